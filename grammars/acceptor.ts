@@ -1,0 +1,14 @@
+/**
+ * A lazily built deterministic byte acceptor.
+ *
+ * States are interned non-negative integers; 0 is dead: no completion exists from it. Every other state can reach
+ * acceptance, so a byte prefix survives exactly when some continuation completes it (prefix-exact).
+ */
+export interface Acceptor {
+  readonly start: number;
+  /** The state after one more byte (0..255), or 0 when no accepted text continues so. */
+  step(state: number, byte: number): number;
+  accepts(state: number): boolean;
+  /** Fewest bytes from this state to acceptance (exact); 0 in accepting states. */
+  shortest(state: number): number;
+}
