@@ -1,0 +1,159 @@
+import { bitsOf, byteLength, type DType, type TypedArray, viewOf } from './dtype.ts';
+import { InfcError } from './errors.ts';
+
+export type Shape = readonly number[];
+
+/** The array that holds a tensor of a dtype: 16-bit floats, fp8 and sub-byte types are raw bits. */
+export type DataOf<D extends DType> = D extends 'string'
+  ? readonly string[]
+  : D extends 'f32' | 'c64'
+    ? Float32Array
+    : D extends 'f64' | 'c128'
+      ? Float64Array
+      : D extends 'i64'
+        ? BigInt64Array
+        : D extends 'u64'
+          ? BigUint64Array
+          : D extends 'i32'
+            ? Int32Array
+            : D extends 'u32'
+              ? Uint32Array
+              : D extends 'i16'
+                ? Int16Array
+                : D extends 'u16' | 'f16' | 'bf16'
+                  ? Uint16Array
+                  : D extends 'i8'
+                    ? Int8Array
+                    : Uint8Array;
+
+/** A dense row-major tensor. */
+export interface Tensor<D extends DType = DType, S extends Shape = Shape> {
+  readonly dtype: D;
+  readonly shape: S;
+  readonly data: DataOf<D>;
+}
+
+/**
+ * What an input may be: a tensor, or a shape with numbers that are converted to the input's dtype (rounded to nearest even for
+ * 16-bit floats). Typed arrays other than the dtype's own are refused, except Float32Array for 16-bit floats.
+ */
+export interface TensorInput<D extends DType = DType, S extends Shape = Shape> {
+  readonly dtype?: D;
+  readonly shape: S;
+  readonly data: DataOf<D> | Numbers<D>;
+}
+
+/** Plain values that can become a dtype. */
+export type Numbers<D extends DType> = D extends 'string'
+  ? readonly string[]
+  : readonly (number | bigint | boolean)[] | (D extends 'f16' | 'bf16' ? Float32Array : never);
+
+export const elementsOf = (shape: Shape): number => shape.reduce((n, d) => n * d, 1);
+
+/** Makes a tensor; without `data` it is all zeros (or empty strings). Throws INFC6003 or INFC6004 when data and shape disagree. */
+export function tensor<const D extends DType, const S extends Shape>(
+  dtype: D,
+  shape: S,
+  data?: DataOf<D> | Numbers<D>,
+): Tensor<D, S> {
+  const elements = elementsOf(shape);
+  if (!Number.isSafeInteger(elements) || shape.some((d) => d < 0))
+    throw new InfcError('INFC6004', `[${shape.join(', ')}] is not a shape`, { fix: 'Use non-negative integers' });
+  const values =
+    data === undefined
+      ? dtype === 'string'
+        ? new Array<string>(elements).fill('')
+        : viewOf(dtype, new ArrayBuffer(byteLength(dtype, elements)), 0, elements)
+      : toArray('tensor', dtype, elements, data);
+  return { dtype, shape, data: values as DataOf<D> }; // dtype decides the class of the array
+}
+
+/** `data` as the array class of `dtype`, converted where that is allowed. Throws INFC6003 or INFC6004 naming `what`. */
+export function toArray(what: string, dtype: DType, elements: number, data: unknown): TypedArray | readonly string[] {
+  const list = Array.isArray(data) || ArrayBuffer.isView(data) ? (data as readonly unknown[] | TypedArray) : undefined;
+  const own = dtype === 'string' ? undefined : viewOf(dtype, new ArrayBuffer(0), 0, 0);
+  const wanted = own ? own.constructor.name : 'string[]';
+  if (list === undefined || list instanceof DataView)
+    throw new InfcError('INFC6003', `${what} has no data that can be ${dtype}`, { fix: `Give a ${wanted}` });
+  const perElement = dtype === 'c64' || dtype === 'c128' ? 2 : 1;
+  const packed = bitsOf[dtype] < 8 && own !== undefined && !Array.isArray(list);
+  const expected = packed ? byteLength(dtype, elements) : elements * perElement;
+  if (list.length !== expected)
+    throw new InfcError('INFC6004', `${what} needs ${expected} values for its shape and has ${list.length}`, {
+      fix: 'Make the data and the shape agree',
+    });
+  if (!Array.isArray(list)) {
+    const given = list as TypedArray;
+    if (own && given.constructor === own.constructor) return given;
+    if (given instanceof Float32Array && (dtype === 'f16' || dtype === 'bf16')) return fromNumbers(what, dtype, given);
+    throw new InfcError('INFC6003', `${what} is ${dtype} and was given a ${given.constructor.name}`, {
+      fix: `Give a ${wanted}${dtype === 'string' ? '' : ' or an array of numbers'}`,
+    });
+  }
+  if (dtype === 'string') {
+    const at = list.findIndex((s) => typeof s !== 'string');
+    if (at >= 0) throw new InfcError('INFC6003', `${what} is string and element ${at} is not a string`);
+    return list as readonly string[];
+  }
+  return fromNumbers(what, dtype, list);
+}
+
+function fromNumbers(what: string, dtype: DType, values: ArrayLike<unknown>): TypedArray {
+  const bits = bitsOf[dtype];
+  const half = dtype === 'f16' ? toHalf : dtype === 'bf16' ? toBfloat : undefined;
+  if (!half && (bits < 8 || dtype.startsWith('f8')))
+    throw new InfcError('INFC6003', `${what} is ${dtype}, whose values are raw bits`, { fix: 'Give a Uint8Array' });
+  const out = viewOf(dtype, new ArrayBuffer((bits / 8) * values.length), 0, values.length / (dtype[0] === 'c' ? 2 : 1));
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i];
+    if (typeof v !== 'number' && typeof v !== 'bigint' && typeof v !== 'boolean')
+      throw new InfcError('INFC6003', `${what} is ${dtype} and element ${i} is not a number`);
+    if (out instanceof BigInt64Array || out instanceof BigUint64Array) {
+      if (typeof v === 'number' && !Number.isInteger(v))
+        throw new InfcError('INFC6003', `${what} is ${dtype} and element ${i} is ${v}`, { fix: 'Give integers' });
+      out[i] = BigInt(v);
+    } else out[i] = half ? half(Number(v)) : dtype === 'bool' ? Number(Boolean(v)) : Number(v);
+  }
+  return out;
+}
+
+const scratch = new DataView(new ArrayBuffer(4));
+
+/** Bits of the nearest bfloat16, ties to even. */
+export function toBfloat(value: number): number {
+  scratch.setFloat32(0, value);
+  const bits = scratch.getUint32(0);
+  if (value !== value) return 0x7fc0;
+  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+}
+
+/** Bits of the nearest half float, ties to even. */
+export function toHalf(value: number): number {
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  const a = Math.abs(value);
+  if (a !== a) return 0x7e00;
+  if (a >= 65520) return sign | 0x7c00;
+  // Spacing of half floats around `a`; below 2^-14 they are subnormal with spacing 2^-24.
+  const exponent = a < 2 ** -14 ? -14 : Math.floor(Math.log2(a));
+  const e = 2 ** exponent > a ? exponent - 1 : a >= 2 ** (exponent + 1) ? exponent + 1 : exponent;
+  const low = Math.max(e, -14);
+  const steps = a / 2 ** (low - 10);
+  const floor = Math.floor(steps);
+  const up = steps - floor > 0.5 || (steps - floor === 0.5 && floor % 2 === 1) ? 1 : 0;
+  return sign | ((low + 14) * 1024 + floor + up);
+}
+
+/** Value of half-float bits. */
+export function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
+}
+
+/** Value of bfloat16 bits. */
+export function fromBfloat(bits: number): number {
+  scratch.setUint32(0, bits << 16);
+  return scratch.getFloat32(0);
+}
