@@ -1,22 +1,10 @@
-import type { Constant, Graph, Value } from '../ir/graph.ts';
+import type { Constant, Graph, TensorType, Value } from '../ir/graph.ts';
 import type { GraphBuilder } from '../ir/graph-builder.ts';
+import type { HostTensor } from '../ir/op.ts';
 
-/** A decoded ONNX attribute. Graph attributes are imported already; tensors are constants. */
-export type OnnxAttribute =
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | readonly number[]
-  | readonly bigint[]
-  | readonly string[]
-  | Constant
-  | readonly Constant[]
-  | Graph
-  | readonly Graph[];
-
-/** What an adapter sees of one ONNX node. Omitted optional inputs are null. */
+/** What an adapter sees of one ONNX node. Omitted optional inputs are null. Attribute readers throw INFC1xxx on a wrong kind. */
 export interface OnnxNode {
+  /** Unique in the model; made up from the op where the file gives none. */
   readonly name: string;
   readonly op: string;
   readonly domain: string;
@@ -24,7 +12,7 @@ export interface OnnxNode {
   readonly opset: number;
   readonly inputs: readonly (Value | null)[];
   readonly outputs: readonly string[]; // '' when unused
-  /** Integer attribute (ints up to 2^53). */
+  /** Integer attribute (ints up to 2^53); throws when absent and there is no fallback. */
   int(name: string, fallback?: number): number;
   float(name: string, fallback?: number): number;
   string(name: string, fallback?: string): string;
@@ -32,14 +20,22 @@ export interface OnnxNode {
   floats(name: string, fallback?: readonly number[]): readonly number[];
   strings(name: string, fallback?: readonly string[]): readonly string[];
   tensor(name: string): Constant | undefined;
-  graph(name: string): Graph | undefined;
+  tensors(name: string): readonly Constant[];
+  /** A type attribute (Optional). */
+  type(name: string): TensorType | undefined;
   has(name: string): boolean;
+  /** Imports a body with inputs of the given types; outer values are captured. May be called again with other types. */
+  subgraph(name: string, inputs: readonly TensorType[]): Graph;
+  /** Imports a body into the current graph and returns its outputs. */
+  inline(name: string, inputs: readonly Value[]): readonly Value[];
   /** Input that must be there. */
   input(index: number): Value;
-  /** Numbers of a constant or shape-computed integer input; undefined when it is only known at run time. */
+  /** Numbers of a constant or shape-computed integer or bool input; undefined when it is only known at run time. */
   constantInts(index: number): readonly number[] | undefined;
   /** Values of a constant float input. */
   constantFloats(index: number): readonly number[] | undefined;
+  /** Contents of any input whose value is known while importing. */
+  constantTensor(index: number): HostTensor | undefined;
   /** Throws INFC1xxx naming the node, the reason and a fix. */
   fail(reason: string, fix?: string): never;
 }

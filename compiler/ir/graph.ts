@@ -7,8 +7,10 @@ export interface TensorType {
   readonly dtype: DType;
   readonly shape: readonly Dim[];
   readonly format: string;
-  /** Values that are not plain tensors live on the host; `shape` and `dtype` then describe the elements where known. */
-  readonly container?: 'sequence' | 'optional';
+  /** Values that are not plain tensors live on the host; `dtype` and `shape` then describe the elements. */
+  readonly container?: 'sequence' | 'optional' | 'optional-sequence';
+  /** Container elements of unknown rank; `shape` is then empty. */
+  readonly unranked?: true;
 }
 
 export const tensor = (dtype: DType, shape: readonly Dim[], format = 'dense'): TensorType => ({ dtype, shape, format });

@@ -1,8 +1,10 @@
+import type { HostTensor } from '../../runtime/host.ts';
 import type { Dim } from './dim.ts';
-import type { DType } from './dtype.ts';
 import type { Expr, Fold } from './expr.ts';
 import type { Attributes, Node, TensorType, Value } from './graph.ts';
 import type { GraphBuilder } from './graph-builder.ts';
+
+export type { HostTensor } from '../../runtime/host.ts';
 
 /** What shape inference sees of a node. */
 export interface InferContext {
@@ -41,18 +43,13 @@ export interface ElementContext {
   ): Expr[];
 }
 
-/** A tensor on the host: strings and complex results included. */
-export interface HostTensor {
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-  readonly data: import('./dtype.ts').TypedArray | readonly string[];
-}
-
 /**
- * An operation of the graph IR. Exactly one of `scalar`, `element`, `decompose`, `host`, `control` gives its meaning:
+ * An operation of the graph IR. Exactly one of `scalar`, `element`, `decompose`, `reference`, `host`, `control` gives its meaning:
  * - scalar: one body over the broadcast inputs; it yields the reference value, folding, fusion and the kernels of every backend;
  * - element: each output element as an expression over input elements (movement, reduction, pooling, convolution, matmul);
  * - decompose: a graph of other ops;
+ * - reference: plain JavaScript over whole tensors, for naturally sequential ops (recurrences). It serves the reference evaluator and
+ *   constant folding; a backend runs the op through a template for it or as a host step of the same name;
  * - host: a runtime step by name (data-dependent results, strings); see runtime/host;
  * - control: if, loop, scan, region and the like, known to the plan.
  */
@@ -74,6 +71,12 @@ export interface OpDef {
     attrs: Attributes,
     outputs: readonly TensorType[],
   ): readonly Value[];
+  /** Outputs from dense inputs; 16-bit and narrower floats are raw bits in `data`. `outputs` are types with concrete shapes where known. */
+  reference?(
+    inputs: readonly (HostTensor | null)[],
+    attrs: Attributes,
+    outputs: readonly TensorType[],
+  ): readonly HostTensor[];
   host?: string;
   control?: true;
   /** False for ops whose result differs from run to run or that act on state; they are neither folded nor deduplicated. Default true. */
