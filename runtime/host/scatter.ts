@@ -1,14 +1,6 @@
 import type { HostTensor } from '../host.ts';
-import {
-  bfloatToNumber,
-  halfToNumber,
-  numberToBfloat,
-  numberToHalf,
-  numericData,
-  sizeOf,
-  stridesOf,
-  toNumbers,
-} from './values.ts';
+import { decodeFloat, encodeFloat } from '../minifloat.ts';
+import { numericData, sizeOf, stridesOf, toNumbers } from './values.ts';
 
 type Attrs = Readonly<Record<string, unknown>>;
 
@@ -22,10 +14,10 @@ function combiner(data: HostTensor, updates: HostTensor, reduction: string) {
   const out = numericData(data).slice();
   const source = numericData(updates);
   if (data.dtype === 'f16' || data.dtype === 'bf16') {
-    const [decode, encode] = data.dtype === 'f16' ? [halfToNumber, numberToHalf] : [bfloatToNumber, numberToBfloat];
+    const { dtype } = data;
     const put = (at: number, from: number) => {
-      const [a, b] = [decode(Number(out[at])), decode(Number(source[from]))];
-      out[at] = reduction === 'none' ? Number(source[from]) : encode(reduced(reduction, a, b));
+      const [a, b] = [decodeFloat(dtype, Number(out[at])), decodeFloat(dtype, Number(source[from]))];
+      out[at] = reduction === 'none' ? Number(source[from]) : encodeFloat(dtype, reduced(reduction, a, b));
     };
     return { data: out, put };
   }
