@@ -38,7 +38,9 @@ export interface PlanBuffer {
   readonly tensor?: string;
   /** alias: the buffer whose bytes these are. */
   readonly of?: number;
-  /** arena: byte offset, when every size is static. Otherwise the runtime plans at run time with the same algorithm. */
+  /** alias: first byte within that buffer; default 0. */
+  readonly at?: DimCode;
+  /** arena, input, output: byte offset, when every size is static. Otherwise the runtime plans at run time with the same algorithm. */
   readonly offset?: number;
 }
 
@@ -75,9 +77,9 @@ export type PlanStep =
       readonly kind: 'choose';
       readonly cases: readonly { readonly when?: ConditionCode; readonly steps: readonly PlanStep[] }[];
     }
-  /** Bytes of `from` to `to` (same byte size). */
-  | { readonly kind: 'copy'; readonly from: number; readonly to: number }
-  /** A function of runtime/host by name; `defines` are symbols whose values its output shapes fix, in output order. */
+  /** Bytes of `from` to `to` (same byte size); `defines` are symbols that the shape of `from` fixes through the shape of `to`. */
+  | { readonly kind: 'copy'; readonly from: number; readonly to: number; readonly defines?: readonly string[] }
+  /** A function of runtime/host by name; `defines` are symbols whose values its output shapes fix. */
   | {
       readonly kind: 'host';
       readonly op: string;
@@ -101,10 +103,16 @@ export type PlanStep =
       /** i64 scalar buffer that receives the iteration number. */
       readonly iteration?: number;
       readonly body: readonly PlanStep[];
-      /** After the body, bytes of `from` become the next iteration's `to`. */
-      readonly carry: readonly { readonly from: number; readonly to: number }[];
-      /** Each iteration's `from` is appended to `to` along a new first axis. */
-      readonly collect: readonly { readonly from: number; readonly to: number; readonly reverse?: boolean }[];
+      /** After the body, bytes of `from` become the next iteration's `to`, all at once; no `from` is another's `to`. */
+      readonly carry: readonly { readonly from: number; readonly to: number; readonly defines?: readonly string[] }[];
+      /** `to` gathers each iteration's `from` along `axis` (default 0); `defines` as for copy, bound when the loop ends. */
+      readonly collect: readonly {
+        readonly from: number;
+        readonly to: number;
+        readonly axis?: number;
+        readonly reverse?: boolean;
+        readonly defines?: readonly string[];
+      }[];
       /** Before the body, slice number `iteration` of `from` along `axis` goes to `to`. */
       readonly slice: readonly {
         readonly from: number;
@@ -146,6 +154,8 @@ export interface Plan {
   readonly symbols: Readonly<Record<string, PlanSymbol>>;
   readonly buffers: readonly PlanBuffer[];
   readonly kernels: readonly PlanKernel[];
+  /** Other builds of a kernel file with the same entries, for devices that pass a probe of every named feature; first match wins. */
+  readonly variants?: readonly { readonly file: string; readonly use: string; readonly features: readonly string[] }[];
   readonly weights: readonly PlanWeights[];
   readonly entries: Readonly<Record<string, PlanEntry>>;
   /** Names of runtime/host functions the plan needs. */

@@ -1,8 +1,10 @@
+import type { HostTensor } from '../../runtime/host.ts';
 import type { Dim } from './dim.ts';
-import type { DType } from './dtype.ts';
 import type { Expr, Fold } from './expr.ts';
 import type { Attributes, Node, TensorType, Value } from './graph.ts';
 import type { GraphBuilder } from './graph-builder.ts';
+
+export type { HostTensor } from '../../runtime/host.ts';
 
 /** What shape inference sees of a node. */
 export interface InferContext {
@@ -39,13 +41,6 @@ export interface ElementContext {
     init: readonly Expr[],
     next: (loops: readonly Dim[], state: readonly Expr[]) => readonly Expr[],
   ): Expr[];
-}
-
-/** A tensor on the host: strings and complex results included. */
-export interface HostTensor {
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-  readonly data: import('./dtype.ts').TypedArray | readonly string[];
 }
 
 /**
