@@ -122,7 +122,7 @@ function chooseShape(region: Region, context: LowerContext): { shape: Shape; has
   const rank = dims.length;
   const { e, evaluator } = probe(region, context, axisSyms(dims));
   const { hasFold, depth } = foldDepth(e, evaluator.indices, rank);
-  const wide = bitsOf[region.output.type.dtype] > 32 || region.output.type.dtype === 'bool';
+  const narrow = bitsOf[region.output.type.dtype] <= 32 && bitsOf[region.output.type.dtype] >= 8;
   const least = hasFold ? depth : 0;
   const canVector = (from: number): boolean => {
     const outer = dims.slice(0, from);
@@ -134,7 +134,7 @@ function chooseShape(region: Region, context: LowerContext): { shape: Shape; has
     const k = new KernelBuilder('probe', 'simd', 1, [1, 1, 1]);
     return new Emitter(k, p.evaluator.indices).isVectorizable(p.e, 'f', true);
   };
-  if (!wide || region.output.type.dtype === 'bool') {
+  if (narrow && context.target.vectorBytes >= 16) {
     for (let from = hasFold && depth === rank ? 0 : least; from < rank; from++) {
       if (canVector(from))
         return { shape: { outer: dims.slice(0, from), inner: dims.slice(from) }, hasFold, vector: true };
@@ -158,7 +158,7 @@ function lowerSimd(region: Region, context: LowerContext): LoweredKernel {
   const grid = block === undefined ? rows : ceilDiv(columns, block);
   const k = new KernelBuilder(context.name(region), 'simd', 1, [grid, 1, 1]);
   const bindings = new Bindings(k);
-  const width: Width = 4;
+  const width: Width = context.target.vectorBytes >= 16 ? 4 : 1;
   const makeElements = (prefix: string) => new RegionElements(region, context, k, bindings, prefix).evaluator;
   const main = makeElements('');
   const out = (): Buffer => bindings.write(region.output);
