@@ -39,7 +39,7 @@ export type BinaryOp =
   | 'sub'
   | 'mul'
   | 'div'
-  | 'rem' // div truncates on integers; rem has the sign of the dividend (C semantics)
+  | 'rem' // integers: div truncates, rem has the sign of the dividend, both give 0 for a zero divisor
   | 'min'
   | 'max' // propagate NaN
   | 'pow'
@@ -48,7 +48,7 @@ export type BinaryOp =
   | 'or'
   | 'xor'
   | 'shl'
-  | 'shr' // shr is arithmetic on signed types
+  | 'shr' // shr is arithmetic on signed types; amounts count modulo the width
   | 'lt'
   | 'le'
   | 'gt'
