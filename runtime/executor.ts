@@ -186,7 +186,8 @@ export class Executor {
     for (const n of names) frame.values.delete(n);
     for (const { to, shape } of results) {
       const b = this.plan.buffers[to];
-      if (b && b.role !== 'host' && shape) bindShape(this.plan, frame.values, `value '${b.name ?? to}'`, b.shape, shape, names);
+      if (b && b.role !== 'host' && shape)
+        bindShape(this.plan, frame.values, `value '${b.name ?? to}'`, b.shape, shape, names);
     }
     return names.size > 0 ? frame.define(event, [...names]) : undefined;
   }
@@ -208,7 +209,8 @@ export class Executor {
       return { dtype: b?.dtype ?? 'f32', rank: b?.shape.length ?? 0 };
     });
     const results = await op(inputs, step.attrs, { outputs, fail });
-    if (results.length !== step.outputs.length) fail(`it returned ${results.length} values, not ${step.outputs.length}`);
+    if (results.length !== step.outputs.length)
+      fail(`it returned ${results.length} values, not ${step.outputs.length}`);
     const old = this.define(
       frame,
       step,
@@ -248,7 +250,15 @@ export class Executor {
   }
 
   /** Copies slice `index` of `whole` along `axis` to or from `slice`. */
-  private part(frame: Frame, whole: number, slice: number, axis: number, index: number, reverse: boolean, out: boolean) {
+  private part(
+    frame: Frame,
+    whole: number,
+    slice: number,
+    axis: number,
+    index: number,
+    reverse: boolean,
+    out: boolean,
+  ) {
     const shape = frame.shape(whole);
     const count = shape[axis] ?? 0;
     const a = frame.range(whole);

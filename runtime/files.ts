@@ -5,7 +5,8 @@ export type FileSource = URL | Uint8Array;
 
 /** A Node built-in, or undefined elsewhere; never a static import, so that bundlers for browsers see none. */
 export function nodeModule<T>(id: string): T | undefined {
-  const node = (globalThis as { process?: { getBuiltinModule?: (id: string) => T; versions?: { node?: string } } }).process;
+  const node = (globalThis as { process?: { getBuiltinModule?: (id: string) => T; versions?: { node?: string } } })
+    .process;
   return node?.versions?.node ? node.getBuiltinModule?.(id) : undefined;
 }
 
@@ -57,10 +58,14 @@ export async function* readChunks(
     }
   } catch (cause) {
     signal?.throwIfAborted();
-    throw new InfcError('INFC6012', `cannot read ${source.href}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      fix: 'Keep the files of the artifact together and reachable',
-      cause,
-    });
+    throw new InfcError(
+      'INFC6012',
+      `cannot read ${source.href}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        fix: 'Keep the files of the artifact together and reachable',
+        cause,
+      },
+    );
   }
 }
 

@@ -88,7 +88,9 @@ export class Frame {
   bytes(i: number): number {
     const b = this.plan.buffers[i];
     if (!b) return 0;
-    return b.bytes === undefined ? byteLength(b.dtype, sizeOf(b.shape, this.values)) : evaluateDim(b.bytes, this.values);
+    return b.bytes === undefined
+      ? byteLength(b.dtype, sizeOf(b.shape, this.values))
+      : evaluateDim(b.bytes, this.values);
   }
 
   shape(i: number): number[] {
@@ -101,9 +103,13 @@ export class Frame {
     const root = rootOf(this.plan.buffers, i);
     const range = this.fixed[root] ?? this.ranges[root];
     if (!b || !range)
-      throw new InfcError('INFC6018', `buffer ${b?.name ?? i} ${formatShape(b?.shape ?? [])} is used before its size is known`, {
-        fix: 'Report this: the plan is inconsistent',
-      });
+      throw new InfcError(
+        'INFC6018',
+        `buffer ${b?.name ?? i} ${formatShape(b?.shape ?? [])} is used before its size is known`,
+        {
+          fix: 'Report this: the plan is inconsistent',
+        },
+      );
     if (b.role !== 'alias') return range;
     let offset = range.offset;
     for (let at = i, a = b; a.role === 'alias' && a.of !== undefined; at = a.of, a = this.plan.buffers[at] ?? b)
@@ -118,7 +124,9 @@ export class Frame {
   define(step: object, names: readonly string[]): DeviceMemory | undefined {
     const changed = new Set(names);
     const uses = (code: DimCode): boolean =>
-      typeof code === 'string' ? changed.has(code) : typeof code === 'object' && code.slice(1).some((c) => uses(c as DimCode));
+      typeof code === 'string'
+        ? changed.has(code)
+        : typeof code === 'object' && code.slice(1).some((c) => uses(c as DimCode));
     const place = [...this.late].filter((i) => {
       const b = this.plan.buffers[i];
       return b && (b.bytes === undefined ? b.shape.some(uses) : uses(b.bytes)) && !Number.isNaN(this.bytes(i));
@@ -162,7 +170,10 @@ export class Frame {
   /** An alias whose shape or place only the run decides. */
   private lateAlias(i: number): boolean {
     const b = this.plan.buffers[i];
-    return b?.role === 'alias' && (Number.isNaN(evaluateDim(b.at ?? 0, this.early)) || Number.isNaN(sizeOf(b.shape, this.early)));
+    return (
+      b?.role === 'alias' &&
+      (Number.isNaN(evaluateDim(b.at ?? 0, this.early)) || Number.isNaN(sizeOf(b.shape, this.early)))
+    );
   }
 
   private flatten(steps: readonly PlanStep[]): readonly PlanStep[] {

@@ -12,11 +12,12 @@ export type { StepTiming } from './executor.ts';
 export type { HostContext, HostOp, HostTensor, HostValue } from './host.ts';
 export type { Artifact, DeviceFactory, DeviceOptions, LoadOptions, LoadProgress } from './load.ts';
 export { createLoad, parsePlan } from './load.ts';
+export { decodeFloat, encodeFloat } from './minifloat.ts';
 export type { Plan, PlanBuffer, PlanEntry, PlanKernel, PlanPort, PlanStep } from './plan.ts';
 export { PLAN_MAJOR, PLAN_MINOR } from './plan.ts';
 export type { AnyEntry, EntryTypes, Model, RunOptions } from './session.ts';
 export type { DataOf, Shape, Tensor, TensorInput } from './tensor.ts';
-export { fromBfloat, fromHalf, tensor, toBfloat, toHalf } from './tensor.ts';
+export { tensor } from './tensor.ts';
 
 /** Loads a compiled model on the device of its target. */
 export const load = createLoad({ wasm: WasmDevice.create });

@@ -47,7 +47,8 @@ export type DeviceFactory = (options: DeviceOptions) => Device | Promise<Device>
 export function parsePlan(json: unknown): Plan {
   const plan = json as Partial<Plan> | null;
   const major: unknown = plan && typeof plan === 'object' ? plan.infc : undefined;
-  if (typeof major !== 'number') throw new InfcError('INFC6002', 'this is not an infc plan', { fix: 'Load the plan.json that infc wrote' });
+  if (typeof major !== 'number')
+    throw new InfcError('INFC6002', 'this is not an infc plan', { fix: 'Load the plan.json that infc wrote' });
   if (major !== PLAN_MAJOR)
     throw new InfcError('INFC6001', `the plan has format version ${major}, this runtime plays version ${PLAN_MAJOR}`, {
       fix: major > PLAN_MAJOR ? 'Update infc' : 'Compile the model again',
@@ -63,7 +64,10 @@ export function parsePlan(json: unknown): Plan {
 }
 
 /** Makes a `load` that knows the given devices and host functions: an artifact carries only what its plan needs. */
-export function createLoad(devices: Readonly<Record<string, DeviceFactory>>, builtin: Readonly<Record<string, HostOp>> = {}) {
+export function createLoad(
+  devices: Readonly<Record<string, DeviceFactory>>,
+  builtin: Readonly<Record<string, HostOp>> = {},
+) {
   /**
    * Loads a compiled model. `from` is the artifact's folder or plan.json (address or path), or its parts.
    * Throws INFC6xxx: unreadable or damaged files, a plan that is too new, no device, not enough memory, INFC6010 when aborted.
@@ -89,7 +93,9 @@ export function createLoad(devices: Readonly<Record<string, DeviceFactory>>, bui
       const hostOps = { ...builtin, ...artifact.hostOps, ...options.hostOps };
       const missing = plan.host.find((h) => !Object.hasOwn(hostOps, h));
       if (missing !== undefined)
-        throw new InfcError('INFC6015', `host function '${missing}' is not loaded`, { fix: 'Pass it in the hostOps option' });
+        throw new InfcError('INFC6015', `host function '${missing}' is not loaded`, {
+          fix: 'Pass it in the hostOps option',
+        });
       const chosen = options.device ?? devices[plan.target.kind];
       if (!chosen)
         throw new InfcError('INFC6020', `no device here plays '${plan.target.kind}' plans`, {

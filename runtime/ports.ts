@@ -101,6 +101,10 @@ interface Untyped {
 }
 
 function asTensor(port: PlanPort, value: unknown): Untyped {
+  if (typeof value !== 'object' || value === null)
+    throw new InfcError('INFC6003', `input '${port.name}' is not a tensor`, {
+      fix: `Give { shape: ${formatShape(port.shape)}, data }`,
+    });
   const isArray = Array.isArray(value) || ArrayBuffer.isView(value);
   const t = (isArray ? { data: value } : value) as { dtype?: unknown; shape?: unknown; data?: unknown };
   if (t.dtype !== undefined && t.dtype !== port.dtype)
@@ -111,7 +115,11 @@ function asTensor(port: PlanPort, value: unknown): Untyped {
   if (shape === undefined) {
     const length = (t.data as { length?: number } | undefined)?.length;
     // Without a shape the data must say it all: a static shape, or one axis.
-    shape = port.shape.every((d) => typeof d === 'number') ? port.shape : port.shape.length === 1 ? [length] : undefined;
+    shape = port.shape.every((d) => typeof d === 'number')
+      ? port.shape
+      : port.shape.length === 1
+        ? [length]
+        : undefined;
   }
   if (!Array.isArray(shape))
     throw new InfcError('INFC6006', `input '${port.name}' comes without a shape`, {

@@ -75,9 +75,13 @@ export class Session implements Model {
       }
       const range = weights.get(b.tensor ?? '');
       if (range?.bytes !== bytes)
-        throw new InfcError('INFC6013', `weight '${b.tensor}' has ${range?.bytes ?? 'no'} bytes, the plan says ${bytes}`, {
-          fix: 'Keep the plan together with its own weights file',
-        });
+        throw new InfcError(
+          'INFC6013',
+          `weight '${b.tensor}' has ${range?.bytes ?? 'no'} bytes, the plan says ${bytes}`,
+          {
+            fix: 'Keep the plan together with its own weights file',
+          },
+        );
       return range;
     });
     this.reset();
@@ -93,7 +97,9 @@ export class Session implements Model {
     const names = entry.outputs.map((o) => o.name);
     const unknown = options.outputs?.find((o) => !names.includes(o));
     if (unknown !== undefined)
-      throw new InfcError('INFC6005', `there is no output '${unknown}'`, { fix: `This model gives ${names.join(', ')}` });
+      throw new InfcError('INFC6005', `there is no output '${unknown}'`, {
+        fix: `This model gives ${names.join(', ')}`,
+      });
     const { tensors, values } = bindInputs(this.plan, entry, inputs);
     const mine = this.turn.then(() => {
       if (this.disposed) throw new InfcError('INFC6017', 'the model has been disposed', { fix: 'Load it again' });

@@ -1,5 +1,6 @@
 import { bitsOf, byteLength, type DType, type TypedArray, viewOf } from './dtype.ts';
 import { InfcError } from './errors.ts';
+import { encodeFloat } from './minifloat.ts';
 
 export type Shape = readonly number[];
 
@@ -100,8 +101,8 @@ export function toArray(what: string, dtype: DType, elements: number, data: unkn
 
 function fromNumbers(what: string, dtype: DType, values: ArrayLike<unknown>): TypedArray {
   const bits = bitsOf[dtype];
-  const half = dtype === 'f16' ? toHalf : dtype === 'bf16' ? toBfloat : undefined;
-  if (!half && (bits < 8 || dtype.startsWith('f8')))
+  const narrow = bits < 32 && (dtype[0] === 'f' || dtype === 'bf16');
+  if (bits < 8)
     throw new InfcError('INFC6003', `${what} is ${dtype}, whose values are raw bits`, { fix: 'Give a Uint8Array' });
   const out = viewOf(dtype, new ArrayBuffer((bits / 8) * values.length), 0, values.length / (dtype[0] === 'c' ? 2 : 1));
   for (let i = 0; i < values.length; i++) {
@@ -112,48 +113,7 @@ function fromNumbers(what: string, dtype: DType, values: ArrayLike<unknown>): Ty
       if (typeof v === 'number' && !Number.isInteger(v))
         throw new InfcError('INFC6003', `${what} is ${dtype} and element ${i} is ${v}`, { fix: 'Give integers' });
       out[i] = BigInt(v);
-    } else out[i] = half ? half(Number(v)) : dtype === 'bool' ? Number(Boolean(v)) : Number(v);
+    } else out[i] = narrow ? encodeFloat(dtype, Number(v)) : dtype === 'bool' ? Number(Boolean(v)) : Number(v);
   }
   return out;
-}
-
-const scratch = new DataView(new ArrayBuffer(4));
-
-/** Bits of the nearest bfloat16, ties to even. */
-export function toBfloat(value: number): number {
-  scratch.setFloat32(0, value);
-  const bits = scratch.getUint32(0);
-  if (value !== value) return 0x7fc0;
-  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
-}
-
-/** Bits of the nearest half float, ties to even. */
-export function toHalf(value: number): number {
-  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
-  const a = Math.abs(value);
-  if (a !== a) return 0x7e00;
-  if (a >= 65520) return sign | 0x7c00;
-  // Spacing of half floats around `a`; below 2^-14 they are subnormal with spacing 2^-24.
-  const exponent = a < 2 ** -14 ? -14 : Math.floor(Math.log2(a));
-  const e = 2 ** exponent > a ? exponent - 1 : a >= 2 ** (exponent + 1) ? exponent + 1 : exponent;
-  const low = Math.max(e, -14);
-  const steps = a / 2 ** (low - 10);
-  const floor = Math.floor(steps);
-  const up = steps - floor > 0.5 || (steps - floor === 0.5 && floor % 2 === 1) ? 1 : 0;
-  return sign | ((low + 14) * 1024 + floor + up);
-}
-
-/** Value of half-float bits. */
-export function fromHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
-}
-
-/** Value of bfloat16 bits. */
-export function fromBfloat(bits: number): number {
-  scratch.setUint32(0, bits << 16);
-  return scratch.getFloat32(0);
 }

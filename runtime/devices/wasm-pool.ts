@@ -5,7 +5,18 @@
  * so a worker that comes late, or sleeps through launches, can never touch a finished one. The caller fills the description first and
  * opens LEFT last; it returns when DONE has counted every chunk. Nobody has to wake up for the caller to finish.
  */
-export const control = { LEFT: 0, DONE: 1, WAKE: 2, FAILED: 3, KERNEL: 4, GRID: 5, CHUNKS: 6, COUNT: 7, SCRATCH: 8, ARGS: 9 } as const;
+export const control = {
+  LEFT: 0,
+  DONE: 1,
+  WAKE: 2,
+  FAILED: 3,
+  KERNEL: 4,
+  GRID: 5,
+  CHUNKS: 6,
+  COUNT: 7,
+  SCRATCH: 8,
+  ARGS: 9,
+} as const;
 export const CONTROL_WORDS = 512;
 export const MAX_ARGUMENTS = CONTROL_WORDS - control.ARGS;
 
@@ -23,7 +34,11 @@ export interface PoolSetup {
 }
 
 /** Kernel functions over a memory, in plan order. */
-export function instantiate({ memory, modules, kernels }: Pick<PoolSetup, 'memory' | 'modules' | 'kernels'>): KernelFunction[] {
+export function instantiate({
+  memory,
+  modules,
+  kernels,
+}: Pick<PoolSetup, 'memory' | 'modules' | 'kernels'>): KernelFunction[] {
   const instances = modules.map((m) => new WebAssembly.Instance(m, { env: { memory } }));
   return kernels.map(({ module, entry }) => {
     const f = instances[module]?.exports[entry];

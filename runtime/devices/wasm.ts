@@ -3,7 +3,15 @@ import { nodeModule } from '../files.ts';
 import type { DeviceOptions } from '../load.ts';
 import type { Device, DeviceMemory, KernelSource, Launch, LaunchRequest, MemoryRange } from './device.ts';
 import { probeRelaxedSimd } from './probe.ts';
-import { CONTROL_WORDS, control, instantiate, type KernelFunction, MAX_ARGUMENTS, type PoolSetup, takeChunks } from './wasm-pool.ts';
+import {
+  CONTROL_WORDS,
+  control,
+  instantiate,
+  type KernelFunction,
+  MAX_ARGUMENTS,
+  type PoolSetup,
+  takeChunks,
+} from './wasm-pool.ts';
 
 const PAGE = 65536;
 const MAX_PAGES = 65536;
@@ -54,7 +62,8 @@ export class WasmDevice implements Device {
 
   static create(options: DeviceOptions = {}): WasmDevice {
     const shareable = typeof SharedArrayBuffer !== 'undefined' && (globalThis.crossOriginIsolated ?? true);
-    const cores = nodeModule<typeof import('node:os')>('node:os')?.availableParallelism() ?? navigator.hardwareConcurrency;
+    const cores =
+      nodeModule<typeof import('node:os')>('node:os')?.availableParallelism() ?? navigator.hardwareConcurrency;
     const wanted = options.threads ?? Math.min(cores ?? 1, 8);
     if (!Number.isInteger(wanted) || wanted < 1 || wanted > 256)
       throw new InfcError('INFC6021', `${wanted} threads`, { fix: 'Use 1 to 256 threads' });

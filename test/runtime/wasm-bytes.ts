@@ -59,5 +59,13 @@ export const binaryF32 = (kernel: string, op: number): HandKernel => ({
   name: kernel,
   parameters: 5,
   locals: 1,
-  body: forRange(5, 3, 4, [...element(2, 5), ...element(0, 5), ...LOAD_F32, ...element(1, 5), ...LOAD_F32, op, ...STORE_F32]),
+  body: forRange(5, 3, 4, [
+    ...element(2, 5),
+    ...element(0, 5),
+    ...LOAD_F32,
+    ...element(1, 5),
+    ...LOAD_F32,
+    op,
+    ...STORE_F32,
+  ]),
 });
