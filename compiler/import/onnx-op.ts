@@ -14,6 +14,9 @@ export interface OnnxNode {
   readonly outputs: readonly string[]; // '' when unused
   /** Integer attribute (ints up to 2^53); throws when absent and there is no fallback. */
   int(name: string, fallback?: number): number;
+  /** All 64 bits of an integer attribute. */
+  bigint(name: string): bigint;
+  bigints(name: string): readonly bigint[];
   float(name: string, fallback?: number): number;
   string(name: string, fallback?: string): string;
   ints(name: string, fallback?: readonly number[]): readonly number[];
