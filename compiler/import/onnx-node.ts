@@ -1,6 +1,8 @@
 import { InfcError } from '../../runtime/errors.ts';
+import type { Dim } from '../ir/dim.ts';
 import { bitsOf, isFloat, viewOf } from '../ir/dtype.ts';
 import { type Constant, formatType, type Graph, type TensorType, type Value } from '../ir/graph.ts';
+import { contentsOf, type GraphBuilder } from '../ir/graph-builder.ts';
 import type { HostTensor } from '../ir/op.ts';
 import { type AttributeProto, text, toBigInt, toNumber } from './onnx-decode.ts';
 import type { OnnxNode } from './onnx-op.ts';
@@ -10,8 +12,8 @@ import { importType } from './onnx-type.ts';
 /** What a node needs of the importer: bodies (by attribute name), and values computed from constants. */
 export interface NodeHost {
   readonly files: ExternalFiles | undefined;
-  subgraph(attribute: string, inputs: readonly TensorType[]): Graph;
-  inline(attribute: string, inputs: readonly Value[]): readonly Value[];
+  subgraph(attribute: string, inputs: readonly TensorType[], known: readonly (readonly Dim[] | undefined)[]): Graph;
+  inline(attribute: string, inputs: readonly Value[], into: GraphBuilder | undefined): readonly Value[];
   evaluate(value: Value): HostTensor | undefined;
 }
 
@@ -117,14 +119,14 @@ export class ImportedNode implements OnnxNode {
     return importType(a?.tp, this.name, () => this.fail(`type attribute '${name}' has dynamic dimensions`));
   }
 
-  subgraph(name: string, inputs: readonly TensorType[]): Graph {
+  subgraph(name: string, inputs: readonly TensorType[], known: readonly (readonly Dim[] | undefined)[] = []): Graph {
     this.requireBody(name);
-    return this.host.subgraph(name, inputs);
+    return this.host.subgraph(name, inputs, known);
   }
 
-  inline(name: string, inputs: readonly Value[]): readonly Value[] {
+  inline(name: string, inputs: readonly Value[], into?: GraphBuilder): readonly Value[] {
     this.requireBody(name);
-    return this.host.inline(name, inputs);
+    return this.host.inline(name, inputs, into);
   }
 
   private requireBody(name: string): void {
@@ -140,10 +142,15 @@ export class ImportedNode implements OnnxNode {
     return v ? constantTensor(v, (x) => this.host.evaluate(x)) : undefined;
   }
 
-  constantInts(index: number): readonly number[] | undefined {
+  private knownNumbers(index: number): readonly number[] | undefined {
     const v = this.inputs[index];
-    if (!v) return undefined;
-    if (v.known?.every((d) => typeof d === 'number')) return v.known.filter((d) => typeof d === 'number');
+    const known = v ? contentsOf(v) : undefined;
+    return known?.every((d) => typeof d === 'number') ? known.filter((d) => typeof d === 'number') : undefined;
+  }
+
+  constantInts(index: number): readonly number[] | undefined {
+    const known = this.knownNumbers(index);
+    if (known) return known;
     const t = this.constantTensor(index);
     if (!t || bitsOf[t.dtype] % 8 !== 0) return undefined;
     if (t.dtype === 'string' || isFloat(t.dtype))
@@ -152,6 +159,8 @@ export class ImportedNode implements OnnxNode {
   }
 
   constantFloats(index: number): readonly number[] | undefined {
+    const known = this.knownNumbers(index);
+    if (known) return known;
     const t = this.constantTensor(index);
     if (!t) return undefined;
     if (t.dtype === 'string') return this.fail(`input ${index} has strings where numbers are expected`);
