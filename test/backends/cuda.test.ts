@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { printCuda } from '../../backends/cuda/print.ts';
 import { compileWithNvcc, hasGxx, hasNvcc, runCudaOnCpu } from '../kit/cuda-cpu.ts';
-import { bytesOf, disagreement, expected, gridOf, kernelCases } from '../kit/kernel-cases.ts';
+import { bytesOf, disagreement, expected, gridOf, simtCases } from '../kit/simt-cases.ts';
 
-const cases = kernelCases();
+const cases = simtCases();
 const target = {
   kind: 'cuda',
   features: new Set<string>(),

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { printKernel } from '../../backends/wgsl/print.ts';
 import { hasDawn, hasSwiftShader, runWgsl, validateWgsl, wgslJob } from '../kit/dawn.ts';
-import { bytesOf, disagreement, expected, gridOf, kernelCases } from '../kit/kernel-cases.ts';
+import { bytesOf, disagreement, expected, gridOf, simtCases } from '../kit/simt-cases.ts';
 
-const cases = kernelCases();
+const cases = simtCases();
 
 describe('WGSL printer', () => {
   test.skipIf(!hasDawn)(

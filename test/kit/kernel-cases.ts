@@ -1,456 +1,435 @@
-import { interpret } from '../../backends/reference/interpret.ts';
-import { add, type Dim, evaluate, floorDiv, mod, mul, sub, sym } from '../../compiler/ir/dim.ts';
-import type { DType, ScalarType, TypedArray } from '../../compiler/ir/dtype.ts';
-import { byteLength, viewOf } from '../../compiler/ir/dtype.ts';
-import { type BinaryOp, constant, dimValue, Expr, pack, type UnaryOp } from '../../compiler/ir/expr.ts';
+import type { Target } from '../../backends/backend.ts';
+import { add, type Dim, floorDiv, max, min, mod, mul, sub, sym } from '../../compiler/ir/dim.ts';
+import { type DType, isFloat } from '../../compiler/ir/dtype.ts';
+import {
+  type BinaryOp,
+  type Buffer,
+  constant,
+  dimValue,
+  Expr,
+  pack,
+  type UnaryOp,
+  type Width,
+} from '../../compiler/ir/expr.ts';
 import type { Kernel, KernelNote } from '../../compiler/ir/kernel.ts';
 import { KernelBuilder } from '../../compiler/ir/kernel-builder.ts';
-import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
 
-/** A kernel with data: what the interpreter makes of it is what every backend must make of it. */
+/** A kernel with inputs: the interpreter gives the expected contents of every buffer. */
 export interface KernelCase {
+  readonly name: string;
   readonly kernel: Kernel;
-  readonly data: readonly TypedArray[];
   readonly scalars: Readonly<Record<string, number>>;
-  /** Largest relative error of a float result against the interpreter; 0 = bit for bit. */
+  /** Values put into each buffer before the launch, in binding order. */
+  readonly fill: readonly ((i: number) => number)[];
+  /** Relative error allowed, see relativeError; 0 is exact. */
   readonly tolerance: number;
 }
 
-export const note: KernelNote = { op: 'test', sources: [], template: 'test', why: 'test', bytes: 0, flops: 0 };
+const note: KernelNote = {
+  op: 'conformance',
+  sources: [],
+  template: 'conformance',
+  why: 'conformance',
+  bytes: 0,
+  flops: 0,
+};
+const wave = (i: number): number => Math.fround(((i * 37) % 101) / 16 - 3);
+const positive = (i: number): number => Math.fround(((i * 37) % 101) / 25 + 0.125);
+const small = (i: number): number => ((i * 37) % 29) - 14;
+const unit = (i: number): number => Math.fround((((i * 37) % 101) - 50) / 51);
+const zero = (): number => 0;
 
-/** Deterministic numbers in [0, 1). */
-export function randomSource(seed: number): () => number {
-  let s = seed >>> 0;
-  return () => {
-    s = (Math.imul(s, 1664525) + 1013904223) >>> 0;
-    return s / 4294967296;
-  };
-}
-
-/** A dense array of a dtype from numbers, rounded or wrapped as storage does. */
-export function arrayOf(dtype: DType, values: readonly (number | bigint)[]): TypedArray {
-  const bytes = new ArrayBuffer(Math.ceil(byteLength(dtype, values.length) / 8) * 8 + 16);
-  const a = viewOf(dtype, bytes, 0, values.length);
-  values.forEach((v, i) => {
-    if (a instanceof BigInt64Array || a instanceof BigUint64Array) a[i] = BigInt(v);
-    else if (dtype === 'f16' || dtype === 'bf16') a[i] = encodeFloat(dtype, Number(v));
-    else a[i] = Number(v);
-  });
-  return a;
-}
-
-/** Element `i` as a number. */
-export function valueAt(dtype: DType, a: TypedArray, i: number): number {
-  const raw = Number(a[i]);
-  return dtype === 'f16' || dtype === 'bf16' ? decodeFloat(dtype, raw) : raw;
-}
-
-const FLOATS = [
-  0, -0, 1, -1, 0.5, -0.5, 2, -2, 3.75, -3.25, 1e-6, -1e-6, 1e-3, 0.1, -0.9, 0.99, 7, -7, 12.5, -20, 33.3, 80, -80, 100,
-  1e4, -1e4, 2.5, 3.5, -2.5, 1e-20,
-];
-const SPECIALS = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-const INTS = [
-  0, 1, -1, 2, -2, 3, 7, -7, 31, 32, 33, 100, -100, 65535, 65536, -65536, 123456789, -123456789, 2147483647,
-  -2147483648,
-];
-
-function elementwise(
+/** Calls `body` once for every index below `n`: one lane each on simt targets, one work item each on simd targets. */
+function forEach(
   name: string,
-  inputs: readonly DType[],
-  output: DType,
-  values: readonly (readonly (number | bigint)[])[],
-  f: (xs: readonly Expr[]) => Expr,
-  tolerance: number,
-): KernelCase {
-  const n = values[0]?.length ?? 0;
-  const lanes = 8;
-  const k = new KernelBuilder(name, 'simt', lanes, [floorDiv(n + lanes - 1, lanes), 1, 1]);
-  const xs = inputs.map((d, i) => k.buffer(`x${i}`, d, 'read', n));
-  const y = k.buffer('y', output, 'write', n);
-  const i = add(mul(k.group.x, lanes), k.lane);
-  k.if(dimValue(i).lt(n), () => k.store(y, i, f(xs.map((x) => k.load(x, i)))));
-  return {
-    kernel: k.done(note),
-    data: [...inputs.map((d, j) => arrayOf(d, values[j] ?? [])), arrayOf(output, new Array<number>(n).fill(0))],
-    scalars: {},
-    tolerance,
-  };
+  target: Target,
+  n: Dim,
+  body: (k: KernelBuilder, i: () => Dim, guarded: (run: (i: Dim) => void) => void) => void,
+): Kernel {
+  const lanes = target.kernels === 'simt' ? Math.min(64, target.maxLanes) : 1;
+  const k = new KernelBuilder(name, target.kernels, lanes, [
+    target.kernels === 'simt' ? floorDiv(add(n, lanes - 1), lanes) : n,
+    1,
+    1,
+  ]);
+  const i = (): Dim => (lanes === 1 ? k.group.x : add(mul(k.group.x, lanes), k.lane));
+  body(k, i, (run) => {
+    if (lanes === 1) run(i());
+    else k.if(dimValue(i()).lt(dimValue(n)), () => run(i()));
+  });
+  return k.done(note);
 }
 
-const pairs = <T>(xs: readonly T[]): [T[], T[]] => {
-  const a: T[] = [];
-  const b: T[] = [];
-  for (const x of xs)
-    for (const y of xs) {
-      a.push(x);
-      b.push(y);
+interface Elementwise {
+  readonly name: string;
+  readonly inputs: readonly DType[];
+  readonly output: DType;
+  readonly fill: readonly ((i: number) => number)[];
+  readonly tolerance: number;
+  body(xs: readonly Expr[]): Expr;
+}
+
+function elementwise(target: Target, e: Elementwise): KernelCase {
+  const n = sym('n', { min: 1, max: 100000 });
+  const kernel = forEach(e.name.replaceAll(/\W/g, '_'), target, n, (k, _i, guarded) => {
+    const xs = e.inputs.map((dtype, j) => k.buffer(`x${j}`, dtype, 'read', n));
+    const y = k.buffer('y', e.output, 'write', n);
+    guarded((i) => k.store(y, i, e.body(xs.map((x) => k.load(x, i)))));
+  });
+  return { name: e.name, kernel, scalars: { n: 131 }, fill: [...e.fill, zero], tolerance: e.tolerance };
+}
+
+const UNARY: readonly (readonly [UnaryOp, (i: number) => number, number])[] = [
+  ['neg', wave, 0],
+  ['abs', wave, 0],
+  ['floor', wave, 0],
+  ['ceil', wave, 0],
+  ['trunc', wave, 0],
+  ['round', (i) => (((i * 37) % 41) - 20) / 2, 0],
+  ['sqrt', positive, 1e-6],
+  ['exp', wave, 1e-5],
+  ['exp2', wave, 1e-5],
+  ['log', positive, 1e-5],
+  ['log2', positive, 1e-5],
+  ['sin', wave, 1e-3],
+  ['cos', wave, 1e-3],
+  ['tan', unit, 1e-3],
+  ['asin', unit, 1e-3],
+  ['acos', unit, 1e-3],
+  ['atan', wave, 1e-3],
+  ['sinh', unit, 1e-4],
+  ['cosh', wave, 1e-4],
+  ['tanh', wave, 1e-4],
+  ['asinh', wave, 1e-3],
+  ['acosh', (i) => positive(i) + 1, 1e-3],
+  ['atanh', unit, 1e-3],
+  ['erf', wave, 1e-4],
+];
+
+const BINARY: readonly BinaryOp[] = [
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'rem',
+  'min',
+  'max',
+  'lt',
+  'le',
+  'gt',
+  'ge',
+  'eq',
+  'ne',
+];
+const INTEGER_ONLY: readonly BinaryOp[] = ['and', 'or', 'xor', 'shl', 'shr'];
+
+/** Kernels that together use every part of Kernel IR that a target of this kind must know. */
+export function kernelCases(target: Target, supports: (dtype: DType) => boolean): KernelCase[] {
+  const cases: KernelCase[] = [];
+  const put = (e: Elementwise): void => {
+    if ([...e.inputs, e.output].every(supports)) cases.push(elementwise(target, e));
+  };
+  for (const [op, fill, tolerance] of UNARY)
+    put({ name: `${op} f32`, inputs: ['f32'], output: 'f32', fill: [fill], tolerance, body: ([x]) => unary(op, x) });
+  for (const type of ['f32', 'i32', 'u32', 'i64'] as const) {
+    const a = type === 'u32' ? (i: number): number => (i * 7919) % 1000 : type === 'f32' ? wave : small;
+    const b =
+      type === 'f32'
+        ? (i: number): number => wave(i + 3)
+        : (i: number): number => ((i * 13) % 7) + (type === 'u32' ? 0 : -3);
+    for (const op of BINARY) {
+      const compare = ['lt', 'le', 'gt', 'ge', 'eq', 'ne'].includes(op);
+      const tolerance = type === 'f32' && (op === 'div' || op === 'rem') ? 1e-5 : 0;
+      put({
+        name: `${op} ${type}`,
+        inputs: [type, type],
+        output: compare ? 'bool' : type,
+        fill: [a, b],
+        tolerance,
+        body: ([x, y]) => binary(op, x, y),
+      });
     }
-  return [a, b];
-};
-
-const UNARY: readonly (readonly [UnaryOp, (x: number) => boolean, number])[] = [
-  ['neg', () => true, 0],
-  ['abs', () => true, 0],
-  ['floor', () => true, 0],
-  ['ceil', () => true, 0],
-  ['trunc', () => true, 0],
-  ['round', () => true, 0],
-  ['sqrt', (x) => x >= 0, 1e-6],
-  ['exp', (x) => Math.abs(x) <= 80, 3e-5],
-  ['exp2', (x) => Math.abs(x) <= 100, 3e-5],
-  ['log', (x) => x > 1e-30, 2e-6],
-  ['log2', (x) => x > 1e-30, 1e-5],
-  ['sin', (x) => Math.abs(x) <= 1e4, 2e-6],
-  ['cos', (x) => Math.abs(x) <= 1e4, 2e-6],
-  ['tan', (x) => Math.abs(x) <= 100, 1e-5],
-  ['asin', (x) => Math.abs(x) <= 1, 2e-6],
-  ['acos', (x) => Math.abs(x) <= 1, 2e-6],
-  ['atan', () => true, 2e-6],
-  ['sinh', (x) => Math.abs(x) <= 80, 5e-5],
-  ['cosh', (x) => Math.abs(x) <= 80, 5e-5],
-  ['tanh', () => true, 2e-6],
-  ['asinh', () => true, 4e-6],
-  ['acosh', (x) => x >= 1, 4e-6],
-  ['atanh', (x) => Math.abs(x) < 1, 4e-6],
-  ['erf', () => true, 2e-6],
-];
-
-const BINARY: readonly (readonly [BinaryOp, (a: number, b: number) => boolean, number])[] = [
-  ['add', () => true, 1e-6],
-  ['sub', () => true, 1e-6],
-  ['mul', () => true, 1e-6],
-  ['div', (_, b) => b !== 0, 1e-6],
-  ['rem', (a, b) => b !== 0 && Math.abs(a / b) < 1e12, 1e-6],
-  ['min', () => true, 0],
-  ['max', () => true, 0],
-  ['pow', (a, b) => Math.abs(b) < 4 && Math.abs(a) < 100 && (a !== 0 || b > 0), 2e-5],
-  ['atan2', () => true, 2e-6],
-];
-
-const COMPARE: readonly BinaryOp[] = ['lt', 'le', 'gt', 'ge', 'eq', 'ne'];
-
-/** Every scalar operation on f32, i32, u32, i64 and bool, over awkward values. */
-export function scalarCases(): KernelCase[] {
-  const out: KernelCase[] = [];
-  for (const [op, ok, tolerance] of UNARY) {
-    const xs = FLOATS.filter(ok);
-    out.push(
-      elementwise(
-        `${op}_float`,
-        ['f32'],
-        'f32',
-        [xs],
-        ([x]) => new Expr('f32', 1, { kind: 'unary', op, a: x ?? constant('f32', 0) }),
-        tolerance,
-      ),
-    );
+    if (type === 'f32') continue;
+    const amount = (i: number): number => i % 31;
+    for (const op of INTEGER_ONLY)
+      put({
+        name: `${op} ${type}`,
+        inputs: [type, type],
+        output: type,
+        fill: [a, op.startsWith('sh') ? amount : b],
+        tolerance: 0,
+        body: ([x, y]) => binary(op, x, y),
+      });
   }
-  const both = (op: BinaryOp, type: ScalarType) => (xs: readonly Expr[]) => {
-    const [a, b] = xs;
-    return (a ?? constant(type, 0)).binary(op, b ?? constant(type, 0));
-  };
-  const [fa, fb] = pairs(FLOATS);
-  for (const [op, ok, tolerance] of BINARY) {
-    const keep = fa.map((_, i) => i).filter((i) => ok(fa[i] ?? 0, fb[i] ?? 0));
-    out.push(
-      elementwise(
-        `${op}_float`,
-        ['f32', 'f32'],
-        'f32',
-        [keep.map((i) => fa[i] ?? 0), keep.map((i) => fb[i] ?? 0)],
-        both(op, 'f32'),
-        tolerance,
-      ),
-    );
-  }
-  const [sa, sb] = pairs([...SPECIALS, 1, -1, 0]);
-  for (const op of ['min', 'max', ...COMPARE] as const)
-    out.push(
-      elementwise(
-        `${op}_special`,
-        ['f32', 'f32'],
-        op === 'min' || op === 'max' ? 'f32' : 'bool',
-        [sa, sb],
-        both(op, 'f32'),
-        0,
-      ),
-    );
-  out.push(elementwise('isnan_special', ['f32'], 'bool', [sa], ([x]) => (x ?? constant('f32', 0)).isNan(), 0));
-  out.push(elementwise('relu_special', ['f32'], 'f32', [sa], ([x]) => (x ?? constant('f32', 0)).max(0), 0));
-  out.push(
-    elementwise(
-      'infinity_const',
-      ['f32'],
-      'f32',
-      [[1, 2]],
-      ([x]) =>
-        (x ?? constant('f32', 0)).lt(1.5).select(constant('f32', Number.POSITIVE_INFINITY), Number.NEGATIVE_INFINITY),
-      0,
-    ),
-  );
-  for (const type of ['i32', 'u32', 'i64', 'u64'] as const) {
-    const wide = type === 'i64' || type === 'u64';
-    const base: (number | bigint)[] = wide
-      ? [...INTS.map(BigInt), 2n ** 40n + 3n, -(2n ** 40n), 2n ** 62n, 5000000000n, -(2n ** 63n)]
-      : INTS;
-    const values = type.startsWith('u')
-      ? base.map((v) => (typeof v === 'bigint' ? BigInt.asUintN(64, v) : v >>> 0))
-      : base;
-    const [a, b] = pairs(values);
-    for (const op of ['add', 'sub', 'mul', 'div', 'rem', 'min', 'max', 'and', 'or', 'xor'] as const)
-      out.push(elementwise(`${op}_${type}`, [type, type], type, [a, b], both(op, type), 0));
-    for (const op of COMPARE) out.push(elementwise(`${op}_${type}`, [type, type], 'bool', [a, b], both(op, type), 0));
-    const shifts = b.map((v) => (typeof v === 'bigint' ? BigInt.asUintN(6, v) : v & 31));
-    for (const op of ['shl', 'shr'] as const)
-      out.push(elementwise(`${op}_${type}`, [type, type], type, [a, shifts], both(op, type), 0));
-    const small = b.map((v) => (wide ? BigInt(Math.abs(Number(v)) % 5) : Math.abs(Number(v)) % 5));
-    out.push(elementwise(`pow_${type}`, [type, type], type, [a, small], both('pow', type), 0));
-    for (const op of type.startsWith('u') ? (['not'] as const) : (['neg', 'abs', 'not'] as const))
-      out.push(
-        elementwise(
-          `${op}_${type}`,
-          [type],
-          type,
-          [values],
-          ([x]) => new Expr(type, 1, { kind: 'unary', op, a: x ?? constant(type, 0) }),
-          0,
-        ),
-      );
-    out.push(
-      elementwise(`f32_from_${type}`, [type], 'f32', [values], ([x]) => (x ?? constant(type, 0)).cast('f32'), 0),
-    );
-    out.push(
-      elementwise(
-        `f32_to_${type}`,
-        ['f32'],
-        type,
-        [[...FLOATS, 3e9, -3e9, 1e12, -1e12, 1e30, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]],
-        ([x]) => (x ?? constant('f32', 0)).cast(type),
-        0,
-      ),
-    );
-    for (const to of ['i32', 'u32', 'i64', 'u64', 'bool'] as const)
-      if (to !== type)
-        out.push(elementwise(`${type}_to_${to}`, [type], to, [values], ([x]) => (x ?? constant(type, 0)).cast(to), 0));
-  }
-  const bools = [0, 1, 0, 1];
-  for (const op of ['and', 'or', 'xor', 'eq', 'ne'] as const)
-    out.push(elementwise(`${op}_bool`, ['bool', 'bool'], 'bool', [bools, [0, 0, 1, 1]], both(op, 'bool'), 0));
-  out.push(elementwise('not_bool', ['bool'], 'bool', [bools], ([x]) => (x ?? constant('bool', 0)).not(), 0));
-  return out;
-}
-
-/** Loads and stores of every storable dtype, alone and packed into words. */
-export function storageCases(): KernelCase[] {
-  const random = randomSource(7);
-  const n = 37;
-  const out: KernelCase[] = [];
-  for (const dtype of ['f32', 'f16', 'bf16', 'i64', 'i32', 'i16', 'i8', 'u32', 'u16', 'u8', 'bool'] as const) {
-    const values = Array.from({ length: n }, (_, i) =>
-      dtype === 'bool'
-        ? i % 3 === 0
-          ? 1
-          : 0
-        : dtype.includes('f')
-          ? (random() - 0.5) * 10 ** Math.floor(random() * 6 - 3)
-          : dtype.startsWith('u')
-            ? Math.floor(random() * 256)
-            : Math.floor(random() * 256) - 128,
-    );
-    out.push(elementwise(`copy_${dtype}`, [dtype], dtype, [values], ([x]) => x ?? constant('f32', 0), 0));
-  }
-  const tough = [
-    0,
-    -0,
-    65504,
-    65519,
-    65520,
-    1e-7,
-    5.96e-8,
-    2.98e-8,
-    3e-8,
-    6.1e-5,
-    0.1,
-    1 / 3,
-    -2049,
-    2051,
-    1e30,
-    Number.POSITIVE_INFINITY,
-    -1.0009765625,
-    1.00048828125,
-  ];
-  out.push(elementwise('round_to_f16', ['f32'], 'f16', [tough], ([x]) => x ?? constant('f32', 0), 0));
-  out.push(elementwise('round_to_bf16', ['f32'], 'bf16', [tough], ([x]) => x ?? constant('f32', 0), 0));
-  out.push(elementwise('narrow_f16', ['f32'], 'f32', [tough], ([x]) => (x ?? constant('f32', 0)).narrow('f16'), 0));
-  out.push(elementwise('narrow_i8', ['i32'], 'i32', [INTS], ([x]) => (x ?? constant('i32', 0)).narrow('i8'), 0));
-  out.push(elementwise('wrap_to_i8', ['i32'], 'i8', [INTS], ([x]) => x ?? constant('i32', 0), 0));
-  for (const dtype of ['f32', 'f16', 'i8', 'u8', 'bool', 'i32'] as const) {
-    const k = new KernelBuilder(`vector_${dtype}`, 'simt', 4, [3, 1, 1]);
-    const x = k.buffer('x', dtype, 'read', 48);
-    const y = k.buffer('y', dtype, 'write', 48);
-    const i = mul(add(mul(k.group.x, 4), k.lane), 4);
-    const v = k.let(k.load(x, i, 4));
-    k.store(y, i, v.shuffle(v, [3, 2, 1, 0]));
-    out.push({
-      kernel: k.done(note),
-      data: [
-        arrayOf(
-          dtype,
-          Array.from({ length: 48 }, (_, j) => (dtype === 'bool' ? ((j * 7) % 3 === 0 ? 1 : 0) : (j * 5) % 100)),
-        ),
-        arrayOf(dtype, new Array<number>(48).fill(0)),
+  put({
+    name: 'pow f32',
+    inputs: ['f32', 'f32'],
+    output: 'f32',
+    fill: [positive, unit],
+    tolerance: 1e-4,
+    body: ([x, y]) => binary('pow', x, y),
+  });
+  put({
+    name: 'fma f32',
+    inputs: ['f32', 'f32', 'f32'],
+    output: 'f32',
+    fill: [wave, unit, positive],
+    tolerance: 1e-6,
+    body: ([x, y, z]) => need(x).fma(need(y), need(z)),
+  });
+  put({
+    name: 'select f32',
+    inputs: ['f32', 'f32'],
+    output: 'f32',
+    fill: [wave, unit],
+    tolerance: 0,
+    body: ([x, y]) => need(x).gt(0).select(need(x), need(y)),
+  });
+  put({
+    name: 'popcount and clz u32',
+    inputs: ['u32'],
+    output: 'u32',
+    fill: [(i) => i * 2654435],
+    tolerance: 0,
+    body: ([x]) => unary('popcount', x).add(unary('clz', x).mul(100)),
+  });
+  put({
+    name: 'bitcast f32 to u32',
+    inputs: ['f32'],
+    output: 'u32',
+    fill: [wave],
+    tolerance: 0,
+    body: ([x]) => need(x).bitcast('u32').shr(3),
+  });
+  for (const [from, to] of [
+    ['f32', 'i32'],
+    ['f32', 'u32'],
+    ['i32', 'f32'],
+    ['u32', 'f32'],
+    ['i32', 'i64'],
+    ['i64', 'i32'],
+    ['i64', 'f32'],
+    ['i32', 'bool'],
+    ['bool', 'f32'],
+  ] as const)
+    put({
+      name: `cast ${from} to ${to}`,
+      inputs: [from],
+      output: to,
+      fill: [
+        from === 'bool' ? (i) => i % 2 : from === 'u32' ? (i) => i * 31 : from === 'f32' ? (i) => wave(i) * 1e3 : small,
       ],
-      scalars: {},
       tolerance: 0,
+      body: ([x]) => need(x).cast(to),
+    });
+  for (const dtype of [
+    'f64',
+    'f32',
+    'f16',
+    'bf16',
+    'i64',
+    'i32',
+    'i16',
+    'i8',
+    'u64',
+    'u32',
+    'u16',
+    'u8',
+    'bool',
+  ] as const) {
+    const fill =
+      dtype === 'bool'
+        ? (i: number): number => i % 2
+        : isFloat(dtype)
+          ? (i: number): number => ((i * 37) % 64) / 8 - 3
+          : dtype.startsWith('u')
+            ? (i: number): number => i % 200
+            : small;
+    put({
+      name: `load and store ${dtype}`,
+      inputs: [dtype],
+      output: dtype,
+      fill: [fill],
+      tolerance: 0,
+      body: ([x]) => (dtype === 'bool' ? need(x).not() : need(x).add(1)),
     });
   }
-  return out;
+  cases.push(rowSums(target), indexArithmetic(target), guardedLoad(target), branches(target));
+  if (target.kernels === 'simt') cases.push(sharedReverse(target), grid2d(target), subgroupSum(target));
+  else cases.push(scratchRow(target));
+  if (target.kernels === 'simd' && target.vectorBytes >= 16) cases.push(vectors(target), dotProduct(target));
+  return cases;
 }
 
-/** Workgroups, shared memory, subgroups, guards, loops and symbolic grids. */
-export function structureCases(): KernelCase[] {
-  const out: KernelCase[] = [];
-  const random = randomSource(3);
-  const floats = (n: number) =>
-    arrayOf(
-      'f32',
-      Array.from({ length: n }, () => random() * 4 - 2),
-    );
-  for (const lanes of [32, 64, 256]) {
-    const n: Dim = sym('n', { max: 5000 });
-    const rows = sym('rows', { max: 100 });
-    const k = new KernelBuilder(`row_sum_${lanes}`, 'simt', lanes, [rows, 1, 1]);
-    const x = k.buffer('x', 'f32', 'read', mul(rows, n));
-    const y = k.buffer('y', 'f32', 'write', rows);
-    const s = k.shared('partial', 'f32', lanes);
-    const acc = k.var(constant('f32', 0), 'sum');
-    k.for(k.lane, n, lanes, (i) => acc.set(acc.value.add(k.load(x, add(mul(k.group.x, n), i)))));
-    k.store(s, k.lane, acc.value);
-    for (let half = lanes / 2; half >= 1; half /= 2) {
-      k.barrier();
-      k.if(dimValue(k.lane).lt(half), () => k.store(s, k.lane, k.load(s, k.lane).add(k.load(s, add(k.lane, half)))));
-    }
-    k.barrier();
-    k.if(dimValue(k.lane).eq(0), () => k.store(y, k.group.x, k.load(s, 0)));
-    out.push({
-      kernel: k.done(note),
-      data: [floats(7 * 333), arrayOf('f32', new Array<number>(7).fill(0))],
-      scalars: { n: 333, rows: 7 },
-      tolerance: 1e-5,
-    });
-  }
-  {
-    const k = new KernelBuilder('subgroup_xor', 'simt', 64, [2, 1, 1]);
-    const x = k.buffer('x', 'f32', 'read', 128);
-    const y = k.buffer('y', 'f32', 'write', 128);
-    const i = add(mul(k.group.x, 64), k.lane);
-    let v = k.let(k.load(x, i));
-    for (const mask of [1, 2]) v = k.let(v.add(new Expr('f32', 1, { kind: 'subgroup', op: 'shuffleXor', a: v, mask })));
-    k.store(y, i, v);
-    out.push({ kernel: k.done(note), data: [floats(128), floats(128)], scalars: {}, tolerance: 1e-6 });
-  }
-  {
-    // Padding by guard: loads outside do not run.
-    const w = sym('w', { max: 100 });
-    const k = new KernelBuilder('pad_guard', 'simt', 16, [1, 1, 1]);
-    const x = k.buffer('x', 'f32', 'read', w);
-    const y = k.buffer('y', 'f32', 'write', 16);
-    const at = sub(k.lane, 3);
-    const inside = dimValue(at)
-      .ge(0)
-      .and(dimValue(at).lt(dimValue(w)));
-    const loaded = k.load(x, at);
-    k.store(y, k.lane, inside.guard(loaded.mul(loaded).add(1), constant('f32', -1)));
-    out.push({ kernel: k.done(note), data: [floats(9), floats(16)], scalars: { w: 9 }, tolerance: 1e-6 });
-  }
-  {
-    // A grid beyond 65535 workgroups, and negative dividends.
-    const rows = sym('rows');
-    const k = new KernelBuilder('wide_grid', 'simt', 1, [rows, 3, 1]);
-    const y = k.buffer('y', 'i32', 'write', mul(rows, 3));
-    const at = sub(k.group.x, 5);
-    k.store(y, add(mul(k.group.y, rows), k.group.x), dimValue(add(mul(floorDiv(at, 3), 100), mod(at, 3))));
-    out.push({ kernel: k.done(note), data: [new Int32Array(60)], scalars: { rows: 20 }, tolerance: 0 });
-  }
-  {
-    const k = new KernelBuilder('histogram', 'simt', 32, [4, 1, 1]);
-    const x = k.buffer('x', 'i32', 'read', 128);
-    const y = k.buffer('y', 'i32', 'read_write', 8);
-    const z = k.buffer('z', 'f32', 'read_write', 1);
-    const bin = k.index(k.load(x, add(mul(k.group.x, 32), k.lane)), { min: 0, max: 7 });
-    k.atomicAdd(y, bin, constant('i32', 1));
-    k.atomicAdd(z, 0, constant('f32', 0.5));
-    out.push({
-      kernel: k.done(note),
-      data: [Int32Array.from({ length: 128 }, () => Math.floor(random() * 8)), new Int32Array(8), new Float32Array(1)],
-      scalars: {},
-      tolerance: 0,
-    });
-  }
-  {
-    const k = new KernelBuilder('dot_bytes', 'simt', 4, [1, 1, 1]);
-    const x = k.buffer('x', 'u32', 'read', 4);
-    const y = k.buffer('y', 'i32', 'write', 4);
-    const v = k.load(x, k.lane);
-    k.store(y, k.lane, v.dot4(v.not(), constant('i32', 1000)));
-    out.push({
-      kernel: k.done(note),
-      data: [Uint32Array.of(0x01020304, 0xff7f80fe, 0x80808080, 0), new Int32Array(4)],
-      scalars: {},
-      tolerance: 0,
-    });
-  }
-  {
-    const k = new KernelBuilder('vector_math', 'simt', 2, [1, 1, 1]);
-    const x = k.buffer('x', 'f32', 'read', 8);
-    const y = k.buffer('y', 'f32', 'write', 8);
-    const at = mul(k.lane, 4);
-    const v = k.load(x, at, 4);
-    const t = v.mul(v).add(0.5).fma(v, constant('f32', 2)).max(0).tanh();
-    const w = v.lt(0).select(t.neg(), t.exp());
-    k.store(y, at, pack([w.extract(1), w.extract(0), w.extract(3), w.extract(2)]));
-    out.push({ kernel: k.done(note), data: [floats(8), floats(8)], scalars: {}, tolerance: 1e-5 });
-  }
-  return out;
-}
-
-export const kernelCases = (): KernelCase[] => [...scalarCases(), ...storageCases(), ...structureCases()];
-
-/** The interpreter's result for each buffer. */
-export function expected(c: KernelCase, subgroupSize = 32): TypedArray[] {
-  const data = c.data.map((a) => a.slice());
-  interpret(c.kernel, data, c.scalars, { subgroupSize });
-  return data;
-}
-
-export const gridOf = (c: KernelCase): [number, number, number] => {
-  const [x, y, z] = c.kernel.grid;
-  return [evaluate(x, c.scalars), evaluate(y, c.scalars), evaluate(z, c.scalars)];
+const need = (e: Expr | undefined): Expr => {
+  if (!e) throw new TypeError('a conformance case lacks an operand');
+  return e;
 };
+const unary = (op: UnaryOp, x: Expr | undefined): Expr => {
+  const e = need(x);
+  return new Expr(e.type, e.width, { kind: 'unary', op, a: e });
+};
+const binary = (op: BinaryOp, x: Expr | undefined, y: Expr | undefined): Expr => need(x).binary(op, need(y));
 
-export const bytesOf = (a: TypedArray): Uint8Array => new Uint8Array(a.buffer, a.byteOffset, a.byteLength).slice();
+/** Sum and maximum over a loop of symbolic length, with variables. */
+function rowSums(target: Target): KernelCase {
+  const rows = sym('rows', { min: 1, max: 1000 });
+  const columns = sym('columns', { min: 1, max: 1000 });
+  const kernel = forEach('row_sums', target, rows, (k, _i, guarded) => {
+    const x = k.buffer('x', 'f32', 'read', mul(rows, columns));
+    const y = k.buffer('y', 'f32', 'write', mul(rows, 2));
+    guarded((i) => {
+      const sum = k.var(constant('f32', 0));
+      const top = k.var(constant('f32', -1e30));
+      k.for(0, columns, 1, (c) => {
+        const v = k.let(k.load(x, add(mul(i, columns), c)));
+        sum.set(sum.value.add(v));
+        top.set(top.value.max(v));
+      });
+      k.store(y, mul(i, 2), sum.value);
+      k.store(y, add(mul(i, 2), 1), top.value);
+    });
+  });
+  return {
+    name: 'loops and variables',
+    kernel,
+    scalars: { rows: 19, columns: 23 },
+    fill: [wave, zero],
+    tolerance: 1e-6,
+  };
+}
 
-/** First difference beyond the tolerance, as a sentence; empty when they agree. */
-export function disagreement(c: KernelCase, want: readonly TypedArray[], got: readonly Uint8Array[]): string {
-  for (const [b, buffer] of c.kernel.buffers.entries()) {
-    const w = want[b];
-    const bytes = got[b];
-    if (buffer.access === 'read' || !w || !bytes) continue;
-    const padded = new ArrayBuffer(Math.ceil(bytes.byteLength / 8) * 8);
-    new Uint8Array(padded).set(bytes);
-    const g = viewOf(buffer.storage, padded, 0, w.length);
-    for (let i = 0; i < w.length; i++) {
-      const x = valueAt(buffer.storage, w, i);
-      const y = valueAt(buffer.storage, g, i);
-      const exact = w[i] === g[i] || x === y || (Number.isNaN(x) && Number.isNaN(y));
-      if (exact) continue;
-      if (c.tolerance > 0 && Math.abs(x - y) <= c.tolerance * Math.max(Math.abs(x), 1e-3)) continue;
-      const inputs = c.kernel.buffers
-        .map((q, j) => (q.access === 'read' ? String(c.data[j]?.[i]) : ''))
-        .filter(Boolean);
-      return `${c.kernel.name}: ${buffer.name}[${i}] is ${y} (${String(g[i])}), expected ${x} (${String(w[i])}) for ${inputs.join(', ')}`;
-    }
-  }
-  return '';
+/** Transpose of [h, w] with a shifted, clamped source: div, mod, min and max of dims. */
+function indexArithmetic(target: Target): KernelCase {
+  const h = sym('h', { min: 2, max: 1000 });
+  const w = sym('w', { min: 2, max: 1000 });
+  const kernel = forEach('index_arithmetic', target, mul(h, w), (k, _i, guarded) => {
+    const x = k.buffer('x', 'i32', 'read', mul(h, w));
+    const y = k.buffer('y', 'i32', 'write', mul(h, w));
+    guarded((i) => {
+      const row = min(add(mod(i, h), 1), sub(h, 1));
+      const column = max(sub(floorDiv(i, h), 1), 0);
+      k.store(y, i, k.load(x, add(mul(row, w), column)));
+    });
+  });
+  return { name: 'index arithmetic', kernel, scalars: { h: 7, w: 11 }, fill: [small, zero], tolerance: 0 };
+}
+
+/** A load that is out of bounds where its guard does not hold. */
+function guardedLoad(target: Target): KernelCase {
+  const n = 37;
+  const kernel = forEach('guarded_load', target, n, (k, _i, guarded) => {
+    const x = k.buffer('x', 'f32', 'read', n);
+    const y = k.buffer('y', 'f32', 'write', n);
+    guarded((i) => {
+      const before = sub(i, 2);
+      k.store(y, i, dimValue(before).ge(0).guard(k.load(x, before), -1));
+    });
+  });
+  return { name: 'guarded loads', kernel, scalars: {}, fill: [wave, zero], tolerance: 0 };
+}
+
+/** if, else and a data-dependent index. */
+function branches(target: Target): KernelCase {
+  const n = 41;
+  const kernel = forEach('branches', target, n, (k, _i, guarded) => {
+    const x = k.buffer('x', 'i32', 'read', n);
+    const y = k.buffer('y', 'i32', 'write', n);
+    guarded((i) => {
+      const v = k.let(k.load(x, i));
+      const at = k.index(v.abs(), { min: 0, max: n - 1 });
+      const out = k.var(constant('i32', 0));
+      k.if(
+        v.lt(0),
+        () => out.set(k.load(x, at).sub(1)),
+        () => out.set(k.load(x, at).mul(3)),
+      );
+      k.store(y, i, out.value);
+    });
+  });
+  return { name: 'branches and data-dependent indices', kernel, scalars: {}, fill: [small, zero], tolerance: 0 };
+}
+
+/** Every workgroup reverses its part through workgroup memory. */
+function sharedReverse(target: Target): KernelCase {
+  const lanes = Math.min(64, target.maxLanes);
+  const k = new KernelBuilder('shared_reverse', 'simt', lanes, [3, 1, 1]);
+  const x = k.buffer('x', 'f32', 'read', lanes * 3);
+  const y = k.buffer('y', 'f32', 'write', lanes * 3);
+  const s = k.shared('s', 'f32', lanes);
+  k.store(s, k.lane, k.load(x, add(mul(k.group.x, lanes), k.lane)));
+  k.barrier();
+  k.store(y, add(mul(k.group.x, lanes), k.lane), k.load(s, sub(lanes - 1, k.lane)));
+  return { name: 'workgroup memory and barrier', kernel: k.done(note), scalars: {}, fill: [wave, zero], tolerance: 0 };
+}
+
+function grid2d(target: Target): KernelCase {
+  const lanes = Math.min(32, target.maxLanes);
+  const k = new KernelBuilder('grid_2d', 'simt', lanes, [2, 3, 2]);
+  const y = k.buffer('y', 'i32', 'write', lanes * 12);
+  const group = add(add(k.group.x, mul(k.group.y, 2)), mul(k.group.z, 6));
+  const i = add(mul(group, lanes), k.lane);
+  k.store(y, i, dimValue(i).mul(3));
+  return { name: 'grid of three axes', kernel: k.done(note), scalars: {}, fill: [zero], tolerance: 0 };
+}
+
+/** The sum over a subgroup, spread so that the result does not depend on the subgroup's size. */
+function subgroupSum(target: Target): KernelCase {
+  const lanes = Math.min(64, target.maxLanes);
+  const k = new KernelBuilder('uniform_sum', 'simt', lanes, [1, 1, 1]);
+  const x = k.buffer('x', 'f32', 'read', 1);
+  const y = k.buffer('y', 'f32', 'write', lanes);
+  k.store(y, k.lane, target.features.has('subgroups') ? k.load(x, 0).subgroupMax() : k.load(x, 0));
+  return {
+    name: 'subgroup maximum of a uniform value',
+    kernel: k.done(note),
+    scalars: {},
+    fill: [wave, zero],
+    tolerance: 0,
+  };
+}
+
+/** Per-thread scratch of a simd kernel. */
+function scratchRow(_target: Target): KernelCase {
+  const k = new KernelBuilder('scratch_row', 'simd', 1, [5, 1, 1]);
+  const x = k.buffer('x', 'f32', 'read', 40);
+  const y = k.buffer('y', 'f32', 'write', 40);
+  const s = k.shared('s', 'f32', 8);
+  k.for(0, 8, 1, (i) => k.store(s, i, k.load(x, add(mul(k.group.x, 8), i)).mul(2)));
+  k.for(0, 8, 1, (i) => k.store(y, add(mul(k.group.x, 8), i), k.load(s, sub(7, i))));
+  return { name: 'scratch', kernel: k.done(note), scalars: {}, fill: [wave, zero], tolerance: 0 };
+}
+
+/** Vector loads and stores, splat, pack, extract and shuffle. */
+function vectors(_target: Target): KernelCase {
+  const k = new KernelBuilder('vectors', 'simd', 1, [6, 1, 1]);
+  const x = k.buffer('x', 'f32', 'read', 24);
+  const y = k.buffer('y', 'f32', 'write', 48);
+  const at = (offset: number): Dim => add(mul(k.group.x, 8), offset);
+  const v = k.let(k.load(x, mul(k.group.x, 4), 4));
+  const flipped = k.let(v.shuffle(v.mul(2), [3, 2, 5, 4]));
+  k.store(y, at(0), v.add(flipped).max(v.extract(1)));
+  k.store(
+    y,
+    at(4),
+    pack([v.extract(2), v.extract(0), v.extract(3), v.extract(1)]).mul(constant('f32', 0.5).splat(4 as Width)),
+  );
+  return { name: 'vectors', kernel: k.done(note), scalars: {}, fill: [wave, zero], tolerance: 0 };
+}
+
+/** Four int8 products per 32-bit lane. */
+function dotProduct(_target: Target): KernelCase {
+  const k = new KernelBuilder('dot_product', 'simd', 1, [3, 1, 1]);
+  const a: Buffer = k.buffer('a', 'u32', 'read', 12);
+  const b: Buffer = k.buffer('b', 'u32', 'read', 12);
+  const y = k.buffer('y', 'i32', 'write', 12);
+  const i = mul(k.group.x, 4);
+  k.store(y, i, k.load(a, i, 4).dot4(k.load(b, i, 4), constant('i32', 5).splat(4)));
+  return {
+    name: 'dot product of packed int8',
+    kernel: k.done(note),
+    scalars: {},
+    fill: [(j) => (j * 2654435761) >>> 0, (j) => (j * 40503 * 65537) >>> 0, zero],
+    tolerance: 0,
+  };
 }
