@@ -13,6 +13,7 @@ import {
   type Value,
 } from './graph.ts';
 import type { InferContext, OpDef } from './op.ts';
+import { symbolicContents } from './symbolic.ts';
 
 /** Looks ops up by name. */
 export interface OpTable {
@@ -47,7 +48,7 @@ export class GraphBuilder {
     const types = def.infer(context);
     const list = Array.isArray(types) ? (types as readonly TensorType[]) : [types as TensorType];
     const node = this.graph.node(op, inputs, attrs, list, this.source, names, this.before);
-    const known = def.known?.(context);
+    const known = def.known?.(context) ?? symbolicContents(def, context.inputs, context.known, attrs, list);
     if (known) {
       node.outputs.forEach((o, i) => {
         o.known = known[i];
@@ -79,7 +80,6 @@ export class GraphBuilder {
       read: () => bytes,
     };
     const value = this.graph.constant(c);
-    if (dtype === 'i64' || dtype === 'i32') value.known = Array.from(values, Number);
     return value;
   }
 
@@ -87,6 +87,21 @@ export class GraphBuilder {
     return this.constant(dtype, [], [value]);
   }
 }
+
+/** Contents of a value as dims, where shape arithmetic knows them: small constants are read once. */
+export function contentsOf(value: Value): readonly Dim[] | undefined {
+  const { constant, type } = value;
+  if (value.known || !constant || !SMALL_DTYPES.has(type.dtype) || type.format !== 'dense') return value.known;
+  const count = type.shape.reduce<number>((n, d) => (typeof d === 'number' ? n * d : Number.NaN), 1);
+  if (!(count <= 64)) return undefined;
+  const bytes = constant.read();
+  const aligned = bytes.slice(0, byteLength(type.dtype, count));
+  const contents = Array.from(viewOf(type.dtype, aligned.buffer, 0, count), Number);
+  if (contents.every((x) => Number.isFinite(x))) value.known = contents;
+  return value.known;
+}
+
+const SMALL_DTYPES: ReadonlySet<DType> = new Set(['i64', 'i32', 'bool', 'f32', 'u8', 'f64']);
 
 /** Shape inference's view of a node about to be built. */
 export function inferContext(
@@ -98,7 +113,10 @@ export function inferContext(
   return {
     inputs: inputs.map((v) => v?.type ?? null),
     attrs,
-    known: (i) => inputs[i]?.known,
+    known: (i) => {
+      const v = inputs[i];
+      return v ? contentsOf(v) : undefined;
+    },
     dataDependent: (hint, max: Dim) => sym(`${hint}@${source.name}`, { min: 0, max }),
     fail: (reason, fix) => {
       const seen = inputs.map((v) => (v ? formatType(v.type) : '-')).join(', ');
