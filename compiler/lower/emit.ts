@@ -448,7 +448,10 @@ export class Emitter {
 
   /** `width` values of `e` for j, j+1, ... side by side. Shared vectors are named in the innermost scope. */
   vector(e: Expr, j: string, width: Width): Expr {
-    if (!symbolsOf(e, this.indices).has(j)) return this.value(e).splat(width);
+    if (!symbolsOf(e, this.indices).has(j)) {
+      const same = this.value(e);
+      return same.width === width ? same : same.splat(width);
+    }
     const done = this.vectors(j).get(e);
     if (done && this.scopes.includes(done.scope)) return done.value;
     let v = this.vectorNode(e, j, width);
@@ -497,6 +500,8 @@ export class Emitter {
       case 'bitcast':
       case 'narrow':
         return rebuild(e, go);
+      case 'splat':
+        return go(n.a);
       case 'guard': {
         if (symbolsOf(n.condition, this.indices).has(j)) return this.lanes(e, j, width);
         const v = this.k.var(this.vector(n.otherwise, j, width), this.fresh('g'), true);
