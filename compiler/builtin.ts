@@ -1,3 +1,5 @@
+import { cudaBackend } from '../backends/cuda/backend.ts';
+import { wgslBackend } from '../backends/wgsl/backend.ts';
 import { constantOnnxOps } from './import/onnx-ops/constant.ts';
 import { controlOnnxOps } from './import/onnx-ops/control.ts';
 import { recurrentOnnxOps } from './import/onnx-ops/recurrent.ts';
@@ -13,5 +15,6 @@ export const builtin = definePlugin({
   name: 'builtin',
   api: 1,
   ops: [...tensorOps, ...controlOps, ...recurrentOps, ...sequenceOps],
+  backends: [wgslBackend, cudaBackend],
   onnxOps: [...constantOnnxOps, ...controlOnnxOps, ...recurrentOnnxOps, ...sequenceOnnxOps],
 });
