@@ -7,7 +7,7 @@ import { GraphBuilder } from './ir/graph-builder.ts';
 import { lowerAnchor } from './lower/anchor.ts';
 import { lowerConcat } from './lower/concat.ts';
 import { lowerRegion } from './lower/loops.ts';
-import { legalTemplates, type LowerContext, type Region } from './lower/region.ts';
+import { type LowerContext, legalTemplates, type Region } from './lower/region.ts';
 import type { LoweredKernel } from './lower/template.ts';
 import type { EntrySchedule, Schedule, ScheduledItem } from './plan/schedule.ts';
 import type { Registry } from './plugin.ts';
@@ -99,7 +99,9 @@ export class Scheduler {
       if (parts) return this.lowered(region, parts);
       if (node.outputs.length === 1) return this.lowered(region, [lowerRegion(region, this.context)]);
       const used = node.outputs.filter((o) => o.uses.length > 0 || isOutput(o, node));
-      return used.flatMap((output) => this.lowered({ ...region, output }, [lowerRegion({ ...region, output }, this.context)]));
+      return used.flatMap((output) =>
+        this.lowered({ ...region, output }, [lowerRegion({ ...region, output }, this.context)]),
+      );
     }
     const host = op?.host ?? (op?.reference ? node.op : undefined);
     if (host === undefined)
@@ -133,7 +135,10 @@ export class Scheduler {
     };
     const at = <T>(list: readonly T[], i: number): T => {
       const x = list[i];
-      if (x === undefined) throw new InfcError('INFC2012', `'${node.op}' and its body disagree in number ${i}`, { node: node.source.name });
+      if (x === undefined)
+        throw new InfcError('INFC2012', `'${node.op}' and its body disagree in number ${i}`, {
+          node: node.source.name,
+        });
       return x;
     };
     const input = (i: number): Value => {
@@ -200,7 +205,9 @@ export class Scheduler {
           axis: outAxes[i] ?? 0,
           reverse: outReverse[i] === 1,
         })),
-        slice: g.inputs.slice(states).map((to, i) => ({ from: input(states + i), to, axis: inAxes[i] ?? 0, reverse: inReverse[i] === 1 })),
+        slice: g.inputs
+          .slice(states)
+          .map((to, i) => ({ from: input(states + i), to, axis: inAxes[i] ?? 0, reverse: inReverse[i] === 1 })),
       };
     }
     throw new InfcError('INFC3012', `control op '${node.op}' has no schedule`, { node: node.source.name });
@@ -223,13 +230,20 @@ function prepareControl(graph: Graph, registry: Registry): Graph {
         g.replaceUses(condition, b.constant('bool', [], [1], 'true'));
       }
     }
-    if (node.op === 'scan' && node.attrs.body instanceof Graph && node.inputs.length === node.attrs.body.inputs.length) {
+    if (
+      node.op === 'scan' &&
+      node.attrs.body instanceof Graph &&
+      node.inputs.length === node.attrs.body.inputs.length
+    ) {
       const states = Number(node.attrs.states ?? 0);
       const axes = node.attrs.inputAxes;
       const axis = Array.isArray(axes) ? Number(axes[0] ?? 0) : 0;
       const steps: Dim = node.inputs[states]?.type.shape[axis] ?? 0;
       const b = new GraphBuilder(graph, registry, node.source, node);
-      const trip = typeof steps === 'number' ? b.constant('i64', [], [steps], 'steps') : b.node('dims', [], { dims: [steps], scalar: true });
+      const trip =
+        typeof steps === 'number'
+          ? b.constant('i64', [], [steps], 'steps')
+          : b.node('dims', [], { dims: [steps], scalar: true });
       node.inputs.push(trip);
       trip.uses.push(node);
     }
@@ -243,8 +257,15 @@ function plainAttributes(node: Node): Record<string, unknown> {
     if (Array.isArray(a)) return a.map(one);
     if (typeof a === 'bigint') return Number(a);
     if (typeof a === 'object' && a !== null)
-      throw new InfcError('INFC3013', `op '${node.op}' has an attribute that only the run decides`, { node: node.source.name, fix: 'Fix the dimension with --dims' });
+      throw new InfcError('INFC3013', `op '${node.op}' has an attribute that only the run decides`, {
+        node: node.source.name,
+        fix: 'Fix the dimension with --dims',
+      });
     return a;
   };
-  return Object.fromEntries(Object.entries(node.attrs).filter(([, v]) => v !== undefined).map(([k, v]) => [k, one(v)]));
+  return Object.fromEntries(
+    Object.entries(node.attrs)
+      .filter(([, v]) => v !== undefined)
+      .map(([k, v]) => [k, one(v)]),
+  );
 }

@@ -29,7 +29,8 @@ export function externalFilesIn(folder: string): ExternalFiles {
         let done = 0;
         while (done < bytes) {
           const n = readSync(handle, out, done, bytes - done, offset + done);
-          if (n === 0) throw new InfcError('INFC1022', 'the external data file ends early', { file, offset: offset + done });
+          if (n === 0)
+            throw new InfcError('INFC1022', 'the external data file ends early', { file, offset: offset + done });
           done += n;
         }
       } finally {
