@@ -156,9 +156,9 @@ export class Scheduler {
       return {
         kind: 'if',
         condition: input(0),
-        then: this.graph(yes),
+        body: this.graph(yes),
         otherwise: this.graph(no),
-        outputs: node.outputs.map((to, i) => ({ then: at(yes.outputs, i), otherwise: at(no.outputs, i), to })),
+        outputs: node.outputs.map((to, i) => ({ body: at(yes.outputs, i), otherwise: at(no.outputs, i), to })),
       };
     }
     if (node.op === 'loop') {

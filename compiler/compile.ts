@@ -12,7 +12,9 @@ import { importOnnx } from './import/onnx.ts';
 import type { DimOptions } from './import/symbols.ts';
 import { forEachNode, type Program } from './ir/graph.ts';
 import type { LoweredKernel } from './lower/template.ts';
-import { assemblePlan, type MemoryReport } from './plan/assemble.ts';
+import { assemblePlan } from './plan/assemble.ts';
+import { type MemoryReport, memoryReport } from './plan/report.ts';
+import type { ArtifactFile } from './plan/weights-file.ts';
 import { type Plugin, Registry } from './plugin.ts';
 import { Scheduler } from './schedule.ts';
 
@@ -33,7 +35,7 @@ export interface TargetCompilation {
   readonly target: string;
   readonly plan: Plan;
   /** Files of the artifact by relative name, plan.json included. */
-  readonly files: ReadonlyMap<string, Uint8Array | string>;
+  readonly files: readonly ArtifactFile[];
   readonly kernels: readonly LoweredKernel[];
   readonly memory: MemoryReport;
 }
@@ -139,24 +141,13 @@ async function compileTarget(program: Program, registry: Registry, backend: Back
   const target = backend.target();
   const scheduler = new Scheduler(registry, backend, target, () => clock.tick());
   const schedule = await clock.phase(`lower ${backend.name}`, () => scheduler.schedule(program));
-  const files = await clock.phase(`print ${backend.name}`, async () => {
-    const printed = backend.print(
-      scheduler.kernels.map((l) => l.kernel),
-      target,
-    );
-    return backend.build ? Promise.all(printed.map((f) => backend.build?.(f) ?? f)) : printed;
-  });
-  const {
-    plan,
-    files: artifact,
-    memory,
-  } = await clock.phase(`plan ${backend.name}`, () => assemblePlan({ schedule, backend, target, kernelFiles: files }));
+  const { plan, files } = await clock.phase(`plan ${backend.name}`, () => assemblePlan(schedule, { backend, target }));
   const compiled: TargetCompilation = {
     target: backend.name,
     plan,
-    files: artifact,
+    files,
     kernels: scheduler.kernels,
-    memory,
+    memory: memoryReport(plan, Object.keys(plan.entries)[0] ?? 'main'),
   };
   return { compiled, swallowed: scheduler.regions.reduce((n, r) => n + r.nodes.length - 1, 0) };
 }
