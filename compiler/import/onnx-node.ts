@@ -4,6 +4,7 @@ import { bitsOf, isFloat, viewOf } from '../ir/dtype.ts';
 import { type Constant, formatType, type Graph, type TensorType, type Value } from '../ir/graph.ts';
 import { contentsOf, type GraphBuilder } from '../ir/graph-builder.ts';
 import type { HostTensor } from '../ir/op.ts';
+import { numbersOf } from '../tensor-values.ts';
 import { type AttributeProto, text, toBigInt, toNumber } from './onnx-decode.ts';
 import type { OnnxNode } from './onnx-op.ts';
 import { type ExternalFiles, importSparseTensor, importTensor } from './onnx-tensor.ts';
@@ -164,7 +165,7 @@ export class ImportedNode implements OnnxNode {
     const t = this.constantTensor(index);
     if (!t) return undefined;
     if (t.dtype === 'string') return this.fail(`input ${index} has strings where numbers are expected`);
-    return Array.from(t.data, t.dtype === 'f16' ? halfToNumber : t.dtype === 'bf16' ? bfloatToNumber : Number);
+    return Array.from(numbersOf(t));
   }
 
   fail(reason: string, fix?: string): never {
@@ -186,19 +187,4 @@ export function constantTensor(v: Value, evaluate: (v: Value) => HostTensor | un
   const elements = shape.reduce((n, d) => n * d, 1);
   const bytes = c.read();
   return { dtype, shape, data: viewOf(dtype, bytes.buffer, bytes.byteOffset, elements) };
-}
-
-/** IEEE binary16 bits to a number. */
-export function halfToNumber(bits: number | bigint | string): number {
-  const b = Number(bits);
-  const sign = b & 0x8000 ? -1 : 1;
-  const exponent = (b >> 10) & 31;
-  const fraction = b & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
-}
-
-/** bfloat16 bits to a number. */
-export function bfloatToNumber(bits: number | bigint | string): number {
-  return new Float32Array(new Uint32Array([Number(bits) << 16]).buffer)[0] ?? 0;
 }
