@@ -2,9 +2,10 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { evaluate, isTensor } from '../../backends/reference/evaluate.ts';
 import { InfcError } from '../../runtime/errors.ts';
+import { hostFunctions } from '../../runtime/host/index.ts';
 import type { HostTensor, HostValue } from '../../runtime/host.ts';
 import { load } from '../../runtime/index.ts';
-import { compile, createCompiler } from '../compile.ts';
+import type { Compiler } from '../compile.ts';
 import { exitCodes } from '../diagnostics.ts';
 import type { DType } from '../ir/dtype.ts';
 import { forEachNode, type Program, type Value } from '../ir/graph.ts';
@@ -16,7 +17,7 @@ import type { Io } from './io.ts';
 import { encodeNpy } from './npy.ts';
 import { openOrt } from './onnxruntime.ts';
 import { concretePorts, entryOf } from './ports.ts';
-import { type Artifact, modelOf, openArtifact, recompile } from './record.ts';
+import { type Artifact, compilerOf, modelOf, openArtifact, recompile } from './record.ts';
 import { fileName } from './run.ts';
 import { table } from './table.ts';
 
@@ -82,6 +83,7 @@ async function runVerify(args: Args, io: Io): Promise<number> {
 class Check {
   device = '';
   private program: Promise<Program> | undefined;
+  private made: Promise<Compiler> | undefined;
 
   constructor(
     private readonly artifact: Artifact,
@@ -103,20 +105,22 @@ class Check {
 
   /** The program as imported, before any pass. */
   imported(): Promise<Program> {
-    const { record } = this.artifact;
-    this.program ??= compile(this.model, {
-      stopAfter: 'import',
-      dims: record?.dims ?? {},
-      signal: this.io.signal,
-    }).then((c) => c.program);
+    this.program ??= this.compiler().then((c) =>
+      c.import(this.model, { dims: this.artifact.record?.dims ?? {}, signal: this.io.signal }),
+    );
     return this.program;
   }
 
+  private compiler(): Promise<Compiler> {
+    this.made ??= compilerOf(this.artifact, this.args.list('plugin'), this.io.cwd);
+    return this.made;
+  }
+
   async reference(program: Program, onValue?: (name: string, value: HostValue) => void): Promise<Tensors> {
-    const { registry } = createCompiler({ plugins: await this.plugins() });
+    const { registry } = await this.compiler();
     return evaluate(program, this.entry, this.inputs, {
       ops: registry,
-      host: (name) => hostOps[name],
+      host: hostFunctions,
       signal: this.io.signal,
       ...(onValue ? { onValue: (v: Value, result: HostValue) => onValue(v.name, result) } : {}),
     });
@@ -130,7 +134,7 @@ class Check {
   /** Finds the first value that differs: kernels against the reference of the transformed graph, then that graph against the imported one. */
   async bisect(dtypes: ReadonlySet<DType>): Promise<Divergence | undefined> {
     this.io.progress('looking for the first op that diverges');
-    const compilation = await recompile(this.artifact, this.model, this.args.list('plugin'), this.io);
+    const compilation = await recompile(await this.compiler(), this.artifact, this.model, this.io);
     const after = new Map<string, HostValue>();
     const outputs = await this.reference(compilation.program, (name, value) => after.set(name, value));
     const { plan, kept } = keepValues(this.artifact.plan, this.entry);
