@@ -33,6 +33,8 @@ export interface CompileOptions {
 
 export interface TargetCompilation {
   readonly target: string;
+  /** Device module that plays the plan, see Backend.device. */
+  readonly device: string;
   readonly plan: Plan;
   /** Files of the artifact by relative name, plan.json included. */
   readonly files: readonly ArtifactFile[];
@@ -144,6 +146,7 @@ async function compileTarget(program: Program, registry: Registry, backend: Back
   const { plan, files } = await clock.phase(`plan ${backend.name}`, () => assemblePlan(schedule, { backend, target }));
   const compiled: TargetCompilation = {
     target: backend.name,
+    device: backend.device,
     plan,
     files,
     kernels: scheduler.kernels,

@@ -3,22 +3,19 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { InfcError } from '../../runtime/errors.ts';
-import {
-  type Compilation,
-  type CompileOptions,
-  createCompiler,
-  type TargetCompilation,
-  writeArtifact,
-} from '../compile.ts';
+import { type Compilation, type CompileOptions, createCompiler, type TargetCompilation } from '../compile.ts';
 import { exitCodes } from '../diagnostics.ts';
 import { printProgram } from '../ir/text.ts';
+import { type ArtifactPart, partOf } from '../plan/artifact.ts';
 import { memoryReport } from '../plan/report.ts';
+import { type ArtifactFile, contentsOf, fileOf } from '../plan/weights-file.ts';
+import { filesOf, writeArtifact } from '../write.ts';
 import { type Args, onlyPositional } from './args.ts';
 import { parseDimBounds } from './inputs.ts';
 import type { Io } from './io.ts';
 import { loadPlugins } from './plugins.ts';
 import { portText } from './ports.ts';
-import { type CompileRecord, makeRecord, RECORD } from './record.ts';
+import { makeRecord, RECORD } from './record.ts';
 import { formatBytes, formatMs } from './table.ts';
 
 /** `infc compile MODEL -o DIR`. */
@@ -55,9 +52,12 @@ async function runCompile(args: Args, io: Io): Promise<number> {
     { targets, dims, plugins: args.list('plugin'), ...(name === undefined ? {} : { name }) },
     io.cwd,
   );
-  await writeArtifact(withRecord(compilation, record), dir);
+  await writeArtifact(compilation, dir, {
+    signal: io.signal,
+    more: [fileOf(RECORD, `${JSON.stringify(record, null, 2)}\n`)],
+  });
   const ms = performance.now() - started;
-  if (io.json) io.out(JSON.stringify({ ok: true, dir, ms, ...summaryOf(compilation) }, null, 2));
+  if (io.json) io.out(JSON.stringify({ ok: true, dir, ms, ...(await summaryOf(compilation)) }, null, 2));
   else await screen(model, output ?? dir, ms, compilation, io);
   return exitCodes.ok;
 }
@@ -73,45 +73,23 @@ async function refuseForeign(dir: string, force: boolean): Promise<void> {
   });
 }
 
-/** The compilation with the record among its first target's files, so that it is written with the rest or not at all. */
-function withRecord(compilation: Compilation, record: CompileRecord): Compilation {
-  const [first, ...others] = compilation.targets;
-  if (!first) return compilation;
-  const files = new Map([...first.files, [RECORD, `${JSON.stringify(record, null, 2)}\n`]]);
-  return { ...compilation, targets: [{ ...first, files }, ...others] };
-}
-
 /** Bytes of an artifact by part, plain and gzipped (weights are not gzipped: they hardly shrink). */
 export interface PartBytes {
-  readonly part: 'plan' | 'kernels' | 'runtime' | 'module' | 'weights';
+  readonly part: ArtifactPart;
   readonly bytes: number;
   readonly gzip?: number;
 }
 
-const partOf = (file: string): PartBytes['part'] | undefined =>
-  file === RECORD || file.endsWith('.d.ts') || file === 'package.json'
-    ? undefined
-    : /weights.*\.safetensors$/.test(file)
-      ? 'weights'
-      : file === 'plan.json'
-        ? 'plan'
-        : /^(runtime|worker|wasm-worker)[\w-]*\.js$/.test(file)
-          ? 'runtime'
-          : file === 'model.js'
-            ? 'module'
-            : 'kernels';
-
-/** Sizes of what a browser would fetch. */
-export function partBytes(files: ReadonlyMap<string, Uint8Array | string>): PartBytes[] {
-  const parts = new Map<PartBytes['part'], { bytes: number; gzip: number }>();
-  for (const [file, content] of files) {
-    const part = partOf(file);
-    if (part === undefined) continue;
-    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+/** Sizes of what a browser would fetch: types and the record of the compilation are left out. */
+export function partBytes(files: readonly ArtifactFile[]): PartBytes[] {
+  const parts = new Map<ArtifactPart, { bytes: number; gzip: number }>();
+  for (const file of files) {
+    if (file.name === RECORD || file.name === 'view.html' || /\.d\.ts$|^package\.json$/.test(file.name)) continue;
+    const part = partOf(file.name);
     const sum = parts.get(part) ?? { bytes: 0, gzip: 0 };
-    sum.bytes += bytes.length;
-    if (part !== 'weights') sum.gzip += gzipSync(bytes).length;
     parts.set(part, sum);
+    sum.bytes += file.bytes;
+    if (part !== 'weights') sum.gzip += gzipSync(contentsOf(file)).length;
   }
   return (['plan', 'kernels', 'module', 'runtime', 'weights'] as const).flatMap((part) => {
     const sum = parts.get(part);
@@ -120,8 +98,9 @@ export function partBytes(files: ReadonlyMap<string, Uint8Array | string>): Part
   });
 }
 
-function targetSummary({ target, plan, files, kernels }: TargetCompilation) {
-  const parts = partBytes(files);
+async function targetSummary(compiled: TargetCompilation) {
+  const { target, plan, kernels } = compiled;
+  const parts = partBytes(await filesOf(compiled));
   return {
     target,
     kernels: kernels.length,
@@ -136,7 +115,7 @@ function targetSummary({ target, plan, files, kernels }: TargetCompilation) {
 }
 
 /** What `--json` prints about a compilation. */
-export function summaryOf(compilation: Compilation) {
+export async function summaryOf(compilation: Compilation) {
   const { nodesIn, nodesAfter, kernels, folded, fused, phases, changes } = compilation.report;
   const byPass: Record<string, number> = {};
   for (const c of changes) byPass[c.pass] = (byPass[c.pass] ?? 0) + 1;
@@ -148,13 +127,13 @@ export function summaryOf(compilation: Compilation) {
     fused,
     phases,
     changes: byPass,
-    targets: compilation.targets.map(targetSummary),
+    targets: await Promise.all(compilation.targets.map(targetSummary)),
   };
 }
 
 async function screen(model: string, shown: string, ms: number, compilation: Compilation, io: Io): Promise<void> {
   const { style } = io;
-  const s = summaryOf(compilation);
+  const s = await summaryOf(compilation);
   const label = (text: string): string => style.dim(text.padEnd(9));
   const { size } = await stat(path.resolve(io.cwd, model));
   io.out(
@@ -196,19 +175,19 @@ async function screen(model: string, shown: string, ms: number, compilation: Com
 }
 
 /** `--stop-after`: the graph as text. */
-function printAfter(compilation: Compilation, io: Io): number {
+async function printAfter(compilation: Compilation, io: Io): Promise<number> {
   const text = printProgram(compilation.program);
-  io.out(io.json ? JSON.stringify({ ok: true, ...summaryOf(compilation), program: text }, null, 2) : text);
+  io.out(io.json ? JSON.stringify({ ok: true, ...(await summaryOf(compilation)), program: text }, null, 2) : text);
   return exitCodes.ok;
 }
 
 /** Files of an artifact folder, as a compilation would give them. */
-export async function readArtifactFiles(dir: string): Promise<Map<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>();
+export async function readArtifactFiles(dir: string): Promise<ArtifactFile[]> {
+  const files: ArtifactFile[] = [];
   for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const full = path.join(entry.parentPath, entry.name);
-    files.set(path.relative(dir, full).replaceAll('\\', '/'), new Uint8Array(await readFile(full)));
+    files.push(fileOf(path.relative(dir, full).replaceAll('\\', '/'), await readFile(full)));
   }
   return files;
 }

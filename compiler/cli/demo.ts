@@ -5,10 +5,11 @@ import { evaluate, isTensor } from '../../backends/reference/evaluate.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { hostFunctions } from '../../runtime/host/index.ts';
 import { load } from '../../runtime/index.ts';
-import { createCompiler, writeArtifact } from '../compile.ts';
+import { createCompiler } from '../compile.ts';
 import { exitCodes } from '../diagnostics.ts';
 import { numbersOf } from '../tensor-values.ts';
 import { compareValues } from '../verify.ts';
+import { writeArtifact } from '../write.ts';
 import type { Args } from './args.ts';
 import { summaryOf } from './compile.ts';
 import { decodePng, encodePng, resizeToHeight } from './demo/png.ts';
@@ -45,7 +46,7 @@ async function runDemo(args: Args, io: Io): Promise<number> {
     });
     await writeArtifact(compilation, path.join(dir, 'model'));
     const compileMs = performance.now() - started;
-    const summary = summaryOf(compilation);
+    const summary = await summaryOf(compilation);
 
     await using model = await load(path.join(dir, 'model'), { threads: 1, signal: io.signal });
     const [entryName = '', entry] = Object.entries(model.plan.entries)[0] ?? [];
