@@ -28,7 +28,10 @@ export class InfcError extends Error {
   constructor(code: string, reason: string, details: ErrorDetails = {}) {
     const { fix, cause, ...place } = details;
     const at = describePlace(place);
-    super(`${code}: ${reason}${at ? ` (${at})` : ''}${fix ? `. ${fix}` : ''}`, cause === undefined ? undefined : { cause });
+    super(
+      `${code}: ${reason}${at ? ` (${at})` : ''}${fix ? `. ${fix}` : ''}`,
+      cause === undefined ? undefined : { cause },
+    );
     this.code = code;
     this.reason = reason;
     this.place = place;
@@ -37,7 +40,12 @@ export class InfcError extends Error {
 
   /** Plain data for `--json` output and for messages between workers. */
   toJSON(): { code: string; reason: string; place: ErrorPlace; fix?: string } {
-    return { code: this.code, reason: this.reason, place: this.place, ...(this.fix === undefined ? {} : { fix: this.fix }) };
+    return {
+      code: this.code,
+      reason: this.reason,
+      place: this.place,
+      ...(this.fix === undefined ? {} : { fix: this.fix }),
+    };
   }
 }
 

@@ -1,0 +1,51 @@
+import type { DType } from '../compiler/ir/dtype.ts';
+import type { Kernel } from '../compiler/ir/kernel.ts';
+import type { Template } from '../compiler/lower/template.ts';
+
+/** What a target can do; templates and lowering choose by it. Closed per backend, open in names. */
+export interface Target {
+  readonly kind: string;
+  readonly features: ReadonlySet<string>;
+  /** Which kernels it runs: lanes in workgroups (simt) or one thread with vectors (simd). */
+  readonly kernels: 'simt' | 'simd';
+  readonly maxLanes: number;
+  readonly sharedBytes: number;
+  /** Bytes of the widest vector register (simd) or load (simt). */
+  readonly vectorBytes: number;
+}
+
+export interface MemoryRules {
+  /** Alignment of buffers in an arena, bytes. */
+  readonly align: number;
+  /** Largest single binding, bytes. */
+  readonly maxBinding: number;
+  /** Whether one kernel may read and write the same arena through two bindings. */
+  readonly readWriteAlias: boolean;
+}
+
+/** A printed kernel file: text (WGSL, CUDA, JavaScript) or bytes (Wasm); one file may hold many kernels. */
+export interface KernelFile {
+  readonly file: string;
+  readonly content: string | Uint8Array;
+  /** Entry name of each kernel in the file, by kernel name. */
+  readonly entries: ReadonlyMap<string, string>;
+}
+
+/**
+ * A target of compilation. `print` turns kernels into files; `device` names the runtime device that plays them.
+ */
+export interface Backend {
+  readonly name: string;
+  target(features?: readonly string[]): Target;
+  /** Whether kernels may load and store this dtype; others run on the host or are refused at compile time. */
+  supports(dtype: DType): boolean;
+  readonly templates: readonly Template[];
+  readonly memory: MemoryRules;
+  print(kernels: readonly Kernel[], target: Target): readonly KernelFile[];
+  /** Turns printed text into what the device loads, when a toolchain is there (nvcc to cubin). */
+  build?(file: KernelFile): Promise<KernelFile>;
+  /** Device module of the runtime: `wasm`, `webgpu`, `cuda`, or a module path given by a plugin. */
+  readonly device: string;
+}
+
+export const defineBackend = (backend: Backend): Backend => backend;

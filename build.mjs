@@ -1,0 +1,120 @@
+// Builds dist/: bundled ES modules, declarations, and the table of error codes. `--quiet` prints only problems; `--no-types` skips tsc.
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const root = path.dirname(fileURLToPath(import.meta.url));
+const quiet = process.argv.includes('--quiet');
+const started = performance.now();
+const say = (text) => quiet || console.log(text);
+
+process.chdir(root);
+await rm('dist', { recursive: true, force: true });
+await mkdir('dist', { recursive: true });
+
+const entries = {
+  index: 'compiler/index.ts',
+  cli: 'compiler/cli/infc.ts',
+  runtime: 'runtime/index.ts',
+  grammars: 'grammars/index.ts',
+  test: 'test/kit/index.ts',
+};
+for (const [name, file] of Object.entries(entries)) {
+  if (existsSync(file)) continue;
+  console.warn(`no ${file} yet: dist/${name}.js is not built`);
+  delete entries[name];
+}
+
+const common = {
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  outdir: 'dist',
+  legalComments: 'none',
+  logLevel: 'warning',
+  // Dependencies stay imports: they are installed beside infc and load only when used.
+  external: [
+    'node:*',
+    'chevrotain',
+    'onnx-proto',
+    'ts-morph',
+    'webgpu',
+    'onnxruntime-node',
+    'onnxruntime-web',
+    'fast-check',
+  ],
+};
+// The command line, the compiler and the conformance kit share chunks; the command line loads each command when it is used.
+const node = await build({
+  ...common,
+  entryPoints: pick('index', 'cli', 'test'),
+  splitting: true,
+  chunkNames: 'chunk-[hash]',
+  platform: 'node',
+  metafile: true,
+});
+// The runtime and the grammars run in browsers: one file each, minified, no Node built-ins at load.
+const web = await build({
+  ...common,
+  entryPoints: pick('runtime', 'grammars'),
+  platform: 'neutral',
+  minify: true,
+  metafile: true,
+});
+
+function pick(...names) {
+  return Object.fromEntries(names.filter((name) => entries[name]).map((name) => [name, entries[name]]));
+}
+
+await writeErrorCodes();
+if (!process.argv.includes('--no-types')) writeDeclarations();
+
+if (!quiet) {
+  const outputs = { ...node.metafile.outputs, ...web.metafile.outputs };
+  let total = 0;
+  for (const file of await readdir('dist')) {
+    const full = path.join('dist', file);
+    const { size } = await stat(full);
+    if (!file.endsWith('.js')) continue;
+    total += size;
+    if (outputs[full]?.entryPoint && ['index.js', 'cli.js', 'runtime.js', 'grammars.js', 'test.js'].includes(file)) {
+      const { readFile } = await import('node:fs/promises');
+      say(`${full.padEnd(20)} ${kb(size)}  gzip ${kb(gzipSync(await readFile(full)).length)}`);
+    }
+  }
+  say(`all chunks           ${kb(total)}  built in ${Math.round(performance.now() - started)} ms`);
+}
+
+/** `infc explain CODE` reads every error the sources can raise from this table, so it cannot fall behind them. */
+async function writeErrorCodes() {
+  await build({
+    ...common,
+    entryPoints: ['compiler/cli/harvest-codes.ts'],
+    outdir: undefined,
+    outfile: 'dist/harvest-codes.mjs',
+    platform: 'node',
+  });
+  const { harvestCodes } = await import(pathToFileURL(path.join(root, 'dist/harvest-codes.mjs')).href);
+  await writeFile('dist/codes.json', `${JSON.stringify(await harvestCodes(root), null, 1)}\n`);
+  await rm('dist/harvest-codes.mjs');
+}
+
+function writeDeclarations() {
+  const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
+  const options = ['-p', 'tsconfig.build.json'];
+  try {
+    execFileSync(process.execPath, [tsc, ...options], { stdio: 'pipe' });
+  } catch (error) {
+    process.stderr.write(error.stdout ?? '');
+    throw new Error('declarations could not be written: run npm run typecheck');
+  }
+}
+
+function kb(bytes) {
+  return `${(bytes / 1000).toFixed(1).padStart(7)} kB`;
+}

@@ -1,0 +1,66 @@
+import type { Style } from './io.ts';
+
+/** A column: numbers go to the right. */
+export interface Column {
+  readonly title: string;
+  readonly right?: boolean;
+  /** Longer cells are cut in the middle. */
+  readonly max?: number;
+}
+
+/** Plain aligned text columns with a dim header; an empty table is an empty string. */
+export function table(columns: readonly Column[], rows: readonly (readonly string[])[], style: Style): string {
+  if (rows.length === 0) return '';
+  const cells = rows.map((r) => columns.map((c, i) => shorten(r[i] ?? '', c.max)));
+  const widths = columns.map((c, i) => Math.max(c.title.length, ...cells.map((r) => visible(r[i] ?? ''))));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, i) => {
+        const pad = ' '.repeat((widths[i] ?? 0) - visible(cell));
+        return columns[i]?.right ? pad + cell : cell + pad;
+      })
+      .join('  ')
+      .trimEnd();
+  const header = columns.some((c) => c.title !== '') ? [style.dim(line(columns.map((c) => c.title)))] : [];
+  return [...header, ...cells.map(line)].join('\n');
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes take no room on the screen
+const COLOR = /\u001b\[\d+m/g;
+const visible = (text: string): number => text.replace(COLOR, '').length;
+
+/** Cuts the middle out of a long text. */
+export function shorten(text: string, max = 1000): string {
+  if (visible(text) <= max) return text;
+  const head = Math.ceil((max - 1) / 2);
+  return `${text.slice(0, head)}…${text.slice(text.length - (max - 1 - head))}`;
+}
+
+/** 1234567 -> `1.23 MB` (decimal units). */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  let v = bytes / 1000;
+  let u = 0;
+  while (v >= 999.5 && u < units.length - 1) {
+    v /= 1000;
+    u++;
+  }
+  return `${v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v.toFixed(2)} ${units[u]}`;
+}
+
+/** 1234567 -> `1.23 M`. */
+export function formatCount(n: number): string {
+  if (n < 10000) return String(n);
+  const [v, unit] = n < 1e6 ? [n / 1e3, 'k'] : n < 1e9 ? [n / 1e6, 'M'] : [n / 1e9, 'G'];
+  return `${v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v.toFixed(2)} ${unit}`;
+}
+
+export const formatMs = (ms: number): string =>
+  ms >= 10000
+    ? `${(ms / 1000).toFixed(1)} s`
+    : ms >= 100
+      ? `${ms.toFixed(0)} ms`
+      : ms >= 1
+        ? `${ms.toFixed(1)} ms`
+        : `${(ms * 1000).toFixed(0)} us`;

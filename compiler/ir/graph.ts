@@ -1,0 +1,195 @@
+import { InfcError } from '../../runtime/errors.ts';
+import { type Dim, formatDim, type Sym } from './dim.ts';
+import type { DType } from './dtype.ts';
+
+/** Type of a value. `dtype` is logical; `format` says how the bytes are stored (`dense` unless a storage format is assigned). */
+export interface TensorType {
+  readonly dtype: DType;
+  readonly shape: readonly Dim[];
+  readonly format: string;
+  /** Values that are not plain tensors live on the host; `dtype` and `shape` then describe the elements. */
+  readonly container?: 'sequence' | 'optional' | 'optional-sequence';
+  /** Container elements of unknown rank; `shape` is then empty. */
+  readonly unranked?: true;
+}
+
+export const tensor = (dtype: DType, shape: readonly Dim[], format = 'dense'): TensorType => ({ dtype, shape, format });
+
+/** Where a node came from: shown in errors, `infc explain` and kernel headers, never dropped by a pass. */
+export interface Source {
+  readonly name: string;
+  readonly op: string;
+}
+
+/** Constant bytes, dense and little-endian; strings are held as such. `read` may be called more than once. */
+export interface Constant {
+  readonly name: string;
+  readonly type: TensorType;
+  readonly bytes: number;
+  read(): Uint8Array;
+  readonly strings?: readonly string[];
+}
+
+export type Attribute =
+  | number
+  | string
+  | boolean
+  | bigint
+  | Dim
+  | readonly Attribute[]
+  | DType
+  | Graph
+  | Constant
+  | undefined;
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+/** One SSA value: a graph input, a constant, a state, or an output of exactly one node. */
+export class Value {
+  /** Nodes that read this value, once per use. */
+  readonly uses: Node[] = [];
+  producer: Node | undefined;
+  constant: Constant | undefined;
+  /** Contents of a small integer tensor, when shape arithmetic knows them symbolically (row-major). */
+  known: readonly Dim[] | undefined;
+
+  constructor(
+    readonly id: number,
+    public name: string,
+    public type: TensorType,
+  ) {}
+}
+
+/** One operation. `inputs` may hold null for an omitted optional input. Change edges only through {@link Graph}. */
+export class Node {
+  constructor(
+    readonly id: number,
+    readonly op: string,
+    readonly inputs: (Value | null)[],
+    readonly outputs: readonly Value[],
+    public attrs: Attributes,
+    readonly source: Source,
+  ) {}
+}
+
+/** Memory that outlives one run: KV caches and recurrent state. Entries read it with `state_read` and write it with `state_write`. */
+export interface State {
+  readonly name: string;
+  readonly type: TensorType;
+}
+
+let nextId = 1;
+
+/**
+ * A dataflow graph in SSA form; nodes are kept in an order in which producers come before users.
+ * Subgraphs (bodies of if, loop, scan, region) are graphs too and may use values of enclosing graphs.
+ */
+export class Graph {
+  readonly inputs: Value[] = [];
+  outputs: Value[] = [];
+  nodes: Node[] = [];
+
+  constructor(readonly name: string) {}
+
+  input(name: string, type: TensorType): Value {
+    const v = new Value(nextId++, name, type);
+    this.inputs.push(v);
+    return v;
+  }
+
+  constant(constant: Constant): Value {
+    const v = new Value(nextId++, constant.name, constant.type);
+    v.constant = constant;
+    return v;
+  }
+
+  /** Appends a node (or inserts it before `before`) with outputs of the given types. */
+  node(
+    op: string,
+    inputs: readonly (Value | null)[],
+    attrs: Attributes,
+    types: readonly TensorType[],
+    source: Source,
+    names: readonly string[] = [],
+    before?: Node,
+  ): Node {
+    const id = nextId++;
+    const outputs = types.map((t, i) => new Value(nextId++, names[i] || `${op}_${id}${i === 0 ? '' : `_${i}`}`, t));
+    const node = new Node(id, op, [...inputs], outputs, attrs, source);
+    for (const o of outputs) o.producer = node;
+    for (const v of inputs) v?.uses.push(node);
+    if (before === undefined) this.nodes.push(node);
+    else {
+      const at = this.nodes.indexOf(before);
+      if (at < 0)
+        throw new InfcError('INFC2003', `insertion point is not in graph '${this.name}'`, { node: before.source.name });
+      this.nodes.splice(at, 0, node);
+    }
+    return node;
+  }
+
+  /** Makes every user of `from` (and the graph's outputs) use `to`. */
+  replaceUses(from: Value, to: Value): void {
+    if (from === to) return;
+    for (const user of new Set(from.uses)) {
+      for (let i = 0; i < user.inputs.length; i++) {
+        if (user.inputs[i] === from) {
+          user.inputs[i] = to;
+          to.uses.push(user);
+        }
+      }
+    }
+    from.uses.length = 0;
+    this.outputs = this.outputs.map((o) => (o === from ? to : o));
+  }
+
+  setInput(node: Node, index: number, value: Value | null): void {
+    const old = node.inputs[index];
+    if (old) removeOne(old.uses, node);
+    node.inputs[index] = value;
+    value?.uses.push(node);
+  }
+
+  /** Removes a node none of whose outputs is used. */
+  remove(node: Node): void {
+    const used = node.outputs.find((o) => o.uses.length > 0 || this.outputs.includes(o));
+    if (used)
+      throw new InfcError('INFC2004', `cannot remove a node whose output '${used.name}' is used`, {
+        node: node.source.name,
+      });
+    for (const v of node.inputs) if (v) removeOne(v.uses, node);
+    const at = this.nodes.indexOf(node);
+    if (at >= 0) this.nodes.splice(at, 1);
+  }
+}
+
+function removeOne<T>(list: T[], item: T): void {
+  const at = list.indexOf(item);
+  if (at >= 0) list.splice(at, 1);
+}
+
+/** A whole model: entry points that share constants (by object identity) and states, and the symbols their shapes use. */
+export interface Program {
+  readonly name: string;
+  readonly entries: Map<string, Graph>;
+  readonly states: State[];
+  readonly symbols: Map<string, Sym>;
+  /** Producer, opsets and other provenance for `infc inspect`. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export const formatType = (t: TensorType): string =>
+  `${t.container ? `${t.container} ` : ''}${t.dtype}[${t.shape.map(formatDim).join(', ')}]${t.format === 'dense' ? '' : ` ${t.format}`}`;
+
+/** Subgraphs held in a node's attributes. */
+export const subgraphs = (node: Node): Graph[] =>
+  Object.values(node.attrs).flatMap((a) =>
+    a instanceof Graph ? [a] : Array.isArray(a) ? a.filter((x): x is Graph => x instanceof Graph) : [],
+  );
+
+/** Visits every node of a graph and of its subgraphs, outermost first. */
+export function forEachNode(graph: Graph, visit: (node: Node, graph: Graph) => void): void {
+  for (const node of [...graph.nodes]) {
+    visit(node, graph);
+    for (const s of subgraphs(node)) forEachNode(s, visit);
+  }
+}

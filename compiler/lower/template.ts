@@ -1,0 +1,54 @@
+import type { Target } from '../../backends/backend.ts';
+import type { Dim } from '../ir/dim.ts';
+import type { Buffer, Expr } from '../ir/expr.ts';
+import type { Constant, Node, TensorType, Value } from '../ir/graph.ts';
+import type { Kernel } from '../ir/kernel.ts';
+import type { KernelBuilder } from '../ir/kernel-builder.ts';
+
+/** Where a kernel's buffer comes from: a value of the graph, or bytes packed from a constant at compile time. */
+export type KernelArgument =
+  | { readonly kind: 'value'; readonly value: Value }
+  | { readonly kind: 'packed'; readonly key: string; readonly from: Value; readonly constant: Constant }
+  | { readonly kind: 'scratch'; readonly type: TensorType; readonly key: string };
+
+/** A kernel together with what its buffers are, in binding order. */
+export interface LoweredKernel {
+  readonly kernel: Kernel;
+  readonly args: readonly KernelArgument[];
+}
+
+/**
+ * A fused region with one anchor (matmul, conv...) seen by a template. The template computes the anchor's output element by element
+ * and passes each accumulator through `epilogue`, which also says what is stored where.
+ */
+export interface TemplateRequest {
+  readonly anchor: Node;
+  readonly target: Target;
+  /** Type of the region's output; same shape as the anchor's output. */
+  readonly output: TensorType;
+  /** Name for the kernel. */
+  readonly name: string;
+  /** Binds a value of the graph as a buffer of the kernel under construction (each value once). */
+  bind(k: KernelBuilder, value: Value): Buffer;
+  /** Binds bytes derived from a constant value; `key` names the layout. The constant is the packed result. */
+  bindPacked(k: KernelBuilder, from: Value, key: string, constant: Constant): Buffer;
+  /**
+   * Applies the fused consumers to an accumulator for the output element at `coords` and stores it. With a vector accumulator the
+   * elements are consecutive along the last axis.
+   */
+  finish(k: KernelBuilder, accumulator: Expr, coords: readonly Dim[]): void;
+}
+
+/** A hand-authored schedule for one op family: explicit loops over Kernel IR, parameterised by format and epilogue. */
+export interface Template {
+  readonly name: string;
+  readonly op: string;
+  /** Whether the template is legal for this node on this target (shared memory, features, static dims it needs). */
+  when(anchor: Node, target: Target): boolean;
+  /** Why it is chosen, for `infc explain`; higher `score` wins among legal candidates. */
+  readonly score: number;
+  readonly why: string;
+  build(request: TemplateRequest): readonly LoweredKernel[] | Kernel;
+}
+
+export const defineTemplate = (template: Template): Template => template;

@@ -1,0 +1,27 @@
+import type { OpDef } from '../ir/op.ts';
+import { binaryOps } from './binary.ts';
+import { castOps } from './cast.ts';
+import { convOps } from './conv.ts';
+import { gatherOps } from './gather.ts';
+import { matmulOps } from './matmul.ts';
+import { movementOps } from './movement.ts';
+import { normOps } from './norm.ts';
+import { poolOps } from './pool.ts';
+import { reduceOps } from './reduce.ts';
+import { shapeOps } from './shape.ts';
+import { unaryOps } from './unary.ts';
+
+/** Ops of the graph IR, by family. */
+export const tensorOps: readonly OpDef[] = [
+  ...unaryOps,
+  ...binaryOps,
+  ...castOps,
+  ...reduceOps,
+  ...movementOps,
+  ...gatherOps,
+  ...shapeOps,
+  ...matmulOps,
+  ...convOps,
+  ...poolOps,
+  ...normOps,
+];

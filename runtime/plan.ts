@@ -1,0 +1,165 @@
+import type { DType } from './dtype.ts';
+
+/**
+ * The plan: everything a runtime needs to play a compiled model, as JSON. The runtime owns this schema; the compiler writes it.
+ * Readers refuse a newer `infc` (major); a newer `minor` only adds fields.
+ */
+export const PLAN_MAJOR = 1;
+export const PLAN_MINOR = 0;
+
+/** A dimension expression in prefix form: a number, a symbol's name, or an operation. Division floors. */
+export type DimCode = number | string | readonly ['add' | 'mul' | 'div' | 'mod' | 'min' | 'max', ...DimCode[]];
+
+/** A condition on dims. */
+export type ConditionCode =
+  | readonly ['eq' | 'ne' | 'lt' | 'le', DimCode, DimCode]
+  | readonly ['and', ...ConditionCode[]];
+
+export interface PlanSymbol {
+  readonly min: number;
+  /** Largest value allowed; absent when unbounded. */
+  readonly max?: number;
+  readonly multipleOf?: number;
+}
+
+/**
+ * A run-time tensor. `bytes` follow from dtype and shape unless given (packed weights).
+ * Roles: weight (in a file), input, output, arena (lives between its first and last step), state (outlives runs),
+ * alias (the same bytes as another buffer), host (a JavaScript value: strings, sequences).
+ */
+export interface PlanBuffer {
+  readonly name?: string;
+  readonly role: 'weight' | 'input' | 'output' | 'arena' | 'state' | 'alias' | 'host';
+  readonly dtype: DType;
+  readonly shape: readonly DimCode[];
+  /** Storage size in bytes when it is not dense(dtype, shape). */
+  readonly bytes?: DimCode;
+  /** weight: tensor name in the weights file. */
+  readonly tensor?: string;
+  /** alias: the buffer whose bytes these are. */
+  readonly of?: number;
+  /** alias: first byte within that buffer; default 0. */
+  readonly at?: DimCode;
+  /** host: the value, when it is a constant. */
+  readonly strings?: readonly string[];
+  /** arena, input, output: byte offset, when every size is static. Otherwise the runtime plans at run time with the same algorithm. */
+  readonly offset?: number;
+}
+
+export interface PlanKernel {
+  readonly name: string;
+  /** Text or binary that holds it, relative to the plan; several kernels may share one file. */
+  readonly file: string;
+  readonly entry: string;
+  /** Symbols passed as i32 scalars, in order. */
+  readonly scalars: readonly string[];
+  /** simt: lanes in a workgroup. simd: 1. */
+  readonly lanes: number;
+  /** simd: bytes of scratch each thread needs. */
+  readonly scratch?: number;
+  readonly note?: {
+    readonly op: string;
+    readonly sources: readonly string[];
+    readonly template: string;
+    readonly why: string;
+    readonly bytes: DimCode;
+    readonly flops: DimCode;
+  };
+}
+
+export type PlanStep =
+  | {
+      readonly kind: 'kernel';
+      readonly kernel: number;
+      readonly bind: readonly number[];
+      readonly grid: readonly [DimCode, DimCode, DimCode];
+    }
+  /** Exactly one branch runs: the first whose condition holds; the last has none. */
+  | {
+      readonly kind: 'choose';
+      readonly cases: readonly { readonly when?: ConditionCode; readonly steps: readonly PlanStep[] }[];
+    }
+  /** Bytes of `from` to `to` (same byte size); `defines` are symbols that the shape of `from` fixes through the shape of `to`. */
+  | { readonly kind: 'copy'; readonly from: number; readonly to: number; readonly defines?: readonly string[] }
+  /** A function of runtime/host by name; `defines` are symbols whose values its output shapes fix. */
+  | {
+      readonly kind: 'host';
+      readonly op: string;
+      readonly inputs: readonly (number | null)[];
+      readonly outputs: readonly number[];
+      readonly attrs: Readonly<Record<string, unknown>>;
+      readonly defines?: readonly string[];
+    }
+  | {
+      readonly kind: 'if';
+      readonly condition: number;
+      readonly body: readonly PlanStep[];
+      readonly otherwise: readonly PlanStep[];
+    }
+  | {
+      readonly kind: 'loop';
+      /** i64 scalar: most iterations; absent = unbounded. */
+      readonly trip?: number;
+      /** bool scalar read before each iteration; absent = true. */
+      readonly condition?: number;
+      /** i64 scalar buffer that receives the iteration number. */
+      readonly iteration?: number;
+      readonly body: readonly PlanStep[];
+      /** After the body, bytes of `from` become the next iteration's `to`, all at once; no `from` is another's `to`. */
+      readonly carry: readonly { readonly from: number; readonly to: number; readonly defines?: readonly string[] }[];
+      /** `to` gathers each iteration's `from` along `axis` (default 0); `defines` as for copy, bound when the loop ends. */
+      readonly collect: readonly {
+        readonly from: number;
+        readonly to: number;
+        readonly axis?: number;
+        readonly reverse?: boolean;
+        readonly defines?: readonly string[];
+      }[];
+      /** Before the body, slice number `iteration` of `from` along `axis` goes to `to`. */
+      readonly slice: readonly {
+        readonly from: number;
+        readonly to: number;
+        readonly axis: number;
+        readonly reverse?: boolean;
+      }[];
+    };
+
+export interface PlanPort {
+  readonly name: string;
+  readonly buffer: number;
+  readonly dtype: DType;
+  /** Symbols are bound from the shapes of the inputs. */
+  readonly shape: readonly DimCode[];
+}
+
+export interface PlanEntry {
+  readonly inputs: readonly PlanPort[];
+  readonly outputs: readonly PlanPort[];
+  /** Facts the compiler relied on; a run that breaks one is refused with INFC6xxx. */
+  readonly guards: readonly { readonly condition: ConditionCode; readonly why: string }[];
+  readonly steps: readonly PlanStep[];
+  /** Arena bytes when static. */
+  readonly arena?: number;
+}
+
+export interface PlanWeights {
+  /** A safetensors file beside the plan. */
+  readonly file: string;
+  readonly bytes: number;
+}
+
+export interface Plan {
+  readonly infc: typeof PLAN_MAJOR;
+  readonly minor: number;
+  readonly name: string;
+  readonly target: { readonly kind: string; readonly features: readonly string[] };
+  readonly symbols: Readonly<Record<string, PlanSymbol>>;
+  readonly buffers: readonly PlanBuffer[];
+  readonly kernels: readonly PlanKernel[];
+  /** Other builds of a kernel file with the same entries, for devices that pass a probe of every named feature; first match wins. */
+  readonly variants?: readonly { readonly file: string; readonly use: string; readonly features: readonly string[] }[];
+  readonly weights: readonly PlanWeights[];
+  readonly entries: Readonly<Record<string, PlanEntry>>;
+  /** Names of runtime/host functions the plan needs. */
+  readonly host: readonly string[];
+}

@@ -1,0 +1,27 @@
+import { createStyle, type Io } from '../../compiler/cli/io.ts';
+import { main } from '../../compiler/cli/main.ts';
+
+/** Result of one command line run in this process. */
+export interface Captured {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs `infc ...argv` in this process with captured streams and no colours. */
+export async function infc(argv: readonly string[], cwd = process.cwd()): Promise<Captured> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const io: Io = {
+    cwd,
+    env: {},
+    json: argv.includes('--json'),
+    style: createStyle(false),
+    signal: new AbortController().signal,
+    out: (text) => out.push(text),
+    err: (text) => err.push(text),
+    progress: () => undefined,
+  };
+  const code = await main(argv, io);
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
