@@ -1,5 +1,7 @@
 import { cudaBackend } from '../backends/cuda/backend.ts';
+import { wasm } from '../backends/wasm/backend.ts';
 import { wgslBackend } from '../backends/wgsl/backend.ts';
+import { pipeline } from '../passes/pipeline.ts';
 import { constantOnnxOps } from './import/onnx-ops/constant.ts';
 import { controlOnnxOps } from './import/onnx-ops/control.ts';
 import { recurrentOnnxOps } from './import/onnx-ops/recurrent.ts';
@@ -15,6 +17,7 @@ export const builtin = definePlugin({
   name: 'builtin',
   api: 1,
   ops: [...tensorOps, ...controlOps, ...recurrentOps, ...sequenceOps],
-  backends: [wgslBackend, cudaBackend],
+  backends: [wasm, wgslBackend, cudaBackend],
+  passes: pipeline,
   onnxOps: [...constantOnnxOps, ...controlOnnxOps, ...recurrentOnnxOps, ...sequenceOnnxOps],
 });
