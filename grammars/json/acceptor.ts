@@ -1,13 +1,11 @@
-import type { Acceptor } from '../acceptor.ts';
 import type { Machine } from './machine.ts';
-import { shortestDocument } from './shortest.ts';
 import { type StackId, Stacks } from './stack.ts';
 
 /**
  * The documents of a schema as a byte acceptor: a state is a leaf, a stack of frames, and the text captured for the frames
  * that need it. `leaf`, `stack` and `text` hold the configuration that {@link advance} works on.
  */
-export class JsonAcceptor implements Acceptor {
+export class JsonAcceptor {
   readonly stacks = new Stacks();
   readonly start: number;
   leaf = 0;
@@ -36,11 +34,6 @@ export class JsonAcceptor implements Acceptor {
     const stack = this.stackOf[state] ?? -1;
     const end = this.machine.leaves[leaf]?.end() ?? 0;
     return end !== 0 && stack <= 0;
-  }
-
-  shortest(state: number): number {
-    if (state === 0) return Number.POSITIVE_INFINITY;
-    return shortestDocument(this, state);
   }
 
   /** Makes a state the current configuration. */

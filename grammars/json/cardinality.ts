@@ -21,7 +21,7 @@ export function cardinality(solver: Solver, value: Formula, limit: number): numb
     const { members, lang } = compiler.strings.get(compiler.stringSet(value));
     const { engine } = compiler.strings;
     const extra = members.filter((s) => !compiler.strings.matches(lang, s)).length;
-    const size = lang === engine.empty ? 0 : engine.isEmpty(lang) ? 0 : (engine.cardinality?.(lang) ?? INFINITE);
+    const size = lang === engine.empty ? 0 : engine.isEmpty(lang) ? 0 : (engine.cardinality(lang));
     if (add(extra + size)) return total;
   }
   if (solver.satisfiableAs(value, 'number') && add(numbers(solver, compiler.typed(value, 'number'), limit))) return total;

@@ -323,7 +323,7 @@ export class SchemaCompiler {
   pattern(site: Site, keyword: string, source: Json | undefined): number {
     if (typeof source !== 'string') throw this.invalid(site, keyword, `${keyword} must be a string`);
     try {
-      return this.strings.engine.search(source, 'u');
+      return this.regex(source);
     } catch (cause) {
       const reason = cause instanceof InfcError ? cause.reason : String(cause);
       throw new InfcError('INFC5005', `${keyword}: ${reason}`, {
@@ -331,6 +331,16 @@ export class SchemaCompiler {
         fix: 'Use an ECMA-262 regular expression without back-references',
         cause,
       });
+    }
+  }
+
+  /** Unicode mode as the drafts ask for; sloppy patterns that it forbids (needless escapes) are read without it. */
+  private regex(source: string): number {
+    const { engine } = this.strings;
+    try {
+      return engine.search(source, 'u');
+    } catch {
+      return engine.search(source, '');
     }
   }
 

@@ -259,7 +259,7 @@ export class KeySpace {
   private exhausted(region: Region, lang: number, from: number, to: number, prefix: string): boolean {
     const { engine, strings } = this.machine;
     if (lang === engine.any) return false;
-    const size = engine.cardinality?.(lang) ?? Number.POSITIVE_INFINITY;
+    const size = engine.cardinality(lang);
     if (size > to - from + this.extra.length) return false;
     let taken = 0;
     for (let i = from; i < to; i++) if (strings.has(region.names, this.demands.names[i] ?? '')) taken++;

@@ -74,6 +74,11 @@ export class KeyLeaf implements Leaf, CodePoints {
     readonly decoder: number,
   ) {}
 
+  /** Between characters of a name that can no longer be a listed one and that no pattern watches. */
+  get free(): boolean {
+    return this.decoder === 0 && this.prefix === undefined && this.regions[0]?.lang === this.machine.engine.any;
+  }
+
   step(byte: number): number {
     return decodeStep(this.decoder, byte, this.machine.options.escapes, this);
   }

@@ -342,8 +342,14 @@ export class Machine {
 
   /** Whether some code point in the range leads somewhere in a language. */
   derivableIn(lang: Lang, low: number, high: number): boolean {
-    if (lang === this.engine.empty) return false;
-    for (const point of this.engine.representatives(lang, low, high)) if (!this.engine.isEmpty(this.engine.derive(lang, point))) return true;
+    const { engine } = this;
+    if (lang === engine.empty || lang === engine.epsilon) return false;
+    const { starts, classOf } = engine.classes(lang);
+    for (let i = 0; i < starts.length; i++) {
+      const cls = classOf[i] ?? 0;
+      if (cls === 0 || (starts[i] ?? 0) > high || (starts[i + 1] ?? 0x110000) <= low) continue;
+      if (!engine.isEmpty(engine.deriveClass(lang, cls))) return true;
+    }
     return false;
   }
 

@@ -230,7 +230,7 @@ export class ObjectSolver {
 
   private capacity(set: StringSetId, names: ReadonlySet<string>, barred: (key: string) => boolean): number {
     const { lang, members } = this.strings.get(set);
-    const size = this.strings.engine.cardinality?.(lang) ?? Number.POSITIVE_INFINITY;
+    const size = this.strings.engine.cardinality(lang);
     if (size === Number.POSITIVE_INFINITY) return size;
     let left = size + members.length;
     for (const name of names) if (this.strings.has(set, name)) left--;
