@@ -25,7 +25,9 @@ const MAX_DEPTH = 255;
 
 /** Builds the trie of a list of texts. Texts longer than 255 bytes are left out: no walk is that deep. */
 export function buildTrie(entries: readonly TrieEntry[]): TokenTrie {
-  const sorted = entries.filter((e) => e.bytes.length > 0 && e.bytes.length <= MAX_DEPTH).sort((a, b) => compareBytes(a.bytes, b.bytes));
+  const sorted = entries
+    .filter((e) => e.bytes.length > 0 && e.bytes.length <= MAX_DEPTH)
+    .sort((a, b) => compareBytes(a.bytes, b.bytes));
   let nodes = 1;
   let total = 0;
   let previous: Uint8Array = new Uint8Array(0);

@@ -97,7 +97,8 @@ export class JsonAcceptor {
           const captures = machine.frames[frame]?.captures ?? false;
           this.leaf = machine.resume(frame, target, captures ? this.text : undefined);
           const parent = stacks.parent(this.stack);
-          if (captures) this.text = parent >= 0 && stacks.capturing(parent) ? stacks.savedText(this.stack) + this.text : '';
+          if (captures)
+            this.text = parent >= 0 && stacks.capturing(parent) ? stacks.savedText(this.stack) + this.text : '';
           this.stack = parent;
           if (this.leaf === 0) return false;
           if (consumed) return true;

@@ -1,5 +1,5 @@
-import type { Formula, Formulas } from './formula.ts';
 import { cardinality } from './cardinality.ts';
+import type { Formula, Formulas } from './formula.ts';
 import type { Solver } from './solver.ts';
 import { type ItemShape, itemValue, type Terms } from './terms.ts';
 
@@ -27,7 +27,10 @@ export class ArraySolver {
         const term = this.terms.get(leaf);
         switch (term.sort) {
           case 'items':
-            return this.formulas.and([itemValue(term.shape, term.offset), this.terms.items(term.shape, term.offset + 1)]);
+            return this.formulas.and([
+              itemValue(term.shape, term.offset),
+              this.terms.items(term.shape, term.offset + 1),
+            ]);
           case 'atLeast':
             return this.terms.atLeast(term.min - 1);
           case 'contains':
@@ -73,7 +76,8 @@ export class ArraySolver {
     if (unique === 1) {
       // With unlimited choice at every position distinctness costs nothing.
       let free = true;
-      for (let i = 0; i < distinct && free; i++) free = cardinality(this.solver, demand(i), 2) === Number.POSITIVE_INFINITY;
+      for (let i = 0; i < distinct && free; i++)
+        free = cardinality(this.solver, demand(i), 2) === Number.POSITIVE_INFINITY;
       const wanted = others.some((x) => this.solver.term(x).sort === 'contains' && this.formulas.isPositive(x));
       if (!this.solver.arrayRest(this.formulas.and(others))) return false;
       if (free && !wanted) return true;
@@ -87,7 +91,11 @@ export class ArraySolver {
     return cube.every((x) => {
       const term = this.solver.term(x);
       if (term.sort !== 'contains') return term.sort !== 'items' || this.formulas.isPositive(x);
-      return !this.formulas.isPositive(x) || term.min === 1 || cardinality(this.solver, term.value, 1) === Number.POSITIVE_INFINITY;
+      return (
+        !this.formulas.isPositive(x) ||
+        term.min === 1 ||
+        cardinality(this.solver, term.value, 1) === Number.POSITIVE_INFINITY
+      );
     });
   }
 
@@ -150,4 +158,3 @@ export class ArraySolver {
     return true;
   }
 }
-

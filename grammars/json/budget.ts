@@ -26,6 +26,7 @@ export class Budget {
         pointer: '',
         fix: 'Simplify nested oneOf, not, if or contains, or raise `budget`',
       });
-    if ((this.used & 1023) === 0 && this.signal?.aborted) throw new InfcError('INFC5023', 'the constraint was cancelled', { cause: this.signal.reason });
+    if ((this.used & 1023) === 0 && this.signal?.aborted)
+      throw new InfcError('INFC5023', 'the constraint was cancelled', { cause: this.signal.reason });
   };
 }

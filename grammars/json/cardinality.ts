@@ -21,10 +21,11 @@ export function cardinality(solver: Solver, value: Formula, limit: number): numb
     const { members, lang } = compiler.strings.get(compiler.stringSet(value));
     const { engine } = compiler.strings;
     const extra = members.filter((s) => !compiler.strings.matches(lang, s)).length;
-    const size = lang === engine.empty ? 0 : engine.isEmpty(lang) ? 0 : (engine.cardinality(lang));
+    const size = lang === engine.empty ? 0 : engine.isEmpty(lang) ? 0 : engine.cardinality(lang);
     if (add(extra + size)) return total;
   }
-  if (solver.satisfiableAs(value, 'number') && add(numbers(solver, compiler.typed(value, 'number'), limit))) return total;
+  if (solver.satisfiableAs(value, 'number') && add(numbers(solver, compiler.typed(value, 'number'), limit)))
+    return total;
   for (const type of ['array', 'object'] as const) {
     if (!solver.satisfiableAs(value, type)) continue;
     if (add(composite(solver, compiler.typed(value, type), type, limit))) return total;
@@ -51,7 +52,10 @@ function numbers(solver: Solver, typed: Formula, limit: number): number {
       return low !== undefined && compare(term.value, low) <= 0;
     });
     if (dense || low === undefined || high === undefined) return INFINITE;
-    const first = low.exponent >= scale ? low.digits * power10(low.exponent - scale) : low.digits / power10(scale - low.exponent) - 1n;
+    const first =
+      low.exponent >= scale
+        ? low.digits * power10(low.exponent - scale)
+        : low.digits / power10(scale - low.exponent) - 1n;
     for (let x = first, tries = 0; count <= limit; x++, tries++) {
       const value = { digits: x, exponent: scale };
       if (compare(value, between.high ?? value) >= 0) break;
@@ -81,10 +85,12 @@ function composite(solver: Solver, typed: Formula, type: 'array' | 'object', lim
       const positive = formulas.isPositive(literal);
       if (term.sort === 'atLeast' && !positive) max = Math.min(max, term.min - 1);
       else if (term.sort === 'items' && positive && term.shape.rest === 0) {
-        for (const part of term.shape.prefix.slice(term.offset)) count = Math.min(limit + 1, count * cardinality(solver, part, limit));
+        for (const part of term.shape.prefix.slice(term.offset))
+          count = Math.min(limit + 1, count * cardinality(solver, part, limit));
         max = Math.min(max, term.shape.prefix.length - term.offset);
       } else if (term.sort === 'shape' && positive && term.shape.rest === 0 && term.shape.patterns.length === 0) {
-        for (const name of term.shape.names) count = Math.min(limit + 1, count * Math.max(1, cardinality(solver, term.shape.named(name) ?? 0, limit)));
+        for (const name of term.shape.names)
+          count = Math.min(limit + 1, count * Math.max(1, cardinality(solver, term.shape.named(name) ?? 0, limit)));
         max = Math.min(max, term.shape.names.length);
       }
     }

@@ -1,10 +1,19 @@
 import { InfcError } from '../../runtime/errors.ts';
-import type { FormatLanguage } from './options.ts';
 import { type Decimal, parseDecimal } from './decimal.ts';
-import { isObject, type Json, type JsonObject, own, pointerToken, type Resource, type SchemaDocument, type Site } from './document.ts';
+import {
+  isObject,
+  type Json,
+  type JsonObject,
+  own,
+  pointerToken,
+  type Resource,
+  type SchemaDocument,
+  type Site,
+} from './document.ts';
 import { FALSE, type Formula, type Formulas, TRUE } from './formula.ts';
 import { arrayKeywords } from './keywords-array.ts';
 import { objectKeywords } from './keywords-object.ts';
+import type { FormatLanguage } from './options.ts';
 import { type StringSetId, StringSets } from './string-sets.ts';
 import { canonical, type JsonType, type Term, type Terms } from './terms.ts';
 
@@ -54,7 +63,8 @@ export class SchemaCompiler {
 
   /** The formula of the subschema at `site`, reached with dynamic scope `scope`. */
   sub(site: Site, scope: number): Formula {
-    if (typeof site.schema !== 'boolean' && !isObject(site.schema)) throw this.invalid(site, '', 'a schema is an object or a boolean');
+    if (typeof site.schema !== 'boolean' && !isObject(site.schema))
+      throw this.invalid(site, '', 'a schema is an object or a boolean');
     return this.terms.schema(site, this.enter(scope, site.resource));
   }
 
@@ -101,14 +111,19 @@ export class SchemaCompiler {
   private constant(value: Json, type: JsonType): Formula {
     const { formulas, terms } = this;
     if (value === null) return type === 'null' ? TRUE : FALSE;
-    if (typeof value === 'boolean') return type !== 'boolean' ? FALSE : value ? terms.isTrue() : formulas.not(terms.isTrue());
+    if (typeof value === 'boolean')
+      return type !== 'boolean' ? FALSE : value ? terms.isTrue() : formulas.not(terms.isTrue());
     if (typeof value === 'number') return type === 'number' ? this.equals(toDecimal(value)) : FALSE;
     if (typeof value === 'string') return type === 'string' ? terms.string(this.strings.of([value])) : FALSE;
     if (Array.isArray(value)) {
       if (type !== 'array') return FALSE;
       const items: readonly Json[] = value;
       const shape = { id: terms.nextShape(), prefix: items.map((x) => terms.constant(x)), rest: FALSE };
-      return formulas.and([terms.items(shape, 0), terms.atLeast(items.length), formulas.not(terms.atLeast(items.length + 1))]);
+      return formulas.and([
+        terms.items(shape, 0),
+        terms.atLeast(items.length),
+        formulas.not(terms.atLeast(items.length + 1)),
+      ]);
     }
     if (type !== 'object') return FALSE;
     const object = value as JsonObject;
@@ -124,7 +139,10 @@ export class SchemaCompiler {
   }
 
   private equals(value: Decimal): Formula {
-    return this.formulas.and([this.terms.number('atLeast', value), this.formulas.not(this.terms.number('above', value))]);
+    return this.formulas.and([
+      this.terms.number('atLeast', value),
+      this.formulas.not(this.terms.number('above', value)),
+    ]);
   }
 
   private schema(term: Extract<Term, { sort: 'schema' }>, type: JsonType): Formula {
@@ -155,8 +173,12 @@ export class SchemaCompiler {
     if (draft >= 7)
       add('if', () => {
         const condition = this.child(site, scope, 'if');
-        const branch = (keyword: string): Formula => (own(schema, keyword) === undefined ? TRUE : this.child(site, scope, keyword));
-        return formulas.and([formulas.or([formulas.not(condition), branch('then')]), formulas.or([condition, branch('else')])]);
+        const branch = (keyword: string): Formula =>
+          own(schema, keyword) === undefined ? TRUE : this.child(site, scope, keyword);
+        return formulas.and([
+          formulas.or([formulas.not(condition), branch('then')]),
+          formulas.or([condition, branch('else')]),
+        ]);
       });
     switch (type) {
       case 'number':
@@ -179,10 +201,12 @@ export class SchemaCompiler {
     const value = own(site.schema as JsonObject, 'type');
     const names: readonly unknown[] = Array.isArray(value) ? value : [value];
     for (const name of names) {
-      if (typeof name !== 'string' || !TYPES.has(name)) throw this.invalid(site, 'type', `${JSON.stringify(name)} is not a JSON type`);
+      if (typeof name !== 'string' || !TYPES.has(name))
+        throw this.invalid(site, 'type', `${JSON.stringify(name)} is not a JSON type`);
     }
     if (names.includes(type)) return TRUE;
-    if (type === 'number' && names.includes('integer')) return this.terms.number('multiple', { digits: 1n, exponent: 0 });
+    if (type === 'number' && names.includes('integer'))
+      return this.terms.number('multiple', { digits: 1n, exponent: 0 });
     return FALSE;
   }
 
@@ -190,7 +214,8 @@ export class SchemaCompiler {
     const values = own(site.schema as JsonObject, 'enum');
     if (!Array.isArray(values)) throw this.invalid(site, 'enum', 'enum must be an array');
     const list: readonly Json[] = values;
-    if (type === 'string') return this.terms.string(this.strings.of(list.filter((x): x is string => typeof x === 'string')));
+    if (type === 'string')
+      return this.terms.string(this.strings.of(list.filter((x): x is string => typeof x === 'string')));
     const distinct = new Map(list.map((x) => [canonical(x), x]));
     return this.formulas.or([...distinct.values()].map((x) => this.constant(x, type)));
   }
@@ -235,7 +260,11 @@ export class SchemaCompiler {
   }
 
   private recursive(site: Site, scope: number): Formula {
-    const target = this.document.resolve(site, String(own(site.schema as JsonObject, '$recursiveRef')), '$recursiveRef');
+    const target = this.document.resolve(
+      site,
+      String(own(site.schema as JsonObject, '$recursiveRef')),
+      '$recursiveRef',
+    );
     if (isObject(target.schema) && own(target.schema, '$recursiveAnchor') === true) {
       for (const resource of this.scopes[scope] ?? []) {
         if (isObject(resource.root) && own(resource.root, '$recursiveAnchor') === true)
@@ -275,9 +304,13 @@ export class SchemaCompiler {
   private numberKeywords(site: Site, add: (keyword: string, make: () => Formula) => void): void {
     const schema = site.schema as JsonObject;
     const { terms, formulas } = this;
-    add('minimum', () => terms.number(own(schema, 'exclusiveMinimum') === true ? 'above' : 'atLeast', this.decimal(site, 'minimum')));
+    add('minimum', () =>
+      terms.number(own(schema, 'exclusiveMinimum') === true ? 'above' : 'atLeast', this.decimal(site, 'minimum')),
+    );
     add('maximum', () =>
-      formulas.not(terms.number(own(schema, 'exclusiveMaximum') === true ? 'atLeast' : 'above', this.decimal(site, 'maximum'))),
+      formulas.not(
+        terms.number(own(schema, 'exclusiveMaximum') === true ? 'atLeast' : 'above', this.decimal(site, 'maximum')),
+      ),
     );
     if (typeof own(schema, 'exclusiveMinimum') !== 'boolean')
       add('exclusiveMinimum', () => terms.number('above', this.decimal(site, 'exclusiveMinimum')));
@@ -294,21 +327,19 @@ export class SchemaCompiler {
     const schema = site.schema as JsonObject;
     const { engine } = this.strings;
     const string = (lang: number): Formula => this.terms.string(this.strings.language(lang));
-    if (own(schema, 'minLength') !== undefined || own(schema, 'maxLength') !== undefined) {
-      parts: {
-        const min = own(schema, 'minLength') === undefined ? 0 : this.count(site, 'minLength');
-        const max = own(schema, 'maxLength') === undefined ? null : this.count(site, 'maxLength');
-        if (min === 0 && max === null) break parts;
-        add(own(schema, 'maxLength') === undefined ? 'minLength' : 'maxLength', () =>
-          max !== null && max < min ? FALSE : string(engine.repeat(engine.cls([[0, 0x10ffff]]), min, max)),
-        );
-      }
-    }
+    const bound = own(schema, 'maxLength') !== undefined ? 'maxLength' : 'minLength';
+    add(bound, () => {
+      const min = own(schema, 'minLength') === undefined ? 0 : this.count(site, 'minLength');
+      const max = own(schema, 'maxLength') === undefined ? null : this.count(site, 'maxLength');
+      if (max !== null && max < min) return FALSE;
+      return min === 0 && max === null ? TRUE : string(engine.repeat(engine.cls([[0, 0x10ffff]]), min, max));
+    });
     add('pattern', () => string(this.pattern(site, 'pattern', own(schema, 'pattern'))));
     if (this.assertsFormat(site))
       add('format', () => {
         const name = own(schema, 'format');
-        const lang = typeof name === 'string' ? this.options.formatLanguage(engine, name, site.resource.draft) : undefined;
+        const lang =
+          typeof name === 'string' ? this.options.formatLanguage(engine, name, site.resource.draft) : undefined;
         return lang === undefined ? TRUE : string(lang);
       });
   }
@@ -347,13 +378,15 @@ export class SchemaCompiler {
   /** A non-negative integer keyword. */
   count(site: Site, keyword: string): number {
     const value = own(site.schema as JsonObject, keyword);
-    if (typeof value !== 'number' || value < 0 || !Number.isInteger(value)) throw this.invalid(site, keyword, `${keyword} must be a whole number >= 0`);
+    if (typeof value !== 'number' || value < 0 || !Number.isInteger(value))
+      throw this.invalid(site, keyword, `${keyword} must be a whole number >= 0`);
     return value;
   }
 
   private decimal(site: Site, keyword: string): Decimal {
     const value = own(site.schema as JsonObject, keyword);
-    if (typeof value !== 'number' || !Number.isFinite(value)) throw this.invalid(site, keyword, `${keyword} must be a number`);
+    if (typeof value !== 'number' || !Number.isFinite(value))
+      throw this.invalid(site, keyword, `${keyword} must be a number`);
     return toDecimal(value);
   }
 
@@ -362,7 +395,8 @@ export class SchemaCompiler {
     try {
       return make();
     } catch (error) {
-      if (this.options.onUnsupported !== 'relax' || !(error instanceof InfcError) || !RELAXABLE.has(error.code)) throw error;
+      if (this.options.onUnsupported !== 'relax' || !(error instanceof InfcError) || !RELAXABLE.has(error.code))
+        throw error;
       this.relaxed.push({ pointer: site.pointer + pointerToken(keyword), keyword, reason: error.reason });
       return TRUE;
     }

@@ -39,10 +39,19 @@ export interface DocumentOptions {
 
 const ROOT_URI = 'infc:/schema';
 const SUBSCHEMA = new Set(
-  'additionalItems additionalProperties contains contentSchema else if items not propertyNames then unevaluatedItems unevaluatedProperties'.split(' '),
+  'additionalItems additionalProperties contains contentSchema else if items not propertyNames then unevaluatedItems unevaluatedProperties'.split(
+    ' ',
+  ),
 );
 const SUBSCHEMA_LIST = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems', 'items']);
-const SUBSCHEMA_MAP = new Set(['$defs', 'definitions', 'dependentSchemas', 'dependencies', 'patternProperties', 'properties']);
+const SUBSCHEMA_MAP = new Set([
+  '$defs',
+  'definitions',
+  'dependentSchemas',
+  'dependencies',
+  'patternProperties',
+  'properties',
+]);
 
 /** True for JSON objects (not arrays, not null). */
 export function isObject(value: unknown): value is JsonObject {
@@ -107,7 +116,11 @@ export class SchemaDocument {
     let value = site.schema;
     let pointer = site.pointer;
     for (const token of tokens) {
-      value = Array.isArray(value) ? (value[Number(token)] as Json) : isObject(value) ? (own(value, String(token)) ?? true) : true;
+      value = Array.isArray(value)
+        ? (value[Number(token)] as Json)
+        : isObject(value)
+          ? (own(value, String(token)) ?? true)
+          : true;
       pointer += pointerToken(token);
     }
     return this.site(value, pointer, site.resource);
@@ -154,7 +167,9 @@ export class SchemaDocument {
     const dialect = isObject(root) ? own(root, '$schema') : undefined;
     const meta = typeof dialect === 'string' ? this.remotes.get(dialect.replace(/#$/, '')) : undefined;
     const list = isObject(meta) ? own(meta, '$vocabulary') : undefined;
-    return isObject(list) ? new Set(Object.keys(list).filter((x) => list[x] === true || x.endsWith('/format-assertion'))) : undefined;
+    return isObject(list)
+      ? new Set(Object.keys(list).filter((x) => list[x] === true || x.endsWith('/format-assertion')))
+      : undefined;
   }
 
   private site(schema: Json, pointer: string, parent: Resource): Site {
@@ -232,7 +247,8 @@ export class SchemaDocument {
     const tokens = fragment === '' ? [] : fragment.slice(1).split('/');
     for (const raw of tokens) {
       const token = decode(raw).replace(/~1/g, '/').replace(/~0/g, '~');
-      if (Array.isArray(value)) value = /^(0|[1-9]\d*)$/.test(token) ? (value[Number(token)] as Json | undefined) : undefined;
+      if (Array.isArray(value))
+        value = /^(0|[1-9]\d*)$/.test(token) ? (value[Number(token)] as Json | undefined) : undefined;
       else if (isObject(value)) value = own(value, token);
       else value = undefined;
       if (value === undefined) return undefined;
@@ -268,7 +284,9 @@ export class SchemaDocument {
         if (Array.isArray(value)) {
           if (SUBSCHEMA_LIST.has(key)) value.forEach((x: Json, i) => void visit(x, `${pointer}/${key}/${i}`, resource));
         } else if (isObject(value)) {
-          if (SUBSCHEMA_MAP.has(key)) for (const name of Object.keys(value)) visit(own(value, name) ?? true, `${pointer}/${key}${pointerToken(name)}`, resource);
+          if (SUBSCHEMA_MAP.has(key))
+            for (const name of Object.keys(value))
+              visit(own(value, name) ?? true, `${pointer}/${key}${pointerToken(name)}`, resource);
           else if (SUBSCHEMA.has(key)) visit(value, `${pointer}/${key}`, resource);
         }
       }

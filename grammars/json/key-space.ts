@@ -15,7 +15,7 @@ export interface Region {
 /** What the property value must satisfy (`needs`), and per need what then remains for each slot. */
 export interface Outcome {
   readonly needs: readonly Formula[];
-  readonly rests: readonly (ReadonlyMap<number, Formula>)[];
+  readonly rests: readonly ReadonlyMap<number, Formula>[];
 }
 
 /** Names and their outcomes for one set of demands; shared by all states that differ in used names only, where those do not matter. */
@@ -49,7 +49,10 @@ export class KeyDemands {
     if (this.outcomes.has(key)) return this.outcomes.get(key);
     const place = this.order?.get(key) ?? Number.POSITIVE_INFINITY;
     const later = this.seen && { ...this.seen, id: -1, has: (k: string) => k === key || this.seen?.has(k) === true };
-    const found = this.collect((rest) => this.machine.solver.afterProperty(this.afterSkipping(rest, place), key), later);
+    const found = this.collect(
+      (rest) => this.machine.solver.afterProperty(this.afterSkipping(rest, place), key),
+      later,
+    );
     this.outcomes.set(key, found);
     return found;
   }
@@ -75,7 +78,9 @@ export class KeyDemands {
         const term = machine.terms.get(leaf);
         if (term.sort === 'shape') for (const p of term.shape.patterns) patterns.add(p.names);
       }
-    let found: { matched: ReadonlySet<StringSetId>; names: StringSetId }[] = [{ matched: new Set(), names: StringSets.ALL }];
+    let found: { matched: ReadonlySet<StringSetId>; names: StringSetId }[] = [
+      { matched: new Set(), names: StringSets.ALL },
+    ];
     for (const pattern of patterns) {
       machine.solver.budget.spend();
       const split: typeof found = [];

@@ -30,7 +30,8 @@ export function arrayKeywords(compiler: SchemaCompiler, site: Site, scope: numbe
     add('contains', () => {
       const value = compiler.child(site, scope, 'contains');
       const min = draft >= 2019 && own(schema, 'minContains') !== undefined ? compiler.count(site, 'minContains') : 1;
-      const max = draft >= 2019 && own(schema, 'maxContains') !== undefined ? compiler.count(site, 'maxContains') : undefined;
+      const max =
+        draft >= 2019 && own(schema, 'maxContains') !== undefined ? compiler.count(site, 'maxContains') : undefined;
       const low = terms.contains(value, min);
       return max === undefined ? low : formulas.and([low, formulas.not(terms.contains(value, max + 1))]);
     });

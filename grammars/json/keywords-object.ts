@@ -16,7 +16,9 @@ export function objectKeywords(compiler: SchemaCompiler, site: Site, scope: numb
   if (first !== undefined) add(first, () => terms.shape(declaredShape(compiler, site, scope)));
   // Draft 3 put a boolean `required` on the property itself: no demand on the object.
   if (typeof own(schema, 'required') !== 'boolean')
-    add('required', () => formulas.and(names(compiler, site, 'required', own(schema, 'required')).map((k) => terms.required(k))));
+    add('required', () =>
+      formulas.and(names(compiler, site, 'required', own(schema, 'required')).map((k) => terms.required(k))),
+    );
   add('minProperties', () => terms.atLeast(compiler.count(site, 'minProperties')));
   add('maxProperties', () => formulas.not(terms.atLeast(compiler.count(site, 'maxProperties') + 1)));
   if (draft >= 6)
@@ -29,7 +31,8 @@ export function objectKeywords(compiler: SchemaCompiler, site: Site, scope: numb
         id: terms.nextShape(),
         names: members,
         named: (key) => (set.has(key) ? TRUE : undefined),
-        patterns: lang === compiler.strings.engine.empty ? [] : [{ names: compiler.strings.language(lang), value: TRUE }],
+        patterns:
+          lang === compiler.strings.engine.empty ? [] : [{ names: compiler.strings.language(lang), value: TRUE }],
         rest: FALSE,
       });
     });
@@ -48,7 +51,9 @@ export function objectKeywords(compiler: SchemaCompiler, site: Site, scope: numb
     });
     add('dependentSchemas', () => {
       const value = map('dependentSchemas');
-      return formulas.and(Object.keys(value).map((k) => implied(k, compiler.child(site, scope, 'dependentSchemas', k))));
+      return formulas.and(
+        Object.keys(value).map((k) => implied(k, compiler.child(site, scope, 'dependentSchemas', k))),
+      );
     });
   }
   add('dependencies', () => {
@@ -57,7 +62,10 @@ export function objectKeywords(compiler: SchemaCompiler, site: Site, scope: numb
       Object.keys(value).map((k) => {
         const item = own(value, k);
         if (typeof item === 'string') return implied(k, terms.required(item));
-        return implied(k, Array.isArray(item) ? requireAll('dependencies', item) : compiler.child(site, scope, 'dependencies', k));
+        return implied(
+          k,
+          Array.isArray(item) ? requireAll('dependencies', item) : compiler.child(site, scope, 'dependencies', k),
+        );
       }),
     );
   });
@@ -85,10 +93,13 @@ export function declaredShape(compiler: SchemaCompiler, site: Site, scope: numbe
       return value;
     },
     patterns: Object.keys(patterns).map((source) => ({
-      names: compiler.strings.language(compiler.pattern(compiler.document.child(site, 'patternProperties'), source, source)),
+      names: compiler.strings.language(
+        compiler.pattern(compiler.document.child(site, 'patternProperties'), source, source),
+      ),
       value: compiler.child(site, scope, 'patternProperties', source),
     })),
-    rest: own(schema, 'additionalProperties') === undefined ? TRUE : compiler.child(site, scope, 'additionalProperties'),
+    rest:
+      own(schema, 'additionalProperties') === undefined ? TRUE : compiler.child(site, scope, 'additionalProperties'),
   };
 }
 

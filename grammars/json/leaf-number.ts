@@ -1,8 +1,8 @@
 import { type Decimal, decimal, parseDecimal, power10 } from './decimal.ts';
+import type { Formula } from './formula.ts';
 import { type FormulaSlot, goTo, type Leaf, popThen, type ResultId } from './leaf.ts';
 import type { Machine } from './machine.ts';
 import { type NumberAtoms, numberExists, numberSatisfies } from './number-cells.ts';
-import type { Formula } from './formula.ts';
 
 const DOT = 0x2e;
 const MINUS = 0x2d;
@@ -97,12 +97,20 @@ export class NumberLeaf implements Leaf {
     const value = parseDecimal(this.text);
     if (!value) return 0;
     const { formulas, terms, results } = this.machine;
-    return results.union(this.slots.filter((s) => numberSatisfies(formulas, terms, s.state, value)).map((s) => s.results));
+    return results.union(
+      this.slots.filter((s) => numberSatisfies(formulas, terms, s.state, value)).map((s) => s.results),
+    );
   }
 }
 
 /** Whether some completion of a number prefix satisfies the formula. */
-export function numberAlive(machine: Machine, formula: Formula, atoms: NumberAtoms, phase: NumberPhase, text: string): boolean {
+export function numberAlive(
+  machine: Machine,
+  formula: Formula,
+  atoms: NumberAtoms,
+  phase: NumberPhase,
+  text: string,
+): boolean {
   const { formulas, terms } = machine;
   const exists = (low: Decimal | undefined, lowIn: boolean, high: Decimal | undefined, highIn: boolean): boolean =>
     numberExists(formulas, terms, formula, { low, lowIn, high, highIn }, atoms);
@@ -122,7 +130,8 @@ export function numberAlive(machine: Machine, formula: Formula, atoms: NumberAto
   // Lengths at which a threshold or a remainder can change the answer; between them nothing new happens.
   const lengths = [...atoms.thresholds, ...atoms.units].map((t) => wholeDigits(t) - digits.length);
   const more = new Set([0, 1, ...lengths.flatMap((n) => [n - 1, n, n + 1, n + 2])].filter((n) => n >= 0));
-  for (const j of more) if (span({ digits: value.digits, exponent: value.exponent + j }, { digits: 1n, exponent: j })) return true;
+  for (const j of more)
+    if (span({ digits: value.digits, exponent: value.exponent + j }, { digits: 1n, exponent: j })) return true;
   // Longer numbers lie beyond every threshold: only remainders matter, and the unbounded cell has them all.
   const edge = { digits: 1n, exponent: digits.length + Math.max(...more) };
   return negative ? exists(undefined, false, minus(edge), true) : exists(edge, true, undefined, false);
@@ -133,13 +142,15 @@ function exponentAlive(machine: Machine, formula: Formula, phase: NumberPhase, t
   const at = text.search(/[eE]/);
   const mantissa = parseDecimal(text.slice(0, at)) ?? { digits: 0n, exponent: 0 };
   const typed = text.slice(at + 1);
-  const ok = (e: number): boolean => numberSatisfies(formulas, terms, formula, decimal(mantissa.digits, mantissa.exponent + e));
+  const ok = (e: number): boolean =>
+    numberSatisfies(formulas, terms, formula, decimal(mantissa.digits, mantissa.exponent + e));
   for (let n = 0; n < 1000; n++) {
     const spelled = String(n);
     for (const sign of typed === '' ? [1, -1] : typed.startsWith('-') ? [-1] : [1]) {
       const prefix = typed.replace(/^[+-]/, '');
       const fits = phase !== 'exp' || spelled.startsWith(prefix.replace(/^0+(?=\d)/, '')) || /^0+$/.test(prefix);
-      if (fits && spelled.length + (prefix.length - prefix.replace(/^0+(?=\d)/, '').length) <= 3 && ok(sign * n)) return true;
+      if (fits && spelled.length + (prefix.length - prefix.replace(/^0+(?=\d)/, '').length) <= 3 && ok(sign * n))
+        return true;
     }
   }
   return false;
@@ -173,11 +184,20 @@ export function numberClass(atoms: NumberAtoms, phase: NumberPhase, text: string
   return parts.join('|');
 }
 
-function compareClass(threshold: Decimal, negative: boolean, int: string, fraction: string, phase: NumberPhase): string {
+function compareClass(
+  threshold: Decimal,
+  negative: boolean,
+  int: string,
+  fraction: string,
+  phase: NumberPhase,
+): string {
   const zeroSoFar = int === '' && /^0*$/.test(fraction);
   if (threshold.digits === 0n) return zeroSoFar ? 'z' : 'n';
   if (threshold.digits < 0n !== negative) return '';
-  const size: Decimal = { digits: threshold.digits < 0n ? -threshold.digits : threshold.digits, exponent: threshold.exponent };
+  const size: Decimal = {
+    digits: threshold.digits < 0n ? -threshold.digits : threshold.digits,
+    exponent: threshold.exponent,
+  };
   const [tInt, tFraction] = plainDigits(size);
   if (phase === 'int' || phase === 'zero') {
     if (int.length > tInt.length) return 'G';
@@ -209,4 +229,3 @@ function remainderClass(unit: Decimal, int: string, fraction: string, phase: Num
   const seen = fraction.slice(0, places);
   return `${BigInt(int + seen || '0') % whole}@${seen.length}`;
 }
-

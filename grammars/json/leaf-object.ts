@@ -35,7 +35,9 @@ export class ObjectLeaf implements Leaf {
       case 0x22:
         return this.at === 'next' ? 0 : this.machine.openKey(this.slots, this.seen);
       case 0x2c:
-        return this.at === 'next' && this.space === 0 && this.keys().possible ? goTo(machine.objectState('key', this.slots, this.seen, 0)) : 0;
+        return this.at === 'next' && this.space === 0 && this.keys().possible
+          ? goTo(machine.objectState('key', this.slots, this.seen, 0))
+          : 0;
       default:
         return 0;
     }

@@ -54,7 +54,9 @@ export class StringLeaf implements Leaf, CodePoints {
 
   any(low: number, high: number): boolean {
     const { engine } = this.machine;
-    return this.slots.some((slot) => slot.lang === engine.any || memberIn(slot, low, high) || this.machine.derivableIn(slot.lang, low, high));
+    return this.slots.some(
+      (slot) => slot.lang === engine.any || memberIn(slot, low, high) || this.machine.derivableIn(slot.lang, low, high),
+    );
   }
 
   inside(decoder: number): number {
@@ -66,12 +68,18 @@ export class StringLeaf implements Leaf, CodePoints {
     const { engine } = this.machine;
     const ok: ResultId[] = [];
     for (const slot of this.slots)
-      if ((slot.low < slot.high && slot.list[slot.low]?.length === slot.at) || engine.nullable(slot.lang)) ok.push(slot.results);
+      if ((slot.low < slot.high && slot.list[slot.low]?.length === slot.at) || engine.nullable(slot.lang))
+        ok.push(slot.results);
     return ok.length === 0 ? 0 : pop(this.machine.results.union(ok));
   }
 }
 
-function normal(slot: StringSlot, narrowed: { low: number; high: number; at: number } | undefined, lang: Lang, any: Lang): StringSlot {
+function normal(
+  slot: StringSlot,
+  narrowed: { low: number; high: number; at: number } | undefined,
+  lang: Lang,
+  any: Lang,
+): StringSlot {
   if (lang === any || narrowed === undefined) return { list: [], low: 0, high: 0, at: 0, lang, results: slot.results };
   return { list: slot.list, ...narrowed, lang, results: slot.results };
 }
@@ -81,7 +89,10 @@ function narrow(slot: StringSlot, codePoint: number): { low: number; high: numbe
   const { list, at } = slot;
   let { low, high } = slot;
   if (low >= high) return undefined;
-  const units = codePoint > 0xffff ? [0xd800 + ((codePoint - 0x10000) >> 10), 0xdc00 + ((codePoint - 0x10000) & 0x3ff)] : [codePoint];
+  const units =
+    codePoint > 0xffff
+      ? [0xd800 + ((codePoint - 0x10000) >> 10), 0xdc00 + ((codePoint - 0x10000) & 0x3ff)]
+      : [codePoint];
   let position = at;
   for (const unit of units) {
     low = bound(list, low, high, position, unit);

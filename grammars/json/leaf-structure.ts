@@ -104,7 +104,9 @@ export class WordLeaf implements Leaf {
 
   step(byte: number): number {
     if (byte !== this.text.charCodeAt(this.at)) return 0;
-    return this.at + 1 === this.text.length ? pop(this.results) : goTo(this.machine.wordState(this.text, this.at + 1, this.results));
+    return this.at + 1 === this.text.length
+      ? pop(this.results)
+      : goTo(this.machine.wordState(this.text, this.at + 1, this.results));
   }
 
   end(): ResultId {
@@ -124,7 +126,9 @@ export class ColonLeaf implements Leaf {
 
   step(byte: number): number {
     if (byte === 0x3a) return push(this.entry);
-    return whitespaceStep(this.machine.options.whitespace, 'none', 0, byte) >= 0 ? goTo(this.machine.colonState(this.entry)) : 0;
+    return whitespaceStep(this.machine.options.whitespace, 'none', 0, byte) >= 0
+      ? goTo(this.machine.colonState(this.entry))
+      : 0;
   }
 
   end(): ResultId {
@@ -187,7 +191,9 @@ export class EndLeaf implements Leaf {
   ) {}
 
   step(byte: number): number {
-    return this.machine.options.whitespace === 'json' && whitespaceStep('json', 'none', 0, byte) >= 0 ? goTo(this.id) : 0;
+    return this.machine.options.whitespace === 'json' && whitespaceStep('json', 'none', 0, byte) >= 0
+      ? goTo(this.id)
+      : 0;
   }
 
   end(): ResultId {

@@ -4,7 +4,7 @@ import type { Json } from './document.ts';
 import { FALSE, type Formula, type Formulas } from './formula.ts';
 import { KeyDemands, KeySpace } from './key-space.ts';
 import { type FormulaSlot, goTo, type Leaf, push, type ResultId } from './leaf.ts';
-import { FreeNumberLeaf, NumberLeaf, numberAlive, numberClass, type NumberPhase, numberPhase } from './leaf-number.ts';
+import { FreeNumberLeaf, NumberLeaf, type NumberPhase, numberAlive, numberClass, numberPhase } from './leaf-number.ts';
 import { KeyLeaf, type LiveRegion, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, type Gap, ValueLeaf, type Whitespace, WordLeaf } from './leaf-structure.ts';
@@ -28,7 +28,7 @@ export interface Frame {
   readonly kind: 'object' | 'array' | 'root' | 'key';
   readonly slots: readonly FormulaSlot[];
   /** Per branch: by slot index, what then remains. */
-  readonly rests: readonly (ReadonlyMap<number, Formula>)[];
+  readonly rests: readonly ReadonlyMap<number, Formula>[];
   readonly seen: number;
   /** True when the text of the value matters later (uniqueItems, names of unlisted properties). */
   readonly captures: boolean;
@@ -81,7 +81,9 @@ export class Machine {
     this.frames.push({ kind: 'root', slots: [], rests: [], seen: 0, captures: false });
     const root = compiler.root();
     this.results.of([0]);
-    this.start = solver.satisfiable(root) ? this.valueState([{ state: root, results: this.results.of([0]) }], 'none', 0) : 0;
+    this.start = solver.satisfiable(root)
+      ? this.valueState([{ state: root, results: this.results.of([0]) }], 'none', 0)
+      : 0;
   }
 
   /** The coded transition of a leaf for a byte. */
@@ -121,7 +123,8 @@ export class Machine {
 
   private afterValue(frame: Frame, result: ResultId, text: string | undefined): number {
     if (frame.kind === 'root') return this.endState();
-    if (frame.keys) return frame.keys.finish(result, () => (text === undefined ? undefined : (parseCaptured(text) as string)));
+    if (frame.keys)
+      return frame.keys.finish(result, () => (text === undefined ? undefined : (parseCaptured(text) as string)));
     const next: FormulaSlot[] = [];
     const branches = this.results.get(result);
     frame.slots.forEach((slot, i) => {
@@ -139,7 +142,9 @@ export class Machine {
     });
     const merged = this.merge(next);
     if (merged.length === 0) return 0;
-    return frame.kind === 'object' ? this.objectState('next', merged, frame.seen, 0) : this.arrayState('next', merged, 0);
+    return frame.kind === 'object'
+      ? this.objectState('next', merged, frame.seen, 0)
+      : this.arrayState('next', merged, 0);
   }
 
   /** Under uniqueItems no later item may equal `value`. */
@@ -194,11 +199,18 @@ export class Machine {
   keyState(space: KeySpace, prefix: string | undefined, regions: readonly LiveRegion[], decoder: number): number {
     const langs = regions.map((r) => `${r.region.index}:${r.lang}`).join();
     const typed = prefix === undefined ? '-' : `=${prefix}`;
-    return this.intern(`k${space.id},${decoder},${langs},${typed}`, () => new KeyLeaf(this, space, prefix, regions, decoder));
+    return this.intern(
+      `k${space.id},${decoder},${langs},${typed}`,
+      () => new KeyLeaf(this, space, prefix, regions, decoder),
+    );
   }
 
   stringState(slots: readonly StringSlot[], decoder: number): number {
-    const key = slots.map((s) => (s.low < s.high ? `${this.listKey(s.list)}.${s.low}.${s.high}.${s.at}` : '') + `/${s.lang}>${s.results}`).join(';');
+    const key = slots
+      .map(
+        (s) => (s.low < s.high ? `${this.listKey(s.list)}.${s.low}.${s.high}.${s.at}` : '') + `/${s.lang}>${s.results}`,
+      )
+      .join(';');
     return goTo(this.intern(`s${decoder},${key}`, () => new StringLeaf(this, slots, decoder)));
   }
 
@@ -210,7 +222,10 @@ export class Machine {
     const alive = slots.filter((s) => numberAlive(this, s.state, atoms, phase, text));
     if (alive.length === 0) return 0;
     return goTo(
-      this.intern(`n${this.key(alive)}${numberClass(atoms, phase, text)}`, () => new NumberLeaf(this, alive, atoms, phase, text)),
+      this.intern(
+        `n${this.key(alive)}${numberClass(atoms, phase, text)}`,
+        () => new NumberLeaf(this, alive, atoms, phase, text),
+      ),
     );
   }
 
@@ -243,7 +258,8 @@ export class Machine {
   openNumber(slots: readonly FormulaSlot[], byte: number): number {
     const phase = numberPhase('start', byte);
     if (slots.length === 0 || phase === undefined) return 0;
-    if (slots.every((s) => s.state === 1)) return goTo(this.freeNumber(phase, this.results.union(slots.map((s) => s.results))));
+    if (slots.every((s) => s.state === 1))
+      return goTo(this.freeNumber(phase, this.results.union(slots.map((s) => s.results))));
     const key = this.key(slots);
     let atoms = this.atomsOf.get(key);
     if (!atoms) {
@@ -282,7 +298,11 @@ export class Machine {
     let entry = 0;
     if (rests.size > 0) {
       const frame = this.frame({ kind: 'array', slots, rests: [...rests.values()], seen: 0, captures });
-      const value = this.valueState([...rests.keys()].map((need, i) => ({ state: need, results: this.results.of([i]) })), 'either', 0);
+      const value = this.valueState(
+        [...rests.keys()].map((need, i) => ({ state: need, results: this.results.of([i]) })),
+        'either',
+        0,
+      );
       entry = this.pushEntry(frame, value);
     }
     this.itemEntries.set(key, entry);

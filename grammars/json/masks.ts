@@ -191,7 +191,12 @@ export class JsonMasks {
       const target = code >> 2;
       let leaf = target;
       if ((code & 3) === 1) {
-        stack = stacks.push(stack, machine.pushFrame[target] ?? 0, machine.frames[machine.pushFrame[target] ?? 0]?.captures ?? false, '');
+        stack = stacks.push(
+          stack,
+          machine.pushFrame[target] ?? 0,
+          machine.frames[machine.pushFrame[target] ?? 0]?.captures ?? false,
+          '',
+        );
         leaf = machine.pushLeaf[target] ?? 0;
       } else if ((code & 3) >= 2) {
         const frame = stacks.frame(stack);

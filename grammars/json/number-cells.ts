@@ -50,7 +50,13 @@ export function numberSatisfies(formulas: Formulas, terms: Terms, formula: Formu
 }
 
 /** Whether some decimal in the range satisfies a number formula (exact: decimals are dense). */
-export function numberExists(formulas: Formulas, terms: Terms, formula: Formula, range: Range = EVERYTHING, atoms?: NumberAtoms): boolean {
+export function numberExists(
+  formulas: Formulas,
+  terms: Terms,
+  formula: Formula,
+  range: Range = EVERYTHING,
+  atoms?: NumberAtoms,
+): boolean {
   if (formula <= 1) return formula === 1;
   const { thresholds, units } = atoms ?? numberAtoms(formulas, terms, [formula]);
   const inside = (x: Decimal): boolean => {
@@ -67,10 +73,13 @@ export function numberExists(formulas: Formulas, terms: Terms, formula: Formula,
   const points = thresholds.filter(inside);
   for (const bound of [range.low, range.high]) if (bound && inside(bound)) points.push(bound);
   if (points.some((x) => numberSatisfies(formulas, terms, formula, x))) return true;
-  const cuts = thresholds.filter((x) => (!range.low || compare(x, range.low) > 0) && (!range.high || compare(x, range.high) < 0));
+  const cuts = thresholds.filter(
+    (x) => (!range.low || compare(x, range.low) > 0) && (!range.high || compare(x, range.high) < 0),
+  );
   const edges: (Decimal | undefined)[] = [range.low, ...cuts, range.high];
   if (range.low && range.high && compare(range.low, range.high) >= 0) return false;
-  for (let i = 0; i + 1 < edges.length; i++) if (cellExists(formulas, terms, formula, edges[i], edges[i + 1], units)) return true;
+  for (let i = 0; i + 1 < edges.length; i++)
+    if (cellExists(formulas, terms, formula, edges[i], edges[i + 1], units)) return true;
   return false;
 }
 
@@ -98,7 +107,12 @@ function cellExists(
   const period = whole.reduce(lcm, 1n);
   for (let mask = 1; mask < 1 << Math.min(units.length, 10); mask++) {
     const step = whole.filter((_, i) => (mask >> i) & 1).reduce(lcm, 1n);
-    const first = low === undefined ? (high === undefined ? 0n : (floorDiv(high, scale) / step - period / step - 1n) * step) : (floorTo(floorDiv(low, scale), step) + step);
+    const first =
+      low === undefined
+        ? high === undefined
+          ? 0n
+          : (floorDiv(high, scale) / step - period / step - 1n) * step
+        : floorTo(floorDiv(low, scale), step) + step;
     const count = period / step + 1n;
     if (count > MAX_CANDIDATES)
       throw new InfcError('INFC5006', 'undecided: multipleOf values with too large a common multiple', {

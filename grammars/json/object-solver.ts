@@ -117,16 +117,23 @@ export class ObjectSolver {
       if (!this.solver.satisfiable(value)) return false;
       demands.set(key, value);
     }
-    if (broken.length === 0) return min <= demands.size || this.enough(cube, barred, new Set(demands.keys()), min - demands.size);
+    if (broken.length === 0)
+      return min <= demands.size || this.enough(cube, barred, new Set(demands.keys()), min - demands.size);
     return this.breakAll(cube, barred, demands, 0);
   }
 
   /** Chooses, for one shape after another, a property that breaks it. */
-  private breakAll(cube: ObjectCube, barred: (key: string) => boolean, demands: Map<string, Formula>, at: number): boolean {
+  private breakAll(
+    cube: ObjectCube,
+    barred: (key: string) => boolean,
+    demands: Map<string, Formula>,
+    at: number,
+  ): boolean {
     const { all, broken, min, max } = cube;
     this.solver.budget.spend();
     const shape = broken[at];
-    if (shape === undefined) return min <= demands.size || this.enough(cube, barred, new Set(demands.keys()), min - demands.size);
+    if (shape === undefined)
+      return min <= demands.size || this.enough(cube, barred, new Set(demands.keys()), min - demands.size);
     const tryKey = (key: string, current: Formula, breaking: Formula): boolean => {
       const value = this.formulas.and([current, breaking]);
       if (value === FALSE || !this.solver.satisfiable(value)) return false;
@@ -199,7 +206,9 @@ export class ObjectSolver {
       return;
     }
     const names = new Set(shapes.flatMap((s) => s.names));
-    const stack: { at: number; set: StringSetId; matched: readonly StringSetId[] }[] = [{ at: 0, set: StringSets.ALL, matched: [] }];
+    const stack: { at: number; set: StringSetId; matched: readonly StringSetId[] }[] = [
+      { at: 0, set: StringSets.ALL, matched: [] },
+    ];
     for (let top = stack.pop(); top; top = stack.pop()) {
       this.solver.budget.spend();
       if (this.strings.isEmpty(top.set)) continue;
@@ -215,13 +224,20 @@ export class ObjectSolver {
   }
 
   /** Too many patterns to combine: witnesses found by single patterns only decide "yes"; "no" is beyond the budget. */
-  private *singleRegions(patterns: readonly StringSetId[], shapes: readonly Shape[], barred: (key: string) => boolean): Generator<Region> {
+  private *singleRegions(
+    patterns: readonly StringSetId[],
+    shapes: readonly Shape[],
+    barred: (key: string) => boolean,
+  ): Generator<Region> {
     const names = new Set(shapes.flatMap((s) => s.names));
     const none = patterns.reduce((set, p) => this.strings.and(set, this.strings.not(p)), StringSets.ALL);
     const capacity = this.capacity(none, names, barred);
     if (!this.strings.isEmpty(none) && capacity > 0) yield { matched: new Set(), signature: '', capacity };
     for (const own of patterns) {
-      const only = patterns.reduce((set, p) => this.strings.and(set, p === own ? p : this.strings.not(p)), StringSets.ALL);
+      const only = patterns.reduce(
+        (set, p) => this.strings.and(set, p === own ? p : this.strings.not(p)),
+        StringSets.ALL,
+      );
       const room = this.strings.isEmpty(only) ? 0 : this.capacity(only, names, barred);
       if (room > 0) yield { matched: new Set([own]), signature: String(own), capacity: room };
     }

@@ -40,7 +40,13 @@ export class SeenSets {
     return this.make(`${orderId}@${next}#${JSON.stringify(sorted)}`, new Set(sorted), order, next, orderId);
   }
 
-  private make(name: string, keys: ReadonlySet<string>, order: ReadonlyMap<string, number> | undefined, position: number, orderId?: number): number {
+  private make(
+    name: string,
+    keys: ReadonlySet<string>,
+    order: ReadonlyMap<string, number> | undefined,
+    position: number,
+    orderId?: number,
+  ): number {
     const known = this.byKey.get(name);
     if (known !== undefined) return known;
     const id = this.sets.length;

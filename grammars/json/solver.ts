@@ -1,13 +1,13 @@
 import { InfcError } from '../../runtime/errors.ts';
+import { ArraySolver } from './array-solver.ts';
 import type { Budget } from './budget.ts';
 import type { SchemaCompiler } from './compiler.ts';
-import { type Formula, type Formulas, TRUE } from "./formula.ts";
+import { type Formula, type Formulas, TRUE } from './formula.ts';
 import { numberExists } from './number-cells.ts';
 import { type ObjectCube, ObjectSolver } from './object-solver.ts';
 import { type Branch, Splitter } from './split.ts';
-import { ArraySolver } from './array-solver.ts';
 import type { StringSetId } from './string-sets.ts';
-import { type JsonType, JSON_TYPES, type Term, type Terms } from './terms.ts';
+import { JSON_TYPES, type JsonType, type Term, type Terms } from './terms.ts';
 
 /** Keys that can no longer appear in an object: used ones, and skipped ones in declared order. */
 export interface SeenKeys {
@@ -78,13 +78,17 @@ export class Solver {
   objectRest(rest: Formula, seen: SeenKeys | undefined): boolean {
     if (rest <= TRUE) return rest === TRUE;
     const key = seen === undefined || !this.objects.dependsOnSeen(rest) ? rest + 0.25 : `${rest} ${seen.id}`;
-    return this.ask(key, () => this.formulas.someCube(rest, (cube) => this.objects.cube(this.objectCube(cube), seen), this.budget.spend));
+    return this.ask(key, () =>
+      this.formulas.someCube(rest, (cube) => this.objects.cube(this.objectCube(cube), seen), this.budget.spend),
+    );
   }
 
   /** Whether an array can be completed: `rest` is what is still demanded of the items to come. */
   arrayRest(rest: Formula): boolean {
     if (rest <= TRUE) return rest === TRUE;
-    return this.ask(rest + 0.5, () => this.formulas.someCube(rest, (cube) => this.arrays.cube(cube), this.budget.spend));
+    return this.ask(rest + 0.5, () =>
+      this.formulas.someCube(rest, (cube) => this.arrays.cube(cube), this.budget.spend),
+    );
   }
 
   /** Branches of a formula over a child and what follows it. */
@@ -128,7 +132,10 @@ export class Solver {
 
   /** The error of questions beyond what is decided exactly. */
   tooComplex(reason: string): InfcError {
-    return new InfcError('INFC5006', `undecided: ${reason}`, { pointer: '', fix: 'Simplify the schema or use `relax`' });
+    return new InfcError('INFC5006', `undecided: ${reason}`, {
+      pointer: '',
+      fix: 'Simplify the schema or use `relax`',
+    });
   }
 
   objectCube(cube: readonly Formula[]): ObjectCube {
@@ -167,4 +174,3 @@ export class Solver {
     return true;
   }
 }
-

@@ -35,7 +35,9 @@ export class Splitter {
     });
     const byNeed = new Map<Formula, Formula>();
     for (const [rest, need] of byRest) byNeed.set(need, this.formulas.or([byNeed.get(need) ?? FALSE, rest]));
-    const branches = [...byNeed].map(([need, rest]) => ({ need, rest })).filter((b) => b.need !== FALSE && b.rest !== FALSE);
+    const branches = [...byNeed]
+      .map(([need, rest]) => ({ need, rest }))
+      .filter((b) => b.need !== FALSE && b.rest !== FALSE);
     this.memo.set(formula, branches);
     return branches;
   }
@@ -100,7 +102,8 @@ export class Splitter {
     }
     const positive = formulas.leaf(chosen);
     const negative = formulas.not(positive);
-    const assign = (value: Formula): Formula => formulas.substitute(formula, (leaf) => (leaf === chosen ? value : formulas.leaf(leaf)));
+    const assign = (value: Formula): Formula =>
+      formulas.substitute(formula, (leaf) => (leaf === chosen ? value : formulas.leaf(leaf)));
     const can = this.satisfiable(formulas.and([need, positive]));
     const cannot = this.satisfiable(formulas.and([need, negative]));
     if (can) this.expand(assign(TRUE), polarity === 2 || !cannot ? need : formulas.and([need, positive]), rest, emit);

@@ -168,4 +168,3 @@ export function canonical(value: Json): string {
     .map((k) => `${JSON.stringify(k)}:${canonical(object[k] ?? null)}`)
     .join(',')}}`;
 }
-

@@ -23,7 +23,8 @@ function applicators(
 ): void {
   const seen = new Set<string>();
   const walk = (formula: Formula, conditions: readonly Formula[]): void => {
-    const term = formula === TRUE || formula === 0 ? undefined : compiler.terms.get(compiler.formulas.leafNumber(formula));
+    const term =
+      formula === TRUE || formula === 0 ? undefined : compiler.terms.get(compiler.formulas.leafNumber(formula));
     if (term?.sort !== 'schema') return;
     const key = `${term.site.id},${term.scope},${conditions.join()}`;
     if (seen.has(key)) return;
@@ -32,7 +33,8 @@ function applicators(
     const schema = term.site.schema as JsonObject;
     const child = (...tokens: (string | number)[]): Formula => compiler.child(term.site, term.scope, ...tokens);
     for (const target of compiler.references(term.site, term.scope)) walk(target, conditions);
-    if (own(schema, 'allOf') !== undefined) for (const part of compiler.list(term.site, term.scope, 'allOf')) walk(part, conditions);
+    if (own(schema, 'allOf') !== undefined)
+      for (const part of compiler.list(term.site, term.scope, 'allOf')) walk(part, conditions);
     for (const keyword of ['anyOf', 'oneOf'])
       if (own(schema, keyword) !== undefined)
         for (const part of compiler.list(term.site, term.scope, keyword)) walk(part, [...conditions, part]);
@@ -44,7 +46,8 @@ function applicators(
     }
     const dependent = own(schema, 'dependentSchemas');
     if (isObject(dependent))
-      for (const key of Object.keys(dependent)) walk(child('dependentSchemas', key), [...conditions, compiler.terms.required(key)]);
+      for (const key of Object.keys(dependent))
+        walk(child('dependentSchemas', key), [...conditions, compiler.terms.required(key)]);
   };
   walk(compiler.terms.schema(site, scope), []);
 }
@@ -58,7 +61,9 @@ function cases<T>(
   demand: (covers: readonly T[]) => Formula,
 ): Formula {
   const { formulas } = compiler;
-  const conditions = [...new Set(coverages.map(({ conditions: list }) => formulas.and(list)))].filter((x) => x !== TRUE);
+  const conditions = [...new Set(coverages.map(({ conditions: list }) => formulas.and(list)))].filter(
+    (x) => x !== TRUE,
+  );
   if (conditions.length > MAX_CONDITIONS)
     throw compiler.unsupported(
       site,
@@ -69,8 +74,15 @@ function cases<T>(
   const options: Formula[] = [];
   for (let mask = 0; mask < 1 << conditions.length; mask++) {
     const holds = new Set(conditions.filter((_, i) => (mask >> i) & 1));
-    const covers = coverages.filter(({ conditions: list }) => list.length === 0 || formulas.and(list) === TRUE || holds.has(formulas.and(list)));
-    options.push(formulas.and([...conditions.map((c) => (holds.has(c) ? c : formulas.not(c))), demand(covers.map((c) => c.cover))]));
+    const covers = coverages.filter(
+      ({ conditions: list }) => list.length === 0 || formulas.and(list) === TRUE || holds.has(formulas.and(list)),
+    );
+    options.push(
+      formulas.and([
+        ...conditions.map((c) => (holds.has(c) ? c : formulas.not(c))),
+        demand(covers.map((c) => c.cover)),
+      ]),
+    );
   }
   return formulas.or(options);
 }
@@ -81,7 +93,10 @@ export function unevaluatedProperties(compiler: SchemaCompiler, site: Site, scop
   const { terms } = compiler;
   applicators(compiler, site, scope, (part, partScope, conditions) => {
     const schema = part.schema as JsonObject;
-    if (own(schema, 'additionalProperties') !== undefined || (part !== site && own(schema, 'unevaluatedProperties') !== undefined))
+    if (
+      own(schema, 'additionalProperties') !== undefined ||
+      (part !== site && own(schema, 'unevaluatedProperties') !== undefined)
+    )
       coverages.push({ conditions, cover: { id: -1, names: [], named: () => undefined, patterns: [], rest: TRUE } });
     else if (own(schema, 'properties') !== undefined || own(schema, 'patternProperties') !== undefined)
       coverages.push({ conditions, cover: declaredShape(compiler, part, partScope) });
@@ -92,7 +107,13 @@ export function unevaluatedProperties(compiler: SchemaCompiler, site: Site, scop
     const names = [...new Set(covers.flatMap((c) => c.names))];
     const set = new Set(names);
     const patterns = covers.flatMap((c) => c.patterns.map((p) => ({ names: p.names, value: TRUE })));
-    return terms.shape({ id: terms.nextShape(), names, named: (key) => (set.has(key) ? TRUE : undefined), patterns, rest: value });
+    return terms.shape({
+      id: terms.nextShape(),
+      names,
+      named: (key) => (set.has(key) ? TRUE : undefined),
+      patterns,
+      rest: value,
+    });
   });
 }
 
@@ -120,6 +141,9 @@ export function unevaluatedItems(compiler: SchemaCompiler, site: Site, scope: nu
     const prefix = Math.max(0, ...covers.map((c) => c.prefix));
     if (prefix === Number.POSITIVE_INFINITY) return TRUE;
     const matched = covers.flatMap((c) => (c.contains === undefined ? [] : [c.contains]));
-    return terms.items({ id: terms.nextShape(), prefix: new Array<Formula>(prefix).fill(TRUE), rest: formulas.or([value, ...matched]) }, 0);
+    return terms.items(
+      { id: terms.nextShape(), prefix: new Array<Formula>(prefix).fill(TRUE), rest: formulas.or([value, ...matched]) },
+      0,
+    );
   });
 }

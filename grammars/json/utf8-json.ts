@@ -91,7 +91,10 @@ export function decodeStep(decoder: number, byte: number, escapes: Escapes, on: 
 function plain(byte: number, escapes: Escapes, on: CodePoints): number {
   if (byte === 0x22) return on.close();
   if (byte === 0x5c) {
-    const any = escapes === 'any' ? on.any(0, 0xd7ff) || on.any(0xe000, 0x10ffff) : on.any(0, 0x1f) || on.any(0x22, 0x22) || on.any(0x5c, 0x5c);
+    const any =
+      escapes === 'any'
+        ? on.any(0, 0xd7ff) || on.any(0xe000, 0x10ffff)
+        : on.any(0, 0x1f) || on.any(0x22, 0x22) || on.any(0x5c, 0x5c);
     return any ? on.inside(pack(ESCAPE, 0, 0)) : 0;
   }
   if (byte < 0x20) return 0;
@@ -137,7 +140,9 @@ function hexAlive(count: number, value: number, escapes: Escapes, on: CodePoints
 }
 
 function needsHex(codePoint: number): boolean {
-  return codePoint < 0x20 && codePoint !== 8 && codePoint !== 9 && codePoint !== 10 && codePoint !== 12 && codePoint !== 13;
+  return (
+    codePoint < 0x20 && codePoint !== 8 && codePoint !== 9 && codePoint !== 10 && codePoint !== 12 && codePoint !== 13
+  );
 }
 
 function hexDigit(byte: number): number {

@@ -1,10 +1,10 @@
 // npm run conformance:schema -- FILE.jsonl.gz... [--vocab TOKENIZER.json] [--json FILE] [--every N] [--offset K] [--only ID] [--verbose]
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
+import { formatLanguage } from '../../grammars/formats/index.ts';
+import type { Json } from '../../grammars/json/document.ts';
 import { JsonMasks } from '../../grammars/json/masks.ts';
 import { openSchema } from '../../grammars/json/session.ts';
-import type { Json } from '../../grammars/json/document.ts';
-import { formatLanguage } from '../../grammars/formats/index.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { quantile, round } from './statistics.ts';
 import { llama3 } from './vocabularies.ts';
@@ -43,7 +43,8 @@ const slow: [number, string][] = [];
 function cases(): Case[] {
   const all: Case[] = [];
   for (const file of files) {
-    for (const line of gunzipSync(readFileSync(file)).toString().split('\n')) if (line) all.push(JSON.parse(line) as Case);
+    for (const line of gunzipSync(readFileSync(file)).toString().split('\n'))
+      if (line) all.push(JSON.parse(line) as Case);
   }
   return only ? all.filter((c) => c.id === only) : all.filter((_, i) => i % every === offset);
 }
@@ -54,7 +55,8 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
   try {
     const { acceptor } = openSchema(schema, { order: 'any', whitespace: 'json', escapes: 'any' }, formatLanguage);
     masks = new JsonMasks(acceptor, vocabulary);
-    if (acceptor.start === 0) return { id, status: tests.every((t) => !t.valid) ? 'pass' : 'wrong', reason: 'no instance exists' };
+    if (acceptor.start === 0)
+      return { id, status: tests.every((t) => !t.valid) ? 'pass' : 'wrong', reason: 'no instance exists' };
     acceptor.load(acceptor.start);
     masks.current();
   } catch (error) {
@@ -87,7 +89,14 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
           accepted = false;
           break;
         }
-        if (acceptor.accepts(state) && at < tokens.length - 1 && !/^\s*$/.test(rest(tokens, at + 1)) && early < 0 && !/^[-+.\deE]*\s*$/.test(rest(tokens, at + 1))) early = at;
+        if (
+          acceptor.accepts(state) &&
+          at < tokens.length - 1 &&
+          !/^\s*$/.test(rest(tokens, at + 1)) &&
+          early < 0 &&
+          !/^[-+.\deE]*\s*$/.test(rest(tokens, at + 1))
+        )
+          early = at;
         at++;
       }
       if (accepted) {
@@ -99,8 +108,15 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
       return { id, status: 'refused', reason: `test ${index} token ${at}: ${message(error)}` };
     }
     if (accepted !== valid) {
-      const near = tokens.slice(0, at + 1).map((t) => Buffer.from(vocabulary.bytes[t] ?? []).toString()).join('');
-      return { id, status: 'wrong', reason: `test ${index} ${valid ? 'valid but rejected' : 'invalid but accepted'}${valid ? ` at token ${at}: …${near.slice(-80)}` : `: ${text.slice(0, 200)}`}` };
+      const near = tokens
+        .slice(0, at + 1)
+        .map((t) => Buffer.from(vocabulary.bytes[t] ?? []).toString())
+        .join('');
+      return {
+        id,
+        status: 'wrong',
+        reason: `test ${index} ${valid ? 'valid but rejected' : 'invalid but accepted'}${valid ? ` at token ${at}: …${near.slice(-80)}` : `: ${text.slice(0, 200)}`}`,
+      };
     }
     if (early >= 0) return { id, status: 'wrong', reason: `test ${index} could end early at token ${early}` };
   }
@@ -108,7 +124,10 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
 }
 
 function rest(tokens: readonly number[], from: number): string {
-  return tokens.slice(from).map((t) => Buffer.from(vocabulary.bytes[t] ?? []).toString()).join('');
+  return tokens
+    .slice(from)
+    .map((t) => Buffer.from(vocabulary.bytes[t] ?? []).toString())
+    .join('');
 }
 
 function message(error: unknown): string {
@@ -123,7 +142,8 @@ for (const c of all) {
   const outcome = run(c, true);
   list.push(outcome);
   const ms = performance.now() - started;
-  if (verbose && (outcome.status !== 'pass' || ms > 1000)) console.log(`${outcome.status} ${outcome.id} ${Math.round(ms)}ms ${outcome.reason ?? ''}`);
+  if (verbose && (outcome.status !== 'pass' || ms > 1000))
+    console.log(`${outcome.status} ${outcome.id} ${Math.round(ms)}ms ${outcome.reason ?? ''}`);
 }
 ttfm.sort((a, b) => a - b);
 tbm.sort((a, b) => a - b);
@@ -133,7 +153,12 @@ const report = {
   pass: count('pass'),
   refused: count('refused'),
   wrong: count('wrong'),
-  ttfm_us: { p50: round(quantile(ttfm, 0.5)), p90: round(quantile(ttfm, 0.9)), p99: round(quantile(ttfm, 0.99)), max: round(quantile(ttfm, 1)) },
+  ttfm_us: {
+    p50: round(quantile(ttfm, 0.5)),
+    p90: round(quantile(ttfm, 0.9)),
+    p99: round(quantile(ttfm, 0.99)),
+    max: round(quantile(ttfm, 1)),
+  },
   tbm_us: {
     mean: round(tbm.reduce((a, b) => a + b, 0) / Math.max(1, tbm.length)),
     p50: round(quantile(tbm, 0.5)),
@@ -144,6 +169,7 @@ const report = {
   },
 };
 console.log(JSON.stringify(report, null, 1));
-if (verbose) for (const [us, what] of slow.sort((a, b) => b[0] - a[0]).slice(0, 15)) console.log(`${Math.round(us)} us ${what}`);
+if (verbose)
+  for (const [us, what] of slow.sort((a, b) => b[0] - a[0]).slice(0, 15)) console.log(`${Math.round(us)} us ${what}`);
 const json = flags.get('--json');
 if (json) writeFileSync(json, JSON.stringify({ ...report, list: list.filter((x) => x.status !== 'pass') }, null, 1));
