@@ -1,4 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
+import { formatLanguage } from '../formats/index.ts';
 import { type Decimal, parseDecimal } from './decimal.ts';
 import {
   isObject,
@@ -13,7 +14,6 @@ import {
 import { FALSE, type Formula, type Formulas, TRUE } from './formula.ts';
 import { arrayKeywords } from './keywords-array.ts';
 import { objectKeywords } from './keywords-object.ts';
-import type { FormatLanguage } from './options.ts';
 import { type StringSetId, StringSets } from './string-sets.ts';
 import { canonical, type JsonType, type Term, type Terms } from './terms.ts';
 
@@ -28,7 +28,6 @@ export interface Relaxation {
 export interface CompilerOptions {
   readonly format: 'assert' | 'annotate';
   readonly onUnsupported: 'error' | 'relax';
-  readonly formatLanguage: FormatLanguage;
 }
 
 const TYPES = new Set(['null', 'boolean', 'number', 'integer', 'string', 'array', 'object']);
@@ -339,7 +338,7 @@ export class SchemaCompiler {
       add('format', () => {
         const name = own(schema, 'format');
         const lang =
-          typeof name === 'string' ? this.options.formatLanguage(engine, name, site.resource.draft) : undefined;
+          typeof name === 'string' ? formatLanguage(engine, name, DRAFT_NAMES[site.resource.draft]) : undefined;
         return lang === undefined ? TRUE : string(lang);
       });
   }
@@ -411,6 +410,8 @@ export class SchemaCompiler {
     return new InfcError('INFC5002', `${keyword}: ${reason}`, { pointer: site.pointer + pointerToken(keyword), fix });
   }
 }
+
+const DRAFT_NAMES = { 4: '4', 6: '6', 7: '7', 2019: '2019-09', 2020: '2020-12' } as const;
 
 const RELAXABLE = new Set(['INFC5001', 'INFC5002', 'INFC5004', 'INFC5005', 'INFC5006']);
 

@@ -6,7 +6,6 @@ import { type Draft, type Json, SchemaDocument } from './document.ts';
 import { Formulas } from './formula.ts';
 import type { Whitespace } from './leaf-structure.ts';
 import { Machine } from './machine.ts';
-import type { FormatLanguage } from './options.ts';
 import { Solver } from './solver.ts';
 import { StringSets } from './string-sets.ts';
 import { Terms } from './terms.ts';
@@ -41,7 +40,7 @@ export interface JsonSession {
 }
 
 /** Builds the automaton of a schema. */
-export function openSchema(schema: Json, options: JsonOptions, formatLanguage: FormatLanguage): JsonSession {
+export function openSchema(schema: Json, options: JsonOptions): JsonSession {
   const document = new SchemaDocument(schema, {
     ...(options.draft === undefined ? {} : { draft: options.draft }),
     ...(options.remotes === undefined ? {} : { remotes: options.remotes }),
@@ -51,7 +50,6 @@ export function openSchema(schema: Json, options: JsonOptions, formatLanguage: F
   const compiler = new SchemaCompiler(document, terms, strings, {
     format: options.format ?? 'assert',
     onUnsupported: options.onUnsupported ?? 'error',
-    formatLanguage,
   });
   const solver = new Solver(compiler, new Budget(options.budget, options.signal));
   const machine = new Machine(compiler, solver, {

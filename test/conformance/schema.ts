@@ -1,7 +1,6 @@
 // npm run conformance:schema -- FILE.jsonl.gz... [--vocab TOKENIZER.json] [--json FILE] [--every N] [--offset K] [--only ID] [--verbose]
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { formatLanguage } from '../../grammars/formats/index.ts';
 import type { Json } from '../../grammars/json/document.ts';
 import { JsonMasks } from '../../grammars/json/masks.ts';
 import { openSchema } from '../../grammars/json/session.ts';
@@ -53,7 +52,7 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
   let masks: JsonMasks;
   const began = performance.now();
   try {
-    const { acceptor } = openSchema(schema, { order: 'any', whitespace: 'json', escapes: 'any' }, formatLanguage);
+    const { acceptor } = openSchema(schema, { order: 'any', whitespace: 'json', escapes: 'any' });
     masks = new JsonMasks(acceptor, vocabulary);
     if (acceptor.start === 0)
       return { id, status: tests.every((t) => !t.valid) ? 'pass' : 'wrong', reason: 'no instance exists' };
