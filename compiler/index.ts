@@ -12,6 +12,7 @@ export {
   createCompiler,
   type ModelSource,
   type TargetCompilation,
+  writeArtifact,
 } from './compile.ts';
 export { type DecodedGroup, defineFormat, type Plane, type StorageFormat } from './formats/format.ts';
 export { type OnnxNode, type OnnxOp, onnxOp } from './import/onnx-op.ts';
@@ -56,4 +57,3 @@ export {
   type TemplateRequest,
 } from './lower/template.ts';
 export { definePlugin, type Plugin, Registry } from './plugin.ts';
-export { writeArtifact } from './write.ts';

@@ -3,13 +3,18 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { InfcError } from '../../runtime/errors.ts';
-import { type Compilation, type CompileOptions, createCompiler, type TargetCompilation } from '../compile.ts';
+import {
+  type Compilation,
+  type CompileOptions,
+  createCompiler,
+  type TargetCompilation,
+  writeArtifact,
+} from '../compile.ts';
 import { exitCodes } from '../diagnostics.ts';
 import { printProgram } from '../ir/text.ts';
 import { type ArtifactPart, partOf } from '../plan/artifact.ts';
 import { memoryReport } from '../plan/report.ts';
 import { type ArtifactFile, contentsOf, fileOf } from '../plan/weights-file.ts';
-import { filesOf, writeArtifact } from '../write.ts';
 import { type Args, onlyPositional } from './args.ts';
 import { parseDimBounds } from './inputs.ts';
 import type { Io } from './io.ts';
@@ -52,10 +57,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
     { targets, dims, plugins: args.list('plugin'), ...(name === undefined ? {} : { name }) },
     io.cwd,
   );
-  await writeArtifact(compilation, dir, {
-    signal: io.signal,
-    more: [fileOf(RECORD, `${JSON.stringify(record, null, 2)}\n`)],
-  });
+  await writeArtifact(compilation, dir, io.signal, [fileOf(RECORD, `${JSON.stringify(record, null, 2)}\n`)]);
   const ms = performance.now() - started;
   if (io.json) io.out(JSON.stringify({ ok: true, dir, ms, ...(await summaryOf(compilation)) }, null, 2));
   else await screen(model, output ?? dir, ms, compilation, io);
@@ -100,7 +102,7 @@ export function partBytes(files: readonly ArtifactFile[]): PartBytes[] {
 
 async function targetSummary(compiled: TargetCompilation) {
   const { target, plan, kernels } = compiled;
-  const parts = partBytes(await filesOf(compiled));
+  const parts = partBytes(await compiled.files());
   return {
     target,
     kernels: kernels.length,
