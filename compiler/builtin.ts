@@ -1,4 +1,5 @@
 import { cudaBackend } from '../backends/cuda/backend.ts';
+import { wasmBackend } from '../backends/wasm/backend.ts';
 import { wgslBackend } from '../backends/wgsl/backend.ts';
 import { constantOnnxOps } from './import/onnx-ops/constant.ts';
 import { controlOnnxOps } from './import/onnx-ops/control.ts';
@@ -15,6 +16,6 @@ export const builtin = definePlugin({
   name: 'builtin',
   api: 1,
   ops: [...tensorOps, ...controlOps, ...recurrentOps, ...sequenceOps],
-  backends: [wgslBackend, cudaBackend],
+  backends: [wasmBackend, wgslBackend, cudaBackend],
   onnxOps: [...constantOnnxOps, ...controlOnnxOps, ...recurrentOnnxOps, ...sequenceOnnxOps],
 });

@@ -5,7 +5,7 @@ import { printWasm } from './print.ts';
  * WebAssembly with 128-bit SIMD. Features: `threads` (shared memory) and `relaxed-simd` (fused multiply-add; only where a probe that
  * executes proved it right).
  */
-export const wasm = defineBackend({
+export const wasmBackend = defineBackend({
   name: 'wasm',
   target: (features = []) => ({
     kind: 'wasm',
