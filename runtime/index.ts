@@ -1,9 +1,11 @@
 import { WasmDevice } from './devices/wasm.ts';
+import { WebGpuDevice } from './devices/webgpu.ts';
 import { createLoad } from './load.ts';
 
 export type { Device, DeviceMemory, KernelSource, Launch, LaunchRequest, MemoryRange } from './devices/device.ts';
 export { probeRelaxedSimd } from './devices/probe.ts';
 export { WasmDevice } from './devices/wasm.ts';
+export { WebGpuDevice } from './devices/webgpu.ts';
 export type { DType, TypedArray } from './dtype.ts';
 export { bitsOf, byteLength, viewOf } from './dtype.ts';
 export type { ErrorDetails, ErrorPlace } from './errors.ts';
@@ -20,4 +22,4 @@ export type { DataOf, Shape, Tensor, TensorInput } from './tensor.ts';
 export { tensor } from './tensor.ts';
 
 /** Loads a compiled model on the device of its target. */
-export const load = createLoad({ wasm: WasmDevice.create });
+export const load = createLoad({ wasm: WasmDevice.create, wgsl: WebGpuDevice.create });

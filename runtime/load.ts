@@ -28,6 +28,9 @@ export interface DeviceOptions {
   readonly relaxedSimd?: boolean | 'auto';
   /** Address of the worker script, for bundlers that move it. */
   readonly worker?: string | URL;
+  /** The WebGPU to use; default `navigator.gpu`. In Node: `create([])` of the npm package `webgpu` (keep it reachable). */
+  readonly gpu?: GPU;
+  readonly powerPreference?: GPUPowerPreference;
 }
 
 export interface LoadOptions extends DeviceOptions {

@@ -87,6 +87,7 @@ export class Graph {
   readonly inputs: Value[] = [];
   outputs: Value[] = [];
   nodes: Node[] = [];
+  private made = 0;
 
   constructor(readonly name: string) {}
 
@@ -113,7 +114,9 @@ export class Graph {
     before?: Node,
   ): Node {
     const id = nextId++;
-    const outputs = types.map((t, i) => new Value(nextId++, names[i] || `${op}_${id}${i === 0 ? '' : `_${i}`}`, t));
+    // Ids differ from compile to compile within one process; names must not.
+    const made = this.made++;
+    const outputs = types.map((t, i) => new Value(nextId++, names[i] || `${op}_${made}${i === 0 ? '' : `_${i}`}`, t));
     const node = new Node(id, op, [...inputs], outputs, attrs, source);
     for (const o of outputs) o.producer = node;
     for (const v of inputs) v?.uses.push(node);
