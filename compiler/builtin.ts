@@ -1,6 +1,7 @@
 import { cudaBackend } from '../backends/cuda/backend.ts';
 import { wasmBackend } from '../backends/wasm/backend.ts';
 import { wgslBackend } from '../backends/wgsl/backend.ts';
+import { pipeline } from '../passes/pipeline.ts';
 import { constantOnnxOps } from './import/onnx-ops/constant.ts';
 import { controlOnnxOps } from './import/onnx-ops/control.ts';
 import { recurrentOnnxOps } from './import/onnx-ops/recurrent.ts';
@@ -17,5 +18,6 @@ export const builtin = definePlugin({
   api: 1,
   ops: [...tensorOps, ...controlOps, ...recurrentOps, ...sequenceOps],
   backends: [wasmBackend, wgslBackend, cudaBackend],
+  passes: pipeline,
   onnxOps: [...constantOnnxOps, ...controlOnnxOps, ...recurrentOnnxOps, ...sequenceOnnxOps],
 });

@@ -142,7 +142,13 @@ export class Graph {
       }
     }
     from.uses.length = 0;
+    this.replaceOutputs(from, to);
+  }
+
+  /** Bodies may hand an outer value straight out. */
+  private replaceOutputs(from: Value, to: Value): void {
     this.outputs = this.outputs.map((o) => (o === from ? to : o));
+    for (const node of this.nodes) for (const body of subgraphs(node)) body.replaceOutputs(from, to);
   }
 
   setInput(node: Node, index: number, value: Value | null): void {
@@ -159,10 +165,16 @@ export class Graph {
       throw new InfcError('INFC2004', `cannot remove a node whose output '${used.name}' is used`, {
         node: node.source.name,
       });
-    for (const v of node.inputs) if (v) removeOne(v.uses, node);
+    detach(node);
     const at = this.nodes.indexOf(node);
     if (at >= 0) this.nodes.splice(at, 1);
   }
+}
+
+/** Forgets a node's uses of values, and those of the nodes in its bodies. */
+function detach(node: Node): void {
+  for (const v of node.inputs) if (v) removeOne(v.uses, node);
+  for (const body of subgraphs(node)) body.nodes.forEach(detach);
 }
 
 function removeOne<T>(list: T[], item: T): void {

@@ -72,8 +72,17 @@ export class Emitter {
   }
 
   /** Opens a conditional block. */
-  if(condition: Expr, body: () => void): void {
-    this.k.if(condition, () => this.nested([], true, body));
+  if(condition: Expr, body: () => void, otherwise?: () => void): void {
+    this.k.if(condition, () => this.nested([], true, body), otherwise && (() => this.nested([], true, otherwise)));
+  }
+
+  /** A variable that one of two lazily evaluated expressions sets. */
+  private choose(condition: Expr, a: () => Expr, otherwise: Expr, b: () => Expr, width: Width): Expr {
+    const isConstant = otherwise.node.kind === 'const';
+    const start = isConstant ? otherwise : constant(otherwise.type, 0);
+    const v = this.k.var(width === 1 ? start : start.splat(width), this.fresh('g'), true);
+    this.if(this.value(condition), () => v.set(a()), isConstant ? undefined : () => v.set(b()));
+    return v.value;
   }
 
   /** Call before emitting: expressions reached more than once from these roots are computed once. */
@@ -165,10 +174,13 @@ export class Emitter {
   private emitGuard(e: Expr): Expr {
     const n = e.node;
     if (n.kind !== 'guard') throw new Error('not a guard');
-    const v = this.k.var(this.value(n.otherwise), this.fresh('g'), true);
-    const condition = this.value(n.condition);
-    this.if(condition, () => v.set(this.value(n.a)));
-    return v.value;
+    return this.choose(
+      n.condition,
+      () => this.value(n.a),
+      n.otherwise,
+      () => this.value(n.otherwise),
+      e.width,
+    );
   }
 
   private emitFold(fold: Fold): void {
@@ -448,7 +460,10 @@ export class Emitter {
 
   /** `width` values of `e` for j, j+1, ... side by side. Shared vectors are named in the innermost scope. */
   vector(e: Expr, j: string, width: Width): Expr {
-    if (!symbolsOf(e, this.indices).has(j)) return this.value(e).splat(width);
+    if (!symbolsOf(e, this.indices).has(j)) {
+      const same = this.value(e);
+      return same.width === width ? same : same.splat(width);
+    }
     const done = this.vectors(j).get(e);
     if (done && this.scopes.includes(done.scope)) return done.value;
     let v = this.vectorNode(e, j, width);
@@ -497,12 +512,17 @@ export class Emitter {
       case 'bitcast':
       case 'narrow':
         return rebuild(e, go);
+      case 'splat':
+        return go(n.a);
       case 'guard': {
         if (symbolsOf(n.condition, this.indices).has(j)) return this.lanes(e, j, width);
-        const v = this.k.var(this.vector(n.otherwise, j, width), this.fresh('g'), true);
-        const condition = this.value(n.condition);
-        this.if(condition, () => v.set(this.vector(n.a, j, width)));
-        return v.value;
+        return this.choose(
+          n.condition,
+          () => this.vector(n.a, j, width),
+          n.otherwise,
+          () => this.vector(n.otherwise, j, width),
+          width,
+        );
       }
       case 'foldResult':
         return this.vectorFold(e, n.fold, n.index, j, width);
@@ -594,10 +614,13 @@ export class Emitter {
       case 'bitcast':
         return rebuild(e, (x) => this.vectorWithStates(x, j, width, states));
       case 'guard': {
-        const v = this.k.var(this.vectorWithStates(n.otherwise, j, width, states), this.fresh('g'), true);
-        const condition = this.value(n.condition);
-        this.if(condition, () => v.set(this.vectorWithStates(n.a, j, width, states)));
-        return v.value;
+        return this.choose(
+          n.condition,
+          () => this.vectorWithStates(n.a, j, width, states),
+          n.otherwise,
+          () => this.vectorWithStates(n.otherwise, j, width, states),
+          width,
+        );
       }
       default:
         return this.vector(e, j, width);

@@ -2,6 +2,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import {
   add,
   ceilDiv,
+  coefficientOf,
   collectSyms,
   type Dim,
   min as dimMin,
@@ -18,9 +19,9 @@ import { type Buffer, dimValue, type Expr, type Width } from '../ir/expr.ts';
 import type { TensorType, Value } from '../ir/graph.ts';
 import type { KernelNote } from '../ir/kernel.ts';
 import { KernelBuilder, visitExpr } from '../ir/kernel-builder.ts';
-import { ElementEvaluator, elementsOf, unravel } from './element.ts';
+import { ElementEvaluator, elementsOf, ravel, unravel } from './element.ts';
 import { Emitter } from './emit.ts';
-import { isInRegion, type LowerContext, type Region, typeOf } from './region.ts';
+import { guess, isInRegion, type LowerContext, type Region, typeOf } from './region.ts';
 import { symbolsOf } from './substitute.ts';
 import type { KernelArgument, LoweredKernel } from './template.ts';
 
@@ -53,6 +54,18 @@ export class Bindings {
   }
 }
 
+/** Where a region's output goes: its own value, or a slice of a larger one along `axis` from `start` on. */
+export interface Place {
+  readonly value: Value;
+  readonly axis: number;
+  readonly start: Dim;
+}
+
+function positionIn(place: Place, coords: readonly Dim[]): Dim {
+  const shifted = place.start === 0 ? coords : coords.map((c, i) => (i === place.axis ? add(c, place.start) : c));
+  return ravel(shifted, place.value.type.shape);
+}
+
 /** How the output coordinates of a region are walked: `outer` axes one item each, `inner` axes as one flat loop. */
 interface Shape {
   readonly outer: readonly Dim[];
@@ -63,8 +76,12 @@ interface Shape {
  * Lowers a region without template: the element expression of its output, in loops. Folds that do not depend on the inner axes run once
  * per outer item (softmax, norms); the flat inner loop is vectorised when its loads are contiguous.
  */
-export function lowerRegion(region: Region, context: LowerContext): LoweredKernel {
-  return context.target.kernels === 'simd' ? lowerSimd(region, context) : lowerSimt(region, context);
+export function lowerRegion(
+  region: Region,
+  context: LowerContext,
+  place: Place = { value: region.output, axis: 0, start: 0 },
+): LoweredKernel {
+  return context.target.kernels === 'simd' ? lowerSimd(region, context, place) : lowerSimt(region, context, place);
 }
 
 class RegionElements {
@@ -117,11 +134,29 @@ function foldDepth(e: Expr, indices: ReadonlyMap<string, Expr>, rank: number): {
   return { hasFold, depth };
 }
 
-function chooseShape(region: Region, context: LowerContext): { shape: Shape; hasFold: boolean; vector: boolean } {
+interface Choice {
+  readonly shape: Shape;
+  readonly vector: boolean;
+  /** Folds that every element needs, computed once per work item. */
+  readonly hoisted: boolean;
+  readonly hasFold: boolean;
+  /** Iterations of the largest fold. */
+  readonly trips: number;
+}
+
+function chooseShape(region: Region, context: LowerContext, place: Place): Choice {
   const dims = region.output.type.shape;
   const rank = dims.length;
   const { e, evaluator } = probe(region, context, axisSyms(dims));
   const { hasFold, depth } = foldDepth(e, evaluator.indices, rank);
+  const trips = largestFold(e);
+  const choice = (from: number, vector: boolean): Choice => ({
+    shape: { outer: dims.slice(0, from), inner: dims.slice(from) },
+    vector,
+    hoisted: hasFold && depth < rank,
+    hasFold,
+    trips,
+  });
   const narrow = bitsOf[region.output.type.dtype] <= 32 && bitsOf[region.output.type.dtype] >= 8;
   const least = hasFold ? depth : 0;
   const canVector = (from: number): boolean => {
@@ -130,56 +165,57 @@ function chooseShape(region: Region, context: LowerContext): { shape: Shape; has
     const total = product(inner);
     if (isStatic(total) && total < 8) return false;
     const f = sym('f', { max: sub(total, 1) });
-    const p = probe(region, context, [...axisSyms(outer), ...unravel(f, inner)]);
+    const coords = [...axisSyms(outer), ...unravel(f, inner)];
+    if (coefficientOf(positionIn(place, coords), 'f') !== 1) return false;
+    const p = probe(region, context, coords);
     const k = new KernelBuilder('probe', 'simd', 1, [1, 1, 1]);
     return new Emitter(k, p.evaluator.indices).isVectorizable(p.e, 'f', true);
   };
   if (narrow && context.target.vectorBytes >= 16) {
     for (let from = hasFold && depth === rank ? 0 : least; from < rank; from++) {
-      if (canVector(from))
-        return { shape: { outer: dims.slice(0, from), inner: dims.slice(from) }, hasFold, vector: true };
+      if (canVector(from)) return choice(from, true);
     }
   }
-  if (hasFold && depth < rank)
-    return { shape: { outer: dims.slice(0, depth), inner: dims.slice(depth) }, hasFold, vector: false };
-  const split = hasFold ? rank : Math.max(0, rank - 1);
-  return { shape: { outer: dims.slice(0, split), inner: dims.slice(split) }, hasFold, vector: false };
+  if (hasFold && depth < rank) return choice(depth, false);
+  return choice(hasFold ? rank : Math.max(0, rank - 1), false);
 }
 
 /** Elements one work item should at least compute, so that a launch is not all bookkeeping. */
 const ITEM_ELEMENTS = 16384;
 
-function lowerSimd(region: Region, context: LowerContext): LoweredKernel {
-  const { shape, hasFold, vector } = chooseShape(region, context);
+const blockOf = (trips: number): number => Math.max(64, (ITEM_ELEMENTS / Math.max(1, trips)) & ~3);
+
+function lowerSimd(region: Region, context: LowerContext, place: Place): LoweredKernel {
+  const { shape, hasFold, vector, hoisted, trips } = chooseShape(region, context, place);
   const rows = product(shape.outer);
   const columns = product(shape.inner);
   // One long flat loop is cut into blocks so that threads can share it.
-  const block = shape.outer.length === 0 && !hasFold ? ITEM_ELEMENTS : undefined;
+  const block = shape.outer.length === 0 && !hoisted ? blockOf(trips) : undefined;
   const grid = block === undefined ? rows : ceilDiv(columns, block);
   const k = new KernelBuilder(context.name(region), 'simd', 1, [grid, 1, 1]);
   const bindings = new Bindings(k);
   const width: Width = context.target.vectorBytes >= 16 ? 4 : 1;
   const makeElements = (prefix: string) => new RegionElements(region, context, k, bindings, prefix).evaluator;
   const main = makeElements('');
-  const out = (): Buffer => bindings.write(region.output);
+  const out = (): Buffer => bindings.write(place.value);
   const outer = unravel(k.group.x, shape.outer);
   const emitter = new Emitter(k, main.indices, width);
-  const base = mul(k.group.x, columns);
   if (columns === 1) {
-    const e = main.at(region.output, [...outer, ...shape.inner.map(() => 0)]);
+    const coords = [...outer, ...shape.inner.map(() => 0)];
+    const e = main.at(region.output, coords);
     emitter.count([e]);
-    k.store(out(), base, emitter.value(e));
+    k.store(out(), positionIn(place, coords), emitter.value(e));
   } else {
     const from: Dim = block === undefined ? 0 : mul(k.group.x, block);
     const to: Dim = block === undefined ? columns : minOf(columns, add(from, block), grid);
-    const element = (evaluator: ElementEvaluator, f: Dim): Expr =>
-      evaluator.at(region.output, [...outer, ...unravel(f, shape.inner)]);
+    const coordsAt = (f: Dim): Dim[] => [...outer, ...unravel(f, shape.inner)];
+    const element = (evaluator: ElementEvaluator, f: Dim): Expr => evaluator.at(region.output, coordsAt(f));
+    const position = (f: Dim): Dim => positionIn(place, coordsAt(f));
     const whole = vector
       ? block === undefined
         ? mul(floorDiv(columns, width), width)
         : add(from, mul(floorDiv(sub(to, from), width), width))
       : from;
-    const position = (f: Dim): Dim => add(block === undefined ? base : 0, f);
     if (vector) {
       const name = 'f';
       const index = loopSym(name, columns, from, width);
@@ -208,7 +244,7 @@ const minOf = (a: Dim, b: Dim, grid: Dim): Dim => (grid === 1 ? a : dimMin(a, b)
 /** Lanes of a workgroup for automatically lowered simt kernels. */
 const LANES = 64;
 
-function lowerSimt(region: Region, context: LowerContext): LoweredKernel {
+function lowerSimt(region: Region, context: LowerContext, place: Place): LoweredKernel {
   const dims = region.output.type.shape;
   const rank = dims.length;
   const p = probe(region, context, axisSyms(dims));
@@ -223,11 +259,12 @@ function lowerSimt(region: Region, context: LowerContext): LoweredKernel {
     const bindings = new Bindings(k);
     const { evaluator } = new RegionElements(region, context, k, bindings, '');
     const f = sym('f', { max: sub(total, 1) });
-    const e = evaluator.at(region.output, unravel(f, dims));
+    const coords = unravel(f, dims);
+    const e = evaluator.at(region.output, coords);
     const emitter = new Emitter(k, evaluator.indices);
     emitter.count([e]);
     k.let(dimValue(add(mul(k.group.x, LANES), k.lane)), 'f', true);
-    const write = () => k.store(bindings.write(region.output), f, emitter.value(e));
+    const write = () => k.store(bindings.write(place.value), positionIn(place, coords), emitter.value(e));
     if (isStatic(total) && total % LANES === 0) write();
     else emitter.if(dimValue(f).lt(dimValue(total)), write);
     return finish(k, bindings, region, 'auto-lane', hasFold);
@@ -238,13 +275,14 @@ function lowerSimt(region: Region, context: LowerContext): LoweredKernel {
   const bindings = new Bindings(k);
   const { evaluator } = new RegionElements(region, context, k, bindings, '');
   const f = sym('f', { max: sub(columns, 1), min: 0 });
-  const e = evaluator.at(region.output, [...unravel(k.group.x, dims.slice(0, depth)), ...unravel(f, inner)]);
+  const coordsAt = (position: Dim): Dim[] => [...unravel(k.group.x, dims.slice(0, depth)), ...unravel(position, inner)];
+  const e = evaluator.at(region.output, coordsAt(f));
   const emitter = new Emitter(k, evaluator.indices);
   emitter.cooperate(LANES);
   emitter.count([e]);
   emitter.prepareFolds(e);
   const store = (position: Dim) =>
-    k.store(bindings.write(region.output), add(mul(k.group.x, columns), position), emitter.value(e));
+    k.store(bindings.write(place.value), positionIn(place, coordsAt(position)), emitter.value(e));
   if (columns === 1) emitter.if(dimValue(k.lane).eq(0), () => store(0));
   else emitter.for(k.lane, columns, LANES, () => store(f), 'f');
   return finish(k, bindings, region, 'auto-row', hasFold);
@@ -264,13 +302,6 @@ function largestFold(e: Expr): number {
   };
   visit(e);
   return most;
-}
-
-/** A representative value of a dim for choices of strategy: symbols count as 64 within their bounds. */
-export function guess(d: Dim): number {
-  if (typeof d === 'number') return d;
-  const r = range(d);
-  return Math.min(r.max, Math.max(r.min, 64));
 }
 
 function finish(

@@ -1,4 +1,5 @@
 import type { Target } from '../../backends/backend.ts';
+import { type Dim, range } from '../ir/dim.ts';
 import type { Node, TensorType, Value } from '../ir/graph.ts';
 import type { OpTable } from '../ir/graph-builder.ts';
 import type { Template } from './template.ts';
@@ -30,3 +31,10 @@ export const isInRegion = (region: Region): ((v: Value) => boolean) => {
 };
 
 export const typeOf = (v: Value): TensorType => v.type;
+
+/** A representative value of a dim for choices of strategy: symbols count as 64 within their bounds. */
+export function guess(d: Dim): number {
+  if (typeof d === 'number') return d;
+  const r = range(d);
+  return Math.min(r.max, Math.max(r.min, 64));
+}

@@ -177,9 +177,9 @@ export class Decisions {
     let costs = this.#classCosts.get(key);
     if (!costs) {
       const ranges: number[][] = partition.representatives.map(() => []);
-      partition.starts.forEach((start, i) =>
-        ranges[partition.classOf[i] ?? 0]?.push(start, (partition.starts[i + 1] ?? 0x110000) - 1),
-      );
+      partition.starts.forEach((start, i) => {
+        ranges[partition.classOf[i] ?? 0]?.push(start, (partition.starts[i + 1] ?? 0x110000) - 1);
+      });
       costs = ranges.map((list) => (list.length > 0 ? cost.cheapest(list) : 1));
       this.#classCosts.set(key, costs);
     }

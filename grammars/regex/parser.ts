@@ -210,7 +210,7 @@ class Parser {
       else if (reader.eat('<=')) look = { behind: true, negated: false };
       else if (reader.eat('<!')) look = { behind: true, negated: true };
       else if (reader.peek() === '<' || (mode.dialect === 'perl' && reader.looksAt('P<'))) {
-        const name = /^P?<([\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d.[\]]*)>/u.exec(
+        const name = /^P?<([\p{ID_Start}$_](?:[\p{ID_Continue}$.[\]]|\u200c|\u200d)*)>/u.exec(
           reader.points.slice(reader.at).join(''),
         );
         if (!name) reader.fail('invalid capture group name');

@@ -22,13 +22,21 @@ export function unicodeProperty(expression: string): Pairs {
   }
   const pairs: Pairs = [];
   for (let plane = 0; plane <= MAX_CODE_POINT; plane += 0x10000) {
+    if (!ASSIGNED_PLANES.includes(plane)) {
+      // Unassigned and private planes are uniform but for their last two code points.
+      for (const [lo, hi] of [[plane, plane + 0xfffd] as const, [plane + 0xfffe, plane + 0xffff] as const]) {
+        matcher.lastIndex = 0;
+        if (matcher.test(String.fromCodePoint(lo))) pairs.push([lo, hi]);
+      }
+      continue;
+    }
     const text = planeText(plane);
     matcher.lastIndex = 0;
     for (let match = matcher.exec(text); match; match = matcher.exec(text)) {
       const first = text.codePointAt(match.index) ?? 0;
       const end = match.index + match[0].length;
       const last = text.codePointAt(plane === 0 ? end - 1 : end - 2) ?? 0;
-      // Surrogates are not in the text of plane 0, so a run may jump over them; no property of a scalar needs them.
+      // Surrogates are not in the text of plane 0, so a run may jump over them; no set keeps them anyway.
       pairs.push([first, last]);
     }
   }
@@ -36,15 +44,19 @@ export function unicodeProperty(expression: string): Pairs {
   return pairs;
 }
 
+const ASSIGNED_PLANES: readonly number[] = [0, 0x10000, 0x20000, 0x30000, 0xe0000];
+const planeTexts = new Map<number, string>();
+
 function planeText(plane: number): string {
-  const parts: string[] = [];
-  for (let at = plane; at < plane + 0x10000; at += 0x1000) {
-    if (at >= 0xd800 && at <= 0xdfff) continue;
-    const points: number[] = [];
-    for (let cp = at; cp < at + 0x1000; cp++) if (cp < 0xd800 || cp > 0xdfff) points.push(cp);
-    parts.push(String.fromCodePoint(...points));
+  const known = planeTexts.get(plane);
+  if (known !== undefined) return known;
+  let text = '';
+  for (let at = plane; at < plane + 0x10000; at += 0x800) {
+    if (at === 0xd800) continue;
+    text += String.fromCodePoint(...Array.from({ length: 0x800 }, (_, i) => at + i));
   }
-  return parts.join('');
+  planeTexts.set(plane, text);
+  return text;
 }
 
 let variants: Map<number, readonly number[]> | undefined;

@@ -297,8 +297,10 @@ export function shareMemory(bytes: Uint8Array<ArrayBuffer>, shared: boolean): Ui
     const end = leb() + at;
     if (id === 2) {
       for (let n = leb(); n > 0 && at < end; n--) {
-        at += leb();
-        at += leb();
+        for (let i = 0; i < 2; i++) {
+          const length = leb(); // reads on, so not in `at += leb()`
+          at += length;
+        }
         const kind = out[at++];
         if (kind === 2) {
           // Flags: 1 = has a maximum, 2 = shared (which needs a maximum).
