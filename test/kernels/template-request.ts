@@ -1,12 +1,12 @@
 import type { Target } from '../../backends/backend.ts';
+import { builtin } from '../../compiler/builtin.ts';
 import type { Dim } from '../../compiler/ir/dim.ts';
-import { Graph, tensor, type TensorType, type Value } from '../../compiler/ir/graph.ts';
-import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
 import type { DType } from '../../compiler/ir/dtype.ts';
 import type { Attributes, Constant } from '../../compiler/ir/graph.ts';
+import { Graph, type TensorType, tensor, type Value } from '../../compiler/ir/graph.ts';
+import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
 import { lowerAnchor } from '../../compiler/lower/anchor.ts';
 import type { LoweredKernel, Template } from '../../compiler/lower/template.ts';
-import { builtin } from '../../compiler/builtin.ts';
 import { Registry } from '../../compiler/plugin.ts';
 
 export const registry = new Registry([builtin]);

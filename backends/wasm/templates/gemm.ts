@@ -23,11 +23,11 @@ import { broadcastCoords, flagAttr } from '../../../compiler/ops/shapes.ts';
 import { finishVector, Tile } from './microkernel.ts';
 import { constantNumbers, packedConstant } from './packing.ts';
 
-const ROWS = 6;
+const ROWS = 4;
 const VECTORS = 2;
 const PANEL = 4 * VECTORS;
 /** Rows one work item computes: a (rows x depth) stays in the second-level cache while the panels of b pass by. */
-const ITEM_ROWS = 16 * ROWS;
+const ITEM_ROWS = 24 * ROWS;
 /** Most floats of a panel of b that are copied to scratch. */
 const SCRATCH_FLOATS = 1 << 16;
 
@@ -242,7 +242,7 @@ export const gemmSimd = defineTemplate({
   name: 'gemm-simd',
   op: 'matmul',
   score: 10,
-  why: 'register tiles of 6 x 8 with broadcast of a and vectors of b',
+  why: 'register tiles of 4 x 8: broadcasts of a times vectors of b',
   when: (node) => isFloatMatmul(node),
   build: (request) => {
     const o = operandsOf(request.anchor);
