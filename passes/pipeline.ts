@@ -6,6 +6,8 @@ import { decompose } from './fuse/decompose.ts';
 import { foldIntoWeights } from './fuse/fold-into-weights.ts';
 import { fuseTranspose } from './fuse/fuse-transpose.ts';
 import type { Pass } from './pass.ts';
+import { recognizeActivations } from './recognize/activation.ts';
+import { recognizeNorms } from './recognize/norm.ts';
 
 /**
  * THE LIST: every built-in pass, in the order it runs. After each later phase that changed something the canonicalize passes run again.
@@ -18,6 +20,8 @@ export const pipeline: readonly Pass[] = [
   dedupe,
   removeDead,
   // recognize: decomposed norms, activations and attention become one op again
+  recognizeNorms,
+  recognizeActivations,
   // precision, format: assigned by plugins and by compression recipes
   // fuse: prepare what kernels will swallow
   decompose,

@@ -4,7 +4,12 @@ import { closeUnderCase, unicodeProperty } from './unicode.ts';
 
 /** What of a pattern's flags and dialect changes how its characters read. */
 export interface CharacterMode {
+  /** The u or v flag of ECMA-262: strict escapes. */
   readonly unicode: boolean;
+  /** Rust and Python: `\d \s \w` know Unicode. */
+  readonly unicodeClasses: boolean;
+  /** Any dialect but ECMA-262. */
+  readonly perl: boolean;
   readonly sets: boolean;
   readonly ignoreCase: boolean;
   readonly dialect: Dialect;
@@ -67,7 +72,7 @@ export function ranges(codePoint: number): ClassRanges {
 
 /** The set that matching compares: closed under case when the pattern ignores it. */
 export function fold(set: ClassRanges, mode: CharacterMode): ClassRanges {
-  return mode.ignoreCase ? closeUnderCase(set, mode.unicode || mode.dialect === 'perl') : set;
+  return mode.ignoreCase ? closeUnderCase(set, mode.unicode || mode.perl) : set;
 }
 
 /** `\d \D \s \S \w \W \p{..} \P{..}` after the backslash, or undefined with nothing consumed. */
@@ -77,17 +82,15 @@ export function classEscape(reader: PatternReader, mode: CharacterMode): ClassRa
     case 'd':
     case 'D':
       reader.next();
-      return letter === 'd' ? DIGIT : invert(DIGIT);
+      return negate(letter === 'D', mode.unicodeClasses ? unicodeProperty('Nd') : DIGIT);
     case 's':
     case 'S':
       reader.next();
-      return letter === 's' ? SPACE : invert(SPACE);
+      return negate(letter === 'S', spaces(mode));
     case 'w':
-    case 'W': {
+    case 'W':
       reader.next();
-      const word = mode.unicode && mode.ignoreCase ? closeUnderCase(WORD, true) : WORD;
-      return letter === 'w' ? word : invert(word);
-    }
+      return negate(letter === 'W', wordCharacters(mode));
     case 'p':
     case 'P':
       return propertyEscape(reader, mode, letter === 'P');
@@ -96,10 +99,36 @@ export function classEscape(reader: PatternReader, mode: CharacterMode): ClassRa
   }
 }
 
+function negate(negated: boolean, set: ClassRanges): ClassRanges {
+  return negated ? invert(set) : set;
+}
+
+function spaces(mode: CharacterMode): ClassRanges {
+  if (!mode.perl) return SPACE;
+  if (mode.unicodeClasses) return unicodeProperty('White_Space');
+  return mode.dialect === 're2' ? RE2_SPACE : ASCII_SPACE;
+}
+
+const ASCII_SPACE: ClassRanges = [
+  [9, 13],
+  [32, 32],
+];
+const RE2_SPACE: ClassRanges = [
+  [9, 10],
+  [12, 13],
+  [32, 32],
+];
+
+/** What `\w` matches and `\b` is about. */
+export function wordCharacters(mode: CharacterMode): ClassRanges {
+  if (!mode.unicodeClasses) return mode.unicode && mode.ignoreCase ? closeUnderCase(WORD, true) : WORD;
+  return ['Alphabetic', 'M', 'Nd', 'Pc', 'Join_Control'].flatMap((name) => unicodeProperty(name));
+}
+
 function propertyEscape(reader: PatternReader, mode: CharacterMode, negated: boolean): ClassRanges | undefined {
   const braced = reader.peek(1) === '{';
   // Without the u flag ECMA-262 reads \p as the letter p; patterns of JSON Schema mean the property, as the u flag would.
-  if (!braced && mode.dialect !== 'perl') {
+  if (!braced && !mode.perl) {
     if (mode.unicode) reader.fail('\\p needs a property name in braces');
     return undefined;
   }
@@ -113,7 +142,7 @@ function propertyEscape(reader: PatternReader, mode: CharacterMode, negated: boo
     name = reader.next();
   }
   let inverted = negated;
-  if (mode.dialect === 'perl' && name.startsWith('^')) {
+  if (mode.perl && name.startsWith('^')) {
     inverted = !inverted;
     name = name.slice(1);
   }
@@ -121,7 +150,7 @@ function propertyEscape(reader: PatternReader, mode: CharacterMode, negated: boo
   try {
     set = unicodeProperty(name);
   } catch (error) {
-    if (mode.dialect === 'perl' && /^[A-Za-z_ ]+$/.test(name)) set = looseProperty(name, error);
+    if (mode.perl && /^[A-Za-z_ ]+$/.test(name)) set = looseProperty(name, error);
     else throw error;
   }
   if (inverted) return invert(fold(set, mode));
@@ -145,7 +174,7 @@ export function characterEscape(reader: PatternReader, mode: CharacterMode, inCl
   const letter = reader.next();
   const control = CONTROL[letter];
   if (control !== undefined) return control;
-  if (mode.dialect === 'perl' && letter === 'a') return 7;
+  if (mode.perl && letter === 'a') return 7;
   switch (letter) {
     case '':
       return reader.fail('ends in a backslash');
@@ -157,7 +186,7 @@ export function characterEscape(reader: PatternReader, mode: CharacterMode, inCl
       return 0x5c;
     }
     case 'x': {
-      if (mode.dialect === 'perl' && reader.peek() === '{') return bracedHex(reader);
+      if (mode.perl && reader.peek() === '{') return bracedHex(reader);
       if (HEX.test(reader.peek()) && HEX.test(reader.peek(1)))
         return Number.parseInt(reader.next() + reader.next(), 16);
       if (mode.unicode) reader.fail('\\x needs two hexadecimal digits');
@@ -171,6 +200,7 @@ export function characterEscape(reader: PatternReader, mode: CharacterMode, inCl
 }
 
 function digitOrIdentityEscape(reader: PatternReader, mode: CharacterMode, letter: string, inClass: boolean): number {
+  if (mode.perl && /^[A-Za-z<>]$/.test(letter)) reader.fail(`\\${letter} is not supported`, 'INFC5002');
   if (letter >= '0' && letter <= '9') {
     if (letter === '0' && !/^[0-9]$/.test(reader.peek())) return 0;
     if (mode.unicode) reader.fail(`\\${letter} is not an escape with the u flag`);
@@ -269,7 +299,7 @@ export function characterClass(reader: PatternReader, mode: CharacterMode): Rege
   const set: (readonly [number, number])[] = [];
   for (let first = true; ; first = false) {
     if (reader.done) reader.fail('unterminated character class', 'INFC5001');
-    if (reader.peek() === ']' && !(first && mode.dialect === 'perl')) break;
+    if (reader.peek() === ']' && !(first && mode.perl)) break;
     const low = classAtom(reader, mode);
     if (reader.peek() === '-' && reader.peek(1) !== ']' && reader.peek(1) !== '') {
       reader.next();
@@ -295,7 +325,7 @@ function asRanges(atom: number | ClassRanges): ClassRanges {
 }
 
 function classAtom(reader: PatternReader, mode: CharacterMode): number | ClassRanges {
-  if (mode.dialect === 'perl' && reader.looksAt('[:')) {
+  if (mode.perl && reader.looksAt('[:')) {
     const match = /^\[:(\^?)([a-z]+):\]/.exec(reader.points.slice(reader.at, reader.at + 12).join(''));
     const set = match && POSIX[match[2] ?? ''];
     if (match && set) {

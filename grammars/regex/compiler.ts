@@ -1,7 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { ALL_SET } from './charset.ts';
 import { EMPTY, EPSILON, type Lang, type Languages } from './language.ts';
-import { type ClassRanges, hasAssertion, LINE_TERMINATOR, type RegexNode } from './syntax.ts';
+import { type ClassRanges, hasAssertion, type RegexNode } from './syntax.ts';
 
 const MAX_BEHINDS = 30;
 let sessions = 0;
@@ -48,11 +48,11 @@ export class Compiler {
   #fromStart(node: RegexNode, k: Lang): Lang {
     const languages = this.#languages;
     if (startsAnchored(node)) {
-      if (node.type === 'start') return node.multiline ? this.#anywhere(node, k) : k;
+      if (node.type === 'start') return node.lines ? this.#anywhere(node, k) : k;
       if (node.type === 'choice') return languages.union(node.items.map((item) => this.#fromStart(item, k)));
       if (node.type === 'sequence') {
         const [first, ...rest] = node.items;
-        if (first?.type === 'start' && !first.multiline) return this.#before({ type: 'sequence', items: rest }, k);
+        if (first?.type === 'start' && !first.lines) return this.#before({ type: 'sequence', items: rest }, k);
         if (first?.type === 'choice') {
           return languages.union(
             first.items.map((item) => this.#fromStart({ type: 'sequence', items: [item, ...rest] }, k)),
@@ -112,8 +112,10 @@ export class Compiler {
         return languages.concat(this.#behind(this.#history(node), false), still);
       case 'end': {
         this.#refuseAhead(still);
-        const line = languages.concat(this.#class(LINE_TERMINATOR), languages.any);
-        return languages.intersect([node.multiline ? languages.union([EPSILON, line]) : EPSILON, still]);
+        const here = node.lines
+          ? languages.union([EPSILON, languages.concat(this.#class(node.lines), languages.any)])
+          : EPSILON;
+        return languages.intersect([here, still]);
       }
       case 'boundary': {
         this.#refuseAhead(still);
@@ -167,8 +169,8 @@ export class Compiler {
   #history(node: RegexNode): Lang {
     const languages = this.#languages;
     if (node.type === 'start') {
-      return node.multiline
-        ? languages.union([EPSILON, languages.concat(languages.any, this.#class(LINE_TERMINATOR))])
+      return node.lines
+        ? languages.union([EPSILON, languages.concat(languages.any, this.#class(node.lines))])
         : EPSILON;
     }
     if (node.type === 'boundary') return languages.concat(languages.any, this.#class(node.word));
@@ -249,7 +251,7 @@ export class Compiler {
 function startsAnchored(node: RegexNode): boolean {
   switch (node.type) {
     case 'start':
-      return !node.multiline;
+      return !node.lines;
     case 'choice':
       return node.items.some(startsAnchored);
     case 'sequence':

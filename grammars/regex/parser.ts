@@ -7,12 +7,14 @@ import {
   fold,
   PatternReader,
   ranges,
+  wordCharacters,
 } from './class-parser.ts';
-import { type ClassRanges, type Dialect, invert, LINE_TERMINATOR, type RegexNode, WORD } from './syntax.ts';
-import { closeUnderCase } from './unicode.ts';
+import { type ClassRanges, type Dialect, invert, LINE_TERMINATOR, type RegexNode } from './syntax.ts';
 
 const MAX_DEPTH = 500;
 const MAX_LENGTH = 1 << 20;
+
+const NEWLINE: ClassRanges = [[10, 10]];
 
 interface Mode extends CharacterMode {
   readonly multiline: boolean;
@@ -33,7 +35,9 @@ export function parseRegex(source: string, flags = '', dialect: Dialect = 'ecma'
   if (source.length > MAX_LENGTH)
     throw new InfcError('INFC5003', `regular expression of ${source.length} characters is too long`);
   const mode: Mode = {
-    unicode: flags.includes('u') || flags.includes('v'),
+    unicode: dialect === 'ecma' && /[uv]/.test(flags),
+    unicodeClasses: dialect !== 'ecma' && flags.includes('u'),
+    perl: dialect !== 'ecma',
     sets: flags.includes('v'),
     ignoreCase: flags.includes('i'),
     multiline: flags.includes('m'),
@@ -88,7 +92,7 @@ class Parser {
   /** `(?i)` of the perl dialect: changes the mode up to the end of the group. */
   #inlineFlags(mode: Mode): Mode | undefined {
     const reader = this.#reader;
-    if (mode.dialect !== 'perl' || !reader.looksAt('(?')) return undefined;
+    if (!mode.perl || !reader.looksAt('(?')) return undefined;
     const match = /^\(\?([a-zA-Z]*)(?:-([a-zA-Z]*))?\)/.exec(reader.points.slice(reader.at, reader.at + 24).join(''));
     if (!match) return undefined;
     reader.at += match[0].length;
@@ -96,13 +100,14 @@ class Parser {
   }
 
   #withFlags(mode: Mode, on: string, off: string): Mode {
-    const allowed = mode.dialect === 'perl' ? /[^imsu]/ : /[^ims]/;
+    const allowed = mode.perl ? /[^imsuU]/ : /[^ims]/;
     if (allowed.test(on + off)) this.#reader.fail(`unknown flag in (?${on}${off && '-' + off})`);
     const flag = (letter: string, value: boolean) =>
       on.includes(letter) ? true : off.includes(letter) ? false : value;
     return {
       ...mode,
       ignoreCase: flag('i', mode.ignoreCase),
+      unicodeClasses: flag('u', mode.unicodeClasses),
       multiline: flag('m', mode.multiline),
       dotAll: flag('s', mode.dotAll),
     };
@@ -125,7 +130,7 @@ class Parser {
     }
     let node: RegexNode = { type: 'repeat', item: atom, ...quantifier };
     // RE2 and Rust let quantifiers stack; ECMA-262 does not.
-    while (mode.dialect === 'perl') {
+    while (mode.perl) {
       const again = this.#quantifier(mode);
       if (!again) break;
       node = { type: 'repeat', item: node, ...again };
@@ -169,11 +174,11 @@ class Parser {
     const char = reader.next();
     switch (char) {
       case '^':
-        return { type: 'start', multiline: mode.multiline };
+        return { type: 'start', lines: linesOf(mode) };
       case '$':
-        return { type: 'end', multiline: mode.multiline };
+        return { type: 'end', lines: linesOf(mode) };
       case '.': {
-        const newline: ClassRanges = mode.dialect === 'perl' ? ranges(10) : LINE_TERMINATOR;
+        const newline = mode.perl ? NEWLINE : LINE_TERMINATOR;
         return { type: 'class', ranges: mode.dotAll ? [[0, 0x10ffff]] : invert(newline) };
       }
       case '[':
@@ -209,7 +214,7 @@ class Parser {
       else if (reader.eat('!')) look = { behind: false, negated: true };
       else if (reader.eat('<=')) look = { behind: true, negated: false };
       else if (reader.eat('<!')) look = { behind: true, negated: true };
-      else if (reader.peek() === '<' || (mode.dialect === 'perl' && reader.looksAt('P<'))) {
+      else if (reader.peek() === '<' || (mode.perl && reader.looksAt('P<'))) {
         const name = /^P?<([\p{ID_Start}$_](?:[\p{ID_Continue}$.[\]]|\u200c|\u200d)*)>/u.exec(
           reader.points.slice(reader.at).join(''),
         );
@@ -234,12 +239,12 @@ class Parser {
     const letter = reader.peek();
     if (letter === 'b' || letter === 'B') {
       reader.next();
-      const word = mode.unicode && mode.ignoreCase ? closeUnderCase(WORD, true) : WORD;
-      return { type: 'boundary', negated: letter === 'B', word };
+      if (mode.perl && reader.peek() === '{') reader.fail('\\b{...} is not supported', 'INFC5002');
+      return { type: 'boundary', negated: letter === 'B', word: wordCharacters(mode) };
     }
-    if (mode.dialect === 'perl') {
-      if (reader.eat('A')) return { type: 'start', multiline: false };
-      if (reader.eat('z') || reader.eat('Z')) return { type: 'end', multiline: false };
+    if (mode.perl) {
+      if (reader.eat('A')) return { type: 'start', lines: undefined };
+      if (reader.eat('z') || reader.eat('Z')) return { type: 'end', lines: undefined };
       if (reader.eat('Q')) return this.#quoted(mode);
     }
     this.#rejectBackReference(mode);
@@ -264,10 +269,15 @@ class Parser {
     const digits = /^[1-9][0-9]*/.exec(rest);
     const named = /^k<([^>]*)>/.exec(rest);
     const refers =
-      (digits && (mode.unicode || mode.dialect === 'perl' || Number(digits[0]) <= this.#groups.count)) ||
+      (digits && (mode.unicode || mode.perl || Number(digits[0]) <= this.#groups.count)) ||
       (named && (mode.unicode || this.#groups.names.size > 0));
     if (refers) reader.fail(`the back-reference \\${(digits ?? named)?.[0]} is not a regular language`, 'INFC5002');
   }
+}
+
+function linesOf(mode: Mode): ClassRanges | undefined {
+  if (!mode.multiline) return undefined;
+  return mode.perl ? NEWLINE : LINE_TERMINATOR;
 }
 
 function clampCount(count: number): number {

@@ -7,15 +7,18 @@ export type RegexNode =
   | { readonly type: 'sequence'; readonly items: readonly RegexNode[] }
   | { readonly type: 'choice'; readonly items: readonly RegexNode[] }
   | { readonly type: 'repeat'; readonly item: RegexNode; readonly min: number; readonly max: number }
-  | { readonly type: 'start' | 'end'; readonly multiline: boolean }
+  | {
+      readonly type: 'start' | 'end' /** What ends a line, when the assertion is about lines. */;
+      readonly lines: ClassRanges | undefined;
+    }
   | { readonly type: 'boundary'; readonly negated: boolean; readonly word: ClassRanges }
   | { readonly type: 'look'; readonly behind: boolean; readonly negated: boolean; readonly body: RegexNode };
 
 /**
- * Whose syntax a pattern is in: `ecma` is ECMA-262 with annex B, `perl` adds the shared extensions of RE2, Rust and Python
- * (`(?P<n>)`, `(?i)`, `\A`, `\z`, `\x{..}`, `\pL`, `[[:alpha:]]`).
+ * Whose syntax a pattern is in: `ecma` is ECMA-262 with annex B; `perl` adds the shared extensions of Rust and Python (`(?P<n>)`, `(?i)`,
+ * `\A`, `\z`, `\x{..}`, `\pL`, `[[:alpha:]]`), where the flag u makes `\d \s \w \b` know Unicode; `re2` is the same but that `\s` lacks `\v`.
  */
-export type Dialect = 'ecma' | 'perl';
+export type Dialect = 'ecma' | 'perl' | 're2';
 
 /** True when a node or a part of it asserts something about its surroundings. */
 export function hasAssertion(node: RegexNode): boolean {
