@@ -11,7 +11,7 @@ import {
   type PlanKernel,
 } from '../../runtime/plan.ts';
 import { type Constant, tensor } from '../ir/graph.ts';
-import type { Kernel } from '../ir/kernel.ts';
+import { type Kernel, sharedLayout } from '../ir/kernel.ts';
 import { BufferTable } from './buffers.ts';
 import { toConditionCode, toDimCode } from './codes.ts';
 import type { EntrySchedule, Schedule } from './schedule.ts';
@@ -143,7 +143,7 @@ function planKernel(k: Kernel, files: readonly KernelFile[]): PlanKernel {
       fix: 'Report this to the author of the backend',
     });
   const { op, sources, template, why, bytes, flops } = k.note;
-  const scratch = k.kind === 'simd' ? scratchBytes(k) : 0;
+  const scratch = k.kind === 'simd' ? sharedLayout(k).bytes : 0;
   return {
     name: k.name,
     file: file.file,
@@ -153,19 +153,6 @@ function planKernel(k: Kernel, files: readonly KernelFile[]): PlanKernel {
     ...(scratch > 0 ? { scratch } : {}),
     note: { op, sources, template, why, bytes: toDimCode(bytes), flops: toDimCode(flops) },
   };
-}
-
-/** Bytes of per-thread scratch of a simd kernel: its shared buffers one after the other, each from a multiple of 16 bytes. */
-export function scratchBytes(kernel: Kernel): number {
-  let total = 0;
-  for (const b of kernel.shared) {
-    if (typeof b.elements !== 'number')
-      throw new InfcError('INFC3906', `kernel '${kernel.name}' has scratch of a size only the run knows`, {
-        fix: 'Report this',
-      });
-    total += Math.ceil(byteLength(b.storage, b.elements) / 16) * 16;
-  }
-  return total;
 }
 
 /** Offsets for every entry whose buffers all have static sizes. */
