@@ -12,7 +12,8 @@ import { importOnnx } from './import/onnx.ts';
 import type { DimOptions } from './import/symbols.ts';
 import { forEachNode, type Program } from './ir/graph.ts';
 import type { LoweredKernel } from './lower/template.ts';
-import { assemblePlan } from './plan/assemble.ts';
+import { artifactFiles, writeArtifact as writeFiles } from './plan/artifact.ts';
+import { type Assembled, assemblePlan } from './plan/assemble.ts';
 import { type MemoryReport, memoryReport } from './plan/report.ts';
 import type { ArtifactFile } from './plan/weights-file.ts';
 import { type Plugin, Registry } from './plugin.ts';
@@ -33,9 +34,13 @@ export interface CompileOptions {
 
 export interface TargetCompilation {
   readonly target: string;
+  /** Device module that plays the plan, see Backend.device. */
+  readonly device: string;
   readonly plan: Plan;
-  /** Files of the artifact by relative name, plan.json included. */
-  readonly files: readonly ArtifactFile[];
+  /** plan.json, kernels and weights. */
+  readonly assembled: Assembled;
+  /** All files of the artifact: the assembled ones, the typed module and the runtime parts it needs. */
+  files(): Promise<readonly ArtifactFile[]>;
   readonly kernels: readonly LoweredKernel[];
   readonly memory: MemoryReport;
 }
@@ -137,15 +142,36 @@ export const compile = (
   options: CompileOptions & { readonly plugins?: readonly Plugin[] } = {},
 ): Promise<Compilation> => createCompiler(options.plugins ? { plugins: options.plugins } : {}).compile(model, options);
 
+/**
+ * Writes what a compilation made: one target into `folder` itself, several into a folder each; `more` are further files of `folder`.
+ * Files appear when all are complete; a failed or aborted write leaves nothing behind.
+ */
+export async function writeArtifact(
+  compilation: Compilation,
+  folder: string,
+  signal?: AbortSignal,
+  more: readonly ArtifactFile[] = [],
+): Promise<void> {
+  const all = [...more];
+  for (const t of compilation.targets) {
+    const prefix = compilation.targets.length === 1 ? '' : `${t.target}/`;
+    for (const file of await t.files()) all.push({ ...file, name: `${prefix}${file.name}` });
+  }
+  await writeFiles(folder, all, signal);
+}
+
 async function compileTarget(program: Program, registry: Registry, backend: Backend, clock: Clock) {
   const target = backend.target();
   const scheduler = new Scheduler(registry, backend, target, () => clock.tick());
   const schedule = await clock.phase(`lower ${backend.name}`, () => scheduler.schedule(program));
-  const { plan, files } = await clock.phase(`plan ${backend.name}`, () => assemblePlan(schedule, { backend, target }));
+  const assembled = await clock.phase(`plan ${backend.name}`, () => assemblePlan(schedule, { backend, target }));
+  const { plan } = assembled;
   const compiled: TargetCompilation = {
     target: backend.name,
+    device: backend.device,
     plan,
-    files,
+    assembled,
+    files: () => artifactFiles(assembled, { device: backend.device }),
     kernels: scheduler.kernels,
     memory: memoryReport(plan, Object.keys(plan.entries)[0] ?? 'main'),
   };

@@ -30,7 +30,8 @@ export function readWeightsHeader(file: string, head: Uint8Array, total: number)
   const ranges = new Map<string, { offset: number; bytes: number }>();
   for (const [name, entry] of Object.entries(header ?? {})) {
     if (name === '__metadata__') continue;
-    const [from, to]: unknown[] = (entry as { data_offsets?: unknown[] } | null)?.data_offsets ?? [];
+    const range = (entry as { data_offsets?: { 0?: unknown; 1?: unknown } | null } | null)?.data_offsets;
+    const [from, to] = [range?.[0], range?.[1]];
     if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to)) throw bad(file, `tensor '${name}' has no range`);
     const [a, b] = [from as number, to as number]; // integers, checked above
     if (a < 0 || b < a || start + b > total) throw bad(file, `tensor '${name}' lies outside of it`);

@@ -1,11 +1,12 @@
 import { defineBackend } from '../backend.ts';
 import { printWasm } from './print.ts';
+import { gemmSimd } from './templates/gemm.ts';
 
 /**
  * WebAssembly with 128-bit SIMD. Features: `threads` (shared memory) and `relaxed-simd` (fused multiply-add; only where a probe that
  * executes proved it right).
  */
-export const wasm = defineBackend({
+export const wasmBackend = defineBackend({
   name: 'wasm',
   target: (features = []) => ({
     kind: 'wasm',
@@ -16,7 +17,7 @@ export const wasm = defineBackend({
     vectorBytes: 16,
   }),
   supports: (dtype) => dtype !== 'string' && dtype !== 'c64' && dtype !== 'c128',
-  templates: [],
+  templates: [gemmSimd],
   memory: { align: 16, maxBinding: 2 ** 32 - 65536, readWriteAlias: true },
   print: (kernels, target) => [printWasm(kernels, target)],
   device: 'wasm',

@@ -36,6 +36,7 @@ export function lowerAnchor(
   });
   const request: TemplateRequest = {
     anchor,
+    ops: context.ops,
     target: context.target,
     output: region.output.type,
     name: context.name(region),

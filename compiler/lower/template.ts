@@ -2,6 +2,7 @@ import type { Target } from '../../backends/backend.ts';
 import type { Dim } from '../ir/dim.ts';
 import type { Buffer, Expr } from '../ir/expr.ts';
 import type { Constant, Node, TensorType, Value } from '../ir/graph.ts';
+import type { OpTable } from '../ir/graph-builder.ts';
 import type { Kernel, KernelNote } from '../ir/kernel.ts';
 import type { KernelBuilder } from '../ir/kernel-builder.ts';
 
@@ -23,6 +24,8 @@ export interface LoweredKernel {
  */
 export interface TemplateRequest {
   readonly anchor: Node;
+  /** Definitions of ops, for templates that read the anchor's element expression. */
+  readonly ops: OpTable;
   readonly target: Target;
   /** Type of the region's output; same shape as the anchor's output. */
   readonly output: TensorType;

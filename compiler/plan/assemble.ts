@@ -11,7 +11,7 @@ import {
   type PlanKernel,
 } from '../../runtime/plan.ts';
 import { type Constant, tensor } from '../ir/graph.ts';
-import type { Kernel } from '../ir/kernel.ts';
+import { type Kernel, sharedLayout } from '../ir/kernel.ts';
 import { BufferTable } from './buffers.ts';
 import { toConditionCode, toDimCode } from './codes.ts';
 import type { EntrySchedule, Schedule } from './schedule.ts';
@@ -21,12 +21,6 @@ import { type ArtifactFile, fileOf, WeightsWriter } from './weights-file.ts';
 export interface AssembleOptions {
   readonly backend: Backend;
   readonly target: Target;
-  /** Further builds of the same kernels, used where a probe passes: `kernels.<name>.wasm` needs `features`. */
-  readonly variants?: readonly {
-    readonly name: string;
-    readonly features: readonly string[];
-    readonly target: Target;
-  }[];
   /** Largest weights file; default 1 GiB. */
   readonly maxFileBytes?: number;
 }
@@ -81,11 +75,13 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
   const printed = await printAll(kernels, backend, target);
   const files: ArtifactFile[] = printed.map((f) => fileOf(f.file, f.content));
   const variants: { file: string; use: string; features: readonly string[] }[] = [];
-  for (const v of options.variants ?? []) {
-    for (const f of await printAll(kernels, backend, v.target)) {
+  for (const v of backend.variants ?? []) {
+    for (const f of await printAll(kernels, backend, backend.target([...target.features, ...v.features]))) {
+      const base = printed.find((p) => p.file === f.file);
+      if (base && sameContent(base.content, f.content)) continue;
       const use = f.file.replace(/(\.[a-z]+)$/, `.${v.name}$1`);
       files.push(fileOf(use, f.content));
-      variants.push({ file: f.file, use, features: v.features });
+      variants.push({ file: f.file, use, features: v.needs });
     }
   }
   const weights = writer.files(align, options.maxFileBytes ?? MAX_FILE_BYTES);
@@ -130,6 +126,9 @@ function portsOf(e: EntrySchedule, table: BufferTable): PlanEntry['outputs'] {
   }));
 }
 
+const sameContent = (a: string | Uint8Array, b: string | Uint8Array): boolean =>
+  typeof a === 'string' || typeof b === 'string' ? a === b : a.length === b.length && a.every((v, i) => v === b[i]);
+
 async function printAll(kernels: readonly Kernel[], backend: Backend, target: Target): Promise<KernelFile[]> {
   if (kernels.length === 0) return [];
   const files = [...backend.print(kernels, target)];
@@ -144,7 +143,7 @@ function planKernel(k: Kernel, files: readonly KernelFile[]): PlanKernel {
       fix: 'Report this to the author of the backend',
     });
   const { op, sources, template, why, bytes, flops } = k.note;
-  const scratch = k.kind === 'simd' ? scratchBytes(k) : 0;
+  const scratch = k.kind === 'simd' ? sharedLayout(k).bytes : 0;
   return {
     name: k.name,
     file: file.file,
@@ -154,19 +153,6 @@ function planKernel(k: Kernel, files: readonly KernelFile[]): PlanKernel {
     ...(scratch > 0 ? { scratch } : {}),
     note: { op, sources, template, why, bytes: toDimCode(bytes), flops: toDimCode(flops) },
   };
-}
-
-/** Bytes of per-thread scratch of a simd kernel: its shared buffers one after the other, each from a multiple of 16 bytes. */
-export function scratchBytes(kernel: Kernel): number {
-  let total = 0;
-  for (const b of kernel.shared) {
-    if (typeof b.elements !== 'number')
-      throw new InfcError('INFC3906', `kernel '${kernel.name}' has scratch of a size only the run knows`, {
-        fix: 'Report this',
-      });
-    total += Math.ceil(byteLength(b.storage, b.elements) / 16) * 16;
-  }
-  return total;
 }
 
 /** Offsets for every entry whose buffers all have static sizes. */

@@ -32,6 +32,7 @@ export async function runInChild<Input, Output>(
       outfile: script,
       bundle: true,
       platform: 'node',
+      target: 'node20',
       format: 'esm',
       packages: 'external',
       logLevel: 'error',
