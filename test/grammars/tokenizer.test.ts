@@ -54,10 +54,9 @@ function tokenizerJson(
 async function llama3(): Promise<{ vocabulary: Vocabulary; reference: (text: string) => number[] }> {
   const { default: tokenizer } = await import('llama3-tokenizer-js');
   const tokens: readonly string[] = tokenizer.vocabById;
-  const merges: ReadonlyMap<string, number> = tokenizer.merges;
   const pattern =
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-  const json = tokenizerJson(tokens.slice(0, 128_000), ordered(merges), {
+  const json = tokenizerJson(tokens.slice(0, 128_000), ordered(tokenizer), {
     model: { ignore_merges: true },
     rest: {
       added_tokens: tokens.slice(128_000).map((content, i) => ({ id: 128_000 + i, content, special: true })),
@@ -77,14 +76,19 @@ async function llama3(): Promise<{ vocabulary: Vocabulary; reference: (text: str
   };
 }
 
-function ordered(merges: ReadonlyMap<string, number>): string[] {
-  return [...merges].sort((a, b) => a[1] - b[1]).map(([pair]) => pair);
+function ordered(tokenizer: object): string[] {
+  const merges: unknown = Reflect.get(tokenizer, 'merges');
+  if (!(merges instanceof Map)) throw new Error('the tokenizer package has no merges');
+  return [...merges]
+    .map(([pair, rank]): [string, number] => [String(pair), Number(rank)])
+    .sort((a, b) => a[1] - b[1])
+    .map(([pair]) => pair);
 }
 
 async function llama2(): Promise<{ vocabulary: Vocabulary; reference: (text: string) => number[] }> {
   const { default: tokenizer } = await import('llama-tokenizer-js');
   const tokens: readonly string[] = tokenizer.vocabById;
-  const json = tokenizerJson(tokens, ordered(tokenizer.merges), {
+  const json = tokenizerJson(tokens, ordered(tokenizer), {
     model: { byte_fallback: true, unk_token: '<unk>' },
     rest: {
       added_tokens: ['<unk>', '<s>', '</s>'].map((content, id) => ({ id, content, special: true })),
