@@ -43,7 +43,7 @@ export async function buildArtifactParts(outdir) {
   };
   const entryPoints = { worker: 'runtime/devices/wasm-worker.ts' };
   for (const file of readdirSync(path.join(root, 'runtime'))) {
-    const target = /^artifact-(\w+)\.ts$/.exec(file)?.[1];
+    const target = /^artifact-([\w-]+)\.ts$/.exec(file)?.[1];
     if (target) entryPoints[`runtime-${target}`] = `runtime/${file}`;
   }
   const parts = await build({ ...common, entryPoints, outdir });

@@ -1,5 +1,6 @@
 import { defineBackend } from '../backend.ts';
 import { printWasm } from './print.ts';
+import { convSimd } from './templates/conv.ts';
 import { gemmSimd } from './templates/gemm.ts';
 
 /**
@@ -17,7 +18,7 @@ export const wasmBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: (dtype) => dtype !== 'string' && dtype !== 'c64' && dtype !== 'c128',
-  templates: [gemmSimd],
+  templates: [gemmSimd, convSimd],
   memory: { align: 16, maxBinding: 2 ** 32 - 65536, readWriteAlias: true },
   print: (kernels, target) => [printWasm(kernels, target)],
   device: 'wasm',

@@ -2,7 +2,8 @@ import { create, globals } from 'webgpu';
 import { createCompiler } from '../../compiler/compile.ts';
 import { contentsOf } from '../../compiler/plan/weights-file.ts';
 import { numbersOf } from '../../compiler/tensor-values.ts';
-import { load, WebGpuDevice } from '../../runtime/index.ts';
+import { WebGpuDevice } from '../../runtime/devices/webgpu.ts';
+import { load } from '../../runtime/index.ts';
 import { feedsFor, modelPath, onnxruntimeOutputs, relativeDifference } from './model-feeds.ts';
 import { findCase } from './models.ts';
 
