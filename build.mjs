@@ -1,12 +1,13 @@
 // Builds dist/: bundled ES modules, declarations, and the table of error codes. `--quiet` prints only problems; `--no-types` skips tsc.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { buildArtifactParts } from './build-artifact.mjs';
 
 const root = path.dirname(fileURLToPath(import.meta.url));
 const quiet = process.argv.includes('--quiet');
@@ -66,6 +67,10 @@ const web = await build({
   minify: true,
   metafile: true,
 });
+
+// What compiled artifacts carry; the worker also serves dist/runtime.js and the command line.
+await buildArtifactParts('dist/artifact');
+await copyFile('dist/artifact/worker.js', 'dist/worker.js');
 
 function pick(...names) {
   return Object.fromEntries(names.filter((name) => entries[name]).map((name) => [name, entries[name]]));

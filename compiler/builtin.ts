@@ -1,11 +1,23 @@
+import { cudaBackend } from '../backends/cuda/backend.ts';
+import { wasm } from '../backends/wasm/backend.ts';
+import { wgslBackend } from '../backends/wgsl/backend.ts';
+import { pipeline } from '../passes/pipeline.ts';
 import { constantOnnxOps } from './import/onnx-ops/constant.ts';
+import { controlOnnxOps } from './import/onnx-ops/control.ts';
+import { recurrentOnnxOps } from './import/onnx-ops/recurrent.ts';
+import { sequenceOnnxOps } from './import/onnx-ops/sequence.ts';
+import { controlOps } from './ops/control.ts';
 import { tensorOps } from './ops/index.ts';
+import { recurrentOps } from './ops/recurrent.ts';
+import { sequenceOps } from './ops/sequence.ts';
 import { definePlugin } from './plugin.ts';
 
 /** Everything infc ships, as one plugin: the same interface that third parties use. One line a family. */
 export const builtin = definePlugin({
   name: 'builtin',
   api: 1,
-  ops: [...tensorOps],
-  onnxOps: [...constantOnnxOps],
+  ops: [...tensorOps, ...controlOps, ...recurrentOps, ...sequenceOps],
+  backends: [wasm, wgslBackend, cudaBackend],
+  passes: pipeline,
+  onnxOps: [...constantOnnxOps, ...controlOnnxOps, ...recurrentOnnxOps, ...sequenceOnnxOps],
 });

@@ -1,9 +1,10 @@
-import type { Graph, Program } from '../compiler/ir/graph.ts';
-import type { OpTable } from '../compiler/ir/graph-builder.ts';
+import type { Graph, Node, Program, Value } from '../compiler/ir/graph.ts';
+import { GraphBuilder, type OpTable } from '../compiler/ir/graph-builder.ts';
+import type { HostTensor } from '../runtime/host.ts';
 import type { Rewrite } from './rewrite.ts';
 
 /** Phases run in this order; within a phase, in the order of the list, adjusted by `after` and `before`. */
-export const phases = ['canonicalize', 'recognize', 'precision', 'format', 'fuse', 'plan'] as const;
+export const phases = ['canonicalize', 'recognize', 'precision', 'format', 'fuse'] as const;
 export type Phase = (typeof phases)[number];
 
 /** A fact about a program that a pass needs or gives. */
@@ -11,16 +12,19 @@ export type Fact = string;
 
 export interface PassContext {
   readonly ops: OpTable;
-  /** Evaluates pure nodes on constants (the reference meaning); used by constant folding. */
   readonly program: Program;
+  /** Value of something that depends on constants only, by the reference meaning of its ops; undefined when it does not. */
+  evaluate(value: Value): HostTensor | undefined;
   /** Records that a pass changed something, for `infc explain`. */
-  changed(pass: string, node: string, what: string): void;
+  changed(node: Node, what: string): void;
 }
 
-/** A transformation of every graph of a program: either a set of rewrites run to a fixpoint, or a function. */
+/** A transformation of every graph of a program (bodies included): either rewrites run to a fixpoint, or a function. */
 export interface Pass {
   readonly name: string;
   readonly phase: Phase;
+  /** What it does, for `infc explain pipeline`. */
+  readonly does: string;
   /** Order among passes of the same phase, by pass name. Unknown names and cycles are errors. */
   readonly after?: readonly string[];
   readonly before?: readonly string[];
@@ -31,3 +35,7 @@ export interface Pass {
 }
 
 export const definePass = (pass: Pass): Pass => pass;
+
+/** Builds nodes in place of `node`, keeping its provenance. */
+export const builderAt = (graph: Graph, node: Node, context: PassContext): GraphBuilder =>
+  new GraphBuilder(graph, context.ops, node.source, node);

@@ -40,6 +40,8 @@ export interface PlanBuffer {
   readonly of?: number;
   /** alias: first byte within that buffer; default 0. */
   readonly at?: DimCode;
+  /** host: the value, when it is a constant. */
+  readonly strings?: readonly string[];
   /** arena, input, output: byte offset, when every size is static. Otherwise the runtime plans at run time with the same algorithm. */
   readonly offset?: number;
 }

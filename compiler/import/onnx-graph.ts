@@ -1,10 +1,9 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { sym } from '../ir/dim.ts';
-import { type Constant, formatType, Graph, type TensorType, type Value } from '../ir/graph.ts';
+import { type Constant, forEachNode, formatType, Graph, type TensorType, type Value } from '../ir/graph.ts';
 import { GraphBuilder } from '../ir/graph-builder.ts';
 import type { HostTensor } from '../ir/op.ts';
 import type { Registry } from '../plugin.ts';
-import { constantValue } from './constant-value.ts';
 import {
   type AttributeProto,
   type DecodedModel,
@@ -177,13 +176,13 @@ export class GraphImporter {
       return value;
     }
     builder.source = { name: this.uniqueName(`${name}_output`), op: 'Identity' };
-    return builder.node('identity', [value], {}, name);
+    return builder.node(value.type.container ? 'container_identity' : 'identity', [value], {}, name);
   }
 
   private importInitializers(proto: GraphProto, graph: Graph, scope: Scope): void {
     const put = (c: Constant): void => {
       if (c.name === '' || scope.owns(c.name)) throw duplicate('initializer', c.name);
-      scope.set(c.name, constantValue(graph, c));
+      scope.set(c.name, graph.constant(c));
     };
     for (const t of proto.initializer ?? []) put(importTensor(t, '', this.files));
     for (const t of proto.sparseInitializer ?? []) put(importSparseTensor(t, '', this.files));
@@ -282,7 +281,15 @@ export class GraphImporter {
   }
 
   private hostOf(attributes: ReadonlyMap<string, BoundAttribute>, builder: GraphBuilder, node: string): NodeHost {
-    const bodyNames = new Map<string, readonly string[]>();
+    const bodies = new Map<string, { readonly graph: Graph; readonly names: readonly string[] }>();
+    // A body may be imported again with other input types: the earlier graph lets go of the outer values and of its node names.
+    const discard = (attribute: string): void => {
+      const old = bodies.get(attribute);
+      if (!old) return;
+      bodies.delete(attribute);
+      for (const name of old.names) this.names.delete(name);
+      detach(old.graph);
+    };
     const body = (attribute: string): { readonly proto: GraphProto; readonly place: Place } => {
       const found = attributes.get(attribute);
       const proto = found?.proto.g;
@@ -300,9 +307,8 @@ export class GraphImporter {
     return {
       files: this.files,
       evaluate: (value) => this.evaluate?.(value),
-      subgraph: (attribute, inputs) => {
-        // A body may be imported again with other input types: its node names stay the same.
-        for (const name of bodyNames.get(attribute) ?? []) this.names.delete(name);
+      subgraph: (attribute, inputs, known) => {
+        discard(attribute);
         const before = this.names.size;
         const { proto, place } = body(attribute);
         checkInputs(proto, inputs.length, attribute);
@@ -310,7 +316,9 @@ export class GraphImporter {
         this.importInitializers(proto, graph, place.scope);
         inputs.forEach((type, i) => {
           const name = proto.input?.[i]?.name ?? '';
-          place.scope.set(name, graph.input(name, type));
+          const value = graph.input(name, type);
+          value.known = known[i];
+          place.scope.set(name, value);
         });
         const inner = new GraphBuilder(graph, this.registry, builder.source);
         this.importNodes(proto.node ?? [], inner, place);
@@ -318,17 +326,20 @@ export class GraphImporter {
           const value = this.outputValue(output.name ?? '', place.scope, `body '${attribute}' of '${node}'`);
           graph.outputs.push(this.ownedBy(graph, value, inner, output.name ?? ''));
         }
-        bodyNames.set(attribute, [...this.names].slice(before));
+        bodies.set(attribute, { graph, names: [...this.names].slice(before) });
         return graph;
       },
-      inline: (attribute, inputs) => {
+      inline: (attribute, inputs, into = builder) => {
+        discard(attribute);
         const { proto, place } = body(attribute);
         checkInputs(proto, inputs.length, attribute);
-        this.importInitializers(proto, builder.graph, place.scope);
+        this.importInitializers(proto, into.graph, place.scope);
         inputs.forEach((value, i) => {
           place.scope.set(proto.input?.[i]?.name ?? '', value);
         });
-        this.importNodes(proto.node ?? [], builder, place);
+        const { source } = into;
+        this.importNodes(proto.node ?? [], into, place);
+        into.source = source;
         return (proto.output ?? []).map((o) => this.outputValue(o.name ?? '', place.scope, `body '${attribute}'`));
       },
     };
@@ -407,6 +418,16 @@ function functionOpsets(
   const versions = new Map(outer);
   for (const o of imports) versions.set(domainOf(o.domain), toNumber(o.version));
   return versions;
+}
+
+/** Takes the nodes of a graph that is given up out of the use lists of outer values. */
+function detach(graph: Graph): void {
+  forEachNode(graph, (node) => {
+    for (const v of node.inputs) {
+      const at = v?.uses.indexOf(node) ?? -1;
+      if (at >= 0) v?.uses.splice(at, 1);
+    }
+  });
 }
 
 /** A function's node with inputs that the call omits left out. */

@@ -1,7 +1,10 @@
 import { InfcError } from '../../runtime/errors.ts';
+import type { Dim } from '../ir/dim.ts';
 import { bitsOf, isFloat, viewOf } from '../ir/dtype.ts';
 import { type Constant, formatType, type Graph, type TensorType, type Value } from '../ir/graph.ts';
+import { contentsOf, type GraphBuilder } from '../ir/graph-builder.ts';
 import type { HostTensor } from '../ir/op.ts';
+import { numbersOf } from '../tensor-values.ts';
 import { type AttributeProto, text, toBigInt, toNumber } from './onnx-decode.ts';
 import type { OnnxNode } from './onnx-op.ts';
 import { type ExternalFiles, importSparseTensor, importTensor } from './onnx-tensor.ts';
@@ -10,8 +13,8 @@ import { importType } from './onnx-type.ts';
 /** What a node needs of the importer: bodies (by attribute name), and values computed from constants. */
 export interface NodeHost {
   readonly files: ExternalFiles | undefined;
-  subgraph(attribute: string, inputs: readonly TensorType[]): Graph;
-  inline(attribute: string, inputs: readonly Value[]): readonly Value[];
+  subgraph(attribute: string, inputs: readonly TensorType[], known: readonly (readonly Dim[] | undefined)[]): Graph;
+  inline(attribute: string, inputs: readonly Value[], into: GraphBuilder | undefined): readonly Value[];
   evaluate(value: Value): HostTensor | undefined;
 }
 
@@ -117,14 +120,14 @@ export class ImportedNode implements OnnxNode {
     return importType(a?.tp, this.name, () => this.fail(`type attribute '${name}' has dynamic dimensions`));
   }
 
-  subgraph(name: string, inputs: readonly TensorType[]): Graph {
+  subgraph(name: string, inputs: readonly TensorType[], known: readonly (readonly Dim[] | undefined)[] = []): Graph {
     this.requireBody(name);
-    return this.host.subgraph(name, inputs);
+    return this.host.subgraph(name, inputs, known);
   }
 
-  inline(name: string, inputs: readonly Value[]): readonly Value[] {
+  inline(name: string, inputs: readonly Value[], into?: GraphBuilder): readonly Value[] {
     this.requireBody(name);
-    return this.host.inline(name, inputs);
+    return this.host.inline(name, inputs, into);
   }
 
   private requireBody(name: string): void {
@@ -140,10 +143,15 @@ export class ImportedNode implements OnnxNode {
     return v ? constantTensor(v, (x) => this.host.evaluate(x)) : undefined;
   }
 
-  constantInts(index: number): readonly number[] | undefined {
+  private knownNumbers(index: number): readonly number[] | undefined {
     const v = this.inputs[index];
-    if (!v) return undefined;
-    if (v.known?.every((d) => typeof d === 'number')) return v.known.filter((d) => typeof d === 'number');
+    const known = v ? contentsOf(v) : undefined;
+    return known?.every((d) => typeof d === 'number') ? known.filter((d) => typeof d === 'number') : undefined;
+  }
+
+  constantInts(index: number): readonly number[] | undefined {
+    const known = this.knownNumbers(index);
+    if (known) return known;
     const t = this.constantTensor(index);
     if (!t || bitsOf[t.dtype] % 8 !== 0) return undefined;
     if (t.dtype === 'string' || isFloat(t.dtype))
@@ -152,10 +160,12 @@ export class ImportedNode implements OnnxNode {
   }
 
   constantFloats(index: number): readonly number[] | undefined {
+    const known = this.knownNumbers(index);
+    if (known) return known;
     const t = this.constantTensor(index);
     if (!t) return undefined;
     if (t.dtype === 'string') return this.fail(`input ${index} has strings where numbers are expected`);
-    return Array.from(t.data, t.dtype === 'f16' ? halfToNumber : t.dtype === 'bf16' ? bfloatToNumber : Number);
+    return Array.from(numbersOf(t));
   }
 
   fail(reason: string, fix?: string): never {
@@ -177,19 +187,4 @@ export function constantTensor(v: Value, evaluate: (v: Value) => HostTensor | un
   const elements = shape.reduce((n, d) => n * d, 1);
   const bytes = c.read();
   return { dtype, shape, data: viewOf(dtype, bytes.buffer, bytes.byteOffset, elements) };
-}
-
-/** IEEE binary16 bits to a number. */
-export function halfToNumber(bits: number | bigint | string): number {
-  const b = Number(bits);
-  const sign = b & 0x8000 ? -1 : 1;
-  const exponent = (b >> 10) & 31;
-  const fraction = b & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
-}
-
-/** bfloat16 bits to a number. */
-export function bfloatToNumber(bits: number | bigint | string): number {
-  return new Float32Array(new Uint32Array([Number(bits) << 16]).buffer)[0] ?? 0;
 }

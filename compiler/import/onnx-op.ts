@@ -1,3 +1,4 @@
+import type { Dim } from '../ir/dim.ts';
 import type { Constant, Graph, TensorType, Value } from '../ir/graph.ts';
 import type { GraphBuilder } from '../ir/graph-builder.ts';
 import type { HostTensor } from '../ir/op.ts';
@@ -27,10 +28,13 @@ export interface OnnxNode {
   /** A type attribute (Optional). */
   type(name: string): TensorType | undefined;
   has(name: string): boolean;
-  /** Imports a body with inputs of the given types; outer values are captured. May be called again with other types. */
-  subgraph(name: string, inputs: readonly TensorType[]): Graph;
-  /** Imports a body into the current graph and returns its outputs. */
-  inline(name: string, inputs: readonly Value[]): readonly Value[];
+  /**
+   * Imports a body with inputs of the given types (and contents, where shape arithmetic may use them); outer values are captured.
+   * May be called again with other types.
+   */
+  subgraph(name: string, inputs: readonly TensorType[], known?: readonly (readonly Dim[] | undefined)[]): Graph;
+  /** Imports a body into the current graph, or where `into` builds, and returns its outputs. */
+  inline(name: string, inputs: readonly Value[], into?: GraphBuilder): readonly Value[];
   /** Input that must be there. */
   input(index: number): Value;
   /** Numbers of a constant or shape-computed integer or bool input; undefined when it is only known at run time. */

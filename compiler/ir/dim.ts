@@ -113,7 +113,25 @@ function combine(a: Dim, b: Dim, sign: number): Dim {
       j++;
     }
   }
-  return intern(constantOf(a) + sign * constantOf(b), out);
+  const sum = intern(constantOf(a) + sign * constantOf(b), out);
+  return out.some((t) => t.factors.some((f) => f.kind === 'mod')) ? recombine(sum) : sum;
+}
+
+/** c*d*(a/d) + c*(a%d) = c*a: splitting an index and putting it together again leaves no trace. */
+function recombine(sum: Dim): Dim {
+  for (const t of termsOf(sum)) {
+    for (const f of t.factors) {
+      if (f.kind !== 'mod') continue;
+      const quotient = floorDiv(f.a, f.b);
+      const rest = t.factors.reduce<Dim>((p, g) => (g === f ? p : mul(p, atomDim(g))), t.coefficient);
+      const partner = mul(rest, mul(f.b, quotient));
+      const wanted = termsOf(partner);
+      if (wanted.length === 0 || constantOf(partner) !== 0) continue;
+      const has = wanted.every((w) => termsOf(sum).some((x) => x.key === w.key && x.coefficient === w.coefficient));
+      if (has) return add(sub(sub(sum, partner), intern(0, [t])), mul(rest, f.a));
+    }
+  }
+  return sum;
 }
 
 export function mul(a: Dim, b: Dim): Dim {

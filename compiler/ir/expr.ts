@@ -102,7 +102,7 @@ export type ExprNode =
       readonly mask: number;
     }
   | { readonly kind: 'intrinsic'; readonly name: string; readonly args: readonly Expr[] }
-  | { readonly kind: 'guard'; readonly condition: Expr; readonly a: Expr; readonly otherwise: Expr } // lazy select: `a` (with its loads) runs only when the condition holds
+  | { readonly kind: 'guard'; readonly condition: Expr; readonly a: Expr; readonly otherwise: Expr } // lazy select: just one of `a` and `otherwise` runs
   | { readonly kind: 'foldResult'; readonly fold: Fold; readonly index: number };
 
 export type Operand = Expr | number | bigint | boolean;
@@ -295,7 +295,7 @@ export class Expr {
     return new Expr(x.type, x.width, { kind: 'select', condition, a: x, b: y });
   }
 
-  /** Like select, but `a` is evaluated only where this holds: its loads may be out of bounds elsewhere. */
+  /** Like select, but only the chosen side is evaluated: the other's loads may be out of bounds. */
   guard(a: Expr, otherwise: Operand): Expr {
     return new Expr(a.type, a.width, { kind: 'guard', condition: this, a, otherwise: lift(otherwise, a.type) });
   }

@@ -87,6 +87,7 @@ export class Graph {
   readonly inputs: Value[] = [];
   outputs: Value[] = [];
   nodes: Node[] = [];
+  private made = 0;
 
   constructor(readonly name: string) {}
 
@@ -113,7 +114,9 @@ export class Graph {
     before?: Node,
   ): Node {
     const id = nextId++;
-    const outputs = types.map((t, i) => new Value(nextId++, names[i] || `${op}_${id}${i === 0 ? '' : `_${i}`}`, t));
+    // Ids differ from compile to compile within one process; names must not.
+    const made = this.made++;
+    const outputs = types.map((t, i) => new Value(nextId++, names[i] || `${op}_${made}${i === 0 ? '' : `_${i}`}`, t));
     const node = new Node(id, op, [...inputs], outputs, attrs, source);
     for (const o of outputs) o.producer = node;
     for (const v of inputs) v?.uses.push(node);
@@ -139,7 +142,13 @@ export class Graph {
       }
     }
     from.uses.length = 0;
+    this.replaceOutputs(from, to);
+  }
+
+  /** Bodies may hand an outer value straight out. */
+  private replaceOutputs(from: Value, to: Value): void {
     this.outputs = this.outputs.map((o) => (o === from ? to : o));
+    for (const node of this.nodes) for (const body of subgraphs(node)) body.replaceOutputs(from, to);
   }
 
   setInput(node: Node, index: number, value: Value | null): void {
@@ -156,10 +165,16 @@ export class Graph {
       throw new InfcError('INFC2004', `cannot remove a node whose output '${used.name}' is used`, {
         node: node.source.name,
       });
-    for (const v of node.inputs) if (v) removeOne(v.uses, node);
+    detach(node);
     const at = this.nodes.indexOf(node);
     if (at >= 0) this.nodes.splice(at, 1);
   }
+}
+
+/** Forgets a node's uses of values, and those of the nodes in its bodies. */
+function detach(node: Node): void {
+  for (const v of node.inputs) if (v) removeOne(v.uses, node);
+  for (const body of subgraphs(node)) body.nodes.forEach(detach);
 }
 
 function removeOne<T>(list: T[], item: T): void {

@@ -17,7 +17,8 @@ export interface Variable {
 export class KernelBuilder {
   private readonly buffers: Buffer[] = [];
   private readonly sharedBuffers: Buffer[] = [];
-  private block: Stmt[] = [];
+  /** Open blocks, outermost first; statements go to the last. */
+  private readonly blocks: Stmt[][] = [[]];
   private counter = 0;
   readonly lane: Dim;
   /** Workgroup index; for simd kernels only x is used. */
@@ -38,6 +39,28 @@ export class KernelBuilder {
     return `${hint}${this.counter++}`;
   }
 
+  private push(statement: Stmt): void {
+    this.blocks.at(-1)?.push(statement);
+  }
+
+  /** How many blocks are open inside the kernel body. */
+  get depth(): number {
+    return this.blocks.length - 1;
+  }
+
+  /**
+   * Appends what `write` builds to the open block at `depth` instead of the innermost one: it then runs before the inner block that
+   * is still being built (hoisting).
+   */
+  at<T>(depth: number, write: () => T): T {
+    const inner = this.blocks.splice(depth + 1);
+    try {
+      return write();
+    } finally {
+      this.blocks.push(...inner);
+    }
+  }
+
   buffer(name: string, storage: DType, access: Buffer['access'], elements: Dim): Buffer {
     const b: Buffer = { name, storage, space: 'global', access, elements };
     this.buffers.push(b);
@@ -56,40 +79,40 @@ export class KernelBuilder {
   }
 
   store(buffer: Buffer, index: Dim, value: Expr): void {
-    this.block.push({ kind: 'store', buffer, index, value });
+    this.push({ kind: 'store', buffer, index, value });
   }
 
-  /** Names a value: computed once, here. */
-  let(value: Expr, hint = 't'): Expr {
-    const name = this.fresh(hint);
-    this.block.push({ kind: 'let', name, value });
+  /** Names a value: computed once, here. `exact` uses the hint as the name; the caller keeps names unique. */
+  let(value: Expr, hint = 't', exact = false): Expr {
+    const name = exact ? hint : this.fresh(hint);
+    this.push({ kind: 'let', name, value });
     return variable(name, value.type, value.width);
   }
 
   /** Turns a computed i32 into an index; `min` and `max` are facts the caller guarantees (clamp first when they come from data). */
   index(value: Expr, bounds: { min: number; max: Dim }, hint = 'x'): Dim {
     const name = this.fresh(hint);
-    this.block.push({ kind: 'let', name, value: value.cast('i32') });
+    this.push({ kind: 'let', name, value: value.cast('i32') });
     return sym(name, bounds);
   }
 
-  var(initial: Expr, hint = 'v'): Variable {
-    const name = this.fresh(hint);
-    this.block.push({ kind: 'var', name, value: initial });
+  var(initial: Expr, hint = 'v', exact = false): Variable {
+    const name = exact ? hint : this.fresh(hint);
+    this.push({ kind: 'var', name, value: initial });
     const value = variable(name, initial.type, initial.width);
     return {
       value,
       set: (v) => {
         let e = v instanceof Expr ? v : constant(initial.type, v);
         if (e.width !== value.width) e = e.splat(value.width);
-        this.block.push({ kind: 'set', name, value: e });
+        this.push({ kind: 'set', name, value: e });
       },
     };
   }
 
   /** for (i = from; i < to; i += step) */
-  for(from: Dim, to: Dim, step: Dim, body: (i: Dim) => void, hint = 'i'): void {
-    const name = this.fresh(hint);
+  for(from: Dim, to: Dim, step: Dim, body: (i: Dim) => void, hint = 'i', exact = false): void {
+    const name = exact ? hint : this.fresh(hint);
     const low = typeof from === 'number' ? from : 0;
     const index = sym(name, {
       min: low,
@@ -98,25 +121,25 @@ export class KernelBuilder {
     });
     const inner = this.collect(() => body(index));
     if (upperBound(sub(to, from)) <= 0) return;
-    this.block.push({ kind: 'for', name, from, to, step, body: inner });
+    this.push({ kind: 'for', name, from, to, step, body: inner });
   }
 
   if(condition: Expr, then: () => void, otherwise?: () => void): void {
     const a = this.collect(then);
     const b = otherwise ? this.collect(otherwise) : [];
-    this.block.push({ kind: 'if', condition, body: a, otherwise: b });
+    this.push({ kind: 'if', condition, body: a, otherwise: b });
   }
 
   barrier(): void {
-    this.block.push({ kind: 'barrier' });
+    this.push({ kind: 'barrier' });
   }
 
   atomicAdd(buffer: Buffer, index: Dim, value: Expr): void {
-    this.block.push({ kind: 'atomicAdd', buffer, index, value });
+    this.push({ kind: 'atomicAdd', buffer, index, value });
   }
 
   comment(text: string): void {
-    this.block.push({ kind: 'comment', text });
+    this.push({ kind: 'comment', text });
   }
 
   intrinsic(name: string, type: ScalarType, width: Width, ...args: Expr[]): Expr {
@@ -124,24 +147,24 @@ export class KernelBuilder {
   }
 
   intrinsicStatement(name: string, ...args: (Expr | Buffer | Dim)[]): void {
-    this.block.push({ kind: 'intrinsic', name, args });
+    this.push({ kind: 'intrinsic', name, args });
   }
 
   private collect(write: () => void): Stmt[] {
-    const outer = this.block;
     const inner: Stmt[] = [];
-    this.block = inner;
+    this.blocks.push(inner);
     try {
       write();
     } finally {
-      this.block = outer;
+      this.blocks.pop();
     }
     return inner;
   }
 
   /** Closes the kernel. Scalars are all symbols used that nothing inside the kernel defines. */
   done(note: KernelNote): Kernel {
-    const free = freeSymbols(this.block, [...this.buffers.map((b) => b.elements), ...this.grid]);
+    const body = this.blocks[0] ?? [];
+    const free = freeSymbols(body, [...this.buffers.map((b) => b.elements), ...this.grid]);
     return {
       name: this.name,
       kind: this.kind,
@@ -150,7 +173,7 @@ export class KernelBuilder {
       scalars: free,
       lanes: this.lanes,
       grid: this.grid,
-      body: this.block,
+      body,
       note,
     };
   }

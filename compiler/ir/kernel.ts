@@ -1,3 +1,5 @@
+import { byteLength } from '../../runtime/dtype.ts';
+import { InfcError } from '../../runtime/errors.ts';
 import type { Dim } from './dim.ts';
 import type { Buffer, Expr } from './expr.ts';
 
@@ -55,4 +57,20 @@ export interface KernelNote {
   /** Bytes read and written, and arithmetic operations, for one launch (may depend on symbols). */
   readonly bytes: Dim;
   readonly flops: Dim;
+}
+
+/** Byte offset of each shared buffer in a simd kernel's scratch, 16-byte aligned and readable 16 bytes past its end, and the whole size. */
+export function sharedLayout(kernel: Pick<Kernel, 'name' | 'shared'>): {
+  readonly offsets: readonly number[];
+  readonly bytes: number;
+} {
+  let bytes = 0;
+  const offsets = kernel.shared.map((b) => {
+    if (typeof b.elements !== 'number')
+      throw new InfcError('INFC4007', `scratch buffer '${b.name}' of kernel '${kernel.name}' has no fixed size`);
+    const at = bytes;
+    bytes += Math.ceil((byteLength(b.storage, b.elements) + 16) / 16) * 16;
+    return at;
+  });
+  return { offsets, bytes };
 }

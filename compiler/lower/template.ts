@@ -2,7 +2,7 @@ import type { Target } from '../../backends/backend.ts';
 import type { Dim } from '../ir/dim.ts';
 import type { Buffer, Expr } from '../ir/expr.ts';
 import type { Constant, Node, TensorType, Value } from '../ir/graph.ts';
-import type { Kernel } from '../ir/kernel.ts';
+import type { Kernel, KernelNote } from '../ir/kernel.ts';
 import type { KernelBuilder } from '../ir/kernel-builder.ts';
 
 /** Where a kernel's buffer comes from: a value of the graph, or bytes packed from a constant at compile time. */
@@ -37,6 +37,8 @@ export interface TemplateRequest {
    * elements are consecutive along the last axis.
    */
   finish(k: KernelBuilder, accumulator: Expr, coords: readonly Dim[]): void;
+  /** Closes a kernel: for templates that need several. */
+  close(k: KernelBuilder, note: KernelNote): LoweredKernel;
 }
 
 /** A hand-authored schedule for one op family: explicit loops over Kernel IR, parameterised by format and epilogue. */

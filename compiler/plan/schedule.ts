@@ -41,10 +41,10 @@ export type ScheduledItem =
       readonly kind: 'if';
       /** bool scalar. */
       readonly condition: Value;
-      readonly then: readonly ScheduledItem[];
+      readonly body: readonly ScheduledItem[];
       readonly otherwise: readonly ScheduledItem[];
       /** After the branch that ran, its value becomes `to`. Branch values may come from outside the branch. */
-      readonly outputs: readonly { readonly then: Value; readonly otherwise: Value; readonly to: Value }[];
+      readonly outputs: readonly { readonly body: Value; readonly otherwise: Value; readonly to: Value }[];
     }
   | {
       readonly kind: 'loop';

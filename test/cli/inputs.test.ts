@@ -5,7 +5,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseDimBounds, parseDimValues, readInput, readInputs } from '../../compiler/cli/inputs.ts';
 import { decodeNpy, encodeNpy } from '../../compiler/cli/npy.ts';
-import { bf16ToNumber, f16ToNumber, numbersOf, numberToBf16, numberToF16 } from '../../compiler/tensor-values.ts';
+import { numbersOf } from '../../compiler/tensor-values.ts';
 
 const x = { name: 'x', dtype: 'f32', shape: [2, 3] } as const;
 
@@ -97,24 +97,5 @@ describe('inputs', () => {
     });
     expect(() => parseDimBounds(['seq=9:1'])).toThrow('INFC8003');
     expect(() => parseDimValues(['seq'])).toThrow('INFC8003');
-  });
-});
-
-describe('16-bit floats', () => {
-  it('converts every value there and back', () => {
-    for (let bits = 0; bits < 65536; bits++) {
-      const f = f16ToNumber(bits);
-      if (!Number.isNaN(f)) expect(numberToF16(f)).toBe(bits);
-      const b = bf16ToNumber(bits);
-      if (!Number.isNaN(b)) expect(numberToBf16(b)).toBe(bits);
-    }
-  });
-
-  it('rounds to nearest, ties to even', () => {
-    expect(numberToF16(1 + 2 ** -11)).toBe(0x3c00);
-    expect(numberToF16(1 + 3 * 2 ** -11)).toBe(0x3c02);
-    expect(numberToF16(65519)).toBe(0x7bff);
-    expect(numberToF16(65520)).toBe(0x7c00);
-    expect(numberToBf16(1 + 2 ** -8)).toBe(0x3f80);
   });
 });

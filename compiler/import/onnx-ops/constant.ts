@@ -1,7 +1,6 @@
 import type { Constant, Value } from '../../ir/graph.ts';
 import { tensor } from '../../ir/graph.ts';
 import type { GraphBuilder } from '../../ir/graph-builder.ts';
-import { constantValue } from '../constant-value.ts';
 import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
 
 const bytesOf = (view: ArrayBufferView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
@@ -45,7 +44,7 @@ function constantOf(node: OnnxNode): Constant {
 const build = (node: OnnxNode, b: GraphBuilder): readonly Value[] => {
   const constant = constantOf(node);
   const name = node.outputs[0];
-  return [constantValue(b.graph, name ? { ...constant, name } : constant)];
+  return [b.graph.constant(name ? { ...constant, name } : constant)];
 };
 
 /** Constant in all its attribute forms. */

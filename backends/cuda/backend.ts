@@ -1,0 +1,20 @@
+import { defineBackend } from '../backend.ts';
+import { printCuda, storable } from './print.ts';
+
+/** CUDA through its driver API, compute capability 8.0 and up. */
+export const cudaBackend = defineBackend({
+  name: 'cuda',
+  target: (features = []) => ({
+    kind: 'cuda',
+    features: new Set(['subgroups', ...features]),
+    kernels: 'simt',
+    maxLanes: 1024,
+    sharedBytes: 49152,
+    vectorBytes: 16,
+  }),
+  supports: storable,
+  templates: [],
+  memory: { align: 256, maxBinding: 2 ** 40, readWriteAlias: true },
+  print: printCuda,
+  device: 'cuda',
+});

@@ -1,0 +1,23 @@
+import { defineBackend } from '../backend.ts';
+import { printWasm } from './print.ts';
+
+/**
+ * WebAssembly with 128-bit SIMD. Features: `threads` (shared memory) and `relaxed-simd` (fused multiply-add; only where a probe that
+ * executes proved it right).
+ */
+export const wasm = defineBackend({
+  name: 'wasm',
+  target: (features = []) => ({
+    kind: 'wasm',
+    features: new Set(features),
+    kernels: 'simd',
+    maxLanes: 1,
+    sharedBytes: 1 << 20,
+    vectorBytes: 16,
+  }),
+  supports: (dtype) => dtype !== 'string' && dtype !== 'c64' && dtype !== 'c128',
+  templates: [],
+  memory: { align: 16, maxBinding: 2 ** 32 - 65536, readWriteAlias: true },
+  print: (kernels, target) => [printWasm(kernels, target)],
+  device: 'wasm',
+});

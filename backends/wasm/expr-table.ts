@@ -1,0 +1,134 @@
+import { add, type Dim } from '../../compiler/ir/dim.ts';
+import { constant, Expr, type ExprNode } from '../../compiler/ir/expr.ts';
+import { visitExpr } from '../../compiler/ir/kernel-builder.ts';
+
+/** Structural identity of expressions: two that are written alike get one number. */
+export class ExprTable {
+  private readonly ids = new Map<Expr, number>();
+  private readonly byKey = new Map<string, number>();
+  private readonly objects = new Map<object, number>();
+  private readonly lanes = new Map<Expr, Map<number, Expr>>();
+
+  id(e: Expr): number {
+    const known = this.ids.get(e);
+    if (known !== undefined) return known;
+    const key = `${e.type} ${e.width} ${this.key(e.node)}`;
+    let id = this.byKey.get(key);
+    if (id === undefined) this.byKey.set(key, (id = this.byKey.size));
+    this.ids.set(e, id);
+    return id;
+  }
+
+  private object(o: object): number {
+    let id = this.objects.get(o);
+    if (id === undefined) this.objects.set(o, (id = this.objects.size));
+    return id;
+  }
+
+  private dim(d: Dim): string {
+    return typeof d === 'number' ? String(d) : d.key;
+  }
+
+  private key(n: ExprNode): string {
+    switch (n.kind) {
+      case 'const':
+        return `const ${typeof n.value} ${Object.is(n.value, -0) ? '-0' : n.value}`;
+      case 'dim':
+        return `dim ${this.dim(n.dim)}`;
+      case 'var':
+        return `var ${n.name}`;
+      case 'load':
+        return `load ${n.buffer.name} ${n.buffer.storage} ${this.dim(n.index)}`;
+      case 'unary':
+        return `${n.op} ${this.id(n.a)}`;
+      case 'binary':
+        return `${n.op} ${this.id(n.a)} ${this.id(n.b)}`;
+      case 'fma':
+      case 'dot4':
+        return `${n.kind} ${this.id(n.a)} ${this.id(n.b)} ${this.id(n.c)}`;
+      case 'select':
+        return `select ${this.id(n.condition)} ${this.id(n.a)} ${this.id(n.b)}`;
+      case 'guard':
+        return `guard ${this.id(n.condition)} ${this.id(n.a)} ${this.id(n.otherwise)}`;
+      case 'cast':
+      case 'bitcast':
+      case 'splat':
+        return `${n.kind} ${this.id(n.a)}`;
+      case 'narrow':
+        return `narrow ${n.to} ${this.id(n.a)}`;
+      case 'pack':
+        return `pack ${n.elements.map((x) => this.id(x)).join(' ')}`;
+      case 'extract':
+        return `extract ${n.lane} ${this.id(n.a)}`;
+      case 'shuffle':
+        return `shuffle ${n.lanes.join(' ')} ${this.id(n.a)} ${this.id(n.b)}`;
+      case 'subgroup':
+        return `subgroup ${n.op} ${n.mask} ${this.id(n.a)}`;
+      case 'intrinsic':
+        return `intrinsic ${n.name} ${n.args.map((x) => this.id(x)).join(' ')}`;
+      case 'foldResult':
+        return `fold ${this.object(n.fold)} ${n.index}`;
+    }
+  }
+
+  private readonly found = new Map<Expr, boolean>();
+
+  /** Whether some subexpression satisfies a condition that stays the same for an expression throughout the kernel. */
+  some(e: Expr, condition: (x: Expr) => boolean): boolean {
+    const known = this.found.get(e);
+    if (known !== undefined) return known;
+    let yes = condition(e);
+    if (!yes)
+      visitExpr(
+        e,
+        (x) => (yes ||= this.some(x, condition)),
+        () => {},
+      );
+    this.found.set(e, yes);
+    return yes;
+  }
+
+  /** One lane of a vector expression as a scalar expression that computes (and loads) nothing of the other lanes. */
+  lane(e: Expr, lane: number): Expr {
+    if (e.width === 1) return e;
+    let byLane = this.lanes.get(e);
+    if (!byLane) this.lanes.set(e, (byLane = new Map()));
+    let scalar = byLane.get(lane);
+    if (!scalar) byLane.set(lane, (scalar = this.buildLane(e, lane)));
+    return scalar;
+  }
+
+  private buildLane(e: Expr, lane: number): Expr {
+    const n = e.node;
+    const of = (x: Expr) => this.lane(x, lane);
+    const scalar = (node: ExprNode) => new Expr(e.type, 1, node);
+    switch (n.kind) {
+      case 'load':
+        return scalar({ ...n, index: add(n.index, lane) });
+      case 'unary':
+      case 'cast':
+      case 'bitcast':
+      case 'narrow':
+        return scalar({ ...n, a: of(n.a) });
+      case 'binary':
+        return scalar({ ...n, a: of(n.a), b: of(n.b) });
+      case 'fma':
+      case 'dot4':
+        return scalar({ ...n, a: of(n.a), b: of(n.b), c: of(n.c) });
+      case 'select':
+        return scalar({ ...n, condition: of(n.condition), a: of(n.a), b: of(n.b) });
+      case 'guard':
+        return scalar({ ...n, condition: of(n.condition), a: of(n.a), otherwise: of(n.otherwise) });
+      case 'splat':
+        return n.a;
+      case 'pack':
+        return n.elements[lane] ?? constant(e.type, 0);
+      case 'shuffle': {
+        const from = n.lanes[lane] ?? 0;
+        return from < n.a.width ? this.lane(n.a, from) : this.lane(n.b, from - n.a.width);
+      }
+      default:
+        return scalar({ kind: 'extract', a: e, lane });
+    }
+  }
+}

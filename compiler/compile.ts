@@ -1,0 +1,212 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Backend } from '../backends/backend.ts';
+import { Reference } from '../backends/reference/evaluate.ts';
+import { type Change, orderPasses, runPasses } from '../passes/run.ts';
+import { InfcError } from '../runtime/errors.ts';
+import { hostFunctions } from '../runtime/host/index.ts';
+import type { Plan } from '../runtime/plan.ts';
+import { builtin } from './builtin.ts';
+import { externalFilesIn } from './import/external-files.ts';
+import { importOnnx } from './import/onnx.ts';
+import type { DimOptions } from './import/symbols.ts';
+import { forEachNode, type Program } from './ir/graph.ts';
+import type { LoweredKernel } from './lower/template.ts';
+import { artifactFiles, writeArtifact as writeFiles } from './plan/artifact.ts';
+import { type Assembled, assemblePlan } from './plan/assemble.ts';
+import { type MemoryReport, memoryReport } from './plan/report.ts';
+import type { ArtifactFile } from './plan/weights-file.ts';
+import { type Plugin, Registry } from './plugin.ts';
+import { Scheduler } from './schedule.ts';
+
+export interface CompileOptions {
+  /** Targets by backend name; default `['wasm']`. */
+  readonly targets?: readonly string[];
+  /** Values or bounds for symbolic dimensions, by their name in the model. */
+  readonly dims?: DimOptions;
+  /** Name of the model; default: the file's. */
+  readonly name?: string;
+  readonly onProgress?: (event: { readonly phase: string; readonly done: number; readonly total: number }) => void;
+  readonly signal?: AbortSignal;
+  /** Last phase of passes to run, for looking at intermediate graphs; nothing is lowered then. */
+  readonly stopAfter?: string;
+}
+
+export interface TargetCompilation {
+  readonly target: string;
+  readonly plan: Plan;
+  /** plan.json, kernels and weights. */
+  readonly assembled: Assembled;
+  /** All files of the artifact: the assembled ones, the typed module and the runtime parts it needs. */
+  files(): Promise<readonly ArtifactFile[]>;
+  readonly kernels: readonly LoweredKernel[];
+  readonly memory: MemoryReport;
+}
+
+export interface CompileReport {
+  readonly nodesIn: number;
+  readonly nodesAfter: number;
+  readonly kernels: number;
+  /** Nodes that run inside another node's kernel. */
+  readonly fused: number;
+  readonly folded: number;
+  readonly phases: readonly { readonly name: string; readonly ms: number }[];
+  readonly changes: readonly Change[];
+}
+
+export interface Compilation {
+  /** After the passes. */
+  readonly program: Program;
+  readonly targets: readonly TargetCompilation[];
+  readonly report: CompileReport;
+}
+
+/** A model to compile: a file's path, the bytes of an ONNX model, or a program. */
+export type ModelSource = string | Uint8Array | Program;
+
+export interface Compiler {
+  readonly registry: Registry;
+  /** Reads a model into the graph IR without transforming it. */
+  import(model: ModelSource, options?: CompileOptions): Promise<Program>;
+  compile(model: ModelSource, options?: CompileOptions): Promise<Compilation>;
+}
+
+/** A compiler with the built-ins and the given plugins; nothing is global, so several can coexist. Throws INFC7xxx when plugins clash. */
+export function createCompiler(options: { readonly plugins?: readonly Plugin[] } = {}): Compiler {
+  const registry = new Registry([builtin, ...(options.plugins ?? [])]);
+  orderPasses(registry.passes);
+  const reference = new Reference({ ops: registry, host: hostFunctions });
+  const read = async (model: ModelSource, o: CompileOptions = {}): Promise<Program> => {
+    if (typeof model !== 'string' && !(model instanceof Uint8Array)) return model;
+    const file = typeof model === 'string' ? model : undefined;
+    const bytes = typeof model === 'string' ? await readModel(model) : model;
+    const name = o.name ?? (file ? path.basename(file).replace(/\.[^.]+$/, '') : 'model');
+    return importOnnx(
+      bytes,
+      {
+        name,
+        evaluate: (v) => reference.evaluateConstant(v),
+        ...(o.dims ? { dims: o.dims } : {}),
+        ...(file ? { externalFiles: externalFilesIn(path.dirname(file)) } : {}),
+      },
+      registry,
+    );
+  };
+  return {
+    registry,
+    import: read,
+    compile: async (model, o = {}) => {
+      const clock = new Clock(o);
+      const backends = (o.targets ?? ['wasm']).map((name) => findBackend(registry, name));
+      const program = await clock.phase('import', () => read(model, o));
+      const nodesIn = countNodes(program);
+      const changes = await clock.phase('passes', () =>
+        runPasses(program, registry.passes, {
+          ops: registry,
+          evaluate: (v) => reference.evaluateConstant(v),
+          ...(o.stopAfter === undefined ? {} : { stopAfter: o.stopAfter }),
+        }),
+      );
+      const nodesAfter = countNodes(program);
+      const targets: TargetCompilation[] = [];
+      let fused = 0;
+      if (o.stopAfter === undefined) {
+        for (const backend of backends) {
+          const { compiled, swallowed } = await compileTarget(program, registry, backend, clock);
+          fused = swallowed;
+          targets.push(compiled);
+        }
+      }
+      return {
+        program,
+        targets,
+        report: {
+          nodesIn,
+          nodesAfter,
+          kernels: targets[0]?.kernels.length ?? 0,
+          fused,
+          folded: changes.filter((c) => c.pass === 'fold-constants').length,
+          phases: clock.phases,
+          changes,
+        },
+      };
+    },
+  };
+}
+
+/** Compiles a model with the built-in passes and backends (and `plugins`). */
+export const compile = (
+  model: ModelSource,
+  options: CompileOptions & { readonly plugins?: readonly Plugin[] } = {},
+): Promise<Compilation> => createCompiler(options.plugins ? { plugins: options.plugins } : {}).compile(model, options);
+
+/**
+ * Writes what a compilation made: one target into `folder` itself, several into a folder each. Files appear when all are complete; a
+ * failed or aborted write leaves nothing behind.
+ */
+export async function writeArtifact(compilation: Compilation, folder: string, signal?: AbortSignal): Promise<void> {
+  for (const t of compilation.targets) {
+    const to = compilation.targets.length === 1 ? folder : path.join(folder, t.target);
+    await writeFiles(to, await t.files(), signal);
+  }
+}
+
+async function compileTarget(program: Program, registry: Registry, backend: Backend, clock: Clock) {
+  const target = backend.target();
+  const scheduler = new Scheduler(registry, backend, target, () => clock.tick());
+  const schedule = await clock.phase(`lower ${backend.name}`, () => scheduler.schedule(program));
+  const assembled = await clock.phase(`plan ${backend.name}`, () => assemblePlan(schedule, { backend, target }));
+  const { plan } = assembled;
+  const compiled: TargetCompilation = {
+    target: backend.name,
+    plan,
+    assembled,
+    files: () => artifactFiles(assembled, { device: backend.device }),
+    kernels: scheduler.kernels,
+    memory: memoryReport(plan, Object.keys(plan.entries)[0] ?? 'main'),
+  };
+  return { compiled, swallowed: scheduler.regions.reduce((n, r) => n + r.nodes.length - 1, 0) };
+}
+
+function findBackend(registry: Registry, name: string): Backend {
+  const b = registry.backend(name);
+  if (!b)
+    throw new InfcError('INFC4004', `there is no target '${name}'`, {
+      fix: `Targets: ${[...registry.backends].map((x) => x.name).join(', ')}`,
+    });
+  return b;
+}
+
+async function readModel(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    throw new InfcError('INFC1001', 'the model cannot be read', { file, cause, fix: 'Check the path' });
+  }
+}
+
+function countNodes(program: Program): number {
+  let n = 0;
+  for (const g of program.entries.values()) forEachNode(g, () => n++);
+  return n;
+}
+
+/** Times phases and passes on progress; a cancelled compile stops between steps with the signal's reason. */
+class Clock {
+  readonly phases: { name: string; ms: number }[] = [];
+
+  constructor(private readonly options: CompileOptions) {}
+
+  async phase<T>(name: string, work: () => T | Promise<T>): Promise<T> {
+    this.tick();
+    this.options.onProgress?.({ phase: name, done: this.phases.length, total: 5 });
+    const start = performance.now();
+    const result = await work();
+    this.phases.push({ name, ms: performance.now() - start });
+    return result;
+  }
+
+  tick(): void {
+    this.options.signal?.throwIfAborted();
+  }
+}

@@ -1,0 +1,48 @@
+/** Public API of the compiler; nothing else of it is importable. */
+export { type Backend, defineBackend, type KernelFile, type MemoryRules, type Target } from '../backends/backend.ts';
+export { definePass, type Pass, type PassContext, type Phase, phases } from '../passes/pass.ts';
+export { type Match, type Rewrite, rewrite } from '../passes/rewrite.ts';
+export { type ErrorDetails, type ErrorPlace, InfcError } from '../runtime/errors.ts';
+export { type DecodedGroup, defineFormat, type Plane, type StorageFormat } from './formats/format.ts';
+export { type OnnxNode, type OnnxOp, onnxOp } from './import/onnx-op.ts';
+export type { Atom, Dim, DimCall, DimSum, Sym, Term } from './ir/dim.ts';
+export * as dims from './ir/dim.ts';
+export { computeType, type DType, isFloat, isInteger, type ScalarType } from './ir/dtype.ts';
+export {
+  type Buffer,
+  constant,
+  dimValue,
+  Expr,
+  type ExprNode,
+  type Fold,
+  type Operand,
+  pack,
+  variable,
+  type Width,
+} from './ir/expr.ts';
+export {
+  type Attributes,
+  type Constant,
+  forEachNode,
+  formatType,
+  Graph,
+  Node,
+  type Program,
+  type Source,
+  type State,
+  type TensorType,
+  tensor,
+  Value,
+} from './ir/graph.ts';
+export { GraphBuilder, type OpTable } from './ir/graph-builder.ts';
+export type { Kernel, KernelNote, Stmt } from './ir/kernel.ts';
+export { KernelBuilder, type Variable } from './ir/kernel-builder.ts';
+export { defineOp, type ElementContext, type HostTensor, type InferContext, type OpDef } from './ir/op.ts';
+export {
+  defineTemplate,
+  type KernelArgument,
+  type LoweredKernel,
+  type Template,
+  type TemplateRequest,
+} from './lower/template.ts';
+export { definePlugin, type Plugin, Registry } from './plugin.ts';

@@ -1,0 +1,678 @@
+import { coefficientOf, collectSyms, type Dim, floorDiv, mul, sub, sym } from '../ir/dim.ts';
+import { constant, dimValue, Expr, type Fold, pack, type Width } from '../ir/expr.ts';
+import type { KernelBuilder, Variable } from '../ir/kernel-builder.ts';
+import { visitExpr } from '../ir/kernel-builder.ts';
+import { rebuild, substituteSyms, symbolsOf } from './substitute.ts';
+
+/** One open block: what it defines, and what has been computed in it. */
+interface Scope {
+  readonly names: Set<string>;
+  readonly computed: Map<Expr, Expr>;
+  /** Inside a conditional: what is computed here may not move out, its loads may be out of bounds there. */
+  readonly conditional: boolean;
+}
+
+/**
+ * Writes element expressions as kernel statements. Folds become loops; values that do not change in a loop are computed before it;
+ * values used more than once are named; guarded parts run only where their condition holds. The vector form computes `width`
+ * consecutive values of one loop index at a time.
+ */
+export class Emitter {
+  private readonly scopes: Scope[] = [{ names: new Set(), computed: new Map(), conditional: false }];
+  private readonly uses = new Map<Expr, number>();
+  private counter = 0;
+  /** Blocks of the kernel that were open before this emitter began: nothing is hoisted out of them. */
+  private readonly base: number;
+
+  constructor(
+    private readonly k: KernelBuilder,
+    /** Definitions of data-derived index symbols (grows when lanes are split). */
+    private readonly indices: Map<string, Expr>,
+    /** Vector lanes for loops inside folds; 1 keeps the written order of every sum. */
+    private readonly foldWidth: Width = 1,
+    private readonly prefix = '',
+  ) {
+    this.base = k.depth;
+  }
+
+  private fresh = (hint: string): string => `${this.prefix}${hint}_${this.counter++}`;
+
+  private get depth(): number {
+    return this.scopes.length - 1;
+  }
+
+  private get scope(): Scope {
+    const s = this.scopes.at(-1);
+    if (!s) throw new Error('no open scope');
+    return s;
+  }
+
+  private nested(names: readonly string[], conditional: boolean, write: () => void): void {
+    this.scopes.push({ names: new Set(names), computed: new Map(), conditional });
+    try {
+      write();
+    } finally {
+      this.scopes.pop();
+    }
+  }
+
+  private atDepth<T>(depth: number, write: () => T): T {
+    if (depth === this.depth) return write();
+    const inner = this.scopes.splice(depth + 1);
+    try {
+      return this.k.at(this.base + depth, write);
+    } finally {
+      this.scopes.push(...inner);
+    }
+  }
+
+  /** Opens a loop; `body` gets the index as a dim and may emit into it. */
+  for(from: Dim, to: Dim, step: Dim, body: (i: Dim) => void, name = this.fresh('i')): void {
+    this.k.for(from, to, step, (i) => this.nested([...collectSyms(i).keys()], false, () => body(i)), name, true);
+  }
+
+  /** Opens a conditional block. */
+  if(condition: Expr, body: () => void, otherwise?: () => void): void {
+    this.k.if(condition, () => this.nested([], true, body), otherwise && (() => this.nested([], true, otherwise)));
+  }
+
+  /** A variable that one of two lazily evaluated expressions sets. */
+  private choose(condition: Expr, a: () => Expr, otherwise: Expr, b: () => Expr, width: Width): Expr {
+    const isConstant = otherwise.node.kind === 'const';
+    const start = isConstant ? otherwise : constant(otherwise.type, 0);
+    const v = this.k.var(width === 1 ? start : start.splat(width), this.fresh('g'), true);
+    this.if(this.value(condition), () => v.set(a()), isConstant ? undefined : () => v.set(b()));
+    return v.value;
+  }
+
+  /** Call before emitting: expressions reached more than once from these roots are computed once. */
+  count(roots: readonly Expr[]): void {
+    const visit = (e: Expr): void => {
+      const n = (this.uses.get(e) ?? 0) + 1;
+      this.uses.set(e, n);
+      if (n > 1) return;
+      visitExpr(e, visit, (d) => {
+        for (const name of collectSyms(d).keys()) {
+          const definition = this.indices.get(name);
+          if (definition && !this.uses.has(definition)) visit(definition);
+        }
+      });
+    };
+    roots.forEach(visit);
+  }
+
+  /** Innermost scope that defines something `e` depends on, not above the last conditional. */
+  private depthOf(e: Expr): number {
+    return this.depthOfNames(symbolsOf(e, this.indices));
+  }
+
+  private depthOfNames(names: ReadonlySet<string>): number {
+    for (let d = this.depth; d > 0; d--) {
+      const s = this.scopes[d];
+      if (!s) continue;
+      if (s.conditional) return d;
+      for (const n of s.names) if (names.has(n)) return d;
+    }
+    return 0;
+  }
+
+  private computedBefore(e: Expr): Expr | undefined {
+    for (let d = this.depth; d >= 0; d--) {
+      const found = this.scopes[d]?.computed.get(e);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  /** The expression with folds, data-derived indices and shared parts computed by statements emitted so far. */
+  value(e: Expr): Expr {
+    const n = e.node;
+    if (n.kind === 'const') return e;
+    const old = this.computedBefore(e);
+    if (old) return old;
+    if (n.kind === 'var') return e;
+    if (n.kind === 'dim') {
+      this.defineIndices(n.dim);
+      return e;
+    }
+    const depth = this.depthOf(e);
+    if (n.kind === 'foldResult') {
+      this.atDepth(depth, () => this.emitFold(n.fold));
+      return this.computedBefore(e) ?? e;
+    }
+    const shared = (this.uses.get(e) ?? 0) > 1 || depth < this.depth;
+    if (!shared && n.kind !== 'guard') return this.plain(e);
+    return this.atDepth(depth, () => {
+      const again = this.computedBefore(e);
+      if (again) return again;
+      const made = n.kind === 'guard' ? this.emitGuard(e) : this.k.let(this.plain(e));
+      this.scope.computed.set(e, made);
+      return made;
+    });
+  }
+
+  private plain(e: Expr): Expr {
+    if (e.node.kind === 'load') {
+      this.defineIndices(e.node.index);
+      return e;
+    }
+    return rebuild(e, (x) => this.value(x));
+  }
+
+  /** Emits the definitions of data-derived index symbols that a dim uses and that are not in scope yet. */
+  private defineIndices(d: Dim): void {
+    for (const name of collectSyms(d).keys()) {
+      const definition = this.indices.get(name);
+      if (!definition || this.scopes.some((s) => s.names.has(name))) continue;
+      this.atDepth(this.depthOf(definition), () => {
+        this.k.let(this.value(definition), name, true);
+        this.scope.names.add(name);
+      });
+    }
+  }
+
+  private emitGuard(e: Expr): Expr {
+    const n = e.node;
+    if (n.kind !== 'guard') throw new Error('not a guard');
+    return this.choose(
+      n.condition,
+      () => this.value(n.a),
+      n.otherwise,
+      () => this.value(n.otherwise),
+      e.width,
+    );
+  }
+
+  private emitFold(fold: Fold): void {
+    if (this.results(fold)) return;
+    const vars = this.foldVector(fold) ?? this.foldCooperative(fold) ?? this.foldScalar(fold);
+    this.remember(fold, vars);
+  }
+
+  private results(fold: Fold): boolean {
+    return this.foldsDone.some((done) => this.scopes[done.depth] === done.scope && done.fold === fold);
+  }
+
+  private readonly foldsDone: { fold: Fold; depth: number; scope: Scope }[] = [];
+
+  private remember(fold: Fold, vars: readonly Variable[]): void {
+    // Every foldResult node of this fold resolves to the variable; nodes are found by identity of fold and index.
+    const scope = this.scope;
+    for (const e of this.foldNodes(fold)) {
+      const n = e.node;
+      const v = n.kind === 'foldResult' ? vars[n.index] : undefined;
+      if (v) scope.computed.set(e, v.value);
+    }
+    this.foldsDone.push({ fold, depth: this.depth, scope });
+  }
+
+  private foldNodes(fold: Fold): Expr[] {
+    const out: Expr[] = [];
+    for (const e of this.uses.keys()) if (e.node.kind === 'foldResult' && e.node.fold === fold) out.push(e);
+    return out;
+  }
+
+  /** From here on, monoid folds at kernel level are shared by all lanes of the workgroup. */
+  cooperate(lanes: number): void {
+    this.lanesTogether = lanes;
+  }
+
+  private lanesTogether = 1;
+
+  /** Emits, at kernel level, every fold of `e` that does not depend on an inner loop; afterwards lanes may diverge. */
+  prepareFolds(e: Expr): void {
+    const seen = new Set<Expr>();
+    const visit = (x: Expr): void => {
+      if (seen.has(x)) return;
+      seen.add(x);
+      visitExpr(x, visit, (d) => {
+        for (const name of collectSyms(d).keys()) {
+          const definition = this.indices.get(name);
+          if (definition) visit(definition);
+        }
+      });
+      if (x.node.kind === 'foldResult' && !this.dependsOnOpenName(x)) this.value(x);
+    };
+    visit(e);
+    this.lanesTogether = 1;
+  }
+
+  /** Whether it names something no open block defines yet: it belongs to a loop still to come. */
+  private dependsOnOpenName(e: Expr): boolean {
+    const names = symbolsOf(e, this.indices);
+    return names.has('f') || [...names].some((n) => this.foldLocals.has(n));
+  }
+
+  /** Loop and state names of all counted folds. */
+  private get foldLocals(): ReadonlySet<string> {
+    const out = new Set<string>();
+    for (const e of this.uses.keys()) {
+      if (e.node.kind !== 'foldResult') continue;
+      for (const l of e.node.fold.loops) out.add(l.name);
+      for (const s of e.node.fold.state) out.add(s);
+    }
+    return out;
+  }
+
+  /** A monoid fold whose last loop is dealt to the lanes, then combined through shared memory; else undefined. */
+  private foldCooperative(fold: Fold): Variable[] | undefined {
+    const lanes = this.lanesTogether;
+    const inner = fold.loops.at(-1);
+    const init = fold.init[0];
+    if (
+      lanes === 1 ||
+      this.depth !== 0 ||
+      !inner ||
+      !init ||
+      fold.init.length !== 1 ||
+      !SHARED_MONOIDS.has(fold.monoid)
+    )
+      return undefined;
+    const item = monoidItem(fold, this.indices);
+    const state = fold.state[0];
+    if (!item || state === undefined || !is32(init.type)) return undefined;
+    const part = this.k.var(identity(fold.monoid, init.type), this.fresh('part'), true);
+    const outer = fold.loops.slice(0, -1);
+    this.loops(
+      outer,
+      0,
+      () => {
+        this.k.for(
+          this.k.lane,
+          inner.extent,
+          lanes,
+          () => {
+            this.nested([inner.name, state], false, () => part.set(combine(fold.monoid, part.value, this.value(item))));
+          },
+          inner.name,
+          true,
+        );
+      },
+      [state],
+    );
+    const shared = this.k.shared(this.fresh('shared'), storageOf(init.type), lanes);
+    const lane = this.k.lane;
+    this.k.store(shared, lane, part.value);
+    this.k.barrier();
+    for (let stride = lanes / 2; stride >= 1; stride /= 2) {
+      this.k.if(dimValue(lane).lt(stride), () => {
+        this.k.store(
+          shared,
+          lane,
+          combine(fold.monoid, this.k.load(shared, lane), this.k.load(shared, addDim(lane, stride))),
+        );
+      });
+      this.k.barrier();
+    }
+    const total = this.k.var(combine(fold.monoid, this.value(init), this.k.load(shared, 0)), state, true);
+    this.k.barrier();
+    return [total];
+  }
+
+  private foldScalar(fold: Fold): Variable[] {
+    const vars = fold.init.map((x, i) => this.k.var(this.value(x), fold.state[i] ?? this.fresh('s'), true));
+    this.loops(
+      fold.loops,
+      0,
+      () => {
+        // All next values are computed from the old state before any is assigned.
+        const next = fold.next.map((x) => this.value(x));
+        if (vars.length === 1) vars[0]?.set(next[0] ?? constant('f32', 0));
+        else {
+          const held = next.map((x) => (x.node.kind === 'var' || x.node.kind === 'const' ? x : this.k.let(x)));
+          const frozen = held.map((x) =>
+            fold.state.some((s) => x.node.kind === 'var' && x.node.name === s) ? this.k.let(x) : x,
+          );
+          vars.forEach((v, i) => {
+            const x = frozen[i];
+            if (x) v.set(x);
+          });
+        }
+      },
+      fold.state,
+    );
+    return vars;
+  }
+
+  private loops(loops: Fold['loops'], at: number, body: () => void, states: readonly string[]): void {
+    const l = loops[at];
+    if (!l) {
+      body();
+      return;
+    }
+    this.k.for(
+      0,
+      l.extent,
+      1,
+      () => this.nested([l.name, ...states], false, () => this.loops(loops, at + 1, body, states)),
+      l.name,
+      true,
+    );
+  }
+
+  // ---- vectors -----------------------------------------------------------------------------------------------------------------
+
+  /** A sum, product, max or min over a contiguous innermost loop, four (foldWidth) partial results at a time; else undefined. */
+  private foldVector(fold: Fold): Variable[] | undefined {
+    const width = this.foldWidth;
+    const inner = fold.loops.at(-1);
+    const init = fold.init[0];
+    const next = fold.next[0];
+    if (width === 1 || !inner || !init || !next || fold.init.length !== 1 || !VECTOR_MONOIDS.has(fold.monoid))
+      return undefined;
+    if (!is32(init.type) || (typeof inner.extent === 'number' && inner.extent < 2 * width)) return undefined;
+    const item = monoidItem(fold, this.indices);
+    if (!item || !this.isVectorizable(item, inner.name, true)) return undefined;
+    const state = fold.state[0] ?? 's';
+    const total = this.k.var(this.value(init), state, true);
+    const accumulator = this.k.var(identity(fold.monoid, init.type).splat(width), this.fresh('acc'), true);
+    const whole = mul(floorDiv(inner.extent, width), width);
+    const outer = fold.loops.slice(0, -1);
+    this.loops(
+      outer,
+      0,
+      () => {
+        this.k.for(
+          0,
+          whole,
+          width,
+          () => {
+            this.nested([inner.name, state], false, () =>
+              accumulator.set(combine(fold.monoid, accumulator.value, this.vector(item, inner.name, width))),
+            );
+          },
+          inner.name,
+          true,
+        );
+        if (typeof inner.extent !== 'number' || inner.extent % width !== 0) {
+          const name = this.fresh('t');
+          const tail = substituteSyms(
+            item,
+            new Map([[inner.name, sym(name, { max: sub(inner.extent, 1) })]]),
+            this.indices,
+            this.fresh,
+          );
+          this.count([tail]);
+          this.k.for(
+            whole,
+            inner.extent,
+            1,
+            () => {
+              this.nested([name, state], false, () => total.set(combine(fold.monoid, total.value, this.value(tail))));
+            },
+            name,
+            true,
+          );
+        }
+      },
+      [state],
+    );
+    let sum = accumulator.value.extract(0);
+    for (let l = 1; l < width; l++) sum = combine(fold.monoid, sum, accumulator.value.extract(l));
+    total.set(combine(fold.monoid, total.value, sum));
+    return [total];
+  }
+
+  /**
+   * Whether `width` consecutive values of `e` along symbol `j` are worth computing side by side: 32-bit types, and at least one
+   * contiguous load (or `needLoad` false) with nothing that falls apart into single lanes.
+   */
+  isVectorizable(e: Expr, j: string, needLoad: boolean): boolean {
+    let loads = 0;
+    let broken = false;
+    const seen = new Set<Expr>();
+    const visit = (x: Expr): void => {
+      if (broken || seen.has(x)) return;
+      seen.add(x);
+      if (!symbolsOf(x, this.indices).has(j)) return;
+      const n = x.node;
+      if (!is32(x.type) && x.type !== 'bool') broken = true;
+      else if (n.kind === 'load') {
+        if (coefficientOf(n.index, j) === 1 && this.isDirect(n.index, j)) loads++;
+        else broken = true;
+      } else if (n.kind === 'dim') {
+        if (!this.isDirect(n.dim, j) || typeof coefficientOf(n.dim, j) !== 'number') broken = true;
+      } else if (n.kind === 'guard') {
+        if (symbolsOf(n.condition, this.indices).has(j)) broken = true;
+        visit(n.a);
+        visit(n.otherwise);
+      } else if (n.kind === 'foldResult') {
+        if (n.fold.loops.some((l) => collectSyms(l.extent).has(j))) broken = true;
+        n.fold.init.forEach(visit);
+        n.fold.next.forEach(visit);
+      } else if (n.kind === 'narrow' || n.kind === 'intrinsic' || n.kind === 'bitcast') {
+        if (n.kind === 'narrow' && !VECTOR_NARROW.has(n.to)) broken = true;
+        else visitExpr(x, visit, () => {});
+      } else visitExpr(x, visit, () => {});
+    };
+    visit(e);
+    return !broken && (loads > 0 || !needLoad);
+  }
+
+  /** No data-derived index in the dim depends on `j`. */
+  private isDirect(d: Dim, j: string): boolean {
+    for (const name of collectSyms(d).keys()) {
+      const definition = this.indices.get(name);
+      if (definition && symbolsOf(definition, this.indices).has(j)) return false;
+    }
+    return coefficientOf(d, j) !== undefined;
+  }
+
+  /** `width` values of `e` for j, j+1, ... side by side. Shared vectors are named in the innermost scope. */
+  vector(e: Expr, j: string, width: Width): Expr {
+    if (!symbolsOf(e, this.indices).has(j)) {
+      const same = this.value(e);
+      return same.width === width ? same : same.splat(width);
+    }
+    const done = this.vectors(j).get(e);
+    if (done && this.scopes.includes(done.scope)) return done.value;
+    let v = this.vectorNode(e, j, width);
+    if ((this.uses.get(e) ?? 0) > 1 && v.node.kind !== 'var') v = this.k.let(v);
+    this.vectors(j).set(e, { value: v, scope: this.scope });
+    return v;
+  }
+
+  private readonly vectorMemos = new Map<string, Map<Expr, { value: Expr; scope: Scope }>>();
+
+  private vectors(j: string): Map<Expr, { value: Expr; scope: Scope }> {
+    let m = this.vectorMemos.get(j);
+    if (!m) {
+      m = new Map();
+      this.vectorMemos.set(j, m);
+    }
+    return m;
+  }
+
+  private vectorNode(e: Expr, j: string, width: Width): Expr {
+    const n = e.node;
+    const go = (x: Expr): Expr => (symbolsOf(x, this.indices).has(j) ? this.vector(x, j, width) : this.value(x));
+    switch (n.kind) {
+      case 'load':
+        if (coefficientOf(n.index, j) === 1 && this.isDirect(n.index, j)) {
+          this.defineIndices(n.index);
+          return new Expr(e.type, width, n);
+        }
+        return this.lanes(e, j, width);
+      case 'dim': {
+        const c = coefficientOf(n.dim, j);
+        if (typeof c !== 'number' || !this.isDirect(n.dim, j)) return this.lanes(e, j, width);
+        this.defineIndices(n.dim);
+        const steps = pack(Array.from({ length: width }, (_, l) => constant('i32', c * l)));
+        return dimValue(n.dim).splat(width).add(steps);
+      }
+      case 'unary':
+      case 'binary':
+      case 'fma':
+      case 'select':
+      case 'cast':
+        if (!is32(e.type) && e.type !== 'bool') return this.lanes(e, j, width);
+        if ((n.kind === 'cast' || n.kind === 'binary' || n.kind === 'unary') && !is32(n.a.type) && n.a.type !== 'bool')
+          return this.lanes(e, j, width);
+        return rebuild(e, go);
+      case 'bitcast':
+      case 'narrow':
+        return rebuild(e, go);
+      case 'splat':
+        return go(n.a);
+      case 'guard': {
+        if (symbolsOf(n.condition, this.indices).has(j)) return this.lanes(e, j, width);
+        return this.choose(
+          n.condition,
+          () => this.vector(n.a, j, width),
+          n.otherwise,
+          () => this.vector(n.otherwise, j, width),
+          width,
+        );
+      }
+      case 'foldResult':
+        return this.vectorFold(e, n.fold, n.index, j, width);
+      default:
+        return this.lanes(e, j, width);
+    }
+  }
+
+  private lanes(e: Expr, j: string, width: Width): Expr {
+    const s = this.symNamed(e, j);
+    const lanes: Expr[] = [];
+    for (let l = 0; l < width; l++) {
+      const one = l === 0 || !s ? e : substituteSyms(e, new Map([[j, addDim(s, l)]]), this.indices, this.fresh);
+      if (l > 0) this.count([one]);
+      lanes.push(this.value(one));
+    }
+    return pack(lanes);
+  }
+
+  /** The dim of symbol `j` as it stands in an expression. */
+  private symNamed(e: Expr, j: string): Dim | undefined {
+    let found: Dim | undefined;
+    const seen = new Set<Expr>();
+    const dims = (d: Dim): void => {
+      const s = collectSyms(d).get(j);
+      if (s) found = sym(s.name, { min: s.min, max: s.max, multipleOf: s.multipleOf });
+      for (const name of collectSyms(d).keys()) {
+        const definition = this.indices.get(name);
+        if (definition && !found) visit(definition);
+      }
+    };
+    const visit = (x: Expr): void => {
+      if (found || seen.has(x)) return;
+      seen.add(x);
+      visitExpr(x, visit, dims);
+    };
+    visit(e);
+    return found;
+  }
+
+  private vectorFold(e: Expr, fold: Fold, index: number, j: string, width: Width): Expr {
+    if (fold.loops.some((l) => collectSyms(l.extent).has(j)) || fold.init.some((x) => !is32(x.type)))
+      return this.lanes(e, j, width);
+    const memo = this.vectors(j);
+    const vars = fold.init.map((x) => this.k.var(this.vector(x, j, width), this.fresh('vs'), true));
+    fold.state.forEach((s, i) => {
+      const v = vars[i];
+      if (v) this.vectorStates.set(s, v.value);
+    });
+    this.loops(
+      fold.loops,
+      0,
+      () => {
+        const next = fold.next.map((x) => this.vectorWithStates(x, j, width, fold.state));
+        const held = vars.length === 1 ? next : next.map((x) => this.k.let(x));
+        vars.forEach((v, i) => {
+          const x = held[i];
+          if (x) v.set(x);
+        });
+      },
+      fold.state,
+    );
+    for (const node of this.foldNodes(fold)) {
+      const n = node.node;
+      const v = n.kind === 'foldResult' ? vars[n.index] : undefined;
+      if (v) memo.set(node, { value: v.value, scope: this.scope });
+    }
+    return vars[index]?.value ?? e;
+  }
+
+  private readonly vectorStates = new Map<string, Expr>();
+
+  /** Like vector(), in a fold's body: the running states are vectors although they do not name `j`. */
+  private vectorWithStates(e: Expr, j: string, width: Width, states: readonly string[]): Expr {
+    if (e.node.kind === 'var') {
+      const v = this.vectorStates.get(e.node.name);
+      if (v) return v;
+    }
+    const names = symbolsOf(e, this.indices);
+    if (!states.some((s) => names.has(s))) return this.vector(e, j, width);
+    const n = e.node;
+    switch (n.kind) {
+      case 'unary':
+      case 'binary':
+      case 'fma':
+      case 'select':
+      case 'cast':
+      case 'narrow':
+      case 'bitcast':
+        return rebuild(e, (x) => this.vectorWithStates(x, j, width, states));
+      case 'guard': {
+        return this.choose(
+          n.condition,
+          () => this.vectorWithStates(n.a, j, width, states),
+          n.otherwise,
+          () => this.vectorWithStates(n.otherwise, j, width, states),
+          width,
+        );
+      }
+      default:
+        return this.vector(e, j, width);
+    }
+  }
+}
+
+const VECTOR_MONOIDS: ReadonlySet<Fold['monoid']> = new Set(['sum', 'prod', 'max', 'min']);
+const SHARED_MONOIDS: ReadonlySet<Fold['monoid']> = new Set(['sum', 'prod', 'max', 'min']);
+const storageOf = (type: Expr['type']): 'f32' | 'i32' | 'u32' => (type === 'i32' || type === 'u32' ? type : 'f32');
+const VECTOR_NARROW: ReadonlySet<string> = new Set(['i8', 'u8', 'i16', 'u16', 'f16', 'bf16']);
+const is32 = (type: Expr['type']): boolean => type === 'f32' || type === 'i32' || type === 'u32';
+const addDim = (d: Dim, n: number): Dim => sub(d, -n);
+
+/** The item a monoid fold combines into its state, if `next` has that form. */
+function monoidItem(fold: Fold, indices: ReadonlyMap<string, Expr>): Expr | undefined {
+  const next = fold.next[0];
+  const state = fold.state[0];
+  const isState = (x: Expr): boolean => x.node.kind === 'var' && x.node.name === state;
+  const n = next?.node;
+  const wanted = { sum: 'add', prod: 'mul', max: 'max', min: 'min' }[fold.monoid as 'sum'];
+  if (n?.kind === 'binary' && n.op === wanted) {
+    const item = isState(n.a) ? n.b : isState(n.b) ? n.a : undefined;
+    return item && state !== undefined && !symbolsOf(item, indices).has(state) ? item : undefined;
+  }
+  if (n?.kind === 'fma' && fold.monoid === 'sum' && isState(n.c)) return n.a.mul(n.b);
+  return undefined;
+}
+
+function combine(monoid: Fold['monoid'], a: Expr, b: Expr): Expr {
+  switch (monoid) {
+    case 'prod':
+      return a.mul(b);
+    case 'max':
+      return a.max(b);
+    case 'min':
+      return a.min(b);
+    default:
+      return b.node.kind === 'binary' && b.node.op === 'mul' && b.type === 'f32' ? b.node.a.fma(b.node.b, a) : a.add(b);
+  }
+}
+
+function identity(monoid: Fold['monoid'], type: Expr['type']): Expr {
+  const float = type === 'f32';
+  switch (monoid) {
+    case 'prod':
+      return constant(type, 1);
+    case 'max':
+      return constant(type, float ? Number.NEGATIVE_INFINITY : type === 'u32' ? 0 : -2147483648);
+    case 'min':
+      return constant(type, float ? Number.POSITIVE_INFINITY : type === 'u32' ? 4294967295 : 2147483647);
+    default:
+      return constant(type, 0);
+  }
+}

@@ -1,0 +1,40 @@
+import type { Target } from '../../backends/backend.ts';
+import { type Dim, range } from '../ir/dim.ts';
+import type { Node, TensorType, Value } from '../ir/graph.ts';
+import type { OpTable } from '../ir/graph-builder.ts';
+import type { Template } from './template.ts';
+
+/** Nodes that run as one step. Only `output` is used outside; its producer is the last node. */
+export interface Region {
+  readonly nodes: readonly Node[];
+  readonly output: Value;
+  /** The node a template schedules; the rest of the region is its epilogue. */
+  readonly anchor?: Node;
+}
+
+/** What lowering needs besides the region. */
+export interface LowerContext {
+  readonly ops: OpTable;
+  readonly target: Target;
+  readonly templates: readonly Template[];
+  /** Unique kernel names. */
+  name(region: Region): string;
+}
+
+/** Templates that may schedule the node on this target, best first. */
+export const legalTemplates = (node: Node, target: Target, templates: readonly Template[]): Template[] =>
+  templates.filter((t) => t.op === node.op && t.when(node, target)).sort((a, b) => b.score - a.score);
+
+export const isInRegion = (region: Region): ((v: Value) => boolean) => {
+  const nodes = new Set(region.nodes);
+  return (v) => v.producer !== undefined && nodes.has(v.producer);
+};
+
+export const typeOf = (v: Value): TensorType => v.type;
+
+/** A representative value of a dim for choices of strategy: symbols count as 64 within their bounds. */
+export function guess(d: Dim): number {
+  if (typeof d === 'number') return d;
+  const r = range(d);
+  return Math.min(r.max, Math.max(r.min, 64));
+}

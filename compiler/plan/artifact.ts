@@ -1,0 +1,117 @@
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { InfcError } from '../../runtime/errors.ts';
+import type { Assembled } from './assemble.ts';
+import { writeTypedModule } from './typed-module.ts';
+import { type ArtifactFile, fileOf } from './weights-file.ts';
+
+export interface ArtifactOptions {
+  /** `wasm`, `webgpu`, `cuda`, or the address of a self-contained module that exports `createDevice` (third-party backends). */
+  readonly device: string;
+  /** Folder of the built artifact parts; default the one in infc's own package. */
+  readonly parts?: URL;
+}
+
+/** Which part of an artifact a file belongs to, for size reports. */
+export type ArtifactPart = 'weights' | 'kernels' | 'plan' | 'runtime' | 'module';
+
+export function partOf(file: string): ArtifactPart {
+  if (file.endsWith('.safetensors')) return 'weights';
+  if (file === 'plan.json') return 'plan';
+  if (/^(runtime|worker|device)\.js$|^host\//.test(file)) return 'runtime';
+  return /^model\.|^package\.json$/.test(file) ? 'module' : 'kernels';
+}
+
+/**
+ * All files of the artifact folder: the assembled ones, the typed module, and the runtime parts that this plan needs. The folder is
+ * self-contained. Throws INFC8901 when infc's own built parts are missing.
+ */
+export async function artifactFiles({ plan, files }: Assembled, options: ArtifactOptions): Promise<ArtifactFile[]> {
+  const { device } = options;
+  const parts = options.parts ?? (await findParts());
+  const own = new Set(await readdir(parts).catch(() => []));
+  const builtIn = own.has(`runtime-${device}.js`);
+  const part = async (from: string, to: string) => fileOf(to, await readFile(new URL(from, parts)));
+  const runtime = [await part(builtIn ? `runtime-${device}.js` : 'runtime-custom.js', 'runtime.js')];
+  if (device === 'wasm') runtime.push(await part('worker.js', 'worker.js'));
+  if (!builtIn) runtime.push(fileOf('device.js', await readDevice(device)));
+  const hosts = new Set(await readdir(new URL('host/', parts)).catch(() => []));
+  const host = plan.host.filter((op) => hosts.has(`${op}.js`));
+  for (const op of host) runtime.push(await part(`host/${op}.js`, `host/${op}.js`));
+  const data = files.filter((f) => f.name !== 'plan.json');
+  const { js, types } = await writeTypedModule(plan, { files: data.map((f) => f.name), host, customDevice: !builtIn });
+  const manifest = { private: true, type: 'module', main: 'model.js', types: 'model.d.ts' };
+  return [
+    fileOf('model.js', js),
+    fileOf('model.d.ts', types),
+    fileOf('package.json', `${JSON.stringify(manifest, null, 2)}\n`),
+    ...files,
+    ...runtime,
+  ];
+}
+
+async function findParts(): Promise<URL> {
+  // Bundled, this module lies in dist/; from source, in compiler/plan/.
+  for (const place of ['./artifact/', '../../dist/artifact/']) {
+    const url = new URL(place, import.meta.url);
+    if ((await readdir(url).catch(() => [])).length > 0) return url;
+  }
+  throw new InfcError('INFC8901', 'the runtime parts of infc are not built', { fix: 'Run npm run build' });
+}
+
+async function readDevice(device: string): Promise<Uint8Array> {
+  try {
+    return await readFile(device.startsWith('file:') ? new URL(device) : device);
+  } catch (cause) {
+    throw new InfcError('INFC8902', `the device module '${device}' cannot be read`, {
+      file: device,
+      fix: 'Name a built-in device, or the address of a JavaScript module that exports createDevice',
+      cause,
+    });
+  }
+}
+
+/**
+ * Writes files into `folder`. They are written beside it first and moved in when all are complete, plan.json last: a failed or aborted
+ * write leaves no partial artifact behind.
+ */
+export async function writeArtifact(
+  folder: string,
+  files: readonly ArtifactFile[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const target = path.resolve(folder);
+  const staging = `${target}.partial-${process.pid}`;
+  try {
+    for (const file of files) {
+      signal?.throwIfAborted();
+      const to = path.join(staging, file.name);
+      await mkdir(path.dirname(to), { recursive: true });
+      const handle = await open(to, 'w');
+      try {
+        for (const chunk of file.chunks()) await handle.writeFile(chunk);
+      } finally {
+        await handle.close();
+      }
+    }
+    signal?.throwIfAborted();
+    const order = [...files].sort((a, b) => Number(a.name === 'plan.json') - Number(b.name === 'plan.json'));
+    for (const { name } of order) {
+      await mkdir(path.dirname(path.join(target, name)), { recursive: true });
+      await rename(path.join(staging, name), path.join(target, name));
+    }
+  } catch (cause) {
+    if (cause instanceof InfcError || signal?.aborted) throw cause;
+    throw new InfcError(
+      'INFC8903',
+      `the artifact cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        file: target,
+        fix: 'Check the folder and the space on the disk',
+        cause,
+      },
+    );
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}

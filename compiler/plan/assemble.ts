@@ -1,0 +1,199 @@
+import type { Backend, KernelFile, Target } from '../../backends/backend.ts';
+import { byteLength } from '../../runtime/dtype.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import { inArena, liveIntervals, planMemory } from '../../runtime/memory.ts';
+import {
+  PLAN_MAJOR,
+  PLAN_MINOR,
+  type Plan,
+  type PlanBuffer,
+  type PlanEntry,
+  type PlanKernel,
+} from '../../runtime/plan.ts';
+import { type Constant, tensor } from '../ir/graph.ts';
+import type { Kernel } from '../ir/kernel.ts';
+import { BufferTable } from './buffers.ts';
+import { toConditionCode, toDimCode } from './codes.ts';
+import type { EntrySchedule, Schedule } from './schedule.ts';
+import { StepWriter } from './steps.ts';
+import { type ArtifactFile, fileOf, WeightsWriter } from './weights-file.ts';
+
+export interface AssembleOptions {
+  readonly backend: Backend;
+  readonly target: Target;
+  /** Further builds of the same kernels, used where a probe passes: `kernels.<name>.wasm` needs `features`. */
+  readonly variants?: readonly {
+    readonly name: string;
+    readonly features: readonly string[];
+    readonly target: Target;
+  }[];
+  /** Largest weights file; default 1 GiB. */
+  readonly maxFileBytes?: number;
+}
+
+/** A plan and the files it names. */
+export interface Assembled {
+  readonly plan: Plan;
+  /** plan.json, weights and kernels; same input, same bytes. */
+  readonly files: readonly ArtifactFile[];
+}
+
+const MAX_FILE_BYTES = 2 ** 30;
+
+/**
+ * Turns a schedule into a plan with its files: values get buffers, dims become codes, kernels are printed, weights are gathered (equal
+ * ones once), and arenas whose sizes are static are laid out. Throws INFC39xx when the schedule is inconsistent.
+ */
+export async function assemblePlan(schedule: Schedule, options: AssembleOptions): Promise<Assembled> {
+  const { backend, target } = options;
+  const writer = new WeightsWriter();
+  const table = new BufferTable(writer);
+  const kernels: Kernel[] = [];
+  const numbers = new Map<Kernel, number>();
+  const kernelOf = (k: Kernel): number => {
+    const known = numbers.get(k);
+    if (known !== undefined) return known;
+    const clash = kernels.find((other) => other.name === k.name);
+    if (clash) throw new InfcError('INFC3904', `two kernels are named '${k.name}'`, { fix: 'Report this' });
+    numbers.set(k, kernels.length);
+    return kernels.push(k) - 1;
+  };
+  const hostOps = new Set<string>();
+  const constantTrue = () => table.constant(TRUE, TRUE.type, TRUE.name);
+  for (const s of schedule.states) table.state(s);
+  const entries: Record<string, PlanEntry> = {};
+  for (const e of schedule.entries) {
+    const steps = new StepWriter(e, table, kernelOf, hostOps, constantTrue).write();
+    entries[e.name] = {
+      inputs: e.inputs.map((v) => ({
+        name: v.name,
+        buffer: table.read(v),
+        dtype: v.type.dtype,
+        shape: v.type.shape.map(toDimCode),
+      })),
+      outputs: portsOf(e, table),
+      guards: e.guards.map((g) => ({ condition: toConditionCode(g.condition), why: g.why })),
+      steps,
+    };
+  }
+  const align = Math.max(64, backend.memory.align);
+  const { buffers, entries: placed } = placeArenas(table.buffers, entries, align);
+  const printed = await printAll(kernels, backend, target);
+  const files: ArtifactFile[] = printed.map((f) => fileOf(f.file, f.content));
+  const variants: { file: string; use: string; features: readonly string[] }[] = [];
+  for (const v of options.variants ?? []) {
+    for (const f of await printAll(kernels, backend, v.target)) {
+      const use = f.file.replace(/(\.[a-z]+)$/, `.${v.name}$1`);
+      files.push(fileOf(use, f.content));
+      variants.push({ file: f.file, use, features: v.features });
+    }
+  }
+  const weights = writer.files(align, options.maxFileBytes ?? MAX_FILE_BYTES);
+  const plan: Plan = {
+    infc: PLAN_MAJOR,
+    minor: PLAN_MINOR,
+    name: schedule.name,
+    target: { kind: target.kind, features: [...target.features].sort() },
+    symbols: Object.fromEntries(
+      [...schedule.symbols]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, s]) => {
+          const bounded = typeof s.max === 'number' && s.max < 2147483647;
+          return [
+            name,
+            {
+              min: s.min,
+              ...(bounded ? { max: s.max } : {}),
+              ...(s.multipleOf > 1 ? { multipleOf: s.multipleOf } : {}),
+            },
+          ];
+        }),
+    ),
+    buffers,
+    kernels: kernels.map((k) => planKernel(k, printed)),
+    ...(variants.length > 0 ? { variants } : {}),
+    weights: weights.map((f) => ({ file: f.name, bytes: f.bytes })),
+    entries: placed,
+    host: [...hostOps].sort(),
+  };
+  return { plan, files: [fileOf('plan.json', `${JSON.stringify(plan)}\n`), ...files, ...weights] };
+}
+
+const TRUE: Constant = { name: 'true', type: tensor('bool', []), bytes: 1, read: () => Uint8Array.of(1) };
+
+function portsOf(e: EntrySchedule, table: BufferTable): PlanEntry['outputs'] {
+  return e.outputs.map(({ name, value }) => ({
+    name,
+    buffer: table.read(value),
+    dtype: value.type.dtype,
+    shape: value.type.shape.map(toDimCode),
+  }));
+}
+
+async function printAll(kernels: readonly Kernel[], backend: Backend, target: Target): Promise<KernelFile[]> {
+  if (kernels.length === 0) return [];
+  const files = [...backend.print(kernels, target)];
+  return backend.build ? Promise.all(files.map(async (f) => (await backend.build?.(f)) ?? f)) : files;
+}
+
+function planKernel(k: Kernel, files: readonly KernelFile[]): PlanKernel {
+  const file = files.find((f) => f.entries.has(k.name));
+  const entry = file?.entries.get(k.name);
+  if (!file || entry === undefined)
+    throw new InfcError('INFC3905', `the backend printed no kernel '${k.name}'`, {
+      fix: 'Report this to the author of the backend',
+    });
+  const { op, sources, template, why, bytes, flops } = k.note;
+  const scratch = k.kind === 'simd' ? scratchBytes(k) : 0;
+  return {
+    name: k.name,
+    file: file.file,
+    entry,
+    scalars: k.scalars,
+    lanes: k.lanes,
+    ...(scratch > 0 ? { scratch } : {}),
+    note: { op, sources, template, why, bytes: toDimCode(bytes), flops: toDimCode(flops) },
+  };
+}
+
+/** Bytes of per-thread scratch of a simd kernel: its shared buffers one after the other, each from a multiple of 16 bytes. */
+export function scratchBytes(kernel: Kernel): number {
+  let total = 0;
+  for (const b of kernel.shared) {
+    if (typeof b.elements !== 'number')
+      throw new InfcError('INFC3906', `kernel '${kernel.name}' has scratch of a size only the run knows`, {
+        fix: 'Report this',
+      });
+    total += Math.ceil(byteLength(b.storage, b.elements) / 16) * 16;
+  }
+  return total;
+}
+
+/** Offsets for every entry whose buffers all have static sizes. */
+function placeArenas(
+  buffers: readonly PlanBuffer[],
+  entries: Readonly<Record<string, PlanEntry>>,
+  align: number,
+): { buffers: PlanBuffer[]; entries: Record<string, PlanEntry> } {
+  const out = [...buffers];
+  const placed = Object.entries(entries).map(([name, entry]): [string, PlanEntry] => {
+    const live = [...liveIntervals(buffers, entry)];
+    const requests = live.map(([i, at]) => ({ ...at, bytes: staticBytes(buffers[i]) }));
+    if (requests.some((r) => Number.isNaN(r.bytes))) return [name, entry];
+    const { offsets, bytes } = planMemory(requests, align);
+    live.forEach(([i], k) => {
+      const b = out[i];
+      if (b && inArena(b)) out[i] = { ...b, offset: offsets[k] ?? 0 };
+    });
+    return [name, { ...entry, arena: bytes }];
+  });
+  return { buffers: out, entries: Object.fromEntries(placed) };
+}
+
+/** Bytes of a buffer when its shape is static, else NaN. */
+export function staticBytes(b: PlanBuffer | undefined): number {
+  if (!b) return Number.NaN;
+  if (b.bytes !== undefined) return typeof b.bytes === 'number' ? b.bytes : Number.NaN;
+  const elements = b.shape.reduce<number>((n, d) => (typeof d === 'number' ? n * d : Number.NaN), 1);
+  return byteLength(b.dtype, elements);
+}

@@ -1,0 +1,112 @@
+import { evaluateDim } from '../../runtime/dims.ts';
+import { byteLength } from '../../runtime/dtype.ts';
+import { liveIntervals, planMemory } from '../../runtime/memory.ts';
+import type { Plan, PlanBuffer, PlanStep } from '../../runtime/plan.ts';
+
+/** One buffer of an entry's arena over time. */
+export interface BufferLife {
+  readonly buffer: number;
+  readonly name: string;
+  readonly bytes: number;
+  readonly offset: number;
+  /** Positions of the first and last step that need it. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Memory of one entry, at given values of the symbols. */
+export interface MemoryReport {
+  readonly entry: string;
+  /** Symbol values the sizes hold for. */
+  readonly at: Readonly<Record<string, number>>;
+  /** Size of the arena. */
+  readonly peakBytes: number;
+  /** What the arena would take if no two buffers shared bytes. */
+  readonly bytesWithoutReuse: number;
+  /** Weights and states, outside of the arena. */
+  readonly fixedBytes: number;
+  /** Position and name of the step at which most bytes are live, and how many. */
+  readonly peakStep: { readonly position: number; readonly name: string; readonly bytes: number };
+  readonly lives: readonly BufferLife[];
+  /** Names by position; 0 is the inputs' arrival and the last the outputs' departure. */
+  readonly positions: readonly string[];
+}
+
+/** Values at which symbolic sizes are reported: a symbol's largest value when bounded, else its smallest useful one. */
+export function typicalSymbols(plan: Plan): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(plan.symbols).map(([name, { min, max, multipleOf = 1 }]) => [
+      name,
+      Math.ceil((max ?? Math.max(min, 1)) / multipleOf) * multipleOf,
+    ]),
+  );
+}
+
+/** What an entry's memory looks like; sizes of data-dependent buffers count at the given symbol values. */
+export function memoryReport(
+  plan: Plan,
+  entryName: string,
+  symbols: Readonly<Record<string, number>> = {},
+): MemoryReport {
+  const entry = plan.entries[entryName];
+  const at = { ...typicalSymbols(plan), ...symbols };
+  const values = new Map(Object.entries(at));
+  const sizeOf = (b: PlanBuffer | undefined): number => {
+    if (!b || b.role === 'host' || b.role === 'alias') return 0;
+    if (b.bytes !== undefined) return evaluateDim(b.bytes, values);
+    return byteLength(
+      b.dtype,
+      b.shape.reduce<number>((n, d) => n * evaluateDim(d, values), 1),
+    );
+  };
+  const live = entry ? [...liveIntervals(plan.buffers, entry)] : [];
+  const requests = live.map(([i, life]) => ({ ...life, bytes: sizeOf(plan.buffers[i]) }));
+  const { offsets, bytes } = planMemory(requests, 64);
+  const positions = ['inputs', ...(entry ? names(plan, entry.steps) : []), 'outputs'];
+  const lives = live.map(([buffer, life], k): BufferLife => {
+    const b = plan.buffers[buffer];
+    return {
+      buffer,
+      name: b?.name ?? `b${buffer}`,
+      bytes: requests[k]?.bytes ?? 0,
+      offset: b?.offset ?? offsets[k] ?? 0,
+      ...life,
+    };
+  });
+  let peakStep = { position: 0, name: positions[0] ?? '', bytes: -1 };
+  positions.forEach((name, position) => {
+    const sum = lives.reduce((n, l) => n + (l.first <= position && position <= l.last ? l.bytes : 0), 0);
+    if (sum > peakStep.bytes) peakStep = { position, name, bytes: sum };
+  });
+  const states = plan.buffers.reduce((n, b) => n + (b.role === 'state' ? sizeOf(b) : 0), 0);
+  return {
+    entry: entryName,
+    at,
+    peakBytes: entry?.arena ?? bytes,
+    bytesWithoutReuse: requests.reduce((n, r) => n + r.bytes, 0),
+    fixedBytes: plan.weights.reduce((n, w) => n + w.bytes, states),
+    peakStep,
+    lives,
+    positions,
+  };
+}
+
+/** Names of steps in the order in which {@link liveIntervals} counts positions. */
+const names = (plan: Plan, steps: readonly PlanStep[]): string[] => steps.flatMap((s) => namesOf(plan, s));
+
+function namesOf(plan: Plan, s: PlanStep): string[] {
+  switch (s.kind) {
+    case 'kernel':
+      return [plan.kernels[s.kernel]?.name ?? `kernel ${s.kernel}`];
+    case 'host':
+      return [s.op];
+    case 'copy':
+      return ['copy'];
+    case 'choose':
+      return ['choose', ...s.cases.flatMap((c) => names(plan, c.steps))];
+    case 'if':
+      return ['if', ...names(plan, s.body), ...names(plan, s.otherwise)];
+    case 'loop':
+      return ['loop', ...names(plan, s.body), 'end of loop'];
+  }
+}

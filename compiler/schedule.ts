@@ -1,0 +1,271 @@
+import type { Backend, Target } from '../backends/backend.ts';
+import { formRegions } from '../passes/fuse/regions.ts';
+import { InfcError } from '../runtime/errors.ts';
+import type { Dim } from './ir/dim.ts';
+import { type Attribute, Graph, type Node, type Program, type Value } from './ir/graph.ts';
+import { GraphBuilder } from './ir/graph-builder.ts';
+import { lowerAnchor } from './lower/anchor.ts';
+import { lowerConcat } from './lower/concat.ts';
+import { lowerRegion } from './lower/loops.ts';
+import { type LowerContext, legalTemplates, type Region } from './lower/region.ts';
+import type { LoweredKernel } from './lower/template.ts';
+import type { EntrySchedule, Schedule, ScheduledItem } from './plan/schedule.ts';
+import type { Registry } from './plugin.ts';
+
+/** Why the target cannot run a node as a kernel, or undefined when it can. */
+export function kernelObstacle(node: Node, registry: Registry, backend: Backend): string | undefined {
+  const op = registry.op(node.op);
+  if (!op) return `op '${node.op}' is unknown`;
+  if (!op.scalar && !op.element && !op.view) return 'it is not a tensor expression';
+  for (const v of [...node.inputs, ...node.outputs]) {
+    if (!v) continue;
+    if (v.type.container) return `'${v.name}' is a ${v.type.container}`;
+    if (!backend.supports(v.type.dtype)) return `${backend.name} has no kernels for ${v.type.dtype}`;
+  }
+  return undefined;
+}
+
+/** Puts a program in execution order for one target: regions as kernels, views as aliases, the rest as host steps and control flow. */
+export class Scheduler {
+  readonly kernels: LoweredKernel[] = [];
+  readonly regions: Region[] = [];
+  private readonly names = new Map<string, number>();
+  private readonly context: LowerContext;
+
+  constructor(
+    private readonly registry: Registry,
+    private readonly backend: Backend,
+    private readonly target: Target,
+    private readonly onRegion: () => void = () => {},
+  ) {
+    this.context = {
+      ops: registry,
+      target,
+      templates: registry.templates(backend.name),
+      name: (region) => this.kernelName(region),
+    };
+  }
+
+  schedule(program: Program): Schedule {
+    const entries: EntrySchedule[] = [...program.entries].map(([name, graph]) => ({
+      name,
+      inputs: graph.inputs,
+      outputs: graph.outputs.map((value) => ({ name: value.name, value })),
+      items: this.graph(graph),
+      guards: [],
+    }));
+    return { name: program.name, entries, states: program.states, symbols: program.symbols };
+  }
+
+  private kernelName(region: Region): string {
+    const op = (region.anchor ?? region.output.producer)?.op ?? 'copy';
+    const base = op.replace(/[^A-Za-z0-9_]/g, '_');
+    const n = this.names.get(base) ?? 0;
+    this.names.set(base, n + 1);
+    return `${base}_${n}`;
+  }
+
+  private graph(graph: Graph): ScheduledItem[] {
+    const isAnchor = (node: Node): boolean => legalTemplates(node, this.target, this.context.templates).length > 0;
+    const prepared = prepareControl(graph, this.registry);
+    const regions = formRegions(prepared, {
+      ops: this.registry,
+      isAnchor,
+      isKernel: (node) => kernelObstacle(node, this.registry, this.backend) === undefined || isAnchor(node),
+    });
+    const items: ScheduledItem[] = [];
+    for (const region of regions) {
+      items.push(...this.region(region));
+      this.onRegion();
+    }
+    return items;
+  }
+
+  private region(region: Region): ScheduledItem[] {
+    const node = region.output.producer;
+    if (!node) throw new InfcError('INFC3010', `region without producer for '${region.output.name}'`);
+    const op = this.registry.op(node.op);
+    if (op?.control) return [this.control(node)];
+    const [from] = node.inputs;
+    if (op?.view && from) return [{ kind: 'alias', from, to: region.output }];
+    const { anchor } = region;
+    if (anchor) {
+      const [template] = legalTemplates(anchor, this.target, this.context.templates);
+      if (template) return this.lowered(region, lowerAnchor(region, anchor, template, this.context));
+    }
+    const obstacle = kernelObstacle(node, this.registry, this.backend);
+    if (obstacle === undefined) {
+      const parts = lowerConcat(region, this.context);
+      if (parts) return this.lowered(region, parts);
+      if (node.outputs.length === 1) return this.lowered(region, [lowerRegion(region, this.context)]);
+      const used = node.outputs.filter((o) => o.uses.length > 0 || isOutput(o, node));
+      return used.flatMap((output) =>
+        this.lowered({ ...region, output }, [lowerRegion({ ...region, output }, this.context)]),
+      );
+    }
+    const host = op?.host ?? (op?.reference ? node.op : undefined);
+    if (host === undefined)
+      throw new InfcError('INFC3011', `target '${this.backend.name}' cannot run op '${node.op}': ${obstacle}`, {
+        node: node.source.name,
+        fix: 'Compile for wasm, or add a plugin with a kernel or host function for it',
+      });
+    return [
+      {
+        kind: 'host',
+        op: host,
+        inputs: node.inputs,
+        outputs: node.outputs,
+        attrs: plainAttributes(node),
+        source: node.source.name,
+      },
+    ];
+  }
+
+  private lowered(region: Region, kernels: readonly LoweredKernel[]): ScheduledItem[] {
+    this.regions.push(region);
+    this.kernels.push(...kernels);
+    return kernels.map((lowered) => ({ kind: 'kernel', lowered }));
+  }
+
+  private control(node: Node): ScheduledItem {
+    const body = (name: string): Graph => {
+      const g = node.attrs[name];
+      if (g instanceof Graph) return g;
+      throw new InfcError('INFC2009', `'${node.op}' lacks its body '${name}'`, { node: node.source.name });
+    };
+    const at = <T>(list: readonly T[], i: number): T => {
+      const x = list[i];
+      if (x === undefined)
+        throw new InfcError('INFC2012', `'${node.op}' and its body disagree in number ${i}`, {
+          node: node.source.name,
+        });
+      return x;
+    };
+    const input = (i: number): Value => {
+      const v = node.inputs[i];
+      if (!v) throw new InfcError('INFC2012', `'${node.op}' lacks input ${i}`, { node: node.source.name });
+      return v;
+    };
+    const numbers = (name: string): number[] => {
+      const a = node.attrs[name];
+      return Array.isArray(a) ? a.map(Number) : [];
+    };
+    if (node.op === 'if') {
+      const yes = body('body');
+      const no = body('otherwise');
+      return {
+        kind: 'if',
+        condition: input(0),
+        body: this.graph(yes),
+        otherwise: this.graph(no),
+        outputs: node.outputs.map((to, i) => ({ body: at(yes.outputs, i), otherwise: at(no.outputs, i), to })),
+      };
+    }
+    if (node.op === 'loop') {
+      const g = body('body');
+      const carried = Number(node.attrs.carried ?? 0);
+      const [trip, condition] = node.inputs;
+      return {
+        kind: 'loop',
+        ...(trip ? { trip } : {}),
+        ...(condition ? { condition } : {}),
+        iteration: at(g.inputs, 0),
+        body: this.graph(g),
+        next: at(g.outputs, 0),
+        carry: Array.from({ length: carried }, (_, i) => ({
+          initial: input(2 + i),
+          inner: at(g.inputs, 2 + i),
+          result: at(g.outputs, 1 + i),
+          to: at(node.outputs, i),
+        })),
+        collect: node.outputs.slice(carried).map((to, i) => ({ from: at(g.outputs, 1 + carried + i), to })),
+        slice: [],
+      };
+    }
+    if (node.op === 'scan') {
+      const g = body('body');
+      const states = Number(node.attrs.states ?? 0);
+      const inAxes = numbers('inputAxes');
+      const outAxes = numbers('outputAxes');
+      const inReverse = numbers('inputReverse');
+      const outReverse = numbers('outputReverse');
+      return {
+        kind: 'loop',
+        trip: input(node.inputs.length - 1),
+        body: this.graph(g),
+        carry: Array.from({ length: states }, (_, i) => ({
+          initial: input(i),
+          inner: at(g.inputs, i),
+          result: at(g.outputs, i),
+          to: at(node.outputs, i),
+        })),
+        collect: node.outputs.slice(states).map((to, i) => ({
+          from: at(g.outputs, states + i),
+          to,
+          axis: outAxes[i] ?? 0,
+          reverse: outReverse[i] === 1,
+        })),
+        slice: g.inputs
+          .slice(states)
+          .map((to, i) => ({ from: input(states + i), to, axis: inAxes[i] ?? 0, reverse: inReverse[i] === 1 })),
+      };
+    }
+    throw new InfcError('INFC3012', `control op '${node.op}' has no schedule`, { node: node.source.name });
+  }
+}
+
+const isOutput = (v: Value, node: Node): boolean => node.outputs.length === 1 || v.uses.length > 0;
+
+/**
+ * Gives control nodes what the plan wants explicit: a scan gets its trip count as a last input, a loop body reads `true` for the
+ * condition it runs under. Done once per graph; the graph stays valid.
+ */
+function prepareControl(graph: Graph, registry: Registry): Graph {
+  for (const node of [...graph.nodes]) {
+    if (node.op === 'loop' && node.attrs.body instanceof Graph) {
+      const g = node.attrs.body;
+      const condition = g.inputs[1];
+      if (condition && condition.uses.length > 0) {
+        const b = new GraphBuilder(g, registry, node.source);
+        g.replaceUses(condition, b.constant('bool', [], [1], 'true'));
+      }
+    }
+    if (
+      node.op === 'scan' &&
+      node.attrs.body instanceof Graph &&
+      node.inputs.length === node.attrs.body.inputs.length
+    ) {
+      const states = Number(node.attrs.states ?? 0);
+      const axes = node.attrs.inputAxes;
+      const axis = Array.isArray(axes) ? Number(axes[0] ?? 0) : 0;
+      const steps: Dim = node.inputs[states]?.type.shape[axis] ?? 0;
+      const b = new GraphBuilder(graph, registry, node.source, node);
+      const trip =
+        typeof steps === 'number'
+          ? b.constant('i64', [], [steps], 'steps')
+          : b.node('dims', [], { dims: [steps], scalar: true });
+      node.inputs.push(trip);
+      trip.uses.push(node);
+    }
+  }
+  return graph;
+}
+
+/** Attributes as plan JSON; bodies never reach a host step, bigints become numbers. */
+function plainAttributes(node: Node): Record<string, unknown> {
+  const one = (a: Attribute): unknown => {
+    if (Array.isArray(a)) return a.map(one);
+    if (typeof a === 'bigint') return Number(a);
+    if (typeof a === 'object' && a !== null)
+      throw new InfcError('INFC3013', `op '${node.op}' has an attribute that only the run decides`, {
+        node: node.source.name,
+        fix: 'Fix the dimension with --dims',
+      });
+    return a;
+  };
+  return Object.fromEntries(
+    Object.entries(node.attrs)
+      .filter(([, v]) => v !== undefined)
+      .map(([k, v]) => [k, one(v)]),
+  );
+}

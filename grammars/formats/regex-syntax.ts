@@ -1,0 +1,58 @@
+import type { Lang, RegexEngine } from '../regex/index.ts';
+
+const ESCAPE =
+  '\\\\(?:[\\^$\\\\.*+?\\(\\)\\[\\]\\{\\}\\|\\/dDsSwWtnvfr0]|c[A-Za-z]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|u\\{(?:10|0?[0-9A-Fa-f])?[0-9A-Fa-f]{1,4}\\}|[pP]\\{(?:L[ultmo]?|N[dlo]?|P[cdsefio]?|S[mcko]?|Z[slp]?|M[nce]?|C[cfon]?|Letter|Number|Script=(?:Latin|Greek|Cyrillic|Han|Arabic|Hebrew))\\})';
+const NAME = '[A-Za-z_$][A-Za-z0-9_$]*';
+/** Two named groups could have one name. */
+const TWO_NAMED_GROUPS = '\\(\\?<[A-Za-z_$].*\\(\\?<[A-Za-z_$]';
+const DEPTH = 3;
+
+/**
+ * The language of regular expressions (ECMA-262 with the u flag). Their nesting is not regular, so this is the part with groups up to
+ * three deep and without back-references, at most one named group, ranges only inside 0-9, a-z or A-Z, and bounds `{n}`, `{n,}`, `{0,m}`.
+ */
+export function regexSyntax(engine: RegexEngine): Lang {
+  const parse = (source: string): Lang => engine.parse(source, 'su');
+  const optional = (lang: Lang): Lang => engine.repeat(lang, 0, 1);
+  const many = (lang: Lang): Lang => engine.repeat(lang, 0, null);
+  const choice = (body: Lang): Lang => engine.concat(body, many(engine.concat(engine.literal('|'), body)));
+
+  const escaped = parse(ESCAPE);
+  const ranges = [...spans(0x30, 10), ...spans(0x41, 26), ...spans(0x61, 26)].map(parse);
+  // A dash stands for itself only at the beginning or the end, so that it cannot make a range out of order.
+  const item = engine.union(...ranges, escaped, parse('\\\\[b\\-]|[^\\\\\\]\\-]'));
+  const first = engine.union(...ranges, escaped, parse('\\\\[b\\-]|[^\\\\\\]\\-^]'));
+  const dash = engine.literal('-');
+  const members = engine.concat(optional(dash), many(item), optional(dash));
+  const plain = engine.union(
+    engine.epsilon,
+    dash,
+    engine.concat(engine.union(first, engine.concat(dash, item)), many(item), optional(dash)),
+  );
+  const set = engine.concat(
+    engine.literal('['),
+    engine.union(plain, engine.concat(engine.literal('^'), members)),
+    engine.literal(']'),
+  );
+
+  const quantifier = parse('(?:(?:[*+?]|\\{\\d{1,9},?\\}|\\{0,\\d{1,9}\\})\\??)?');
+  const character = engine.union(parse('[^\\^$\\\\.*+?\\(\\)\\[\\]\\{\\}\\|]|\\.'), escaped, set);
+  const flat = engine.union(engine.concat(character, quantifier), parse('\\^|\\$|\\\\b|\\\\B'));
+  let alternatives = choice(many(flat));
+  for (let depth = 0; depth < DEPTH; depth++) {
+    const close = engine.literal(')');
+    const group = engine.concat(parse(`\\((?:\\?:|\\?<${NAME}>)?`), alternatives, close, quantifier);
+    const look = engine.concat(parse('\\(\\?(?:=|!|<=|<!)'), alternatives, close);
+    alternatives = choice(many(engine.union(flat, group, look)));
+  }
+  return engine.intersect(alternatives, engine.complement(engine.search(TWO_NAMED_GROUPS, 'su')));
+}
+
+/** Patterns of the ranges in order inside a run of characters, one for each first character. */
+function spans(start: number, count: number): string[] {
+  const last = String.fromCharCode(start + count - 1);
+  return Array.from({ length: count }, (_, i) => {
+    const from = String.fromCharCode(start + i);
+    return `${from}-[${from}-${last}]`;
+  });
+}

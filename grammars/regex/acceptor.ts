@@ -1,0 +1,134 @@
+import type { Acceptor } from '../acceptor.ts';
+import { classOfCodePoint, type Lang, type RegexEngine } from './index.ts';
+
+/** A state between two characters, or inside one: `need` continuation bytes are due and spell a code point of [low, high]. */
+interface State {
+  readonly lang: Lang;
+  readonly need: number;
+  readonly low: number;
+  readonly high: number;
+  /** Next state of each class (between characters) or of each byte from 0x80 (inside one); -1 is not known yet. */
+  readonly next: Int32Array;
+}
+
+/** An acceptor of the UTF-8 spelling of a language; prefix-exact by the engine's emptiness test. */
+export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
+  const states: State[] = [{ lang: engine.empty, need: 0, low: 0, high: 0, next: new Int32Array(0) }];
+  const between = new Map<Lang, number>();
+  const inside = new Map<string, number>();
+
+  const enter = (target: Lang): number => {
+    let id = between.get(target);
+    if (id === undefined) {
+      id = engine.isEmpty(target)
+        ? 0
+        : add({
+            lang: target,
+            need: 0,
+            low: 0,
+            high: 0,
+            next: new Int32Array(128 + engine.classes(target).representatives.length).fill(-1),
+          });
+      between.set(target, id);
+    }
+    return id;
+  };
+  const add = (state: State): number => states.push(state) - 1;
+
+  /** The state after some bytes of a character; the last language does not matter once all of the range leads to one. */
+  const enterInside = (from: Lang, need: number, low: number, high: number): number => {
+    const key = `${from},${need},${low},${high}`;
+    let id = inside.get(key);
+    if (id === undefined) {
+      id = targets(from, low, high).some((target) => !engine.isEmpty(target))
+        ? add({ lang: from, need, low, high, next: new Int32Array(64).fill(-1) })
+        : 0;
+      inside.set(key, id);
+    }
+    return id;
+  };
+
+  const targets = (from: Lang, low: number, high: number): Lang[] => {
+    const partition = engine.classes(from);
+    const seen = new Set<number>();
+    for (
+      let segment = segmentOf(partition.starts, low);
+      segment < partition.starts.length && (partition.starts[segment] ?? 0) <= high;
+      segment++
+    ) {
+      seen.add(partition.classOf[segment] ?? 0);
+    }
+    return [...seen].map((cls) => engine.deriveClass(from, cls));
+  };
+
+  const stepBetween = (state: State, byte: number): number => {
+    if (byte < 0x80) return enter(engine.derive(state.lang, byte));
+    if (byte >= 0xc2 && byte <= 0xdf)
+      return enterInside(state.lang, 1, (byte & 0x1f) << 6, ((byte & 0x1f) << 6) | 0x3f);
+    if (byte >= 0xe0 && byte <= 0xef) {
+      const base = (byte & 0x0f) << 12;
+      return enterInside(state.lang, 2, Math.max(base, 0x800), byte === 0xed ? 0xd7ff : base | 0xfff);
+    }
+    if (byte >= 0xf0 && byte <= 0xf4) {
+      const base = (byte & 0x07) << 18;
+      return enterInside(state.lang, 3, Math.max(base, 0x10000), Math.min(base | 0x3ffff, 0x10ffff));
+    }
+    return 0;
+  };
+
+  const stepInside = ({ lang: from, need, low, high }: State, byte: number): number => {
+    if (byte < 0x80 || byte > 0xbf) return 0;
+    const shift = 6 * (need - 1);
+    const size = 1 << (6 * need);
+    const base = low - (low % size) + ((byte & 0x3f) << shift);
+    const first = Math.max(base, low);
+    const last = Math.min(base + (1 << shift) - 1, high);
+    if (first > last) return 0;
+    return need === 1 ? enter(engine.derive(from, first)) : enterInside(from, need - 1, first, last);
+  };
+
+  return {
+    start: enter(lang),
+    step(id, byte) {
+      const state = states[id];
+      if (!state || id === 0) return 0;
+      if (state.need > 0) {
+        if (byte < 0x80 || byte > 0xbf) return 0;
+        let next = state.next[byte - 0x80] ?? 0;
+        if (next < 0) state.next[byte - 0x80] = next = stepInside(state, byte);
+        return next;
+      }
+      const at = byte < 0x80 ? 128 + classOfCodePoint(engine.classes(state.lang), byte) : byte - 0x80;
+      let next = state.next[at] ?? 0;
+      if (next < 0) state.next[at] = next = stepBetween(state, byte);
+      return next;
+    },
+    accepts(id) {
+      const state = states[id];
+      return state !== undefined && id !== 0 && state.need === 0 && engine.nullable(state.lang);
+    },
+    shortest(id) {
+      const state = states[id];
+      if (!state || id === 0) return Number.POSITIVE_INFINITY;
+      if (state.need === 0) return engine.shortest(state.lang);
+      return (
+        state.need +
+        targets(state.lang, state.low, state.high).reduce(
+          (least, target) => Math.min(least, engine.shortest(target)),
+          Number.POSITIVE_INFINITY,
+        )
+      );
+    },
+  };
+}
+
+function segmentOf(starts: readonly number[], codePoint: number): number {
+  let lo = 0;
+  let hi = starts.length - 1;
+  while (lo < hi) {
+    const mid = (lo + hi + 1) >> 1;
+    if ((starts[mid] ?? 0) <= codePoint) lo = mid;
+    else hi = mid - 1;
+  }
+  return lo;
+}

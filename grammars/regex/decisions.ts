@@ -1,0 +1,289 @@
+import { InfcError } from '../../runtime/errors.ts';
+import { classSizes, type Partition, type Ranges } from './charset.ts';
+import type { Derivatives } from './derivatives.ts';
+import { EMPTY, EPSILON, type Lang, type Languages } from './language.ts';
+
+/** What one code point costs in the spelling that `shortest` measures. */
+export interface CostModel {
+  readonly name: string;
+  /** The least cost of a code point in the (non-empty) ranges, at least 1. */
+  cheapest(ranges: Ranges): number;
+}
+
+/** Cost of a code point in bytes of UTF-8. */
+export const UTF8_COST: CostModel = {
+  name: 'utf8',
+  cheapest: ([first = 0]) => (first < 0x80 ? 1 : first < 0x800 ? 2 : first < 0x10000 ? 3 : 4),
+};
+
+/** Exact, memoised decisions about languages, each within a budget of derivative states (INFC5005 beyond it). */
+export class Decisions {
+  readonly #languages: Languages;
+  readonly #derivatives: Derivatives;
+  readonly #budget: number;
+  readonly #empty = new Map<Lang, boolean>();
+  readonly #shortest = new Map<string, Map<Lang, number>>();
+  readonly #classCosts = new Map<string, readonly number[]>();
+  readonly #cardinality = new Map<Lang, number>();
+
+  constructor(languages: Languages, derivatives: Derivatives, budget: number) {
+    this.#languages = languages;
+    this.#derivatives = derivatives;
+    this.#budget = budget;
+  }
+
+  /** Emptiness by greedy best-first search for an accepting derivative. */
+  isEmpty(lang: Lang): boolean {
+    const quick = this.#quickEmpty(lang);
+    if (quick !== undefined) return quick;
+    const languages = this.#languages;
+    const parents = new Map<Lang, Lang>([[lang, lang]]);
+    const queue = new BucketQueue();
+    queue.push(lang, languages.node(lang).minLength);
+    for (let state = queue.pop(); state !== undefined; state = queue.pop()) {
+      if (parents.size > this.#budget) this.#exceeded('emptiness', lang);
+      const { representatives } = this.#derivatives.classes(state);
+      for (let cls = 1; cls < representatives.length; cls++) {
+        const next = this.#derivatives.deriveClass(state, cls);
+        if (parents.has(next)) continue;
+        const known = this.#quickEmpty(next);
+        if (known === true) continue;
+        parents.set(next, state);
+        if (known === false) {
+          for (let at = state; ; at = parents.get(at) ?? lang) {
+            this.#empty.set(at, false);
+            if (at === lang) return false;
+          }
+        }
+        queue.push(next, languages.node(next).minLength);
+      }
+    }
+    for (const state of parents.keys()) this.#empty.set(state, true);
+    return true;
+  }
+
+  /** Emptiness where it is known or structural. */
+  #quickEmpty(lang: Lang): boolean | undefined {
+    if (lang === EMPTY) return true;
+    const known = this.#empty.get(lang);
+    if (known !== undefined) return known;
+    const node = this.#languages.node(lang);
+    if (!node.opaque || this.#languages.nullableIn(lang, 0)) return false;
+    if (node.kind === 'union' && node.kids.some((kid) => this.#empty.get(kid) === false)) return false;
+    return undefined;
+  }
+
+  /** The least cost of a member; Infinity for the empty language. */
+  shortest(lang: Lang, cost: CostModel = UTF8_COST): number {
+    let memo = this.#shortest.get(cost.name);
+    if (!memo) {
+      memo = new Map([
+        [EMPTY, Number.POSITIVE_INFINITY],
+        [EPSILON, 0],
+      ]);
+      this.#shortest.set(cost.name, memo);
+    }
+    return (
+      memo.get(lang) ??
+      (this.#languages.node(lang).plain
+        ? this.#plainShortest(lang, cost, memo)
+        : this.#searchShortest(lang, cost, memo))
+    );
+  }
+
+  #plainShortest(lang: Lang, cost: CostModel, memo: Map<Lang, number>): number {
+    const known = memo.get(lang);
+    if (known !== undefined) return known;
+    const languages = this.#languages;
+    let total = 0;
+    // The loop walks the spine of a concatenation.
+    for (let rest = lang; ; ) {
+      const node = languages.node(rest);
+      if (node.kind === 'concat') {
+        total += this.#plainShortest(node.a, cost, memo);
+        rest = node.b;
+        continue;
+      }
+      if (node.kind === 'class') total += cost.cheapest(languages.sets.ranges(node.a));
+      else if (node.kind === 'repeat') total += node.min === 0 ? 0 : node.min * this.#plainShortest(node.a, cost, memo);
+      else if (node.kind === 'union')
+        total += node.kids.reduce(
+          (least, kid) => Math.min(least, this.#plainShortest(kid, cost, memo)),
+          Number.POSITIVE_INFINITY,
+        );
+      break;
+    }
+    memo.set(lang, total);
+    return total;
+  }
+
+  /** A* over derivatives; the structural bound on the number of code points never overestimates, as each costs at least one. */
+  #searchShortest(lang: Lang, cost: CostModel, memo: Map<Lang, number>): number {
+    if (this.isEmpty(lang)) {
+      memo.set(lang, Number.POSITIVE_INFINITY);
+      return Number.POSITIVE_INFINITY;
+    }
+    const languages = this.#languages;
+    const reached = new Map<Lang, { distance: number; parent: Lang }>([[lang, { distance: 0, parent: lang }]]);
+    const queue = new BucketQueue();
+    let best = Number.POSITIVE_INFINITY;
+    let last = lang;
+    const estimate = (state: Lang) =>
+      memo.get(state) ?? (languages.nullableIn(state, 0) ? 0 : Math.max(1, languages.node(state).minLength));
+    queue.push(lang, estimate(lang));
+    const closed = new Map<Lang, number>();
+    for (let state = queue.pop(); state !== undefined && queue.priority < best; state = queue.pop()) {
+      const distance = reached.get(state)?.distance ?? 0;
+      if (closed.get(state) === distance) continue;
+      closed.set(state, distance);
+      if (reached.size > this.#budget) this.#exceeded('the shortest member', lang);
+      const exact =
+        memo.get(state) ??
+        (languages.nullableIn(state, 0)
+          ? 0
+          : languages.node(state).plain
+            ? this.#plainShortest(state, cost, memo)
+            : undefined);
+      if (exact !== undefined) {
+        if (distance + exact < best) {
+          best = distance + exact;
+          last = state;
+        }
+        continue;
+      }
+      const partition = this.#derivatives.classes(state);
+      const costs = this.#costsOf(partition, cost);
+      for (let cls = 1; cls < partition.representatives.length; cls++) {
+        const next = this.#derivatives.deriveClass(state, cls);
+        if (next === EMPTY) continue;
+        const length = distance + (costs[cls] ?? 1);
+        if (length >= (reached.get(next)?.distance ?? Number.POSITIVE_INFINITY)) continue;
+        reached.set(next, { distance: length, parent: state });
+        queue.push(next, length + estimate(next));
+      }
+    }
+    for (let at = last; ; ) {
+      const step = reached.get(at);
+      if (!step) break;
+      memo.set(at, best - step.distance);
+      if (at === lang) break;
+      at = step.parent;
+    }
+    return best;
+  }
+
+  #costsOf(partition: Partition, cost: CostModel): readonly number[] {
+    const key = `${cost.name}/${partition.id}`;
+    let costs = this.#classCosts.get(key);
+    if (!costs) {
+      const ranges: number[][] = partition.representatives.map(() => []);
+      partition.starts.forEach((start, i) => {
+        ranges[partition.classOf[i] ?? 0]?.push(start, (partition.starts[i + 1] ?? 0x110000) - 1);
+      });
+      costs = ranges.map((list) => (list.length > 0 ? cost.cheapest(list) : 1));
+      this.#classCosts.set(key, costs);
+    }
+    return costs;
+  }
+
+  /** Number of members; Infinity when there is no end of them (or more than a double can count). */
+  cardinality(lang: Lang): number {
+    const known = this.#cardinality.get(lang) ?? this.#plainCardinality(lang);
+    if (known !== undefined) return known;
+    const open = new Set<Lang>();
+    const stack: { lang: Lang; cls: number; total: number }[] = [];
+    const languages = this.#languages;
+    const enter = (state: Lang): number | undefined => {
+      const done = this.#cardinality.get(state) ?? (this.isEmpty(state) ? 0 : this.#plainCardinality(state));
+      if (done !== undefined) return done;
+      if (open.has(state)) return Number.POSITIVE_INFINITY;
+      if (this.#cardinality.size + open.size > this.#budget * 4) this.#exceeded('the number of members', lang);
+      open.add(state);
+      stack.push({ lang: state, cls: 1, total: languages.nullableIn(state, 0) ? 1 : 0 });
+      return undefined;
+    };
+    let result = enter(lang);
+    for (let frame = stack.at(-1); frame; frame = stack.at(-1)) {
+      const partition = this.#derivatives.classes(frame.lang);
+      if (frame.cls >= partition.representatives.length || frame.total === Number.POSITIVE_INFINITY) {
+        this.#cardinality.set(frame.lang, frame.total);
+        open.delete(frame.lang);
+        stack.pop();
+        result = frame.total;
+        continue;
+      }
+      const count = enter(this.#derivatives.deriveClass(frame.lang, frame.cls));
+      if (count === undefined) continue;
+      if (count > 0) frame.total += (classSizes(partition)[frame.cls] ?? 0) * count;
+      frame.cls++;
+    }
+    return result ?? 0;
+  }
+
+  /** Where every member splits in one way only, counts multiply. */
+  #plainCardinality(lang: Lang): number | undefined {
+    const languages = this.#languages;
+    const node = languages.node(lang);
+    if (lang === EMPTY) return 0;
+    if (lang === EPSILON) return 1;
+    if (!node.plain) return undefined;
+    if (node.maxLength === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
+    if (node.kind === 'class') return languages.sets.size(node.a);
+    if (node.kind === 'concat') {
+      const head = languages.node(node.a);
+      if (head.minLength !== head.maxLength) return undefined;
+      const first = this.#plainCardinality(node.a);
+      const second = first === undefined ? undefined : this.#plainCardinality(node.b);
+      return first === undefined || second === undefined ? undefined : first * second;
+    }
+    if (node.kind === 'repeat') {
+      const item = languages.node(node.a);
+      const size = this.#plainCardinality(node.a);
+      if (size === undefined || item.minLength !== item.maxLength) return undefined;
+      if (size === 1) return node.max - node.min + 1;
+      let total = 0;
+      for (let count = node.min; count <= node.max && total < Number.POSITIVE_INFINITY; count++) total += size ** count;
+      return total;
+    }
+    return undefined;
+  }
+
+  #exceeded(what: string, lang: Lang): never {
+    throw new InfcError('INFC5005', `deciding ${what} of a regular expression takes more than ${this.#budget} states`, {
+      fix: `Make the expression simpler (language ${lang}) or raise the budget`,
+    });
+  }
+}
+
+/** A monotone-enough priority queue for small integer priorities: one bucket a priority, last in first out. */
+class BucketQueue {
+  readonly #buckets = new Map<number, Lang[]>();
+  readonly #order: number[] = [];
+  /** Priority of the element popped last. */
+  priority = 0;
+
+  push(lang: Lang, priority: number): void {
+    const bucket = this.#buckets.get(priority);
+    if (bucket) {
+      bucket.push(lang);
+      return;
+    }
+    this.#buckets.set(priority, [lang]);
+    let at = this.#order.length;
+    while (at > 0 && (this.#order[at - 1] ?? 0) < priority) at--;
+    this.#order.splice(at, 0, priority);
+  }
+
+  pop(): Lang | undefined {
+    const priority = this.#order.at(-1);
+    if (priority === undefined) return undefined;
+    const bucket = this.#buckets.get(priority);
+    const lang = bucket?.pop();
+    if (!bucket || bucket.length === 0) {
+      this.#buckets.delete(priority);
+      this.#order.pop();
+    }
+    this.priority = priority;
+    return lang;
+  }
+}

@@ -1,0 +1,122 @@
+import type { Partition } from './charset.ts';
+import { Compiler } from './compiler.ts';
+import { type CostModel, Decisions } from './decisions.ts';
+import { Derivatives } from './derivatives.ts';
+import { EMPTY, EPSILON, type Lang, Languages } from './language.ts';
+import { parseRegex } from './parser.ts';
+import type { Dialect } from './syntax.ts';
+
+export type { Partition, Ranges } from './charset.ts';
+export { classOfCodePoint } from './charset.ts';
+export { type CostModel, UTF8_COST } from './decisions.ts';
+export type { Lang } from './language.ts';
+export type { Dialect } from './syntax.ts';
+
+/**
+ * Hash-consed languages over Unicode scalar values, closed under all Boolean operations, decided by lazy derivatives.
+ * Lone surrogates belong to no language, as UTF-8 cannot spell them.
+ */
+export interface RegexEngine {
+  /** Texts that match the pattern from beginning to end. */
+  parse(source: string, flags?: string, dialect?: Dialect): Lang;
+  /** Texts in which a search with the pattern finds a match, as `RegExp.prototype.test` does; `^ $ \b` and look-around are honoured. */
+  search(source: string, flags?: string, dialect?: Dialect): Lang;
+  /** One text. */
+  literal(text: string): Lang;
+  /** One character of the inclusive ranges. */
+  cls(ranges: readonly (readonly [number, number])[]): Lang;
+  concat(...langs: Lang[]): Lang;
+  union(...langs: Lang[]): Lang;
+  intersect(...langs: Lang[]): Lang;
+  complement(lang: Lang): Lang;
+  /** Between `min` and `max` (null: any number) members one after the other; counters are never unrolled. */
+  repeat(lang: Lang, min: number, max: number | null): Lang;
+  /** Every text. */
+  readonly any: Lang;
+  /** No text. */
+  readonly empty: Lang;
+  /** The empty text only. */
+  readonly epsilon: Lang;
+  /** What may follow the code point. */
+  derive(lang: Lang, codePoint: number): Lang;
+  /** What may follow the code points of a class of {@link classes}. */
+  deriveClass(lang: Lang, cls: number): Lang;
+  /** True when the empty text is a member. */
+  nullable(lang: Lang): boolean;
+  /** Exact and memoised; INFC5005 when it takes too many states. */
+  isEmpty(lang: Lang): boolean;
+  /** Fewest UTF-8 bytes of a member, or the least cost under another model; Infinity for the empty language. */
+  shortest(lang: Lang, cost?: CostModel): number;
+  /** Number of members, possibly Infinity. */
+  cardinality(lang: Lang): number;
+  /** Partition of the code points on whose classes {@link derive} is constant. */
+  classes(lang: Lang): Partition;
+  /** Bounds on the number of code points of a member (exact where no Boolean operator is involved). */
+  lengths(lang: Lang): { readonly min: number; readonly max: number };
+  /** Membership. */
+  matches(lang: Lang, text: string): boolean;
+}
+
+/** Options of {@link createRegexEngine}. */
+export interface RegexEngineOptions {
+  /** States that one decision may visit before it fails with INFC5005. */
+  readonly budget?: number;
+}
+
+/** Creates an engine; languages of different engines do not mix. */
+export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine {
+  const languages = new Languages();
+  const derivatives = new Derivatives(languages);
+  const decisions = new Decisions(languages, derivatives, options.budget ?? 20_000);
+  const compiled = new Map<string, Lang>();
+  const compile = (how: 'full' | 'search', source: string, flags: string, dialect: Dialect): Lang => {
+    const key = `${how}/${dialect}/${flags}/${source}`;
+    let lang = compiled.get(key);
+    if (lang === undefined) {
+      const node = parseRegex(source, flags, dialect);
+      lang = new Compiler(languages)[how](node);
+      compiled.set(key, lang);
+    }
+    return lang;
+  };
+  return {
+    parse: (source, flags = '', dialect = 'ecma') => compile('full', source, flags, dialect),
+    search: (source, flags = '', dialect = 'ecma') => compile('search', source, flags, dialect),
+    literal(text) {
+      let lang = EPSILON;
+      for (const char of Array.from(text).reverse()) {
+        const cp = char.codePointAt(0) ?? 0;
+        lang = languages.concat(languages.class(languages.sets.of([[cp, cp]])), lang);
+      }
+      return lang;
+    },
+    cls: (ranges) => languages.class(languages.sets.of(ranges)),
+    concat: (...langs) => langs.reduceRight((rest, lang) => languages.concat(lang, rest), EPSILON),
+    union: (...langs) => languages.union(langs),
+    intersect: (...langs) => languages.intersect(langs),
+    complement: (lang) => languages.not(lang),
+    repeat: (lang, min, max) => languages.repeat(lang, min, max ?? Number.POSITIVE_INFINITY),
+    any: languages.any,
+    empty: EMPTY,
+    epsilon: EPSILON,
+    derive: (lang, codePoint) => derivatives.derive(lang, codePoint),
+    deriveClass: (lang, cls) => derivatives.deriveClass(lang, cls),
+    nullable: (lang) => languages.nullableIn(lang, 0),
+    isEmpty: (lang) => decisions.isEmpty(lang),
+    shortest: (lang, cost) => decisions.shortest(lang, cost),
+    cardinality: (lang) => decisions.cardinality(lang),
+    classes: (lang) => derivatives.classes(lang),
+    lengths(lang) {
+      const { minLength, maxLength } = languages.node(lang);
+      return { min: minLength, max: maxLength };
+    },
+    matches(lang, text) {
+      let state = lang;
+      for (const char of text) {
+        state = derivatives.derive(state, char.codePointAt(0) ?? 0);
+        if (state === EMPTY) return false;
+      }
+      return languages.nullableIn(state, 0);
+    },
+  };
+}

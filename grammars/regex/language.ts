@@ -1,0 +1,551 @@
+import { InfcError } from '../../runtime/errors.ts';
+import { ALL_SET, type CharSet, CharSets, EMPTY_SET } from './charset.ts';
+
+/** Interned id of a language over Unicode scalar values. Equal ids mean equal languages; the converse holds only up to rewriting. */
+export type Lang = number;
+
+export type NodeKind =
+  | 'empty'
+  | 'epsilon'
+  | 'class'
+  | 'concat'
+  | 'union'
+  | 'intersect'
+  | 'not'
+  | 'repeat'
+  | 'behind'
+  | 'context'
+  | 'loop';
+
+/**
+ * One interned node. Which of the fields mean something depends on the kind:
+ * class `a` = set; concat `a b`; repeat `a{min,max}`; not `a`; behind `a` = index, `b` = 1 when negated;
+ * context `kids` = [expression, history, history, ...]; loop `kids` unused, see {@link Expand}.
+ */
+export interface LanguageNode {
+  readonly kind: NodeKind;
+  readonly a: number;
+  readonly b: number;
+  readonly min: number;
+  readonly max: number;
+  readonly kids: readonly Lang[];
+  /** True, false, or undefined when it depends on look-behind bits. */
+  readonly nullable: boolean | undefined;
+  /** Bounds on the number of code points of a member; exact where no Boolean operator is below. */
+  readonly minLength: number;
+  readonly maxLength: number;
+  /** True when nothing below intersects, complements, looks behind or loops: then the bounds are exact. */
+  readonly plain: boolean;
+  /** True when the language can be empty without being the node `empty`. */
+  readonly opaque: boolean;
+  /** Bit i set when look-behind i of the enclosing context decides something below. */
+  readonly behinds: number;
+  /** True when a recursive loop is below. */
+  readonly looping: boolean;
+}
+
+/** Defines a loop node: the language of one unrolling. */
+export type Expand = () => Lang;
+
+export const EMPTY: Lang = 0;
+export const EPSILON: Lang = 1;
+
+const UNBOUNDED = Number.POSITIVE_INFINITY;
+/** Unions and intersections wider than this are refused: their derivatives would be too costly. */
+const MAX_WIDTH = 20_000;
+const MAX_DISTRIBUTION = 64;
+
+/**
+ * The store of language nodes and their smart constructors: hash-consed, flattened, sorted, with the rewrites that keep derivatives
+ * few (left factoring, counter merging, class merging). Repeats stay counters and are never unrolled.
+ */
+export class Languages {
+  readonly sets = new CharSets();
+  readonly nodes: LanguageNode[] = [];
+  readonly #ids = new Map<string, Lang>();
+  readonly #expansions = new Map<Lang, Expand>();
+  readonly #expanded = new Map<Lang, Lang>();
+  /** Every string. */
+  readonly any: Lang;
+
+  constructor() {
+    const leaf = { a: 0, b: 0, min: 0, max: 0, kids: [], plain: true, opaque: false, behinds: 0, looping: false };
+    this.#intern('0', { ...leaf, kind: 'empty', nullable: false, minLength: UNBOUNDED, maxLength: 0 });
+    this.#intern('1', { ...leaf, kind: 'epsilon', nullable: true, minLength: 0, maxLength: 0 });
+    this.any = this.repeat(this.class(ALL_SET), 0, UNBOUNDED);
+  }
+
+  node(lang: Lang): LanguageNode {
+    const node = this.nodes[lang];
+    if (!node) throw new RangeError(`language ${lang} is not of this engine`);
+    return node;
+  }
+
+  class(set: CharSet): Lang {
+    if (set === EMPTY_SET) return EMPTY;
+    return this.#make(`c${set}`, { kind: 'class', a: set, nullable: false, minLength: 1, maxLength: 1 });
+  }
+
+  /** Matches nothing, or the empty string, by whether the look-behind of that index holds here. */
+  behind(index: number, negated: boolean): Lang {
+    return this.#make(`b${index},${negated ? 1 : 0}`, {
+      kind: 'behind',
+      a: index,
+      b: negated ? 1 : 0,
+      nullable: undefined,
+      minLength: 0,
+      maxLength: 0,
+      plain: false,
+      opaque: true,
+      behinds: 1 << index,
+    });
+  }
+
+  /** A recursive loop, known by its key; `expand` is called at most once. */
+  loop(key: string, minLength: number, behinds: number, nullable: boolean | undefined, expand: Expand): Lang {
+    const id = this.#make(`l${key}`, {
+      kind: 'loop',
+      nullable,
+      minLength,
+      maxLength: UNBOUNDED,
+      plain: false,
+      opaque: true,
+      behinds,
+      looping: true,
+    });
+    if (!this.#expansions.has(id)) this.#expansions.set(id, expand);
+    return id;
+  }
+
+  /** The definition of a loop. */
+  expand(loop: Lang): Lang {
+    let body = this.#expanded.get(loop);
+    if (body === undefined) {
+      body = this.#expansions.get(loop)?.() ?? EMPTY;
+      this.#expanded.set(loop, body);
+    }
+    return body;
+  }
+
+  /** Closes an expression over the histories of its look-behinds. */
+  context(expression: Lang, histories: readonly Lang[]): Lang {
+    let body = expression;
+    histories.forEach((history, index) => {
+      if (history === EMPTY) body = this.#substitute(body, index, false);
+      else if (history === this.any) body = this.#substitute(body, index, true);
+    });
+    const used = this.node(body).behinds;
+    if (used === 0) return body;
+    const kids = [body, ...histories.map((history, index) => ((used >> index) & 1 ? history : EMPTY))];
+    const bits = kids.slice(1).reduce((mask, history, i) => (this.nullableIn(history, 0) ? mask | (1 << i) : mask), 0);
+    return this.#make(`x${kids.join()}`, {
+      kind: 'context',
+      kids,
+      nullable: this.nullableIn(body, bits),
+      minLength: this.node(body).minLength,
+      maxLength: this.node(body).maxLength,
+      plain: false,
+      opaque: true,
+    });
+  }
+
+  /** Nullability where the look-behinds have these truth values. */
+  nullableIn(lang: Lang, bits: number): boolean {
+    const node = this.node(lang);
+    if (node.nullable !== undefined) return node.nullable;
+    switch (node.kind) {
+      case 'behind':
+        return ((bits >> node.a) & 1) !== node.b;
+      case 'concat':
+        return this.nullableIn(node.a, bits) && this.nullableIn(node.b, bits);
+      case 'union':
+        return node.kids.some((kid) => this.nullableIn(kid, bits));
+      case 'intersect':
+        return node.kids.every((kid) => this.nullableIn(kid, bits));
+      case 'not':
+        return !this.nullableIn(node.a, bits);
+      case 'loop':
+        return this.nullableIn(this.expand(lang), bits);
+      default:
+        return false;
+    }
+  }
+
+  concat(a: Lang, b: Lang): Lang {
+    if (a === EMPTY || b === EMPTY) return EMPTY;
+    if (a === EPSILON) return b;
+    if (b === EPSILON) return a;
+    const left = this.node(a);
+    if (left.kind === 'concat') {
+      const spine: Lang[] = [];
+      let rest = a;
+      for (let node = left; node.kind === 'concat'; node = this.node(rest)) {
+        spine.push(node.a);
+        rest = node.b;
+      }
+      let out = this.concat(rest, b);
+      for (let i = spine.length - 1; i >= 0; i--) out = this.concat(spine[i] ?? EPSILON, out);
+      return out;
+    }
+    const right = this.node(b);
+    const [head, tail] = right.kind === 'concat' ? [right.a, right.b] : [b, EPSILON];
+    const next = this.node(head);
+    const base = left.kind === 'repeat' ? left.a : a;
+    if ((left.kind === 'repeat' || next.kind === 'repeat') && (next.kind === 'repeat' ? next.a : head) === base) {
+      const [min, max] = left.kind === 'repeat' ? [left.min, left.max] : [1, 1];
+      const [min2, max2] = next.kind === 'repeat' ? [next.min, next.max] : [1, 1];
+      return this.concat(this.repeat(base, min + min2, max + max2), tail);
+    }
+    if ((a === this.any && right.nullable === true) || (b === this.any && left.nullable === true)) return this.any;
+    const nullable = left.nullable === false || right.nullable === false ? false : left.nullable && right.nullable;
+    return this.#make(`.${a},${b}`, {
+      kind: 'concat',
+      a,
+      b,
+      nullable,
+      minLength: left.minLength + right.minLength,
+      maxLength: left.maxLength + right.maxLength,
+      plain: left.plain && right.plain,
+      opaque: left.opaque || right.opaque,
+      behinds: left.behinds | right.behinds,
+      looping: left.looping || right.looping,
+    });
+  }
+
+  repeat(a: Lang, low: number, max: number): Lang {
+    const node = this.node(a);
+    const min = node.nullable === true ? 0 : low;
+    if (max === 0 || a === EPSILON) return EPSILON;
+    if (a === EMPTY) return min === 0 ? EPSILON : EMPTY;
+    if (min === 1 && max === 1) return a;
+    if (max > Number.MAX_SAFE_INTEGER && max !== UNBOUNDED) return this.repeat(a, min, UNBOUNDED);
+    // (r{p,q}){m,n} has no gap between consecutive counts when m(q-p)+1 >= p.
+    if (
+      node.kind === 'repeat' &&
+      (min === max || (min === 0 ? node.min <= 1 : min * (node.max - node.min) + 1 >= node.min))
+    ) {
+      return this.repeat(
+        node.a,
+        min * node.min,
+        node.max === UNBOUNDED || max === UNBOUNDED ? UNBOUNDED : max * node.max,
+      );
+    }
+    if (node.kind === 'union' && min === 0 && node.kids.includes(EPSILON)) {
+      return this.repeat(this.union(node.kids.filter((kid) => kid !== EPSILON)), min, max);
+    }
+    return this.#make(`r${a},${min},${max}`, {
+      kind: 'repeat',
+      a,
+      min,
+      max,
+      nullable: min === 0,
+      minLength: min === 0 ? 0 : min * node.minLength,
+      maxLength: node.maxLength === 0 ? 0 : node.maxLength * max,
+      plain: node.plain,
+      opaque: node.opaque && min > 0,
+      looping: node.looping,
+    });
+  }
+
+  union(kids: readonly Lang[]): Lang {
+    const members = new Set<Lang>();
+    let set: CharSet = EMPTY_SET;
+    const visit = (lang: Lang): void => {
+      const node = this.node(lang);
+      if (node.kind === 'union') for (const kid of node.kids) visit(kid);
+      else if (node.kind === 'class') set = this.sets.union(set, node.a);
+      else if (lang !== EMPTY) members.add(lang);
+    };
+    for (const kid of kids) visit(kid);
+    if (set !== EMPTY_SET) members.add(this.class(set));
+    if (members.size > 1 && !members.has(this.any)) this.#mergeUnion(members);
+    if (members.has(this.any)) return this.any;
+    for (const lang of members) {
+      const node = this.node(lang);
+      if (node.kind === 'not' && members.has(node.a)) return this.any;
+      if (node.kind === 'intersect' && node.kids.some((kid) => members.has(kid))) members.delete(lang);
+    }
+    if (members.has(EPSILON) && [...members].some((lang) => lang !== EPSILON && this.node(lang).nullable === true))
+      members.delete(EPSILON);
+    return this.#makeSet('union', members);
+  }
+
+  /** Left-factors `h·t | h·u`, joins `r{..}·t` of touching counts, and merges classes before one tail. */
+  #mergeUnion(members: Set<Lang>): void {
+    const byHead = new Map<Lang, Lang[]>();
+    for (const lang of members) {
+      const node = this.node(lang);
+      const head = node.kind === 'concat' ? node.a : lang;
+      const tails = byHead.get(head);
+      if (tails) tails.push(lang);
+      else byHead.set(head, [lang]);
+    }
+    for (const [head, group] of byHead) {
+      if (group.length < 2) continue;
+      for (const lang of group) members.delete(lang);
+      const tails = group.map((lang) => (lang === head ? EPSILON : this.node(lang).b));
+      members.add(this.concat(head, this.union(tails)));
+    }
+    const classes = new Map<Lang, CharSet>();
+    for (const lang of members) {
+      const { kind, a, b } = this.node(lang);
+      if (kind === 'concat' && this.node(a).kind === 'class')
+        classes.set(b, this.sets.union(classes.get(b) ?? EMPTY_SET, this.node(a).a));
+    }
+    for (const lang of [...members]) {
+      const node = this.node(lang);
+      if (node.kind !== 'concat' || this.node(node.a).kind !== 'class') continue;
+      const set = classes.get(node.b) ?? EMPTY_SET;
+      if (set === this.node(node.a).a) continue;
+      members.delete(lang);
+      members.add(this.concat(this.class(set), node.b));
+    }
+    this.#mergeCounters(members);
+  }
+
+  #mergeCounters(members: Set<Lang>): void {
+    const spans = new Map<string, { base: Lang; tail: Lang; list: { lang: Lang; min: number; max: number }[] }>();
+    for (const lang of members) {
+      const node = this.node(lang);
+      const head = this.node(node.kind === 'concat' ? node.a : lang);
+      if (head.kind !== 'repeat') continue;
+      const tail = node.kind === 'concat' ? node.b : EPSILON;
+      const key = `${head.a},${tail}`;
+      const span = spans.get(key) ?? { base: head.a, tail, list: [] };
+      span.list.push({ lang, min: head.min, max: head.max });
+      spans.set(key, span);
+    }
+    for (const { base, tail, list } of spans.values()) {
+      if (members.has(tail)) list.push({ lang: tail, min: 0, max: 0 });
+      const once = this.concat(base, tail);
+      if (members.has(once)) list.push({ lang: once, min: 1, max: 1 });
+      if (list.length < 2) continue;
+      list.sort((x, y) => x.min - y.min);
+      let current = list[0];
+      for (const next of list.slice(1)) {
+        if (current && next.min <= current.max + 1) {
+          members.delete(current.lang);
+          members.delete(next.lang);
+          const max = Math.max(current.max, next.max);
+          const lang = this.concat(this.repeat(base, current.min, max), tail);
+          current = { lang, min: current.min, max };
+          members.add(lang);
+        } else current = next;
+      }
+    }
+  }
+
+  intersect(kids: readonly Lang[]): Lang {
+    const members = new Set<Lang>();
+    let set: CharSet | undefined;
+    let span: { set: CharSet; min: number; max: number } | undefined;
+    const visit = (lang: Lang): void => {
+      const node = this.node(lang);
+      if (node.kind === 'intersect') for (const kid of node.kids) visit(kid);
+      else if (node.kind === 'class') set = set === undefined ? node.a : this.sets.intersect(set, node.a);
+      else if (node.kind === 'repeat' && this.node(node.a).kind === 'class') {
+        const own = this.node(node.a).a;
+        span = {
+          set: span ? this.sets.intersect(span.set, own) : own,
+          min: Math.max(span?.min ?? 0, node.min),
+          max: Math.min(span?.max ?? UNBOUNDED, node.max),
+        };
+      } else members.add(lang);
+    };
+    for (const kid of kids) visit(kid);
+    members.add(spanned(this, span));
+    if (set !== undefined) members.add(this.class(set));
+    members.delete(this.any);
+    if (members.has(EMPTY)) return EMPTY;
+    if (members.size > 1 && this.#disjoint(members)) return EMPTY;
+    if (members.has(EPSILON) && [...members].every((lang) => this.node(lang).nullable === true)) return EPSILON;
+    for (const lang of members) {
+      const node = this.node(lang);
+      if (node.kind === 'union' && node.kids.some((kid) => members.has(kid))) members.delete(lang);
+    }
+    return this.#distribute(members) ?? this.#makeSet('intersect', members);
+  }
+
+  /** Cheap proofs that an intersection is empty; also drops plain length bounds that another member implies. */
+  #disjoint(members: Set<Lang>): boolean {
+    let low = 0;
+    let high = UNBOUNDED;
+    let heads: CharSet = ALL_SET;
+    let nullable = true;
+    for (const lang of members) {
+      const node = this.node(lang);
+      if (node.kind === 'not' && members.has(node.a)) return true;
+      low = Math.max(low, node.minLength);
+      high = Math.min(high, node.maxLength);
+      if (node.nullable === false) nullable = false;
+      const head = node.kind === 'concat' ? this.node(node.a) : node;
+      if (head.kind === 'class') heads = this.sets.intersect(heads, head.a);
+      else if (head.kind === 'repeat' && head.min > 0 && this.node(head.a).kind === 'class')
+        heads = this.sets.intersect(heads, this.node(head.a).a);
+    }
+    if (low > high || heads === EMPTY_SET) return true;
+    if (members.has(EPSILON) && !nullable) return true;
+    for (const lang of [...members]) {
+      const node = this.node(lang);
+      if (node.kind !== 'repeat' || this.node(node.a).a !== ALL_SET || this.node(node.a).kind !== 'class') continue;
+      for (const other of members) {
+        const { minLength, maxLength } = this.node(other);
+        if (other !== lang && minLength >= node.min && maxLength <= node.max) members.delete(lang);
+      }
+    }
+    return false;
+  }
+
+  /** Intersections over looping unions become unions of intersections: only so are their derivatives finitely many. */
+  #distribute(members: Set<Lang>): Lang | undefined {
+    let size = 1;
+    const factors: (readonly Lang[])[] = [];
+    let worth = false;
+    for (const lang of members) {
+      const node = this.node(lang);
+      const spread = node.kind === 'union' && node.looping;
+      worth ||= spread;
+      factors.push(spread ? node.kids : [lang]);
+      size *= spread ? node.kids.length : 1;
+    }
+    if (!worth || size > MAX_DISTRIBUTION) return undefined;
+    let products: Lang[][] = [[]];
+    for (const factor of factors) products = products.flatMap((product) => factor.map((lang) => [...product, lang]));
+    return this.union(products.map((product) => this.intersect(product)));
+  }
+
+  not(a: Lang): Lang {
+    if (a === EMPTY) return this.any;
+    if (a === this.any) return EMPTY;
+    const node = this.node(a);
+    if (node.kind === 'not') return node.a;
+    const all = this.class(ALL_SET);
+    if (a === EPSILON) return this.repeat(all, 1, UNBOUNDED);
+    const [base, min, max] = node.kind === 'repeat' ? [node.a, node.min, node.max] : [a, 1, 1];
+    if (base === all)
+      return this.union([
+        min > 0 ? this.repeat(all, 0, min - 1) : EMPTY,
+        max < UNBOUNDED ? this.repeat(all, max + 1, UNBOUNDED) : EMPTY,
+      ]);
+    return this.#make(`~${a}`, {
+      kind: 'not',
+      a,
+      nullable: node.nullable === undefined ? undefined : !node.nullable,
+      minLength: node.nullable === true ? 1 : 0,
+      maxLength: UNBOUNDED,
+      plain: false,
+      opaque: true,
+      behinds: node.behinds,
+      looping: node.looping,
+    });
+  }
+
+  #makeSet(kind: 'union' | 'intersect', members: ReadonlySet<Lang>): Lang {
+    const union = kind === 'union';
+    const [only] = members;
+    if (only === undefined) return union ? EMPTY : this.any;
+    if (members.size === 1) return only;
+    if (members.size > MAX_WIDTH)
+      throw new InfcError('INFC5004', `a regular expression needs ${members.size} alternatives at once`, {
+        fix: 'Make its repeats less ambiguous',
+      });
+    const kids = [...members].sort((x, y) => x - y);
+    let nullable: boolean | undefined = !union;
+    let minLength = union ? UNBOUNDED : 0;
+    let maxLength = union ? 0 : UNBOUNDED;
+    let plain = union;
+    let opaque = true;
+    let behinds = 0;
+    let looping = false;
+    for (const kid of kids) {
+      const node = this.node(kid);
+      if (nullable !== union)
+        nullable = node.nullable === union ? union : node.nullable === undefined ? undefined : nullable;
+      minLength = union ? Math.min(minLength, node.minLength) : Math.max(minLength, node.minLength);
+      maxLength = union ? Math.max(maxLength, node.maxLength) : Math.min(maxLength, node.maxLength);
+      plain &&= node.plain;
+      opaque &&= !union || node.opaque;
+      behinds |= node.behinds;
+      looping ||= node.looping;
+    }
+    return this.#make(`${union ? '|' : '&'}${kids.join()}`, {
+      kind,
+      kids,
+      nullable,
+      minLength,
+      maxLength,
+      plain,
+      opaque,
+      behinds,
+      looping,
+    });
+  }
+
+  /** The expression with one look-behind decided for good. */
+  #substitute(lang: Lang, index: number, value: boolean, memo = new Map<Lang, Lang>()): Lang {
+    const node = this.node(lang);
+    if (!((node.behinds >> index) & 1)) return lang;
+    const known = memo.get(lang);
+    if (known !== undefined) return known;
+    const go = (kid: Lang) => this.#substitute(kid, index, value, memo);
+    let out: Lang;
+    switch (node.kind) {
+      case 'behind':
+        out = value === (node.b === 0) ? EPSILON : EMPTY;
+        break;
+      case 'concat':
+        out = this.concat(go(node.a), go(node.b));
+        break;
+      case 'union':
+        out = this.union(node.kids.map(go));
+        break;
+      case 'intersect':
+        out = this.intersect(node.kids.map(go));
+        break;
+      case 'not':
+        out = this.not(go(node.a));
+        break;
+      case 'loop':
+        out = this.loop(`${lang}/${index}/${value}`, node.minLength, node.behinds & ~(1 << index), undefined, () =>
+          this.#substitute(this.expand(lang), index, value),
+        );
+        break;
+      default:
+        out = lang;
+    }
+    memo.set(lang, out);
+    return out;
+  }
+
+  #make(
+    key: string,
+    fields: Partial<LanguageNode> & Pick<LanguageNode, 'kind' | 'nullable' | 'minLength' | 'maxLength'>,
+  ): Lang {
+    const known = this.#ids.get(key);
+    if (known !== undefined) return known;
+    return this.#intern(key, {
+      a: 0,
+      b: 0,
+      min: 0,
+      max: 0,
+      kids: [],
+      plain: true,
+      opaque: false,
+      behinds: 0,
+      looping: false,
+      ...fields,
+    });
+  }
+
+  #intern(key: string, node: LanguageNode): Lang {
+    const id = this.nodes.length;
+    this.nodes.push(node);
+    this.#ids.set(key, id);
+    return id;
+  }
+}
+
+function spanned(languages: Languages, span: { set: CharSet; min: number; max: number } | undefined): Lang {
+  if (!span) return languages.any;
+  return span.min > span.max ? EMPTY : languages.repeat(languages.class(span.set), span.min, span.max);
+}

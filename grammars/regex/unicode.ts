@@ -1,0 +1,152 @@
+import { InfcError } from '../../runtime/errors.ts';
+import { MAX_CODE_POINT } from './charset.ts';
+
+type Pairs = (readonly [number, number])[];
+
+const properties = new Map<string, Pairs>();
+
+/**
+ * The code points with a Unicode property, as the running JavaScript engine knows it.
+ * The engine matches maximal runs plane by plane, which is far cheaper than one test a code point.
+ */
+export function unicodeProperty(expression: string): Pairs {
+  const known = properties.get(expression);
+  if (known) return known;
+  let matcher: RegExp;
+  try {
+    matcher = new RegExp(`\\p{${expression}}+`, 'gu');
+  } catch {
+    throw new InfcError('INFC5010', `unknown Unicode property \\p{${expression}}`, {
+      fix: 'Use a general category, Script=..., Script_Extensions=... or a binary property of ECMA-262',
+    });
+  }
+  const pairs: Pairs = [];
+  for (let plane = 0; plane <= MAX_CODE_POINT; plane += 0x10000) {
+    if (!ASSIGNED_PLANES.includes(plane)) {
+      // Unassigned and private planes are uniform but for their last two code points.
+      for (const [lo, hi] of [[plane, plane + 0xfffd] as const, [plane + 0xfffe, plane + 0xffff] as const]) {
+        matcher.lastIndex = 0;
+        if (matcher.test(String.fromCodePoint(lo))) pairs.push([lo, hi]);
+      }
+      continue;
+    }
+    const text = planeText(plane);
+    matcher.lastIndex = 0;
+    for (let match = matcher.exec(text); match; match = matcher.exec(text)) {
+      const first = text.codePointAt(match.index) ?? 0;
+      const end = match.index + match[0].length;
+      const last = text.codePointAt(plane === 0 ? end - 1 : end - 2) ?? 0;
+      // Surrogates are not in the text of plane 0, so a run may jump over them; no set keeps them anyway.
+      pairs.push([first, last]);
+    }
+  }
+  properties.set(expression, pairs);
+  return pairs;
+}
+
+const ASSIGNED_PLANES: readonly number[] = [0, 0x10000, 0x20000, 0x30000, 0xe0000];
+const planeTexts = new Map<number, string>();
+
+function planeText(plane: number): string {
+  const known = planeTexts.get(plane);
+  if (known !== undefined) return known;
+  let text = '';
+  for (let at = plane; at < plane + 0x10000; at += 0x800) {
+    if (at === 0xd800) continue;
+    text += String.fromCodePoint(...Array.from({ length: 0x800 }, (_, i) => at + i));
+  }
+  planeTexts.set(plane, text);
+  return text;
+}
+
+let variants: Map<number, readonly number[]> | undefined;
+let variantsUnicode: Map<number, readonly number[]> | undefined;
+
+/**
+ * Closes ranges under case, by ECMA-262 `Canonicalize`: simple case folding with the u or v flag, else `toUpperCase` of one code unit.
+ */
+export function closeUnderCase(pairs: readonly (readonly [number, number])[], unicode: boolean): Pairs {
+  const out: Pairs = [...pairs];
+  if (pairs.every(([, hi]) => hi < 128)) {
+    for (const [lo, hi] of pairs) {
+      shift(out, lo, hi, 0x41, 0x5a, 32);
+      shift(out, lo, hi, 0x61, 0x7a, -32);
+      if (!unicode) continue;
+      for (const [letter, other] of ASCII_UNICODE_VARIANTS) if (lo <= letter && letter <= hi) out.push([other, other]);
+    }
+    return out;
+  }
+  const table = caseTable(unicode);
+  for (const [lo, hi] of pairs) {
+    if (hi - lo > table.size) {
+      for (const [cp, others] of table) if (cp >= lo && cp <= hi) for (const other of others) out.push([other, other]);
+    } else {
+      for (let cp = lo; cp <= hi; cp++) for (const other of table.get(cp) ?? []) out.push([other, other]);
+    }
+  }
+  return out;
+}
+
+/** K and k fold with the Kelvin sign, S and s with the long s. */
+const ASCII_UNICODE_VARIANTS: readonly (readonly [number, number])[] = [
+  [0x4b, 0x212a],
+  [0x6b, 0x212a],
+  [0x53, 0x17f],
+  [0x73, 0x17f],
+];
+
+function shift(out: Pairs, lo: number, hi: number, from: number, to: number, by: number): void {
+  const a = Math.max(lo, from);
+  const b = Math.min(hi, to);
+  if (a <= b) out.push([a + by, b + by]);
+}
+
+function caseTable(unicode: boolean): Map<number, readonly number[]> {
+  const known = unicode ? variantsUnicode : variants;
+  if (known) return known;
+  const groups = new Map<number, number[]>();
+  for (const [lo, hi] of unicodeProperty('Changes_When_Casemapped'))
+    for (let cp = lo; cp <= hi; cp++) {
+      if (!unicode && cp > 0xffff) continue;
+      const key = unicode ? foldUnicode(cp) : foldLegacy(cp);
+      const group = groups.get(key);
+      if (group) group.push(cp);
+      else groups.set(key, [cp]);
+      if (key !== cp && !groups.get(key)?.includes(key)) groups.get(key)?.push(key);
+    }
+  const table = new Map<number, readonly number[]>();
+  for (const group of groups.values()) {
+    const members = [...new Set(group)];
+    if (members.length > 1) for (const cp of members) table.set(cp, members);
+  }
+  if (unicode) variantsUnicode = table;
+  else variants = table;
+  return table;
+}
+
+function foldLegacy(cp: number): number {
+  const upper = String.fromCharCode(cp).toUpperCase();
+  if (upper.length !== 1) return cp;
+  const folded = upper.charCodeAt(0);
+  return cp >= 128 && folded < 128 ? cp : folded;
+}
+
+/**
+ * JavaScript does not expose simple case folding, but its u-mode matcher applies it: the representative is the
+ * smallest of the one-character case mappings that the matcher calls equal.
+ */
+function foldUnicode(cp: number): number {
+  const text = String.fromCodePoint(cp);
+  let best = cp;
+  for (const form of [
+    text.toLowerCase(),
+    text.toUpperCase(),
+    text.toUpperCase().toLowerCase(),
+    text.toLowerCase().toUpperCase(),
+  ]) {
+    const other = form.codePointAt(0) ?? cp;
+    if (other >= best || form.length !== (other > 0xffff ? 2 : 1)) continue;
+    if (new RegExp(`\\u{${other.toString(16)}}`, 'iu').test(text)) best = other;
+  }
+  return best;
+}

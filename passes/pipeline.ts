@@ -1,0 +1,30 @@
+import { dedupe } from './canonicalize/dedupe.ts';
+import { foldConstants } from './canonicalize/fold-constants.ts';
+import { removeDead } from './canonicalize/remove-dead.ts';
+import { removeIdentity } from './canonicalize/remove-identity.ts';
+import { decompose } from './fuse/decompose.ts';
+import { foldIntoWeights } from './fuse/fold-into-weights.ts';
+import { fuseTranspose } from './fuse/fuse-transpose.ts';
+import type { Pass } from './pass.ts';
+import { recognizeActivations } from './recognize/activation.ts';
+import { recognizeNorms } from './recognize/norm.ts';
+
+/**
+ * THE LIST: every built-in pass, in the order it runs. After each later phase that changed something the canonicalize passes run again.
+ * What follows it (regions, lowering, kernels, plan) is in compiler/compile.ts.
+ */
+export const pipeline: readonly Pass[] = [
+  // canonicalize: one way to write each thing
+  foldConstants,
+  removeIdentity,
+  dedupe,
+  removeDead,
+  // recognize: decomposed norms, activations and attention become one op again
+  recognizeNorms,
+  recognizeActivations,
+  // precision, format: assigned by plugins and by compression recipes
+  // fuse: prepare what kernels will swallow
+  decompose,
+  fuseTranspose,
+  foldIntoWeights,
+];

@@ -1,0 +1,9 @@
+// What a WebGPU artifact carries as runtime.js: the loader with only the WebGPU device.
+import { WebGpuDevice } from './devices/webgpu.ts';
+import { createLoad } from './load.ts';
+
+export { InfcError } from './errors.ts';
+export { tensor } from './tensor.ts';
+
+/** Loads the artifact's plan on the WebGPU device. */
+export const load = createLoad({ wgsl: WebGpuDevice.create });

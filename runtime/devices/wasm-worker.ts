@@ -1,0 +1,23 @@
+import { nodeModule } from '../files.ts';
+import { control, instantiate, type PoolSetup, takeChunks } from './wasm-pool.ts';
+
+/** Polls of the counter before a worker goes to sleep: some tens of microseconds. */
+const SPINS = 4000;
+
+function work(setup: PoolSetup): never {
+  const words = setup.control;
+  const functions = instantiate(setup);
+  for (;;) {
+    takeChunks(words, functions, setup.scratch);
+    let spins = SPINS;
+    while (spins > 0 && Atomics.load(words, control.LEFT) <= 0) spins--;
+    if (spins > 0) continue;
+    const seen = Atomics.load(words, control.WAKE);
+    if (Atomics.load(words, control.LEFT) <= 0) Atomics.wait(words, control.WAKE, seen);
+  }
+}
+
+// Node's workers speak through parentPort, browsers' through the global scope.
+const port = nodeModule<typeof import('node:worker_threads')>('node:worker_threads')?.parentPort;
+if (port) port.once('message', work);
+else globalThis.addEventListener('message', (event) => work((event as MessageEvent<PoolSetup>).data), { once: true });

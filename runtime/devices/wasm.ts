@@ -1,0 +1,317 @@
+import { InfcError } from '../errors.ts';
+import { nodeModule } from '../files.ts';
+import type { DeviceOptions } from '../load.ts';
+import type { Device, DeviceMemory, KernelSource, Launch, LaunchRequest, MemoryRange } from './device.ts';
+import { probeRelaxedSimd } from './probe.ts';
+import {
+  CONTROL_WORDS,
+  control,
+  instantiate,
+  type KernelFunction,
+  MAX_ARGUMENTS,
+  type PoolSetup,
+  takeChunks,
+} from './wasm-pool.ts';
+
+const PAGE = 65536;
+const MAX_PAGES = 65536;
+const ALIGN = 64;
+/** Kernels may read this far past a buffer. */
+const PADDING = 64;
+/** Work (bytes plus operations) below which waking other threads costs more than it saves. */
+const SPLIT_WORK = 200_000;
+const CHUNKS_PER_THREAD = 4;
+
+interface WasmMemory extends DeviceMemory {
+  readonly address: number;
+  readonly size: number;
+}
+
+interface WasmLaunch extends Launch {
+  /** Everything but begin and end. */
+  readonly args: readonly number[];
+  readonly full: readonly number[];
+  readonly grid: number;
+  readonly split: boolean;
+}
+
+/** WebAssembly on the calling thread and, where memory can be shared, on workers. */
+export class WasmDevice implements Device {
+  readonly kind = 'wasm';
+  readonly align = ALIGN;
+  private bytes: Uint8Array;
+  private end = 1024;
+  private readonly free_: { address: number; size: number }[] = []; // by address, never adjacent
+  private functions: KernelFunction[] = [];
+  private kernels: PoolSetup['kernels'] = [];
+  private names: readonly string[] = [];
+  private scratch = 0;
+  private words: Int32Array<SharedArrayBuffer> | undefined;
+  private workers: { terminate(): unknown }[] = [];
+  private readonly mayWait: boolean;
+
+  private constructor(
+    private readonly memory: WebAssembly.Memory,
+    readonly threads: number,
+    private readonly options: DeviceOptions,
+  ) {
+    this.bytes = new Uint8Array(memory.buffer);
+    // Atomics.wait is refused on a browser's main thread.
+    this.mayWait = nodeModule('node:worker_threads') !== undefined || typeof document === 'undefined';
+  }
+
+  static create(options: DeviceOptions = {}): WasmDevice {
+    const shareable = typeof SharedArrayBuffer !== 'undefined' && (globalThis.crossOriginIsolated ?? true);
+    const cores =
+      nodeModule<typeof import('node:os')>('node:os')?.availableParallelism() ?? navigator.hardwareConcurrency;
+    const wanted = options.threads ?? Math.min(cores ?? 1, 8);
+    if (!Number.isInteger(wanted) || wanted < 1 || wanted > 256)
+      throw new InfcError('INFC6021', `${wanted} threads`, { fix: 'Use 1 to 256 threads' });
+    const threads = shareable ? wanted : 1;
+    // Shared memory reserves its maximum: where that much address space is refused, ask for less.
+    for (let maximum = MAX_PAGES; maximum >= 4096; maximum /= 2) {
+      try {
+        return new WasmDevice(new WebAssembly.Memory({ initial: 1, maximum, shared: threads > 1 }), threads, options);
+      } catch {}
+    }
+    throw new InfcError('INFC6011', 'no WebAssembly memory can be made', { fix: 'Close other programs or pages' });
+  }
+
+  async load({ kernels, variants, read }: KernelSource): Promise<void> {
+    if (this.options.relaxedSimd === true)
+      nodeModule<typeof import('node:v8')>('node:v8')?.setFlagsFromString('--experimental-wasm-relaxed-simd');
+    const features: ReadonlySet<string> = this.options.relaxedSimd === false ? new Set() : probeRelaxedSimd();
+    const files = [...new Set(kernels.map((k) => k.file))];
+    const modules: WebAssembly.Module[] = [];
+    for (const file of files) {
+      const use = variants.find((v) => v.file === file && v.features.every((f) => features.has(f)))?.use ?? file;
+      try {
+        modules.push(await WebAssembly.compile(shareMemory(await read(use), this.threads > 1)));
+      } catch (cause) {
+        if (cause instanceof InfcError) throw cause;
+        throw new InfcError('INFC6022', `kernels cannot be loaded: ${String(cause)}`, {
+          file: use,
+          fix: 'WebAssembly with 128-bit SIMD is needed: use a newer browser or Node',
+          cause,
+        });
+      }
+    }
+    const setup = {
+      memory: this.memory,
+      modules,
+      kernels: kernels.map((k) => ({ module: files.indexOf(k.file), entry: k.entry, scratch: (k.scratch ?? 0) > 0 })),
+    };
+    try {
+      this.functions = instantiate(setup);
+    } catch (cause) {
+      throw new InfcError('INFC6022', `kernels cannot be loaded: ${String(cause)}`, {
+        fix: 'Keep the plan together with its own kernels',
+        cause,
+      });
+    }
+    this.kernels = setup.kernels;
+    this.names = kernels.map((k) => k.name);
+    const scratch = Math.max(0, ...kernels.map((k) => k.scratch ?? 0));
+    const block = scratch > 0 ? this.allocate((scratch + ALIGN) * this.threads) : undefined;
+    this.scratch = block?.address ?? 0;
+    const step = Math.ceil(scratch / ALIGN) * ALIGN + ALIGN;
+    if (this.threads > 1 && kernels.length > 0) {
+      this.words = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
+      for (let i = 1; i < this.threads; i++)
+        this.startWorker({ ...setup, control: this.words, scratch: this.scratch + i * step });
+    }
+  }
+
+  private startWorker(setup: PoolSetup): void {
+    const threads = nodeModule<typeof import('node:worker_threads')>('node:worker_threads');
+    const { worker } = this.options;
+    try {
+      if (threads) {
+        const w = new threads.Worker(worker ? new URL(worker) : new URL('./worker.js', import.meta.url));
+        w.on('error', () => {}); // the calling thread does the work alone then
+        w.unref();
+        w.postMessage(setup);
+        this.workers.push(w);
+        return;
+      }
+      const w = worker
+        ? new Worker(worker, { type: 'module' })
+        : new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+      w.postMessage(setup);
+      this.workers.push(w);
+    } catch {
+      // A page may forbid workers: the calling thread does the work alone.
+    }
+  }
+
+  reserve(bytes: number): void {
+    const need = this.end + bytes - this.memory.buffer.byteLength;
+    if (need > 0) this.grow(need);
+  }
+
+  private grow(bytes: number): void {
+    const pages = Math.ceil(bytes / PAGE);
+    try {
+      this.memory.grow(pages);
+    } catch (cause) {
+      const total = this.memory.buffer.byteLength + pages * PAGE;
+      throw new InfcError('INFC6011', `the model needs ${total} bytes of memory, more than WebAssembly gives here`, {
+        fix: 'Use smaller shapes, or a compiled model with smaller weights',
+        cause,
+      });
+    }
+    this.bytes = new Uint8Array(this.memory.buffer);
+  }
+
+  allocate(bytes: number): WasmMemory {
+    const size = Math.ceil(bytes / ALIGN) * ALIGN + PADDING;
+    if (!(size <= MAX_PAGES * PAGE))
+      throw new InfcError('INFC6011', `a block of ${bytes} bytes is needed, more than WebAssembly memory can hold`, {
+        fix: 'Use smaller shapes, or a compiled model with smaller weights',
+      });
+    const at = this.free_.findIndex((f) => f.size >= size);
+    const hole = this.free_[at];
+    if (hole) {
+      const address = hole.address;
+      hole.address += size;
+      hole.size -= size;
+      if (hole.size === 0) this.free_.splice(at, 1);
+      return { bytes, address, size };
+    }
+    const address = Math.ceil(this.end / ALIGN) * ALIGN;
+    const need = address + size - this.memory.buffer.byteLength;
+    if (need > 0) this.grow(need);
+    this.end = address + size;
+    return { bytes, address, size };
+  }
+
+  free(memory: DeviceMemory): void {
+    const { address, size } = memory as WasmMemory; // made by allocate
+    const at = this.free_.findIndex((f) => f.address > address);
+    this.free_.splice(at < 0 ? this.free_.length : at, 0, { address, size });
+    for (let i = this.free_.length - 1; i > 0; i--) {
+      const [a, b] = [this.free_[i - 1], this.free_[i]];
+      if (a && b && a.address + a.size === b.address) {
+        a.size += b.size;
+        this.free_.splice(i, 1);
+      }
+    }
+    const last = this.free_.at(-1);
+    if (last && last.address + last.size === this.end) {
+      this.end = last.address;
+      this.free_.pop();
+    }
+  }
+
+  write(memory: DeviceMemory, offset: number, data: Uint8Array): void {
+    this.bytes.set(data, (memory as WasmMemory).address + offset);
+  }
+
+  fill(range: MemoryRange, value: number): void {
+    const at = addressOf(range);
+    this.bytes.fill(value, at, at + range.bytes);
+  }
+
+  copy(from: DeviceMemory, fromOffset: number, to: DeviceMemory, toOffset: number, bytes: number): void {
+    const at = (from as WasmMemory).address + fromOffset;
+    this.bytes.copyWithin((to as WasmMemory).address + toOffset, at, at + bytes);
+  }
+
+  read(range: MemoryRange): Uint8Array {
+    const at = addressOf(range);
+    return this.bytes.subarray(at, at + range.bytes);
+  }
+
+  prepare({ kernel, bindings, scalars, grid, work }: LaunchRequest): WasmLaunch {
+    const args = [...bindings.map(addressOf), ...scalars];
+    const full = this.kernels[kernel]?.scratch ? [...args, this.scratch] : args;
+    const split = this.workers.length > 0 && work >= SPLIT_WORK && grid[0] > 1 && args.length <= MAX_ARGUMENTS;
+    return { kernel, args, full, grid: grid[0], split };
+  }
+
+  launch(launch: Launch): void {
+    const { kernel, args, full, grid, split } = launch as WasmLaunch; // made by prepare
+    const words = this.words;
+    if (grid <= 0) return;
+    if (!split || !words) {
+      try {
+        this.functions[kernel]?.(...full, 0, grid);
+      } catch (cause) {
+        throw this.failed(kernel, cause);
+      }
+      return;
+    }
+    const chunks = Math.min(grid, this.threads * CHUNKS_PER_THREAD);
+    words[control.KERNEL] = kernel;
+    words[control.GRID] = grid;
+    words[control.CHUNKS] = chunks;
+    words[control.COUNT] = args.length;
+    words[control.SCRATCH] = full.length - args.length;
+    words.set(args, control.ARGS);
+    Atomics.store(words, control.DONE, 0);
+    Atomics.store(words, control.LEFT, chunks);
+    Atomics.add(words, control.WAKE, 1);
+    Atomics.notify(words, control.WAKE);
+    takeChunks(words, this.functions, this.scratch);
+    for (let spins = 0; ; spins++) {
+      const done = Atomics.load(words, control.DONE);
+      if (done === chunks) break;
+      if (spins > 2000 && this.mayWait) Atomics.wait(words, control.DONE, done, 100);
+    }
+    if (Atomics.exchange(words, control.FAILED, 0)) throw this.failed(kernel, undefined);
+  }
+
+  private failed(kernel: number, cause: unknown): InfcError {
+    return new InfcError('INFC6019', `kernel '${this.names[kernel]}' failed${cause ? `: ${String(cause)}` : ''}`, {
+      fix: 'Report this with the model',
+      ...(cause ? { cause } : {}),
+    });
+  }
+
+  finish(): void {}
+
+  async destroy(): Promise<void> {
+    const workers = this.workers;
+    this.workers = [];
+    await Promise.all(workers.map((w) => w.terminate()));
+  }
+}
+
+const addressOf = ({ memory, offset }: MemoryRange): number => (memory as WasmMemory).address + offset;
+
+/** Sets or clears the `shared` flag of the memory a kernel file imports: one file serves both. */
+export function shareMemory(bytes: Uint8Array<ArrayBuffer>, shared: boolean): Uint8Array<ArrayBuffer> {
+  const out = bytes.slice();
+  let at = 8;
+  const leb = () => {
+    let value = 0;
+    for (let shift = 0; at < out.length; shift += 7) {
+      const b = out[at++] ?? 0;
+      value += (b & 127) * 2 ** shift;
+      if (b < 128) break;
+    }
+    return value;
+  };
+  while (at < out.length) {
+    const id = out[at++];
+    const end = leb() + at;
+    if (id === 2) {
+      for (let n = leb(); n > 0 && at < end; n--) {
+        for (let i = 0; i < 2; i++) {
+          const length = leb(); // reads on, so not in `at += leb()`
+          at += length;
+        }
+        const kind = out[at++];
+        if (kind === 2) {
+          // Flags: 1 = has a maximum, 2 = shared (which needs a maximum).
+          if ((out[at] ?? 0) & 1) out[at] = shared ? 3 : 1;
+          return out;
+        }
+        if (kind === 0) leb();
+        else return out;
+      }
+    }
+    at = end;
+  }
+  return out;
+}

@@ -1,0 +1,87 @@
+import { InfcError } from './errors.ts';
+
+/** Where a file of an artifact is: an address, or its bytes. */
+export type FileSource = URL | Uint8Array;
+
+/** A Node built-in, or undefined elsewhere; never a static import, so that bundlers for browsers see none. */
+export function nodeModule<T>(id: string): T | undefined {
+  const node = (globalThis as { process?: { getBuiltinModule?: (id: string) => T; versions?: { node?: string } } })
+    .process;
+  return node?.versions?.node ? node.getBuiltinModule?.(id) : undefined;
+}
+
+/** An address from what a user gives: a URL, an absolute address as text, or (in Node) a path. */
+export function toUrl(place: string | URL): URL {
+  if (place instanceof URL) return place;
+  if (/^[a-z][a-z0-9+.-]+:/i.test(place)) return new URL(place);
+  const url = nodeModule<typeof import('node:url')>('node:url');
+  return url ? url.pathToFileURL(place) : new URL(place, globalThis.location.href);
+}
+
+const CHUNK = 4 << 20;
+
+/** Contents in pieces, in order; `total` (when known) comes with each. Throws INFC6012 when the file cannot be read. */
+export async function* readChunks(
+  source: FileSource,
+  signal?: AbortSignal,
+): AsyncGenerator<{ chunk: Uint8Array; total: number | undefined }> {
+  if (source instanceof Uint8Array) {
+    yield { chunk: source, total: source.length };
+    return;
+  }
+  const fs = source.protocol === 'file:' ? nodeModule<typeof import('node:fs')>('node:fs') : undefined;
+  try {
+    if (fs) {
+      const file = await fs.promises.open(source, 'r');
+      try {
+        const total = (await file.stat()).size;
+        for (let at = 0; at < total; ) {
+          signal?.throwIfAborted();
+          const chunk = new Uint8Array(Math.min(CHUNK, total - at));
+          const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
+          if (bytesRead === 0) break;
+          yield { chunk: chunk.subarray(0, bytesRead), total };
+          at += bytesRead;
+        }
+      } finally {
+        await file.close();
+      }
+      return;
+    }
+    const response = await fetch(source, signal ? { signal } : {});
+    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+    const length = response.headers.get('content-encoding') ? null : response.headers.get('content-length');
+    const total = length === null ? undefined : Number(length);
+    const reader = response.body?.getReader();
+    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
+      yield { chunk: part.value, total };
+    }
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw new InfcError(
+      'INFC6012',
+      `cannot read ${source.href}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        fix: 'Keep the files of the artifact together and reachable',
+        cause,
+      },
+    );
+  }
+}
+
+/** The whole contents. */
+export async function readAll(source: FileSource, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const { chunk } of readChunks(source, signal)) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+  }
+  const all = new Uint8Array(bytes);
+  let at = 0;
+  for (const c of chunks) {
+    all.set(c, at);
+    at += c.length;
+  }
+  return all;
+}

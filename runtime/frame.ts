@@ -1,0 +1,198 @@
+import type { Device, DeviceMemory, Launch, MemoryRange } from './devices/device.ts';
+import { evaluateCondition, evaluateDim, formatShape, type SymbolValues } from './dims.ts';
+import { byteLength } from './dtype.ts';
+import { InfcError } from './errors.ts';
+import type { HostValue } from './host.ts';
+import { type Interval, planMemory, rootOf } from './memory.ts';
+import type { DimCode, Plan, PlanEntry, PlanStep } from './plan.ts';
+
+export const sizeOf = (shape: readonly DimCode[], values: SymbolValues): number =>
+  shape.reduce<number>((n, d) => n * evaluateDim(d, values), 1);
+
+/** Device memory of one entry, shared by its frames: the arena grows to the largest. */
+export interface Arena {
+  memory: DeviceMemory | undefined;
+}
+
+/**
+ * One entry with its symbols resolved: where every buffer is and which launches to make. Kept per tuple of symbol values, so that a
+ * repeated shape costs no resolving. Buffers whose size only the run decides are placed by {@link Frame.define}, in memory of their own.
+ */
+export class Frame {
+  /** Steps with every choice that is known by now already made. */
+  readonly steps: readonly PlanStep[];
+  readonly host: (HostValue | undefined)[] = [];
+  /** All values: those bound from the inputs, and data-dependent ones as the run finds them. */
+  values: Map<string, number>;
+  /** Bytes the arena needs. */
+  readonly arenaBytes: number;
+  private readonly ranges: (MemoryRange | undefined)[] = [];
+  private readonly launches = new Map<PlanStep, Launch>();
+  private readonly late = new Set<number>();
+  private readonly offsets = new Map<number, number>();
+  /** Memory of late buffers, by the step that placed them. */
+  private readonly lateMemory = new Map<object, DeviceMemory>();
+
+  constructor(
+    private readonly plan: Plan,
+    entry: PlanEntry,
+    private readonly live: ReadonlyMap<number, Interval>,
+    private readonly device: Device,
+    /** Weights and states. */
+    private readonly fixed: readonly (MemoryRange | undefined)[],
+    private readonly early: SymbolValues,
+  ) {
+    this.values = new Map(early);
+    this.steps = this.flatten(entry.steps);
+    const known = [...live].filter(([i]) => {
+      if (!Number.isNaN(this.bytes(i))) return true;
+      this.late.add(i);
+      return false;
+    });
+    if (entry.arena !== undefined) {
+      for (const [i] of known) this.offsets.set(i, plan.buffers[i]?.offset ?? 0);
+      this.arenaBytes = entry.arena;
+    } else {
+      const placed = planMemory(
+        known.map(([i, at]) => ({ ...at, bytes: this.bytes(i) })),
+        device.align,
+      );
+      known.forEach(([i], k) => {
+        this.offsets.set(i, placed.offsets[k] ?? 0);
+      });
+      this.arenaBytes = placed.bytes;
+    }
+  }
+
+  /** Forgets what an earlier run found out, and where the arena was. */
+  start(arena: Arena): void {
+    this.values = new Map(this.early);
+    this.host.length = 0;
+    const memory = arena.memory;
+    for (const [i, offset] of this.offsets) {
+      const bytes = this.bytes(i);
+      if (memory && this.ranges[i]?.memory !== memory) {
+        this.ranges[i] = { memory, offset, bytes };
+        this.launches.clear();
+      }
+    }
+  }
+
+  /** Frees the memory of late buffers. */
+  finish(): void {
+    for (const memory of this.lateMemory.values()) this.device.free(memory);
+    this.lateMemory.clear();
+    for (const i of this.late) this.ranges[i] = undefined;
+  }
+
+  bytes(i: number): number {
+    const b = this.plan.buffers[i];
+    if (!b) return 0;
+    return b.bytes === undefined
+      ? byteLength(b.dtype, sizeOf(b.shape, this.values))
+      : evaluateDim(b.bytes, this.values);
+  }
+
+  shape(i: number): number[] {
+    return (this.plan.buffers[i]?.shape ?? []).map((d) => evaluateDim(d, this.values));
+  }
+
+  /** Where the bytes of buffer `i` are. Throws INFC6018 when nothing has fixed its size yet. */
+  range(i: number): MemoryRange {
+    const b = this.plan.buffers[i];
+    const root = rootOf(this.plan.buffers, i);
+    const range = this.fixed[root] ?? this.ranges[root];
+    if (!b || !range)
+      throw new InfcError(
+        'INFC6018',
+        `buffer ${b?.name ?? i} ${formatShape(b?.shape ?? [])} is used before its size is known`,
+        {
+          fix: 'Report this: the plan is inconsistent',
+        },
+      );
+    if (b.role !== 'alias') return range;
+    let offset = range.offset;
+    for (let at = i, a = b; a.role === 'alias' && a.of !== undefined; at = a.of, a = this.plan.buffers[at] ?? b)
+      offset += a.at === undefined ? 0 : evaluateDim(a.at, this.values);
+    return { memory: range.memory, offset, bytes: this.bytes(i) };
+  }
+
+  /**
+   * Places the late buffers whose sizes follow from `names`, which just got values. Their old memory is returned: the caller frees it when
+   * nothing reads it any more.
+   */
+  define(step: object, names: readonly string[]): DeviceMemory | undefined {
+    const changed = new Set(names);
+    const uses = (code: DimCode): boolean =>
+      typeof code === 'string'
+        ? changed.has(code)
+        : typeof code === 'object' && code.slice(1).some((c) => uses(c as DimCode));
+    const place = [...this.late].filter((i) => {
+      const b = this.plan.buffers[i];
+      return b && (b.bytes === undefined ? b.shape.some(uses) : uses(b.bytes)) && !Number.isNaN(this.bytes(i));
+    });
+    const placed = planMemory(
+      place.map((i) => ({ ...(this.live.get(i) ?? { first: 0, last: 0 }), bytes: this.bytes(i) })),
+      this.device.align,
+    );
+    const memory = this.device.allocate(placed.bytes);
+    place.forEach((i, k) => {
+      this.ranges[i] = { memory, offset: placed.offsets[k] ?? 0, bytes: this.bytes(i) };
+    });
+    const old = this.lateMemory.get(step);
+    this.lateMemory.set(step, memory);
+    return old;
+  }
+
+  /** The launch of a kernel step; resolved once unless it depends on what the run finds out. */
+  launch(step: PlanStep & { kind: 'kernel' }): Launch {
+    const known = this.launches.get(step);
+    if (known) return known;
+    const kernel = this.plan.kernels[step.kernel];
+    const scalars = (kernel?.scalars ?? []).map((s) => evaluateDim(s, this.values));
+    const [x, y, z] = step.grid;
+    const grid = [evaluateDim(x, this.values), evaluateDim(y, this.values), evaluateDim(z, this.values)] as const;
+    const { note } = kernel ?? {};
+    const work = note ? evaluateDim(note.bytes, this.values) + evaluateDim(note.flops, this.values) : 0;
+    const bindings = step.bind.map((i) => this.range(i));
+    if ([...scalars, ...grid].some(Number.isNaN))
+      throw new InfcError('INFC6018', `kernel ${kernel?.name} starts before its dimensions are known`, {
+        fix: 'Report this: the plan is inconsistent',
+      });
+    const launch = this.device.prepare({ kernel: step.kernel, bindings, scalars, grid, work });
+    const early =
+      step.bind.every((i) => !this.late.has(rootOf(this.plan.buffers, i)) && !this.lateAlias(i)) &&
+      ![...(kernel?.scalars ?? []), ...step.grid].some((c) => Number.isNaN(evaluateDim(c, this.early)));
+    if (early) this.launches.set(step, launch);
+    return launch;
+  }
+
+  /** An alias whose shape or place only the run decides. */
+  private lateAlias(i: number): boolean {
+    const b = this.plan.buffers[i];
+    return (
+      b?.role === 'alias' &&
+      (Number.isNaN(evaluateDim(b.at ?? 0, this.early)) || Number.isNaN(sizeOf(b.shape, this.early)))
+    );
+  }
+
+  private flatten(steps: readonly PlanStep[]): readonly PlanStep[] {
+    const out: PlanStep[] = [];
+    for (const step of steps) {
+      const chosen = step.kind === 'choose' ? chooseCase(step, this.early) : undefined;
+      if (chosen) out.push(...this.flatten(chosen));
+      else out.push(step);
+    }
+    return out;
+  }
+}
+
+/** The steps of the case that applies; undefined while that is not known. */
+export function chooseCase(step: PlanStep & { kind: 'choose' }, values: SymbolValues): readonly PlanStep[] | undefined {
+  for (const c of step.cases) {
+    const holds = c.when === undefined || evaluateCondition(c.when, values);
+    if (holds === undefined) return undefined;
+    if (holds) return c.steps;
+  }
+  return [];
+}

@@ -1,0 +1,25 @@
+import { WasmDevice } from './devices/wasm.ts';
+import { WebGpuDevice } from './devices/webgpu.ts';
+import { createLoad } from './load.ts';
+
+export type { Device, DeviceMemory, KernelSource, Launch, LaunchRequest, MemoryRange } from './devices/device.ts';
+export { probeRelaxedSimd } from './devices/probe.ts';
+export { WasmDevice } from './devices/wasm.ts';
+export { WebGpuDevice } from './devices/webgpu.ts';
+export type { DType, TypedArray } from './dtype.ts';
+export { bitsOf, byteLength, viewOf } from './dtype.ts';
+export type { ErrorDetails, ErrorPlace } from './errors.ts';
+export { InfcError } from './errors.ts';
+export type { StepTiming } from './executor.ts';
+export type { HostContext, HostOp, HostTensor, HostValue } from './host.ts';
+export type { Artifact, DeviceFactory, DeviceOptions, LoadOptions, LoadProgress } from './load.ts';
+export { createLoad, parsePlan } from './load.ts';
+export { decodeFloat, encodeFloat } from './minifloat.ts';
+export type { Plan, PlanBuffer, PlanEntry, PlanKernel, PlanPort, PlanStep } from './plan.ts';
+export { PLAN_MAJOR, PLAN_MINOR } from './plan.ts';
+export type { AnyEntry, EntryTypes, Model, RunOptions } from './session.ts';
+export type { DataOf, Shape, Tensor, TensorInput } from './tensor.ts';
+export { tensor } from './tensor.ts';
+
+/** Loads a compiled model on the device of its target. */
+export const load = createLoad({ wasm: WasmDevice.create, wgsl: WebGpuDevice.create });

@@ -1,0 +1,135 @@
+import type { Device, MemoryRange } from './devices/device.ts';
+import { evaluateDim } from './dims.ts';
+import { byteLength } from './dtype.ts';
+import { InfcError } from './errors.ts';
+import { aborted, Executor, type StepTiming } from './executor.ts';
+import { sizeOf } from './frame.ts';
+import type { HostOp, HostValue } from './host.ts';
+import type { Plan } from './plan.ts';
+import { bindInputs } from './ports.ts';
+import type { Tensor, TensorInput } from './tensor.ts';
+
+export interface RunOptions {
+  /** Which entry point; default the plan's first. */
+  readonly entry?: string;
+  /** Names of the outputs to return; default all. */
+  readonly outputs?: readonly string[];
+  readonly signal?: AbortSignal;
+  /** Called after each kernel and host step with its time; waits for the device after each, so runs become slower. */
+  readonly onStep?: (timing: StepTiming) => void;
+}
+
+/** Inputs and outputs of one entry point, as types. */
+export interface EntryTypes {
+  readonly inputs: object;
+  readonly outputs: object;
+}
+
+/** Inputs and outputs by name, when nothing more is known about a model. */
+export type AnyEntry = {
+  readonly inputs: Readonly<Record<string, TensorInput | ArrayLike<number | bigint> | readonly boolean[]>>;
+  readonly outputs: Readonly<Record<string, Tensor>>;
+};
+
+/** A loaded model. `E` gives the types of its default entry point. */
+export interface Model<E extends EntryTypes = AnyEntry> extends AsyncDisposable {
+  readonly plan: Plan;
+  readonly device: { readonly kind: string };
+  /**
+   * Runs an entry point; runs of one model take turns. Throws INFC6003 to INFC6009 when the inputs do not fit and INFC6010 when aborted.
+   */
+  run(inputs: E['inputs'], options?: RunOptions): Promise<E['outputs']>;
+  /** Sets all states (caches, recurrent state) to zero. */
+  reset(): void;
+  /** Frees device memory and workers; later runs are refused. */
+  dispose(): Promise<void>;
+}
+
+/** A plan on a device: owns weights, states and one executor an entry. */
+export class Session implements Model {
+  private readonly executors = new Map<string, Executor>();
+  private readonly states: MemoryRange[] = [];
+  private readonly fixed: (MemoryRange | undefined)[];
+  private turn: Promise<unknown> = Promise.resolve();
+  private disposed = false;
+
+  constructor(
+    readonly plan: Plan,
+    readonly device: Device,
+    weights: ReadonlyMap<string, MemoryRange>,
+    private readonly hostOps: Readonly<Record<string, HostOp>>,
+    symbols: Readonly<Record<string, number>>,
+  ) {
+    const values = new Map(Object.entries(symbols));
+    this.fixed = plan.buffers.map((b, i) => {
+      if (b.role !== 'weight' && b.role !== 'state') return undefined;
+      const bytes = b.bytes === undefined ? byteLength(b.dtype, sizeOf(b.shape, values)) : evaluateDim(b.bytes, values);
+      if (b.role === 'state') {
+        if (Number.isNaN(bytes))
+          throw new InfcError('INFC6007', `state '${b.name ?? i}' has a dimension without a value`, {
+            fix: 'Give it in the symbols option of load',
+          });
+        const state = { memory: device.allocate(bytes), offset: 0, bytes };
+        this.states.push(state);
+        return state;
+      }
+      const range = weights.get(b.tensor ?? '');
+      if (range?.bytes !== bytes)
+        throw new InfcError(
+          'INFC6013',
+          `weight '${b.tensor}' has ${range?.bytes ?? 'no'} bytes, the plan says ${bytes}`,
+          {
+            fix: 'Keep the plan together with its own weights file',
+          },
+        );
+      return range;
+    });
+    this.reset();
+  }
+
+  async run(inputs: AnyEntry['inputs'], options: RunOptions = {}): Promise<Record<string, Tensor>> {
+    const name = options.entry ?? Object.keys(this.plan.entries)[0] ?? '';
+    const entry = Object.hasOwn(this.plan.entries, name) ? this.plan.entries[name] : undefined;
+    if (!entry)
+      throw new InfcError('INFC6014', `there is no entry point '${name}'`, {
+        fix: `This model has ${Object.keys(this.plan.entries).join(', ')}`,
+      });
+    const names = entry.outputs.map((o) => o.name);
+    const unknown = options.outputs?.find((o) => !names.includes(o));
+    if (unknown !== undefined)
+      throw new InfcError('INFC6005', `there is no output '${unknown}'`, {
+        fix: `This model gives ${names.join(', ')}`,
+      });
+    const { tensors, values } = bindInputs(this.plan, entry, inputs);
+    const mine = this.turn.then(() => {
+      if (this.disposed) throw new InfcError('INFC6017', 'the model has been disposed', { fix: 'Load it again' });
+      if (options.signal?.aborted) throw aborted(options.signal);
+      let executor = this.executors.get(name);
+      if (!executor) {
+        executor = new Executor(this.plan, entry, this.device, this.fixed, this.hostOps);
+        this.executors.set(name, executor);
+      }
+      const wanted = options.outputs && new Set(options.outputs);
+      return executor.run(tensors, values, { signal: options.signal, onStep: options.onStep }, wanted);
+    });
+    this.turn = mine.catch(() => undefined);
+    // Sequences and absent optionals pass through as they are.
+    return (await mine) as Record<string, Tensor & HostValue>;
+  }
+
+  reset(): void {
+    for (const s of this.states) this.device.fill(s, 0);
+  }
+
+  async dispose(): Promise<void> {
+    if (this.disposed) return;
+    this.disposed = true;
+    await this.turn;
+    for (const e of this.executors.values()) e.destroy();
+    await this.device.destroy();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}

@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'vitest';
+import { printCuda } from '../../backends/cuda/print.ts';
+import { compileWithNvcc, hasGxx, hasNvcc, runCudaOnCpu } from '../kit/cuda-cpu.ts';
+import { bytesOf, disagreement, expected, gridOf, simtCases } from '../kit/simt-cases.ts';
+
+const cases = simtCases();
+const target = {
+  kind: 'cuda',
+  features: new Set<string>(),
+  kernels: 'simt',
+  maxLanes: 1024,
+  sharedBytes: 49152,
+  vectorBytes: 16,
+} as const;
+
+describe('CUDA printer', () => {
+  const [file] = printCuda(
+    cases.map((c) => c.kernel),
+    target,
+  );
+  const source = typeof file?.content === 'string' ? file.content : '';
+
+  test.skipIf(!hasNvcc)(
+    `every kernel compiles with nvcc${hasNvcc ? '' : ' (nvcc is absent)'}`,
+    async () => {
+      expect(await compileWithNvcc(source)).toBe('');
+    },
+    240_000,
+  );
+
+  test.skipIf(!hasGxx).each(['forward', 'shuffle'] as const)(
+    `every kernel agrees with the interpreter under the CPU shim, threads in %s order${hasGxx ? '' : ' (g++ is absent)'}`,
+    async (order) => {
+      const launches = cases.map((c) => ({
+        kernel: c.kernel,
+        entry: file?.entries.get(c.kernel.name) ?? c.kernel.name,
+        data: c.data.map(bytesOf),
+        scalars: c.scalars,
+        grid: gridOf(c),
+      }));
+      const results = await runCudaOnCpu(source, launches, order);
+      const wrong = results.map((r, i) => {
+        const c = cases[i];
+        return c ? disagreement(c, expected(c), r) : '';
+      });
+      expect(wrong.filter(Boolean)).toEqual([]);
+    },
+    300_000,
+  );
+});

@@ -1,0 +1,169 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sym } from '../../compiler/ir/dim.ts';
+import { Graph, tensor as type } from '../../compiler/ir/graph.ts';
+import { artifactFiles, partOf, writeArtifact } from '../../compiler/plan/artifact.ts';
+import { assemblePlan } from '../../compiler/plan/assemble.ts';
+import type { Schedule } from '../../compiler/plan/schedule.ts';
+import { contentsOf } from '../../compiler/plan/weights-file.ts';
+import { binary, handBackend, resetNames, target } from './hand-backend.ts';
+
+const run = promisify(execFile);
+let folder: string;
+let parts: URL;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'infc-artifact-'));
+  const { buildArtifactParts } = (await import('../../build-artifact.mjs' as string)) as {
+    buildArtifactParts(outdir: string): Promise<unknown>;
+  };
+  await buildArtifactParts(path.join(folder, 'parts'));
+  parts = pathToFileURL(`${folder}/parts/`);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** y = x + w over [n], twice under two entry points. */
+function schedule(): Schedule {
+  resetNames();
+  const n = sym('seq-len', { min: 1, max: 64 });
+  const entry = (name: string): Schedule['entries'][number] => {
+    const g = new Graph(name);
+    const [x, w, y] = ['x', "it's w", 'y'].map((v) => g.input(v, type('f32', [n]))) as [never, never, never];
+    const image = g.input('image', type('f32', [1, 3, n]));
+    return {
+      name,
+      inputs: [x, w, image],
+      outputs: [{ name: 'y', value: y }],
+      items: [binary('add', x, w, y)],
+      guards: [],
+    };
+  };
+  const symbol = { kind: 'sym', key: 'n', name: 'seq-len', min: 1, max: 64, multipleOf: 1 } as const;
+  return {
+    name: 'tiny */ model',
+    entries: [entry('main'), entry('decode')],
+    states: [],
+    symbols: new Map([['seq-len', symbol]]),
+  };
+}
+
+async function write(name: string): Promise<string> {
+  const assembled = await assemblePlan(schedule(), { backend: handBackend, target });
+  const out = path.join(folder, name);
+  await writeArtifact(out, await artifactFiles(assembled, { device: 'wasm', parts }));
+  return out;
+}
+
+describe('the artifact', () => {
+  it('is a folder that Node loads as it is, from anywhere, with and without threads', async () => {
+    const out = await write('model');
+    expect((await readdir(out)).sort()).toEqual(
+      ['kernels.wasm', 'model.d.ts', 'model.js', 'package.json', 'plan.json', 'runtime.js', 'worker.js'].sort(),
+    );
+    const script = `
+      import { load, tensor, InfcError } from ${JSON.stringify(pathToFileURL(path.join(out, 'model.js')).href)};
+      for (const threads of [1, 2]) {
+        const m = await load({ threads });
+        const image = tensor('f32', [1, 3, 2]);
+        const { y } = await m.run({ x: [1, 2], "it's w": tensor('f32', [2], [10, 20]), image });
+        const second = await m.run({ x: [1, 2], "it's w": [0, 0], image }, { entry: 'decode' });
+        console.log(JSON.stringify([Array.from(y.data), y.shape, Array.from(second.y.data)]));
+        await m.run({ x: [1] }).catch((e) => console.log(e instanceof InfcError, e.code));
+      }`;
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: tmpdir(),
+      timeout: 30_000,
+    });
+    expect(stdout).toBe('[[11,22],[2],[1,2]]\ntrue INFC6005\n'.repeat(2));
+    const js = await readFile(path.join(out, 'model.js'), 'utf8');
+    expect(js).not.toMatch(/eval|new Function|import\(/);
+  });
+
+  it('types shapes: a wrong static shape, dtype or name is a compile error', async () => {
+    await write('typed');
+    const good = `
+      import { load, tensor } from './typed/model.js';
+      const m = await load();
+      const image = tensor('f32', [1, 3, 5]);
+      const x = tensor('f32', [5]);
+      const r = await m.run({ x, "it's w": [1, 2, 3, 4, 5], image });
+      const five: 5 = r.y.shape[0];
+      const data: Float32Array = r.y.data;
+      const n: number = Math.random();
+      const any = await m.run({ x: tensor('f32', [n]), "it's w": new Float32Array(n), image: { shape: [1, 3, n], data: [] } }, { entry: 'decode' });
+      const length: number = any.y.shape[0];
+      export { five, data, length };`;
+    const wrong: Record<string, string> = {
+      dim: `await m.run({ x, "it's w": x, image: tensor('f32', [1, 4, 5]) });`,
+      literal: `await m.run({ x, "it's w": x, image: { shape: [1, 4, 5], data: [] } });`,
+      rank: `await m.run({ x: tensor('f32', [5, 1]), "it's w": x, image });`,
+      dtype: `await m.run({ x: tensor('i64', [5]), "it's w": x, image });`,
+      missing: `await m.run({ x, image });`,
+      unknown: `await m.run({ x, y: x, "it's w": x, image });`,
+      entry: `await m.run({ x, "it's w": x, image }, { entry: 'encode' });`,
+    };
+    const prelude = `import { load, tensor } from './typed/model.js';\nconst m = await load();\nconst x = tensor('f32', [5]);\nconst image = tensor('f32', [1, 3, 5]);\n`;
+    await writeFile(path.join(folder, 'good.ts'), good);
+    for (const [name, line] of Object.entries(wrong))
+      await writeFile(path.join(folder, `wrong-${name}.ts`), `${prelude}${line}\nexport {};\n`);
+    const files = ['good.ts', ...Object.keys(wrong).map((n) => `wrong-${n}.ts`)];
+    const compilerOptions = {
+      ...{
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noEmit: true,
+        target: 'es2022',
+        module: 'esnext',
+        skipLibCheck: false,
+      },
+      ...{ moduleResolution: 'bundler', lib: ['es2023', 'dom', 'esnext.disposable'], types: [] },
+    };
+    await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+    const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
+    const { stdout } = await run(process.execPath, [tsc, '-p', folder]).catch((e: { stdout: string }) => e);
+    const failing = new Set([...stdout.matchAll(/(?:^|\/)([\w.-]+\.ts)\(/gm)].map((m) => m[1]));
+    expect(stdout).not.toContain('good.ts');
+    expect(stdout).not.toContain('model.d.ts(');
+    expect([...failing].sort()).toEqual(files.slice(1).sort());
+  }, 60_000);
+
+  it('has the same bytes every time, and a runtime of at most 15 kB gzip', async () => {
+    const make = async () =>
+      artifactFiles(await assemblePlan(schedule(), { backend: handBackend, target }), { device: 'wasm', parts });
+    const [a, b] = [await make(), await make()];
+    expect(a.map((f) => [f.name, Buffer.from(contentsOf(f)).toString('hex')])).toEqual(
+      b.map((f) => [f.name, Buffer.from(contentsOf(f)).toString('hex')]),
+    );
+    const gzip = a
+      .filter((f) => partOf(f.name) === 'runtime')
+      .reduce((n, f) => n + gzipSync(contentsOf(f), { level: 9 }).length, 0);
+    expect(gzip).toBeLessThan(15_000);
+  });
+
+  it('leaves nothing behind when writing fails or is aborted', async () => {
+    const broken = {
+      name: 'weights-0.safetensors',
+      bytes: 4,
+      chunks: (): never => {
+        throw new Error('disk gone');
+      },
+    };
+    const files = [
+      ...(await artifactFiles(await assemblePlan(schedule(), { backend: handBackend, target }), {
+        device: 'wasm',
+        parts,
+      })),
+      broken,
+    ];
+    await expect(writeArtifact(path.join(folder, 'broken'), files)).rejects.toThrow(/INFC8903.*disk gone/);
+    await expect(writeArtifact(path.join(folder, 'broken'), files, AbortSignal.abort())).rejects.toThrow();
+    expect((await readdir(folder)).filter((f) => f.startsWith('broken'))).toEqual([]);
+  });
+});

@@ -1,0 +1,54 @@
+import { type Backend, defineBackend, type Target } from '../../backends/backend.ts';
+import type { Dim } from '../../compiler/ir/dim.ts';
+import type { TensorType, Value } from '../../compiler/ir/graph.ts';
+import type { Kernel } from '../../compiler/ir/kernel.ts';
+import { KernelBuilder } from '../../compiler/ir/kernel-builder.ts';
+import type { ScheduledItem } from '../../compiler/plan/schedule.ts';
+import { ADD_F32, binaryF32, kernelModule, MUL_F32 } from '../runtime/wasm-bytes.ts';
+
+export const target: Target = {
+  kind: 'wasm',
+  features: new Set(),
+  kernels: 'simd',
+  maxLanes: 1,
+  sharedBytes: 0,
+  vectorBytes: 16,
+};
+
+/** A backend that knows two hand-encoded kernels, `add…` and `mul…` of three f32 buffers. */
+export const handBackend: Backend = defineBackend({
+  name: 'hand',
+  target: () => target,
+  supports: (dtype) => dtype === 'f32',
+  templates: [],
+  memory: { align: 64, maxBinding: 2 ** 32, readWriteAlias: true },
+  device: 'wasm',
+  print: (kernels) => [
+    {
+      file: 'kernels.wasm',
+      content: kernelModule(kernels.map((k) => binaryF32(k.name, k.name.startsWith('mul') ? MUL_F32 : ADD_F32))),
+      entries: new Map(kernels.map((k) => [k.name, k.name])),
+    },
+  ],
+});
+
+const elements = (type: TensorType): Dim => type.shape.reduce<Dim>((n, d) => (n === 1 ? d : n), 1);
+
+let counter = 0;
+
+/** c = a (op) b, as a scheduled kernel; shapes have at most one axis. */
+export function binary(op: 'add' | 'mul', a: Value, b: Value, c: Value): ScheduledItem {
+  const n = elements(c.type);
+  const k = new KernelBuilder(`${op}${counter++}`, 'simd', 1, [n, 1, 1]);
+  for (const name of ['a', 'b']) k.buffer(name, 'f32', 'read', n);
+  k.buffer('c', 'f32', 'write', n);
+  const built = k.done({ op, sources: ['hand'], template: 'hand', why: 'test', bytes: n, flops: n });
+  // The hand-written code takes no scalars.
+  const kernel: Kernel = { ...built, scalars: [] };
+  const args = [a, b, c].map((value) => ({ kind: 'value' as const, value }));
+  return { kind: 'kernel', lowered: { kernel, args } };
+}
+
+export const resetNames = (): void => {
+  counter = 0;
+};
