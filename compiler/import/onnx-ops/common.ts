@@ -4,33 +4,11 @@ import { bitsOf, type DType, isFloat } from '../../ir/dtype.ts';
 import type { Value } from '../../ir/graph.ts';
 import { contentsOf, type GraphBuilder } from '../../ir/graph-builder.ts';
 import type { OnnxNode } from '../onnx-op.ts';
-
-/** ONNX's numbers for dtypes (TensorProto.DataType). */
-const DTYPE_NUMBERS: readonly (DType | undefined)[] = [
-  undefined,
-  ...([
-    'f32',
-    'u8',
-    'i8',
-    'u16',
-    'i16',
-    'i32',
-    'i64',
-    'string',
-    'bool',
-    'f16',
-    'f64',
-    'u32',
-    'u64',
-    'c64',
-    'c128',
-  ] as const),
-  ...(['bf16', 'f8e4m3fn', 'f8e4m3fnuz', 'f8e5m2', 'f8e5m2fnuz', 'u4', 'i4', 'f4e2m1', 'f8e8m0', 'u2', 'i2'] as const),
-];
+import { dtypeOfOnnx } from '../onnx-type.ts';
 
 /** The dtype a numeric attribute names. */
 export function dtypeOf(node: OnnxNode, number: number): DType {
-  return DTYPE_NUMBERS[number] ?? node.fail(`data type ${number} is unknown`, 'Use a data type of the ONNX standard');
+  return dtypeOfOnnx(number) ?? node.fail(`data type ${number} is unknown`, 'Use a data type of the ONNX standard');
 }
 
 /** A non-negative axis. */
