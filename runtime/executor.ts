@@ -41,7 +41,7 @@ export class Executor {
     private readonly device: Device,
     /** Ranges of weights and states, by buffer. */
     private readonly fixed: readonly (MemoryRange | undefined)[],
-    private readonly hostOps: Readonly<Record<string, HostOp>>,
+    private readonly hostOps: ReadonlyMap<string, HostOp>,
   ) {
     this.live = liveIntervals(plan.buffers, entry);
   }
@@ -200,7 +200,7 @@ export class Executor {
     const fail = (reason: string, fix?: string): never => {
       throw new InfcError('INFC6016', reason, { node: step.op, ...(fix ? { fix } : {}) });
     };
-    const op = Object.hasOwn(this.hostOps, step.op) ? this.hostOps[step.op] : undefined;
+    const op = this.hostOps.get(step.op);
     if (!op) return fail(`host function '${step.op}' is not loaded`, 'Pass it in the hostOps option');
     const inputs: HostValue[] = [];
     for (const i of step.inputs) inputs.push(i === null ? null : await this.value(frame, i, step.inputs.length > 1));

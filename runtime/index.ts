@@ -1,5 +1,6 @@
 import { WasmDevice } from './devices/wasm.ts';
 import { WebGpuDevice } from './devices/webgpu.ts';
+import { hostFunctions } from './host/index.ts';
 import { createLoad } from './load.ts';
 
 export type { Device, DeviceMemory, KernelSource, Launch, LaunchRequest, MemoryRange } from './devices/device.ts';
@@ -22,4 +23,4 @@ export type { DataOf, Shape, Tensor, TensorInput } from './tensor.ts';
 export { tensor } from './tensor.ts';
 
 /** Loads a compiled model on the device of its target. */
-export const load = createLoad({ wasm: WasmDevice.create, wgsl: WebGpuDevice.create });
+export const load = createLoad({ wasm: WasmDevice.create, wgsl: WebGpuDevice.create }, hostFunctions);

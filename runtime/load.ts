@@ -69,7 +69,7 @@ export function parsePlan(json: unknown): Plan {
 /** Makes a `load` that knows the given devices and host functions: an artifact carries only what its plan needs. */
 export function createLoad(
   devices: Readonly<Record<string, DeviceFactory>>,
-  builtin: Readonly<Record<string, HostOp>> = {},
+  builtin: (name: string) => HostOp | undefined = () => undefined,
 ) {
   /**
    * Loads a compiled model. `from` is the artifact's folder or plan.json (address or path), or its parts.
@@ -93,12 +93,16 @@ export function createLoad(
         if (source instanceof URL) return new URL(name, source);
         throw new InfcError('INFC6012', `the file '${name}' was not given`, { file: name, fix: 'Pass it in files' });
       };
-      const hostOps = { ...builtin, ...artifact.hostOps, ...options.hostOps };
-      const missing = plan.host.find((h) => !Object.hasOwn(hostOps, h));
-      if (missing !== undefined)
-        throw new InfcError('INFC6015', `host function '${missing}' is not loaded`, {
-          fix: 'Pass it in the hostOps option',
-        });
+      const given = new Map(Object.entries({ ...artifact.hostOps, ...options.hostOps }));
+      const hostOps = new Map<string, HostOp>();
+      for (const name of plan.host) {
+        const op = given.get(name) ?? builtin(name);
+        if (!op)
+          throw new InfcError('INFC6015', `host function '${name}' is not loaded`, {
+            fix: 'Pass it in the hostOps option',
+          });
+        hostOps.set(name, op);
+      }
       const chosen = options.device ?? devices[plan.target.kind];
       if (!chosen)
         throw new InfcError('INFC6020', `no device here plays '${plan.target.kind}' plans`, {

@@ -57,7 +57,7 @@ export class Session implements Model {
     readonly plan: Plan,
     readonly device: Device,
     weights: ReadonlyMap<string, MemoryRange>,
-    private readonly hostOps: Readonly<Record<string, HostOp>>,
+    private readonly hostOps: ReadonlyMap<string, HostOp>,
     symbols: Readonly<Record<string, number>>,
   ) {
     const values = new Map(Object.entries(symbols));

@@ -96,9 +96,15 @@ export class Reference {
       this.runNode(node, scope);
       return true;
     };
-    if (!compute(value)) return undefined;
-    const r = this.read(scope, value);
-    return isTensor(r) ? r : undefined;
+    try {
+      if (!compute(value)) return undefined;
+      const r = this.read(scope, value);
+      return isTensor(r) ? r : undefined;
+    } catch (e) {
+      // A dimension that only the run fixes: not a constant after all.
+      if (e instanceof InfcError && e.code === 'INFC2002') return undefined;
+      throw e;
+    }
   }
 
   private runGraph(graph: Graph, scope: Scope): void {

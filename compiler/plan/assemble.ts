@@ -21,12 +21,6 @@ import { type ArtifactFile, fileOf, WeightsWriter } from './weights-file.ts';
 export interface AssembleOptions {
   readonly backend: Backend;
   readonly target: Target;
-  /** Further builds of the same kernels, used where a probe passes: `kernels.<name>.wasm` needs `features`. */
-  readonly variants?: readonly {
-    readonly name: string;
-    readonly features: readonly string[];
-    readonly target: Target;
-  }[];
   /** Largest weights file; default 1 GiB. */
   readonly maxFileBytes?: number;
 }
@@ -81,11 +75,13 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
   const printed = await printAll(kernels, backend, target);
   const files: ArtifactFile[] = printed.map((f) => fileOf(f.file, f.content));
   const variants: { file: string; use: string; features: readonly string[] }[] = [];
-  for (const v of options.variants ?? []) {
-    for (const f of await printAll(kernels, backend, v.target)) {
+  for (const v of backend.variants ?? []) {
+    for (const f of await printAll(kernels, backend, backend.target([...target.features, ...v.features]))) {
+      const base = printed.find((p) => p.file === f.file);
+      if (base && sameContent(base.content, f.content)) continue;
       const use = f.file.replace(/(\.[a-z]+)$/, `.${v.name}$1`);
       files.push(fileOf(use, f.content));
-      variants.push({ file: f.file, use, features: v.features });
+      variants.push({ file: f.file, use, features: v.needs });
     }
   }
   const weights = writer.files(align, options.maxFileBytes ?? MAX_FILE_BYTES);
@@ -129,6 +125,9 @@ function portsOf(e: EntrySchedule, table: BufferTable): PlanEntry['outputs'] {
     shape: value.type.shape.map(toDimCode),
   }));
 }
+
+const sameContent = (a: string | Uint8Array, b: string | Uint8Array): boolean =>
+  typeof a === 'string' || typeof b === 'string' ? a === b : a.length === b.length && a.every((v, i) => v === b[i]);
 
 async function printAll(kernels: readonly Kernel[], backend: Backend, target: Target): Promise<KernelFile[]> {
   if (kernels.length === 0) return [];

@@ -1,0 +1,117 @@
+import type { Machine } from './machine.ts';
+import { type StackId, Stacks } from './stack.ts';
+
+/**
+ * The documents of a schema as a byte acceptor: a state is a leaf, a stack of frames, and the text captured for the frames
+ * that need it. `leaf`, `stack` and `text` hold the configuration that {@link advance} works on.
+ */
+export class JsonAcceptor {
+  readonly stacks = new Stacks();
+  readonly start: number;
+  leaf = 0;
+  stack: StackId = -1;
+  text = '';
+  private readonly leafOf: number[] = [0];
+  private readonly stackOf: StackId[] = [-1];
+  private readonly textOf: string[] = [''];
+  private readonly ids = new Map<number, number>();
+  private readonly textIds = new Map<string, number>();
+
+  constructor(readonly machine: Machine) {
+    this.leaf = machine.start;
+    this.stack = 0;
+    this.text = '';
+    this.start = machine.start === 0 ? 0 : this.save();
+  }
+
+  step(state: number, byte: number): number {
+    this.load(state);
+    return this.advance(byte) ? this.save() : 0;
+  }
+
+  accepts(state: number): boolean {
+    const leaf = this.leafOf[state] ?? 0;
+    const stack = this.stackOf[state] ?? -1;
+    const end = this.machine.leaves[leaf]?.end() ?? 0;
+    return end !== 0 && stack <= 0;
+  }
+
+  /** Makes a state the current configuration. */
+  load(state: number): void {
+    this.leaf = this.leafOf[state] ?? 0;
+    this.stack = this.stackOf[state] ?? -1;
+    this.text = this.textOf[state] ?? '';
+  }
+
+  /** The state of the current configuration. */
+  save(): number {
+    const { leaf, stack, text } = this;
+    if (leaf === 0) return 0;
+    if (text !== '') {
+      const key = `${leaf},${stack},${text}`;
+      let id = this.textIds.get(key);
+      if (id === undefined) {
+        id = this.add();
+        this.textIds.set(key, id);
+      }
+      return id;
+    }
+    const key = (stack + 1) * 0x4000000 + leaf;
+    let id = this.ids.get(key);
+    if (id === undefined) {
+      id = this.add();
+      this.ids.set(key, id);
+    }
+    return id;
+  }
+
+  /** Moves the current configuration over one byte; false (and dead) when nothing accepted goes on so. */
+  advance(byte: number): boolean {
+    const { machine, stacks } = this;
+    for (;;) {
+      const code = machine.step(this.leaf, byte);
+      if (code === 0) {
+        this.leaf = 0;
+        return false;
+      }
+      const target = code >> 2;
+      const captured = this.stack >= 0 && stacks.capturing(this.stack);
+      switch (code & 3) {
+        case 0:
+          this.leaf = target;
+          if (captured) this.text += String.fromCharCode(byte);
+          return true;
+        case 1: {
+          const frame = machine.pushFrame[target] ?? 0;
+          const captures = machine.frames[frame]?.captures ?? false;
+          this.stack = stacks.push(this.stack, frame, captures, captures ? this.text : '');
+          this.leaf = machine.pushLeaf[target] ?? 0;
+          if (captures) this.text = String.fromCharCode(byte);
+          else if (captured) this.text += String.fromCharCode(byte);
+          return true;
+        }
+        default: {
+          const consumed = (code & 3) === 2;
+          if (captured && consumed) this.text += String.fromCharCode(byte);
+          const frame = stacks.frame(this.stack);
+          const captures = machine.frames[frame]?.captures ?? false;
+          this.leaf = machine.resume(frame, target, captures ? this.text : undefined);
+          const parent = stacks.parent(this.stack);
+          if (captures)
+            this.text = parent >= 0 && stacks.capturing(parent) ? stacks.savedText(this.stack) + this.text : '';
+          this.stack = parent;
+          if (this.leaf === 0) return false;
+          if (consumed) return true;
+        }
+      }
+    }
+  }
+
+  private add(): number {
+    const id = this.leafOf.length;
+    this.leafOf.push(this.leaf);
+    this.stackOf.push(this.stack);
+    this.textOf.push(this.text);
+    return id;
+  }
+}

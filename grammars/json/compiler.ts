@@ -1,0 +1,420 @@
+import { InfcError } from '../../runtime/errors.ts';
+import { formatLanguage } from '../formats/index.ts';
+import { type Decimal, parseDecimal } from './decimal.ts';
+import {
+  isObject,
+  type Json,
+  type JsonObject,
+  own,
+  pointerToken,
+  type Resource,
+  type SchemaDocument,
+  type Site,
+} from './document.ts';
+import { FALSE, type Formula, type Formulas, TRUE } from './formula.ts';
+import { arrayKeywords } from './keywords-array.ts';
+import { objectKeywords } from './keywords-object.ts';
+import { type StringSetId, StringSets } from './string-sets.ts';
+import { canonical, type JsonType, type Term, type Terms } from './terms.ts';
+
+/** A keyword that could not be honoured exactly and was left out (`onUnsupported: 'relax'`). */
+export interface Relaxation {
+  readonly pointer: string;
+  readonly keyword: string;
+  readonly reason: string;
+}
+
+/** Settings of {@link SchemaCompiler}. */
+export interface CompilerOptions {
+  readonly format: 'assert' | 'annotate';
+  readonly onUnsupported: 'error' | 'relax';
+}
+
+const TYPES = new Set(['null', 'boolean', 'number', 'integer', 'string', 'array', 'object']);
+
+/**
+ * Turns schemas into formulas, one JSON type at a time and only when asked: `typed(f, t)` is what `f` demands of a value
+ * already known to be of type `t`.
+ */
+export class SchemaCompiler {
+  readonly relaxed: Relaxation[] = [];
+  readonly formulas: Formulas;
+  private readonly typedMemo = new Map<JsonType, Map<Formula, Formula>>();
+  private readonly leafMemo = new Map<string, Formula>();
+  private readonly open = new Set<string>();
+  private readonly stringMemo = new Map<Formula, StringSetId>();
+  private readonly scopes: (readonly Resource[])[] = [[]];
+  private readonly scopeIds = new Map<string, number>();
+
+  constructor(
+    readonly document: SchemaDocument,
+    readonly terms: Terms,
+    readonly strings: StringSets,
+    readonly options: CompilerOptions,
+  ) {
+    this.formulas = terms.formulas;
+  }
+
+  /** The formula of the whole schema. */
+  root(): Formula {
+    return this.sub(this.document.root, 0);
+  }
+
+  /** The formula of the subschema at `site`, reached with dynamic scope `scope`. */
+  sub(site: Site, scope: number): Formula {
+    if (typeof site.schema !== 'boolean' && !isObject(site.schema))
+      throw this.invalid(site, '', 'a schema is an object or a boolean');
+    return this.terms.schema(site, this.enter(scope, site.resource));
+  }
+
+  /** The subschema below a keyword. */
+  child(site: Site, scope: number, ...tokens: (string | number)[]): Formula {
+    return this.sub(this.document.child(site, ...tokens), scope);
+  }
+
+  /** What a value formula demands of a value of this type, over the atoms of that type only. */
+  typed(value: Formula, type: JsonType): Formula {
+    let memo = this.typedMemo.get(type);
+    if (!memo) {
+      memo = new Map();
+      this.typedMemo.set(type, memo);
+    }
+    return this.formulas.substitute(value, (leaf) => this.typedLeaf(leaf, type), memo);
+  }
+
+  private typedLeaf(leaf: number, type: JsonType): Formula {
+    const term = this.terms.get(leaf);
+    if (term.sort !== 'schema' && term.sort !== 'const') return this.formulas.leaf(leaf);
+    const key = `${leaf}${type}`;
+    const known = this.leafMemo.get(key);
+    if (known !== undefined) return known;
+    if (this.open.has(key)) {
+      const pointer = term.sort === 'schema' ? term.site.pointer : '';
+      throw new InfcError('INFC5022', 'the schema refers to itself without descending into the value', {
+        pointer,
+        fix: 'Break the cycle of $ref, allOf, anyOf, oneOf, not or if',
+      });
+    }
+    this.open.add(key);
+    try {
+      const direct = term.sort === 'const' ? this.constant(term.value, type) : this.schema(term, type);
+      const result = this.typed(direct, type);
+      this.leafMemo.set(key, result);
+      return result;
+    } finally {
+      this.open.delete(key);
+    }
+  }
+
+  /** The formula that holds for exactly one value, given its type. */
+  private constant(value: Json, type: JsonType): Formula {
+    const { formulas, terms } = this;
+    if (value === null) return type === 'null' ? TRUE : FALSE;
+    if (typeof value === 'boolean')
+      return type !== 'boolean' ? FALSE : value ? terms.isTrue() : formulas.not(terms.isTrue());
+    if (typeof value === 'number') return type === 'number' ? this.equals(toDecimal(value)) : FALSE;
+    if (typeof value === 'string') return type === 'string' ? terms.string(this.strings.of([value])) : FALSE;
+    if (Array.isArray(value)) {
+      if (type !== 'array') return FALSE;
+      const items: readonly Json[] = value;
+      const shape = { id: terms.nextShape(), prefix: items.map((x) => terms.constant(x)), rest: FALSE };
+      return formulas.and([
+        terms.items(shape, 0),
+        terms.atLeast(items.length),
+        formulas.not(terms.atLeast(items.length + 1)),
+      ]);
+    }
+    if (type !== 'object') return FALSE;
+    const object = value as JsonObject;
+    const names = Object.keys(object);
+    const shape = {
+      id: terms.nextShape(),
+      names,
+      named: (key: string) => (Object.hasOwn(object, key) ? terms.constant(object[key] ?? null) : undefined),
+      patterns: [],
+      rest: FALSE,
+    };
+    return formulas.and([terms.shape(shape), ...names.map((name) => terms.required(name))]);
+  }
+
+  private equals(value: Decimal): Formula {
+    return this.formulas.and([
+      this.terms.number('atLeast', value),
+      this.formulas.not(this.terms.number('above', value)),
+    ]);
+  }
+
+  private schema(term: Extract<Term, { sort: 'schema' }>, type: JsonType): Formula {
+    const { site, scope } = term;
+    const schema = site.schema as JsonObject;
+    const { draft } = site.resource;
+    const { formulas } = this;
+    const reference = own(schema, '$ref');
+    if (draft <= 7 && typeof reference === 'string') return this.sub(this.document.resolve(site, reference), scope);
+    const parts: Formula[] = [];
+    const add = (keyword: string, make: () => Formula): void => {
+      if (own(schema, keyword) !== undefined) parts.push(this.attempt(site, keyword, make));
+    };
+    add('type', () => this.type(site, type));
+    if (parts[0] === FALSE) return FALSE;
+    add('enum', () => this.enumeration(site, type));
+    if (draft >= 6) add('const', () => this.terms.constant(own(schema, 'const') ?? null));
+    if (draft >= 2019 && reference !== undefined) {
+      if (typeof reference !== 'string') throw this.invalid(site, '$ref', '$ref must be a string');
+      parts.push(this.sub(this.document.resolve(site, reference), scope));
+    }
+    if (draft === 2019) add('$recursiveRef', () => this.recursive(site, scope));
+    if (draft >= 2020) add('$dynamicRef', () => this.dynamic(site, scope));
+    add('allOf', () => formulas.and(this.list(site, scope, 'allOf')));
+    add('anyOf', () => formulas.or(this.list(site, scope, 'anyOf')));
+    add('oneOf', () => formulas.exactlyOne(this.list(site, scope, 'oneOf').map((x) => this.typed(x, type))));
+    add('not', () => formulas.not(this.child(site, scope, 'not')));
+    if (draft >= 7)
+      add('if', () => {
+        const condition = this.child(site, scope, 'if');
+        const branch = (keyword: string): Formula =>
+          own(schema, keyword) === undefined ? TRUE : this.child(site, scope, keyword);
+        return formulas.and([
+          formulas.or([formulas.not(condition), branch('then')]),
+          formulas.or([condition, branch('else')]),
+        ]);
+      });
+    switch (type) {
+      case 'number':
+        this.numberKeywords(site, add);
+        break;
+      case 'string':
+        this.stringKeywords(site, add);
+        break;
+      case 'array':
+        arrayKeywords(this, site, scope, add);
+        break;
+      case 'object':
+        objectKeywords(this, site, scope, add);
+        break;
+    }
+    return formulas.and(parts);
+  }
+
+  private type(site: Site, type: JsonType): Formula {
+    const value = own(site.schema as JsonObject, 'type');
+    const names: readonly unknown[] = Array.isArray(value) ? value : [value];
+    for (const name of names) {
+      if (typeof name !== 'string' || !TYPES.has(name))
+        throw this.invalid(site, 'type', `${JSON.stringify(name)} is not a JSON type`);
+    }
+    if (names.includes(type)) return TRUE;
+    if (type === 'number' && names.includes('integer'))
+      return this.terms.number('multiple', { digits: 1n, exponent: 0 });
+    return FALSE;
+  }
+
+  private enumeration(site: Site, type: JsonType): Formula {
+    const values = own(site.schema as JsonObject, 'enum');
+    if (!Array.isArray(values)) throw this.invalid(site, 'enum', 'enum must be an array');
+    const list: readonly Json[] = values;
+    if (type === 'string')
+      return this.terms.string(this.strings.of(list.filter((x): x is string => typeof x === 'string')));
+    const distinct = new Map(list.map((x) => [canonical(x), x]));
+    return this.formulas.or([...distinct.values()].map((x) => this.constant(x, type)));
+  }
+
+  /** Formulas of the subschemas in a keyword that holds a list of schemas. */
+  list(site: Site, scope: number, keyword: string): Formula[] {
+    const value = own(site.schema as JsonObject, keyword);
+    if (!Array.isArray(value)) throw this.invalid(site, keyword, `${keyword} must be an array of schemas`);
+    return value.map((_, i) => this.child(site, scope, keyword, i));
+  }
+
+  /** Formulas of everything `site` refers to in place. */
+  references(site: Site, scope: number): Formula[] {
+    const schema = site.schema as JsonObject;
+    const { draft } = site.resource;
+    const reference = own(schema, '$ref');
+    const found: Formula[] = [];
+    if (typeof reference === 'string') found.push(this.sub(this.document.resolve(site, reference), scope));
+    if (draft === 2019 && own(schema, '$recursiveRef') !== undefined) found.push(this.recursive(site, scope));
+    if (draft >= 2020 && own(schema, '$dynamicRef') !== undefined) found.push(this.dynamic(site, scope));
+    return found;
+  }
+
+  /** The strings a value formula admits. */
+  stringSet(value: Formula): StringSetId {
+    const { strings } = this;
+    return this.formulas.fold<StringSetId>(
+      this.typed(value, 'string'),
+      {
+        top: StringSets.ALL,
+        bottom: StringSets.NONE,
+        leaf: (leaf) => {
+          const term = this.terms.get(leaf);
+          return term.sort === 'string' ? term.set : StringSets.ALL;
+        },
+        not: (a) => strings.not(a),
+        and: (list) => list.reduce((a, b) => strings.and(a, b), StringSets.ALL),
+        or: (list) => list.reduce((a, b) => strings.or(a, b), StringSets.NONE),
+      },
+      this.stringMemo,
+    );
+  }
+
+  private recursive(site: Site, scope: number): Formula {
+    const target = this.document.resolve(
+      site,
+      String(own(site.schema as JsonObject, '$recursiveRef')),
+      '$recursiveRef',
+    );
+    if (isObject(target.schema) && own(target.schema, '$recursiveAnchor') === true) {
+      for (const resource of this.scopes[scope] ?? []) {
+        if (isObject(resource.root) && own(resource.root, '$recursiveAnchor') === true)
+          return this.sub(this.document.rootOf(resource), scope);
+      }
+    }
+    return this.sub(target, scope);
+  }
+
+  private dynamic(site: Site, scope: number): Formula {
+    const reference = String(own(site.schema as JsonObject, '$dynamicRef'));
+    const target = this.document.resolve(site, reference, '$dynamicRef');
+    const name = reference.includes('#') ? reference.slice(reference.indexOf('#') + 1) : '';
+    if (isObject(target.schema) && own(target.schema, '$dynamicAnchor') === name) {
+      for (const resource of this.scopes[scope] ?? []) {
+        const outer = this.document.dynamicAnchor(resource, name);
+        if (outer) return this.sub(outer, scope);
+      }
+    }
+    return this.sub(target, scope);
+  }
+
+  /** Dynamic scopes only grow when another resource is entered, so that plain schemas have exactly one. */
+  private enter(scope: number, resource: Resource): number {
+    const chain = this.scopes[scope] ?? [];
+    if (chain.includes(resource)) return scope;
+    const key = `${scope}>${resource.id}`;
+    let id = this.scopeIds.get(key);
+    if (id === undefined) {
+      id = this.scopes.length;
+      this.scopes.push([...chain, resource]);
+      this.scopeIds.set(key, id);
+    }
+    return id;
+  }
+
+  private numberKeywords(site: Site, add: (keyword: string, make: () => Formula) => void): void {
+    const schema = site.schema as JsonObject;
+    const { terms, formulas } = this;
+    add('minimum', () =>
+      terms.number(own(schema, 'exclusiveMinimum') === true ? 'above' : 'atLeast', this.decimal(site, 'minimum')),
+    );
+    add('maximum', () =>
+      formulas.not(
+        terms.number(own(schema, 'exclusiveMaximum') === true ? 'atLeast' : 'above', this.decimal(site, 'maximum')),
+      ),
+    );
+    if (typeof own(schema, 'exclusiveMinimum') !== 'boolean')
+      add('exclusiveMinimum', () => terms.number('above', this.decimal(site, 'exclusiveMinimum')));
+    if (typeof own(schema, 'exclusiveMaximum') !== 'boolean')
+      add('exclusiveMaximum', () => formulas.not(terms.number('atLeast', this.decimal(site, 'exclusiveMaximum'))));
+    add('multipleOf', () => {
+      const value = this.decimal(site, 'multipleOf');
+      if (value.digits <= 0n) throw this.invalid(site, 'multipleOf', 'multipleOf must be above 0');
+      return terms.number('multiple', value);
+    });
+  }
+
+  private stringKeywords(site: Site, add: (keyword: string, make: () => Formula) => void): void {
+    const schema = site.schema as JsonObject;
+    const { engine } = this.strings;
+    const string = (lang: number): Formula => this.terms.string(this.strings.language(lang));
+    const bound = own(schema, 'maxLength') !== undefined ? 'maxLength' : 'minLength';
+    add(bound, () => {
+      const min = own(schema, 'minLength') === undefined ? 0 : this.count(site, 'minLength');
+      const max = own(schema, 'maxLength') === undefined ? null : this.count(site, 'maxLength');
+      if (max !== null && max < min) return FALSE;
+      return min === 0 && max === null ? TRUE : string(engine.repeat(engine.cls([[0, 0x10ffff]]), min, max));
+    });
+    add('pattern', () => string(this.pattern(site, 'pattern', own(schema, 'pattern'))));
+    if (this.assertsFormat(site))
+      add('format', () => {
+        const name = own(schema, 'format');
+        const lang =
+          typeof name === 'string' ? formatLanguage(engine, name, DRAFT_NAMES[site.resource.draft]) : undefined;
+        return lang === undefined ? TRUE : string(lang);
+      });
+  }
+
+  private assertsFormat(site: Site): boolean {
+    const vocabulary = site.resource.vocabulary;
+    if (vocabulary) for (const uri of vocabulary) if (uri.endsWith('/vocab/format-assertion')) return true;
+    return this.options.format === 'assert';
+  }
+
+  /** Language of a regular expression with search semantics. */
+  pattern(site: Site, keyword: string, source: Json | undefined): number {
+    if (typeof source !== 'string') throw this.invalid(site, keyword, `${keyword} must be a string`);
+    try {
+      return this.regex(source);
+    } catch (cause) {
+      const reason = cause instanceof InfcError ? cause.reason : String(cause);
+      throw new InfcError('INFC5005', `${keyword}: ${reason}`, {
+        pointer: site.pointer + pointerToken(keyword),
+        fix: 'Use an ECMA-262 regular expression without back-references',
+        cause,
+      });
+    }
+  }
+
+  /** Unicode mode as the drafts ask for; sloppy patterns that it forbids (needless escapes) are read without it. */
+  private regex(source: string): number {
+    const { engine } = this.strings;
+    try {
+      return engine.search(source, 'u');
+    } catch {
+      return engine.search(source, '');
+    }
+  }
+
+  /** A non-negative integer keyword. */
+  count(site: Site, keyword: string): number {
+    const value = own(site.schema as JsonObject, keyword);
+    if (typeof value !== 'number' || value < 0 || !Number.isInteger(value))
+      throw this.invalid(site, keyword, `${keyword} must be a whole number >= 0`);
+    return value;
+  }
+
+  private decimal(site: Site, keyword: string): Decimal {
+    const value = own(site.schema as JsonObject, keyword);
+    if (typeof value !== 'number' || !Number.isFinite(value))
+      throw this.invalid(site, keyword, `${keyword} must be a number`);
+    return toDecimal(value);
+  }
+
+  /** Runs one keyword; under `relax` an unsupported one is noted and left out. */
+  attempt(site: Site, keyword: string, make: () => Formula): Formula {
+    try {
+      return make();
+    } catch (error) {
+      if (this.options.onUnsupported !== 'relax' || !(error instanceof InfcError) || !RELAXABLE.has(error.code))
+        throw error;
+      this.relaxed.push({ pointer: site.pointer + pointerToken(keyword), keyword, reason: error.reason });
+      return TRUE;
+    }
+  }
+
+  invalid(site: Site, keyword: string, reason: string): InfcError {
+    const pointer = keyword === '' ? site.pointer : site.pointer + pointerToken(keyword);
+    return new InfcError('INFC5001', reason, { pointer, fix: 'Correct the schema' });
+  }
+
+  unsupported(site: Site, keyword: string, reason: string, fix: string): InfcError {
+    return new InfcError('INFC5002', `${keyword}: ${reason}`, { pointer: site.pointer + pointerToken(keyword), fix });
+  }
+}
+
+const DRAFT_NAMES = { 4: '4', 6: '6', 7: '7', 2019: '2019-09', 2020: '2020-12' } as const;
+
+const RELAXABLE = new Set(['INFC5001', 'INFC5002', 'INFC5004', 'INFC5005', 'INFC5006']);
+
+function toDecimal(value: number): Decimal {
+  return parseDecimal(String(value)) ?? { digits: 0n, exponent: 0 };
+}

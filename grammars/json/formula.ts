@@ -1,0 +1,291 @@
+import { InfcError } from '../../runtime/errors.ts';
+
+/** An interned Boolean formula in negation normal form. Equal ids mean equal syntax (after simplification). */
+export type Formula = number;
+
+/** The formula no assignment satisfies. */
+export const FALSE: Formula = 0;
+/** The formula every assignment satisfies. */
+export const TRUE: Formula = 1;
+
+const LITERAL = 1;
+const AND = 2;
+const OR = 3;
+
+const NONE: readonly number[] = [];
+
+/**
+ * Hash-consed Boolean formulas over numbered leaves.
+ *
+ * Negation is pushed to the leaves, conjunctions and disjunctions are flattened, sorted and simplified (complements,
+ * absorption, unit resolution), so that most equal functions get equal ids and every traversal can be memoised by id.
+ */
+export class Formulas {
+  private readonly kinds: number[] = [0, 0];
+  private readonly args: (readonly number[])[] = [NONE, NONE];
+  private readonly leafOf: number[] = [-1, -1];
+  private readonly complement: number[] = [TRUE, FALSE];
+  private readonly byKey = new Map<string, Formula>();
+  private readonly literals: Formula[] = [];
+
+  /** @param budget most formula nodes kept before the schema counts as too complex (INFC5020) */
+  constructor(private readonly budget = 400_000) {}
+
+  get size(): number {
+    return this.kinds.length;
+  }
+
+  /** The formula that is true exactly when leaf number `leaf` is. */
+  leaf(leaf: number): Formula {
+    const known = this.literals[leaf];
+    if (known !== undefined) return known;
+    const positive = this.add(LITERAL, NONE, leaf);
+    const negative = this.add(LITERAL, NONE, leaf);
+    this.complement[positive] = negative;
+    this.complement[negative] = positive;
+    this.literals[leaf] = positive;
+    return positive;
+  }
+
+  isLiteral(f: Formula): boolean {
+    return this.kinds[f] === LITERAL;
+  }
+
+  isAnd(f: Formula): boolean {
+    return this.kinds[f] === AND;
+  }
+
+  isOr(f: Formula): boolean {
+    return this.kinds[f] === OR;
+  }
+
+  /** Leaf number of a literal. */
+  leafNumber(f: Formula): number {
+    return this.leafOf[f] ?? -1;
+  }
+
+  isPositive(f: Formula): boolean {
+    return this.literals[this.leafOf[f] ?? -1] === f;
+  }
+
+  /** Operands of a conjunction or disjunction. */
+  operands(f: Formula): readonly Formula[] {
+    return this.args[f] ?? NONE;
+  }
+
+  /** The conjuncts of a formula: its operands when it is a conjunction, itself otherwise, none when true. */
+  conjuncts(f: Formula): readonly Formula[] {
+    return f === TRUE ? NONE : this.kinds[f] === AND ? this.operands(f) : [f];
+  }
+
+  not(f: Formula): Formula {
+    const known = this.complement[f];
+    if (known !== undefined && known >= 0) return known;
+    const parts = this.operands(f).map((x) => this.not(x));
+    const result = this.kinds[f] === AND ? this.or(parts) : this.and(parts);
+    this.complement[f] = result;
+    if (this.complement[result] === -1) this.complement[result] = f;
+    return result;
+  }
+
+  and(parts: readonly Formula[]): Formula {
+    return this.combine(AND, parts);
+  }
+
+  or(parts: readonly Formula[]): Formula {
+    return this.combine(OR, parts);
+  }
+
+  /** True when exactly one of `parts` is: a chain of linear size instead of the quadratic textbook form. */
+  exactlyOne(parts: readonly Formula[]): Formula {
+    let none = TRUE;
+    let one = FALSE;
+    for (const part of parts) {
+      const no = this.not(part);
+      one = this.or([this.and([part, none]), this.and([no, one])]);
+      none = this.and([no, none]);
+    }
+    return one;
+  }
+
+  /** Replaces every leaf by a formula; `memo` may be shared between calls with the same `replace`. */
+  substitute(f: Formula, replace: (leaf: number) => Formula, memo: Map<Formula, Formula> = new Map()): Formula {
+    if (f <= TRUE) return f;
+    const known = memo.get(f);
+    if (known !== undefined) return known;
+    let result: Formula;
+    if (this.kinds[f] === LITERAL) {
+      const value = replace(this.leafNumber(f));
+      result = this.isPositive(f) ? value : this.not(value);
+    } else {
+      const parts = this.operands(f).map((x) => this.substitute(x, replace, memo));
+      result = this.kinds[f] === AND ? this.and(parts) : this.or(parts);
+    }
+    memo.set(f, result);
+    return result;
+  }
+
+  /** Folds a formula into another Boolean algebra. */
+  fold<T>(f: Formula, algebra: BooleanAlgebra<T>, memo: Map<Formula, T> = new Map()): T {
+    if (f === FALSE) return algebra.bottom;
+    if (f === TRUE) return algebra.top;
+    const known = memo.get(f);
+    if (known !== undefined) return known;
+    let result: T;
+    if (this.kinds[f] === LITERAL) {
+      const value = algebra.leaf(this.leafNumber(f));
+      result = this.isPositive(f) ? value : algebra.not(value);
+    } else {
+      const parts = this.operands(f).map((x) => this.fold(x, algebra, memo));
+      result = this.kinds[f] === AND ? algebra.and(parts) : algebra.or(parts);
+    }
+    memo.set(f, result);
+    return result;
+  }
+
+  /** Truth value of a formula under an assignment. */
+  evaluate(f: Formula, leaf: (leaf: number) => boolean): boolean {
+    if (f <= TRUE) return f === TRUE;
+    if (this.kinds[f] === LITERAL) return leaf(this.leafNumber(f)) === this.isPositive(f);
+    const parts = this.operands(f);
+    return this.kinds[f] === AND
+      ? parts.every((x) => this.evaluate(x, leaf))
+      : parts.some((x) => this.evaluate(x, leaf));
+  }
+
+  /** Calls `visit` once for every leaf that occurs, with the polarities it occurs in (1 positive, 2 negative, 3 both). */
+  leaves(f: Formula): Map<number, number> {
+    const found = new Map<number, number>();
+    const seen = new Set<Formula>();
+    const walk = (g: Formula): void => {
+      if (g <= TRUE || seen.has(g)) return;
+      seen.add(g);
+      if (this.kinds[g] === LITERAL) {
+        const leaf = this.leafNumber(g);
+        found.set(leaf, (found.get(leaf) ?? 0) | (this.isPositive(g) ? 1 : 2));
+      } else for (const x of this.operands(g)) walk(x);
+    };
+    walk(f);
+    return found;
+  }
+
+  /**
+   * Searches the disjunctive normal form lazily: calls `test` with the literals of one cube after another until one is
+   * accepted. Contradictory cubes are never built. `steps` bounds the search (INFC5021 from `spend`).
+   */
+  someCube(f: Formula, test: (cube: readonly Formula[]) => boolean, spend: () => void): boolean {
+    const cube: Formula[] = [];
+    const has = new Set<Formula>();
+    const search = (pending: readonly Formula[], from: number): boolean => {
+      spend();
+      let i = from;
+      const mark = cube.length;
+      const undo = (): false => {
+        for (let k = mark; k < cube.length; k++) has.delete(cube[k] ?? -1);
+        cube.length = mark;
+        return false;
+      };
+      const choices: Formula[] = [];
+      const todo = pending.slice(i);
+      for (i = 0; i < todo.length; i++) {
+        const g = todo[i] ?? FALSE;
+        if (g === FALSE) return undo();
+        if (g === TRUE || has.has(g)) continue;
+        if (this.kinds[g] === LITERAL) {
+          if (has.has(this.not(g))) return undo();
+          has.add(g);
+          cube.push(g);
+        } else if (this.kinds[g] === AND) todo.push(...this.operands(g));
+        else choices.push(g);
+      }
+      let best: Formula = -1;
+      let live: Formula[] = [];
+      for (const choice of choices) {
+        const parts = this.operands(choice);
+        if (parts.some((x) => has.has(x))) continue;
+        const open = parts.filter((x) => this.kinds[x] !== LITERAL || !has.has(this.not(x)));
+        if (open.length === 0) return undo();
+        if (best < 0 || open.length < live.length) {
+          best = choice;
+          live = open;
+        }
+      }
+      if (best < 0) return test(cube) || undo();
+      const others = choices.filter((x) => x !== best);
+      for (const option of live) if (search([option, ...others], 0)) return true;
+      return undo();
+    };
+    return search([f], 0);
+  }
+
+  private combine(kind: number, parts: readonly Formula[]): Formula {
+    const neutral = kind === AND ? TRUE : FALSE;
+    const absorbing = kind === AND ? FALSE : TRUE;
+    const dual = kind === AND ? OR : AND;
+    const set = new Set<Formula>();
+    for (const part of parts) {
+      if (part === absorbing) return absorbing;
+      if (part === neutral) continue;
+      if (this.kinds[part] === kind) for (const x of this.operands(part)) set.add(x);
+      else set.add(part);
+    }
+    for (let again = true; again; ) {
+      again = false;
+      for (const part of set) {
+        const no = this.complement[part] ?? -1;
+        if (no >= 0 && set.has(no)) return absorbing;
+        if (this.kinds[part] !== dual || set.size === 1) continue;
+        const inner = this.operands(part);
+        if (inner.some((x) => set.has(x))) {
+          set.delete(part);
+        } else if (inner.some((x) => (this.complement[x] ?? -1) >= 0 && set.has(this.complement[x] ?? -1))) {
+          set.delete(part);
+          const rest = this.combine(
+            dual,
+            inner.filter((x) => (this.complement[x] ?? -1) < 0 || !set.has(this.complement[x] ?? -1)),
+          );
+          if (rest === absorbing) return absorbing;
+          if (rest !== neutral) {
+            if (this.kinds[rest] === kind) for (const x of this.operands(rest)) set.add(x);
+            else set.add(rest);
+          }
+          again = true;
+          break;
+        }
+      }
+    }
+    if (set.size === 0) return neutral;
+    const sorted = [...set].sort((a, b) => a - b);
+    const first = sorted[0];
+    if (sorted.length === 1 && first !== undefined) return first;
+    const key = `${kind}:${sorted.join(',')}`;
+    const known = this.byKey.get(key);
+    if (known !== undefined) return known;
+    const id = this.add(kind, sorted, -1);
+    this.byKey.set(key, id);
+    return id;
+  }
+
+  private add(kind: number, args: readonly number[], leaf: number): Formula {
+    if (this.kinds.length >= this.budget)
+      throw new InfcError('INFC5020', `the schema needs more than ${this.budget} Boolean terms`, {
+        pointer: '',
+        fix: 'Simplify nested oneOf, not or if, or raise the formula budget',
+      });
+    this.kinds.push(kind);
+    this.args.push(args);
+    this.leafOf.push(leaf);
+    this.complement.push(-1);
+    return this.kinds.length - 1;
+  }
+}
+
+/** A Boolean algebra a formula can be folded into. */
+export interface BooleanAlgebra<T> {
+  readonly top: T;
+  readonly bottom: T;
+  leaf(leaf: number): T;
+  not(value: T): T;
+  and(values: readonly T[]): T;
+  or(values: readonly T[]): T;
+}

@@ -1,0 +1,294 @@
+import { FALSE, type Formula } from './formula.ts';
+import { type FormulaSlot, goTo, pop } from './leaf.ts';
+import type { KeyLeaf, LiveRegion } from './leaf-object.ts';
+import type { Machine } from './machine.ts';
+import type { SeenSet } from './seen-keys.ts';
+import { type StringSetId, StringSets } from './string-sets.ts';
+
+/** Names no demand lists that match exactly these patterns. */
+export interface Region {
+  readonly index: number;
+  readonly matched: ReadonlySet<StringSetId>;
+  readonly names: StringSetId;
+}
+
+/** What the property value must satisfy (`needs`), and per need what then remains for each slot. */
+export interface Outcome {
+  readonly needs: readonly Formula[];
+  readonly rests: readonly ReadonlyMap<number, Formula>[];
+}
+
+/** Names and their outcomes for one set of demands; shared by all states that differ in used names only, where those do not matter. */
+export class KeyDemands {
+  /** Names some demand lists, sorted by UTF-16 units. */
+  readonly names: readonly string[];
+  private readonly outcomes = new Map<string, Outcome | undefined>();
+  private readonly regionOutcomes = new Map<Region, Outcome | undefined>();
+  private regionList: readonly Region[] | undefined;
+
+  constructor(
+    private readonly machine: Machine,
+    readonly slots: readonly FormulaSlot[],
+    private readonly order: ReadonlyMap<string, number> | undefined,
+    /** The used names, where the demands depend on them. */
+    private readonly seen: SeenSet | undefined,
+  ) {
+    const names = new Set<string>();
+    for (const slot of slots) {
+      for (const leaf of machine.formulas.leaves(slot.state).keys()) {
+        const term = machine.terms.get(leaf);
+        if (term.sort === 'shape') for (const name of term.shape.names) names.add(name);
+        else if (term.sort === 'required') names.add(term.key);
+      }
+    }
+    this.names = [...names].sort();
+  }
+
+  /** What a name leads to, if it can come at all. */
+  outcome(key: string): Outcome | undefined {
+    if (this.outcomes.has(key)) return this.outcomes.get(key);
+    const place = this.order?.get(key) ?? Number.POSITIVE_INFINITY;
+    const later = this.seen && { ...this.seen, id: -1, has: (k: string) => k === key || this.seen?.has(k) === true };
+    const found = this.collect(
+      (rest) => this.machine.solver.afterProperty(this.afterSkipping(rest, place), key),
+      later,
+    );
+    this.outcomes.set(key, found);
+    return found;
+  }
+
+  regionOutcome(region: Region): Outcome | undefined {
+    if (this.regionOutcomes.has(region)) return this.regionOutcomes.get(region);
+    const found = this.collect(
+      (rest) => this.machine.solver.afterRegion(this.afterSkipping(rest, Number.POSITIVE_INFINITY), region.matched),
+      this.seen,
+    );
+    this.regionOutcomes.set(region, found);
+    return found;
+  }
+
+  /** The usable classes of unlisted names. */
+  regions(): readonly Region[] {
+    if (this.regionList) return this.regionList;
+    const { machine } = this;
+    const { strings } = machine;
+    const patterns = new Set<StringSetId>();
+    for (const slot of this.slots)
+      for (const leaf of machine.formulas.leaves(slot.state).keys()) {
+        const term = machine.terms.get(leaf);
+        if (term.sort === 'shape') for (const p of term.shape.patterns) patterns.add(p.names);
+      }
+    let found: { matched: ReadonlySet<StringSetId>; names: StringSetId }[] = [
+      { matched: new Set(), names: StringSets.ALL },
+    ];
+    for (const pattern of patterns) {
+      machine.solver.budget.spend();
+      const split: typeof found = [];
+      for (const region of found) {
+        const inside = strings.and(region.names, pattern);
+        const outside = strings.and(region.names, strings.not(pattern));
+        if (!strings.isEmpty(inside)) split.push({ matched: new Set([...region.matched, pattern]), names: inside });
+        if (!strings.isEmpty(outside)) split.push({ matched: region.matched, names: outside });
+      }
+      found = split;
+      if (found.length > 512) throw machine.solver.tooComplex('more than 512 combinations of name patterns');
+    }
+    this.regionList = found.map((r, index) => ({ ...r, index })).filter((r) => this.regionOutcome(r) !== undefined);
+    return this.regionList;
+  }
+
+  /** In declared order, choosing a later name means that the earlier ones will not come. */
+  private afterSkipping(rest: Formula, place: number): Formula {
+    const { order } = this;
+    if (!order) return rest;
+    const { formulas, terms } = this.machine;
+    return formulas.substitute(rest, (leaf) => {
+      const term = terms.get(leaf);
+      const own = term.sort === 'required' ? order.get(term.key) : undefined;
+      return own !== undefined && own < place ? FALSE : formulas.leaf(leaf);
+    });
+  }
+
+  private collect(after: (rest: Formula) => Formula, later: SeenSet | undefined): Outcome | undefined {
+    const { solver, formulas } = this.machine;
+    const rests = new Map<Formula, Map<number, Formula>>();
+    this.slots.forEach((slot, i) => {
+      for (const { need, rest } of solver.split(after(slot.state))) {
+        if (!solver.satisfiable(need) || !solver.objectRest(rest, later)) continue;
+        let bySlot = rests.get(need);
+        if (!bySlot) {
+          bySlot = new Map();
+          rests.set(need, bySlot);
+        }
+        bySlot.set(i, formulas.or([bySlot.get(i) ?? FALSE, rest]));
+      }
+    });
+    return rests.size === 0 ? undefined : { needs: [...rests.keys()], rests: [...rests.values()] };
+  }
+}
+
+/** The result a finished name gives its key frame: a region, or a listed name. */
+const REGION_BASE = 0x40000;
+
+/** The names that can come next in one object state. */
+export class KeySpace {
+  private readonly entries = new Map<string, number>();
+  /** Used names that no demand lists. */
+  private readonly extra: readonly string[];
+  private readonly used: SeenSet;
+  private startCode: number | undefined;
+
+  constructor(
+    private readonly machine: Machine,
+    readonly id: number,
+    readonly demands: KeyDemands,
+    readonly seen: number,
+  ) {
+    this.used = machine.seen.get(seen);
+    const listed = new Set(demands.names);
+    this.extra = [...this.used.keys].filter((k) => !listed.has(k));
+  }
+
+  /** Whether any property can follow. */
+  get possible(): boolean {
+    return this.start() !== 0;
+  }
+
+  /** The leaf at the start of a key, or 0 when there can be none. */
+  start(): number {
+    if (this.startCode !== undefined) return this.startCode;
+    const { strings } = this.machine;
+    const [from, to] = this.range('');
+    const regions: LiveRegion[] = [];
+    for (const region of this.demands.regions()) {
+      const { lang } = strings.get(region.names);
+      if (!this.exhausted(region, lang, from, to, '')) regions.push({ region, lang });
+    }
+    const alive = regions.length > 0 || this.demands.names.some((name) => this.usable(name));
+    this.startCode = alive ? this.machine.keyState(this, '', regions, 0) : 0;
+    return this.startCode;
+  }
+
+  step(leaf: KeyLeaf, codePoint: number): number {
+    const { engine } = this.machine;
+    let prefix = leaf.prefix;
+    let from = 0;
+    let to = 0;
+    if (prefix !== undefined) {
+      const longer = prefix + String.fromCodePoint(codePoint);
+      [from, to] = this.range(longer);
+      prefix = from < to || this.extra.some((k) => k.startsWith(longer)) ? longer : undefined;
+    }
+    const regions: LiveRegion[] = [];
+    for (const live of leaf.regions) {
+      if (live.lang === engine.any) {
+        regions.push(live);
+        continue;
+      }
+      const lang = engine.derive(live.lang, codePoint);
+      if (engine.isEmpty(lang)) continue;
+      if (prefix !== undefined && this.exhausted(live.region, lang, from, to, prefix)) continue;
+      regions.push({ region: live.region, lang });
+    }
+    if (regions.length === 0) {
+      if (prefix === undefined) return 0;
+      let usable = false;
+      for (let i = from; i < to && !usable; i++) usable = this.usable(this.demands.names[i] ?? '');
+      if (!usable) return 0;
+    }
+    return goTo(this.machine.keyState(this, prefix, regions, 0));
+  }
+
+  /** Whether a usable listed name goes on from the prefix with a code point in the range. */
+  listedIn(prefix: string, low: number, high: number): boolean {
+    const [from, to] = this.range(prefix);
+    for (let i = from; i < to; i++) {
+      const name = this.demands.names[i] ?? '';
+      const point = name.codePointAt(prefix.length);
+      if (point !== undefined && point >= low && point <= high && this.usable(name)) return true;
+    }
+    return false;
+  }
+
+  /** The transition for the closing quote: back to the key frame, with the name's number or its region's. */
+  close(leaf: KeyLeaf): number {
+    if (leaf.prefix !== undefined) {
+      const [from] = this.range(leaf.prefix);
+      if (this.demands.names[from] === leaf.prefix) return this.usable(leaf.prefix) ? pop(from) : 0;
+      if (this.extra.includes(leaf.prefix)) return 0;
+    }
+    const live = leaf.regions.find((r) => this.machine.engine.nullable(r.lang));
+    return live ? pop(REGION_BASE + live.region.index) : 0;
+  }
+
+  /** The leaf after a finished key; `name` is asked for only where the key is not a listed one. */
+  finish(result: number, name: () => string | undefined): number {
+    if (result < REGION_BASE) {
+      const key = this.demands.names[result] ?? '';
+      const outcome = this.demands.outcome(key);
+      return outcome ? this.entry(key, outcome) : 0;
+    }
+    const region = this.demands.regions().find((r) => r.index === result - REGION_BASE);
+    const outcome = region && this.demands.regionOutcome(region);
+    return outcome ? this.entry(name(), outcome, result) : 0;
+  }
+
+  /** Whether finishing with this result needs the name itself. */
+  static named(result: number): boolean {
+    return result >= REGION_BASE;
+  }
+
+  private entry(key: string | undefined, outcome: Outcome, region = 0): number {
+    const { machine } = this;
+    const name = key === undefined ? `-${region}` : `=${key}`;
+    let leaf = this.entries.get(name);
+    if (leaf === undefined) {
+      const seen = machine.seen.add(this.seen, key);
+      const frame = machine.objectFrame(this.demands.slots, outcome.rests, seen);
+      const value = machine.valueState(
+        outcome.needs.map((need, i) => ({ state: need, results: machine.results.of([i]) })),
+        'space',
+        0,
+      );
+      leaf = machine.colonState(machine.pushEntry(frame, value));
+      this.entries.set(name, leaf);
+    }
+    return leaf;
+  }
+
+  private usable(name: string): boolean {
+    return !this.used.has(name) && this.demands.outcome(name) !== undefined;
+  }
+
+  /** Whether every name left in the language is a listed or used one (they have ways of their own). */
+  private exhausted(region: Region, lang: number, from: number, to: number, prefix: string): boolean {
+    const { engine, strings } = this.machine;
+    if (lang === engine.any) return false;
+    const size = engine.cardinality(lang);
+    if (size > to - from + this.extra.length) return false;
+    let taken = 0;
+    for (let i = from; i < to; i++) if (strings.has(region.names, this.demands.names[i] ?? '')) taken++;
+    for (const key of this.extra) if (key.startsWith(prefix) && strings.has(region.names, key)) taken++;
+    return taken >= size;
+  }
+
+  /** Indexes of the listed names that start with `prefix`. */
+  private range(prefix: string): [number, number] {
+    const { names } = this.demands;
+    let low = 0;
+    let high = names.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((names[middle] ?? '') < prefix) low = middle + 1;
+      else high = middle;
+    }
+    const from = low;
+    high = names.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((names[middle] ?? '').startsWith(prefix)) low = middle + 1;
+      else high = middle;
+    }
+    return [from, low];
+  }
+}

@@ -1,0 +1,231 @@
+import { type Decimal, decimal, parseDecimal, power10 } from './decimal.ts';
+import type { Formula } from './formula.ts';
+import { type FormulaSlot, goTo, type Leaf, popThen, type ResultId } from './leaf.ts';
+import type { Machine } from './machine.ts';
+import { type NumberAtoms, numberExists, numberSatisfies } from './number-cells.ts';
+
+const DOT = 0x2e;
+const MINUS = 0x2d;
+const PLUS = 0x2b;
+const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39;
+const isE = (byte: number): boolean => byte === 0x65 || byte === 0x45;
+
+/** Grammar positions within a JSON number. */
+export type NumberPhase = 'minus' | 'zero' | 'int' | 'dot' | 'frac' | 'e' | 'sign' | 'exp';
+
+/** The phase after one more byte, or undefined. */
+export function numberPhase(phase: NumberPhase | 'start', byte: number): NumberPhase | undefined {
+  const digit = isDigit(byte);
+  switch (phase) {
+    case 'start':
+      return byte === MINUS ? 'minus' : digit ? (byte === 0x30 ? 'zero' : 'int') : undefined;
+    case 'minus':
+      return digit ? (byte === 0x30 ? 'zero' : 'int') : undefined;
+    case 'int':
+      if (digit) return 'int';
+      return byte === DOT ? 'dot' : isE(byte) ? 'e' : undefined;
+    case 'zero':
+      return byte === DOT ? 'dot' : isE(byte) ? 'e' : undefined;
+    case 'dot':
+      return digit ? 'frac' : undefined;
+    case 'frac':
+      return digit ? 'frac' : isE(byte) ? 'e' : undefined;
+    case 'e':
+      return digit ? 'exp' : byte === PLUS || byte === MINUS ? 'sign' : undefined;
+    case 'sign':
+    case 'exp':
+      return digit ? 'exp' : undefined;
+  }
+}
+
+const CAN_END: ReadonlySet<NumberPhase> = new Set<NumberPhase>(['zero', 'int', 'frac', 'exp']);
+
+/** Inside a number no demand depends on: the plain JSON grammar. */
+export class FreeNumberLeaf implements Leaf {
+  readonly kind = 'number';
+
+  constructor(
+    private readonly machine: Machine,
+    readonly phase: NumberPhase,
+    readonly results: ResultId,
+  ) {}
+
+  step(byte: number): number {
+    const next = numberPhase(this.phase, byte);
+    if (next !== undefined) return goTo(this.machine.freeNumber(next, this.results));
+    return CAN_END.has(this.phase) ? popThen(this.results) : 0;
+  }
+
+  end(): ResultId {
+    return CAN_END.has(this.phase) ? this.results : 0;
+  }
+}
+
+/**
+ * Inside a number with demands. `text` stands for all prefixes that compare alike with every threshold and leave the same
+ * remainders: {@link numberClass} tells them apart. Exponents are taken after a single non-zero digit only; anything more
+ * would make the class depend on every digit typed.
+ */
+export class NumberLeaf implements Leaf {
+  readonly kind = 'number';
+
+  constructor(
+    private readonly machine: Machine,
+    readonly slots: readonly FormulaSlot[],
+    readonly atoms: NumberAtoms,
+    readonly phase: NumberPhase,
+    readonly text: string,
+  ) {}
+
+  step(byte: number): number {
+    const next = numberPhase(this.phase, byte);
+    if (next !== undefined) {
+      if (next === 'e' && !/^-?[1-9]$/.test(this.text)) return this.finish();
+      if (next === 'exp' && /[eE][+-]?\d{3}$/.test(this.text)) return 0;
+      return this.machine.numberState(this.slots, this.atoms, next, this.text + String.fromCharCode(byte));
+    }
+    return this.finish();
+  }
+
+  private finish(): number {
+    const result = this.end();
+    return result === 0 ? 0 : popThen(result);
+  }
+
+  end(): ResultId {
+    if (!CAN_END.has(this.phase)) return 0;
+    const value = parseDecimal(this.text);
+    if (!value) return 0;
+    const { formulas, terms, results } = this.machine;
+    return results.union(
+      this.slots.filter((s) => numberSatisfies(formulas, terms, s.state, value)).map((s) => s.results),
+    );
+  }
+}
+
+/** Whether some completion of a number prefix satisfies the formula. */
+export function numberAlive(
+  machine: Machine,
+  formula: Formula,
+  atoms: NumberAtoms,
+  phase: NumberPhase,
+  text: string,
+): boolean {
+  const { formulas, terms } = machine;
+  const exists = (low: Decimal | undefined, lowIn: boolean, high: Decimal | undefined, highIn: boolean): boolean =>
+    numberExists(formulas, terms, formula, { low, lowIn, high, highIn }, atoms);
+  const zero: Decimal = { digits: 0n, exponent: 0 };
+  if (phase === 'minus') return exists(undefined, false, zero, true);
+  if (phase === 'e' || phase === 'sign' || phase === 'exp') return exponentAlive(machine, formula, phase, text);
+  const negative = text.startsWith('-');
+  const digits = (negative ? text.slice(1) : text).replace(/\.$/, '');
+  const value = parseDecimal(digits) ?? zero;
+  const fraction = digits.includes('.') ? digits.length - digits.indexOf('.') - 1 : 0;
+  const span = (low: Decimal, width: Decimal): boolean => {
+    const high = add(low, width);
+    return negative ? exists(minus(high), false, minus(low), true) : exists(low, true, high, false);
+  };
+  if (phase === 'dot' || phase === 'frac') return span(value, { digits: 1n, exponent: -fraction });
+  if (phase === 'zero') return span(zero, { digits: 1n, exponent: 0 });
+  // Lengths at which a threshold or a remainder can change the answer; between them nothing new happens.
+  const lengths = [...atoms.thresholds, ...atoms.units].map((t) => wholeDigits(t) - digits.length);
+  const more = new Set([0, 1, ...lengths.flatMap((n) => [n - 1, n, n + 1, n + 2])].filter((n) => n >= 0));
+  for (const j of more)
+    if (span({ digits: value.digits, exponent: value.exponent + j }, { digits: 1n, exponent: j })) return true;
+  // Longer numbers lie beyond every threshold: only remainders matter, and the unbounded cell has them all.
+  const edge = { digits: 1n, exponent: digits.length + Math.max(...more) };
+  return negative ? exists(undefined, false, minus(edge), true) : exists(edge, true, undefined, false);
+}
+
+function exponentAlive(machine: Machine, formula: Formula, phase: NumberPhase, text: string): boolean {
+  const { formulas, terms } = machine;
+  const at = text.search(/[eE]/);
+  const mantissa = parseDecimal(text.slice(0, at)) ?? { digits: 0n, exponent: 0 };
+  const typed = text.slice(at + 1);
+  const ok = (e: number): boolean =>
+    numberSatisfies(formulas, terms, formula, decimal(mantissa.digits, mantissa.exponent + e));
+  for (let n = 0; n < 1000; n++) {
+    const spelled = String(n);
+    for (const sign of typed === '' ? [1, -1] : typed.startsWith('-') ? [-1] : [1]) {
+      const prefix = typed.replace(/^[+-]/, '');
+      const fits = phase !== 'exp' || spelled.startsWith(prefix.replace(/^0+(?=\d)/, '')) || /^0+$/.test(prefix);
+      if (fits && spelled.length + (prefix.length - prefix.replace(/^0+(?=\d)/, '').length) <= 3 && ok(sign * n))
+        return true;
+    }
+  }
+  return false;
+}
+
+/** Number of digits before the decimal point. */
+function wholeDigits(a: Decimal): number {
+  return Math.max(0, (a.digits < 0n ? -a.digits : a.digits).toString().length + a.exponent);
+}
+
+function add(a: Decimal, b: Decimal): Decimal {
+  const low = Math.min(a.exponent, b.exponent);
+  return decimal(a.digits * power10(a.exponent - low) + b.digits * power10(b.exponent - low), low);
+}
+
+function minus(a: Decimal): Decimal {
+  return { digits: -a.digits, exponent: a.exponent };
+}
+
+/** Text that is equal for number prefixes with the same future: by comparison with each threshold and remainder of each unit. */
+export function numberClass(atoms: NumberAtoms, phase: NumberPhase, text: string): string {
+  if (phase === 'minus' || phase === 'e' || phase === 'sign' || phase === 'exp') return text;
+  const negative = text.startsWith('-');
+  const [whole = '', fraction = ''] = (negative ? text.slice(1) : text).split('.');
+  const int = whole === '0' ? '' : whole;
+  const parts: string[] = [phase, negative ? '-' : '+'];
+  // Only single-digit numbers may take an exponent.
+  if (phase === 'int' && int.length === 1) parts.push(int);
+  for (const t of atoms.thresholds) parts.push(compareClass(t, negative, int, fraction, phase));
+  for (const u of atoms.units) parts.push(remainderClass(u, int, fraction, phase));
+  return parts.join('|');
+}
+
+function compareClass(
+  threshold: Decimal,
+  negative: boolean,
+  int: string,
+  fraction: string,
+  phase: NumberPhase,
+): string {
+  const zeroSoFar = int === '' && /^0*$/.test(fraction);
+  if (threshold.digits === 0n) return zeroSoFar ? 'z' : 'n';
+  if (threshold.digits < 0n !== negative) return '';
+  const size: Decimal = {
+    digits: threshold.digits < 0n ? -threshold.digits : threshold.digits,
+    exponent: threshold.exponent,
+  };
+  const [tInt, tFraction] = plainDigits(size);
+  if (phase === 'int' || phase === 'zero') {
+    if (int.length > tInt.length) return 'G';
+    const head = tInt.slice(0, int.length);
+    const order = int < head ? '<' : int > head ? '>' : '=';
+    // A zero takes no further whole digits.
+    return phase === 'zero' ? `0${order}` : `${int.length}${order}`;
+  }
+  if (int.length !== tInt.length) return int.length > tInt.length ? 'g' : 'l';
+  if (int !== tInt) return int > tInt ? 'g' : 'l';
+  const head = tFraction.slice(0, fraction.length).padEnd(fraction.length, '0');
+  if (fraction !== head) return fraction > head ? 'g' : 'l';
+  return `=${Math.min(fraction.length, tFraction.length)}`;
+}
+
+function plainDigits(size: Decimal): [string, string] {
+  const digits = size.digits.toString();
+  if (size.exponent >= 0) return [digits + '0'.repeat(size.exponent), ''];
+  const padded = digits.padStart(1 - size.exponent, '0');
+  const int = padded.slice(0, padded.length + size.exponent).replace(/^0+/, '');
+  return [int, padded.slice(padded.length + size.exponent)];
+}
+
+function remainderClass(unit: Decimal, int: string, fraction: string, phase: NumberPhase): string {
+  const places = Math.max(0, -unit.exponent);
+  const whole = unit.digits * power10(Math.max(0, unit.exponent));
+  if (phase === 'int' || phase === 'zero') return String(BigInt(int === '' ? '0' : int) % whole);
+  if (/[1-9]/.test(fraction.slice(places))) return 'x';
+  const seen = fraction.slice(0, places);
+  return `${BigInt(int + seen || '0') % whole}@${seen.length}`;
+}

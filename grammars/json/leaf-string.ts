@@ -1,0 +1,132 @@
+import type { Lang } from '../regex/index.ts';
+import { type Leaf, pop, type ResultId } from './leaf.ts';
+import type { Machine } from './machine.ts';
+import { atCharacter, type CodePoints, decodeStep } from './utf8-json.ts';
+
+/** Strings still possible: members `list[low..high)` that agree so far (up to UTF-16 position `at`), plus a language of suffixes. */
+export interface StringSlot {
+  readonly list: readonly string[];
+  readonly low: number;
+  readonly high: number;
+  readonly at: number;
+  readonly lang: Lang;
+  readonly results: ResultId;
+}
+
+/** Inside a string value. */
+export class StringLeaf implements Leaf, CodePoints {
+  readonly kind = 'string';
+
+  constructor(
+    private readonly machine: Machine,
+    readonly slots: readonly StringSlot[],
+    readonly decoder: number,
+  ) {}
+
+  /** Language every continuation may use freely (`any`), when the slots demand nothing of the rest of the string. */
+  get free(): boolean {
+    const { any } = this.machine.engine;
+    return this.slots.every((s) => s.lang === any);
+  }
+
+  step(byte: number): number {
+    return decodeStep(this.decoder, byte, this.machine.options.escapes, this);
+  }
+
+  end(): ResultId {
+    return 0;
+  }
+
+  next(codePoint: number): number {
+    const { engine } = this.machine;
+    const next: StringSlot[] = [];
+    for (const slot of this.slots) {
+      if (slot.lang === engine.any) {
+        next.push(slot);
+        continue;
+      }
+      const lang = engine.derive(slot.lang, codePoint);
+      const narrowed = narrow(slot, codePoint);
+      if (narrowed !== undefined || !engine.isEmpty(lang)) next.push(normal(slot, narrowed, lang, engine.any));
+    }
+    return next.length === 0 ? 0 : this.machine.stringState(next, 0);
+  }
+
+  any(low: number, high: number): boolean {
+    const { engine } = this.machine;
+    return this.slots.some(
+      (slot) => slot.lang === engine.any || memberIn(slot, low, high) || this.machine.derivableIn(slot.lang, low, high),
+    );
+  }
+
+  inside(decoder: number): number {
+    return this.machine.stringState(this.slots, decoder);
+  }
+
+  close(): number {
+    if (!atCharacter(this.decoder)) return 0;
+    const { engine } = this.machine;
+    const ok: ResultId[] = [];
+    for (const slot of this.slots)
+      if ((slot.low < slot.high && slot.list[slot.low]?.length === slot.at) || engine.nullable(slot.lang))
+        ok.push(slot.results);
+    return ok.length === 0 ? 0 : pop(this.machine.results.union(ok));
+  }
+}
+
+function normal(
+  slot: StringSlot,
+  narrowed: { low: number; high: number; at: number } | undefined,
+  lang: Lang,
+  any: Lang,
+): StringSlot {
+  if (lang === any || narrowed === undefined) return { list: [], low: 0, high: 0, at: 0, lang, results: slot.results };
+  return { list: slot.list, ...narrowed, lang, results: slot.results };
+}
+
+/** The members that go on with the code point. */
+function narrow(slot: StringSlot, codePoint: number): { low: number; high: number; at: number } | undefined {
+  const { list, at } = slot;
+  let { low, high } = slot;
+  if (low >= high) return undefined;
+  const units =
+    codePoint > 0xffff
+      ? [0xd800 + ((codePoint - 0x10000) >> 10), 0xdc00 + ((codePoint - 0x10000) & 0x3ff)]
+      : [codePoint];
+  let position = at;
+  for (const unit of units) {
+    low = bound(list, low, high, position, unit);
+    high = bound(list, low, high, position, unit + 1);
+    if (low >= high) return undefined;
+    position++;
+  }
+  return { low, high, at: position };
+}
+
+/** First index in [low, high) whose UTF-16 unit at `position` is at least `unit` (strings that end there sort first). */
+function bound(list: readonly string[], from: number, to: number, position: number, unit: number): number {
+  let low = from;
+  let high = to;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const text = list[middle] ?? '';
+    const here = position < text.length ? text.charCodeAt(position) : -1;
+    if (here < unit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function memberIn(slot: StringSlot, low: number, high: number): boolean {
+  if (slot.low >= slot.high) return false;
+  if (low <= 0xffff) {
+    const from = bound(slot.list, slot.low, slot.high, slot.at, low);
+    const to = bound(slot.list, from, slot.high, slot.at, Math.min(high, 0xffff) + 1);
+    if (to > from && (low >= 0xe000 || high < 0xd800)) return true;
+  }
+  for (let i = slot.low; i < slot.high; i++) {
+    const point = slot.list[i]?.codePointAt(slot.at);
+    if (point !== undefined && point >= low && point <= high) return true;
+  }
+  return false;
+}

@@ -1,0 +1,443 @@
+import type { Lang, RegexEngine } from '../regex/index.ts';
+import type { SchemaCompiler } from './compiler.ts';
+import type { Json } from './document.ts';
+import { FALSE, type Formula, type Formulas } from './formula.ts';
+import { KeyDemands, KeySpace } from './key-space.ts';
+import { type FormulaSlot, goTo, type Leaf, push, type ResultId } from './leaf.ts';
+import { FreeNumberLeaf, NumberLeaf, type NumberPhase, numberAlive, numberClass, numberPhase } from './leaf-number.ts';
+import { KeyLeaf, type LiveRegion, ObjectLeaf } from './leaf-object.ts';
+import { StringLeaf, type StringSlot } from './leaf-string.ts';
+import { ArrayLeaf, ColonLeaf, EndLeaf, type Gap, ValueLeaf, type Whitespace, WordLeaf } from './leaf-structure.ts';
+import { type NumberAtoms, numberAtoms } from './number-cells.ts';
+import { Results } from './results.ts';
+import { SeenSets } from './seen-keys.ts';
+import type { Solver } from './solver.ts';
+import type { StringSets } from './string-sets.ts';
+import type { Terms } from './terms.ts';
+import type { Escapes } from './utf8-json.ts';
+
+/** How documents are spelled. */
+export interface SpellingOptions {
+  readonly order: 'schema' | 'any';
+  readonly whitespace: Whitespace;
+  readonly escapes: Escapes;
+}
+
+/** An object or array around the value being read: what remains of it for each branch the value may satisfy. */
+export interface Frame {
+  readonly kind: 'object' | 'array' | 'root' | 'key';
+  readonly slots: readonly FormulaSlot[];
+  /** Per branch: by slot index, what then remains. */
+  readonly rests: readonly ReadonlyMap<number, Formula>[];
+  readonly seen: number;
+  /** True when the text of the value matters later (uniqueItems, names of unlisted properties). */
+  readonly captures: boolean;
+  /** Of a key frame: where its names come from. */
+  readonly keys?: KeySpace;
+}
+
+const UNKNOWN = -1;
+
+/**
+ * The lazily determinised visibly-pushdown automaton of a schema: interned leaves (states local to one value), a push table
+ * (frame, leaf) and memoised byte transitions in one flat table. Nothing here depends on the depth or history of a document,
+ * so that equal situations share states, transitions and masks.
+ */
+export class Machine {
+  readonly formulas: Formulas;
+  readonly terms: Terms;
+  readonly strings: StringSets;
+  readonly engine: RegexEngine;
+  readonly results = new Results();
+  readonly seen: SeenSets;
+  readonly leaves: Leaf[] = [];
+  readonly frames: Frame[] = [];
+  readonly pushFrame: number[] = [0];
+  readonly pushLeaf: number[] = [0];
+  readonly start: number;
+  private readonly leafIds = new Map<string, number>();
+  private readonly frameIds = new Map<string, number>();
+  private readonly pushIds = new Map<string, number>();
+  private readonly keySpaces = new Map<string, KeySpace>();
+  private readonly keyDemands = new Map<string, KeyDemands>();
+  private readonly keyFrames = new Map<KeySpace, number>();
+  private readonly itemEntries = new Map<string, number>();
+  private readonly resumed = new Map<number, number>();
+  private readonly atomsOf = new Map<string, NumberAtoms>();
+  private readonly slotKeys = new WeakMap<object, string>();
+  private table = new Int32Array(64 * 256).fill(UNKNOWN);
+
+  constructor(
+    readonly compiler: SchemaCompiler,
+    readonly solver: Solver,
+    readonly options: SpellingOptions,
+  ) {
+    this.formulas = compiler.formulas;
+    this.terms = compiler.terms;
+    this.strings = compiler.strings;
+    this.engine = compiler.strings.engine;
+    this.seen = new SeenSets();
+    this.intern('dead', () => ({ kind: 'dead', step: () => 0, end: () => 0 }));
+    this.frames.push({ kind: 'root', slots: [], rests: [], seen: 0, captures: false });
+    const root = compiler.root();
+    this.results.of([0]);
+    this.start = solver.satisfiable(root)
+      ? this.valueState([{ state: root, results: this.results.of([0]) }], 'none', 0)
+      : 0;
+  }
+
+  /** The coded transition of a leaf for a byte. */
+  step(leaf: number, byte: number): number {
+    const at = (leaf << 8) | byte;
+    const known = this.table[at];
+    if (known !== undefined && known !== UNKNOWN) return known;
+    const next = this.leaves[leaf]?.step(byte) ?? 0;
+    this.reserve(leaf);
+    this.table[at] = next;
+    return next;
+  }
+
+  /**
+   * The leaf in which a frame goes on after its value gave `result`. `text` is the source of what was read above the frame,
+   * for frames that capture it; undefined stands for a text that is not known (a mask walk that does not depend on it).
+   */
+  resume(frame: number, result: ResultId, text: string | undefined): number {
+    const info = this.frames[frame];
+    if (!info) return 0;
+    const textual = info.captures && (info.keys === undefined || KeySpace.named(result));
+    if (textual && text !== undefined) return this.afterValue(info, result, text);
+    const key = frame * 0x100000 + result;
+    let next = this.resumed.get(key);
+    if (next === undefined) {
+      next = this.afterValue(info, result, undefined);
+      this.resumed.set(key, next);
+    }
+    return next;
+  }
+
+  /** Whether what follows this result depends on the text read. */
+  needsText(frame: number, result: ResultId): boolean {
+    const info = this.frames[frame];
+    return info?.captures === true && (info.keys === undefined || KeySpace.named(result));
+  }
+
+  private afterValue(frame: Frame, result: ResultId, text: string | undefined): number {
+    if (frame.kind === 'root') return this.endState();
+    if (frame.keys)
+      return frame.keys.finish(result, () => (text === undefined ? undefined : (parseCaptured(text) as string)));
+    const next: FormulaSlot[] = [];
+    const branches = this.results.get(result);
+    frame.slots.forEach((slot, i) => {
+      const options: Formula[] = [];
+      for (const branch of branches) {
+        const rest = frame.rests[branch]?.get(i);
+        if (rest !== undefined) options.push(rest);
+      }
+      let state = this.formulas.or(options);
+      if (frame.captures && state !== FALSE && text !== undefined) {
+        state = this.exclude(state, parseCaptured(text));
+        if (!this.solver.arrayRest(state)) state = FALSE;
+      }
+      if (state !== FALSE) next.push({ state, results: slot.results });
+    });
+    const merged = this.merge(next);
+    if (merged.length === 0) return 0;
+    return frame.kind === 'object'
+      ? this.objectState('next', merged, frame.seen, 0)
+      : this.arrayState('next', merged, 0);
+  }
+
+  /** Under uniqueItems no later item may equal `value`. */
+  private exclude(rest: Formula, value: Json): Formula {
+    const { formulas, terms } = this;
+    const other = formulas.not(terms.constant(value));
+    return formulas.substitute(rest, (leaf) => {
+      if (terms.get(leaf).sort !== 'unique') return formulas.leaf(leaf);
+      return formulas.and([formulas.leaf(leaf), terms.items(terms.everyItem(other), 0)]);
+    });
+  }
+
+  /** Joins slots with equal states. */
+  merge(slots: readonly FormulaSlot[]): readonly FormulaSlot[] {
+    if (slots.length < 2) return slots;
+    const byState = new Map<Formula, ResultId[]>();
+    for (const { state, results } of slots) {
+      const list = byState.get(state);
+      if (list) list.push(results);
+      else byState.set(state, [results]);
+    }
+    return [...byState].map(([state, list]) => ({ state, results: this.results.union(list) }));
+  }
+
+  // States
+
+  valueState(slots: readonly FormulaSlot[], gap: Gap, space: number): number {
+    const merged = this.merge(slots);
+    return this.intern(`v${gap}${space},${this.key(merged)}`, () => new ValueLeaf(this, merged, gap, space));
+  }
+
+  wordState(text: string, at: number, results: ResultId): number {
+    return this.intern(`w${text}${at},${results}`, () => new WordLeaf(this, text, at, results));
+  }
+
+  colonState(entry: number): number {
+    return this.intern(`:${entry}`, () => new ColonLeaf(this, entry));
+  }
+
+  objectState(at: 'open' | 'key' | 'next', slots: readonly FormulaSlot[], seen: number, space: number): number {
+    return this.intern(`o${at}${space},${seen},${this.key(slots)}`, () => new ObjectLeaf(this, at, slots, seen, space));
+  }
+
+  arrayState(at: 'open' | 'next', slots: readonly FormulaSlot[], space: number): number {
+    return this.intern(`a${at}${space},${this.key(slots)}`, () => new ArrayLeaf(this, at, slots, space));
+  }
+
+  endState(): number {
+    return this.intern('end', () => new EndLeaf(this, this.leaves.length));
+  }
+
+  keyState(space: KeySpace, prefix: string | undefined, regions: readonly LiveRegion[], decoder: number): number {
+    const langs = regions.map((r) => `${r.region.index}:${r.lang}`).join();
+    const typed = prefix === undefined ? '-' : `=${prefix}`;
+    return this.intern(
+      `k${space.id},${decoder},${langs},${typed}`,
+      () => new KeyLeaf(this, space, prefix, regions, decoder),
+    );
+  }
+
+  stringState(slots: readonly StringSlot[], decoder: number): number {
+    const key = slots
+      .map(
+        (s) => (s.low < s.high ? `${this.listKey(s.list)}.${s.low}.${s.high}.${s.at}` : '') + `/${s.lang}>${s.results}`,
+      )
+      .join(';');
+    return goTo(this.intern(`s${decoder},${key}`, () => new StringLeaf(this, slots, decoder)));
+  }
+
+  freeNumber(phase: NumberPhase, results: ResultId): number {
+    return this.intern(`f${phase}${results}`, () => new FreeNumberLeaf(this, phase, results));
+  }
+
+  numberState(slots: readonly FormulaSlot[], atoms: NumberAtoms, phase: NumberPhase, text: string): number {
+    const alive = slots.filter((s) => numberAlive(this, s.state, atoms, phase, text));
+    if (alive.length === 0) return 0;
+    return goTo(
+      this.intern(
+        `n${this.key(alive)}${numberClass(atoms, phase, text)}`,
+        () => new NumberLeaf(this, alive, atoms, phase, text),
+      ),
+    );
+  }
+
+  // First bytes of values
+
+  openObject(slots: readonly FormulaSlot[]): number {
+    if (slots.length === 0) return 0;
+    const seen = this.options.order === 'schema' ? this.seen.ordered(this.declaredOrder(slots)) : 0;
+    const live = seen === 0 ? slots : slots.filter((s) => this.solver.objectRest(s.state, this.seen.get(seen)));
+    return live.length === 0 ? 0 : goTo(this.objectState('open', live, seen, 0));
+  }
+
+  openArray(slots: readonly FormulaSlot[]): number {
+    return slots.length === 0 ? 0 : goTo(this.arrayState('open', slots, 0));
+  }
+
+  openString(slots: readonly FormulaSlot[]): number {
+    if (slots.length === 0) return 0;
+    const bySet = this.merge(slots.map((s) => ({ state: this.compiler.stringSet(s.state), results: s.results })));
+    return this.stringState(
+      bySet.map(({ state, results }) => {
+        const { members, lang } = this.strings.get(state);
+        const list = lang === this.engine.any ? [] : members;
+        return { list, low: 0, high: list.length, at: 0, lang, results };
+      }),
+      0,
+    );
+  }
+
+  openNumber(slots: readonly FormulaSlot[], byte: number): number {
+    const phase = numberPhase('start', byte);
+    if (slots.length === 0 || phase === undefined) return 0;
+    if (slots.every((s) => s.state === 1))
+      return goTo(this.freeNumber(phase, this.results.union(slots.map((s) => s.results))));
+    const key = this.key(slots);
+    let atoms = this.atomsOf.get(key);
+    if (!atoms) {
+      atoms = numberAtoms(
+        this.formulas,
+        this.terms,
+        slots.map((s) => s.state),
+      );
+      this.atomsOf.set(key, atoms);
+    }
+    return this.numberState(slots, atoms, phase, String.fromCharCode(byte));
+  }
+
+  // Frames
+
+  objectFrame(slots: readonly FormulaSlot[], rests: readonly ReadonlyMap<number, Formula>[], seen: number): number {
+    return this.frame({ kind: 'object', slots, rests, seen, captures: false });
+  }
+
+  /** Entry of the push table for the next item of an array, or 0 when no item can follow. */
+  itemEntry(slots: readonly FormulaSlot[]): number {
+    const key = this.key(slots);
+    const known = this.itemEntries.get(key);
+    if (known !== undefined) return known;
+    const rests = new Map<Formula, Map<number, Formula>>();
+    let captures = false;
+    slots.forEach((slot, i) => {
+      for (const leaf of this.formulas.leaves(slot.state).keys()) captures ||= this.terms.get(leaf).sort === 'unique';
+      for (const { need, rest } of this.solver.split(this.solver.afterItem(slot.state))) {
+        if (!this.solver.satisfiable(need) || !this.solver.arrayRest(rest)) continue;
+        const bySlot = rests.get(need) ?? new Map<number, Formula>();
+        rests.set(need, bySlot);
+        bySlot.set(i, this.formulas.or([bySlot.get(i) ?? FALSE, rest]));
+      }
+    });
+    let entry = 0;
+    if (rests.size > 0) {
+      const frame = this.frame({ kind: 'array', slots, rests: [...rests.values()], seen: 0, captures });
+      const value = this.valueState(
+        [...rests.keys()].map((need, i) => ({ state: need, results: this.results.of([i]) })),
+        'either',
+        0,
+      );
+      entry = this.pushEntry(frame, value);
+    }
+    this.itemEntries.set(key, entry);
+    return entry;
+  }
+
+  pushEntry(frame: number, leaf: number): number {
+    const key = `${frame},${leaf}`;
+    let id = this.pushIds.get(key);
+    if (id === undefined) {
+      id = this.pushFrame.length;
+      this.pushFrame.push(frame);
+      this.pushLeaf.push(leaf);
+      this.pushIds.set(key, id);
+    }
+    return id;
+  }
+
+  /** Pushes an entry and gives the first byte of the value to its leaf. */
+  pushAndStep(entry: number, byte: number): number {
+    const leaf = this.leaves[this.pushLeaf[entry] ?? 0];
+    const code = leaf instanceof ValueLeaf ? leaf.begin(byte) : 0;
+    return code === 0 ? 0 : push(this.pushEntry(this.pushFrame[entry] ?? 0, code >> 2));
+  }
+
+  keySpace(slots: readonly FormulaSlot[], seen: number): KeySpace {
+    const key = `${seen},${this.key(slots)}`;
+    let space = this.keySpaces.get(key);
+    if (!space) {
+      const used = this.seen.get(seen);
+      const dependent = slots.some((s) => this.solver.dependsOnSeen(s.state));
+      const shared = dependent ? key : `${used.orderId}|${this.key(slots)}`;
+      let demands = this.keyDemands.get(shared);
+      if (!demands) {
+        demands = new KeyDemands(this, slots, used.order, dependent ? used : undefined);
+        this.keyDemands.set(shared, demands);
+      }
+      space = new KeySpace(this, this.keySpaces.size, demands, seen);
+      this.keySpaces.set(key, space);
+    }
+    return space;
+  }
+
+  /** The transition for the opening quote of a key. */
+  openKey(slots: readonly FormulaSlot[], seen: number): number {
+    const keys = this.keySpace(slots, seen);
+    const leaf = keys.start();
+    if (leaf === 0) return 0;
+    let frame = this.keyFrames.get(keys);
+    if (frame === undefined) {
+      frame = this.frames.length;
+      this.frames.push({ kind: 'key', slots: [], rests: [], seen, captures: true, keys });
+      this.keyFrames.set(keys, frame);
+    }
+    return push(this.pushEntry(frame, leaf));
+  }
+
+  /** Whether some code point in the range leads somewhere in a language. */
+  derivableIn(lang: Lang, low: number, high: number): boolean {
+    const { engine } = this;
+    if (lang === engine.empty || lang === engine.epsilon) return false;
+    const { starts, classOf } = engine.classes(lang);
+    for (let i = 0; i < starts.length; i++) {
+      const cls = classOf[i] ?? 0;
+      if (cls === 0 || (starts[i] ?? 0) > high || (starts[i + 1] ?? 0x110000) <= low) continue;
+      if (!engine.isEmpty(engine.deriveClass(lang, cls))) return true;
+    }
+    return false;
+  }
+
+  private declaredOrder(slots: readonly FormulaSlot[]): readonly string[] {
+    const names = new Set<string>();
+    for (const slot of slots)
+      for (const leaf of this.formulas.leaves(slot.state).keys()) {
+        const term = this.terms.get(leaf);
+        if (term.sort === 'shape') for (const name of term.shape.names) names.add(name);
+      }
+    return [...names];
+  }
+
+  private frame(frame: Frame): number {
+    const rests = frame.rests.map((bySlot) => [...bySlot].map(([i, f]) => `${i}:${f}`).join()).join(';');
+    const key = `${frame.kind}|${frame.seen}|${frame.captures}|${this.key(frame.slots)}|${rests}`;
+    let id = this.frameIds.get(key);
+    if (id === undefined) {
+      id = this.frames.length;
+      this.frames.push(frame);
+      this.frameIds.set(key, id);
+    }
+    return id;
+  }
+
+  private key(slots: readonly FormulaSlot[]): string {
+    let key = this.slotKeys.get(slots);
+    if (key === undefined) {
+      key = slots.map((s) => `${s.state}>${s.results}`).join(';');
+      this.slotKeys.set(slots, key);
+    }
+    return key;
+  }
+
+  private readonly lists = new Map<readonly string[], number>();
+  private listKey(list: readonly string[]): number {
+    let id = this.lists.get(list);
+    if (id === undefined) {
+      id = this.lists.size;
+      this.lists.set(list, id);
+    }
+    return id;
+  }
+
+  private intern(key: string, make: () => Leaf): number {
+    let id = this.leafIds.get(key);
+    if (id === undefined) {
+      id = this.leaves.length;
+      this.leaves.push(make());
+      this.leafIds.set(key, id);
+    }
+    return id;
+  }
+
+  private reserve(leaf: number): void {
+    if (this.table.length > (leaf << 8) + 255) return;
+    let size = this.table.length;
+    while (size <= (leaf << 8) + 255) size *= 2;
+    const grown = new Int32Array(size).fill(UNKNOWN);
+    grown.set(this.table);
+    this.table = grown;
+  }
+}
+
+const utf8 = new TextDecoder();
+
+/** The value of captured bytes (one char code each); for items a comma may come first. */
+function parseCaptured(text: string): Json {
+  const bytes = Uint8Array.from(text.startsWith(',') ? text.slice(1) : text, (c) => c.charCodeAt(0));
+  return JSON.parse(utf8.decode(bytes)) as Json;
+}

@@ -1,0 +1,249 @@
+import { type MaskId, MaskPool } from '../mask-pool.ts';
+import { type TokenTrie, vocabularyTrie } from '../trie.ts';
+import type { Vocabulary } from '../vocabulary.ts';
+import type { JsonAcceptor } from './acceptor.ts';
+import { KeyLeaf } from './leaf-object.ts';
+import { StringLeaf } from './leaf-string.ts';
+import type { StackId } from './stack.ts';
+import { type StringTokens, stringTokens } from './string-tokens.ts';
+
+/** Either the mask of a situation, or what it is by the next frame on the stack. */
+interface MemoNode {
+  mask: MaskId;
+  byFrame: Map<number, MemoNode> | undefined;
+}
+
+/** Work space of a walk, by depth; shared by all walks over a vocabulary, which never interleave. */
+interface Scratch {
+  readonly leafAt: Int32Array;
+  readonly stackAt: Int32Array;
+  /** 1 where a name was finished whose text the walk did not use. */
+  readonly namedAt: Uint8Array;
+  readonly found: Int32Array;
+}
+
+const scratches = new WeakMap<Vocabulary, Scratch>();
+
+function scratchOf(vocabulary: Vocabulary): Scratch {
+  let scratch = scratches.get(vocabulary);
+  if (!scratch) {
+    const depth = 258;
+    scratch = {
+      leafAt: new Int32Array(depth),
+      stackAt: new Int32Array(depth),
+      namedAt: new Uint8Array(depth),
+      found: new Int32Array(vocabulary.size + 64),
+    };
+    scratches.set(vocabulary, scratch);
+  }
+  return scratch;
+}
+
+/**
+ * Masks of a JSON automaton over one vocabulary. A mask is remembered by the leaf and as many frames of the stack as its
+ * computation looked at, so that equal situations at any depth share it.
+ */
+export class JsonMasks {
+  readonly pool: MaskPool;
+  private readonly trie: TokenTrie;
+  private readonly strings: StringTokens;
+  private readonly insideBase: number;
+  private readonly memo = new Map<number, MemoNode>();
+  private readonly leafAt: Int32Array;
+  private readonly stackAt: Int32Array;
+  private readonly textAt: string[] = [];
+  private readonly namedAt: Uint8Array;
+  private readonly found: Int32Array;
+  private count = 0;
+  private lowest = 0;
+  private exact = false;
+  private shareable = true;
+
+  constructor(
+    readonly acceptor: JsonAcceptor,
+    readonly vocabulary: Vocabulary,
+  ) {
+    this.trie = vocabularyTrie(vocabulary);
+    this.strings = stringTokens(vocabulary, acceptor.machine.options.escapes);
+    this.pool = new MaskPool(vocabulary.size);
+    this.insideBase = this.pool.addBase(this.strings.inside);
+    const scratch = scratchOf(vocabulary);
+    this.leafAt = scratch.leafAt;
+    this.stackAt = scratch.stackAt;
+    this.namedAt = scratch.namedAt;
+    this.found = scratch.found;
+  }
+
+  /** The mask of the acceptor's current configuration. */
+  current(): MaskId {
+    const { leaf, stack, text } = this.acceptor;
+    let node = this.memo.get(leaf);
+    let at = stack;
+    while (node !== undefined && node.mask < 0) {
+      node = node.byFrame?.get(this.acceptor.stacks.frame(at));
+      at = this.acceptor.stacks.parent(at);
+    }
+    return node !== undefined ? node.mask : this.compute(leaf, stack, text);
+  }
+
+  private compute(leaf: number, stack: StackId, text: string): MaskId {
+    const { stacks, machine } = this.acceptor;
+    machine.solver.budget.reset();
+    this.exact = false;
+    this.shareable = true;
+    let mask = this.collect(leaf, stack, text);
+    if (!this.shareable && !this.exact) {
+      this.exact = true;
+      mask = this.collect(leaf, stack, text);
+    }
+    if (!this.shareable) return mask;
+    const looked = stacks.depth(stack) - this.lowest;
+    let node = this.memo.get(leaf);
+    if (!node) {
+      node = { mask: -1, byFrame: undefined };
+      this.memo.set(leaf, node);
+    }
+    for (let i = 0, at = stack; i < looked; i++, at = stacks.parent(at)) {
+      node.byFrame ??= new Map();
+      const frame = stacks.frame(at);
+      let next = node.byFrame.get(frame);
+      if (!next) {
+        next = { mask: -1, byFrame: undefined };
+        node.byFrame.set(frame, next);
+      }
+      node = next;
+    }
+    node.mask = mask;
+    return mask;
+  }
+
+  private collect(leaf: number, stack: StackId, text: string): MaskId {
+    const { machine, stacks } = this.acceptor;
+    this.count = 0;
+    this.lowest = stacks.depth(stack);
+    const info = machine.leaves[leaf];
+    let base = -1;
+    if ((info instanceof StringLeaf && info.decoder === 0 && info.free) || (info instanceof KeyLeaf && info.free)) {
+      base = this.insideBase;
+      this.start(leaf, stack, text);
+      if (this.move(0, 1, 0x22)) {
+        for (const token of this.strings.closing) this.found[this.count++] = token;
+        this.leafAt[0] = this.leafAt[1] ?? 0;
+        this.stackAt[0] = this.stackAt[1] ?? 0;
+        this.namedAt[0] = this.namedAt[1] ?? 0;
+        if (this.exact) this.textAt[0] = this.textAt[1] ?? '';
+        this.walk(this.strings.tails);
+      }
+    } else {
+      this.start(leaf, stack, text);
+      this.walk(this.trie);
+    }
+    const end = info?.end() ?? 0;
+    if (end !== 0) {
+      this.lowest = Math.min(this.lowest, Math.max(0, stacks.depth(stack) - 1));
+      if (stack <= 0) for (const token of this.vocabulary.eos) this.found[this.count++] = token;
+    }
+    return this.pool.intern(base, this.found, this.count);
+  }
+
+  private start(leaf: number, stack: StackId, text: string): void {
+    this.leafAt[0] = leaf;
+    this.stackAt[0] = stack;
+    this.namedAt[0] = 0;
+    if (this.exact) this.textAt[0] = text;
+  }
+
+  private walk(trie: TokenTrie): void {
+    const { byte, depth, size, from, tokens, count } = trie;
+    const { found } = this;
+    for (let i = 1; i < count; ) {
+      const d = depth[i] ?? 0;
+      if (!this.move(d - 1, d, byte[i] ?? 0)) {
+        i += size[i] ?? 1;
+        continue;
+      }
+      const to = from[i + 1] ?? 0;
+      for (let t = from[i] ?? 0; t < to; t++) found[this.count++] = tokens[t] ?? 0;
+      i++;
+    }
+  }
+
+  /** Moves the configuration at walk depth `here` over a byte into walk depth `there`. */
+  private move(here: number, there: number, byte: number): boolean {
+    const { machine } = this.acceptor;
+    const code = machine.step(this.leafAt[here] ?? 0, byte);
+    if (code === 0) return false;
+    if ((code & 3) === 0 && !this.exact) {
+      this.leafAt[there] = code >> 2;
+      this.stackAt[there] = this.stackAt[here] ?? 0;
+      this.namedAt[there] = this.namedAt[here] ?? 0;
+      return true;
+    }
+    return this.exact ? this.moveExactly(here, there, byte) : this.moveStack(here, there, byte, code);
+  }
+
+  private moveStack(here: number, there: number, byte: number, first: number): boolean {
+    const { machine, stacks } = this.acceptor;
+    let code = first;
+    let stack = this.stackAt[here] ?? 0;
+    let named = this.namedAt[here] ?? 0;
+    for (;;) {
+      const target = code >> 2;
+      let leaf = target;
+      if ((code & 3) === 1) {
+        stack = stacks.push(
+          stack,
+          machine.pushFrame[target] ?? 0,
+          machine.frames[machine.pushFrame[target] ?? 0]?.captures ?? false,
+          '',
+        );
+        leaf = machine.pushLeaf[target] ?? 0;
+      } else if ((code & 3) >= 2) {
+        const frame = stacks.frame(stack);
+        if (machine.needsText(frame, target)) {
+          // A second unknown name, or an item under uniqueItems: only the text itself tells what may follow.
+          if (named === 1 || machine.frames[frame]?.keys === undefined) {
+            this.shareable = false;
+            return false;
+          }
+          named = 1;
+        } else if (named === 1 && machine.frames[frame]?.keys !== undefined) {
+          this.shareable = false;
+          return false;
+        }
+        leaf = machine.resume(frame, target, undefined);
+        stack = stacks.parent(stack);
+        const depth = stacks.depth(stack);
+        if (depth < this.lowest) this.lowest = depth;
+        if (leaf === 0) return false;
+        if ((code & 3) === 3) {
+          code = machine.step(leaf, byte);
+          if (code === 0) return false;
+          continue;
+        }
+      }
+      this.leafAt[there] = leaf;
+      this.stackAt[there] = stack;
+      this.namedAt[there] = named;
+      return true;
+    }
+  }
+
+  private moveExactly(here: number, there: number, byte: number): boolean {
+    const { acceptor } = this;
+    const { leaf, stack, text } = acceptor;
+    acceptor.leaf = this.leafAt[here] ?? 0;
+    acceptor.stack = this.stackAt[here] ?? 0;
+    acceptor.text = this.textAt[here] ?? '';
+    const ok = acceptor.advance(byte);
+    if (ok) {
+      this.leafAt[there] = acceptor.leaf;
+      this.stackAt[there] = acceptor.stack;
+      this.textAt[there] = acceptor.text;
+    }
+    acceptor.leaf = leaf;
+    acceptor.stack = stack;
+    acceptor.text = text;
+    return ok;
+  }
+}

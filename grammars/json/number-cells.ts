@@ -1,0 +1,149 @@
+import { InfcError } from '../../runtime/errors.ts';
+import { compare, type Decimal, decimal, isMultiple, power10 } from './decimal.ts';
+import type { Formula, Formulas } from './formula.ts';
+import type { Terms } from './terms.ts';
+
+/** An interval of decimals; undefined bounds are infinite. */
+export interface Range {
+  readonly low: Decimal | undefined;
+  readonly lowIn: boolean;
+  readonly high: Decimal | undefined;
+  readonly highIn: boolean;
+}
+
+/** The number atoms of a formula: thresholds in order, and units of `multipleOf`. */
+export interface NumberAtoms {
+  readonly thresholds: readonly Decimal[];
+  readonly units: readonly Decimal[];
+}
+
+const EVERYTHING: Range = { low: undefined, lowIn: false, high: undefined, highIn: false };
+const MAX_CANDIDATES = 5000n;
+
+/** Collects the number atoms of formulas. */
+export function numberAtoms(formulas: Formulas, terms: Terms, list: readonly Formula[]): NumberAtoms {
+  const thresholds: Decimal[] = [];
+  const units: Decimal[] = [];
+  const seen = new Set<number>();
+  for (const formula of list) {
+    for (const leaf of formulas.leaves(formula).keys()) {
+      if (seen.has(leaf)) continue;
+      seen.add(leaf);
+      const term = terms.get(leaf);
+      if (term.sort !== 'number') continue;
+      const into = term.test === 'multiple' ? units : thresholds;
+      if (!into.some((x) => compare(x, term.value) === 0)) into.push(term.value);
+    }
+  }
+  return { thresholds: thresholds.sort(compare), units };
+}
+
+/** Whether one number satisfies a number formula. */
+export function numberSatisfies(formulas: Formulas, terms: Terms, formula: Formula, value: Decimal): boolean {
+  return formulas.evaluate(formula, (leaf) => {
+    const term = terms.get(leaf);
+    if (term.sort !== 'number') return true;
+    if (term.test === 'multiple') return isMultiple(value, term.value);
+    const order = compare(value, term.value);
+    return term.test === 'above' ? order > 0 : order >= 0;
+  });
+}
+
+/** Whether some decimal in the range satisfies a number formula (exact: decimals are dense). */
+export function numberExists(
+  formulas: Formulas,
+  terms: Terms,
+  formula: Formula,
+  range: Range = EVERYTHING,
+  atoms?: NumberAtoms,
+): boolean {
+  if (formula <= 1) return formula === 1;
+  const { thresholds, units } = atoms ?? numberAtoms(formulas, terms, [formula]);
+  const inside = (x: Decimal): boolean => {
+    if (range.low) {
+      const c = compare(x, range.low);
+      if (c < 0 || (c === 0 && !range.lowIn)) return false;
+    }
+    if (range.high) {
+      const c = compare(x, range.high);
+      if (c > 0 || (c === 0 && !range.highIn)) return false;
+    }
+    return true;
+  };
+  const points = thresholds.filter(inside);
+  for (const bound of [range.low, range.high]) if (bound && inside(bound)) points.push(bound);
+  if (points.some((x) => numberSatisfies(formulas, terms, formula, x))) return true;
+  const cuts = thresholds.filter(
+    (x) => (!range.low || compare(x, range.low) > 0) && (!range.high || compare(x, range.high) < 0),
+  );
+  const edges: (Decimal | undefined)[] = [range.low, ...cuts, range.high];
+  if (range.low && range.high && compare(range.low, range.high) >= 0) return false;
+  for (let i = 0; i + 1 < edges.length; i++)
+    if (cellExists(formulas, terms, formula, edges[i], edges[i + 1], units)) return true;
+  return false;
+}
+
+/** The same within one open interval that no threshold cuts. */
+function cellExists(
+  formulas: Formulas,
+  terms: Terms,
+  formula: Formula,
+  low: Decimal | undefined,
+  high: Decimal | undefined,
+  units: readonly Decimal[],
+): boolean {
+  const holds = (multiple: (unit: Decimal) => boolean): boolean =>
+    formulas.evaluate(formula, (leaf) => {
+      const term = terms.get(leaf);
+      if (term.sort !== 'number') return true;
+      if (term.test === 'multiple') return multiple(term.value);
+      return low !== undefined && compare(term.value, low) <= 0;
+    });
+  if (holds(() => false)) return true;
+  if (units.length === 0) return false;
+  // Multiples of a set of units: every combination repeats with the least common multiple of all.
+  const scale = Math.min(0, ...units.map((u) => u.exponent));
+  const whole = units.map((u) => u.digits * power10(u.exponent - scale));
+  const period = whole.reduce(lcm, 1n);
+  for (let mask = 1; mask < 1 << Math.min(units.length, 10); mask++) {
+    const step = whole.filter((_, i) => (mask >> i) & 1).reduce(lcm, 1n);
+    const first =
+      low === undefined
+        ? high === undefined
+          ? 0n
+          : (floorDiv(high, scale) / step - period / step - 1n) * step
+        : floorTo(floorDiv(low, scale), step) + step;
+    const count = period / step + 1n;
+    if (count > MAX_CANDIDATES)
+      throw new InfcError('INFC5006', 'undecided: multipleOf values with too large a common multiple', {
+        pointer: '',
+        fix: 'Use fewer or simpler multipleOf values',
+      });
+    for (let i = 0n, x = first; i <= count; i++, x += step) {
+      const value = decimal(x, scale);
+      if (high && compare(value, high) >= 0) break;
+      if (low && compare(value, low) <= 0) continue;
+      if (holds((unit) => isMultiple(value, unit))) return true;
+    }
+  }
+  return false;
+}
+
+/** floor(a / 10^scale). */
+function floorDiv(a: Decimal, scale: number): bigint {
+  const shift = a.exponent - scale;
+  if (shift >= 0) return a.digits * power10(shift);
+  return floorTo(a.digits, power10(-shift)) / power10(-shift);
+}
+
+function floorTo(a: bigint, step: bigint): bigint {
+  const rest = ((a % step) + step) % step;
+  return a - rest;
+}
+
+function lcm(a: bigint, b: bigint): bigint {
+  let x = a;
+  let y = b;
+  while (y !== 0n) [x, y] = [y, x % y];
+  return (a / x) * b;
+}

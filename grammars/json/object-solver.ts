@@ -1,0 +1,272 @@
+import { FALSE, type Formula, type Formulas, TRUE } from './formula.ts';
+import type { SeenKeys, Solver } from './solver.ts';
+import { type StringSetId, StringSets } from './string-sets.ts';
+import { type Shape, shapeValue, type Terms } from './terms.ts';
+
+/** A conjunction of object atoms, sorted by kind. */
+export interface ObjectCube {
+  readonly all: readonly Shape[];
+  /** Each needs a property that breaks the shape. */
+  readonly broken: readonly Shape[];
+  readonly required: ReadonlySet<string>;
+  readonly absent: ReadonlySet<string>;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** More name-pattern combinations than this are not enumerated. */
+const MAX_PATTERNS = 12;
+
+/** Satisfiability and derivatives of object demands. */
+export class ObjectSolver {
+  private readonly formulas: Formulas;
+  private readonly terms: Terms;
+  private readonly strings: StringSets;
+  private readonly seenDependence = new Map<Formula, boolean>();
+  private readonly derivatives = new Map<string, Map<Formula, Formula>>();
+
+  constructor(private readonly solver: Solver) {
+    this.formulas = solver.formulas;
+    this.terms = solver.terms;
+    this.strings = solver.compiler.strings;
+  }
+
+  /** Replaces each atom by what it demands of the property `key` and of the properties after it. */
+  afterProperty(rest: Formula, key: string): Formula {
+    let memo = this.derivatives.get(key);
+    if (!memo) {
+      memo = new Map();
+      this.derivatives.set(key, memo);
+    }
+    return this.formulas.substitute(
+      rest,
+      (leaf) => {
+        const term = this.terms.get(leaf);
+        const itself = this.formulas.leaf(leaf);
+        switch (term.sort) {
+          case 'shape':
+            return this.formulas.and([this.valueOf(term.shape, key), itself]);
+          case 'required':
+            return term.key === key ? TRUE : itself;
+          case 'atLeast':
+            return this.terms.atLeast(term.min - 1);
+          default:
+            return itself;
+        }
+      },
+      memo,
+    );
+  }
+
+  /** The same for a name that is listed nowhere and matches exactly the patterns `matched`. */
+  afterRegion(rest: Formula, matched: ReadonlySet<StringSetId>): Formula {
+    return this.formulas.substitute(rest, (leaf) => {
+      const term = this.terms.get(leaf);
+      const itself = this.formulas.leaf(leaf);
+      if (term.sort === 'atLeast') return this.terms.atLeast(term.min - 1);
+      return term.sort === 'shape' ? this.formulas.and([this.regionValue(term.shape, { matched }), itself]) : itself;
+    });
+  }
+
+  valueOf(shape: Shape, key: string): Formula {
+    return shapeValue(shape, key, this.formulas, (names, k) => this.strings.has(names, k));
+  }
+
+  /** Whether the answer can depend on which keys were used already. */
+  dependsOnSeen(rest: Formula): boolean {
+    const known = this.seenDependence.get(rest);
+    if (known !== undefined) return known;
+    let depends = false;
+    for (const [leaf, polarity] of this.formulas.leaves(rest)) {
+      const { sort } = this.terms.get(leaf);
+      if ((sort === 'shape' && (polarity & 2) !== 0) || (sort === 'atLeast' && (polarity & 1) !== 0)) depends = true;
+    }
+    this.seenDependence.set(rest, depends);
+    return depends;
+  }
+
+  read(cube: readonly Formula[]): ObjectCube {
+    const all: Shape[] = [];
+    const broken: Shape[] = [];
+    const required = new Set<string>();
+    const absent = new Set<string>();
+    let min = 0;
+    let max = Number.POSITIVE_INFINITY;
+    for (const literal of cube) {
+      const term = this.solver.term(literal);
+      const positive = this.formulas.isPositive(literal);
+      if (term.sort === 'shape') (positive ? all : broken).push(term.shape);
+      else if (term.sort === 'required') (positive ? required : absent).add(term.key);
+      else if (term.sort === 'atLeast') {
+        if (positive) min = Math.max(min, term.min);
+        else max = Math.min(max, term.min - 1);
+      }
+    }
+    return { all, broken, required, absent, min, max };
+  }
+
+  /** Whether properties exist that satisfy the cube. */
+  cube(cube: ObjectCube, seen: SeenKeys | undefined): boolean {
+    const { all, broken, required, absent, min, max } = cube;
+    if (min > max || required.size > max) return false;
+    const barred = (key: string): boolean => absent.has(key) || seen?.has(key) === true;
+    const demands = new Map<string, Formula>();
+    for (const key of required) {
+      if (barred(key)) return false;
+      const value = this.demand(all, key);
+      if (!this.solver.satisfiable(value)) return false;
+      demands.set(key, value);
+    }
+    if (broken.length === 0)
+      return min <= demands.size || this.enough(cube, barred, new Set(demands.keys()), min - demands.size);
+    return this.breakAll(cube, barred, demands, 0);
+  }
+
+  /** Chooses, for one shape after another, a property that breaks it. */
+  private breakAll(
+    cube: ObjectCube,
+    barred: (key: string) => boolean,
+    demands: Map<string, Formula>,
+    at: number,
+  ): boolean {
+    const { all, broken, min, max } = cube;
+    this.solver.budget.spend();
+    const shape = broken[at];
+    if (shape === undefined)
+      return min <= demands.size || this.enough(cube, barred, new Set(demands.keys()), min - demands.size);
+    const tryKey = (key: string, current: Formula, breaking: Formula): boolean => {
+      const value = this.formulas.and([current, breaking]);
+      if (value === FALSE || !this.solver.satisfiable(value)) return false;
+      const before = demands.get(key);
+      demands.set(key, value);
+      const ok = this.breakAll(cube, barred, demands, at + 1);
+      if (before === undefined) demands.delete(key);
+      else demands.set(key, before);
+      return ok;
+    };
+    for (const [key, current] of [...demands]) {
+      const breaking = key.startsWith(FRESH) ? this.freshDemand(shape, key) : this.valueOf(shape, key);
+      if (tryKey(key, current, this.formulas.not(breaking))) return true;
+    }
+    if (demands.size >= max) return false;
+    const names = new Set<string>();
+    for (const s of [shape, ...all]) for (const name of s.names) names.add(name);
+    for (const name of names) {
+      if (barred(name) || demands.has(name)) continue;
+      const breaking = this.formulas.not(this.valueOf(shape, name));
+      if (breaking !== FALSE && tryKey(name, this.demand(all, name), breaking)) return true;
+    }
+    for (const region of this.regions([...all, ...broken], barred)) {
+      const key = `${FRESH}${demands.size} ${region.signature}`;
+      const value = this.formulas.and(all.map((s) => this.regionValue(s, region)));
+      const used = [...demands.keys()].filter((k) => k.startsWith(FRESH) && k.endsWith(` ${region.signature}`)).length;
+      if (used >= region.capacity) continue;
+      this.regionOf.set(key, region);
+      if (tryKey(key, value, this.formulas.not(this.regionValue(shape, region)))) return true;
+    }
+    return false;
+  }
+
+  private readonly regionOf = new Map<string, Region>();
+
+  private freshDemand(shape: Shape, key: string): Formula {
+    const region = this.regionOf.get(key);
+    return region ? this.regionValue(shape, region) : TRUE;
+  }
+
+  private demand(shapes: readonly Shape[], key: string): Formula {
+    return this.formulas.and(shapes.map((s) => this.valueOf(s, key)));
+  }
+
+  /** Whether `more` further properties can be added. */
+  private enough(cube: ObjectCube, barred: (key: string) => boolean, used: ReadonlySet<string>, more: number): boolean {
+    const { all } = cube;
+    let found = 0;
+    for (const region of this.regions([...all, ...cube.broken], barred)) {
+      if (!this.solver.satisfiable(this.formulas.and(all.map((s) => this.regionValue(s, region))))) continue;
+      let taken = 0;
+      for (const key of used) if (key.startsWith(FRESH) && key.endsWith(` ${region.signature}`)) taken++;
+      found += region.capacity - taken;
+      if (found >= more) return true;
+    }
+    const names = new Set<string>();
+    for (const s of [...all, ...cube.broken]) for (const name of s.names) names.add(name);
+    for (const name of names) {
+      if (barred(name) || used.has(name) || !this.solver.satisfiable(this.demand(all, name))) continue;
+      if (++found >= more) return true;
+    }
+    return false;
+  }
+
+  /** Classes of names no shape names: by which name patterns they match. The pattern-free class comes first. */
+  private *regions(shapes: readonly Shape[], barred: (key: string) => boolean): Generator<Region> {
+    const patterns = [...new Set(shapes.flatMap((s) => s.patterns.map((p) => p.names)))];
+    if (patterns.length > MAX_PATTERNS) {
+      yield* this.singleRegions(patterns, shapes, barred);
+      return;
+    }
+    const names = new Set(shapes.flatMap((s) => s.names));
+    const stack: { at: number; set: StringSetId; matched: readonly StringSetId[] }[] = [
+      { at: 0, set: StringSets.ALL, matched: [] },
+    ];
+    for (let top = stack.pop(); top; top = stack.pop()) {
+      this.solver.budget.spend();
+      if (this.strings.isEmpty(top.set)) continue;
+      const pattern = patterns[top.at];
+      if (pattern === undefined) {
+        const capacity = this.capacity(top.set, names, barred);
+        if (capacity > 0) yield { matched: new Set(top.matched), signature: top.matched.join(), capacity };
+        continue;
+      }
+      stack.push({ at: top.at + 1, set: this.strings.and(top.set, pattern), matched: [...top.matched, pattern] });
+      stack.push({ at: top.at + 1, set: this.strings.and(top.set, this.strings.not(pattern)), matched: top.matched });
+    }
+  }
+
+  /** Too many patterns to combine: witnesses found by single patterns only decide "yes"; "no" is beyond the budget. */
+  private *singleRegions(
+    patterns: readonly StringSetId[],
+    shapes: readonly Shape[],
+    barred: (key: string) => boolean,
+  ): Generator<Region> {
+    const names = new Set(shapes.flatMap((s) => s.names));
+    const none = patterns.reduce((set, p) => this.strings.and(set, this.strings.not(p)), StringSets.ALL);
+    const capacity = this.capacity(none, names, barred);
+    if (!this.strings.isEmpty(none) && capacity > 0) yield { matched: new Set(), signature: '', capacity };
+    for (const own of patterns) {
+      const only = patterns.reduce(
+        (set, p) => this.strings.and(set, p === own ? p : this.strings.not(p)),
+        StringSets.ALL,
+      );
+      const room = this.strings.isEmpty(only) ? 0 : this.capacity(only, names, barred);
+      if (room > 0) yield { matched: new Set([own]), signature: String(own), capacity: room };
+    }
+    throw this.solver.tooComplex(`more than ${MAX_PATTERNS} name patterns overlap`);
+  }
+
+  private capacity(set: StringSetId, names: ReadonlySet<string>, barred: (key: string) => boolean): number {
+    const { lang, members } = this.strings.get(set);
+    const size = this.strings.engine.cardinality(lang);
+    if (size === Number.POSITIVE_INFINITY) return size;
+    let left = size + members.length;
+    for (const name of names) if (this.strings.has(set, name)) left--;
+    if (left <= 0) return 0;
+    void barred;
+    return left;
+  }
+
+  private regionValue(shape: Shape, region: { readonly matched: ReadonlySet<StringSetId> }): Formula {
+    const parts = shape.patterns.filter((p) => region.matched.has(p.names)).map((p) => p.value);
+    return parts.length === 0 ? shape.rest : this.formulas.and(parts);
+  }
+}
+
+/** Names outside all declared ones that match exactly the patterns `matched`; there are `capacity` of them. */
+interface Region {
+  readonly matched: ReadonlySet<StringSetId>;
+  readonly signature: string;
+  readonly capacity: number;
+}
+
+/** Starts the stand-in for a name yet to be chosen; no JSON Schema names a lone surrogate this way. */
+const FRESH = '\ud800fresh ';

@@ -1,0 +1,61 @@
+import { createRegexEngine } from '../regex/index.ts';
+import { JsonAcceptor } from './acceptor.ts';
+import { Budget } from './budget.ts';
+import { type Relaxation, SchemaCompiler } from './compiler.ts';
+import { type Draft, type Json, SchemaDocument } from './document.ts';
+import { Formulas } from './formula.ts';
+import type { Whitespace } from './leaf-structure.ts';
+import { Machine } from './machine.ts';
+import { Solver } from './solver.ts';
+import { StringSets } from './string-sets.ts';
+import { Terms } from './terms.ts';
+import type { Escapes } from './utf8-json.ts';
+
+/** Everything that decides which documents a JSON constraint admits and how they are spelled. */
+export interface JsonOptions {
+  /** Property order: as declared, or free. */
+  readonly order?: 'schema' | 'any';
+  /** `bounded` (default): at most one space, or a newline and indentation, where pretty-printers put them. */
+  readonly whitespace?: Whitespace;
+  readonly escapes?: Escapes;
+  /** Whether `format` is checked (default) or an annotation. */
+  readonly format?: 'assert' | 'annotate';
+  readonly onUnsupported?: 'error' | 'relax';
+  /** Draft of schemas that name none (default 2020-12). */
+  readonly draft?: Draft;
+  /** Schemas by absolute URI for references that leave the document; nothing is fetched. */
+  readonly remotes?: Readonly<Record<string, unknown>>;
+  /** Search steps per question (default 200,000). */
+  readonly budget?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A schema ready to be walked; everything below is built when first needed. */
+export interface JsonSession {
+  readonly compiler: SchemaCompiler;
+  readonly solver: Solver;
+  readonly machine: Machine;
+  readonly acceptor: JsonAcceptor;
+  readonly relaxed: readonly Relaxation[];
+}
+
+/** Builds the automaton of a schema. */
+export function openSchema(schema: Json, options: JsonOptions): JsonSession {
+  const document = new SchemaDocument(schema, {
+    ...(options.draft === undefined ? {} : { draft: options.draft }),
+    ...(options.remotes === undefined ? {} : { remotes: options.remotes }),
+  });
+  const terms = new Terms(new Formulas());
+  const strings = new StringSets(createRegexEngine());
+  const compiler = new SchemaCompiler(document, terms, strings, {
+    format: options.format ?? 'assert',
+    onUnsupported: options.onUnsupported ?? 'error',
+  });
+  const solver = new Solver(compiler, new Budget(options.budget, options.signal));
+  const machine = new Machine(compiler, solver, {
+    order: options.order ?? 'schema',
+    whitespace: options.whitespace ?? 'bounded',
+    escapes: options.escapes ?? 'minimal',
+  });
+  return { compiler, solver, machine, acceptor: new JsonAcceptor(machine), relaxed: compiler.relaxed };
+}

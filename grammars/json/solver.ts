@@ -1,0 +1,176 @@
+import { InfcError } from '../../runtime/errors.ts';
+import { ArraySolver } from './array-solver.ts';
+import type { Budget } from './budget.ts';
+import type { SchemaCompiler } from './compiler.ts';
+import { type Formula, type Formulas, TRUE } from './formula.ts';
+import { numberExists } from './number-cells.ts';
+import { type ObjectCube, ObjectSolver } from './object-solver.ts';
+import { type Branch, Splitter } from './split.ts';
+import type { StringSetId } from './string-sets.ts';
+import { JSON_TYPES, type JsonType, type Term, type Terms } from './terms.ts';
+
+/** Keys that can no longer appear in an object: used ones, and skipped ones in declared order. */
+export interface SeenKeys {
+  readonly id: number;
+  has(key: string): boolean;
+}
+
+/**
+ * Decides whether values exist: the reason no constraint state is a dead end.
+ *
+ * Exact least fixpoint over recursive schemas: a question asked again while it is open counts as "no" (a value is finite),
+ * and "no" answers that leaned on such an assumption are not remembered.
+ */
+export class Solver {
+  readonly formulas: Formulas;
+  readonly terms: Terms;
+  private readonly objects: ObjectSolver;
+  private readonly arrays: ArraySolver;
+  private readonly splitter: Splitter;
+  private readonly answers = new Map<string | number, boolean>();
+  private readonly open = new Map<string | number, number>();
+  private depth = 0;
+  private low = Number.POSITIVE_INFINITY;
+
+  constructor(
+    readonly compiler: SchemaCompiler,
+    readonly budget: Budget,
+  ) {
+    this.formulas = compiler.formulas;
+    this.terms = compiler.terms;
+    this.objects = new ObjectSolver(this);
+    this.arrays = new ArraySolver(this);
+    this.splitter = new Splitter(
+      this.formulas,
+      this.terms,
+      (value) => this.satisfiable(value) || this.answers.get(value) !== false,
+      budget.spend,
+    );
+  }
+
+  /** Whether some value satisfies a value formula. */
+  satisfiable(value: Formula): boolean {
+    if (value <= TRUE) return value === TRUE;
+    return this.ask(value, () => JSON_TYPES.some((type) => this.satisfiableAs(value, type)));
+  }
+
+  /** Whether some value of one JSON type satisfies a value formula. */
+  satisfiableAs(value: Formula, type: JsonType): boolean {
+    const typed = this.compiler.typed(value, type);
+    if (typed <= TRUE) return typed === TRUE;
+    switch (type) {
+      case 'null':
+        return false;
+      case 'boolean':
+        return true;
+      case 'number':
+        return numberExists(this.formulas, this.terms, typed);
+      case 'string':
+        return !this.compiler.strings.isEmpty(this.compiler.stringSet(value));
+      case 'array':
+        return this.arrayRest(typed);
+      case 'object':
+        return this.objectRest(typed, undefined);
+    }
+  }
+
+  /** Whether an object can be completed: `rest` is what is still demanded of the properties to come. */
+  objectRest(rest: Formula, seen: SeenKeys | undefined): boolean {
+    if (rest <= TRUE) return rest === TRUE;
+    const key = seen === undefined || !this.objects.dependsOnSeen(rest) ? rest + 0.25 : `${rest} ${seen.id}`;
+    return this.ask(key, () =>
+      this.formulas.someCube(rest, (cube) => this.objects.cube(this.objectCube(cube), seen), this.budget.spend),
+    );
+  }
+
+  /** Whether an array can be completed: `rest` is what is still demanded of the items to come. */
+  arrayRest(rest: Formula): boolean {
+    if (rest <= TRUE) return rest === TRUE;
+    return this.ask(rest + 0.5, () =>
+      this.formulas.someCube(rest, (cube) => this.arrays.cube(cube), this.budget.spend),
+    );
+  }
+
+  /** Branches of a formula over a child and what follows it. */
+  split(formula: Formula): readonly Branch[] {
+    return this.splitter.split(formula);
+  }
+
+  /** What remains of an array demand after one item, over the item's own terms too. */
+  afterItem(rest: Formula): Formula {
+    return this.arrays.afterItem(rest);
+  }
+
+  /** What remains of an object demand after a property `key`, over the property value's terms too. */
+  afterProperty(rest: Formula, key: string): Formula {
+    return this.objects.afterProperty(rest, key);
+  }
+
+  /** The same for a property whose name is listed nowhere and matches exactly the patterns `matched`. */
+  afterRegion(rest: Formula, matched: ReadonlySet<StringSetId>): Formula {
+    return this.objects.afterRegion(rest, matched);
+  }
+
+  /** Whether the completion of an object can depend on which names were used. */
+  dependsOnSeen(rest: Formula): boolean {
+    return this.objects.dependsOnSeen(rest);
+  }
+
+  /** Whether an object may end where `rest` is demanded of the properties to come. */
+  objectCanEnd(rest: Formula): boolean {
+    return this.formulas.evaluate(rest, (leaf) => this.terms.get(leaf).sort === 'shape');
+  }
+
+  /** Whether an array may end where `rest` is demanded of the items to come. */
+  arrayCanEnd(rest: Formula): boolean {
+    return this.arrays.canEnd(rest);
+  }
+
+  term(literal: Formula): Term {
+    return this.terms.get(this.formulas.leafNumber(literal));
+  }
+
+  /** The error of questions beyond what is decided exactly. */
+  tooComplex(reason: string): InfcError {
+    return new InfcError('INFC5006', `undecided: ${reason}`, {
+      pointer: '',
+      fix: 'Simplify the schema or use `relax`',
+    });
+  }
+
+  objectCube(cube: readonly Formula[]): ObjectCube {
+    return this.objects.read(cube);
+  }
+
+  private ask(key: string | number, decide: () => boolean): boolean {
+    const known = this.answers.get(key);
+    if (known !== undefined) return known;
+    const pending = this.open.get(key);
+    if (pending !== undefined) {
+      this.low = Math.min(this.low, pending);
+      return false;
+    }
+    this.budget.spend();
+    const depth = ++this.depth;
+    const outer = this.low;
+    this.low = Number.POSITIVE_INFINITY;
+    this.open.set(key, depth);
+    let answer: boolean;
+    try {
+      answer = decide();
+    } finally {
+      this.open.delete(key);
+      this.depth--;
+    }
+    if (answer) this.low = outer;
+    else {
+      if (this.low >= depth) {
+        this.answers.set(key, false);
+        this.low = outer;
+      } else this.low = Math.min(this.low, outer);
+      return false;
+    }
+    this.answers.set(key, true);
+    return true;
+  }
+}

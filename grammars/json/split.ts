@@ -1,0 +1,112 @@
+import { FALSE, type Formula, type Formulas, TRUE } from './formula.ts';
+import type { Terms } from './terms.ts';
+
+/** One way on: a value that satisfies `need` leaves `rest` to be satisfied by what follows it. */
+export interface Branch {
+  readonly need: Formula;
+  readonly rest: Formula;
+}
+
+/**
+ * Splits a formula over both a child value (terms `schema`, `const`) and what follows it into branches: the formula holds
+ * exactly when some branch has both its halves. Where a child term occurs in one polarity only, no negation is introduced;
+ * combinations of needs that no value satisfies are dropped early, which keeps a discriminated oneOf linear.
+ */
+export class Splitter {
+  private readonly memo = new Map<Formula, readonly Branch[]>();
+  private readonly sideMemo = new Map<Formula, number>([
+    [TRUE, 0],
+    [FALSE, 0],
+  ]);
+
+  constructor(
+    private readonly formulas: Formulas,
+    private readonly terms: Terms,
+    private readonly satisfiable: (value: Formula) => boolean,
+    private readonly spend: () => void,
+  ) {}
+
+  split(formula: Formula): readonly Branch[] {
+    const known = this.memo.get(formula);
+    if (known) return known;
+    const byRest = new Map<Formula, Formula>();
+    this.expand(formula, TRUE, TRUE, (need, rest) => {
+      byRest.set(rest, this.formulas.or([byRest.get(rest) ?? FALSE, need]));
+    });
+    const byNeed = new Map<Formula, Formula>();
+    for (const [rest, need] of byRest) byNeed.set(need, this.formulas.or([byNeed.get(need) ?? FALSE, rest]));
+    const branches = [...byNeed]
+      .map(([need, rest]) => ({ need, rest }))
+      .filter((b) => b.need !== FALSE && b.rest !== FALSE);
+    this.memo.set(formula, branches);
+    return branches;
+  }
+
+  /** 1 when only child terms occur, 2 when only others, 3 when both, 0 for constants. */
+  private side(f: Formula): number {
+    const known = this.sideMemo.get(f);
+    if (known !== undefined) return known;
+    let side = 0;
+    if (this.formulas.isLiteral(f)) {
+      const { sort } = this.terms.get(this.formulas.leafNumber(f));
+      side = sort === 'schema' || sort === 'const' ? 1 : 2;
+    } else for (const x of this.formulas.operands(f)) side |= this.side(x);
+    this.sideMemo.set(f, side);
+    return side;
+  }
+
+  private expand(formula: Formula, need: Formula, rest: Formula, emit: (need: Formula, rest: Formula) => void): void {
+    this.spend();
+    const { formulas } = this;
+    const needs = [need];
+    const rests = [rest];
+    const mixed: Formula[] = [];
+    for (const part of formulas.conjuncts(formula)) {
+      const side = this.side(part);
+      if (side === 1) needs.push(part);
+      else if (side === 3) mixed.push(part);
+      else rests.push(part);
+    }
+    const here = formulas.and(needs);
+    const later = formulas.and(rests);
+    if (here === FALSE || later === FALSE) return;
+    if (mixed.length === 0) {
+      emit(here, later);
+      return;
+    }
+    if (here !== need && !this.satisfiable(here)) return;
+    const [only] = mixed;
+    if (mixed.length === 1 && only !== undefined && formulas.isOr(only)) {
+      for (const option of formulas.operands(only)) this.expand(option, here, later, emit);
+      return;
+    }
+    this.decide(formulas.and(mixed), here, later, emit);
+  }
+
+  /** Shannon expansion on one child term. */
+  private decide(formula: Formula, need: Formula, rest: Formula, emit: (need: Formula, rest: Formula) => void): void {
+    const { formulas } = this;
+    const leaves = formulas.leaves(formula);
+    let chosen = -1;
+    let polarity = 0;
+    for (const [leaf, sign] of leaves) {
+      const { sort } = this.terms.get(leaf);
+      if (sort !== 'schema' && sort !== 'const') continue;
+      chosen = leaf;
+      polarity = sign;
+      break;
+    }
+    if (chosen < 0) {
+      this.expand(formula, need, rest, emit);
+      return;
+    }
+    const positive = formulas.leaf(chosen);
+    const negative = formulas.not(positive);
+    const assign = (value: Formula): Formula =>
+      formulas.substitute(formula, (leaf) => (leaf === chosen ? value : formulas.leaf(leaf)));
+    const can = this.satisfiable(formulas.and([need, positive]));
+    const cannot = this.satisfiable(formulas.and([need, negative]));
+    if (can) this.expand(assign(TRUE), polarity === 2 || !cannot ? need : formulas.and([need, positive]), rest, emit);
+    if (cannot) this.expand(assign(FALSE), polarity === 1 || !can ? need : formulas.and([need, negative]), rest, emit);
+  }
+}

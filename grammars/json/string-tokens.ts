@@ -1,0 +1,74 @@
+import { buildTrie, type TokenTrie, vocabularyTrie } from '../trie.ts';
+import type { Vocabulary } from '../vocabulary.ts';
+import { type CodePoints, decodeStep, type Escapes } from './utf8-json.ts';
+
+/** How the tokens of a vocabulary behave inside a string that admits everything. */
+export interface StringTokens {
+  /** Bit set of the tokens that stay inside the string. */
+  readonly inside: Uint32Array;
+  /** What follows the closing quote, for the tokens that close the string; the root stands for the quote alone. */
+  readonly tails: TokenTrie;
+  /** Tokens that end with the closing quote. */
+  readonly closing: readonly number[];
+}
+
+const CLOSED = 1;
+
+/** Accepts every code point: codes are the decoder state plus 2. */
+const FREE: CodePoints = { next: () => 2, any: () => true, inside: (decoder) => decoder + 2, close: () => CLOSED };
+
+const cache = new WeakMap<Vocabulary, Map<Escapes, StringTokens>>();
+
+/** Classifies a vocabulary's tokens once, in one walk over its trie. */
+export function stringTokens(vocabulary: Vocabulary, escapes: Escapes): StringTokens {
+  let bySpelling = cache.get(vocabulary);
+  if (!bySpelling) {
+    bySpelling = new Map();
+    cache.set(vocabulary, bySpelling);
+  }
+  let found = bySpelling.get(escapes);
+  if (!found) {
+    found = classify(vocabulary, escapes);
+    bySpelling.set(escapes, found);
+  }
+  return found;
+}
+
+function classify(vocabulary: Vocabulary, escapes: Escapes): StringTokens {
+  const trie = vocabularyTrie(vocabulary);
+  const inside = new Uint32Array((vocabulary.size + 31) >>> 5);
+  const closing: number[] = [];
+  const tails = new Map<string, { bytes: Uint8Array; tokens: number[] }>();
+  const decoder = new Int32Array(trie.maxDepth + 1);
+  for (let i = 1; i < trie.count; ) {
+    const d = trie.depth[i] ?? 0;
+    const code = decodeStep(decoder[d - 1] ?? 0, trie.byte[i] ?? 0, escapes, FREE);
+    const next = i + (trie.size[i] ?? 1);
+    if (code === CLOSED) {
+      const first = trie.from[i] ?? 0;
+      for (let t = first; t < (trie.from[next] ?? 0); t++) {
+        const token = trie.tokens[t] ?? 0;
+        const bytes = vocabulary.bytes[token]?.subarray(d) ?? new Uint8Array(0);
+        if (bytes.length === 0) {
+          closing.push(token);
+          continue;
+        }
+        const key = String.fromCharCode(...bytes);
+        const tail = tails.get(key);
+        if (tail) tail.tokens.push(token);
+        else tails.set(key, { bytes, tokens: [token] });
+      }
+    }
+    if (code <= CLOSED) {
+      i = next;
+      continue;
+    }
+    decoder[d] = code - 2;
+    for (let t = trie.from[i] ?? 0; t < (trie.from[i + 1] ?? 0); t++) {
+      const token = trie.tokens[t] ?? 0;
+      inside[token >>> 5] = (inside[token >>> 5] ?? 0) | (1 << (token & 31));
+    }
+    i++;
+  }
+  return { inside, tails: buildTrie([...tails.values()]), closing };
+}

@@ -1,0 +1,153 @@
+/** Which escapes a JSON string may use: only the needed ones, or all of JSON's. */
+export type Escapes = 'minimal' | 'any';
+
+/** What a string-like state can do with code points. `Next` is 0 when nothing accepted follows. */
+export interface CodePoints {
+  /** The coded transition for one code point, or 0. */
+  next(codePoint: number): number;
+  /** Whether some code point in the range has a transition. */
+  any(low: number, high: number): boolean;
+  /** The coded transition to the same state with another decoder state, given that it is alive. */
+  inside(decoder: number): number;
+  /** The coded transition for the closing quote, or 0. */
+  close(): number;
+}
+
+// Decoder states: 0 between characters; otherwise (kind << 24) | (count << 21) | value.
+const UTF8 = 1;
+const ESCAPE = 2;
+const HEX = 3;
+const PAIR_SLASH = 4;
+const PAIR_U = 5;
+const PAIR_HEX = 6;
+
+const SIMPLE = new Map<number, number>([
+  [0x22, 0x22],
+  [0x5c, 0x5c],
+  [0x2f, 0x2f],
+  [0x62, 8],
+  [0x66, 12],
+  [0x6e, 10],
+  [0x72, 13],
+  [0x74, 9],
+]);
+
+const pack = (kind: number, count: number, value: number): number => (kind << 24) | (count << 21) | value;
+
+/** True between characters: only there can a string close. */
+export function atCharacter(decoder: number): boolean {
+  return decoder === 0;
+}
+
+/** Advances the decoder of a JSON string body by one byte. */
+export function decodeStep(decoder: number, byte: number, escapes: Escapes, on: CodePoints): number {
+  const kind = decoder >>> 24;
+  const count = (decoder >>> 21) & 7;
+  const value = decoder & 0x1fffff;
+  switch (kind) {
+    case 0:
+      return plain(byte, escapes, on);
+    case UTF8:
+      return continuation(byte, count, value, on);
+    case ESCAPE: {
+      const simple = SIMPLE.get(byte);
+      if (simple !== undefined) return escapes === 'minimal' && byte === 0x2f ? 0 : on.next(simple);
+      if (byte !== 0x75) return 0;
+      return hexAlive(0, 0, escapes, on) ? on.inside(pack(HEX, 0, 0)) : 0;
+    }
+    case HEX: {
+      const digit = hexDigit(byte);
+      if (digit < 0) return 0;
+      const now = value * 16 + digit;
+      if (count < 3) return hexAlive(count + 1, now, escapes, on) ? on.inside(pack(HEX, count + 1, now)) : 0;
+      if (now >= 0xd800 && now < 0xdc00) {
+        if (escapes === 'minimal') return 0;
+        const low = 0x10000 + ((now - 0xd800) << 10);
+        return on.any(low, low + 0x3ff) ? on.inside(pack(PAIR_SLASH, 0, now)) : 0;
+      }
+      if (now >= 0xdc00 && now < 0xe000) return 0;
+      return escapes === 'minimal' && !needsHex(now) ? 0 : on.next(now);
+    }
+    case PAIR_SLASH:
+      return byte === 0x5c ? on.inside(pack(PAIR_U, 0, value)) : 0;
+    case PAIR_U:
+      return byte === 0x75 ? on.inside(pack(PAIR_HEX, 0, (value - 0xd800) << 10)) : 0;
+    default: {
+      // `value` holds the bits known so far: high half in place, `count` digits of the low half shifted in.
+      const digit = hexDigit(byte);
+      if (digit < 0) return 0;
+      if (count === 0) return digit === 0xd ? on.inside(pack(PAIR_HEX, 1, value)) : 0;
+      const high = value & 0xffc00;
+      if (count === 1 && digit < 0xc) return 0;
+      const bits = ((value & 0x3ff) << 4) | (count === 1 ? digit - 0xc : digit);
+      if (count === 3) return on.next(0x10000 + high + bits);
+      const shift = 4 * (3 - count);
+      const low = 0x10000 + high + (bits << shift);
+      return on.any(low, low + (1 << shift) - 1) ? on.inside(pack(PAIR_HEX, count + 1, high | bits)) : 0;
+    }
+  }
+}
+
+function plain(byte: number, escapes: Escapes, on: CodePoints): number {
+  if (byte === 0x22) return on.close();
+  if (byte === 0x5c) {
+    const any =
+      escapes === 'any'
+        ? on.any(0, 0xd7ff) || on.any(0xe000, 0x10ffff)
+        : on.any(0, 0x1f) || on.any(0x22, 0x22) || on.any(0x5c, 0x5c);
+    return any ? on.inside(pack(ESCAPE, 0, 0)) : 0;
+  }
+  if (byte < 0x20) return 0;
+  if (byte < 0x80) return on.next(byte);
+  if (byte < 0xc2 || byte > 0xf4) return 0;
+  const [count, bits] = byte < 0xe0 ? [1, byte & 0x1f] : byte < 0xf0 ? [2, byte & 0x0f] : [3, byte & 0x07];
+  return utf8Alive(count, bits, on) ? on.inside(pack(UTF8, count, bits)) : 0;
+}
+
+function continuation(byte: number, count: number, value: number, on: CodePoints): number {
+  if ((byte & 0xc0) !== 0x80) return 0;
+  const now = (value << 6) | (byte & 0x3f);
+  if (count === 1) return now >= 0xd800 && now < 0xe000 ? 0 : on.next(now);
+  // Overlong forms show in the second byte: after a three-byte lead (4 bits known) and after a four-byte lead.
+  if ((count === 2 && value < 0x10 && now < 0x20) || (count === 3 && now < 0x10)) return 0;
+  return utf8Alive(count - 1, now, on) ? on.inside(pack(UTF8, count - 1, now)) : 0;
+}
+
+function utf8Alive(count: number, bits: number, on: CodePoints): boolean {
+  const lead = count === 2 ? (bits < 0x10 ? 0x800 : 0) : count === 3 ? 0x10000 : 0;
+  const low = Math.max(bits << (6 * count), lead);
+  const high = Math.min((bits << (6 * count)) + (1 << (6 * count)) - 1, 0x10ffff);
+  if (low > high) return false;
+  if (low >= 0xd800 && high < 0xe000) return false;
+  if (low < 0xd800 && high >= 0xe000) return on.any(low, 0xd7ff) || on.any(0xe000, high);
+  if (low < 0xd800 && high >= 0xd800) return on.any(low, 0xd7ff);
+  return on.any(low, high);
+}
+
+function hexAlive(count: number, value: number, escapes: Escapes, on: CodePoints): boolean {
+  const shift = 4 * (4 - count);
+  const low = value << shift;
+  const high = low + (1 << shift) - 1;
+  if (escapes === 'minimal') {
+    for (let c = low; c <= Math.min(high, 0x1f); c++) if (needsHex(c) && on.any(c, c)) return true;
+    return false;
+  }
+  if (low < 0xd800 && on.any(low, Math.min(high, 0xd7ff))) return true;
+  if (high >= 0xe000 && on.any(Math.max(low, 0xe000), high)) return true;
+  const from = Math.max(low, 0xd800);
+  const to = Math.min(high, 0xdbff);
+  return from <= to && on.any(0x10000 + ((from - 0xd800) << 10), 0x10000 + ((to - 0xd800) << 10) + 0x3ff);
+}
+
+function needsHex(codePoint: number): boolean {
+  return (
+    codePoint < 0x20 && codePoint !== 8 && codePoint !== 9 && codePoint !== 10 && codePoint !== 12 && codePoint !== 13
+  );
+}
+
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  if (byte >= 0x41 && byte <= 0x46) return byte - 0x37;
+  if (byte >= 0x61 && byte <= 0x66) return byte - 0x57;
+  return -1;
+}

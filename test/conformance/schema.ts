@@ -1,0 +1,174 @@
+// npm run conformance:schema -- FILE.jsonl.gz... [--vocab TOKENIZER.json] [--json FILE] [--every N] [--offset K] [--only ID] [--verbose]
+import { readFileSync, writeFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import type { Json } from '../../grammars/json/document.ts';
+import { JsonMasks } from '../../grammars/json/masks.ts';
+import { openSchema } from '../../grammars/json/session.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import { quantile, round } from './statistics.ts';
+import { llama3 } from './vocabularies.ts';
+
+interface Case {
+  readonly id: string;
+  readonly schema: Json;
+  readonly tests: readonly { readonly valid: boolean; readonly text: string }[];
+}
+
+interface Outcome {
+  readonly id: string;
+  readonly status: 'pass' | 'refused' | 'wrong';
+  readonly reason?: string;
+}
+
+const files: string[] = [];
+const flags = new Map<string, string>();
+for (let i = 2; i < process.argv.length; i++) {
+  const arg = process.argv[i] ?? '';
+  if (arg === '--verbose') flags.set(arg, '1');
+  else if (arg.startsWith('--')) flags.set(arg, process.argv[++i] ?? '');
+  else files.push(arg);
+}
+const every = Number(flags.get('--every') ?? 1);
+const offset = Number(flags.get('--offset') ?? 0);
+const only = flags.get('--only');
+const verbose = flags.has('--verbose');
+
+const vocabulary = await llama3();
+const ttfm: number[] = [];
+const tbm: number[] = [];
+const list: Outcome[] = [];
+const slow: [number, string][] = [];
+
+function cases(): Case[] {
+  const all: Case[] = [];
+  for (const file of files) {
+    for (const line of gunzipSync(readFileSync(file)).toString().split('\n'))
+      if (line) all.push(JSON.parse(line) as Case);
+  }
+  return only ? all.filter((c) => c.id === only) : all.filter((_, i) => i % every === offset);
+}
+
+function run({ id, schema, tests }: Case, record: boolean): Outcome {
+  let masks: JsonMasks;
+  const began = performance.now();
+  try {
+    const { acceptor } = openSchema(schema, { order: 'any', whitespace: 'json', escapes: 'any' });
+    masks = new JsonMasks(acceptor, vocabulary);
+    if (acceptor.start === 0)
+      return { id, status: tests.every((t) => !t.valid) ? 'pass' : 'wrong', reason: 'no instance exists' };
+    acceptor.load(acceptor.start);
+    masks.current();
+  } catch (error) {
+    return { id, status: 'refused', reason: message(error) };
+  }
+  const first = (performance.now() - began) * 1000;
+  if (record) ttfm.push(first);
+  if (record && first > 5000) slow.push([first, `${id} ttfm`]);
+  const { acceptor, pool } = masks;
+  for (const [index, { valid, text }] of tests.entries()) {
+    let state = acceptor.start;
+    let accepted = true;
+    let early = -1;
+    const tokens = vocabulary.encode(text);
+    let at = 0;
+    try {
+      for (const token of tokens) {
+        const before = performance.now();
+        acceptor.load(state);
+        const mask = masks.current();
+        const allowed = pool.has(mask, token);
+        if (allowed) {
+          for (const byte of vocabulary.bytes[token] ?? []) acceptor.advance(byte);
+          state = acceptor.save();
+        }
+        const took = (performance.now() - before) * 1000;
+        if (record) tbm.push(took);
+        if (record && took > 2000) slow.push([took, `${id} test ${index} token ${at} mask ${pool.population(mask)}`]);
+        if (!allowed || state === 0) {
+          accepted = false;
+          break;
+        }
+        if (
+          acceptor.accepts(state) &&
+          at < tokens.length - 1 &&
+          !/^\s*$/.test(rest(tokens, at + 1)) &&
+          early < 0 &&
+          !/^[-+.\deE]*\s*$/.test(rest(tokens, at + 1))
+        )
+          early = at;
+        at++;
+      }
+      if (accepted) {
+        acceptor.load(state);
+        const end = pool.has(masks.current(), vocabulary.eos[0] ?? -1);
+        if (!end) accepted = false;
+      }
+    } catch (error) {
+      return { id, status: 'refused', reason: `test ${index} token ${at}: ${message(error)}` };
+    }
+    if (accepted !== valid) {
+      const near = tokens
+        .slice(0, at + 1)
+        .map((t) => Buffer.from(vocabulary.bytes[t] ?? []).toString())
+        .join('');
+      return {
+        id,
+        status: 'wrong',
+        reason: `test ${index} ${valid ? 'valid but rejected' : 'invalid but accepted'}${valid ? ` at token ${at}: …${near.slice(-80)}` : `: ${text.slice(0, 200)}`}`,
+      };
+    }
+    if (early >= 0) return { id, status: 'wrong', reason: `test ${index} could end early at token ${early}` };
+  }
+  return { id, status: 'pass' };
+}
+
+function rest(tokens: readonly number[], from: number): string {
+  return tokens
+    .slice(from)
+    .map((t) => Buffer.from(vocabulary.bytes[t] ?? []).toString())
+    .join('');
+}
+
+function message(error: unknown): string {
+  if (error instanceof InfcError) return error.message;
+  return error instanceof Error ? `CRASH ${error.stack?.split('\n').slice(0, 4).join(' | ')}` : String(error);
+}
+
+const all = cases();
+for (const c of all.slice(0, 20)) run(c, false);
+for (const c of all) {
+  const started = performance.now();
+  const outcome = run(c, true);
+  list.push(outcome);
+  const ms = performance.now() - started;
+  if (verbose && (outcome.status !== 'pass' || ms > 1000))
+    console.log(`${outcome.status} ${outcome.id} ${Math.round(ms)}ms ${outcome.reason ?? ''}`);
+}
+ttfm.sort((a, b) => a - b);
+tbm.sort((a, b) => a - b);
+const count = (status: Outcome['status']): number => list.filter((x) => x.status === status).length;
+const report = {
+  schemas: list.length,
+  pass: count('pass'),
+  refused: count('refused'),
+  wrong: count('wrong'),
+  ttfm_us: {
+    p50: round(quantile(ttfm, 0.5)),
+    p90: round(quantile(ttfm, 0.9)),
+    p99: round(quantile(ttfm, 0.99)),
+    max: round(quantile(ttfm, 1)),
+  },
+  tbm_us: {
+    mean: round(tbm.reduce((a, b) => a + b, 0) / Math.max(1, tbm.length)),
+    p50: round(quantile(tbm, 0.5)),
+    p90: round(quantile(tbm, 0.9)),
+    p99: round(quantile(tbm, 0.99)),
+    p999: round(quantile(tbm, 0.999)),
+    max: round(quantile(tbm, 1)),
+  },
+};
+console.log(JSON.stringify(report, null, 1));
+if (verbose)
+  for (const [us, what] of slow.sort((a, b) => b[0] - a[0]).slice(0, 15)) console.log(`${Math.round(us)} us ${what}`);
+const json = flags.get('--json');
+if (json) writeFileSync(json, JSON.stringify({ ...report, list: list.filter((x) => x.status !== 'pass') }, null, 1));
