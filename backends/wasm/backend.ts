@@ -1,5 +1,7 @@
 import { defineBackend } from '../backend.ts';
 import { printWasm } from './print.ts';
+import { usesFusedMultiplyAdd } from './relaxed.ts';
+import { convSimd } from './templates/conv.ts';
 import { gemmSimd } from './templates/gemm.ts';
 
 /**
@@ -17,8 +19,9 @@ export const wasmBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: (dtype) => dtype !== 'string' && dtype !== 'c64' && dtype !== 'c128',
-  templates: [gemmSimd],
+  templates: [gemmSimd, convSimd],
   memory: { align: 16, maxBinding: 2 ** 32 - 65536, readWriteAlias: true },
   print: (kernels, target) => [printWasm(kernels, target)],
+  variants: [{ name: 'relaxed', features: ['relaxed-simd'], needs: ['relaxed-madd'], applies: usesFusedMultiplyAdd }],
   device: 'wasm',
 });

@@ -2,7 +2,8 @@ import { create, globals } from 'webgpu';
 import { createCompiler } from '../../compiler/compile.ts';
 import { contentsOf } from '../../compiler/plan/weights-file.ts';
 import { numbersOf } from '../../compiler/tensor-values.ts';
-import { load, WebGpuDevice } from '../../runtime/index.ts';
+import { WebGpuDevice } from '../../runtime/devices/webgpu.ts';
+import { load } from '../../runtime/index.ts';
 import { feedsFor, modelPath, onnxruntimeOutputs, relativeDifference } from './model-feeds.ts';
 import { findCase } from './models.ts';
 
@@ -50,7 +51,7 @@ async function runModel(gpu: GPU, name: string): Promise<ModelRun> {
   if (!target) throw new Error('no target');
   const t1 = performance.now();
   const feeds = feedsFor(program, c);
-  const files = Object.fromEntries((await target.files()).map((f) => [f.name, contentsOf(f)]));
+  const files = Object.fromEntries(target.assembled.files.map((f) => [f.name, contentsOf(f)]));
   await using model = await load({ plan: target.plan, files }, { device: () => WebGpuDevice.create({ gpu }) });
   const t2 = performance.now();
   const results = await model.run(feeds as never);

@@ -23,3 +23,8 @@ export function packedConstant(name: string, length: number, fill: () => Float32
     read: () => new Uint8Array(fill().buffer),
   };
 }
+
+/** A constant of `length` i32 values computed when first read. */
+export function packedIndices(name: string, length: number, fill: () => Int32Array): Constant {
+  return { name, type: tensor('i32', [length]), bytes: length * 4, read: () => new Uint8Array(fill().buffer) };
+}
