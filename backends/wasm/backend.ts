@@ -1,5 +1,6 @@
 import { defineBackend } from '../backend.ts';
 import { printWasm } from './print.ts';
+import { usesFusedMultiplyAdd } from './relaxed.ts';
 import { convSimd } from './templates/conv.ts';
 import { gemmSimd } from './templates/gemm.ts';
 
@@ -21,5 +22,6 @@ export const wasmBackend = defineBackend({
   templates: [gemmSimd, convSimd],
   memory: { align: 16, maxBinding: 2 ** 32 - 65536, readWriteAlias: true },
   print: (kernels, target) => [printWasm(kernels, target)],
+  variants: [{ name: 'relaxed', features: ['relaxed-simd'], needs: ['relaxed-madd'], applies: usesFusedMultiplyAdd }],
   device: 'wasm',
 });

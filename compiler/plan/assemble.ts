@@ -74,14 +74,16 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
   const { buffers, entries: placed } = placeArenas(table.buffers, entries, align);
   const printed = await printAll(kernels, backend, target);
   const files: ArtifactFile[] = printed.map((f) => fileOf(f.file, f.content));
-  const variants: { file: string; use: string; features: readonly string[] }[] = [];
+  const variants: NonNullable<Plan['variants']>[number][] = [];
   for (const v of backend.variants ?? []) {
-    for (const f of await printAll(kernels, backend, backend.target([...target.features, ...v.features]))) {
+    const changed = v.applies ? kernels.filter((k) => v.applies?.(k)) : kernels;
+    for (const f of await printAll(changed, backend, backend.target([...target.features, ...v.features]))) {
       const base = printed.find((p) => p.file === f.file);
       if (base && sameContent(base.content, f.content)) continue;
       const use = f.file.replace(/(\.[a-z]+)$/, `.${v.name}$1`);
       files.push(fileOf(use, f.content));
-      variants.push({ file: f.file, use, features: v.needs });
+      const inside = [...kernels.keys()].filter((i) => f.entries.has(kernels[i]?.name ?? ''));
+      variants.push({ file: f.file, use, features: v.needs, ...(v.applies ? { kernels: inside } : {}) });
     }
   }
   const weights = writer.files(align, options.maxFileBytes ?? MAX_FILE_BYTES);
