@@ -1,5 +1,5 @@
 import { cudaBackend } from '../backends/cuda/backend.ts';
-import { wasm } from '../backends/wasm/backend.ts';
+import { wasmBackend } from '../backends/wasm/backend.ts';
 import { wgslBackend } from '../backends/wgsl/backend.ts';
 import { pipeline } from '../passes/pipeline.ts';
 import { constantOnnxOps } from './import/onnx-ops/constant.ts';
@@ -18,7 +18,7 @@ export const builtin = definePlugin({
   name: 'builtin',
   api: 1,
   ops: [...tensorOps, ...controlOps, ...recurrentOps, ...sequenceOps],
-  backends: [wasm, wgslBackend, cudaBackend],
+  backends: [wasmBackend, wgslBackend, cudaBackend],
   passes: pipeline,
   onnxOps: [...constantOnnxOps, ...tensorOnnxOps, ...controlOnnxOps, ...recurrentOnnxOps, ...sequenceOnnxOps],
 });

@@ -56,7 +56,12 @@ async function explainPipeline(io: Io): Promise<number> {
   const { phases } = await import('../../passes/pass.ts');
   const { registry } = createCompiler({});
   const ordered = orderPasses(registry.passes);
-  const passes = ordered.map((p) => ({ phase: p.phase, name: p.name, rewrites: p.rewrites?.map((r) => r.name) ?? [] }));
+  const passes = ordered.map((p) => ({
+    phase: p.phase,
+    name: p.name,
+    does: p.does,
+    rewrites: p.rewrites?.map((r) => r.name) ?? [],
+  }));
   const backends = [...registry.backends].map((b) => ({
     name: b.name,
     templates: registry.templates(b.name).map((t) => ({ name: t.name, op: t.op, score: t.score, why: t.why })),
@@ -75,10 +80,13 @@ async function explainPipeline(io: Io): Promise<number> {
   );
   for (const phase of phases) {
     const here = passes.filter((p) => p.phase === phase);
-    const shown = here
-      .map((p) => `${p.name}${p.rewrites.length > 0 ? style.dim(` (${p.rewrites.length} rewrites)`) : ''}`)
-      .join(', ');
-    io.out(`     ${phase.padEnd(14)}${shown || style.dim('nothing built in')}`);
+    io.out(`   ${phase}${here.length === 0 ? style.dim(': nothing built in') : ''}`);
+    if (here.length === 0) continue;
+    const rows = here.map((p) => [
+      `     ${p.name}`,
+      `${p.does}${p.rewrites.length > 0 ? style.dim(` (${p.rewrites.length} rewrites)`) : ''}`,
+    ]);
+    io.out(table([{ title: '' }, { title: '' }], rows, style));
   }
   io.out(
     `${style.bold('3 regions')}   nodes that run as one kernel: an anchor (matmul, conv...) with its epilogue, or a chain of elementwise, reduction and movement ops`,

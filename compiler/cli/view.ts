@@ -5,6 +5,7 @@ import { forEachNode, formatType, type Program } from '../ir/graph.ts';
 import { printKernel } from '../ir/text-kernel.ts';
 import { memoryReport } from '../plan/report.ts';
 import { type Args, onlyPositional } from './args.ts';
+import { shownDims } from './compile.ts';
 import type { Io } from './io.ts';
 import { concretePorts } from './ports.ts';
 import { compilerOf, modelOf, openArtifact, recompile } from './record.ts';
@@ -50,7 +51,7 @@ async function runView(args: Args, io: Io): Promise<number> {
     };
   });
   const memory = memoryReport(plan, entry, dims);
-  const at = Object.entries(memory.at).map(([k, v]) => `${k}=${v}`);
+  const at = shownDims(memory.at);
   const html = page({
     title: plan.name,
     facts: [

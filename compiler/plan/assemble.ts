@@ -11,7 +11,7 @@ import {
   type PlanKernel,
 } from '../../runtime/plan.ts';
 import { type Constant, tensor } from '../ir/graph.ts';
-import type { Kernel } from '../ir/kernel.ts';
+import { type Kernel, sharedLayout } from '../ir/kernel.ts';
 import { BufferTable } from './buffers.ts';
 import { toConditionCode, toDimCode } from './codes.ts';
 import type { EntrySchedule, Schedule } from './schedule.ts';
@@ -74,14 +74,16 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
   const { buffers, entries: placed } = placeArenas(table.buffers, entries, align);
   const printed = await printAll(kernels, backend, target);
   const files: ArtifactFile[] = printed.map((f) => fileOf(f.file, f.content));
-  const variants: { file: string; use: string; features: readonly string[] }[] = [];
+  const variants: NonNullable<Plan['variants']>[number][] = [];
   for (const v of backend.variants ?? []) {
-    for (const f of await printAll(kernels, backend, backend.target([...target.features, ...v.features]))) {
+    const changed = v.applies ? kernels.filter((k) => v.applies?.(k)) : kernels;
+    for (const f of await printAll(changed, backend, backend.target([...target.features, ...v.features]))) {
       const base = printed.find((p) => p.file === f.file);
       if (base && sameContent(base.content, f.content)) continue;
       const use = f.file.replace(/(\.[a-z]+)$/, `.${v.name}$1`);
       files.push(fileOf(use, f.content));
-      variants.push({ file: f.file, use, features: v.needs });
+      const inside = [...kernels.keys()].filter((i) => f.entries.has(kernels[i]?.name ?? ''));
+      variants.push({ file: f.file, use, features: v.needs, ...(v.applies ? { kernels: inside } : {}) });
     }
   }
   const weights = writer.files(align, options.maxFileBytes ?? MAX_FILE_BYTES);
@@ -143,7 +145,7 @@ function planKernel(k: Kernel, files: readonly KernelFile[]): PlanKernel {
       fix: 'Report this to the author of the backend',
     });
   const { op, sources, template, why, bytes, flops } = k.note;
-  const scratch = k.kind === 'simd' ? scratchBytes(k) : 0;
+  const scratch = k.kind === 'simd' ? sharedLayout(k).bytes : 0;
   return {
     name: k.name,
     file: file.file,
@@ -153,19 +155,6 @@ function planKernel(k: Kernel, files: readonly KernelFile[]): PlanKernel {
     ...(scratch > 0 ? { scratch } : {}),
     note: { op, sources, template, why, bytes: toDimCode(bytes), flops: toDimCode(flops) },
   };
-}
-
-/** Bytes of per-thread scratch of a simd kernel: its shared buffers one after the other, each from a multiple of 16 bytes. */
-export function scratchBytes(kernel: Kernel): number {
-  let total = 0;
-  for (const b of kernel.shared) {
-    if (typeof b.elements !== 'number')
-      throw new InfcError('INFC3906', `kernel '${kernel.name}' has scratch of a size only the run knows`, {
-        fix: 'Report this',
-      });
-    total += Math.ceil(byteLength(b.storage, b.elements) / 16) * 16;
-  }
-  return total;
 }
 
 /** Offsets for every entry whose buffers all have static sizes. */
