@@ -1,6 +1,6 @@
-import { gunzipSync } from 'node:zlib';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { decodeTensorProto } from '../../compiler/import/onnx-decode.ts';
 import { importTensor } from '../../compiler/import/onnx-tensor.ts';
 import type { TensorType } from '../../compiler/ir/graph.ts';
@@ -45,8 +45,7 @@ function readTar(file: string): Map<string, Uint8Array> {
   const raw = readFileSync(file);
   const tar = raw[0] === 0x1f && raw[1] === 0x8b ? gunzipSync(raw) : raw;
   const out = new Map<string, Uint8Array>();
-  const field = (at: number, length: number): string =>
-    tar.toString('latin1', at, at + length).replace(/\0.*$/s, '');
+  const field = (at: number, length: number): string => tar.toString('latin1', at, at + length).replace(/\0.*$/s, '');
   let longName: string | undefined;
   for (let at = 0; at + 512 <= tar.length; ) {
     if (tar[at] === 0) break;
@@ -95,7 +94,16 @@ function readTensor(bytes: Uint8Array): HostTensor {
   const { dtype } = constant.type;
   if (constant.strings) return { dtype, shape, data: constant.strings };
   const raw = constant.read().slice();
-  return { dtype, shape, data: viewOf(dtype, raw.buffer, 0, shape.reduce((n, d) => n * d, 1)) };
+  return {
+    dtype,
+    shape,
+    data: viewOf(
+      dtype,
+      raw.buffer,
+      0,
+      shape.reduce((n, d) => n * d, 1),
+    ),
+  };
 }
 
 /** A SequenceProto (tensors in field 3) or an OptionalProto (tensor in field 3, sequence in field 5). */
@@ -139,7 +147,11 @@ export interface Tolerance {
 /** What is wrong with a result, or undefined: ONNX's own rule, |actual - wanted| <= atol + rtol * |wanted|. */
 export function difference(actual: HostValue | undefined, wanted: HostValue, tolerance: Tolerance): string | undefined {
   if (wanted === null || actual === null || actual === undefined)
-    return wanted === actual ? undefined : actual === undefined ? 'missing' : `${actual === null ? 'nothing' : 'a value'} where ${wanted === null ? 'nothing' : 'a value'} is expected`;
+    return wanted === actual
+      ? undefined
+      : actual === undefined
+        ? 'missing'
+        : `${actual === null ? 'nothing' : 'a value'} where ${wanted === null ? 'nothing' : 'a value'} is expected`;
   if (!isTensor(wanted)) {
     if (isTensor(actual)) return 'a tensor where a sequence is expected';
     if (actual.length !== wanted.length) return `${actual.length} elements where ${wanted.length} are expected`;
@@ -164,9 +176,15 @@ export function difference(actual: HostValue | undefined, wanted: HostValue, tol
   for (let i = 0; i < w.length; i++) {
     if (a[i] === w[i]) continue;
     const [x, y] = [Number(a[i]), Number(w[i])];
-    if ((Number.isNaN(x) && Number.isNaN(y)) || Math.abs(x - y) <= tolerance.absolute + tolerance.relative * Math.abs(y)) continue;
+    if (
+      (Number.isNaN(x) && Number.isNaN(y)) ||
+      Math.abs(x - y) <= tolerance.absolute + tolerance.relative * Math.abs(y)
+    )
+      continue;
     if (worst < 0) worst = i;
     bad++;
   }
-  return worst < 0 ? undefined : `${bad} of ${w.length} elements differ; element ${worst} is ${a[worst]}, expected ${w[worst]}`;
+  return worst < 0
+    ? undefined
+    : `${bad} of ${w.length} elements differ; element ${worst} is ${a[worst]}, expected ${w[worst]}`;
 }

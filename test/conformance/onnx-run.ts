@@ -1,11 +1,11 @@
 import { Reference } from '../../backends/reference/evaluate.ts';
 import { type Compiler, createCompiler } from '../../compiler/compile.ts';
-import type { Graph } from '../../compiler/ir/graph.ts';
+import type { Value } from '../../compiler/ir/graph.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { hostFunctions } from '../../runtime/host/index.ts';
 import type { HostValue } from '../../runtime/host.ts';
 import { type BackendTest, difference, readValue, type Tolerance } from './onnx-data.ts';
-import { player } from './onnx-targets.ts';
+import { type Player, player } from './onnx-targets.ts';
 
 export type Status = 'passed' | 'wrong' | 'error' | 'unsupported';
 
@@ -32,52 +32,53 @@ export async function runTest(test: BackendTest, target: string): Promise<Outcom
   });
   try {
     const compiler = createCompiler();
-    const { graph, run } = await prepare(compiler, test, target);
+    const { inputs: ins, outputs: outs, player } = await prepare(compiler, test, target);
     for (const set of dataSets(test)) {
       const inputs: Record<string, HostValue> = {};
-      graph.inputs.forEach((v, i) => {
+      ins.forEach((v, i) => {
         const bytes = test.files.get(`${set}/input_${i}.pb`);
         if (bytes) inputs[v.name] = readValue(bytes, v.type.container);
       });
-      const outputs = await run(inputs);
-      for (const [i, v] of graph.outputs.entries()) {
+      const outputs = await player.run(inputs);
+      for (const [i, v] of outs.entries()) {
         const bytes = test.files.get(`${set}/output_${i}.pb`);
         if (!bytes) continue;
         const wrong = difference(outputs[v.name], readValue(bytes, v.type.container), TOLERANCE);
         if (wrong) return outcome('wrong', `${v.name}: ${wrong}`);
       }
     }
+    await player.dispose();
     return outcome('passed');
   } catch (e) {
     if (e instanceof InfcError && UNSUPPORTED.has(e.code)) return outcome('unsupported', e.message);
-    return outcome('error', e instanceof InfcError ? e.message : e instanceof Error ? `${e.stack ?? e.message}` : String(e));
+    return outcome(
+      'error',
+      e instanceof InfcError ? e.message : e instanceof Error ? `${e.stack ?? e.message}` : String(e),
+    );
   }
 }
 
-type Play = (inputs: Readonly<Record<string, HostValue>>) => Promise<Readonly<Record<string, HostValue>>>;
-
-async function prepare(compiler: Compiler, test: BackendTest, target: string): Promise<{ graph: Graph; run: Play }> {
-  const bytes = test.files.get('model.onnx') ?? new Uint8Array(0);
-  if (target === 'reference') {
-    const program = await compiler.import(bytes);
-    const graph = entryOf(program.entries);
-    const reference = new Reference({ ops: compiler.registry, host: hostFunctions });
-    return { graph, run: async (inputs) => reference.run(graph, inputs) };
-  }
-  const program = await compiler.import(bytes);
-  const graph = entryOf(program.entries);
-  const ports = { inputs: [...graph.inputs], outputs: [...graph.outputs] };
-  const compilation = await compiler.compile(program, { targets: [target === 'cuda-cpu' ? 'cuda' : target] });
-  const play = await player(compilation, target);
-  const kept = { inputs: ports.inputs, outputs: ports.outputs } as Pick<Graph, 'inputs' | 'outputs'>;
-  return { graph: kept as Graph, run: play };
+interface Prepared {
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  readonly player: Player;
 }
 
-function entryOf(entries: ReadonlyMap<string, Graph>): Graph {
-  const [graph] = entries.values();
+async function prepare(compiler: Compiler, test: BackendTest, target: string): Promise<Prepared> {
+  const program = await compiler.import(test.files.get('model.onnx') ?? new Uint8Array(0));
+  const [graph] = program.entries.values();
   if (!graph) throw new Error('the model has no entry');
-  return graph;
+  const [inputs, outputs] = [[...graph.inputs], [...graph.outputs]];
+  if (target === 'reference') {
+    const reference = new Reference({ ops: compiler.registry, host: hostFunctions });
+    const run: Player['run'] = async (given) => reference.run(graph, given);
+    return { inputs, outputs, player: { run, dispose: async () => undefined } };
+  }
+  const compilation = await compiler.compile(program, { targets: [target === 'cuda-cpu' ? 'cuda' : target] });
+  return { inputs, outputs, player: await player(compilation) };
 }
 
 const dataSets = (test: BackendTest): string[] =>
-  [...new Set([...test.files.keys()].map((f) => f.split('/')[0] ?? '').filter((f) => f.startsWith('test_data_set_')))].sort();
+  [
+    ...new Set([...test.files.keys()].map((f) => f.split('/')[0] ?? '').filter((f) => f.startsWith('test_data_set_'))),
+  ].sort();
