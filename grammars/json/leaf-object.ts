@@ -1,6 +1,7 @@
 import type { Lang } from '../regex/index.ts';
 import type { KeySpace, Region } from './key-space.ts';
 import { type FormulaSlot, goTo, type Leaf, pop, type ResultId } from './leaf.ts';
+import type { StringProfile } from './leaf-string.ts';
 import { whitespaceStep } from './leaf-structure.ts';
 import type { Machine } from './machine.ts';
 import { atCharacter, type CodePoints, decodeStep } from './utf8-json.ts';
@@ -76,9 +77,9 @@ export class KeyLeaf implements Leaf, CodePoints {
     readonly decoder: number,
   ) {}
 
-  /** Between characters of a name that can no longer be a listed one and that no pattern watches. */
-  get free(): boolean {
-    return this.decoder === 0 && this.prefix === undefined && this.regions[0]?.lang === this.machine.engine.any;
+  get profile(): StringProfile {
+    if (this.decoder !== 0 || this.regions[0]?.lang !== this.machine.engine.any) return undefined;
+    return { kind: this.prefix === undefined ? 'free' : 'inside' };
   }
 
   step(byte: number): number {

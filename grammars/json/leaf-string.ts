@@ -13,6 +13,15 @@ export interface StringSlot {
   readonly results: ResultId;
 }
 
+/**
+ * What is known of a string state as a whole: `free` takes any content and may close after it; `length` takes any content of
+ * so many characters; `inside` takes any content, but what may follow the closing quote depends on it.
+ */
+export type StringProfile =
+  | { readonly kind: 'free' | 'inside' }
+  | { readonly kind: 'length'; readonly min: number; readonly max: number }
+  | undefined;
+
 /** Inside a string value. */
 export class StringLeaf implements Leaf, CodePoints {
   readonly kind = 'string';
@@ -23,10 +32,14 @@ export class StringLeaf implements Leaf, CodePoints {
     readonly decoder: number,
   ) {}
 
-  /** Language every continuation may use freely (`any`), when the slots demand nothing of the rest of the string. */
-  get free(): boolean {
+  get profile(): StringProfile {
+    if (this.decoder !== 0) return undefined;
     const { any } = this.machine.engine;
-    return this.slots.every((s) => s.lang === any);
+    if (this.slots.every((s) => s.lang === any)) return { kind: 'free' };
+    if (this.slots.some((s) => s.lang === any)) return { kind: 'inside' };
+    const [only] = this.slots;
+    if (this.slots.length !== 1 || only === undefined || only.low < only.high) return undefined;
+    return this.machine.lengthProfile(only.lang);
   }
 
   step(byte: number): number {

@@ -6,7 +6,7 @@ import { KeyDemands, KeySpace } from './key-space.ts';
 import { type FormulaSlot, goTo, type Leaf, push, type ResultId } from './leaf.ts';
 import { FreeNumberLeaf, NumberLeaf, type NumberPhase, numberAlive, numberClass, numberPhase } from './leaf-number.ts';
 import { KeyLeaf, type LiveRegion, ObjectLeaf } from './leaf-object.ts';
-import { StringLeaf, type StringSlot } from './leaf-string.ts';
+import { StringLeaf, type StringProfile, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, type Gap, ValueLeaf, type Whitespace, WordLeaf } from './leaf-structure.ts';
 import { type NumberAtoms, numberAtoms } from './number-cells.ts';
 import { Results } from './results.ts';
@@ -64,6 +64,7 @@ export class Machine {
   private readonly itemEntries = new Map<string, number>();
   private readonly resumed = new Map<number, number>();
   private readonly atomsOf = new Map<string, NumberAtoms>();
+  private readonly lengthProfiles = new Map<Lang, StringProfile | null>();
   private readonly slotKeys = new WeakMap<object, string>();
   private table = new Int32Array(64 * 256).fill(UNKNOWN);
 
@@ -371,6 +372,17 @@ export class Machine {
       if (!engine.isEmpty(engine.deriveClass(lang, cls))) return true;
     }
     return false;
+  }
+
+  /** The profile of a language that only counts characters. */
+  lengthProfile(lang: Lang): StringProfile {
+    const known = this.lengthProfiles.get(lang);
+    if (known !== undefined) return known ?? undefined;
+    const { min, max } = this.engine.lengths(lang);
+    const counted = this.engine.repeat(this.engine.cls([[0, 0x10ffff]]), min, max === Number.POSITIVE_INFINITY ? null : max);
+    const profile = counted === lang ? ({ kind: 'length', min, max } as const) : null;
+    this.lengthProfiles.set(lang, profile);
+    return profile ?? undefined;
   }
 
   private declaredOrder(slots: readonly FormulaSlot[]): readonly string[] {
