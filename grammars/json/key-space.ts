@@ -210,6 +210,17 @@ export class KeySpace {
     return false;
   }
 
+  /** Whether some listed or used name goes on from the prefix with a code point in the range. */
+  namedIn(prefix: string, low: number, high: number): boolean {
+    const within = (name: string): boolean => {
+      const point = name.codePointAt(prefix.length);
+      return point !== undefined && point >= low && point <= high;
+    };
+    const [from, to] = this.range(prefix);
+    for (let i = from; i < to; i++) if (within(this.demands.names[i] ?? '')) return true;
+    return this.extra.some((name) => name.startsWith(prefix) && within(name));
+  }
+
   /** The transition for the closing quote: back to the key frame, with the name's number or its region's. */
   close(leaf: KeyLeaf): number {
     if (leaf.prefix !== undefined) {

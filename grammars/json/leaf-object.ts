@@ -78,8 +78,9 @@ export class KeyLeaf implements Leaf, CodePoints {
   ) {}
 
   get profile(): StringProfile {
-    if (this.decoder !== 0 || this.regions[0]?.lang !== this.machine.engine.any) return undefined;
-    return { kind: this.prefix === undefined ? 'free' : 'inside' };
+    if (this.decoder !== 0) return undefined;
+    if (this.prefix === undefined && this.regions.length === 1 && this.regions[0]?.lang === this.machine.engine.any) return { kind: 'free' };
+    return this.machine.neverDies(this.regions.map((r) => r.lang)) ? { kind: 'inside' } : undefined;
   }
 
   step(byte: number): number {
@@ -98,6 +99,17 @@ export class KeyLeaf implements Leaf, CodePoints {
     if (this.prefix !== undefined && this.space.listedIn(this.prefix, low, high)) return true;
     const { engine } = this.machine;
     return this.regions.some((r) => r.lang === engine.any || this.machine.derivableIn(r.lang, low, high));
+  }
+
+  alike(low: number, high: number): number {
+    if (this.prefix !== undefined && this.space.namedIn(this.prefix, low, high)) return -1;
+    let from = 0x80;
+    for (const { lang } of this.regions) {
+      const start = this.machine.segment(lang, low, high);
+      if (start < 0) return -1;
+      from = Math.max(from, start);
+    }
+    return from;
   }
 
   inside(decoder: number): number {

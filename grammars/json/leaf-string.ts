@@ -36,10 +36,9 @@ export class StringLeaf implements Leaf, CodePoints {
     if (this.decoder !== 0) return undefined;
     const { any } = this.machine.engine;
     if (this.slots.every((s) => s.lang === any)) return { kind: 'free' };
-    if (this.slots.some((s) => s.lang === any)) return { kind: 'inside' };
     const [only] = this.slots;
-    if (this.slots.length !== 1 || only === undefined || only.low < only.high) return undefined;
-    return this.machine.lengthProfile(only.lang);
+    const counted = this.slots.length === 1 && only && only.low >= only.high ? this.machine.lengthProfile(only.lang) : undefined;
+    return counted ?? (this.machine.neverDies(this.slots.map((s) => s.lang)) ? { kind: 'inside' } : undefined);
   }
 
   step(byte: number): number {
@@ -70,6 +69,17 @@ export class StringLeaf implements Leaf, CodePoints {
     return this.slots.some(
       (slot) => slot.lang === engine.any || memberIn(slot, low, high) || this.machine.derivableIn(slot.lang, low, high),
     );
+  }
+
+  alike(low: number, high: number): number {
+    let from = 0x80;
+    for (const slot of this.slots) {
+      if (memberIn(slot, low, high)) return -1;
+      const start = this.machine.segment(slot.lang, low, high);
+      if (start < 0) return -1;
+      from = Math.max(from, start);
+    }
+    return from;
   }
 
   inside(decoder: number): number {

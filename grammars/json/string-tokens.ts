@@ -30,7 +30,7 @@ export function insideUpTo(tokens: StringTokens, limit: number): Uint32Array {
 const CLOSED = 1;
 
 /** Accepts every code point: codes are the decoder state plus 2. */
-const FREE: CodePoints = { next: () => 2, any: () => true, inside: (decoder) => decoder + 2, close: () => CLOSED };
+const FREE: CodePoints = { next: () => 2, any: () => true, alike: () => 0x80, inside: (decoder) => decoder + 2, close: () => CLOSED };
 
 const cache = new WeakMap<Vocabulary, Map<Escapes, StringTokens>>();
 
