@@ -1,8 +1,10 @@
+import type { CostModel } from '../regex/index.ts';
 import { FALSE, type Formula } from './formula.ts';
 import { type FormulaSlot, goTo, pop } from './leaf.ts';
 import type { KeyLeaf, LiveRegion } from './leaf-object.ts';
 import type { Machine } from './machine.ts';
 import type { SeenSet } from './seen-keys.ts';
+import { jsonLength } from './shortest.ts';
 import { type StringSetId, StringSets } from './string-sets.ts';
 
 /** Names no demand lists that match exactly these patterns. */
@@ -242,6 +244,21 @@ export class KeySpace {
     const region = this.demands.regions().find((r) => r.index === result - REGION_BASE);
     const outcome = region && this.demands.regionOutcome(region);
     return outcome ? this.entry(name(), outcome, result) : 0;
+  }
+
+  /** Bytes to close each name that can still come of what is typed, by result. */
+  cheapest(leaf: KeyLeaf, cost: CostModel): { result: number; bytes: number }[] {
+    const found: { result: number; bytes: number }[] = [];
+    if (leaf.prefix !== undefined) {
+      const [from, to] = this.range(leaf.prefix);
+      for (let i = from; i < to; i++) {
+        const name = this.demands.names[i] ?? '';
+        if (this.usable(name)) found.push({ result: i, bytes: jsonLength(name.slice(leaf.prefix.length)) + 1 });
+      }
+    }
+    for (const { region, lang } of leaf.regions)
+      found.push({ result: REGION_BASE + region.index, bytes: this.machine.engine.shortest(lang, cost) + 1 });
+    return found;
   }
 
   /** Whether finishing with this result needs the name itself. */

@@ -79,7 +79,8 @@ export class KeyLeaf implements Leaf, CodePoints {
 
   get profile(): StringProfile {
     if (this.decoder !== 0) return undefined;
-    if (this.prefix === undefined && this.regions.length === 1 && this.regions[0]?.lang === this.machine.engine.any) return { kind: 'free' };
+    if (this.prefix === undefined && this.regions.length === 1 && this.regions[0]?.lang === this.machine.engine.any)
+      return { kind: 'free' };
     return this.machine.neverDies(this.regions.map((r) => r.lang)) ? { kind: 'inside' } : undefined;
   }
 

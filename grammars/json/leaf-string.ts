@@ -37,7 +37,8 @@ export class StringLeaf implements Leaf, CodePoints {
     const { any } = this.machine.engine;
     if (this.slots.every((s) => s.lang === any)) return { kind: 'free' };
     const [only] = this.slots;
-    const counted = this.slots.length === 1 && only && only.low >= only.high ? this.machine.lengthProfile(only.lang) : undefined;
+    const counted =
+      this.slots.length === 1 && only && only.low >= only.high ? this.machine.lengthProfile(only.lang) : undefined;
     return counted ?? (this.machine.neverDies(this.slots.map((s) => s.lang)) ? { kind: 'inside' } : undefined);
   }
 

@@ -420,7 +420,11 @@ export class Machine {
     const known = this.lengthProfiles.get(lang);
     if (known !== undefined) return known ?? undefined;
     const { min, max } = this.engine.lengths(lang);
-    const counted = this.engine.repeat(this.engine.cls([[0, 0x10ffff]]), min, max === Number.POSITIVE_INFINITY ? null : max);
+    const counted = this.engine.repeat(
+      this.engine.cls([[0, 0x10ffff]]),
+      min,
+      max === Number.POSITIVE_INFINITY ? null : max,
+    );
     const profile = counted === lang ? ({ kind: 'length', min, max } as const) : null;
     this.lengthProfiles.set(lang, profile);
     return profile ?? undefined;

@@ -1,4 +1,5 @@
 import { type MaskId, MaskPool } from '../mask-pool.ts';
+import type { TokenMachine } from '../token-machine.ts';
 import { type TokenTrie, vocabularyTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { JsonAcceptor } from './acceptor.ts';
@@ -45,7 +46,7 @@ function scratchOf(vocabulary: Vocabulary): Scratch {
  * Masks of a JSON automaton over one vocabulary. A mask is remembered by the leaf and as many frames of the stack as its
  * computation looked at, so that equal situations at any depth share it.
  */
-export class JsonMasks {
+export class JsonMasks implements TokenMachine {
   readonly pool: MaskPool;
   private readonly trie: TokenTrie;
   private readonly strings: StringTokens;
@@ -79,11 +80,31 @@ export class JsonMasks {
     this.found = scratch.found;
   }
 
-  /** The mask of the acceptor's current configuration. */
-  current(): MaskId {
-    const { leaf, stack, text } = this.acceptor;
-    const known = this.find(this.memo.get(leaf), stack);
-    return known >= 0 ? known : this.compute(leaf, stack, text);
+  get start(): number {
+    return this.acceptor.start;
+  }
+
+  step(state: number, byte: number): number {
+    return this.acceptor.step(state, byte);
+  }
+
+  run(state: number, bytes: Uint8Array): number {
+    return this.acceptor.run(state, bytes);
+  }
+
+  accepts(state: number): boolean {
+    return this.acceptor.accepts(state);
+  }
+
+  shortest(state: number): number {
+    return this.acceptor.shortest(state);
+  }
+
+  mask(state: number): MaskId {
+    const { acceptor } = this;
+    acceptor.load(state);
+    const known = this.find(this.memo.get(acceptor.leaf), acceptor.stack);
+    return known >= 0 ? known : this.compute(acceptor.leaf, acceptor.stack, acceptor.text);
   }
 
   private find(root: MemoNode | undefined, stack: StackId): MaskId {
@@ -138,7 +159,7 @@ export class JsonMasks {
     this.count = 0;
     const info = machine.leaves[leaf];
     const profile = info instanceof StringLeaf || info instanceof KeyLeaf ? info.profile : undefined;
-    this.start(leaf, stack, text);
+    this.begin(leaf, stack, text);
     if (profile?.kind === 'inside') {
       this.walk(this.strings.quotes);
       return this.pool.intern(this.insideBase, this.found, this.count);
@@ -160,7 +181,8 @@ export class JsonMasks {
     let leaf = this.leafAt[0] ?? 0;
     for (let need = min; need > 0 && leaf !== 0; need--) leaf = this.acceptor.machine.step(leaf, 0x61) >> 2;
     this.leafAt[0] = leaf;
-    if (leaf === 0 || min > strings.longest || !this.move(0, 1, 0x22)) return this.pool.intern(base, this.found, this.count);
+    if (leaf === 0 || min > strings.longest || !this.move(0, 1, 0x22))
+      return this.pool.intern(base, this.found, this.count);
     const after = this.leafAt[1] ?? 0;
     const stack = this.stackAt[1] ?? 0;
     const whole = min <= 0 && max >= strings.longest;
@@ -191,7 +213,8 @@ export class JsonMasks {
       this.count = kept;
     }
     const mask = this.pool.intern(base, this.found, this.count);
-    if (whole && this.shareable && !this.exact && (this.namedAt[0] ?? 0) === 0) this.remember(this.tailMemo, after, stack, mask);
+    if (whole && this.shareable && !this.exact && (this.namedAt[0] ?? 0) === 0)
+      this.remember(this.tailMemo, after, stack, mask);
     this.lowest = Math.min(outer, this.lowest);
     return mask;
   }
@@ -217,7 +240,7 @@ export class JsonMasks {
     return base;
   }
 
-  private start(leaf: number, stack: StackId, text: string): void {
+  private begin(leaf: number, stack: StackId, text: string): void {
     this.leafAt[0] = leaf;
     this.stackAt[0] = stack;
     this.namedAt[0] = 0;

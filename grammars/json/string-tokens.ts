@@ -22,7 +22,8 @@ export interface StringTokens {
 export function insideUpTo(tokens: StringTokens, limit: number): Uint32Array {
   const words = new Uint32Array(tokens.inside.length);
   tokens.lengths.forEach((length, token) => {
-    if (length <= limit) words[token >>> 5] = (words[token >>> 5] ?? 0) | ((tokens.inside[token >>> 5] ?? 0) & (1 << (token & 31)));
+    if (length <= limit)
+      words[token >>> 5] = (words[token >>> 5] ?? 0) | ((tokens.inside[token >>> 5] ?? 0) & (1 << (token & 31)));
   });
   return words;
 }
@@ -30,7 +31,13 @@ export function insideUpTo(tokens: StringTokens, limit: number): Uint32Array {
 const CLOSED = 1;
 
 /** Accepts every code point: codes are the decoder state plus 2. */
-const FREE: CodePoints = { next: () => 2, any: () => true, alike: () => 0x80, inside: (decoder) => decoder + 2, close: () => CLOSED };
+const FREE: CodePoints = {
+  next: () => 2,
+  any: () => true,
+  alike: () => 0x80,
+  inside: (decoder) => decoder + 2,
+  close: () => CLOSED,
+};
 
 const cache = new WeakMap<Vocabulary, Map<Escapes, StringTokens>>();
 

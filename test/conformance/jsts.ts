@@ -20,7 +20,13 @@ interface Tally {
   refused: number;
 }
 
-const DRAFTS: Readonly<Record<string, Draft>> = { draft4: 4, draft6: 6, draft7: 7, 'draft2019-09': 2019, 'draft2020-12': 2020 };
+const DRAFTS: Readonly<Record<string, Draft>> = {
+  draft4: 4,
+  draft6: 6,
+  draft7: 7,
+  'draft2019-09': 2019,
+  'draft2020-12': 2020,
+};
 
 const args = process.argv.slice(2);
 const option = (name: string): string | undefined => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
@@ -40,7 +46,9 @@ for (const name of [
   'json-schema-draft-07',
   ...['2019-09', '2020-12'].flatMap((d) => [
     `json-schema-${d}/schema`,
-    ...'applicator content core format format-annotation meta-data unevaluated validation'.split(' ').map((v) => `json-schema-${d}/meta/${v}`),
+    ...'applicator content core format format-annotation meta-data unevaluated validation'
+      .split(' ')
+      .map((v) => `json-schema-${d}/meta/${v}`),
   ]),
 ]) {
   try {
@@ -61,7 +69,13 @@ for (const [name, text] of [...files].sort()) {
   const draft = DRAFTS[folder];
   if (draft === undefined || (option('--draft') ?? folder) !== folder) continue;
   const section = optional === '' ? 'required' : optional === 'optional/' ? 'optional' : 'format';
-  const tally = tallies.get(`${folder} ${section}`) ?? { total: 0, pass: 0, false_positives: 0, false_negatives: 0, refused: 0 };
+  const tally = tallies.get(`${folder} ${section}`) ?? {
+    total: 0,
+    pass: 0,
+    false_positives: 0,
+    false_negatives: 0,
+    refused: 0,
+  };
   tallies.set(`${folder} ${section}`, tally);
   for (const group of JSON.parse(text) as Group[]) {
     let acceptor: ReturnType<typeof openSchema>['acceptor'] | undefined;

@@ -13,7 +13,11 @@ export function textFiles(path: string): Map<string, string> {
     return files;
   }
   const data = gunzipSync(readFileSync(path));
-  const text = (from: number, length: number): string => data.subarray(from, from + length).toString('latin1').replace(/\0.*$/s, '');
+  const text = (from: number, length: number): string =>
+    data
+      .subarray(from, from + length)
+      .toString('latin1')
+      .replace(/\0.*$/s, '');
   for (let at = 0; at + 512 <= data.length && data[at] !== 0; ) {
     const prefix = text(at + 345, 155);
     const name = (prefix ? `${prefix}/` : '') + text(at, 100);
