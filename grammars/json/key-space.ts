@@ -257,8 +257,26 @@ export class KeySpace {
       }
     }
     for (const { region, lang } of leaf.regions)
-      found.push({ result: REGION_BASE + region.index, bytes: this.machine.engine.shortest(lang, cost) + 1 });
+      found.push({ result: REGION_BASE + region.index, bytes: this.cheapestUnlisted(leaf.prefix, lang, cost) + 1 });
     return found;
+  }
+
+  /** Bytes that finish a name that is neither listed nor used: where those names are near, past all of them. */
+  private cheapestUnlisted(prefix: string | undefined, lang: number, cost: CostModel): number {
+    const { engine } = this.machine;
+    if (prefix === undefined) return engine.shortest(lang, cost);
+    let best = Number.POSITIVE_INFINITY;
+    const [from] = this.range(prefix);
+    if (engine.nullable(lang) && this.demands.names[from] !== prefix && !this.extra.includes(prefix)) best = 0;
+    for (let point = 0x20; point < 0x7f && best > 1; point++) {
+      const longer = prefix + String.fromCharCode(point);
+      const [low, high] = this.range(longer);
+      if (low < high || this.extra.some((k) => k.startsWith(longer))) continue;
+      const next = engine.derive(lang, point);
+      if (!engine.isEmpty(next))
+        best = Math.min(best, jsonLength(String.fromCharCode(point)) + engine.shortest(next, cost));
+    }
+    return best < Number.POSITIVE_INFINITY ? best : engine.shortest(lang, cost);
   }
 
   /** Whether finishing with this result needs the name itself. */
