@@ -37,7 +37,8 @@ export interface TemplateRequest {
   bindPacked(k: KernelBuilder, from: Value, key: string, constant: Constant): Buffer;
   /**
    * Applies the fused consumers to an accumulator for the output element at `coords` and stores it. With a vector accumulator the
-   * elements are consecutive along the last axis.
+   * elements are consecutive along the last axis. With fewer coordinates than axes, the last coordinate counts
+   * over the remaining axes as one.
    */
   finish(k: KernelBuilder, accumulator: Expr, coords: readonly Dim[]): void;
   /** Closes a kernel: for templates that need several. */

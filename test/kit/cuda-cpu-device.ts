@@ -10,8 +10,9 @@ import type {
   LaunchRequest,
   MemoryRange,
 } from '../../runtime/devices/device.ts';
+import { root } from './root.ts';
 
-const here = new URL('./cuda-cpu/', import.meta.url).pathname;
+const here = join(root, 'test/kit/cuda-cpu');
 
 interface Block extends DeviceMemory {
   readonly id: number;
