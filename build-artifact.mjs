@@ -1,23 +1,27 @@
 // Builds the parts that a compiled artifact may carry, minified: a runtime for each target, the worker, and one module a host function.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = path.dirname(fileURLToPath(import.meta.url));
 
-/** Host functions by the name plans use: `read_dims` is exported as `readDims` by some file of runtime/host. */
+/** Where each host function of plans is defined, read from the table and the imports of runtime/host/index.ts. */
 export function hostFunctions() {
-  const folder = path.join(root, 'runtime/host');
-  const found = new Map();
-  if (!existsSync(folder)) return found;
-  for (const file of readdirSync(folder).sort()) {
-    if (!file.endsWith('.ts')) continue;
-    const text = readFileSync(path.join(folder, file), 'utf8');
-    for (const [, name] of text.matchAll(/^export const (\w+)(?=: HostOp\b| = \w+\(.*\) satisfies HostOp)/gm)) {
-      const op = name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
-      found.set(op, { name, file: `./runtime/host/${file}` });
+  const text = readFileSync(path.join(root, 'runtime/host/index.ts'), 'utf8');
+  const imports = new Map();
+  for (const [, names, file] of text.matchAll(/import \{([^}]*)\} from '(\.\/[^']+)'/g)) {
+    for (const item of names.split(',').map((s) => s.trim().split(/\s+as\s+/))) {
+      if (item[0] !== '') imports.set(item.at(-1), { name: item[0], file: `./runtime/host/${file.slice(2)}` });
     }
+  }
+  const table = /const functions[^=]*= \{([^}]*)\}/.exec(text)?.[1];
+  if (table === undefined) throw new Error('runtime/host/index.ts has no table of functions');
+  const found = new Map();
+  for (const [, op, name = op] of table.replace(/\/\/.*$/gm, '').trim().matchAll(/(\w+)(?:\s*:\s*(\w+))?\s*(?:,|$)/g)) {
+    const source = imports.get(name);
+    if (!source) throw new Error(`runtime/host/index.ts: '${op}' is not an imported function`);
+    found.set(op, source);
   }
   return found;
 }
@@ -39,7 +43,7 @@ export async function buildArtifactParts(outdir) {
   };
   const entryPoints = { worker: 'runtime/devices/wasm-worker.ts' };
   for (const file of readdirSync(path.join(root, 'runtime'))) {
-    const target = /^artifact-(\w+)\.ts$/.exec(file)?.[1];
+    const target = /^artifact-([\w-]+)\.ts$/.exec(file)?.[1];
     if (target) entryPoints[`runtime-${target}`] = `runtime/${file}`;
   }
   const parts = await build({ ...common, entryPoints, outdir });

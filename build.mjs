@@ -59,9 +59,12 @@ const node = await build({
   platform: 'node',
   metafile: true,
 });
-// The runtime and the grammars run in browsers: one file each, minified, no Node built-ins at load.
+// The runtime and the grammars run in browsers: minified, no Node built-ins at load. What few plans need (WebGPU, host functions) is
+// in chunks that load on demand.
 const web = await build({
   ...common,
+  splitting: true,
+  chunkNames: 'chunk-web-[hash]',
   entryPoints: pick('runtime', 'grammars'),
   platform: 'neutral',
   minify: true,

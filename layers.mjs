@@ -22,7 +22,7 @@ for (const keep of ['types', 'values']) {
     ruleSet: { forbidden: rules.filter((r) => (r.name === 'no-cycles') === (keep === 'values')) },
     validate: true,
     outputType: 'json',
-    combinedDependencies: true,
+    doNotFollow: { path: 'node_modules' },
   };
   const { output } = await cruise(folders, options);
   const { summary } = JSON.parse(output);

@@ -42,6 +42,17 @@ export interface Backend {
   readonly templates: readonly Template[];
   readonly memory: MemoryRules;
   print(kernels: readonly Kernel[], target: Target): readonly KernelFile[];
+  /**
+   * Further builds of the same kernels, with the same parameters, that the runtime prefers where its probes find every feature in `needs`
+   * (for Wasm: `relaxed-madd`, `relaxed-dot`). `features` are those of `target()`.
+   */
+  readonly variants?: readonly {
+    readonly name: string;
+    readonly features: readonly string[];
+    readonly needs: readonly string[];
+    /** Whether this build of a kernel differs from the plain one; default: each does. */
+    applies?(kernel: Kernel): boolean;
+  }[];
   /** Turns printed text into what the device loads, when a toolchain is there (nvcc to cubin). */
   build?(file: KernelFile): Promise<KernelFile>;
   /** Device module of the runtime: `wasm`, `webgpu`, `cuda`, or a module path given by a plugin. */

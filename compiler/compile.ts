@@ -34,6 +34,8 @@ export interface CompileOptions {
 
 export interface TargetCompilation {
   readonly target: string;
+  /** Device module that plays the plan, see Backend.device. */
+  readonly device: string;
   readonly plan: Plan;
   /** plan.json, kernels and weights. */
   readonly assembled: Assembled;
@@ -141,14 +143,21 @@ export const compile = (
 ): Promise<Compilation> => createCompiler(options.plugins ? { plugins: options.plugins } : {}).compile(model, options);
 
 /**
- * Writes what a compilation made: one target into `folder` itself, several into a folder each. Files appear when all are complete; a
- * failed or aborted write leaves nothing behind.
+ * Writes what a compilation made: one target into `folder` itself, several into a folder each; `more` are further files of `folder`.
+ * Files appear when all are complete; a failed or aborted write leaves nothing behind.
  */
-export async function writeArtifact(compilation: Compilation, folder: string, signal?: AbortSignal): Promise<void> {
+export async function writeArtifact(
+  compilation: Compilation,
+  folder: string,
+  signal?: AbortSignal,
+  more: readonly ArtifactFile[] = [],
+): Promise<void> {
+  const all = [...more];
   for (const t of compilation.targets) {
-    const to = compilation.targets.length === 1 ? folder : path.join(folder, t.target);
-    await writeFiles(to, await t.files(), signal);
+    const prefix = compilation.targets.length === 1 ? '' : `${t.target}/`;
+    for (const file of await t.files()) all.push({ ...file, name: `${prefix}${file.name}` });
   }
+  await writeFiles(folder, all, signal);
 }
 
 async function compileTarget(program: Program, registry: Registry, backend: Backend, clock: Clock) {
@@ -159,6 +168,7 @@ async function compileTarget(program: Program, registry: Registry, backend: Back
   const { plan } = assembled;
   const compiled: TargetCompilation = {
     target: backend.name,
+    device: backend.device,
     plan,
     assembled,
     files: () => artifactFiles(assembled, { device: backend.device }),

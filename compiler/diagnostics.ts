@@ -30,6 +30,7 @@ export const INTERNAL = 'INFC8000';
 /** Codes whose outcome differs from that of their range. */
 const outcomes: Readonly<Record<string, Outcome>> = {
   [INTERNAL]: 'internal',
+  INFC1060: 'unsupported',
   INFC8004: 'unsupported',
   INFC8005: 'badInput',
   INFC8006: 'badInput',

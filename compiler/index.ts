@@ -3,6 +3,17 @@ export { type Backend, defineBackend, type KernelFile, type MemoryRules, type Ta
 export { definePass, type Pass, type PassContext, type Phase, phases } from '../passes/pass.ts';
 export { type Match, type Rewrite, rewrite } from '../passes/rewrite.ts';
 export { type ErrorDetails, type ErrorPlace, InfcError } from '../runtime/errors.ts';
+export {
+  type Compilation,
+  type CompileOptions,
+  type CompileReport,
+  type Compiler,
+  compile,
+  createCompiler,
+  type ModelSource,
+  type TargetCompilation,
+  writeArtifact,
+} from './compile.ts';
 export { type DecodedGroup, defineFormat, type Plane, type StorageFormat } from './formats/format.ts';
 export { type OnnxNode, type OnnxOp, onnxOp } from './import/onnx-op.ts';
 export type { Atom, Dim, DimCall, DimSum, Sym, Term } from './ir/dim.ts';

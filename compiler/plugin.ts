@@ -21,7 +21,7 @@ export interface Plugin {
   readonly backends?: readonly Backend[];
 }
 
-export const definePlugin = (plugin: Plugin): Plugin => plugin;
+export const definePlugin = <const P extends Plugin>(plugin: P): P => plugin;
 
 /** Everything the plugins of one compiler contribute; immutable. */
 export class Registry {

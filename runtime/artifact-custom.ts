@@ -1,4 +1,5 @@
-// What an artifact of a third-party backend carries as runtime.js: the loader without a device.
+// What an artifact of a third-party backend carries as runtime.js: everything but a device.
+export { playControl } from './control.ts';
 export { InfcError } from './errors.ts';
 export { createLoad } from './load.ts';
 export { tensor } from './tensor.ts';

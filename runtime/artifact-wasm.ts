@@ -1,4 +1,5 @@
-// What a Wasm artifact carries as runtime.js: the loader with only the Wasm device.
+// What a Wasm artifact carries as runtime.js when its plan has host functions, branches or loops.
+import { playControl } from './control.ts';
 import { WasmDevice } from './devices/wasm.ts';
 import { createLoad } from './load.ts';
 
@@ -6,4 +7,4 @@ export { InfcError } from './errors.ts';
 export { tensor } from './tensor.ts';
 
 /** Loads the artifact's plan on the Wasm device. */
-export const load = createLoad({ wasm: WasmDevice.create });
+export const load = createLoad({ devices: { wasm: WasmDevice.create }, control: playControl });

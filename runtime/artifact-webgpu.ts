@@ -1,4 +1,5 @@
 // What a WebGPU artifact carries as runtime.js: the loader with only the WebGPU device.
+import { playControl } from './control.ts';
 import { WebGpuDevice } from './devices/webgpu.ts';
 import { createLoad } from './load.ts';
 
@@ -6,4 +7,4 @@ export { InfcError } from './errors.ts';
 export { tensor } from './tensor.ts';
 
 /** Loads the artifact's plan on the WebGPU device. */
-export const load = createLoad({ wgsl: WebGpuDevice.create });
+export const load = createLoad({ devices: { wgsl: WebGpuDevice.create }, control: playControl });

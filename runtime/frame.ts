@@ -16,7 +16,7 @@ export interface Arena {
 
 /**
  * One entry with its symbols resolved: where every buffer is and which launches to make. Kept per tuple of symbol values, so that a
- * repeated shape costs no resolving. Buffers whose size only the run decides are placed by {@link Frame.define}, in memory of their own.
+ * repeated shape costs no resolving. Buffers whose size only the run decides are placed by {@link define}, in memory of their own.
  */
 export class Frame {
   /** Steps with every choice that is known by now already made. */
@@ -26,18 +26,18 @@ export class Frame {
   values: Map<string, number>;
   /** Bytes the arena needs. */
   readonly arenaBytes: number;
-  private readonly ranges: (MemoryRange | undefined)[] = [];
+  readonly ranges: (MemoryRange | undefined)[] = [];
   private readonly launches = new Map<PlanStep, Launch>();
-  private readonly late = new Set<number>();
+  readonly late = new Set<number>();
   private readonly offsets = new Map<number, number>();
   /** Memory of late buffers, by the step that placed them. */
-  private readonly lateMemory = new Map<object, DeviceMemory>();
+  readonly lateMemory = new Map<object, DeviceMemory>();
 
   constructor(
-    private readonly plan: Plan,
+    readonly plan: Plan,
     entry: PlanEntry,
-    private readonly live: ReadonlyMap<number, Interval>,
-    private readonly device: Device,
+    readonly live: ReadonlyMap<number, Interval>,
+    readonly device: Device,
     /** Weights and states. */
     private readonly fixed: readonly (MemoryRange | undefined)[],
     private readonly early: SymbolValues,
@@ -117,33 +117,6 @@ export class Frame {
     return { memory: range.memory, offset, bytes: this.bytes(i) };
   }
 
-  /**
-   * Places the late buffers whose sizes follow from `names`, which just got values. Their old memory is returned: the caller frees it when
-   * nothing reads it any more.
-   */
-  define(step: object, names: readonly string[]): DeviceMemory | undefined {
-    const changed = new Set(names);
-    const uses = (code: DimCode): boolean =>
-      typeof code === 'string'
-        ? changed.has(code)
-        : typeof code === 'object' && code.slice(1).some((c) => uses(c as DimCode));
-    const place = [...this.late].filter((i) => {
-      const b = this.plan.buffers[i];
-      return b && (b.bytes === undefined ? b.shape.some(uses) : uses(b.bytes)) && !Number.isNaN(this.bytes(i));
-    });
-    const placed = planMemory(
-      place.map((i) => ({ ...(this.live.get(i) ?? { first: 0, last: 0 }), bytes: this.bytes(i) })),
-      this.device.align,
-    );
-    const memory = this.device.allocate(placed.bytes);
-    place.forEach((i, k) => {
-      this.ranges[i] = { memory, offset: placed.offsets[k] ?? 0, bytes: this.bytes(i) };
-    });
-    const old = this.lateMemory.get(step);
-    this.lateMemory.set(step, memory);
-    return old;
-  }
-
   /** The launch of a kernel step; resolved once unless it depends on what the run finds out. */
   launch(step: PlanStep & { kind: 'kernel' }): Launch {
     const known = this.launches.get(step);
@@ -195,4 +168,31 @@ export function chooseCase(step: PlanStep & { kind: 'choose' }, values: SymbolVa
     if (holds) return c.steps;
   }
   return [];
+}
+
+/**
+ * Places the late buffers whose sizes follow from `names`, which just got values. Their old memory is returned: the caller frees it when
+ * nothing reads it any more.
+ */
+export function define(frame: Frame, step: object, names: readonly string[]): DeviceMemory | undefined {
+  const changed = new Set(names);
+  const uses = (code: DimCode): boolean =>
+    typeof code === 'string'
+      ? changed.has(code)
+      : typeof code === 'object' && code.slice(1).some((c) => uses(c as DimCode));
+  const place = [...frame.late].filter((i) => {
+    const b = frame.plan.buffers[i];
+    return b && (b.bytes === undefined ? b.shape.some(uses) : uses(b.bytes)) && !Number.isNaN(frame.bytes(i));
+  });
+  const placed = planMemory(
+    place.map((i) => ({ ...(frame.live.get(i) ?? { first: 0, last: 0 }), bytes: frame.bytes(i) })),
+    frame.device.align,
+  );
+  const memory = frame.device.allocate(placed.bytes);
+  place.forEach((i, k) => {
+    frame.ranges[i] = { memory, offset: placed.offsets[k] ?? 0, bytes: frame.bytes(i) };
+  });
+  const old = frame.lateMemory.get(step);
+  frame.lateMemory.set(step, memory);
+  return old;
 }

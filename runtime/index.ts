@@ -1,11 +1,11 @@
+import { playControl } from './control.ts';
 import { WasmDevice } from './devices/wasm.ts';
-import { WebGpuDevice } from './devices/webgpu.ts';
 import { createLoad } from './load.ts';
 
 export type { Device, DeviceMemory, KernelSource, Launch, LaunchRequest, MemoryRange } from './devices/device.ts';
 export { probeRelaxedSimd } from './devices/probe.ts';
 export { WasmDevice } from './devices/wasm.ts';
-export { WebGpuDevice } from './devices/webgpu.ts';
+export type { WebGpuDevice } from './devices/webgpu.ts';
 export type { DType, TypedArray } from './dtype.ts';
 export { bitsOf, byteLength, viewOf } from './dtype.ts';
 export type { ErrorDetails, ErrorPlace } from './errors.ts';
@@ -21,5 +21,12 @@ export type { AnyEntry, EntryTypes, Model, RunOptions } from './session.ts';
 export type { DataOf, Shape, Tensor, TensorInput } from './tensor.ts';
 export { tensor } from './tensor.ts';
 
-/** Loads a compiled model on the device of its target. */
-export const load = createLoad({ wasm: WasmDevice.create, wgsl: WebGpuDevice.create });
+/** Loads a compiled model on the device of its target. What Wasm models do not need is loaded on demand. */
+export const load = createLoad({
+  devices: {
+    wasm: WasmDevice.create,
+    wgsl: async (options) => (await import('./devices/webgpu.ts')).WebGpuDevice.create(options),
+  },
+  control: playControl,
+  host: async (name) => (await import('./host/index.ts')).hostFunctions(name),
+});

@@ -1,5 +1,6 @@
 import type { Device, MemoryRange } from './devices/device.ts';
 import { InfcError } from './errors.ts';
+import type { Control } from './executor.ts';
 import { type FileSource, readAll, toUrl } from './files.ts';
 import type { HostOp } from './host.ts';
 import { PLAN_MAJOR, type Plan } from './plan.ts';
@@ -66,11 +67,18 @@ export function parsePlan(json: unknown): Plan {
   return plan as Plan;
 }
 
-/** Makes a `load` that knows the given devices and host functions: an artifact carries only what its plan needs. */
-export function createLoad(
-  devices: Readonly<Record<string, DeviceFactory>>,
-  builtin: Readonly<Record<string, HostOp>> = {},
-) {
+/** What a `load` can do: an artifact's own has only what its plan needs. */
+export interface LoadParts {
+  /** Devices by the target they play. */
+  readonly devices: Readonly<Record<string, DeviceFactory>>;
+  /** Plays steps that need the host; see {@link Control}. */
+  readonly control?: Control;
+  /** Built-in host functions. */
+  readonly host?: (name: string) => HostOp | undefined | Promise<HostOp | undefined>;
+}
+
+/** Makes a `load` of these parts. */
+export function createLoad({ devices, control, host = () => undefined }: LoadParts) {
   /**
    * Loads a compiled model. `from` is the artifact's folder or plan.json (address or path), or its parts.
    * Throws INFC6xxx: unreadable or damaged files, a plan that is too new, no device, not enough memory, INFC6010 when aborted.
@@ -93,12 +101,16 @@ export function createLoad(
         if (source instanceof URL) return new URL(name, source);
         throw new InfcError('INFC6012', `the file '${name}' was not given`, { file: name, fix: 'Pass it in files' });
       };
-      const hostOps = { ...builtin, ...artifact.hostOps, ...options.hostOps };
-      const missing = plan.host.find((h) => !Object.hasOwn(hostOps, h));
-      if (missing !== undefined)
-        throw new InfcError('INFC6015', `host function '${missing}' is not loaded`, {
-          fix: 'Pass it in the hostOps option',
-        });
+      const given = new Map(Object.entries({ ...artifact.hostOps, ...options.hostOps }));
+      const hostOps = new Map<string, HostOp>();
+      for (const name of plan.host) {
+        const op = given.get(name) ?? (await host(name));
+        if (!op)
+          throw new InfcError('INFC6015', `host function '${name}' is not loaded`, {
+            fix: 'Pass it in the hostOps option',
+          });
+        hostOps.set(name, op);
+      }
       const chosen = options.device ?? devices[plan.target.kind];
       if (!chosen)
         throw new InfcError('INFC6020', `no device here plays '${plan.target.kind}' plans`, {
@@ -122,7 +134,7 @@ export function createLoad(
       });
       signal?.throwIfAborted();
       options.onProgress?.({ phase: 'kernels', bytes: totalBytes, totalBytes });
-      return new Session(plan, device, ranges, hostOps, options.symbols ?? {}) as unknown as Model<E>;
+      return new Session(plan, device, ranges, hostOps, options.symbols ?? {}, control) as unknown as Model<E>;
     } catch (error) {
       await device?.destroy();
       if (signal?.aborted) throw new InfcError('INFC6010', 'loading was aborted', { cause: signal.reason });

@@ -2,7 +2,7 @@ import type { Device, MemoryRange } from './devices/device.ts';
 import { evaluateDim } from './dims.ts';
 import { byteLength } from './dtype.ts';
 import { InfcError } from './errors.ts';
-import { aborted, Executor, type StepTiming } from './executor.ts';
+import { aborted, type Control, Executor, type StepTiming } from './executor.ts';
 import { sizeOf } from './frame.ts';
 import type { HostOp, HostValue } from './host.ts';
 import type { Plan } from './plan.ts';
@@ -57,8 +57,9 @@ export class Session implements Model {
     readonly plan: Plan,
     readonly device: Device,
     weights: ReadonlyMap<string, MemoryRange>,
-    private readonly hostOps: Readonly<Record<string, HostOp>>,
+    private readonly hostOps: ReadonlyMap<string, HostOp>,
     symbols: Readonly<Record<string, number>>,
+    private readonly control: Control | undefined,
   ) {
     const values = new Map(Object.entries(symbols));
     this.fixed = plan.buffers.map((b, i) => {
@@ -106,7 +107,7 @@ export class Session implements Model {
       if (options.signal?.aborted) throw aborted(options.signal);
       let executor = this.executors.get(name);
       if (!executor) {
-        executor = new Executor(this.plan, entry, this.device, this.fixed, this.hostOps);
+        executor = new Executor(this.plan, entry, this.device, this.fixed, this.hostOps, this.control);
         this.executors.set(name, executor);
       }
       const wanted = options.outputs && new Set(options.outputs);

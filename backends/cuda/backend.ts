@@ -1,4 +1,6 @@
 import { defineBackend } from '../backend.ts';
+import { gemmRegtile } from '../templates/gemm-regtile.ts';
+import { gemv } from '../templates/gemv.ts';
 import { printCuda, storable } from './print.ts';
 
 /** CUDA through its driver API, compute capability 8.0 and up. */
@@ -13,7 +15,7 @@ export const cudaBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: storable,
-  templates: [],
+  templates: [...gemmRegtile, ...gemv],
   memory: { align: 256, maxBinding: 2 ** 40, readWriteAlias: true },
   print: printCuda,
   device: 'cuda',

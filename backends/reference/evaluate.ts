@@ -96,9 +96,15 @@ export class Reference {
       this.runNode(node, scope);
       return true;
     };
-    if (!compute(value)) return undefined;
-    const r = this.read(scope, value);
-    return isTensor(r) ? r : undefined;
+    try {
+      if (!compute(value)) return undefined;
+      const r = this.read(scope, value);
+      return isTensor(r) ? r : undefined;
+    } catch (e) {
+      // A dimension that only the run fixes: not a constant after all.
+      if (e instanceof InfcError && e.code === 'INFC2002') return undefined;
+      throw e;
+    }
   }
 
   private runGraph(graph: Graph, scope: Scope): void {
@@ -298,6 +304,16 @@ export class Reference {
           node,
           branch.outputs.map((v) => this.read(inner, v)),
         );
+        return;
+      }
+      case 'assume': {
+        const { a, b, why } = node.attrs;
+        const value = (d: unknown): number => this.dim(scope, d as Dim);
+        if (value(a) !== value(b))
+          throw new InfcError('INFC6011', `${String(why)}, which does not hold for these input shapes`, {
+            node: node.source.name,
+          });
+        this.defineAll(scope, node, [{ dtype: 'bool', shape: [], data: Uint8Array.of(1) }]);
         return;
       }
       case 'loop':

@@ -1,11 +1,15 @@
 import { defineBackend } from '../backend.ts';
 import { printWasm } from './print.ts';
+import { usesFusedMultiplyAdd } from './relaxed.ts';
+import { convSimd } from './templates/conv.ts';
+import { gemmSimd } from './templates/gemm.ts';
+import { recurrentSimd } from './templates/recurrent.ts';
 
 /**
  * WebAssembly with 128-bit SIMD. Features: `threads` (shared memory) and `relaxed-simd` (fused multiply-add; only where a probe that
  * executes proved it right).
  */
-export const wasm = defineBackend({
+export const wasmBackend = defineBackend({
   name: 'wasm',
   target: (features = []) => ({
     kind: 'wasm',
@@ -16,8 +20,9 @@ export const wasm = defineBackend({
     vectorBytes: 16,
   }),
   supports: (dtype) => dtype !== 'string' && dtype !== 'c64' && dtype !== 'c128',
-  templates: [],
+  templates: [gemmSimd, convSimd, ...recurrentSimd],
   memory: { align: 16, maxBinding: 2 ** 32 - 65536, readWriteAlias: true },
   print: (kernels, target) => [printWasm(kernels, target)],
+  variants: [{ name: 'relaxed', features: ['relaxed-simd'], needs: ['relaxed-madd'], applies: usesFusedMultiplyAdd }],
   device: 'wasm',
 });

@@ -243,7 +243,7 @@ export function splat(m: Machine, shape: string, scalar: Val): Val {
   else if (scalar.op === 'f64.const') for (let i = 0; i < 16; i += 8) view.setFloat64(i, Number(value), true);
   else if (scalar.op === 'i32.const' && shape === 'i32x4')
     for (let i = 0; i < 16; i += 4) view.setInt32(i, Number(value), true);
-  else return m.op(`${shape}.splat`, [scalar]);
+  else return m.splatLoad(scalar, shape) ?? m.op(`${shape}.splat`, [scalar]);
   return m.constant('v128', bytes);
 }
 

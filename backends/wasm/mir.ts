@@ -161,7 +161,20 @@ export class Machine {
   /** A load. `since` is the block in which the memory it reads was last written, `version` tells the writes apart. */
   load(name: string, address: Val, offset: number, align: number, since: Block, version: number): Val {
     const key = `${name} ${address.id} ${offset} ${version}`;
-    return this.pin(key, name, resultType(name), [address], offset, since, align);
+    const v = this.pin(key, name, resultType(name), [address], offset, since, align);
+    this.origins.set(v, { offset, since, version });
+    return v;
+  }
+
+  private readonly origins = new Map<Val, { offset: number; since: Block; version: number }>();
+
+  /** All lanes set from memory in one instruction, when the scalar is a 32 or 64-bit load. */
+  splatLoad(scalar: Val, shape: string): Val | undefined {
+    const from = this.origins.get(scalar);
+    const [address] = scalar.args;
+    if (!from || !address || !/^[if](32|64)\.load$/.test(scalar.op)) return undefined;
+    const bits = shape.endsWith('x2') ? 64 : 32;
+    return this.load(`v128.load${bits}_splat`, address, from.offset, scalar.align, from.since, from.version);
   }
 
   /** Finds or makes a trapping value in the outermost block that is certain to run when the current one does. */

@@ -1,4 +1,6 @@
 import { defineBackend } from '../backend.ts';
+import { gemmRegtile } from '../templates/gemm-regtile.ts';
+import { gemv } from '../templates/gemv.ts';
 import { printWgsl } from './print.ts';
 import { storable } from './storage.ts';
 
@@ -17,7 +19,7 @@ export const wgslBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: storable,
-  templates: [],
+  templates: [...gemmRegtile, ...gemv],
   memory: { align: 256, maxBinding: 134217728, readWriteAlias: false },
   print: printWgsl,
   device: 'webgpu',

@@ -1,12 +1,80 @@
 import type { Command } from './command.ts';
+import { dimsOption, inputOptions, inputSyntax } from './input-options.ts';
 
 /** Every command, in the order of `infc --help`. Adding one is one entry here and one module. */
 export const commands: readonly Command[] = [
   {
+    name: 'compile',
+    summary: 'Compile a model to a folder with kernels, weights, plan and a typed module',
+    usage: 'MODEL -o DIR',
+    options: {
+      output: { kind: 'value', short: 'o', value: 'DIR', help: 'Folder to write (replaced as a whole when done)' },
+      target: { kind: 'value', short: 't', value: 'wasm,wgsl,cuda', help: 'Targets, default wasm' },
+      dims: {
+        kind: 'list',
+        value: 'n=4|seq=1:4096',
+        help: 'Fix or bound symbolic dims; seq=8:4096:8 means multiples of 8',
+      },
+      name: { kind: 'value', value: 'NAME', help: "Name of the module, default the model's" },
+      'stop-after': { kind: 'value', value: 'PHASE', help: 'Stop after import or a pass phase, and print the graph' },
+      plugin: { kind: 'list', value: 'FILE', help: 'A plugin module (its exports that are plugins are used)' },
+      force: { kind: 'flag', help: 'Replace DIR even when infc did not write it' },
+    },
+    examples: ['infc compile model.onnx -o out', 'infc compile model.onnx -o out --target wasm,wgsl --dims n=1'],
+    load: () => import('./compile.ts'),
+  },
+  {
+    name: 'run',
+    summary: 'Run a compiled artifact',
+    usage: 'DIR [--input NAME=SOURCE]...',
+    options: {
+      ...inputOptions,
+      output: { kind: 'value', short: 'o', value: 'DIR', help: 'Write each output to DIR/NAME.npy' },
+      threads: { kind: 'value', value: 'N', help: 'Wasm threads, default 1' },
+      repeat: { kind: 'value', value: 'N', help: 'Run N times and report the median' },
+    },
+    examples: [
+      'infc run out',
+      'infc run out --input x=photo.npy --output results',
+      "infc run out --input 'x=[1,2,3]' --json",
+    ],
+    more: inputSyntax,
+    load: () => import('./run.ts'),
+  },
+  {
+    name: 'verify',
+    summary: 'Compare an artifact with a reference, op by op to the first that diverges',
+    usage: 'DIR [--against reference|onnxruntime]',
+    options: {
+      ...inputOptions,
+      against: {
+        kind: 'value',
+        value: 'WHAT',
+        help: 'reference (the interpreter, default) or onnxruntime (npm onnxruntime-node)',
+      },
+      model: { kind: 'value', value: 'FILE', help: 'The model, when it moved since compiling' },
+      plugin: { kind: 'list', value: 'FILE', help: 'Plugins the model was compiled with' },
+      tolerance: { kind: 'value', value: 'X', help: 'Relative error allowed, default by dtype' },
+      threads: { kind: 'value', value: 'N', help: 'Wasm threads, default 1' },
+      repro: { kind: 'value', value: 'DIR', help: 'Where to write a repro folder on disagreement, default DIR-repro' },
+    },
+    examples: ['infc verify out', 'infc verify out --against onnxruntime --dims n=2'],
+    more: 'Exit code 0 only when every output agrees. Tolerance by dtype: f32 1e-3, f16 1e-2, bf16 3e-2, 8-bit one step, other integers exact.',
+    load: () => import('./verify.ts'),
+  },
+  {
+    name: 'inspect',
+    summary: 'Show ops, parameters, dims, memory and what runs where, of a model or an artifact',
+    usage: 'MODEL|DIR',
+    options: { plugin: { kind: 'list', value: 'FILE', help: 'A plugin module' } },
+    examples: ['infc inspect model.onnx', 'infc inspect out --json'],
+    load: () => import('./inspect.ts'),
+  },
+  {
     name: 'explain',
     summary: 'Explain the pipeline, a node, a kernel or an error code',
     usage: 'pipeline | node N [DIR] | kernel K [DIR] | CODE',
-    options: {},
+    options: { dims: dimsOption },
     examples: [
       'infc explain pipeline',
       'infc explain kernel gemm_3 out',
@@ -17,6 +85,31 @@ export const commands: readonly Command[] = [
     load: () => import('./explain.ts'),
   },
   {
+    name: 'bench',
+    summary: 'Measure an artifact, also against other runtimes, once the results agree',
+    usage: 'DIR [--threads 1,2] [--vs onnxruntime-web,onnxruntime-node]',
+    options: {
+      ...inputOptions,
+      threads: { kind: 'value', value: '1,2', help: 'Thread counts to measure, default 1' },
+      vs: { kind: 'value', value: 'NAMES', help: 'onnxruntime-web, onnxruntime-node (npm packages found from here)' },
+      model: { kind: 'value', value: 'FILE', help: 'The model, when it moved since compiling' },
+      seconds: { kind: 'value', value: 'S', help: 'Time to spend on each measurement, default 2' },
+    },
+    examples: ['infc bench out', 'infc bench out --threads 1,2 --vs onnxruntime-web'],
+    load: () => import('./bench.ts'),
+  },
+  {
+    name: 'view',
+    summary: 'Write one HTML page: graph before and after, kernel sources, memory over time',
+    usage: 'DIR [-o FILE.html]',
+    options: {
+      output: { kind: 'value', short: 'o', value: 'FILE', help: 'Page to write, default DIR/view.html' },
+      dims: dimsOption,
+    },
+    examples: ['infc view out'],
+    load: () => import('./view.ts'),
+  },
+  {
     name: 'doctor',
     summary: 'Check what this machine can compile for and run',
     usage: '',
@@ -25,11 +118,32 @@ export const commands: readonly Command[] = [
     load: () => import('./doctor.ts'),
   },
   {
+    name: 'demo',
+    summary: 'Compile a text recogniser and read a line of text off a picture',
+    usage: '[--text TEXT]',
+    options: {
+      text: { kind: 'value', value: 'TEXT', help: 'Text to draw and to read back' },
+      picture: { kind: 'value', value: 'FILE.png', help: 'Read this picture of one line of text instead' },
+      target: { kind: 'value', short: 't', value: 'wasm', help: 'Target, default wasm' },
+    },
+    examples: ['infc demo', 'infc demo --text "small and exact"'],
+    load: () => import('./demo.ts'),
+  },
+  {
     name: 'plugin',
     summary: 'Start a plugin package with a tested op, pass and storage format',
     usage: 'new NAME',
     options: {},
     examples: ['infc plugin new acme-ops'],
     load: () => import('./plugin-new.ts'),
+  },
+  {
+    name: 'bench-worker',
+    summary: 'One measurement in its own process (used by bench)',
+    usage: '',
+    options: {},
+    examples: [],
+    hidden: true,
+    load: () => import('./bench-worker.ts'),
   },
 ];

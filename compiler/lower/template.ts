@@ -2,6 +2,7 @@ import type { Target } from '../../backends/backend.ts';
 import type { Dim } from '../ir/dim.ts';
 import type { Buffer, Expr } from '../ir/expr.ts';
 import type { Constant, Node, TensorType, Value } from '../ir/graph.ts';
+import type { OpTable } from '../ir/graph-builder.ts';
 import type { Kernel, KernelNote } from '../ir/kernel.ts';
 import type { KernelBuilder } from '../ir/kernel-builder.ts';
 
@@ -23,6 +24,8 @@ export interface LoweredKernel {
  */
 export interface TemplateRequest {
   readonly anchor: Node;
+  /** Definitions of ops, for templates that read the anchor's element expression. */
+  readonly ops: OpTable;
   readonly target: Target;
   /** Type of the region's output; same shape as the anchor's output. */
   readonly output: TensorType;
@@ -34,7 +37,8 @@ export interface TemplateRequest {
   bindPacked(k: KernelBuilder, from: Value, key: string, constant: Constant): Buffer;
   /**
    * Applies the fused consumers to an accumulator for the output element at `coords` and stores it. With a vector accumulator the
-   * elements are consecutive along the last axis.
+   * elements are consecutive along the last axis. With fewer coordinates than axes, the last coordinate counts
+   * over the remaining axes as one.
    */
   finish(k: KernelBuilder, accumulator: Expr, coords: readonly Dim[]): void;
   /** Closes a kernel: for templates that need several. */

@@ -123,6 +123,14 @@ const concat = defineOp({
       next = D.add(next, t?.shape[axis] ?? 0);
     }
     return (coords) => {
+      const at = coords[axis] ?? 0;
+      // Where the part is certain (shape arithmetic, constant coordinates) nothing is tested.
+      const certain = c.inputs.findIndex(
+        (t, i) =>
+          D.lessThan(at, starts[i] ?? 0) === false &&
+          D.lessThan(at, D.add(starts[i] ?? 0, t?.shape[axis] ?? 0)) === true,
+      );
+      if (certain >= 0) return c.at(certain, withCoord(coords, axis, D.sub(at, starts[certain] ?? 0)));
       let value: Expr | undefined;
       for (let i = c.inputs.length - 1; i >= 0; i--) {
         if (c.inputs[i]?.shape.includes(0)) continue;

@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
+import type { Plan, PlanStep } from '../../runtime/plan.ts';
 import type { Assembled } from './assemble.ts';
 import { writeTypedModule } from './typed-module.ts';
 import { type ArtifactFile, fileOf } from './weights-file.ts';
@@ -32,7 +33,9 @@ export async function artifactFiles({ plan, files }: Assembled, options: Artifac
   const own = new Set(await readdir(parts).catch(() => []));
   const builtIn = own.has(`runtime-${device}.js`);
   const part = async (from: string, to: string) => fileOf(to, await readFile(new URL(from, parts)));
-  const runtime = [await part(builtIn ? `runtime-${device}.js` : 'runtime-custom.js', 'runtime.js')];
+  const straight = own.has(`runtime-${device}-straight.js`) && !needsHost(plan);
+  const kind = builtIn ? `${device}${straight ? '-straight' : ''}` : 'custom';
+  const runtime = [await part(`runtime-${kind}.js`, 'runtime.js')];
   if (device === 'wasm') runtime.push(await part('worker.js', 'worker.js'));
   if (!builtIn) runtime.push(fileOf('device.js', await readDevice(device)));
   const hosts = new Set(await readdir(new URL('host/', parts)).catch(() => []));
@@ -48,6 +51,18 @@ export async function artifactFiles({ plan, files }: Assembled, options: Artifac
     ...files,
     ...runtime,
   ];
+}
+
+/** Whether some step of a plan needs more of the runtime than kernels, choices and plain copies. */
+function needsHost(plan: Plan): boolean {
+  const onHost = (i: number) => plan.buffers[i]?.role === 'host';
+  const needs = (steps: readonly PlanStep[]): boolean =>
+    steps.some((s) => {
+      if (s.kind === 'kernel') return false;
+      if (s.kind === 'choose') return s.cases.some((c) => needs(c.steps));
+      return s.kind !== 'copy' || s.defines !== undefined || onHost(s.from) || onHost(s.to);
+    });
+  return Object.values(plan.entries).some((e) => needs(e.steps));
 }
 
 async function findParts(): Promise<URL> {

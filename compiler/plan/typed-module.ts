@@ -89,7 +89,7 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
   const title = `${plan.name}, compiled by infc for ${plan.target.kind}`;
   js.addStatements(`// ${comment(title)}. The types are in model.d.ts.`);
   const own = parts.customDevice
-    ? ['createLoad', 'InfcError', 'tensor']
+    ? ['createLoad', 'InfcError', 'playControl', 'tensor']
     : [{ name: 'load', alias: 'loadPlan' }, 'InfcError', 'tensor'];
   js.addImportDeclaration({ moduleSpecifier: './runtime.js', namedImports: own });
   if (parts.customDevice) js.addImportDeclaration({ moduleSpecifier: './device.js', namedImports: ['createDevice'] });
@@ -98,7 +98,8 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
   });
   const declare = (name: string, initializer: string) =>
     js.addVariableStatement({ declarationKind: VariableDeclarationKind.Const, declarations: [{ name, initializer }] });
-  if (parts.customDevice) declare('loadPlan', `createLoad({ ${key(plan.target.kind)}: createDevice })`);
+  if (parts.customDevice)
+    declare('loadPlan', `createLoad({ devices: { ${key(plan.target.kind)}: createDevice }, control: playControl })`);
   const urls = parts.files.map((f) => `    ${key(f)}: new URL(${quoted(`./${f}`)}, import.meta.url),`);
   const hosts = parts.host.map((op, i) => `    ${key(op)}: host${i},`);
   declare(

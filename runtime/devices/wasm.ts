@@ -81,16 +81,21 @@ export class WasmDevice implements Device {
     if (this.options.relaxedSimd === true)
       nodeModule<typeof import('node:v8')>('node:v8')?.setFlagsFromString('--experimental-wasm-relaxed-simd');
     const features: ReadonlySet<string> = this.options.relaxedSimd === false ? new Set() : probeRelaxedSimd();
-    const files = [...new Set(kernels.map((k) => k.file))];
+    const fileOf = kernels.map(
+      (k, i) =>
+        variants.find(
+          (v) => v.file === k.file && (v.kernels?.includes(i) ?? true) && v.features.every((f) => features.has(f)),
+        )?.use ?? k.file,
+    );
+    const files = [...new Set(fileOf)];
     const modules: WebAssembly.Module[] = [];
     for (const file of files) {
-      const use = variants.find((v) => v.file === file && v.features.every((f) => features.has(f)))?.use ?? file;
       try {
-        modules.push(await WebAssembly.compile(shareMemory(await read(use), this.threads > 1)));
+        modules.push(await WebAssembly.compile(shareMemory(await read(file), this.threads > 1)));
       } catch (cause) {
         if (cause instanceof InfcError) throw cause;
         throw new InfcError('INFC6022', `kernels cannot be loaded: ${String(cause)}`, {
-          file: use,
+          file,
           fix: 'WebAssembly with 128-bit SIMD is needed: use a newer browser or Node',
           cause,
         });
@@ -99,7 +104,11 @@ export class WasmDevice implements Device {
     const setup = {
       memory: this.memory,
       modules,
-      kernels: kernels.map((k) => ({ module: files.indexOf(k.file), entry: k.entry, scratch: (k.scratch ?? 0) > 0 })),
+      kernels: kernels.map((k, i) => ({
+        module: files.indexOf(fileOf[i] ?? ''),
+        entry: k.entry,
+        scratch: (k.scratch ?? 0) > 0,
+      })),
     };
     try {
       this.functions = instantiate(setup);
@@ -279,39 +288,45 @@ export class WasmDevice implements Device {
 
 const addressOf = ({ memory, offset }: MemoryRange): number => (memory as WasmMemory).address + offset;
 
-/** Sets or clears the `shared` flag of the memory a kernel file imports: one file serves both. */
+/** The same kernel file with its memory import declared shared or not: one file serves both. */
 export function shareMemory(bytes: Uint8Array<ArrayBuffer>, shared: boolean): Uint8Array<ArrayBuffer> {
-  const out = bytes.slice();
   let at = 8;
   const leb = () => {
     let value = 0;
-    for (let shift = 0; at < out.length; shift += 7) {
-      const b = out[at++] ?? 0;
+    for (let shift = 0; at < bytes.length; shift += 7) {
+      const b = bytes[at++] ?? 0;
       value += (b & 127) * 2 ** shift;
       if (b < 128) break;
     }
     return value;
   };
-  while (at < out.length) {
-    const id = out[at++];
-    const end = leb() + at;
-    if (id === 2) {
-      for (let n = leb(); n > 0 && at < end; n--) {
-        for (let i = 0; i < 2; i++) {
-          const length = leb(); // reads on, so not in `at += leb()`
-          at += length;
-        }
-        const kind = out[at++];
-        if (kind === 2) {
-          // Flags: 1 = has a maximum, 2 = shared (which needs a maximum).
-          if ((out[at] ?? 0) & 1) out[at] = shared ? 3 : 1;
-          return out;
-        }
-        if (kind === 0) leb();
-        else return out;
+  while (at < bytes.length) {
+    const section = at;
+    const id = bytes[at++];
+    const size = leb();
+    const content = at;
+    const end = at + size;
+    // An import section that holds the memory alone: env.memory with limits (flags 1: has a maximum, 2: shared, which needs one).
+    if (id === 2 && leb() === 1) {
+      for (let i = 0; i < 2; i++) {
+        const length = leb(); // it moves `at`, so not in `at += leb()`
+        at += length;
       }
+      if (bytes[at++] !== 2) return bytes;
+      const names = bytes.subarray(content, at++);
+      const entry = [...names, shared ? 3 : 1, ...lebOf(leb()), ...lebOf(MAX_PAGES)];
+      const head = bytes.subarray(0, section);
+      const tail = bytes.subarray(end);
+      const changed = [2, ...lebOf(entry.length), ...entry];
+      const out = new Uint8Array(head.length + changed.length + tail.length);
+      out.set(head);
+      out.set(changed, head.length);
+      out.set(tail, head.length + changed.length);
+      return out;
     }
     at = end;
   }
-  return out;
+  return bytes;
 }
+
+const lebOf = (n: number): number[] => (n < 128 ? [n] : [(n & 127) | 128, ...lebOf(n >>> 7)]);

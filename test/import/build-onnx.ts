@@ -64,3 +64,6 @@ export function encodeModel(graph: Graph, more: Partial<Model> = {}): Uint8Array
   const model: Model = { irVersion: 8, opsetImport: [{ domain: '', version: 17 }], graph, ...more };
   return proto.ModelProto.encode(model).finish();
 }
+
+export const decodeModelProto = (bytes: Uint8Array): Model => proto.ModelProto.decode(bytes);
+export const encodeModelProto = (model: Model): Uint8Array => proto.ModelProto.encode(model).finish();

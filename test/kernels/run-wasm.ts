@@ -1,4 +1,4 @@
-import { wasm } from '../../backends/wasm/backend.ts';
+import { wasmBackend } from '../../backends/wasm/backend.ts';
 import { printWasm } from '../../backends/wasm/print.ts';
 import { evaluate } from '../../compiler/ir/dim.ts';
 import { byteLength, type TypedArray, viewOf } from '../../compiler/ir/dtype.ts';
@@ -35,7 +35,7 @@ export function instantiate(
     new Uint8Array(memory.buffer, at[i], d.byteLength).set(new Uint8Array(d.buffer, d.byteOffset, d.byteLength));
     return v;
   });
-  const { content } = printWasm([kernel], wasm.target(features));
+  const { content } = printWasm([kernel], wasmBackend.target(features));
   if (typeof content === 'string') throw new TypeError('expected a binary module');
   const module = new WebAssembly.Module(content.slice());
   const f = new WebAssembly.Instance(module, { env: { memory } }).exports[kernel.name];

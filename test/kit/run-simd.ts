@@ -1,4 +1,4 @@
-import { wasm } from '../../backends/wasm/backend.ts';
+import { wasmBackend } from '../../backends/wasm/backend.ts';
 import { printWasm } from '../../backends/wasm/print.ts';
 import { evaluate } from '../../compiler/ir/dim.ts';
 import { bitsOf } from '../../compiler/ir/dtype.ts';
@@ -13,7 +13,7 @@ export function runSimd(
 ): void {
   const file = printWasm(
     kernels.map((k) => k.kernel),
-    wasm.target(),
+    wasmBackend.target(),
   );
   const memory = new WebAssembly.Memory({ initial: 256, maximum: 4096 });
   const content = file.content;

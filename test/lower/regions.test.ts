@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Reference } from '../../backends/reference/evaluate.ts';
-import { wasm } from '../../backends/wasm/backend.ts';
+import { wasmBackend } from '../../backends/wasm/backend.ts';
 import { builtin } from '../../compiler/builtin.ts';
 import { type Dim, sym } from '../../compiler/ir/dim.ts';
 import { Graph, tensor, type Value } from '../../compiler/ir/graph.ts';
@@ -117,7 +117,7 @@ function check(
   const expected = new Reference({ ops: registry, host: () => undefined }).run(graph, {
     x: { dtype: 'f32', shape, data },
   });
-  const scheduler = new Scheduler(registry, wasm, { ...wasm.target() });
+  const scheduler = new Scheduler(registry, wasmBackend, { ...wasmBackend.target() });
   const program = { name: 'p', entries: new Map([['main', graph]]), states: [], symbols: new Map(), metadata: {} };
   const items = scheduler.schedule(program).entries[0]?.items ?? [];
   const bytes = new Map<Value, Uint8Array>([[x, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)]]);

@@ -13,7 +13,10 @@ export interface HandKernel {
 }
 
 /** A kernel file per the ABI: imports env.memory, exports each kernel. */
-export function kernelModule(kernels: readonly HandKernel[]): Uint8Array<ArrayBuffer> {
+export function kernelModule(
+  kernels: readonly HandKernel[],
+  limits: readonly number[] = [1, 0, ...leb(65536)],
+): Uint8Array<ArrayBuffer> {
   const types = kernels.map((k) => [0x60, ...leb(k.parameters), ...new Array<number>(k.parameters).fill(0x7f), 0]);
   const bodies = kernels.map((k) => {
     const code = [...(k.locals ? [1, ...leb(k.locals), 0x7f] : [0]), ...k.body, 0x0b];
@@ -22,7 +25,7 @@ export function kernelModule(kernels: readonly HandKernel[]): Uint8Array<ArrayBu
   return new Uint8Array([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, [...leb(types.length), ...types.flat()]),
-    ...section(2, [1, ...name('env'), ...name('memory'), 2, 1, 0, ...leb(65536)]),
+    ...section(2, [1, ...name('env'), ...name('memory'), 2, ...limits]),
     ...section(3, [...leb(kernels.length), ...kernels.map((_, i) => i)]),
     ...section(7, [...leb(kernels.length), ...kernels.flatMap((k, i) => [...name(k.name), 0, i])]),
     ...section(10, [...leb(kernels.length), ...bodies.flat()]),

@@ -158,12 +158,15 @@ describe('WasmDevice', () => {
     await expect(device.load({ ...source(), read: async () => bytes })).rejects.toThrow(/INFC6022.*'add'/);
   });
 
-  it('flips the shared flag of the memory import and nothing else', () => {
+  it('declares the memory import shared or not, however the file says it', () => {
     const bytes = kernelModule([trap]);
+    const plain = kernelModule([trap], [0, 0]);
     const shared = shareMemory(bytes, true);
-    const differing = [...bytes.keys()].filter((i) => bytes[i] !== shared[i]);
-    expect(differing).toHaveLength(1);
+    expect([...bytes.keys()].filter((i) => bytes[i] !== shared[i])).toHaveLength(1);
     expect(shareMemory(shared, false)).toEqual(bytes);
+    expect(shareMemory(plain, true)).toEqual(shared);
     expect(WebAssembly.validate(shared)).toBe(true);
+    const none = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+    expect(shareMemory(none, true)).toEqual(none);
   });
 });

@@ -4,6 +4,7 @@ import { definePass, rewrite, tensor } from 'infc';
 export const removeDoubleHardshrink = definePass({
   name: 'acme-remove-double-hardshrink',
   phase: 'recognize',
+  does: 'hardshrink of hardshrink with one lambda becomes one hardshrink',
   rewrites: [
     rewrite({
       name: 'double-hardshrink',

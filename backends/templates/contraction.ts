@@ -1,0 +1,177 @@
+import { coefficientOf, collectSyms, type Dim, floorDiv, mod, product, sub, sym } from '../../compiler/ir/dim.ts';
+import { computeType, type ScalarType } from '../../compiler/ir/dtype.ts';
+import { type Buffer, dimValue, Expr, type Fold } from '../../compiler/ir/expr.ts';
+import type { Value } from '../../compiler/ir/graph.ts';
+import { type KernelBuilder, visitExpr } from '../../compiler/ir/kernel-builder.ts';
+import { ElementEvaluator, elementsOf } from '../../compiler/lower/element.ts';
+import { substituteSyms, symbolsOf } from '../../compiler/lower/substitute.ts';
+import type { TemplateRequest } from '../../compiler/lower/template.ts';
+
+/**
+ * An op seen as a contraction: `out[batch, rows, columns] = sum over depth of left * right`, read off its element expression. Matrix
+ * products, convolutions (as implicit GEMM: the patches are never stored) and einsums all have this form, so one schedule serves them.
+ * Axes are positions in the output shape; `columns` holds the last axis that the operands do not share.
+ */
+export interface Contraction {
+  readonly type: ScalarType;
+  readonly shape: readonly Dim[];
+  readonly batch: readonly number[];
+  readonly rows: readonly number[];
+  readonly columns: readonly number[];
+  /** Extents of the loops that are summed over. */
+  readonly depth: readonly Dim[];
+  readonly init: Expr;
+  /** Whether neighbours along the depth (else along rows or columns) are neighbours in memory. */
+  readonly leftAlongDepth: boolean;
+  readonly rightAlongDepth: boolean;
+  /** The factors at output coordinates and loop indices that are within bounds, in the accumulator's type. */
+  left(k: KernelBuilder, coords: readonly Dim[], depth: readonly Dim[]): Expr;
+  right(k: KernelBuilder, coords: readonly Dim[], depth: readonly Dim[]): Expr;
+}
+
+interface Product {
+  readonly fold: Fold;
+  readonly a: Expr;
+  readonly b: Expr;
+}
+
+/** Looks at the anchor of a request; undefined when its element expression is no sum of products. */
+export function contractionOf(request: Pick<TemplateRequest, 'anchor' | 'ops' | 'bind'>): Contraction | undefined {
+  const { anchor } = request;
+  const out = anchor.outputs[0];
+  if (!out) return undefined;
+  const shape = out.type.shape;
+  const evaluators = new Map<KernelBuilder, { evaluator: ElementEvaluator; counter: number }>();
+  const evaluate = (k: KernelBuilder | undefined, coords: readonly Dim[]): { e: Expr; evaluator: ElementEvaluator } => {
+    let held = k && evaluators.get(k);
+    if (!held) {
+      const bufferFor = (v: Value): Buffer =>
+        k
+          ? request.bind(k, v)
+          : { name: v.name, storage: v.type.dtype, space: 'global', access: 'read', elements: elementsOf(v.type) };
+      const read = (v: Value, index: Dim): Expr =>
+        new Expr(computeType(v.type.dtype), 1, { kind: 'load', buffer: bufferFor(v), index });
+      const isInside = (v: Value): boolean => v === out;
+      held = {
+        evaluator: new ElementEvaluator(request.ops, { read, isInside, typeOf: (v) => v.type }, 'p'),
+        counter: 0,
+      };
+      if (k) evaluators.set(k, held);
+    }
+    return { e: held.evaluator.at(out, coords), evaluator: held.evaluator };
+  };
+  const names = shape.map((_, i) => `c${i}`);
+  const probe = evaluate(
+    undefined,
+    shape.map((d, i) => (d === 1 ? 0 : sym(names[i] ?? '', { max: sub(d, 1) }))),
+  );
+  const found = productOf(probe.e, probe.evaluator.indices);
+  if (!found) return undefined;
+  const inLeft = symbolsOf(found.a, probe.evaluator.indices);
+  const inRight = symbolsOf(found.b, probe.evaluator.indices);
+  const axes = shape.map((_, i) => i);
+  const only = (mine: ReadonlySet<string>, other: ReadonlySet<string>) =>
+    axes.filter((i) => mine.has(names[i] ?? '') && !other.has(names[i] ?? ''));
+  const [leftOnly, rightOnly] = [only(inLeft, inRight), only(inRight, inLeft)];
+  // The operand with the later own axis gives the columns: neighbouring lanes then store neighbouring elements.
+  const swap = (leftOnly.at(-1) ?? -1) > (rightOnly.at(-1) ?? -1);
+  const [rows, columns] = swap ? [rightOnly, leftOnly] : [leftOnly, rightOnly];
+  const batch = axes.filter((i) => shape[i] !== 1 && !rows.includes(i) && !columns.includes(i));
+  const loops = found.fold.loops;
+  const init = found.fold.init[0];
+  if (init?.node.kind !== 'const') return undefined;
+  const factor = (wantLeft: boolean) => (k: KernelBuilder, coords: readonly Dim[], depth: readonly Dim[]) => {
+    const { e, evaluator } = evaluate(k, coords);
+    const p = productOf(e, evaluator.indices);
+    if (!p) throw new TypeError('an element expression changed its form');
+    const replace = new Map(p.fold.loops.map((l, i) => [l.name, depth[i] ?? 0]));
+    const fresh = (hint: string): string => `q${hint}${(evaluators.get(k) ?? { counter: 0 }).counter++}`;
+    return substituteSyms(wantLeft !== swap ? p.a : p.b, replace, new Map(evaluator.indices), fresh);
+  };
+  const lastLoop = loops.at(-1)?.name;
+  const alongDepth = (e: Expr): boolean => lastLoop !== undefined && isContiguous(e, lastLoop);
+  return {
+    type: init.type,
+    shape,
+    batch,
+    rows,
+    columns,
+    depth: loops.map((l) => l.extent),
+    init,
+    leftAlongDepth: alongDepth(swap ? found.b : found.a),
+    rightAlongDepth: alongDepth(swap ? found.a : found.b),
+    left: factor(true),
+    right: factor(false),
+  };
+}
+
+/** `fold sum of a * b`, when the expression is that and its factors do not look at the running sum or at data-derived indices. */
+function productOf(e: Expr, indices: ReadonlyMap<string, Expr>): Product | undefined {
+  if (e.node.kind !== 'foldResult' || indices.size > 0) return undefined;
+  const { fold } = e.node;
+  const state = fold.state[0];
+  const next = fold.next[0]?.node;
+  if (fold.monoid !== 'sum' || fold.next.length !== 1 || state === undefined || !next) return undefined;
+  const isState = (x: Expr): boolean => x.node.kind === 'var' && x.node.name === state;
+  const free = (a: Expr, b: Expr): Product | undefined =>
+    symbolsOf(a, indices).has(state) || symbolsOf(b, indices).has(state) ? undefined : { fold, a, b };
+  if (next.kind === 'fma' && isState(next.c)) return free(next.a, next.b);
+  if (next.kind === 'binary' && next.op === 'add') {
+    const rest = isState(next.a) ? next.b : isState(next.b) ? next.a : undefined;
+    if (rest?.node.kind === 'binary' && rest.node.op === 'mul') return free(rest.node.a, rest.node.b);
+  }
+  return undefined;
+}
+
+/** Whether some load's address grows by one element with the symbol. */
+function isContiguous(e: Expr, name: string): boolean {
+  let yes = false;
+  const visit = (x: Expr): void => {
+    if (x.node.kind === 'load' && collectSyms(x.node.index).has(name) && coefficientOf(x.node.index, name) === 1)
+      yes = true;
+    visitExpr(x, visit, () => undefined);
+  };
+  visit(e);
+  return yes;
+}
+
+/** Coordinates along some axes of a flat index over them, each division named once. */
+export function split(k: KernelBuilder, flat: Dim, extents: readonly Dim[]): Dim[] {
+  const coords: Dim[] = new Array<Dim>(extents.length).fill(0);
+  let rest = flat;
+  for (let i = extents.length - 1; i >= 0; i--) {
+    const d = extents[i] ?? 1;
+    if (product(extents.slice(0, i)) === 1) {
+      coords[i] = rest;
+      break;
+    }
+    if (d === 1) continue;
+    const name = (x: Dim, max: Dim): Dim =>
+      typeof x === 'number' ? x : k.index(dimValue(x), { min: 0, max: sub(max, 1) }, 'u');
+    coords[i] = name(mod(rest, d), d);
+    rest = name(floorDiv(rest, d), product(extents.slice(0, i)));
+  }
+  return coords;
+}
+
+/** Output coordinates with the given axes set from flat indices; the other axes are 0. */
+export function place(
+  k: KernelBuilder,
+  c: Contraction,
+  parts: readonly { readonly axes: readonly number[]; readonly flat: Dim }[],
+): Dim[] {
+  const coords: Dim[] = c.shape.map(() => 0);
+  for (const { axes, flat } of parts) {
+    const at = split(
+      k,
+      flat,
+      axes.map((a) => c.shape[a] ?? 1),
+    );
+    axes.forEach((a, i) => {
+      coords[a] = at[i] ?? 0;
+    });
+  }
+  return coords;
+}
+
+export const extentOf = (c: Contraction, axes: readonly number[]): Dim => product(axes.map((a) => c.shape[a] ?? 1));

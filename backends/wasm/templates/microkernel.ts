@@ -1,0 +1,94 @@
+import { add, type Dim, floorDiv, isAtMost, mul, sub } from '../../../compiler/ir/dim.ts';
+import { constant, dimValue, type Expr } from '../../../compiler/ir/expr.ts';
+import type { KernelBuilder, Variable } from '../../../compiler/ir/kernel-builder.ts';
+
+/** One multiply-accumulate step of a tile: a scalar for each row and a vector for each column group. */
+export interface TileStep {
+  a(row: number): Expr;
+  b(vector: number): Expr;
+}
+
+/**
+ * Accumulators of a register tile of `rows` x `vectors` f32x4. x86 has 16 vector registers, and V8 puts all loads of a basic block before
+ * its arithmetic: 4 x 2 accumulators, 2 vectors and 4 broadcasts still fit, more rows or an unrolled loop spill (measured: 4 x 2 not
+ * unrolled 44 GFLOP/s, 6 x 2 37, 4 x 3 40, unrolled by 4 at most 29). A tile with few accumulators keeps several sets and adds them up
+ * at the end, so that additions do not wait for each other.
+ */
+export class Tile {
+  private readonly sets: Variable[][];
+  private next = 0;
+
+  constructor(
+    private readonly k: KernelBuilder,
+    readonly rows: number,
+    readonly vectors: number,
+    sets = setsFor(rows * vectors),
+  ) {
+    const count = rows * vectors;
+    const zero = constant('f32', 0).splat(4);
+    this.sets = Array.from({ length: sets }, () => Array.from({ length: count }, () => k.var(zero, 'acc')));
+  }
+
+  /** acc[r][v] += a(r) * b(v) for the whole tile. */
+  step({ a, b }: TileStep): void {
+    const set = this.sets[this.next++ % this.sets.length] ?? [];
+    const vectors = Array.from({ length: this.vectors }, (_, v) => b(v));
+    for (let r = 0; r < this.rows; r++) {
+      const scalar = a(r).splat(4);
+      vectors.forEach((x, v) => {
+        const acc = set[r * this.vectors + v];
+        acc?.set(scalar.fma(x, acc.value));
+      });
+    }
+  }
+
+  /** Steps for depth indices from 0 to `depth`, one for each set of accumulators in one round of the loop. */
+  loop(depth: Dim, at: (k: Dim) => TileStep): void {
+    const unroll = this.sets.length;
+    const whole = mul(floorDiv(depth, unroll), unroll);
+    this.k.for(0, whole, unroll, (k0) => {
+      for (let u = 0; u < unroll; u++) this.step(at(add(k0, u)));
+    });
+    if (whole === depth) return;
+    const rest = sub(depth, whole);
+    if (typeof rest === 'number') for (let u = 0; u < rest; u++) this.step(at(add(whole, u)));
+    else this.k.for(whole, depth, 1, (k1) => this.step(at(k1)));
+  }
+
+  /** The finished accumulator of a row and column group. */
+  value(row: number, vector: number): Expr {
+    const i = row * this.vectors + vector;
+    const [first, ...more] = this.sets.map((s) => s[i]?.value).filter((v): v is Expr => v !== undefined);
+    if (!first) throw new RangeError(`no accumulator ${row}, ${vector}`);
+    return more.reduce((x, y) => x.add(y), first);
+  }
+}
+
+const setsFor = (count: number): number => (count >= 6 ? 1 : count >= 3 ? 2 : count === 2 ? 3 : 4);
+
+/**
+ * Passes an accumulator on to `finish` for the columns from `column` that lie before `limit`: as one vector where all four do,
+ * else lane by lane. Overlapping vectors are stored twice with equal values, which is fine because outputs never share bytes with inputs.
+ */
+export function finishVector(
+  k: KernelBuilder,
+  accumulator: Expr,
+  column: Dim,
+  limit: Dim,
+  finish: (value: Expr, column: Dim) => void,
+): void {
+  if (isAtMost(add(column, 4), limit)) {
+    finish(accumulator, column);
+    return;
+  }
+  const value = k.let(accumulator, 'done');
+  const lanes = (): void => {
+    for (let lane = 0; lane < (isAtMost(4, limit) ? 3 : 4); lane++) {
+      const at = add(column, lane);
+      if (isAtMost(add(at, 1), limit)) finish(value.extract(lane), at);
+      else if (!isAtMost(limit, at)) k.if(dimValue(at).lt(dimValue(limit)), () => finish(value.extract(lane), at));
+    }
+  };
+  if (isAtMost(limit, 3)) lanes();
+  else k.if(dimValue(add(column, 4)).le(dimValue(limit)), () => finish(value, column), lanes);
+}

@@ -1,0 +1,207 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { InfcError } from '../../runtime/errors.ts';
+import {
+  type Compilation,
+  type CompileOptions,
+  createCompiler,
+  type TargetCompilation,
+  writeArtifact,
+} from '../compile.ts';
+import { exitCodes } from '../diagnostics.ts';
+import { printProgram } from '../ir/text.ts';
+import { type ArtifactPart, partOf } from '../plan/artifact.ts';
+import { memoryReport } from '../plan/report.ts';
+import { type ArtifactFile, contentsOf, fileOf } from '../plan/weights-file.ts';
+import { type Args, onlyPositional } from './args.ts';
+import { parseDimBounds } from './inputs.ts';
+import type { Io } from './io.ts';
+import { loadPlugins } from './plugins.ts';
+import { portText } from './ports.ts';
+import { makeRecord, RECORD } from './record.ts';
+import { formatBytes, formatMs } from './table.ts';
+
+/** `infc compile MODEL -o DIR`. */
+async function runCompile(args: Args, io: Io): Promise<number> {
+  const model = onlyPositional(args, 'MODEL');
+  const targets = (args.value('target') ?? 'wasm').split(',').filter((t) => t !== '');
+  const dims = parseDimBounds(args.list('dims'));
+  const name = args.value('name');
+  const stopAfter = args.value('stop-after');
+  const output = args.value('output');
+  if (output === undefined && stopAfter === undefined)
+    throw new InfcError('INFC8003', 'no output folder', { fix: 'Write infc compile MODEL -o DIR' });
+  const dir = path.resolve(io.cwd, output ?? '.');
+  if (output !== undefined) await refuseForeign(dir, args.flag('force'));
+  const file = path.resolve(io.cwd, model);
+  await stat(file);
+  const options: CompileOptions = {
+    targets,
+    dims,
+    signal: io.signal,
+    onProgress: ({ phase, done, total }) =>
+      io.progress(`${'#'.repeat(done)}${'.'.repeat(Math.max(0, total - done))} ${phase}`),
+    ...(name === undefined ? {} : { name }),
+    ...(stopAfter === undefined ? {} : { stopAfter }),
+  };
+  const started = performance.now();
+  const compiler = createCompiler({ plugins: await loadPlugins(args.list('plugin'), io.cwd) });
+  const compilation = await compiler.compile(file, options);
+  io.progress('');
+  if (stopAfter !== undefined) return printAfter(compilation, io);
+  const record = await makeRecord(
+    file,
+    dir,
+    { targets, dims, plugins: args.list('plugin'), ...(name === undefined ? {} : { name }) },
+    io.cwd,
+  );
+  await writeArtifact(compilation, dir, io.signal, [fileOf(RECORD, `${JSON.stringify(record, null, 2)}\n`)]);
+  const ms = performance.now() - started;
+  if (io.json) io.out(JSON.stringify({ ok: true, dir, ms, ...(await summaryOf(compilation)) }, null, 2));
+  else await screen(model, output ?? dir, ms, compilation, io);
+  return exitCodes.ok;
+}
+
+/** Refuses to replace a folder that infc did not write. */
+async function refuseForeign(dir: string, force: boolean): Promise<void> {
+  if (force || !existsSync(dir)) return;
+  const files = await readdir(dir);
+  if (files.length === 0 || files.includes(RECORD)) return;
+  throw new InfcError('INFC8007', 'the folder exists and infc did not write it', {
+    file: dir,
+    fix: 'Choose another folder, or replace it with --force',
+  });
+}
+
+/** Bytes of an artifact by part, plain and gzipped (weights are not gzipped: they hardly shrink). */
+export interface PartBytes {
+  readonly part: ArtifactPart;
+  readonly bytes: number;
+  readonly gzip?: number;
+}
+
+/** Sizes of what a browser would fetch: types and the record of the compilation are left out. */
+export function partBytes(files: readonly ArtifactFile[]): PartBytes[] {
+  const parts = new Map<ArtifactPart, { bytes: number; gzip: number }>();
+  for (const file of files) {
+    if (file.name === RECORD || file.name === 'view.html' || /\.d\.ts$|^package\.json$/.test(file.name)) continue;
+    const part = partOf(file.name);
+    const sum = parts.get(part) ?? { bytes: 0, gzip: 0 };
+    parts.set(part, sum);
+    sum.bytes += file.bytes;
+    if (part !== 'weights') sum.gzip += gzipSync(contentsOf(file)).length;
+  }
+  return (['plan', 'kernels', 'module', 'runtime', 'weights'] as const).flatMap((part) => {
+    const sum = parts.get(part);
+    if (!sum) return [];
+    return [part === 'weights' ? { part, bytes: sum.bytes } : { part, ...sum }];
+  });
+}
+
+async function targetSummary(compiled: TargetCompilation) {
+  const { target, plan, kernels } = compiled;
+  const parts = partBytes(await compiled.files());
+  return {
+    target,
+    kernels: kernels.length,
+    parts,
+    /** Everything but the weights, as fetched. */
+    gzipWithoutWeights: parts.reduce((n, p) => n + (p.gzip ?? 0), 0),
+    memory: Object.keys(plan.entries).map((entry) => {
+      const { peakBytes, bytesWithoutReuse, fixedBytes, at } = memoryReport(plan, entry);
+      return { entry, peakBytes, bytesWithoutReuse, fixedBytes, at };
+    }),
+  };
+}
+
+/** What `--json` prints about a compilation. */
+export async function summaryOf(compilation: Compilation) {
+  const { nodesIn, nodesAfter, kernels, folded, fused, phases, changes } = compilation.report;
+  const byPass: Record<string, number> = {};
+  for (const c of changes) byPass[c.pass] = (byPass[c.pass] ?? 0) + 1;
+  return {
+    nodesIn,
+    nodesAfter,
+    kernels,
+    folded,
+    fused,
+    phases,
+    changes: byPass,
+    targets: await Promise.all(compilation.targets.map(targetSummary)),
+  };
+}
+
+/** How a module in the current folder imports the artifact. */
+const moduleOf = (shown: string): string =>
+  `${path.isAbsolute(shown) || shown.startsWith('.') ? '' : './'}${shown.replace(/\/$/, '')}/model.js`;
+
+/** Symbols of the inputs as `n=4`; sizes that only the data decides (they are named after a node) are left out. */
+export const shownDims = (dims: Readonly<Record<string, number>>): string[] =>
+  Object.entries(dims)
+    .filter(([name]) => !name.includes('@'))
+    .map(([name, v]) => `${name}=${v}`);
+
+async function screen(model: string, shown: string, ms: number, compilation: Compilation, io: Io): Promise<void> {
+  const { style } = io;
+  const s = await summaryOf(compilation);
+  const label = (text: string): string => style.dim(text.padEnd(9));
+  const { size } = await stat(path.resolve(io.cwd, model));
+  io.out(
+    `${style.bold(path.basename(model))} (${formatBytes(size)}) ${style.green('compiled')} in ${formatMs(ms)} to ${style.bold(shown)}`,
+  );
+  io.out('');
+  const passes = Object.entries(s.changes).map(([pass, n]) => `${pass} ${n}`);
+  io.out(
+    `${label('graph')}${s.nodesIn} nodes in, ${s.nodesAfter} after passes${passes.length > 0 ? ` (${passes.join(', ')})` : ''}`,
+  );
+  io.out(`${label('kernels')}${s.kernels}, with ${s.fused} nodes fused into others`);
+  io.out(`${label('time')}${s.phases.map((p) => `${p.name} ${formatMs(p.ms)}`).join(', ')}`);
+  for (const t of s.targets) {
+    const parts = t.parts.map(
+      (p) =>
+        `${p.part} ${formatBytes(p.bytes)}${p.gzip === undefined ? '' : style.dim(` (${formatBytes(p.gzip)} gz)`)}`,
+    );
+    io.out(
+      `${label(t.target)}${parts.join(', ')}; without weights ${style.bold(`${formatBytes(t.gzipWithoutWeights)} gz`)}`,
+    );
+    for (const m of t.memory) {
+      const at = shownDims(m.at);
+      io.out(
+        `${label('memory')}peak ${formatBytes(m.peakBytes)} of activations${t.memory.length > 1 ? ` in ${m.entry}` : ''} (${formatBytes(m.bytesWithoutReuse)} without reuse)${at.length > 0 ? ` at ${at.join(', ')}` : ''}, weights ${formatBytes(m.fixedBytes)}`,
+      );
+    }
+  }
+  const [first] = compilation.targets;
+  for (const [entry, e] of Object.entries(first?.plan.entries ?? {})) {
+    io.out(
+      `${label(Object.keys(first?.plan.entries ?? {}).length > 1 ? entry : 'takes')}${e.inputs.map((p) => `${p.name}: ${portText(p)}`).join(', ') || 'nothing'}`,
+    );
+    io.out(`${label('gives')}${e.outputs.map((p) => `${p.name}: ${portText(p)}`).join(', ')}`);
+  }
+  io.out('');
+  io.out(
+    `next: infc run ${shown}   infc verify ${shown}   infc view ${shown}   import { load } from '${moduleOf(shown)}'`,
+  );
+}
+
+/** `--stop-after`: the graph as text. */
+async function printAfter(compilation: Compilation, io: Io): Promise<number> {
+  const text = printProgram(compilation.program);
+  io.out(io.json ? JSON.stringify({ ok: true, ...(await summaryOf(compilation)), program: text }, null, 2) : text);
+  return exitCodes.ok;
+}
+
+/** Files of an artifact folder, as a compilation would give them. */
+export async function readArtifactFiles(dir: string): Promise<ArtifactFile[]> {
+  const files: ArtifactFile[] = [];
+  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const full = path.join(entry.parentPath, entry.name);
+    files.push(fileOf(path.relative(dir, full).replaceAll('\\', '/'), await readFile(full)));
+  }
+  return files;
+}
+
+export { runCompile as run };

@@ -1,0 +1,77 @@
+import { evaluateDim, formatShape } from '../../runtime/dims.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import type { DimCode, Plan, PlanEntry } from '../../runtime/plan.ts';
+import { nearest } from '../diagnostics.ts';
+import type { ConcretePort } from './inputs.ts';
+
+/** An entry point of a plan by name; the first when none is named. Throws INFC8003 with the names there are. */
+export function entryOf(plan: Plan, name: string | undefined): { readonly name: string; readonly entry: PlanEntry } {
+  const names = Object.keys(plan.entries);
+  const chosen = name ?? names[0] ?? '';
+  const entry = Object.hasOwn(plan.entries, chosen) ? plan.entries[chosen] : undefined;
+  if (!entry) {
+    const near = nearest(chosen, names);
+    throw new InfcError('INFC8003', `there is no entry point '${chosen}'`, {
+      fix: near ? `Did you mean '${near}'?` : `Entry points: ${names.join(', ')}`,
+    });
+  }
+  return { name: chosen, entry };
+}
+
+function operands(dim: Exclude<DimCode, number | string>): readonly DimCode[] {
+  const [, ...rest] = dim;
+  return rest;
+}
+
+/** Names of the symbols in a dim. */
+export function symbolsIn(dim: DimCode, into: Set<string> = new Set()): Set<string> {
+  if (typeof dim === 'string') into.add(dim);
+  else if (typeof dim !== 'number') for (const d of operands(dim)) symbolsIn(d, into);
+  return into;
+}
+
+/**
+ * Inputs of an entry with numbers for dims. A symbol not given takes its smallest allowed value of at least 1 (batch sizes, lengths of
+ * a past), which every model accepts; sizes of pictures are better given.
+ */
+export function concretePorts(
+  plan: Plan,
+  entry: PlanEntry,
+  given: Readonly<Record<string, number>>,
+): { readonly ports: ConcretePort[]; readonly dims: Record<string, number> } {
+  const used = new Set<string>();
+  for (const p of entry.inputs) for (const d of p.shape) symbolsIn(d, used);
+  const asked: Record<string, number> = {};
+  for (const [name, value] of Object.entries(given)) {
+    // A model's own spelling of a dim may hold characters that symbols do not.
+    const known = used.has(name) ? name : name.replaceAll(/\W/g, '_');
+    asked[known] = value;
+    if (used.has(known)) continue;
+    const near = nearest(name, used);
+    throw new InfcError('INFC8003', `the inputs have no dim '${name}'`, {
+      fix: near
+        ? `Did you mean '${near}'?`
+        : used.size > 0
+          ? `Dims: ${[...used].join(', ')}`
+          : 'All dims of this artifact are fixed',
+    });
+  }
+  const dims: Record<string, number> = {};
+  for (const name of used) {
+    const symbol = plan.symbols[name];
+    const step = symbol?.multipleOf ?? 1;
+    const low = Math.max(symbol?.min ?? 1, 1);
+    dims[name] = asked[name] ?? Math.ceil(low / step) * step;
+  }
+  const values = new Map(Object.entries(dims));
+  const ports = entry.inputs.map((p) => ({
+    name: p.name,
+    dtype: p.dtype,
+    shape: p.shape.map((d) => evaluateDim(d, values)),
+  }));
+  return { ports, dims };
+}
+
+/** `f32[1, 3, h, w]` */
+export const portText = (p: { readonly dtype: string; readonly shape: readonly DimCode[] }): string =>
+  `${p.dtype}${formatShape(p.shape)}`;

@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { InfcError } from '../../runtime/errors.ts';
+import { parsePlan } from '../../runtime/load.ts';
+import type { Plan } from '../../runtime/plan.ts';
+import { type Compilation, type CompileOptions, type Compiler, createCompiler } from '../compile.ts';
+import type { Io } from './io.ts';
+import { loadPlugins } from './plugins.ts';
+import { version } from './version.ts';
+
+/** Name of the file in an artifact that says what it was compiled from; the runtime never reads it. */
+export const RECORD = 'compiled.json';
+
+/** How an artifact came to be. Holds no times, so that the same model and options give the same bytes. */
+export interface CompileRecord {
+  readonly infc: string;
+  /** Relative to the artifact's folder. */
+  readonly model: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly name?: string;
+  readonly targets: readonly string[];
+  readonly dims: NonNullable<CompileOptions['dims']>;
+  readonly plugins: readonly string[];
+}
+
+/** Record of a compilation about to be written to `dir`. */
+export async function makeRecord(
+  model: string,
+  dir: string,
+  options: {
+    readonly targets: readonly string[];
+    readonly dims: CompileRecord['dims'];
+    readonly plugins: readonly string[];
+    readonly name?: string;
+  },
+  cwd: string,
+): Promise<CompileRecord> {
+  const file = path.resolve(cwd, model);
+  const relative = (f: string): string => path.relative(dir, path.resolve(cwd, f)).replaceAll('\\', '/');
+  const content = await readFile(file);
+  return {
+    infc: version,
+    model: relative(file),
+    sha256: createHash('sha256').update(content).digest('hex'),
+    bytes: content.length,
+    ...(options.name === undefined ? {} : { name: options.name }),
+    targets: options.targets,
+    dims: options.dims,
+    plugins: options.plugins.map(relative),
+  };
+}
+
+/** An artifact folder on disk. */
+export interface Artifact {
+  readonly dir: string;
+  readonly plan: Plan;
+  readonly record: CompileRecord | undefined;
+}
+
+/** Reads the plan of an artifact, and the record when there is one. Throws INFC8005 or INFC6001, INFC6002. */
+export async function openArtifact(given: string, cwd: string, target?: string): Promise<Artifact> {
+  const root = path.resolve(cwd, given);
+  const dir = await findPlan(root, target);
+  const plan = parsePlan(parseJson(await readFile(path.join(dir, 'plan.json'), 'utf8'), path.join(dir, 'plan.json')));
+  return { dir, plan, record: await readRecord(root) };
+}
+
+async function findPlan(root: string, target: string | undefined): Promise<string> {
+  const candidates = [...(target === undefined ? [] : [target]), '.', 'wasm', 'wgsl', 'cuda'];
+  for (const c of candidates) {
+    const found = await readFile(path.join(root, c, 'plan.json')).then(
+      () => true,
+      () => false,
+    );
+    if (found) return path.join(root, c);
+  }
+  throw new InfcError('INFC8005', 'this is no compiled artifact: it has no plan.json', {
+    file: root,
+    fix: 'Compile a model first: infc compile MODEL -o DIR',
+  });
+}
+
+async function readRecord(root: string): Promise<CompileRecord | undefined> {
+  const file = path.join(root, RECORD);
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (parseJson(text, file) as CompileRecord);
+}
+
+function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InfcError('INFC8010', 'this file is not JSON', { file, fix: 'Compile the model again' });
+  }
+}
+
+/** The model an artifact was compiled from. Throws INFC8012 when it is unknown, gone or has changed. */
+export async function modelOf({ dir, record }: Artifact, given: string | undefined, cwd: string): Promise<string> {
+  const file = given === undefined ? record && path.resolve(dir, record.model) : path.resolve(cwd, given);
+  if (file === undefined)
+    throw new InfcError('INFC8012', `the artifact does not say what it was compiled from (no ${RECORD})`, {
+      fix: 'Give the model: --model FILE',
+    });
+  const content = await readFile(file).catch((cause: unknown) => {
+    throw new InfcError('INFC8012', 'the model of this artifact is not there any more', {
+      file,
+      fix: 'Give its place: --model FILE',
+      cause,
+    });
+  });
+  if (record && createHash('sha256').update(content).digest('hex') !== record.sha256)
+    throw new InfcError('INFC8012', 'the model has changed since it was compiled', { file, fix: 'Compile it again' });
+  return file;
+}
+
+/** The compiler an artifact was made with: its plugins, or those given instead. */
+export async function compilerOf(
+  { dir, record }: Artifact,
+  plugins: readonly string[],
+  cwd: string,
+): Promise<Compiler> {
+  const files = plugins.length > 0 ? plugins : (record?.plugins ?? []).map((f) => path.resolve(dir, f));
+  return createCompiler({ plugins: await loadPlugins(files, cwd) });
+}
+
+/** Compiles an artifact's model again with the same options: passes and plan come out the same, with the graph still at hand. */
+export function recompile(compiler: Compiler, { plan, record }: Artifact, model: string, io: Io): Promise<Compilation> {
+  return compiler.compile(model, {
+    targets: [plan.target.kind],
+    dims: record?.dims ?? {},
+    ...(record?.name === undefined ? {} : { name: record.name }),
+    onProgress: ({ phase, done, total }) => io.progress(`${phase} ${done}/${total}`),
+    signal: io.signal,
+  });
+}

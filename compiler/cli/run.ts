@@ -1,0 +1,141 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { HostTensor } from '../../runtime/host.ts';
+import { load } from '../../runtime/index.ts';
+import { exitCodes } from '../diagnostics.ts';
+import { numbersOf, typedData } from '../tensor-values.ts';
+import { type Args, onlyPositional, wholeNumber } from './args.ts';
+import { parseDimValues, readInputs } from './inputs.ts';
+import type { Io } from './io.ts';
+import { encodeNpy } from './npy.ts';
+import { concretePorts, entryOf } from './ports.ts';
+import { openArtifact } from './record.ts';
+import { formatMs, table } from './table.ts';
+
+/** `infc run DIR`: loads, runs, prints the outputs' statistics or writes them. */
+async function runArtifact(args: Args, io: Io): Promise<number> {
+  const { dir, plan } = await openArtifact(onlyPositional(args, 'DIR'), io.cwd);
+  const { name, entry } = entryOf(plan, args.value('entry'));
+  const { ports, dims } = concretePorts(plan, entry, parseDimValues(args.list('dims')));
+  const inputs = await readInputs(ports, args.list('input'), io.cwd);
+  const started = performance.now();
+  await using model = await load(dir, { threads: wholeNumber(args, 'threads', 1), signal: io.signal });
+  const loadMs = performance.now() - started;
+  const times: number[] = [];
+  let outputs: Readonly<Record<string, HostTensor>> = {};
+  for (let i = wholeNumber(args, 'repeat', 1); i > 0; i--) {
+    model.reset();
+    const t = performance.now();
+    outputs = await model.run(inputs, { entry: name, signal: io.signal });
+    times.push(performance.now() - t);
+  }
+  const runMs = median(times);
+  const written = await writeOutputs(outputs, args.value('output'), io.cwd);
+  if (io.json) {
+    io.out(
+      JSON.stringify({
+        ok: true,
+        entry: name,
+        device: model.device.kind,
+        dims,
+        loadMs,
+        runMs,
+        inputs: Object.fromEntries(Object.entries(inputs).map(([k, t]) => [k, { dtype: t.dtype, shape: t.shape }])),
+        outputs: Object.fromEntries(
+          Object.entries(outputs).map(([k, t]) => [k, { dtype: t.dtype, shape: t.shape, data: plainData(t) }]),
+        ),
+        ...(written.length > 0 ? { written } : {}),
+      }),
+    );
+    return exitCodes.ok;
+  }
+  const given = new Set(args.list('input').map((s) => s.slice(0, s.indexOf('='))));
+  const columns = [
+    { title: 'output' },
+    { title: 'type' },
+    { title: 'min', right: true },
+    { title: 'max', right: true },
+    { title: 'mean', right: true },
+    { title: 'first values' },
+  ];
+  io.out(
+    table(
+      columns,
+      Object.entries(outputs).map(([k, t]) => [k, `${t.dtype}[${t.shape.join(', ')}]`, ...statistics(t)]),
+      io.style,
+    ),
+  );
+  io.out('');
+  const random = ports.filter((p) => !given.has(p.name));
+  if (random.length > 0)
+    io.out(io.style.dim(`inputs not given were random:1: ${random.map((p) => p.name).join(', ')}`));
+  if (Object.keys(dims).length > 0)
+    io.out(
+      io.style.dim(
+        `dims: ${Object.entries(dims)
+          .map(([k, v]) => `${k}=${v}`)
+          .join(', ')}`,
+      ),
+    );
+  io.out(
+    `${formatMs(runMs)} on ${model.device.kind}${times.length > 1 ? ` (median of ${times.length})` : ' (first run)'}, loaded in ${formatMs(loadMs)}`,
+  );
+  for (const file of written) io.out(`wrote ${file}`);
+  return exitCodes.ok;
+}
+
+async function writeOutputs(
+  outputs: Readonly<Record<string, HostTensor>>,
+  to: string | undefined,
+  cwd: string,
+): Promise<string[]> {
+  if (to === undefined) return [];
+  const dir = path.resolve(cwd, to);
+  await mkdir(dir, { recursive: true });
+  const written: string[] = [];
+  for (const [name, tensor] of Object.entries(outputs)) {
+    const file = path.join(dir, `${fileName(name)}.npy`);
+    await writeFile(file, encodeNpy(tensor));
+    written.push(file);
+  }
+  return written;
+}
+
+/** A file name for a tensor's name, which may hold any character. */
+export const fileName = (name: string): string => name.replaceAll(/[^\w.-]/g, '_');
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
+
+/** Values that JSON can hold: 64-bit integers beyond 2^53 and non-finite floats become strings. */
+function plainData(tensor: HostTensor): readonly (number | string)[] {
+  const data = typedData(tensor);
+  if (!data) return tensor.data as readonly string[];
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array)
+    return Array.from(data, (v) => (Number.isSafeInteger(Number(v)) ? Number(v) : String(v)));
+  return Array.from(numbersOf(tensor), (v) => (Number.isFinite(v) ? v : String(v)));
+}
+
+function statistics(tensor: HostTensor): string[] {
+  if (!typedData(tensor)) return ['', '', '', (tensor.data as readonly string[]).slice(0, 4).join(' ')];
+  const values = numbersOf(tensor);
+  if (values.length === 0) return ['', '', '', '(empty)'];
+  let [low, high, sum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+  for (const v of values) {
+    low = Math.min(low, v);
+    high = Math.max(high, v);
+    sum += v;
+  }
+  const show = (v: number): string => String(Number(v.toPrecision(5)));
+  return [
+    show(low),
+    show(high),
+    show(sum / values.length),
+    `${Array.from(values.subarray(0, 4), show).join(' ')}${values.length > 4 ? ' …' : ''}`,
+  ];
+}
+
+export { runArtifact as run };

@@ -1,0 +1,325 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { evaluate, isTensor } from '../../backends/reference/evaluate.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import { hostFunctions } from '../../runtime/host/index.ts';
+import type { HostTensor, HostValue } from '../../runtime/host.ts';
+import { load } from '../../runtime/index.ts';
+import type { Compiler } from '../compile.ts';
+import { exitCodes } from '../diagnostics.ts';
+import type { DType } from '../ir/dtype.ts';
+import { forEachNode, type Program, type Value } from '../ir/graph.ts';
+import { typedData } from '../tensor-values.ts';
+import { type Comparison, compareValues, keepValues, toleranceOf } from '../verify.ts';
+import { type Args, onlyPositional, wholeNumber } from './args.ts';
+import { parseDimValues, readInputs } from './inputs.ts';
+import type { Io } from './io.ts';
+import { encodeNpy } from './npy.ts';
+import { openOrt } from './onnxruntime.ts';
+import { concretePorts, entryOf } from './ports.ts';
+import { type Artifact, compilerOf, modelOf, openArtifact, recompile } from './record.ts';
+import { fileName } from './run.ts';
+import { table } from './table.ts';
+
+type Tensors = Readonly<Record<string, HostValue>>;
+
+/** Where an artifact first goes wrong. */
+interface Divergence {
+  /** `kernel`: a compiled step; `pass`: the graph transformations; `model`: infc's meaning of the model against another runtime. */
+  readonly stage: 'kernel' | 'pass' | 'model';
+  readonly value: Comparison;
+  /** Kernel or host function that wrote the value. */
+  readonly by: string;
+  readonly op: string;
+  readonly sources: readonly string[];
+}
+
+/** `infc verify DIR`: exit code 0 only when every output agrees. */
+async function runVerify(args: Args, io: Io): Promise<number> {
+  const artifact = await openArtifact(onlyPositional(args, 'DIR'), io.cwd);
+  const against = args.value('against') ?? 'reference';
+  if (against !== 'reference' && against !== 'onnxruntime')
+    throw new InfcError('INFC8003', `cannot verify against '${against}'`, {
+      fix: 'Write --against reference or --against onnxruntime',
+    });
+  const model = await modelOf(artifact, args.value('model'), io.cwd);
+  const { name, entry } = entryOf(artifact.plan, args.value('entry'));
+  const { ports, dims } = concretePorts(artifact.plan, entry, parseDimValues(args.list('dims')));
+  const inputs = await readInputs(ports, args.list('input'), io.cwd);
+  const check = new Check(artifact, model, name, inputs, args, io);
+
+  io.progress('running the artifact');
+  const actual = await check.runArtifact();
+  io.progress(`running ${against}`);
+  const expected = against === 'reference' ? await check.reference(await check.imported()) : await check.onnxruntime();
+  const dtypes = dtypesOf(await check.imported());
+  const override = args.value('tolerance');
+  const tolerance = override === undefined ? undefined : { relative: Number(override), steps: 0 };
+  if (tolerance && !(tolerance.relative >= 0))
+    throw new InfcError('INFC8003', `--tolerance '${override}' is not a number`, { fix: 'Write --tolerance 1e-3' });
+  const results = entry.outputs.map((o) => compareValues(o.name, actual[o.name], expected[o.name], tolerance, dtypes));
+  const ok = results.every((r) => r.agrees);
+  const divergence = ok ? undefined : await check.bisect(dtypes);
+  const repro = ok
+    ? undefined
+    : await writeRepro(
+        args.value('repro') ?? `${artifact.dir}-repro`,
+        { inputs, actual, expected, results, divergence, against, dims, model },
+        io,
+      );
+  if (io.json)
+    io.out(
+      JSON.stringify(
+        { ok, against, entry: name, device: check.device, dims, outputs: results, divergence, repro },
+        null,
+        2,
+      ),
+    );
+  else report(results, { against, device: check.device, divergence, repro }, io);
+  return ok ? exitCodes.ok : exitCodes.disagreement;
+}
+
+/** One verification: runs the sides at most once each. */
+class Check {
+  device = '';
+  private program: Promise<Program> | undefined;
+  private made: Promise<Compiler> | undefined;
+
+  constructor(
+    private readonly artifact: Artifact,
+    private readonly model: string,
+    private readonly entry: string,
+    private readonly inputs: Readonly<Record<string, HostTensor>>,
+    private readonly args: Args,
+    private readonly io: Io,
+  ) {}
+
+  async runArtifact(): Promise<Tensors> {
+    await using model = await load(this.artifact.dir, {
+      threads: wholeNumber(this.args, 'threads', 1),
+      signal: this.io.signal,
+    });
+    this.device = model.device.kind;
+    return await model.run(this.inputs, { entry: this.entry, signal: this.io.signal });
+  }
+
+  /** The program as imported, before any pass. */
+  imported(): Promise<Program> {
+    this.program ??= this.compiler().then((c) =>
+      c.import(this.model, { dims: this.artifact.record?.dims ?? {}, signal: this.io.signal }),
+    );
+    return this.program;
+  }
+
+  private compiler(): Promise<Compiler> {
+    this.made ??= compilerOf(this.artifact, this.args.list('plugin'), this.io.cwd);
+    return this.made;
+  }
+
+  async reference(program: Program, onValue?: (name: string, value: HostValue) => void): Promise<Tensors> {
+    const { registry } = await this.compiler();
+    return evaluate(program, this.entry, this.inputs, {
+      ops: registry,
+      host: hostFunctions,
+      signal: this.io.signal,
+      ...(onValue ? { onValue: (v: Value, result: HostValue) => onValue(v.name, result) } : {}),
+    });
+  }
+
+  async onnxruntime(): Promise<Tensors> {
+    const ort = await openOrt('onnxruntime-node', this.model, 1, this.io.cwd);
+    return ort.run(this.inputs);
+  }
+
+  /** Finds the first value that differs: kernels against the reference of the transformed graph, then that graph against the imported one. */
+  async bisect(dtypes: ReadonlySet<DType>): Promise<Divergence | undefined> {
+    this.io.progress('looking for the first op that diverges');
+    const compilation = await recompile(await this.compiler(), this.artifact, this.model, this.io);
+    const after = new Map<string, HostValue>();
+    const outputs = await this.reference(compilation.program, (name, value) => after.set(name, value));
+    const { plan, kept } = keepValues(this.artifact.plan, this.entry);
+    const files = Object.fromEntries(
+      await Promise.all(
+        [
+          ...plan.kernels.map((k) => k.file),
+          ...plan.weights.map((w) => w.file),
+          ...(plan.variants ?? []).map((v) => v.use),
+        ].map(async (f) => [f, new Uint8Array(await readFile(path.join(this.artifact.dir, f)))] as const),
+      ),
+    );
+    await using model = await load({ plan, files }, { threads: 1, signal: this.io.signal });
+    const values = await model.run(this.inputs, { entry: this.entry, signal: this.io.signal });
+    const producers = producersOf(compilation.program, this.entry);
+    const expectedOf = (name: string): HostValue | undefined => after.get(name) ?? outputs[name];
+    for (const { name, by } of kept) {
+      const expected = expectedOf(name);
+      if (expected === undefined || !isTensor(expected)) continue;
+      const value = compareValues(name, values[name], expected, toleranceOf(expected.dtype, dtypes));
+      if (value.agrees) continue;
+      const note = plan.kernels.find((k) => k.name === by)?.note;
+      const producer = producers.get(name);
+      return {
+        stage: 'kernel',
+        value,
+        by,
+        op: note?.op ?? producer?.op ?? '',
+        sources: note?.sources ?? (producer ? [producer.source] : []),
+      };
+    }
+    const before = new Map<string, HostValue>();
+    await this.reference(await this.imported(), (name, value) => before.set(name, value));
+    for (const [name, value] of after) {
+      const expected = before.get(name);
+      if (expected === undefined || !isTensor(expected)) continue;
+      const compared = compareValues(name, value, expected, undefined, dtypes);
+      if (compared.agrees) continue;
+      const producer = producers.get(name);
+      return {
+        stage: 'pass',
+        value: compared,
+        by: 'passes',
+        op: producer?.op ?? '',
+        sources: producer ? [producer.source] : [],
+      };
+    }
+    return this.bisectModel(before, dtypes);
+  }
+
+  /** Compares infc's meaning of the model with onnxruntime, value by value. */
+  private async bisectModel(
+    before: ReadonlyMap<string, HostValue>,
+    dtypes: ReadonlySet<DType>,
+  ): Promise<Divergence | undefined> {
+    if (!this.model.endsWith('.onnx')) return undefined;
+    const { exposeValues } = await import('./expose-values.ts');
+    const exposed = exposeValues(new Uint8Array(await readFile(this.model)));
+    const ort = await openOrt('onnxruntime-node', exposed, 1, this.io.cwd).catch(() => undefined);
+    if (!ort) return undefined;
+    const expected = await ort.run(this.inputs);
+    const producers = producersOf(await this.imported(), this.entry);
+    for (const [name, value] of before) {
+      const other = expected[name];
+      if (!other) continue;
+      const compared = compareValues(name, value, other, undefined, dtypes);
+      if (compared.agrees) continue;
+      const producer = producers.get(name);
+      return {
+        stage: 'model',
+        value: compared,
+        by: 'onnxruntime',
+        op: producer?.op ?? '',
+        sources: producer ? [producer.source] : [],
+      };
+    }
+    return undefined;
+  }
+}
+
+function producersOf(program: Program, entry: string): Map<string, { readonly op: string; readonly source: string }> {
+  const found = new Map<string, { op: string; source: string }>();
+  const graph = program.entries.get(entry);
+  if (graph)
+    forEachNode(graph, (node) => {
+      for (const o of node.outputs)
+        found.set(o.name, { op: node.op, source: `${node.source.op} '${node.source.name}'` });
+    });
+  return found;
+}
+
+/** Every dtype a program computes with. */
+function dtypesOf(program: Program): Set<DType> {
+  const found = new Set<DType>();
+  for (const graph of program.entries.values()) {
+    for (const v of graph.inputs) found.add(v.type.dtype);
+    forEachNode(graph, (node) => {
+      for (const o of node.outputs) found.add(o.type.dtype);
+    });
+  }
+  return found;
+}
+
+interface Repro {
+  readonly inputs: Tensors;
+  readonly actual: Tensors;
+  readonly expected: Tensors;
+  readonly results: readonly Comparison[];
+  readonly divergence: Divergence | undefined;
+  readonly against: string;
+  readonly dims: Readonly<Record<string, number>>;
+  readonly model: string;
+}
+
+/** Writes inputs, both sides' outputs and the findings, so that the disagreement can be looked at and reported. */
+async function writeRepro(to: string, repro: Repro, io: Io): Promise<string> {
+  const dir = path.resolve(io.cwd, to);
+  await rm(dir, { recursive: true, force: true });
+  for (const side of ['inputs', 'actual', 'expected'] as const) {
+    await mkdir(path.join(dir, side), { recursive: true });
+    for (const [name, value] of Object.entries(repro[side])) {
+      if (isTensor(value) && typedData(value))
+        await writeFile(path.join(dir, side, `${fileName(name)}.npy`), encodeNpy(value));
+    }
+  }
+  const { results, divergence, against, dims, model } = repro;
+  await writeFile(
+    path.join(dir, 'report.json'),
+    `${JSON.stringify({ against, model, dims, outputs: results, divergence }, null, 2)}\n`,
+  );
+  const given = Object.keys(repro.inputs).map((name) => `--input '${name}=inputs/${fileName(name)}.npy'`);
+  await writeFile(path.join(dir, 'README.txt'), `infc verify DIR --against ${against} ${given.join(' ')}\n`);
+  return dir;
+}
+
+function report(
+  results: readonly Comparison[],
+  more: {
+    readonly against: string;
+    readonly device: string;
+    readonly divergence: Divergence | undefined;
+    readonly repro: string | undefined;
+  },
+  io: Io,
+): void {
+  const { style } = io;
+  const columns = [
+    { title: 'output' },
+    { title: 'type' },
+    { title: 'error', right: true },
+    { title: 'allowed', right: true },
+    { title: '' },
+  ];
+  const rows = results.map((r) => [
+    r.name,
+    r.dtype ? `${r.dtype}[${(r.shape ?? []).join(', ')}]` : '',
+    Number.isFinite(r.error) ? r.error.toExponential(1) : '-',
+    r.allowed === 0 ? 'exact' : String(r.allowed),
+    r.agrees
+      ? style.green('agrees')
+      : style.red(r.reason ?? `differs at ${r.at}: ${r.actual} instead of ${r.expected}`),
+  ]);
+  io.out(table(columns, rows, style));
+  io.out('');
+  if (!more.repro) {
+    io.out(`${style.green('ok')}: ${more.device} agrees with ${more.against} on every output`);
+    return;
+  }
+  const d = more.divergence;
+  if (d) {
+    const where = {
+      kernel: `kernel ${d.by}`,
+      pass: 'a pass changed the meaning',
+      model: "infc's meaning of the op differs from onnxruntime's",
+    }[d.stage];
+    io.out(`${style.red('first divergence')}: value '${d.value.name}' (${d.op}; ${where})`);
+    io.out(
+      `  ${d.value.reason ?? `error ${d.value.error.toExponential(1)} at ${d.value.at}: ${d.value.actual} instead of ${d.value.expected}`}`,
+    );
+    if (d.sources.length > 0) io.out(`  from ${d.sources.join(', ')}`);
+  } else
+    io.out(
+      `${style.red('the outputs differ')}, but no single value does by more than its tolerance: errors add up along the way`,
+    );
+  io.out(`inputs and both results are in ${more.repro}`);
+}
+
+export { runVerify as run };

@@ -1,0 +1,137 @@
+import { InfcError } from '../../runtime/errors.ts';
+import type { Constant, Program } from '../ir/graph.ts';
+import type { OpTable } from '../ir/graph-builder.ts';
+import { type SafetensorsFile, safetensorsConstant } from './safetensors.ts';
+import { closest } from './suggest.ts';
+
+/** What a `config.json` is read with: each getter checks the type and names the key when it is wrong. */
+export class HfConfig {
+  constructor(
+    private readonly values: Readonly<Record<string, unknown>>,
+    readonly file: string,
+  ) {}
+
+  has(key: string): boolean {
+    return this.values[key] !== undefined && this.values[key] !== null;
+  }
+
+  number(key: string, fallback?: number): number {
+    const v = this.values[key] ?? fallback;
+    if (typeof v !== 'number' || !Number.isFinite(v)) throw this.bad(key, 'a number', v);
+    return v;
+  }
+
+  /** A positive integer. */
+  count(key: string, fallback?: number): number {
+    const n = this.number(key, fallback);
+    if (!Number.isInteger(n) || n < 1 || n > 2147483647) throw this.bad(key, 'a positive integer', n);
+    return n;
+  }
+
+  flag(key: string, fallback: boolean): boolean {
+    const v = this.values[key] ?? fallback;
+    if (typeof v !== 'boolean') throw this.bad(key, 'true or false', v);
+    return v;
+  }
+
+  string(key: string, fallback?: string): string {
+    const v = this.values[key] ?? fallback;
+    if (typeof v !== 'string') throw this.bad(key, 'a string', v);
+    return v;
+  }
+
+  /** A nested object. */
+  section(key: string): HfConfig | undefined {
+    const v = this.values[key];
+    if (v === undefined || v === null) return undefined;
+    if (!isRecord(v)) throw this.bad(key, 'an object', v);
+    return new HfConfig(v, this.file);
+  }
+
+  /** An error about a setting this architecture does not implement. */
+  unsupported(key: string, why: string): InfcError {
+    return new InfcError('INFC1082', `'${key}' is ${JSON.stringify(this.values[key])}: ${why}`, {
+      file: this.file,
+      pointer: `/${key}`,
+      fix: 'Use a model without it, or add the architecture with a plugin',
+    });
+  }
+
+  private bad(key: string, expected: string, got: unknown): InfcError {
+    return new InfcError('INFC1081', `'${key}' must be ${expected}, not ${JSON.stringify(got) ?? 'missing'}`, {
+      file: this.file,
+      pointer: `/${key}`,
+      fix: 'Check that config.json belongs to the weights',
+    });
+  }
+}
+
+/** A JSON object. */
+export const isRecord = (v: unknown): v is Record<string, unknown> =>
+  typeof v === 'object' && v !== null && !Array.isArray(v);
+
+/** Weights by name over all files of a model. */
+export class HfWeights {
+  private readonly constants = new Map<string, Constant>();
+  private readonly names = new Map<string, SafetensorsFile>();
+
+  constructor(private readonly files: readonly SafetensorsFile[]) {
+    for (const f of files) {
+      for (const name of f.tensors.keys()) {
+        const other = this.names.get(name);
+        if (other)
+          throw new InfcError('INFC1083', `tensor '${name}' is in '${other.source.name}' and in '${f.source.name}'`, {
+            file: f.source.name,
+            fix: 'Give each weight file once',
+          });
+        this.names.set(name, f);
+      }
+    }
+  }
+
+  has(name: string): boolean {
+    return this.names.has(name);
+  }
+
+  /** Where the files' metadata say a tied weight lives. */
+  tied(name: string): string | undefined {
+    for (const f of this.files) {
+      const target = f.metadata.get(name);
+      if (target !== undefined && this.has(target)) return target;
+    }
+    return undefined;
+  }
+
+  /** A weight of exactly this shape; every entry that asks gets the same constant. */
+  get(name: string, shape: readonly number[]): Constant {
+    let c = this.constants.get(name);
+    if (!c) {
+      const file = this.names.get(name);
+      const entry = file?.tensors.get(name);
+      if (!file || !entry) {
+        const near = closest(name, this.names.keys());
+        throw new InfcError('INFC1084', `weight '${name}' is missing`, {
+          fix: near ? `The closest name is '${near}': check the architecture` : 'Give all weight files of the model',
+        });
+      }
+      c = safetensorsConstant(file, entry);
+      this.constants.set(name, c);
+    }
+    if (c.type.shape.length !== shape.length || c.type.shape.some((d, i) => d !== shape[i]))
+      throw new InfcError(
+        'INFC1085',
+        `weight '${name}' is [${c.type.shape.join(', ')}], expected [${shape.join(', ')}]`,
+        {
+          fix: 'Check that config.json belongs to the weights',
+        },
+      );
+    return c;
+  }
+}
+
+/** One model family: its graph from a config and weights. */
+export interface Architecture {
+  /** Names in `architectures` of config.json. */
+  readonly names: readonly string[];
+  build(config: HfConfig, weights: HfWeights, ops: OpTable, name: string): Program;
+}

@@ -1,0 +1,272 @@
+import { InfcError } from '../../runtime/errors.ts';
+import type { Vocabulary } from '../vocabulary.ts';
+import { mergePairs } from './bpe.ts';
+import { byteLevelBytes } from './byte-level.ts';
+import { pieceEncoder } from './encoder.ts';
+import { hashTokens } from './hash.ts';
+import { normalizerOf, oniguruma, splitterOf } from './pipeline.ts';
+import { flatten, readTokenizerFile, type TokenizerFile } from './schema.ts';
+
+/** A vocabulary that can encode. */
+export type EncodingVocabulary = Vocabulary & { encode(text: string): number[] };
+
+/** What a tokenizer file does not say by itself. */
+export interface VocabularyOptions {
+  /** Ids or texts of the tokens that end a generation; by default the usual ones that are there. */
+  readonly eos?: readonly (number | string)[];
+  /** Special tokens by text, for formats that do not list them. */
+  readonly special?: Readonly<Record<string, number>>;
+  /** How to cut text before byte pairs merge (tiktoken); without it nothing is encoded. */
+  readonly pattern?: string;
+}
+
+const USUAL_EOS = [
+  '</s>',
+  '<|endoftext|>',
+  '<|end_of_text|>',
+  '<|eot_id|>',
+  '<|im_end|>',
+  '<eos>',
+  '<end_of_turn>',
+  '<|end|>',
+  '<|return|>',
+  '<｜end▁of▁sentence｜>',
+  '[SEP]',
+];
+
+/** Patterns of OpenAI's encodings, for {@link VocabularyOptions.pattern}. */
+export const TIKTOKEN_PATTERNS = {
+  r50k: "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
+  cl100k:
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+  o200k:
+    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+} as const;
+
+/** Builds a vocabulary from the parsed or unparsed text of a Hugging Face `tokenizer.json`. */
+export function vocabularyFromTokenizerJson(input: unknown, options: VocabularyOptions = {}): Vocabulary {
+  const file = readTokenizerFile(typeof input === 'string' ? parseJson(input) : input);
+  const bytes: (Uint8Array | null)[] = [];
+  const spell = spelling(file);
+  for (const [token, id] of tokensOf(file)) bytes[id] = spell(token);
+  const special = new Map<string, number>();
+  const encoder = new TextEncoder();
+  for (const token of file.added) {
+    if (token.special) special.set(token.content, token.id);
+    bytes[token.id] = token.special ? null : encoder.encode(token.content);
+  }
+  const encode = encoderOf(file);
+  return finish(bytes, special, options, encode);
+}
+
+/** Builds a vocabulary from the text of a `.tiktoken` file (base64 bytes and rank, one token a line). */
+export function vocabularyFromTiktoken(text: string, options: VocabularyOptions = {}): Vocabulary {
+  const bytes: (Uint8Array | null)[] = [];
+  const ids = new Map<string, number>();
+  const lines = text.split('\n');
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i]?.trim();
+    if (!line) continue;
+    const [encoded = '', rank = ''] = line.split(' ');
+    const id = Number(rank);
+    if (!/^\d+$/.test(rank) || id >= 1 << 22)
+      throw new InfcError('INFC5201', `line ${i + 1} of the .tiktoken file has no rank`, { offset: i });
+    let binary: string;
+    try {
+      binary = atob(encoded);
+    } catch (cause) {
+      throw new InfcError('INFC5201', `line ${i + 1} of the .tiktoken file is not base64`, { offset: i, cause });
+    }
+    bytes[id] = Uint8Array.from(binary, (char) => char.charCodeAt(0));
+    ids.set(binary, id);
+  }
+  const special = new Map(Object.entries(options.special ?? {}));
+  for (const id of special.values()) bytes[id] = null;
+  const split = options.pattern === undefined ? undefined : oniguruma(options.pattern);
+  const texts = bytes.map((token) => (token ? String.fromCharCode(...token) : ''));
+  const stride = 1 << 22;
+  const known = new Map<number, number>();
+  const merge = (left: number, right: number) => {
+    const key = left * stride + right;
+    let id = known.get(key);
+    if (id === undefined) known.set(key, (id = ids.get((texts[left] ?? '') + (texts[right] ?? '')) ?? -1));
+    return id < 0 ? undefined : { rank: id, id };
+  };
+  const encoder = new TextEncoder();
+  const encode = split
+    ? (input: string): number[] | undefined => {
+        const out: number[] = [];
+        for (const [piece] of input.matchAll(split)) {
+          const binary = String.fromCharCode(...encoder.encode(piece));
+          const whole = ids.get(binary);
+          if (whole !== undefined) out.push(whole);
+          else {
+            const symbols = Array.from(binary, (char) => ids.get(char));
+            if (symbols.includes(undefined)) return undefined;
+            out.push(
+              ...mergePairs(
+                symbols.filter((id) => id !== undefined),
+                merge,
+              ),
+            );
+          }
+        }
+        return out;
+      }
+    : undefined;
+  return finish(bytes, special, options, encode);
+}
+
+/** Builds a vocabulary from a plain table: the bytes (or text) of each id, null for special tokens. */
+export function vocabularyFromBytes(
+  tokens: readonly (Uint8Array | string | null)[],
+  options: VocabularyOptions = {},
+): Vocabulary {
+  const encoder = new TextEncoder();
+  const bytes = tokens.map((token) => (typeof token === 'string' ? encoder.encode(token) : token));
+  return finish(bytes, new Map(Object.entries(options.special ?? {})), options, undefined);
+}
+
+/**
+ * Verifies by round trip that encoding a text and joining the tokens' bytes gives the text again (a dummy space in front may be dropped,
+ * as SentencePiece does). Returns what failed, or undefined.
+ */
+export function roundTripFailure(vocabulary: Vocabulary, text: string): string | undefined {
+  const ids = vocabulary.encode?.(text);
+  if (!ids) return 'the vocabulary does not encode';
+  const joined = new Uint8Array(ids.reduce((size, id) => size + (vocabulary.bytes[id]?.length ?? 0), 0));
+  let at = 0;
+  for (const id of ids) {
+    const bytes = vocabulary.bytes[id];
+    if (!bytes) return `token ${id} has no bytes`;
+    joined.set(bytes, at);
+    at += bytes.length;
+  }
+  const back = new TextDecoder().decode(joined);
+  return back === text || back === ` ${text}`
+    ? undefined
+    : `'${text.slice(0, 40)}' came back as '${back.slice(0, 40)}'`;
+}
+
+function finish(
+  bytes: (Uint8Array | null)[],
+  special: Map<string, number>,
+  options: VocabularyOptions,
+  encode: ((text: string) => number[] | undefined) | undefined,
+): Vocabulary {
+  for (const [text, id] of special) {
+    if (!Number.isInteger(id) || id < 0 || id >= 1 << 22)
+      throw new InfcError('INFC5201', `special token '${text}' has no valid id`);
+  }
+  // Ids that no token has are as unreachable as special tokens.
+  const table = Array.from({ length: bytes.length }, (_, id) => bytes[id] ?? null);
+  const wanted = options.eos ?? USUAL_EOS.filter((text) => special.has(text));
+  const eos = wanted.map((entry) => {
+    const id = typeof entry === 'number' ? entry : (special.get(entry) ?? findText(table, entry));
+    if (id === undefined || id < 0 || id >= table.length)
+      throw new InfcError('INFC5203', `end token '${entry}' is not in the vocabulary`, {
+        fix: 'Give eos as ids or texts of tokens',
+      });
+    return id;
+  });
+  const vocabulary: Vocabulary = {
+    size: table.length,
+    bytes: table,
+    eos,
+    special,
+    hash: hashTokens(table, special, eos),
+  };
+  if (!encode) return vocabulary;
+  return {
+    ...vocabulary,
+    encode(text) {
+      const ids = encode(text);
+      if (!ids)
+        throw new InfcError('INFC5204', 'the vocabulary cannot spell this text', {
+          fix: 'Use a tokenizer with byte fallback or an unknown token',
+        });
+      return ids;
+    },
+  };
+}
+
+function findText(table: readonly (Uint8Array | null)[], text: string): number | undefined {
+  const bytes = new TextEncoder().encode(text);
+  const id = table.findIndex((token) => token?.length === bytes.length && token.every((byte, i) => byte === bytes[i]));
+  return id < 0 ? undefined : id;
+}
+
+function tokensOf({ model }: TokenizerFile): Iterable<readonly [string, number]> {
+  if (model.type === 'Unigram') return model.pieces.map(([piece], id) => [piece, id] as const);
+  return model.tokens;
+}
+
+/** How a token's text in the file maps to bytes: by its decoder, else by its pre-tokenizer. */
+function spelling(file: TokenizerFile): (token: string) => Uint8Array | null {
+  const encoder = new TextEncoder();
+  const steps = [...flatten(file.decoder), ...flatten(file.preTokenizer)];
+  const { model } = file;
+  if (steps.some(({ type }) => type === 'ByteLevel')) return (token) => byteLevelBytes(token) ?? encoder.encode(token);
+  if (model.type === 'WordPiece') {
+    // The decoder joins words with spaces; a continuation has none before it.
+    return (token) => encoder.encode(token.startsWith(model.prefix) ? token.slice(model.prefix.length) : ` ${token}`);
+  }
+  const space =
+    steps
+      .map(({ type, fields }) => (type === 'Metaspace' ? fields.replacement : undefined))
+      .find((value) => typeof value === 'string') ?? '▁';
+  const fallback = model.byteFallback;
+  const unknown = model.type === 'Unigram' ? model.pieces[model.unknown ?? -1]?.[0] : model.unknown;
+  return (token) => {
+    const byte = fallback ? /^<0x([0-9A-Fa-f]{2})>$/.exec(token) : null;
+    if (byte) return Uint8Array.of(Number.parseInt(byte[1] ?? '0', 16));
+    return token === unknown ? null : encoder.encode(token.replaceAll(space, ' '));
+  };
+}
+
+function encoderOf(file: TokenizerFile): ((text: string) => number[] | undefined) | undefined {
+  const normalize = normalizerOf(flatten(file.normalizer));
+  const split = splitterOf(flatten(file.preTokenizer));
+  if (!normalize || !split) return undefined;
+  const encodePiece = pieceEncoder(file.model);
+  const plain = file.added.filter((token) => !token.special && token.content !== '');
+  const ids = new Map(plain.map((token) => [token.content, token.id]));
+  // Longer added tokens win over their prefixes.
+  const cut =
+    plain.length > 0
+      ? new RegExp(
+          [...ids.keys()]
+            .sort((a, b) => b.length - a.length)
+            .map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
+            .join('|'),
+          'g',
+        )
+      : undefined;
+  return (text) => {
+    const out: number[] = [];
+    const encodePlain = (part: string): boolean => {
+      if (part === '') return true;
+      for (const piece of split([normalize(part)])) {
+        const pieceIds = encodePiece(piece);
+        if (!pieceIds) return false;
+        for (const id of pieceIds) out.push(id);
+      }
+      return true;
+    };
+    let at = 0;
+    for (const match of cut ? text.matchAll(cut) : []) {
+      if (!encodePlain(text.slice(at, match.index))) return undefined;
+      out.push(ids.get(match[0]) ?? 0);
+      at = match.index + match[0].length;
+    }
+    return encodePlain(text.slice(at)) ? out : undefined;
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new InfcError('INFC5201', 'tokenizer.json is not JSON', { cause });
+  }
+}

@@ -1,0 +1,29 @@
+import { describe, expect, test } from 'vitest';
+import { runInChild } from '../kit/child.ts';
+import { hasSwiftShader, swiftShaderEnv } from '../kit/dawn.ts';
+import type { ModelRun } from '../kit/model-webgpu.ts';
+import { hasModels, modelCases } from '../kit/models.ts';
+
+const reason = !hasSwiftShader
+  ? ' (chromium with SwiftShader is absent)'
+  : !hasModels
+    ? ' (../shared/models is absent)'
+    : '';
+
+describe('models on the WebGPU device over SwiftShader', () => {
+  const names = process.env.INFC_MODELS?.split(',') ?? modelCases.map((m) => m.name);
+  test.skipIf(reason !== '').each(names)(
+    `%s agrees with onnxruntime${reason}`,
+    async (name) => {
+      const [r] = await runInChild<unknown, ModelRun[]>(
+        'model-webgpu.ts',
+        { flags: ['backend=vulkan'], names: [name] },
+        { env: swiftShaderEnv, timeoutMs: 170_000 },
+      );
+      if (process.env.INFC_VERBOSE) console.log(JSON.stringify(r));
+      expect(r?.error).toBeUndefined();
+      expect(r?.difference).toBeLessThanOrEqual(modelCases.find((m) => m.name === name)?.tolerance ?? 0);
+    },
+    180_000,
+  );
+});

@@ -1,0 +1,58 @@
+import type { Target } from '../../backends/backend.ts';
+import { builtin } from '../../compiler/builtin.ts';
+import type { Dim } from '../../compiler/ir/dim.ts';
+import type { DType } from '../../compiler/ir/dtype.ts';
+import type { Attributes, Constant } from '../../compiler/ir/graph.ts';
+import { Graph, type TensorType, tensor, type Value } from '../../compiler/ir/graph.ts';
+import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
+import { lowerAnchor } from '../../compiler/lower/anchor.ts';
+import type { LoweredKernel, Template } from '../../compiler/lower/template.ts';
+import { Registry } from '../../compiler/plugin.ts';
+
+export const registry = new Registry([builtin]);
+
+/** An operand of a template test: a run-time input, or a constant with data. */
+export interface Operand {
+  readonly dtype: DType;
+  readonly shape: readonly Dim[];
+  readonly data?: Float32Array;
+}
+
+/** Builds `op` over the operands, then the consumers, and schedules it with the template. */
+export function lowerOne(
+  template: Template,
+  target: Target,
+  op: string,
+  operands: readonly Operand[],
+  attrs: Attributes,
+  after: (b: GraphBuilder, y: Value, inputs: readonly Value[]) => Value = (_, y) => y,
+): { lowered: LoweredKernel; inputs: readonly Value[]; output: Value } {
+  const graph = new Graph('test');
+  const b = new GraphBuilder(graph, registry, { name: 'test', op });
+  const inputs = operands.map((o, i) => {
+    const type: TensorType = tensor(o.dtype, o.shape);
+    if (!o.data) return graph.input(`x${i}`, type);
+    const { data } = o;
+    const c: Constant = {
+      name: `w${i}`,
+      type,
+      bytes: data.byteLength,
+      read: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice(),
+    };
+    return graph.constant(c);
+  });
+  const y = b.node(op, inputs, attrs);
+  const anchor = y.producer;
+  if (!anchor) throw new TypeError('no node');
+  const output = after(b, y, inputs);
+  graph.outputs = [output];
+  const region = { nodes: graph.nodes, output, anchor };
+  const [lowered] = lowerAnchor(region, anchor, template, {
+    ops: registry,
+    target,
+    templates: [template],
+    name: () => 'k',
+  });
+  if (!lowered) throw new TypeError('no kernel');
+  return { lowered, inputs, output };
+}

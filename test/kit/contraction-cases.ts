@@ -1,0 +1,241 @@
+import type { Backend } from '../../backends/backend.ts';
+import { Reference } from '../../backends/reference/evaluate.ts';
+import { builtin } from '../../compiler/builtin.ts';
+import { type Dim, evaluate, sym } from '../../compiler/ir/dim.ts';
+import type { DType, TypedArray } from '../../compiler/ir/dtype.ts';
+import { type Attribute, Graph, tensor, type Value } from '../../compiler/ir/graph.ts';
+import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
+import type { Kernel } from '../../compiler/ir/kernel.ts';
+import { Registry } from '../../compiler/plugin.ts';
+import { Scheduler } from '../../compiler/schedule.ts';
+import { arrayOf, randomSource } from './simt-cases.ts';
+
+const registry = new Registry([builtin]);
+
+interface Spec {
+  readonly name: string;
+  readonly op: 'matmul' | 'conv';
+  readonly shapes: readonly (readonly Dim[])[];
+  readonly attrs?: Readonly<Record<string, Attribute>>;
+  readonly dtype?: DType;
+  /** Bias added along this axis, then relu. */
+  readonly biasAxis?: number;
+  readonly symbols?: Readonly<Record<string, number>>;
+  readonly template: 'gemm-regtile' | 'gemv';
+}
+
+const m = sym('m', { min: 1, max: 4096 });
+const n = sym('n', { min: 1, max: 4096 });
+const kk = sym('k', { min: 1, max: 4096 });
+const conv = (pads: readonly number[], strides = [1, 1], dilations = [1, 1]): Record<string, Attribute> => ({
+  strides,
+  dilations,
+  pads,
+  group: 1,
+});
+
+const SPECS: readonly Spec[] = [
+  {
+    name: 'square',
+    op: 'matmul',
+    shapes: [
+      [64, 64],
+      [64, 64],
+    ],
+    template: 'gemm-regtile',
+  },
+  {
+    name: 'ragged',
+    op: 'matmul',
+    shapes: [
+      [37, 45],
+      [45, 41],
+    ],
+    biasAxis: 1,
+    template: 'gemm-regtile',
+  },
+  {
+    name: 'symbolic',
+    op: 'matmul',
+    shapes: [
+      [m, kk],
+      [kk, n],
+    ],
+    symbols: { m: 33, n: 50, k: 19 },
+    biasAxis: 1,
+    template: 'gemm-regtile',
+  },
+  {
+    name: 'batched',
+    op: 'matmul',
+    shapes: [
+      [2, 3, 20, 17],
+      [3, 17, 33],
+    ],
+    template: 'gemm-regtile',
+  },
+  {
+    name: 'stacked_rows',
+    op: 'matmul',
+    shapes: [
+      [3, 11, 24],
+      [24, 40],
+    ],
+    biasAxis: 2,
+    template: 'gemm-regtile',
+  },
+  {
+    name: 'transposed',
+    op: 'matmul',
+    shapes: [
+      [24, 40],
+      [33, 24],
+    ],
+    attrs: { transposeA: true, transposeB: true },
+    template: 'gemm-regtile',
+  },
+  {
+    name: 'half',
+    op: 'matmul',
+    shapes: [
+      [36, 20],
+      [20, 36],
+    ],
+    dtype: 'f16',
+    template: 'gemm-regtile',
+  },
+  {
+    name: 'conv3x3',
+    op: 'conv',
+    shapes: [
+      [1, 5, 13, 11],
+      [9, 5, 3, 3],
+    ],
+    attrs: conv([1, 1, 1, 1]),
+    biasAxis: 1,
+    template: 'gemm-regtile',
+  },
+  {
+    name: 'conv_stride',
+    op: 'conv',
+    shapes: [
+      [2, 3, 17, 15],
+      [16, 3, 3, 3],
+    ],
+    attrs: conv([0, 1, 1, 0], [2, 2], [1, 2]),
+    template: 'gemm-regtile',
+  },
+  {
+    name: 'conv_symbolic',
+    op: 'conv',
+    shapes: [
+      [1, 4, m, n],
+      [8, 4, 3, 3],
+    ],
+    attrs: conv([1, 1, 1, 1]),
+    symbols: { m: 9, n: 14 },
+    biasAxis: 1,
+    template: 'gemm-regtile',
+  },
+  {
+    name: 'pointwise',
+    op: 'conv',
+    shapes: [
+      [1, 24, 10, 10],
+      [40, 24, 1, 1],
+    ],
+    attrs: conv([0, 0, 0, 0]),
+    template: 'gemm-regtile',
+  },
+  {
+    name: 'vector',
+    op: 'matmul',
+    shapes: [
+      [1, 300],
+      [300, 45],
+    ],
+    biasAxis: 1,
+    template: 'gemv',
+  },
+  {
+    name: 'vector_transposed',
+    op: 'matmul',
+    shapes: [
+      [2, 700],
+      [35, 700],
+    ],
+    attrs: { transposeB: true },
+    template: 'gemv',
+  },
+  {
+    name: 'vector_symbolic',
+    op: 'matmul',
+    shapes: [
+      [1, kk],
+      [kk, n],
+    ],
+    symbols: { k: 130, n: 21 },
+    biasAxis: 1,
+    template: 'gemv',
+  },
+];
+
+/** A contraction with an epilogue, lowered by a template, with data and the reference's answer. */
+export interface ContractionCase {
+  readonly name: string;
+  readonly kernel: Kernel;
+  readonly data: readonly TypedArray[];
+  readonly scalars: Readonly<Record<string, number>>;
+  readonly want: TypedArray;
+  readonly output: number;
+}
+
+/** Cases lowered for a backend; throws when the expected template was not the one chosen. */
+export function contractionCases(backend: Backend): ContractionCase[] {
+  return SPECS.map((s) => {
+    const random = randomSource(s.name.length * 7919);
+    const { dtype = 'f32', symbols = {} } = s;
+    const graph = new Graph(s.name);
+    const b = new GraphBuilder(graph, registry, { name: s.name, op: s.op });
+    const inputs: Value[] = s.shapes.map((shape, i) => graph.input(`x${i}`, tensor(dtype, shape)));
+    let y = b.node(s.op, inputs, s.attrs ?? {});
+    if (s.biasAxis !== undefined) {
+      const shape = y.type.shape.map((d, i) => (i === s.biasAxis ? d : 1));
+      const bias = graph.input('bias', tensor(dtype, shape));
+      inputs.push(bias);
+      y = b.node('relu', [b.node('add', [y, bias])]);
+    }
+    graph.outputs = [y];
+    const sizes = (shape: readonly Dim[]): number[] => shape.map((d) => evaluate(d, symbols));
+    const count = (shape: readonly Dim[]): number => sizes(shape).reduce((p, d) => p * d, 1);
+    const arrays = new Map(
+      inputs.map((v) => [
+        v,
+        arrayOf(
+          dtype,
+          Array.from({ length: count(v.type.shape) }, () => random() - 0.5),
+        ),
+      ]),
+    );
+    const feeds = Object.fromEntries(
+      [...arrays].map(([v, data]) => [v.name, { dtype, shape: sizes(v.type.shape), data }]),
+    );
+    const want = new Reference({ ops: registry, host: () => undefined }).run(graph, feeds)[y.name];
+    if (!want || Array.isArray(want) || !('data' in want) || Array.isArray(want.data)) throw new Error('no reference');
+    const scheduler = new Scheduler(registry, backend, backend.target());
+    const program = { name: 'p', entries: new Map([['main', graph]]), states: [], symbols: new Map(), metadata: {} };
+    scheduler.schedule(program);
+    const [lowered, ...more] = scheduler.kernels;
+    if (!lowered || more.length > 0) throw new Error(`${s.name}: ${scheduler.kernels.length} kernels`);
+    if (lowered.kernel.note.template !== s.template)
+      throw new Error(`${s.name}: lowered by ${lowered.kernel.note.template}, not ${s.template}`);
+    let output = -1;
+    const data = lowered.args.map((a, i) => {
+      if (a.kind !== 'value') throw new Error('a packed argument');
+      const known = arrays.get(a.value);
+      if (!known) output = i;
+      return known ?? arrayOf(dtype, new Array<number>(count(y.type.shape)).fill(0));
+    });
+    return { name: s.name, kernel: lowered.kernel, data, scalars: symbols, want: want.data as TypedArray, output };
+  });
+}

@@ -1,0 +1,100 @@
+import { join } from 'node:path';
+import { evaluate } from '../../compiler/ir/dim.ts';
+import type { TypedArray } from '../../compiler/ir/dtype.ts';
+import type { Program } from '../../compiler/ir/graph.ts';
+import { numbersOf } from '../../compiler/tensor-values.ts';
+import { encodeFloat } from '../../runtime/minifloat.ts';
+import { type ModelCase, modelsFolder } from './models.ts';
+
+export interface Feed {
+  readonly dtype: 'f32' | 'f16' | 'i64' | 'i32' | 'u8' | 'bool';
+  readonly shape: readonly number[];
+  readonly data: TypedArray;
+}
+
+export const modelPath = (c: ModelCase): string => join(modelsFolder, c.file);
+
+/** Deterministic inputs for the first entry of a program. */
+export function feedsFor(program: Program, c: ModelCase): Record<string, Feed> {
+  let seed = 12345;
+  const random = (): number => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    return seed / 4294967296;
+  };
+  const [entry] = program.entries.values();
+  const feeds: Record<string, Feed> = {};
+  for (const v of entry?.inputs ?? []) {
+    const sizes = c.sizes?.[v.name] ?? c.sizes?.['*'];
+    const shape = v.type.shape.map((d, i) =>
+      typeof d === 'number' ? d : (sizes?.[i] ?? evaluate(d, { [symbolName(d)]: 1 })),
+    );
+    const n = shape.reduce((p, d) => p * d, 1);
+    const top = c.integers?.[v.name] ?? 2;
+    const values = Array.from({ length: n }, random);
+    const { dtype } = v.type;
+    const integer = (x: number): number => Math.floor(x * top);
+    const data: TypedArray =
+      dtype === 'i64'
+        ? BigInt64Array.from(values, (x) => BigInt(integer(x)))
+        : dtype === 'i32'
+          ? Int32Array.from(values, integer)
+          : dtype === 'f16'
+            ? Uint16Array.from(values, (x) => encodeFloat('f16', x))
+            : dtype === 'u8' || dtype === 'bool'
+              ? Uint8Array.from(values, integer)
+              : Float32Array.from(values);
+    if (dtype !== 'f32' && dtype !== 'f16' && dtype !== 'i64' && dtype !== 'i32' && dtype !== 'u8' && dtype !== 'bool')
+      throw new Error(`no random ${dtype}`);
+    feeds[v.name] = { dtype, shape, data };
+  }
+  return feeds;
+}
+
+const symbolName = (d: object | number): string =>
+  typeof d === 'object' && 'key' in d ? String(d.key).replace(/^1\*/, '').replace(/\[.*$/, '') : '';
+
+const ORT: Record<Feed['dtype'], string> = {
+  f32: 'float32',
+  f16: 'float16',
+  i64: 'int64',
+  i32: 'int32',
+  u8: 'uint8',
+  bool: 'bool',
+};
+
+/** What onnxruntime-node makes of the same inputs, as numbers. */
+export async function onnxruntimeOutputs(
+  c: ModelCase,
+  feeds: Record<string, Feed>,
+): Promise<Record<string, Float64Array>> {
+  const ort = await import('onnxruntime-node');
+  const session = await ort.InferenceSession.create(modelPath(c));
+  const inputs: Record<string, InstanceType<typeof ort.Tensor>> = {};
+  for (const [name, f] of Object.entries(feeds))
+    inputs[name] = new ort.Tensor(ORT[f.dtype] as 'float32', f.data as Float32Array, [...f.shape]);
+  const results = await session.run(inputs);
+  const out: Record<string, Float64Array> = {};
+  for (const [name, t] of Object.entries(results)) {
+    const raw = t.data;
+    // Node 20 has no Float16Array: half floats arrive as bits.
+    if (t.type === 'float16' && raw instanceof Uint16Array)
+      out[name] = Float64Array.from(numbersOf({ dtype: 'f16', data: raw }));
+    else out[name] = Float64Array.from(raw as ArrayLike<number>, Number);
+  }
+  return out;
+}
+
+/** Largest |a - b| over the larger of the largest |b| and 1e-6. */
+export function relativeDifference(got: ArrayLike<number>, want: ArrayLike<number>): number {
+  if (got.length !== want.length) return Number.POSITIVE_INFINITY;
+  let top = 1e-6;
+  let worst = 0;
+  for (let i = 0; i < want.length; i++) {
+    const [a, b] = [got[i] ?? Number.NaN, want[i] ?? Number.NaN];
+    if (Number.isFinite(b)) top = Math.max(top, Math.abs(b));
+    if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
+    const d = Math.abs(a - b);
+    worst = Math.max(worst, Number.isNaN(d) ? Number.POSITIVE_INFINITY : d);
+  }
+  return worst / top;
+}

@@ -1,0 +1,157 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type Browser, chromium } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sym } from '../../compiler/ir/dim.ts';
+import { type Constant, Graph, tensor as type, type Value } from '../../compiler/ir/graph.ts';
+import { artifactFiles, writeArtifact } from '../../compiler/plan/artifact.ts';
+import { assemblePlan } from '../../compiler/plan/assemble.ts';
+import { binary, handBackend, target } from '../plan/hand-backend.ts';
+
+const executablePath = process.env.INFC_CHROMIUM ?? '/usr/bin/chromium';
+const found = existsSync(executablePath);
+const types: Record<string, string> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.json': 'application/json',
+  '.wasm': 'application/wasm',
+};
+
+let folder: string;
+let server: Server;
+let browser: Browser;
+let origin: string;
+
+const script = `
+import { load, tensor } from './model/model.js';
+const threads = Number(new URLSearchParams(location.search).get('threads'));
+let out;
+try {
+  const model = await load({ threads });
+  const n = 60000;
+  const x = tensor('f32', [n], Float32Array.from({ length: n }, (_, i) => i % 100));
+  let wrong = 0;
+  for (let round = 0; round < 50; round++) {
+    const { y } = await model.run({ x });
+    wrong += y.data.findIndex((v, i) => v !== (i % 100) + ((i % 100) + 0)) >= 0 ? 1 : 0;
+    if (round === 10) await new Promise((r) => setTimeout(r, 100));
+  }
+  const { bias } = await model.run({ x: [1] }, { outputs: ['bias'] });
+  out = { isolated: crossOriginIsolated, wrong, bias: Array.from(bias.data) };
+  await model.dispose();
+} catch (error) {
+  out = { error: String(error) };
+}
+document.title = JSON.stringify(out);
+`;
+
+beforeAll(async () => {
+  if (!found) return;
+  folder = await mkdtemp(path.join(tmpdir(), 'infc-browser-'));
+  const { buildArtifactParts } = (await import('../../build-artifact.mjs' as string)) as {
+    buildArtifactParts(outdir: string): Promise<unknown>;
+  };
+  await buildArtifactParts(path.join(folder, 'parts'));
+  const n = sym('n', { min: 1, max: 100_000 });
+  const g = new Graph('g');
+  const x = g.input('x', type('f32', [n]));
+  const y: Value = g.input('y', type('f32', [n]));
+  const constant: Constant = {
+    name: 'bias',
+    type: type('f32', [2]),
+    bytes: 8,
+    read: () => new Uint8Array(Float32Array.of(1, 2).buffer),
+  };
+  const bias = g.constant(constant);
+  const assembled = await assemblePlan(
+    {
+      name: 'browser',
+      entries: [
+        {
+          name: 'main',
+          inputs: [x],
+          outputs: [
+            { name: 'y', value: y },
+            { name: 'bias', value: bias },
+          ],
+          items: [binary('add', x, x, y)],
+          guards: [],
+        },
+      ],
+      states: [],
+      symbols: new Map(),
+    },
+    { backend: handBackend, target },
+  );
+  // The hand-made kernel says little work; make it worth splitting.
+  const plan = JSON.stringify(assembled.plan).replaceAll('"flops":"n"', '"flops":1000000');
+  const files = await artifactFiles(assembled, { device: 'wasm', parts: pathToFileURL(`${folder}/parts/`) });
+  await writeArtifact(path.join(folder, 'model'), files);
+  await writeFile(path.join(folder, 'model/plan.json'), plan);
+  await writeFile(path.join(folder, 'main.js'), script);
+  await writeFile(
+    path.join(folder, 'index.html'),
+    '<!doctype html><title></title><script type="module" src="main.js"></script>',
+  );
+  server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    // A worker must carry the headers of its page, so isolation is by path: /isolated/... or /plain/...
+    const [, mode, ...rest] = pathname.split('/');
+    const file = path.join(folder, rest.join('/') || 'index.html');
+    if (!existsSync(file)) {
+      response.writeHead(404).end();
+      return;
+    }
+    response.writeHead(200, {
+      'content-type': types[path.extname(file)] ?? 'application/octet-stream',
+      'content-security-policy':
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'",
+      ...(mode === 'isolated'
+        ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
+        : {}),
+    });
+    response.end(await readFile(file));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  browser = await chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+  });
+}, 60_000);
+
+afterAll(async () => {
+  await browser?.close();
+  server?.close();
+  if (folder) await rm(folder, { recursive: true, force: true });
+});
+
+describe.skipIf(!found)(
+  `the artifact in Chromium under a strict content security policy${found ? '' : ` (no ${executablePath})`}`,
+  () => {
+    it.each([
+      ['isolated', 3, true],
+      ['plain', 3, false],
+      ['isolated', 1, true],
+    ])(
+      '%s page, %d threads',
+      async (mode, threads, isolated) => {
+        const page = await browser.newPage();
+        const problems: string[] = [];
+        page.on('console', (m) => void (m.type() === 'error' && problems.push(m.text())));
+        page.on('pageerror', (e) => problems.push(String(e)));
+        await page.goto(`${origin}/${mode}/?threads=${threads}`);
+        await page.waitForFunction(() => document.title !== '', undefined, { timeout: 30_000 }).catch(() => {});
+        expect(JSON.parse((await page.title()) || '{}')).toEqual({ isolated, wrong: 0, bias: [1, 2] });
+        expect(problems.filter((p) => !p.includes('favicon') && !p.includes('404'))).toEqual([]);
+        await page.close();
+      },
+      60_000,
+    );
+  },
+);
