@@ -1,42 +1,19 @@
 var __defProp = Object.defineProperty;
+var __getOwnPropNames = Object.getOwnPropertyNames;
+var __esm = (fn2, res, err) => function __init() {
+  if (err) throw err[0];
+  try {
+    return fn2 && (res = (0, fn2[__getOwnPropNames(fn2)[0]])(fn2 = 0)), res;
+  } catch (e) {
+    throw err = [e], e;
+  }
+};
 var __export = (target, all) => {
   for (var name2 in all)
     __defProp(target, name2, { get: all[name2], enumerable: true });
 };
 
-// compiler/compile.ts
-import { readFile as readFile2 } from "node:fs/promises";
-import path2 from "node:path";
-
 // runtime/errors.ts
-var InfcError = class extends Error {
-  name = "InfcError";
-  code;
-  reason;
-  place;
-  fix;
-  constructor(code, reason, details = {}) {
-    const { fix, cause, ...place2 } = details;
-    const at = describePlace(place2);
-    super(
-      `${code}: ${reason}${at ? ` (${at})` : ""}${fix ? `. ${fix}` : ""}`,
-      cause === void 0 ? void 0 : { cause }
-    );
-    this.code = code;
-    this.reason = reason;
-    this.place = place2;
-    this.fix = fix;
-  }
-  /** Plain data for `--json` output and for messages between workers. */
-  toJSON() {
-    return {
-      code: this.code,
-      reason: this.reason,
-      place: this.place,
-      ...this.fix === void 0 ? {} : { fix: this.fix }
-    };
-  }
-};
 function describePlace({ file, offset, node, pointer }) {
   const parts = [];
   if (node !== void 0) parts.push(`node '${node}'`);
@@ -45,8 +22,842 @@ function describePlace({ file, offset, node, pointer }) {
   if (offset !== void 0) parts.push(`byte ${offset}`);
   return parts.join(", ");
 }
+var InfcError;
+var init_errors = __esm({
+  "runtime/errors.ts"() {
+    "use strict";
+    InfcError = class extends Error {
+      name = "InfcError";
+      code;
+      reason;
+      place;
+      fix;
+      constructor(code, reason, details = {}) {
+        const { fix, cause, ...place2 } = details;
+        const at = describePlace(place2);
+        super(
+          `${code}: ${reason}${at ? ` (${at})` : ""}${fix ? `. ${fix}` : ""}`,
+          cause === void 0 ? void 0 : { cause }
+        );
+        this.code = code;
+        this.reason = reason;
+        this.place = place2;
+        this.fix = fix;
+      }
+      /** Plain data for `--json` output and for messages between workers. */
+      toJSON() {
+        return {
+          code: this.code,
+          reason: this.reason,
+          place: this.place,
+          ...this.fix === void 0 ? {} : { fix: this.fix }
+        };
+      }
+    };
+  }
+});
+
+// runtime/dtype.ts
+function viewOf(dtype, buffer, offset, elements) {
+  switch (dtype) {
+    case "f64":
+      return new Float64Array(buffer, offset, elements);
+    case "c128":
+      return new Float64Array(buffer, offset, elements * 2);
+    case "f32":
+      return new Float32Array(buffer, offset, elements);
+    case "c64":
+      return new Float32Array(buffer, offset, elements * 2);
+    case "i64":
+      return new BigInt64Array(buffer, offset, elements);
+    case "u64":
+      return new BigUint64Array(buffer, offset, elements);
+    case "i32":
+      return new Int32Array(buffer, offset, elements);
+    case "u32":
+      return new Uint32Array(buffer, offset, elements);
+    case "i16":
+      return new Int16Array(buffer, offset, elements);
+    case "u16":
+    case "f16":
+    case "bf16":
+      return new Uint16Array(buffer, offset, elements);
+    case "i8":
+      return new Int8Array(buffer, offset, elements);
+    default:
+      return new Uint8Array(buffer, offset, byteLength(dtype, elements));
+  }
+}
+var bitsOf, byteLength;
+var init_dtype = __esm({
+  "runtime/dtype.ts"() {
+    "use strict";
+    bitsOf = {
+      f64: 64,
+      f32: 32,
+      f16: 16,
+      bf16: 16,
+      f8e4m3fn: 8,
+      f8e4m3fnuz: 8,
+      f8e5m2: 8,
+      f8e5m2fnuz: 8,
+      f8e8m0: 8,
+      f4e2m1: 4,
+      i64: 64,
+      i32: 32,
+      i16: 16,
+      i8: 8,
+      i4: 4,
+      i2: 2,
+      u64: 64,
+      u32: 32,
+      u16: 16,
+      u8: 8,
+      u4: 4,
+      u2: 2,
+      bool: 8,
+      c64: 64,
+      c128: 128,
+      string: 0
+    };
+    byteLength = (dtype, elements) => Math.ceil(bitsOf[dtype] * elements / 8);
+  }
+});
+
+// runtime/minifloat.ts
+function exponentOf(x2) {
+  scratch.setFloat64(0, x2);
+  const e = scratch.getUint32(0) >>> 20 & 2047;
+  return e === 0 ? exponentOf(x2 * 2 ** 64) - 64 : e - 1023;
+}
+function roundHalfEven(x2) {
+  if (!(Math.abs(x2) < 4503599627370496)) return x2;
+  const f = Math.floor(x2);
+  const d = x2 - f;
+  const r = d < 0.5 ? f : d > 0.5 ? f + 1 : f % 2 === 0 ? f : f + 1;
+  return r === 0 && (x2 < 0 || Object.is(x2, -0)) ? -0 : r;
+}
+function encodeFloat(dtype, value, saturate = false) {
+  if (dtype === "f8e8m0") return encodeE8m0(value);
+  const t = LAYOUTS[dtype];
+  if (!t) throw new TypeError(`${dtype} is not a narrow float`);
+  const negative = value < 0 || Object.is(value, -0);
+  const sign2 = negative ? 1 << t.exponent + t.mantissa : 0;
+  if (Number.isNaN(value)) return t.nan ?? t.largest;
+  const a = Math.abs(value);
+  if (a === 0) return t.unsignedZero ? 0 : sign2;
+  let bits;
+  if (a === Number.POSITIVE_INFINITY) bits = Number.POSITIVE_INFINITY;
+  else {
+    const e = Math.max(exponentOf(a), 1 - t.bias);
+    bits = (e + t.bias - 1) * 2 ** t.mantissa + roundHalfEven(a * 2 ** (t.mantissa - e));
+  }
+  if (bits > t.largest) {
+    if (saturate || t.infinity === void 0 && t.nan === void 0) bits = t.largest;
+    else if (t.infinity !== void 0) bits = t.infinity;
+    else return (t.unsignedZero ? 0 : sign2) | (t.nan ?? t.largest);
+  }
+  return bits === 0 && t.unsignedZero ? 0 : sign2 | bits;
+}
+function decodeFloat(dtype, bits) {
+  if (dtype === "f16") return decodeHalf(bits);
+  if (dtype === "bf16") {
+    scratch.setUint32(0, bits << 16);
+    return scratch.getFloat32(0);
+  }
+  if (dtype === "f8e8m0") return bits === 255 ? Number.NaN : 2 ** (bits - 127);
+  const t = LAYOUTS[dtype];
+  if (!t) throw new TypeError(`${dtype} is not a narrow float`);
+  return decodeWith(t, bits);
+}
+function decodeWith(t, bits) {
+  const signBit = 1 << t.exponent + t.mantissa;
+  if (t.unsignedZero && bits === signBit) return Number.NaN;
+  const magnitude = bits & signBit - 1;
+  const sign2 = bits & signBit ? -1 : 1;
+  if (magnitude > t.largest) return magnitude === t.infinity ? sign2 * Number.POSITIVE_INFINITY : Number.NaN;
+  const e = magnitude >> t.mantissa;
+  const m = magnitude & (1 << t.mantissa) - 1;
+  return e === 0 ? sign2 * m * 2 ** (1 - t.bias - t.mantissa) : sign2 * (m + (1 << t.mantissa)) * 2 ** (e - t.bias - t.mantissa);
+}
+function decodeHalf(bits) {
+  const e = bits >> 10 & 31;
+  const m = bits & 1023;
+  const sign2 = bits & 32768 ? -1 : 1;
+  if (e === 31) return m === 0 ? sign2 * Number.POSITIVE_INFINITY : Number.NaN;
+  return e === 0 ? sign2 * m * 2 ** -24 : sign2 * (m + 1024) * 2 ** (e - 25);
+}
+function encodeE8m0(value) {
+  if (Number.isNaN(value)) return 255;
+  const a = Math.abs(value);
+  if (a === 0) return 0;
+  if (a === Number.POSITIVE_INFINITY) return 254;
+  const e = exponentOf(a);
+  const up2 = 2 ** e === a ? e : e + 1;
+  return Math.min(254, Math.max(0, up2 + 127));
+}
+var LAYOUTS, scratch;
+var init_minifloat = __esm({
+  "runtime/minifloat.ts"() {
+    "use strict";
+    LAYOUTS = {
+      f16: { exponent: 5, mantissa: 10, bias: 15, largest: 31743, infinity: 31744, nan: 32256 },
+      bf16: { exponent: 8, mantissa: 7, bias: 127, largest: 32639, infinity: 32640, nan: 32704 },
+      f8e4m3fn: { exponent: 4, mantissa: 3, bias: 7, largest: 126, nan: 127 },
+      f8e4m3fnuz: { exponent: 4, mantissa: 3, bias: 8, largest: 127, nan: 128, unsignedZero: true },
+      f8e5m2: { exponent: 5, mantissa: 2, bias: 15, largest: 123, infinity: 124, nan: 127 },
+      f8e5m2fnuz: { exponent: 5, mantissa: 2, bias: 16, largest: 127, nan: 128, unsignedZero: true },
+      f4e2m1: { exponent: 2, mantissa: 1, bias: 1, largest: 7 }
+    };
+    scratch = new DataView(new ArrayBuffer(8));
+  }
+});
+
+// runtime/host/fail.ts
+var fail;
+var init_fail = __esm({
+  "runtime/host/fail.ts"() {
+    "use strict";
+    fail = (_inputs, attrs, context) => context.fail(String(attrs.reason), String(attrs.fix));
+  }
+});
+
+// runtime/host/values.ts
+function emptyTensor(dtype, shape) {
+  const count = sizeOf(shape);
+  return { dtype, shape, data: viewOf(dtype, new ArrayBuffer(byteLength(dtype, count)), 0, count) };
+}
+function numericData(t) {
+  if (ArrayBuffer.isView(t.data)) return t.data;
+  throw new TypeError("a string tensor has no numeric data");
+}
+function toNumbers(t) {
+  const data = numericData(t);
+  const numbers2 = Array.from(data, Number);
+  return t.dtype === "f16" ? numbers2.map((v) => decodeFloat("f16", v)) : t.dtype === "bf16" ? numbers2.map((v) => decodeFloat("bf16", v)) : numbers2;
+}
+function stridesOf(shape) {
+  const out = new Array(shape.length).fill(1);
+  for (let i = shape.length - 2; i >= 0; i--) out[i] = (out[i + 1] ?? 1) * (shape[i + 1] ?? 1);
+  return out;
+}
+var sizeOf, isTensor2;
+var init_values = __esm({
+  "runtime/host/values.ts"() {
+    "use strict";
+    init_dtype();
+    init_minifloat();
+    sizeOf = (shape) => shape.reduce((n, d) => n * d, 1);
+    isTensor2 = (v) => typeof v === "object" && v !== null && "dtype" in v;
+  }
+});
+
+// runtime/host/recurrent.ts
+function prepare(inputs, attrs, lengths) {
+  const [gates, weights] = inputs;
+  if (!isTensor2(gates) || !isTensor2(weights)) throw new TypeError("a recurrence needs projected inputs and weights");
+  const [steps = 0, batch = 0] = gates.shape;
+  const limit = Number(attrs.clip ?? 0);
+  const list = (name2) => Array.isArray(attrs[name2]) ? attrs[name2] : [];
+  const [alphas, betas] = [list("alphas"), list("betas")];
+  return {
+    steps,
+    batch,
+    hidden: weights.shape[1] ?? 0,
+    gates: toNumbers(gates),
+    weights: toNumbers(weights),
+    lengths: optional(inputs[lengths]),
+    reverse: attrs.reverse === 1,
+    dtype: gates.dtype,
+    functions: list("activations").map((name2, i) => {
+      const f = activations[String(name2)];
+      if (!f) throw new TypeError(`unknown activation '${String(name2)}'`);
+      return (x2) => f(x2, Number(alphas[i] ?? 0), Number(betas[i] ?? 0));
+    }),
+    clip: limit > 0 ? (x2) => Math.min(limit, Math.max(-limit, x2)) : (x2) => x2
+  };
+}
+function functionAt(run, i) {
+  const f = run.functions[i];
+  if (!f) throw new TypeError(`a recurrence lacks activation ${i}`);
+  return f;
+}
+function dot(run, row, h, base) {
+  let sum2 = 0;
+  for (let k = 0; k < run.hidden; k++) sum2 += (run.weights[row * run.hidden + k] ?? 0) * (h[base + k] ?? 0);
+  return sum2;
+}
+function through(run, states, cell) {
+  const { steps, batch, hidden, dtype } = run;
+  const width = states.length * hidden;
+  const out = emptyTensor(dtype, [steps, batch, width]);
+  const narrow2 = dtype === "f16" || dtype === "bf16";
+  const perStep = run.gates.length / Math.max(1, steps * batch);
+  for (let s = 0; s < steps; s++) {
+    const t = run.reverse ? steps - 1 - s : s;
+    for (let b = 0; b < batch; b++) {
+      if (t < (run.lengths?.[b] ?? steps)) cell((t * batch + b) * perStep, b);
+      states.forEach((state, i) => {
+        for (let j = 0; j < hidden; j++) {
+          const x2 = state[b * hidden + j] ?? 0;
+          out.data[(t * batch + b) * width + i * hidden + j] = narrow2 ? encodeFloat(dtype, x2) : x2;
+        }
+      });
+    }
+  }
+  return out;
+}
+var activations, optional, stateOf, lstm, gru, rnn;
+var init_recurrent = __esm({
+  "runtime/host/recurrent.ts"() {
+    "use strict";
+    init_minifloat();
+    init_values();
+    activations = {
+      tanh: Math.tanh,
+      sigmoid: (x2) => 1 / (1 + Math.exp(-x2)),
+      relu: (x2) => Math.max(0, x2),
+      affine: (x2, a, b) => a * x2 + b,
+      leakyrelu: (x2, a) => x2 < 0 ? a * x2 : x2,
+      thresholdedrelu: (x2, a) => x2 > a ? x2 : 0,
+      scaledtanh: (x2, a, b) => a * Math.tanh(b * x2),
+      hardsigmoid: (x2, a, b) => Math.min(1, Math.max(0, a * x2 + b)),
+      elu: (x2, a) => x2 < 0 ? a * Math.expm1(x2) : x2,
+      softsign: (x2) => x2 / (1 + Math.abs(x2)),
+      softplus: (x2) => Math.log1p(Math.exp(x2))
+    };
+    optional = (v) => isTensor2(v) ? toNumbers(v) : void 0;
+    stateOf = (v, size) => Float64Array.from(optional(v) ?? new Float64Array(size));
+    lstm = (inputs, attrs) => {
+      const run = prepare(inputs, attrs, 5);
+      const { hidden: n, clip } = run;
+      const [f, g, out] = [functionAt(run, 0), functionAt(run, 1), functionAt(run, 2)];
+      const h = stateOf(inputs[2], run.batch * n);
+      const c = stateOf(inputs[3], run.batch * n);
+      const p = stateOf(inputs[4], 3 * n);
+      const next = new Float64Array(n);
+      const states = through(run, [h, c], (at, b) => {
+        const base = b * n;
+        for (let j = 0; j < n; j++) {
+          const gate = (k) => (run.gates[at + k * n + j] ?? 0) + dot(run, k * n + j, h, base);
+          const old = c[base + j] ?? 0;
+          const i = f(clip(gate(0) + (p[j] ?? 0) * old));
+          const forget = attrs.inputForget === 1 ? 1 - i : f(clip(gate(2) + (p[2 * n + j] ?? 0) * old));
+          const cell = forget * old + i * g(clip(gate(3)));
+          c[base + j] = cell;
+          next[j] = f(clip(gate(1) + (p[n + j] ?? 0) * cell)) * out(cell);
+        }
+        h.set(next, base);
+      });
+      return [states];
+    };
+    gru = (inputs, attrs) => {
+      const run = prepare(inputs, attrs, 4);
+      const { hidden: n, clip } = run;
+      const [f, g] = [functionAt(run, 0), functionAt(run, 1)];
+      const h = stateOf(inputs[2], run.batch * n);
+      const bias = stateOf(inputs[3], n);
+      const z = new Float64Array(n);
+      const r = new Float64Array(n);
+      const reset = new Float64Array(n);
+      const next = new Float64Array(n);
+      const states = through(run, [h], (at, b) => {
+        const base = b * n;
+        for (let j = 0; j < n; j++) {
+          z[j] = f(clip((run.gates[at + j] ?? 0) + dot(run, j, h, base)));
+          r[j] = f(clip((run.gates[at + n + j] ?? 0) + dot(run, n + j, h, base)));
+          reset[j] = (r[j] ?? 0) * (h[base + j] ?? 0);
+        }
+        for (let j = 0; j < n; j++) {
+          const row = 2 * n + j;
+          const linear = attrs.linearBeforeReset === 1 ? (r[j] ?? 0) * (dot(run, row, h, base) + (bias[j] ?? 0)) : dot(run, row, reset, 0);
+          const candidate = g(clip((run.gates[at + row] ?? 0) + linear));
+          next[j] = (1 - (z[j] ?? 0)) * candidate + (z[j] ?? 0) * (h[base + j] ?? 0);
+        }
+        h.set(next, base);
+      });
+      return [states];
+    };
+    rnn = (inputs, attrs) => {
+      const run = prepare(inputs, attrs, 3);
+      const { hidden: n, clip } = run;
+      const f = functionAt(run, 0);
+      const h = stateOf(inputs[2], run.batch * n);
+      const next = new Float64Array(n);
+      const states = through(run, [h], (at, b) => {
+        for (let j = 0; j < n; j++) next[j] = f(clip((run.gates[at + j] ?? 0) + dot(run, j, h, b * n)));
+        h.set(next, b * n);
+      });
+      return [states];
+    };
+  }
+});
+
+// runtime/host/sequence.ts
+function position(v, length, last, c) {
+  const i = Number(tensorOf(v, c).data[0] ?? 0);
+  if (!(i >= -length && i <= last))
+    return c.fail(`position ${i} is outside a sequence of ${length}`, `Use a position from ${-length} to ${last}`);
+  return i < 0 ? i + length : i;
+}
+function part(t, axis, start, count) {
+  const shape = t.shape.map((d, i) => i === axis ? count : d);
+  const inner = sizeOf(t.shape.slice(axis + 1));
+  const outer = sizeOf(t.shape.slice(0, axis));
+  const length = t.shape[axis] ?? 1;
+  if (!ArrayBuffer.isView(t.data)) {
+    const strings = t.data;
+    const rows = Array.from(
+      { length: outer },
+      (_, o) => strings.slice((o * length + start) * inner, (o * length + start + count) * inner)
+    );
+    return { dtype: t.dtype, shape, data: rows.flat() };
+  }
+  const out = emptyTensor(t.dtype, shape);
+  const from = bytesOf2(t);
+  const to = bytesOf2(out);
+  const size = to.byteLength / Math.max(1, sizeOf(shape));
+  for (let o = 0; o < outer; o++) {
+    const begin = (o * length + start) * inner * size;
+    to.set(from.subarray(begin, begin + count * inner * size), o * count * inner * size);
+  }
+  return out;
+}
+function bytesOf2(t) {
+  const data = numericData(t);
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+var sequenceOf, tensorOf, kept, scalar, sequenceConstruct, sequenceEmpty, sequenceAt, sequenceInsert, sequenceErase, sequenceLength, splitToSequence, concatFromSequence, optional2, optionalEmpty, optionalGetElement, optionalHasElement, containerIdentity;
+var init_sequence = __esm({
+  "runtime/host/sequence.ts"() {
+    "use strict";
+    init_values();
+    sequenceOf = (v, c) => Array.isArray(v) ? v : c.fail("the input is not a sequence");
+    tensorOf = (v, c) => isTensor2(v) ? v : c.fail("the input is not a tensor");
+    kept = (t) => ({ ...t, data: t.data.slice() });
+    scalar = (dtype, value) => {
+      const t = emptyTensor(dtype, []);
+      if (t.data instanceof BigInt64Array) t.data[0] = BigInt(value);
+      else t.data[0] = value;
+      return t;
+    };
+    sequenceConstruct = (inputs, _attrs, c) => [inputs.map((v) => kept(tensorOf(v, c)))];
+    sequenceEmpty = () => [[]];
+    sequenceAt = ([s, at], _attrs, c) => {
+      const list = sequenceOf(s, c);
+      return [list[position(at, list.length, list.length - 1, c)] ?? null];
+    };
+    sequenceInsert = ([s, t, at], _attrs, c) => {
+      const list = [...sequenceOf(s, c)];
+      const where = at ? position(at, list.length, list.length, c) : list.length;
+      list.splice(where, 0, kept(tensorOf(t, c)));
+      return [list];
+    };
+    sequenceErase = ([s, at], _attrs, c) => {
+      const list = [...sequenceOf(s, c)];
+      if (list.length === 0) c.fail("nothing can be erased from an empty sequence");
+      list.splice(at ? position(at, list.length, list.length - 1, c) : list.length - 1, 1);
+      return [list];
+    };
+    sequenceLength = ([s], _attrs, c) => [scalar("i64", sequenceOf(s, c).length)];
+    splitToSequence = ([x2, split2], attrs, c) => {
+      const t = tensorOf(x2, c);
+      const axis = Number(attrs.axis ?? 0);
+      const length = t.shape[axis] ?? 1;
+      const sizes = [];
+      if (isTensor2(split2) && split2.shape.length > 0) sizes.push(...Array.from(split2.data, Number));
+      else {
+        const piece = isTensor2(split2) ? Number(split2.data[0] ?? 0) : 1;
+        if (!(piece > 0)) c.fail(`pieces of ${piece}`);
+        for (let at2 = 0; at2 < length; at2 += piece) sizes.push(Math.min(piece, length - at2));
+      }
+      const total = sizes.reduce((a, b) => a + b, 0);
+      if (total !== length || sizes.some((s) => s < 0))
+        c.fail(`pieces of ${sizes.join(", ")} do not make up ${length} along axis ${axis}`);
+      let at = 0;
+      const pieces = sizes.map((size) => {
+        const p = part(t, axis, at, size);
+        at += size;
+        const drop = !isTensor2(split2) && attrs.keepdims === 0;
+        return drop ? { ...p, shape: p.shape.filter((_, i) => i !== axis) } : p;
+      });
+      return [pieces];
+    };
+    concatFromSequence = ([s], attrs, c) => {
+      const axis = Number(attrs.axis ?? 0);
+      const list = sequenceOf(s, c).map((v) => {
+        const t = tensorOf(v, c);
+        return attrs.new_axis === 1 ? { ...t, shape: [...t.shape.slice(0, axis), 1, ...t.shape.slice(axis)] } : t;
+      });
+      const [first] = list;
+      if (!first) return c.fail("an empty sequence has no concatenation");
+      const clash2 = list.find(
+        (t) => t.shape.length !== first.shape.length || t.shape.some((d, i) => i !== axis && d !== first.shape[i])
+      );
+      if (clash2) c.fail(`shapes [${first.shape.join(", ")}] and [${clash2.shape.join(", ")}] differ outside axis ${axis}`);
+      const total = list.reduce((n, t) => n + (t.shape[axis] ?? 1), 0);
+      const shape = first.shape.map((d, i) => i === axis ? total : d);
+      const outer = sizeOf(shape.slice(0, axis));
+      const row = (t) => sizeOf(t.shape.slice(axis));
+      if (!ArrayBuffer.isView(first.data)) {
+        const strings = [];
+        for (let o = 0; o < outer; o++)
+          for (const t of list) strings.push(...Array.from(t.data, String).slice(o * row(t), (o + 1) * row(t)));
+        return [{ dtype: first.dtype, shape, data: strings }];
+      }
+      const out = emptyTensor(first.dtype, shape);
+      const to = bytesOf2(out);
+      const size = to.byteLength / Math.max(1, sizeOf(shape));
+      let at = 0;
+      for (let o = 0; o < outer; o++) {
+        for (const t of list) {
+          const bytes2 = row(t) * size;
+          to.set(bytesOf2(t).subarray(o * bytes2, (o + 1) * bytes2), at);
+          at += bytes2;
+        }
+      }
+      return [out];
+    };
+    optional2 = ([v]) => [isTensor2(v) ? kept(v) : v ?? null];
+    optionalEmpty = () => [null];
+    optionalGetElement = ([v], _attrs, c) => [v ?? c.fail("the optional has no value")];
+    optionalHasElement = ([v]) => [scalar("bool", v === null || v === void 0 ? 0 : 1)];
+    containerIdentity = ([v]) => [v ?? null];
+  }
+});
+
+// runtime/host/index.ts
+var host_exports = {};
+__export(host_exports, {
+  hostFunctions: () => hostFunctions
+});
+var functions, hostFunctions;
+var init_host = __esm({
+  "runtime/host/index.ts"() {
+    "use strict";
+    init_fail();
+    init_recurrent();
+    init_sequence();
+    functions = {
+      concat_from_sequence: concatFromSequence,
+      container_identity: containerIdentity,
+      fail,
+      gru,
+      lstm,
+      optional: optional2,
+      optional_empty: optionalEmpty,
+      optional_get_element: optionalGetElement,
+      optional_has_element: optionalHasElement,
+      rnn,
+      sequence_at: sequenceAt,
+      sequence_construct: sequenceConstruct,
+      sequence_empty: sequenceEmpty,
+      sequence_erase: sequenceErase,
+      sequence_insert: sequenceInsert,
+      sequence_length: sequenceLength,
+      split_to_sequence: splitToSequence
+    };
+    hostFunctions = (name2) => functions[name2];
+  }
+});
+
+// runtime/devices/webgpu.ts
+var webgpu_exports = {};
+__export(webgpu_exports, {
+  WebGpuDevice: () => WebGpuDevice,
+  foldGrid: () => foldGrid
+});
+function foldGrid(x2, y, z) {
+  if (x2 <= MAX_GROUPS2 && y <= MAX_GROUPS2 && z <= MAX_GROUPS2) return [x2, y, z];
+  const total = x2 * y * z;
+  const depth = Math.ceil(total / MAX_GROUPS2 / MAX_GROUPS2);
+  const rows = Math.ceil(total / depth / MAX_GROUPS2);
+  return [Math.ceil(total / depth / rows), rows, depth];
+}
+var ALIGN2, MAX_GROUPS2, MAX_UNIFORMS, up, WebGpuDevice, bufferOf;
+var init_webgpu = __esm({
+  "runtime/devices/webgpu.ts"() {
+    "use strict";
+    init_errors();
+    ALIGN2 = 256;
+    MAX_GROUPS2 = 65535;
+    MAX_UNIFORMS = 4096;
+    up = (n, to) => Math.ceil(n / to) * to;
+    WebGpuDevice = class _WebGpuDevice {
+      constructor(device) {
+        this.device = device;
+        device.lost.then((info) => {
+          if (!this.destroyed)
+            this.failure = new InfcError("INFC6031", `the GPU device was lost: ${info.message || info.reason}`, {
+              fix: "Load the model again"
+            });
+        });
+        device.onuncapturederror = (event) => {
+          this.failure ??= new InfcError("INFC6032", `the GPU reported an error: ${event.error.message}`, {
+            fix: "Run infc verify to find the kernel, or use the Wasm target"
+          });
+        };
+      }
+      device;
+      kind = "webgpu";
+      align = ALIGN2;
+      kernels = [];
+      encoder;
+      pass;
+      uniforms = /* @__PURE__ */ new Map();
+      failure;
+      destroyed = false;
+      /** Throws INFC6030 when there is no WebGPU adapter. */
+      static async create(options = {}) {
+        const gpu = options.gpu ?? (typeof navigator === "undefined" ? void 0 : navigator.gpu);
+        const missing = (reason) => new InfcError("INFC6030", reason, {
+          fix: "Use a browser with WebGPU, pass gpu from the npm package webgpu in Node, or compile for wasm"
+        });
+        if (!gpu) throw missing("WebGPU is not available here");
+        const { powerPreference } = options;
+        const adapter = await gpu.requestAdapter(powerPreference ? { powerPreference } : {});
+        if (!adapter) throw missing("WebGPU found no adapter");
+        const wanted = [
+          "maxBufferSize",
+          "maxStorageBufferBindingSize",
+          "maxStorageBuffersPerShaderStage",
+          "maxComputeWorkgroupStorageSize",
+          "maxComputeInvocationsPerWorkgroup",
+          "maxComputeWorkgroupSizeX"
+        ];
+        const device = await adapter.requestDevice({
+          requiredFeatures: ["subgroups", "shader-f16"].filter((f) => adapter.features.has(f)),
+          requiredLimits: Object.fromEntries(wanted.map((l) => [l, adapter.limits[l]]))
+        });
+        return new _WebGpuDevice(device);
+      }
+      async load(source) {
+        const decoder = new TextDecoder();
+        const texts = /* @__PURE__ */ new Map();
+        const loaded = [];
+        for (const k of source.kernels) {
+          let code = texts.get(k.file);
+          if (code === void 0) {
+            code = decoder.decode(await source.read(k.file));
+            texts.set(k.file, code);
+          }
+          const access = [];
+          for (const m of code.matchAll(/@binding\((\d+)\)\s*var<storage,\s*(read_write|read)>/g))
+            access[Number(m[1])] = m[2] === "read" ? "read" : "read_write";
+          const hasScalars = k.scalars.length > 0;
+          loaded.push({ name: k.name, file: k.file, code, entry: k.entry, access, hasScalars, pipelines: /* @__PURE__ */ new Map() });
+        }
+        await Promise.all([...texts].map(([file, code]) => this.check(file, code)));
+        this.kernels = loaded;
+      }
+      /** Throws INFC6033 with the compiler's complaints. */
+      async check(file, code) {
+        this.device.pushErrorScope("validation");
+        const info = await this.device.createShaderModule({ code }).getCompilationInfo();
+        await this.device.popErrorScope();
+        const error = info.messages.find((m) => m.type === "error");
+        if (error)
+          throw new InfcError("INFC6033", `the GPU's compiler refuses ${file}:${error.lineNum}: ${error.message}`, {
+            file,
+            fix: "Compile the model again with this version of infc"
+          });
+      }
+      allocate(bytes2) {
+        const size = up(Math.max(bytes2, 1), ALIGN2) + ALIGN2;
+        if (size > this.device.limits.maxBufferSize)
+          throw new InfcError("INFC6034", `a block of ${bytes2} bytes is larger than this GPU allows`, {
+            fix: `At most ${this.device.limits.maxBufferSize} bytes: use smaller dimensions or the Wasm target`
+          });
+        const { STORAGE: STORAGE2, COPY_SRC, COPY_DST } = GPUBufferUsage;
+        const memory = {
+          bytes: bytes2,
+          buffer: this.device.createBuffer({ size, usage: STORAGE2 | COPY_SRC | COPY_DST })
+        };
+        return memory;
+      }
+      free(memory) {
+        this.submit();
+        bufferOf(memory).destroy();
+      }
+      write(memory, offset, data) {
+        if (data.byteLength === 0) return;
+        this.submit();
+        const whole = data.byteLength - data.byteLength % 4;
+        const { queue } = this.device;
+        if (whole > 0) queue.writeBuffer(bufferOf(memory), offset, data, 0, whole);
+        if (whole < data.byteLength) {
+          const rest = new Uint8Array(4);
+          rest.set(data.subarray(whole));
+          queue.writeBuffer(bufferOf(memory), offset + whole, rest);
+        }
+      }
+      fill(range4, value) {
+        if (range4.bytes === 0) return;
+        if (value === 0) this.commands().clearBuffer(bufferOf(range4.memory), range4.offset, up(range4.bytes, 4));
+        else this.write(range4.memory, range4.offset, new Uint8Array(range4.bytes).fill(value));
+      }
+      copy(from, fromOffset, to, toOffset, bytes2) {
+        if (bytes2 === 0) return;
+        if (fromOffset % 4 !== 0 || toOffset % 4 !== 0 || bytes2 % 4 !== 0 && toOffset % ALIGN2 !== 0)
+          throw new InfcError("INFC6035", `a copy of ${bytes2} bytes at offset ${toOffset} is not aligned to 4 bytes`, {
+            fix: "Compile the model for wasm"
+          });
+        const [a, b] = [bufferOf(from), bufferOf(to)];
+        const size = up(bytes2, 4);
+        if (a !== b) this.commands().copyBufferToBuffer(a, fromOffset, b, toOffset, size);
+        else {
+          const temporary = this.device.createBuffer({ size, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+          const commands = this.commands();
+          commands.copyBufferToBuffer(a, fromOffset, temporary, 0, size);
+          commands.copyBufferToBuffer(temporary, 0, b, toOffset, size);
+        }
+      }
+      async read(range4) {
+        if (range4.bytes === 0) return new Uint8Array(0);
+        const start = range4.offset - range4.offset % 4;
+        const size = up(range4.offset + range4.bytes - start, 4);
+        const { MAP_READ, COPY_DST } = GPUBufferUsage;
+        const staging = this.device.createBuffer({ size, usage: MAP_READ | COPY_DST });
+        this.commands().copyBufferToBuffer(bufferOf(range4.memory), start, staging, 0, size);
+        this.submit();
+        try {
+          await staging.mapAsync(GPUMapMode.READ);
+        } catch (cause) {
+          this.raise();
+          throw new InfcError("INFC6032", "results could not be read back from the GPU", { cause });
+        }
+        const at = range4.offset - start;
+        const bytes2 = new Uint8Array(staging.getMappedRange()).slice(at, at + range4.bytes);
+        staging.destroy();
+        this.raise();
+        return bytes2;
+      }
+      prepare(request) {
+        const kernel = this.kernels[request.kernel];
+        if (!kernel) throw new InfcError("INFC6018", `the plan has no kernel ${request.kernel}`);
+        const staged = [];
+        const ranges = request.bindings.map((b) => ({
+          buffer: bufferOf(b.memory),
+          offset: b.offset,
+          size: Math.max(16, up(b.bytes, 4))
+        }));
+        const writes = (i) => kernel.access[i] === "read_write";
+        const written = new Set(ranges.filter((_, i) => writes(i)).map((r) => r.buffer));
+        const widened = ranges.map((r, i) => !writes(i) && written.has(r.buffer));
+        const entries = ranges.map((range4, binding) => {
+          const twice = ranges.slice(0, binding).some(
+            (o) => o.buffer === range4.buffer && o.offset < range4.offset + range4.size && range4.offset < o.offset + o.size
+          );
+          const clash2 = twice && (widened[binding] || writes(binding));
+          if (!clash2 && range4.offset % ALIGN2 === 0) return { binding, resource: range4 };
+          if (range4.offset % 4 !== 0)
+            throw new InfcError("INFC6035", `kernel ${kernel.name} reads at byte ${range4.offset}, not a multiple of 4`, {
+              fix: "Compile the model for wasm"
+            });
+          const { STORAGE: STORAGE2, COPY_SRC, COPY_DST } = GPUBufferUsage;
+          const temporary = this.device.createBuffer({ size: range4.size, usage: STORAGE2 | COPY_SRC | COPY_DST });
+          staged.push({ range: range4, temporary, written: writes(binding) });
+          widened[binding] = false;
+          return { binding, resource: { buffer: temporary } };
+        });
+        if (kernel.hasScalars)
+          entries.push({ binding: ranges.length, resource: { buffer: this.uniform(request.scalars) } });
+        const pipeline2 = this.pipeline(kernel, widened);
+        const group = this.device.createBindGroup({ layout: pipeline2.getBindGroupLayout(0), entries });
+        const [x2, y, z] = request.grid;
+        const launch = { kernel: request.kernel, pipeline: pipeline2, group, grid: foldGrid(x2, y, z), staged };
+        return launch;
+      }
+      /** The kernel with the marked bindings declared read-write instead of read. */
+      pipeline(kernel, widened) {
+        const key2 = widened.map((w) => w ? "w" : "r").join("");
+        const known = kernel.pipelines.get(key2);
+        if (known) return known;
+        const code = kernel.code.replace(
+          /(@binding\((\d+)\)\s*var<storage,\s*)read>/g,
+          (whole, head, binding) => widened[Number(binding)] ? `${head}read_write>` : whole
+        );
+        const entries = kernel.access.map((access, binding) => ({
+          binding,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: access === "read" && !widened[binding] ? "read-only-storage" : "storage" }
+        }));
+        if (kernel.hasScalars)
+          entries.push({ binding: kernel.access.length, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform" } });
+        const pipeline2 = this.device.createComputePipeline({
+          label: kernel.name,
+          layout: this.device.createPipelineLayout({ bindGroupLayouts: [this.device.createBindGroupLayout({ entries })] }),
+          compute: { module: this.device.createShaderModule({ code }), entryPoint: kernel.entry }
+        });
+        kernel.pipelines.set(key2, pipeline2);
+        return pipeline2;
+      }
+      /** A uniform buffer with these scalars; equal tuples share one. */
+      uniform(scalars) {
+        const key2 = scalars.join();
+        const known = this.uniforms.get(key2);
+        if (known) return known;
+        const buffer = this.device.createBuffer({
+          size: up(scalars.length * 4, 16),
+          usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST
+        });
+        this.device.queue.writeBuffer(buffer, 0, Int32Array.from(scalars));
+        if (this.uniforms.size >= MAX_UNIFORMS) this.uniforms.clear();
+        this.uniforms.set(key2, buffer);
+        return buffer;
+      }
+      launch(launch) {
+        const { pipeline: pipeline2, group, grid, staged } = launch;
+        if (grid[0] * grid[1] * grid[2] === 0) return;
+        for (const { range: range4, temporary } of staged)
+          this.commands().copyBufferToBuffer(range4.buffer, range4.offset, temporary, 0, range4.size);
+        this.encoder ??= this.device.createCommandEncoder();
+        this.pass ??= this.encoder.beginComputePass();
+        this.pass.setPipeline(pipeline2);
+        this.pass.setBindGroup(0, group);
+        this.pass.dispatchWorkgroups(...grid);
+        for (const { range: range4, temporary, written } of staged)
+          if (written) this.commands().copyBufferToBuffer(temporary, 0, range4.buffer, range4.offset, range4.size);
+      }
+      async finish() {
+        this.submit();
+        this.raise();
+        await this.device.queue.onSubmittedWorkDone();
+        this.raise();
+      }
+      destroy() {
+        this.destroyed = true;
+        this.device.destroy();
+      }
+      /** The encoder outside of a compute pass. */
+      commands() {
+        this.pass?.end();
+        this.pass = void 0;
+        this.encoder ??= this.device.createCommandEncoder();
+        return this.encoder;
+      }
+      submit() {
+        if (!this.encoder) return;
+        this.device.queue.submit([this.commands().finish()]);
+        this.encoder = void 0;
+      }
+      raise() {
+        const { failure } = this;
+        if (!failure) return;
+        if (failure.code !== "INFC6031") this.failure = void 0;
+        throw failure;
+      }
+    };
+    bufferOf = (memory) => memory.buffer;
+  }
+});
+
+// compiler/compile.ts
+import { readFile as readFile2 } from "node:fs/promises";
+import path2 from "node:path";
 
 // compiler/ir/dim.ts
+init_errors();
 var sums = /* @__PURE__ */ new Map();
 function intern(constant4, terms) {
   if (terms.length === 0) return constant4;
@@ -176,9 +987,9 @@ function splitBy(a, d) {
   let q = 0;
   let r = 0;
   for (const t of termsOf(a)) {
-    const part2 = intern(0, [t]);
-    const exact = divideExactly(part2, d);
-    if (exact === void 0) r = add(r, part2);
+    const part4 = intern(0, [t]);
+    const exact = divideExactly(part4, d);
+    if (exact === void 0) r = add(r, part4);
     else q = add(q, exact);
   }
   const c = constantOf(a);
@@ -393,68 +1204,8 @@ function formatAtom(a) {
   return a.kind === "div" ? `((${x2})/(${y}))` : a.kind === "mod" ? `((${x2})%(${y}))` : `${a.kind}(${x2},${y})`;
 }
 
-// runtime/dtype.ts
-var bitsOf = {
-  f64: 64,
-  f32: 32,
-  f16: 16,
-  bf16: 16,
-  f8e4m3fn: 8,
-  f8e4m3fnuz: 8,
-  f8e5m2: 8,
-  f8e5m2fnuz: 8,
-  f8e8m0: 8,
-  f4e2m1: 4,
-  i64: 64,
-  i32: 32,
-  i16: 16,
-  i8: 8,
-  i4: 4,
-  i2: 2,
-  u64: 64,
-  u32: 32,
-  u16: 16,
-  u8: 8,
-  u4: 4,
-  u2: 2,
-  bool: 8,
-  c64: 64,
-  c128: 128,
-  string: 0
-};
-var byteLength = (dtype, elements) => Math.ceil(bitsOf[dtype] * elements / 8);
-function viewOf(dtype, buffer, offset, elements) {
-  switch (dtype) {
-    case "f64":
-      return new Float64Array(buffer, offset, elements);
-    case "c128":
-      return new Float64Array(buffer, offset, elements * 2);
-    case "f32":
-      return new Float32Array(buffer, offset, elements);
-    case "c64":
-      return new Float32Array(buffer, offset, elements * 2);
-    case "i64":
-      return new BigInt64Array(buffer, offset, elements);
-    case "u64":
-      return new BigUint64Array(buffer, offset, elements);
-    case "i32":
-      return new Int32Array(buffer, offset, elements);
-    case "u32":
-      return new Uint32Array(buffer, offset, elements);
-    case "i16":
-      return new Int16Array(buffer, offset, elements);
-    case "u16":
-    case "f16":
-    case "bf16":
-      return new Uint16Array(buffer, offset, elements);
-    case "i8":
-      return new Int8Array(buffer, offset, elements);
-    default:
-      return new Uint8Array(buffer, offset, byteLength(dtype, elements));
-  }
-}
-
 // compiler/ir/dtype.ts
+init_dtype();
 var FLOATS = /* @__PURE__ */ new Set([
   "f64",
   "f32",
@@ -498,6 +1249,7 @@ function computeType(dtype) {
 }
 
 // compiler/ir/graph.ts
+init_errors();
 var tensor = (dtype, shape, format = "dense") => ({ dtype, shape, format });
 var Value = class {
   constructor(id, name2, type) {
@@ -609,6 +1361,7 @@ function detach(node) {
   for (const v of node.inputs) if (v) removeOne(v.uses, node);
   for (const body of subgraphs(node)) body.nodes.forEach(detach);
 }
+var discard = (body) => body.nodes.forEach(detach);
 function removeOne(list, item) {
   const at = list.indexOf(item);
   if (at >= 0) list.splice(at, 1);
@@ -623,6 +1376,9 @@ function forEachNode(graph, visit) {
     for (const s of subgraphs(node)) forEachNode(s, visit);
   }
 }
+
+// compiler/ir/graph-builder.ts
+init_errors();
 
 // compiler/ir/expr.ts
 var lift = (v, like2) => v instanceof Expr ? v : constant(like2, v);
@@ -885,11 +1641,11 @@ function contentsOf(op, inputs, known, attrs, outputs, output, index) {
   const shape = output.shape.filter(isStatic);
   const count = shape.reduce((n, d) => n * d, 1);
   if (shape.length !== output.shape.length || count > MOST_ELEMENTS) return void 0;
-  const linear = (i, position2) => {
+  const linear = (i, position3) => {
     const type = inputs[i];
     const contents = known(i);
-    if (!type || !contents || !isStatic(position2)) throw UNKNOWN;
-    const value = contents[position2];
+    if (!type || !contents || !isStatic(position3)) throw UNKNOWN;
+    const value = contents[position3];
     if (value === void 0) throw UNKNOWN;
     const compute = computeType(type.dtype);
     if (isStatic(value)) return constant(compute, compute === "i64" || compute === "u64" ? BigInt(value) : value);
@@ -956,11 +1712,11 @@ function scalarAt(op, context, output, coords) {
   return op.scalar(operands, context.attrs, { inputs: types, output });
 }
 function positionOf(shape, coords) {
-  let position2 = 0;
+  let position3 = 0;
   shape.forEach((d, axis) => {
-    position2 = add(mul(position2, d), coords[axis] ?? 0);
+    position3 = add(mul(position3, d), coords[axis] ?? 0);
   });
-  return position2;
+  return position3;
 }
 function forEachIndex(shape, visit) {
   const count = shape.reduce((n, d) => n * d, 1);
@@ -1193,6 +1949,9 @@ function inferContext(op, inputs, attrs, source) {
   };
 }
 
+// compiler/lower/loops.ts
+init_errors();
+
 // compiler/ir/kernel-builder.ts
 var KernelBuilder = class {
   constructor(name2, kind, lanes, grid) {
@@ -1267,14 +2026,14 @@ var KernelBuilder = class {
     this.push({ kind: "let", name: name2, value: value.cast("i32") });
     return sym(name2, bounds);
   }
-  var(initial2, hint = "v", exact = false) {
+  var(initial, hint = "v", exact = false) {
     const name2 = exact ? hint : this.fresh(hint);
-    this.push({ kind: "var", name: name2, value: initial2 });
-    const value = variable(name2, initial2.type, initial2.width);
+    this.push({ kind: "var", name: name2, value: initial });
+    const value = variable(name2, initial.type, initial.width);
     return {
       value,
       set: (v) => {
-        let e = v instanceof Expr ? v : constant(initial2.type, v);
+        let e = v instanceof Expr ? v : constant(initial.type, v);
         if (e.width !== value.width) e = e.splat(value.width);
         this.push({ kind: "set", name: name2, value: e });
       }
@@ -1451,16 +2210,17 @@ function visitExpr(e, operand, dim2) {
 }
 
 // compiler/lower/element.ts
+init_errors();
 function ravel(coords, shape) {
-  let position2 = 0;
+  let position3 = 0;
   shape.forEach((d, i) => {
-    position2 = add(mul(position2, d), coords[i] ?? 0);
+    position3 = add(mul(position3, d), coords[i] ?? 0);
   });
-  return position2;
+  return position3;
 }
-function unravel(position2, shape) {
+function unravel(position3, shape) {
   const coords = new Array(shape.length);
-  let rest = position2;
+  let rest = position3;
   for (let i = shape.length - 1; i >= 0; i--) {
     const d = shape[i] ?? 1;
     if (i === 0) coords[i] = d === 1 ? 0 : rest;
@@ -1496,12 +2256,12 @@ var ElementEvaluator = class {
     this.memo.set(key2, e);
     return e;
   }
-  linear(value, position2) {
+  linear(value, position3) {
     const producer = value.producer;
-    if (!producer || !this.source.isInside(value)) return this.source.read(value, position2);
+    if (!producer || !this.source.isInside(value)) return this.source.read(value, position3);
     const input = producer.inputs[0];
-    if (this.ops.op(producer.op)?.view && input) return this.linear(input, position2);
-    return this.at(value, unravel(position2, this.source.typeOf(value).shape));
+    if (this.ops.op(producer.op)?.view && input) return this.linear(input, position3);
+    return this.at(value, unravel(position3, this.source.typeOf(value).shape));
   }
   compute(value, coords) {
     const type = this.source.typeOf(value);
@@ -1545,7 +2305,7 @@ var ElementEvaluator = class {
       outputs: node.outputs.map((v) => this.source.typeOf(v)),
       attrs: node.attrs,
       at: (i, coords) => this.at(this.input(node, i), coords),
-      linear: (i, position2) => this.linear(this.input(node, i), position2),
+      linear: (i, position3) => this.linear(this.input(node, i), position3),
       guarded: (i, coords, otherwise) => {
         const shape = typeAt(i).shape;
         let inside2;
@@ -2016,7 +2776,7 @@ var Emitter = class {
     const item = monoidItem(fold, this.indices);
     const state = fold.state[0];
     if (!item || state === void 0 || !is32(init.type)) return void 0;
-    const part2 = this.k.var(identity(fold.monoid, init.type), this.fresh("part"), true);
+    const part4 = this.k.var(identity(fold.monoid, init.type), this.fresh("part"), true);
     const outer = fold.loops.slice(0, -1);
     this.loops(
       outer,
@@ -2027,7 +2787,7 @@ var Emitter = class {
           inner.extent,
           lanes,
           () => {
-            this.nested([inner.name, state], false, () => part2.set(combine2(fold.monoid, part2.value, this.value(item))));
+            this.nested([inner.name, state], false, () => part4.set(combine2(fold.monoid, part4.value, this.value(item))));
           },
           inner.name,
           true
@@ -2037,7 +2797,7 @@ var Emitter = class {
     );
     const shared = this.k.shared(this.fresh("shared"), storageOf(init.type), lanes);
     const lane = this.k.lane;
-    this.k.store(shared, lane, part2.value);
+    this.k.store(shared, lane, part4.value);
     this.k.barrier();
     for (let stride = lanes / 2; stride >= 1; stride /= 2) {
       this.k.if(dimValue(lane).lt(stride), () => {
@@ -2457,7 +3217,7 @@ var RegionElements = class {
   constructor(region, context, k, bindings, prefix) {
     this.evaluator = new ElementEvaluator(
       context.ops,
-      { read: (v, position2) => k.load(bindings.read(v), position2), isInside: isInRegion(region), typeOf },
+      { read: (v, position3) => k.load(bindings.read(v), position3), isInside: isInRegion(region), typeOf },
       prefix
     );
   }
@@ -2551,14 +3311,14 @@ function lowerSimd(region, context, place2) {
     const to = block2 === void 0 ? columns : minOf(columns, add(from, block2), grid);
     const coordsAt = (f) => [...outer, ...unravel(f, shape.inner)];
     const element2 = (evaluator, f) => evaluator.at(region.output, coordsAt(f));
-    const position2 = (f) => positionIn(place2, coordsAt(f));
+    const position3 = (f) => positionIn(place2, coordsAt(f));
     const whole = vector ? block2 === void 0 ? mul(floorDiv(columns, width), width) : add(from, mul(floorDiv(sub(to, from), width), width)) : from;
     if (vector) {
       const name2 = "f";
       const index = loopSym2(name2, columns, from, width);
       const e = element2(main2, index);
       emitter.count([e]);
-      emitter.for(from, whole, width, () => k.store(out(), position2(index), emitter.vector(e, name2, width)), name2);
+      emitter.for(from, whole, width, () => k.store(out(), position3(index), emitter.vector(e, name2, width)), name2);
     }
     if (!vector || !isStatic(columns) || columns % width !== 0) {
       const tail = vector ? makeElements("t") : main2;
@@ -2567,7 +3327,7 @@ function lowerSimd(region, context, place2) {
       const e = element2(tail, index);
       const last = vector ? new Emitter(k, tail.indices, width, "t") : emitter;
       last.count([e]);
-      last.for(whole, to, 1, () => k.store(out(), position2(index), last.value(e)), name2);
+      last.for(whole, to, 1, () => k.store(out(), position3(index), last.value(e)), name2);
     }
   }
   return finish(k, bindings, region, vector ? "auto-vector" : "auto-scalar", hasFold);
@@ -2605,13 +3365,13 @@ function lowerSimt(region, context, place2) {
   const bindings = new Bindings(k);
   const { evaluator } = new RegionElements(region, context, k, bindings, "");
   const f = sym("f", { max: sub(columns, 1), min: 0 });
-  const coordsAt = (position2) => [...unravel(k.group.x, dims2.slice(0, depth)), ...unravel(position2, inner)];
+  const coordsAt = (position3) => [...unravel(k.group.x, dims2.slice(0, depth)), ...unravel(position3, inner)];
   const e = evaluator.at(region.output, coordsAt(f));
   const emitter = new Emitter(k, evaluator.indices);
   emitter.cooperate(LANES);
   emitter.count([e]);
   emitter.prepareFolds(e);
-  const store = (position2) => k.store(bindings.write(place2.value), positionIn(place2, coordsAt(position2)), emitter.value(e));
+  const store = (position3) => k.store(bindings.write(place2.value), positionIn(place2, coordsAt(position3)), emitter.value(e));
   if (columns === 1) emitter.if(dimValue(k.lane).eq(0), () => store(0));
   else emitter.for(k.lane, columns, LANES, () => store(f), "f");
   return finish(k, bindings, region, "auto-row", hasFold);
@@ -2646,90 +3406,16 @@ function finish(k, bindings, region, template, hasFold) {
 }
 var bytesOf = (type) => ceilDiv(mul(elementsOf(type), bitsOf[type.dtype]), 8);
 
-// runtime/minifloat.ts
-var LAYOUTS = {
-  f16: { exponent: 5, mantissa: 10, bias: 15, largest: 31743, infinity: 31744, nan: 32256 },
-  bf16: { exponent: 8, mantissa: 7, bias: 127, largest: 32639, infinity: 32640, nan: 32704 },
-  f8e4m3fn: { exponent: 4, mantissa: 3, bias: 7, largest: 126, nan: 127 },
-  f8e4m3fnuz: { exponent: 4, mantissa: 3, bias: 8, largest: 127, nan: 128, unsignedZero: true },
-  f8e5m2: { exponent: 5, mantissa: 2, bias: 15, largest: 123, infinity: 124, nan: 127 },
-  f8e5m2fnuz: { exponent: 5, mantissa: 2, bias: 16, largest: 127, nan: 128, unsignedZero: true },
-  f4e2m1: { exponent: 2, mantissa: 1, bias: 1, largest: 7 }
-};
-var scratch = new DataView(new ArrayBuffer(8));
-function exponentOf(x2) {
-  scratch.setFloat64(0, x2);
-  const e = scratch.getUint32(0) >>> 20 & 2047;
-  return e === 0 ? exponentOf(x2 * 2 ** 64) - 64 : e - 1023;
-}
-function roundHalfEven(x2) {
-  if (!(Math.abs(x2) < 4503599627370496)) return x2;
-  const f = Math.floor(x2);
-  const d = x2 - f;
-  const r = d < 0.5 ? f : d > 0.5 ? f + 1 : f % 2 === 0 ? f : f + 1;
-  return r === 0 && (x2 < 0 || Object.is(x2, -0)) ? -0 : r;
-}
-function encodeFloat(dtype, value, saturate = false) {
-  if (dtype === "f8e8m0") return encodeE8m0(value);
-  const t = LAYOUTS[dtype];
-  if (!t) throw new TypeError(`${dtype} is not a narrow float`);
-  const negative = value < 0 || Object.is(value, -0);
-  const sign2 = negative ? 1 << t.exponent + t.mantissa : 0;
-  if (Number.isNaN(value)) return t.nan ?? t.largest;
-  const a = Math.abs(value);
-  if (a === 0) return t.unsignedZero ? 0 : sign2;
-  let bits;
-  if (a === Number.POSITIVE_INFINITY) bits = Number.POSITIVE_INFINITY;
-  else {
-    const e = Math.max(exponentOf(a), 1 - t.bias);
-    bits = (e + t.bias - 1) * 2 ** t.mantissa + roundHalfEven(a * 2 ** (t.mantissa - e));
-  }
-  if (bits > t.largest) {
-    if (saturate || t.infinity === void 0 && t.nan === void 0) bits = t.largest;
-    else if (t.infinity !== void 0) bits = t.infinity;
-    else return (t.unsignedZero ? 0 : sign2) | (t.nan ?? t.largest);
-  }
-  return bits === 0 && t.unsignedZero ? 0 : sign2 | bits;
-}
-function decodeFloat(dtype, bits) {
-  if (dtype === "f16") return decodeHalf(bits);
-  if (dtype === "bf16") {
-    scratch.setUint32(0, bits << 16);
-    return scratch.getFloat32(0);
-  }
-  if (dtype === "f8e8m0") return bits === 255 ? Number.NaN : 2 ** (bits - 127);
-  const t = LAYOUTS[dtype];
-  if (!t) throw new TypeError(`${dtype} is not a narrow float`);
-  return decodeWith(t, bits);
-}
-function decodeWith(t, bits) {
-  const signBit = 1 << t.exponent + t.mantissa;
-  if (t.unsignedZero && bits === signBit) return Number.NaN;
-  const magnitude = bits & signBit - 1;
-  const sign2 = bits & signBit ? -1 : 1;
-  if (magnitude > t.largest) return magnitude === t.infinity ? sign2 * Number.POSITIVE_INFINITY : Number.NaN;
-  const e = magnitude >> t.mantissa;
-  const m = magnitude & (1 << t.mantissa) - 1;
-  return e === 0 ? sign2 * m * 2 ** (1 - t.bias - t.mantissa) : sign2 * (m + (1 << t.mantissa)) * 2 ** (e - t.bias - t.mantissa);
-}
-function decodeHalf(bits) {
-  const e = bits >> 10 & 31;
-  const m = bits & 1023;
-  const sign2 = bits & 32768 ? -1 : 1;
-  if (e === 31) return m === 0 ? sign2 * Number.POSITIVE_INFINITY : Number.NaN;
-  return e === 0 ? sign2 * m * 2 ** -24 : sign2 * (m + 1024) * 2 ** (e - 25);
-}
-function encodeE8m0(value) {
-  if (Number.isNaN(value)) return 255;
-  const a = Math.abs(value);
-  if (a === 0) return 0;
-  if (a === Number.POSITIVE_INFINITY) return 254;
-  const e = exponentOf(a);
-  const up2 = 2 ** e === a ? e : e + 1;
-  return Math.min(254, Math.max(0, up2 + 127));
-}
+// backends/reference/evaluate.ts
+init_errors();
+
+// backends/reference/print-js.ts
+init_errors();
+init_minifloat();
 
 // backends/reference/scalar.ts
+init_errors();
+init_minifloat();
 var mismatch = () => {
   throw new InfcError("INFC4001", "a kernel mixes 64-bit integers with other numbers without a cast");
 };
@@ -2961,8 +3647,8 @@ var num1ToBig = (f) => (a) => typeof a === "number" ? f(a) : mismatch();
 function bigToNumber(a, to) {
   const m = a < 0n ? -a : a;
   if (to === "f64" || m < 2n ** 53n) return Number(a);
-  const kept = m >> 12n << 12n;
-  const sticky = kept === m ? kept : kept | 1n << 12n;
+  const kept2 = m >> 12n << 12n;
+  const sticky = kept2 === m ? kept2 : kept2 | 1n << 12n;
   return Number(a < 0n ? -sticky : sticky);
 }
 var INTEGER_BITS = {
@@ -3511,6 +4197,16 @@ var Reference = class {
         );
         return;
       }
+      case "assume": {
+        const { a, b, why } = node.attrs;
+        const value = (d) => this.dim(scope, d);
+        if (value(a) !== value(b))
+          throw new InfcError("INFC6011", `${String(why)}, which does not hold for these input shapes`, {
+            node: node.source.name
+          });
+        this.defineAll(scope, node, [{ dtype: "bool", shape: [], data: Uint8Array.of(1) }]);
+        return;
+      }
       case "loop":
         this.runLoop(node, scope);
         return;
@@ -3528,10 +4224,10 @@ var Reference = class {
     if (!(body instanceof Graph))
       throw new InfcError("INFC2009", "a loop without its body", { node: node.source.name });
     const carriedCount = Number(node.attrs.carried ?? 0);
-    const [tripValue, conditionValue, ...initial2] = node.inputs;
+    const [tripValue, conditionValue, ...initial] = node.inputs;
     const trip = tripValue ? Number(this.tensor(scope, tripValue).data[0] ?? 0) : Number.POSITIVE_INFINITY;
     let go = conditionValue ? truth(this.tensor(scope, conditionValue)) : true;
-    let carried = initial2.slice(0, carriedCount).map((v) => v ? this.read(scope, v) : null);
+    let carried = initial.slice(0, carriedCount).map((v) => v ? this.read(scope, v) : null);
     const gathered = body.outputs.slice(carriedCount + 1).map(() => []);
     const i643 = (n) => ({ dtype: "i64", shape: [], data: BigInt64Array.of(BigInt(n)) });
     for (let i = 0; go && i < trip; i++) {
@@ -3651,6 +4347,9 @@ function hostAttrs(attrs, value) {
   const one2 = (a) => Array.isArray(a) ? a.map(one2) : a !== null && typeof a === "object" && "terms" in a ? value(a) : a;
   return Object.fromEntries(Object.entries(attrs).map(([k, v]) => [k, one2(v)]));
 }
+
+// passes/run.ts
+init_errors();
 
 // passes/pass.ts
 var phases = ["canonicalize", "recognize", "precision", "format", "fuse"];
@@ -3825,15 +4524,18 @@ function bodies(graph) {
   return out;
 }
 
-// runtime/host/index.ts
-var functions = {};
-var hostFunctions = (name2) => functions[name2];
+// compiler/compile.ts
+init_errors();
+init_host();
 
 // backends/backend.ts
 var defineBackend = (backend) => backend;
 
 // compiler/lower/template.ts
 var defineTemplate = (template) => template;
+
+// backends/templates/gemm-regtile.ts
+init_errors();
 
 // backends/templates/contraction.ts
 function contractionOf(request) {
@@ -3995,16 +4697,16 @@ function buildTiled(request, c) {
       lanes,
       (e) => {
         const [d, i] = along ? [mod(e, tile2.depth), floorDiv(e, tile2.depth)] : [floorDiv(e, extent), mod(e, extent)];
-        const position2 = add(first, i);
+        const position3 = add(first, i);
         const term = add(firstDepth, d);
         const load2 = () => {
-          const flat = k.index(dimValue(position2), { min: 0, max: sub(limit, 1) }, "i");
+          const flat = k.index(dimValue(position3), { min: 0, max: sub(limit, 1) }, "i");
           const terms = split(k, k.index(dimValue(term), { min: 0, max: sub(depth, 1) }, "d"), c.depth);
           const coords = place(k, c, [batchPart, { axes, flat }]);
           k.store(shared, add(mul(d, extent), i), c[side](k, coords, terms));
         };
         const inside2 = both(
-          isMultipleOf(limit, extent) ? void 0 : dimValue(position2).lt(dimValue(limit)),
+          isMultipleOf(limit, extent) ? void 0 : dimValue(position3).lt(dimValue(limit)),
           isMultipleOf(depth, tile2.depth) ? void 0 : dimValue(term).lt(dimValue(depth))
         );
         if (!inside2) load2();
@@ -4043,16 +4745,16 @@ function buildTiled(request, c) {
     tile2.rows * tile2.columns,
     lanes,
     (e) => {
-      const position2 = add(firstRow, floorDiv(e, tile2.columns));
+      const position3 = add(firstRow, floorDiv(e, tile2.columns));
       const column = add(firstColumn, mod(e, tile2.columns));
       const finish2 = () => {
-        const row = k.index(dimValue(position2), { min: 0, max: sub(rows, 1) }, "row");
+        const row = k.index(dimValue(position3), { min: 0, max: sub(rows, 1) }, "row");
         const col = k.index(dimValue(column), { min: 0, max: sub(columns, 1) }, "col");
         const coords = place(k, c, [batchPart, { axes: c.rows, flat: row }, { axes: c.columns, flat: col }]);
         request.finish(k, k.load(out, e), coords);
       };
       const inside2 = both(
-        isMultipleOf(rows, tile2.rows) ? void 0 : dimValue(position2).lt(dimValue(rows)),
+        isMultipleOf(rows, tile2.rows) ? void 0 : dimValue(position3).lt(dimValue(rows)),
         isMultipleOf(columns, tile2.columns) ? void 0 : dimValue(column).lt(dimValue(columns))
       );
       if (inside2) k.if(inside2, finish2);
@@ -4128,6 +4830,7 @@ var tiled = (op) => defineTemplate({
 var gemmRegtile = [tiled("matmul"), tiled("conv")];
 
 // backends/templates/gemv.ts
+init_errors();
 var LANES2 = 64;
 function buildDot(request, c) {
   const rows = extentOf(c, c.rows);
@@ -4138,9 +4841,9 @@ function buildDot(request, c) {
   const sharers = LANES2 / outputs;
   const k = new KernelBuilder(request.name, "simt", LANES2, [ceilDiv(columns, outputs), rows, batch]);
   const partial = k.shared("partial", c.type === "i32" || c.type === "u32" ? c.type : "f32", LANES2);
-  const [mine, part2] = c.rightAlongDepth ? [floorDiv(k.lane, sharers), mod(k.lane, sharers)] : [mod(k.lane, outputs), floorDiv(k.lane, outputs)];
+  const [mine, part4] = c.rightAlongDepth ? [floorDiv(k.lane, sharers), mod(k.lane, sharers)] : [mod(k.lane, outputs), floorDiv(k.lane, outputs)];
   const column = add(mul(k.group.x, outputs), mine);
-  const slot = add(mul(mine, sharers), part2);
+  const slot = add(mul(mine, sharers), part4);
   const sum2 = k.var(c.init, "sum");
   const isWhole = isMultipleOf(columns, outputs);
   const coordsAt = () => {
@@ -4154,7 +4857,7 @@ function buildDot(request, c) {
   const accumulate = () => {
     const coords = coordsAt();
     k.for(
-      part2,
+      part4,
       depth,
       sharers,
       (d) => {
@@ -4170,17 +4873,17 @@ function buildDot(request, c) {
   for (let half = sharers / 2; half >= 1; half /= 2) {
     k.barrier();
     k.if(
-      dimValue(part2).lt(half),
+      dimValue(part4).lt(half),
       () => k.store(partial, slot, k.load(partial, slot).add(k.load(partial, add(slot, half))))
     );
   }
   k.barrier();
   const finish2 = () => request.finish(k, k.load(partial, slot), coordsAt());
-  const first = dimValue(part2).eq(0);
+  const first = dimValue(part4).eq(0);
   k.if(isWhole ? first : first.and(dimValue(column).lt(dimValue(columns))), finish2);
   return request.close(k, noteOf(request, c));
 }
-var dot = (op) => defineTemplate({
+var dot2 = (op) => defineTemplate({
   name: "gemv",
   op,
   when: (node, target) => {
@@ -4199,9 +4902,13 @@ var dot = (op) => defineTemplate({
     return [buildDot(request, c)];
   }
 });
-var gemv = [dot("matmul"), dot("conv")];
+var gemv = [dot2("matmul"), dot2("conv")];
+
+// backends/cuda/print.ts
+init_errors();
 
 // backends/c-like-printer.ts
+init_errors();
 var TRIVIAL = /* @__PURE__ */ new Set(["const", "var"]);
 var LONG = 140;
 var PREDEFINED2 = ["lane", "groupX", "groupY", "groupZ"];
@@ -5281,6 +5988,9 @@ function instr(v) {
   return imm === void 0 ? { op } : { op, lane: Number(imm) };
 }
 
+// backends/wasm/encode.ts
+init_errors();
+
 // backends/wasm/opcodes.ts
 var typeCode = { i32: 127, i64: 126, f32: 125, f64: 124, v128: 123 };
 var RUNS = [
@@ -5529,6 +6239,8 @@ function encodeModule(functions3, memory) {
 }
 
 // compiler/ir/kernel.ts
+init_dtype();
+init_errors();
 function sharedLayout(kernel) {
   let bytes2 = 0;
   const offsets = kernel.shared.map((b) => {
@@ -5541,7 +6253,11 @@ function sharedLayout(kernel) {
   return { offsets, bytes: bytes2 };
 }
 
+// backends/wasm/kernel.ts
+init_errors();
+
 // backends/wasm/address.ts
+init_errors();
 var DimLowering = class {
   constructor(m) {
     this.m = m;
@@ -5552,8 +6268,8 @@ var DimLowering = class {
   define(name2, value) {
     this.symbols.set(name2, value);
   }
-  enter(loop) {
-    this.loops.set(loop.body, loop);
+  enter(loop2) {
+    this.loops.set(loop2.body, loop2);
   }
   /** The i32 value of a dim. */
   value(d) {
@@ -5603,23 +6319,23 @@ var DimLowering = class {
   }
   /** A pointer that starts at `start + from * stride` and advances by `step * stride`, where the terms are linear in the loop's index. */
   pointer(at, products, start) {
-    const loop = this.loops.get(at);
-    const index = loop && this.symbols.get(loop.name);
-    if (!loop || !index) return void 0;
+    const loop2 = this.loops.get(at);
+    const index = loop2 && this.symbols.get(loop2.name);
+    if (!loop2 || !index) return void 0;
     if (!products.every((p) => p.innermost === index && p.factors.filter((f) => f === index).length === 1))
       return void 0;
     if (products.some((p) => p.factors.some((f) => f !== index && f.block === at))) return void 0;
     const stride = products.map((p) => this.product({ coefficient: p.coefficient, factors: p.factors.filter((f) => f !== index) })).reduce((a, b) => this.m.op("i32.add", [a, b]));
     if (stride.op === "i32.const" && [1, 2, 4, 8].includes(Number(stride.imm))) return void 0;
     const key2 = `${start.id} ${stride.id}`;
-    let v = loop.pointers.get(key2);
+    let v = loop2.pointers.get(key2);
     if (!v) {
       const local2 = this.m.local("i32");
-      const first = this.m.op("i32.add", [start, this.m.op("i32.mul", [loop.from, stride])]);
-      loop.statement.inits.push({ local: local2, value: first });
-      loop.statement.steps.push({ local: local2, by: this.m.op("i32.mul", [loop.step, stride]) });
-      v = this.m.read(local2, loop.body);
-      loop.pointers.set(key2, v);
+      const first = this.m.op("i32.add", [start, this.m.op("i32.mul", [loop2.from, stride])]);
+      loop2.statement.inits.push({ local: local2, value: first });
+      loop2.statement.steps.push({ local: local2, by: this.m.op("i32.mul", [loop2.step, stride]) });
+      v = this.m.read(local2, loop2.body);
+      loop2.pointers.set(key2, v);
     }
     return v;
   }
@@ -6616,6 +7332,9 @@ function encodeMinifloat(dtype, value) {
   return isNan.select(u(t.nan).splat(value.width), fits.or(sign2));
 }
 
+// backends/wasm/expr.ts
+init_errors();
+
 // backends/wasm/lanes.ts
 var laneBits = (type, width) => type === "f64" || type === "i64" || type === "u64" || type === "bool" && width === 2 ? 64 : 32;
 var partCount = (type, width) => width === 1 ? 1 : Math.max(1, width * laneBits(type, width) / 128);
@@ -6807,23 +7526,23 @@ function isNumber(v, type) {
   const view = new DataView(v.imm.buffer, v.imm.byteOffset, 16);
   return type === "f32" ? [0, 4, 8, 12].every((at) => !Number.isNaN(view.getFloat32(at, true))) : [0, 8].every((at) => !Number.isNaN(view.getFloat64(at, true)));
 }
-function splat(m, shape, scalar2) {
+function splat(m, shape, scalar4) {
   const bytes2 = new Uint8Array(16);
   const view = new DataView(bytes2.buffer);
-  const value = scalar2.imm;
-  if (scalar2.op === "f32.const") for (let i = 0; i < 16; i += 4) view.setFloat32(i, Number(value), true);
-  else if (scalar2.op === "f64.const") for (let i = 0; i < 16; i += 8) view.setFloat64(i, Number(value), true);
-  else if (scalar2.op === "i32.const" && shape === "i32x4")
+  const value = scalar4.imm;
+  if (scalar4.op === "f32.const") for (let i = 0; i < 16; i += 4) view.setFloat32(i, Number(value), true);
+  else if (scalar4.op === "f64.const") for (let i = 0; i < 16; i += 8) view.setFloat64(i, Number(value), true);
+  else if (scalar4.op === "i32.const" && shape === "i32x4")
     for (let i = 0; i < 16; i += 4) view.setInt32(i, Number(value), true);
-  else return m.splatLoad(scalar2, shape) ?? m.op(`${shape}.splat`, [scalar2]);
+  else return m.splatLoad(scalar4, shape) ?? m.op(`${shape}.splat`, [scalar4]);
   return m.constant("v128", bytes2);
 }
 function extractLane(m, type, width, parts, lane) {
   const shape = vectorShape(type, width);
   const per = 128 / laneBits(type, width);
-  const part2 = parts[Math.floor(lane / per)];
-  if (!part2) throw new RangeError(`lane ${lane} of ${type} x ${width}`);
-  const v = m.op(`${shape}.extract_lane`, [part2], lane % per);
+  const part4 = parts[Math.floor(lane / per)];
+  if (!part4) throw new RangeError(`lane ${lane} of ${type} x ${width}`);
+  const v = m.op(`${shape}.extract_lane`, [part4], lane % per);
   if (type !== "bool") return v;
   return m.op("i32.and", [shape === "i64x2" ? m.op("i32.wrap_i64", [v]) : v, m.i32(1)]);
 }
@@ -6837,11 +7556,11 @@ function packLanes(m, type, width, lanes) {
   };
   const parts = [];
   for (let at = 0; at < lanes.length; at += per) {
-    let part2;
+    let part4;
     lanes.slice(at, at + per).forEach((v, i) => {
-      part2 = part2 && i > 0 ? lanes[at] === v ? part2 : m.op(`${shape}.replace_lane`, [part2, lift2(v)], i) : splat(m, shape, lift2(v));
+      part4 = part4 && i > 0 ? lanes[at] === v ? part4 : m.op(`${shape}.replace_lane`, [part4, lift2(v)], i) : splat(m, shape, lift2(v));
     });
-    if (part2) parts.push(part2);
+    if (part4) parts.push(part4);
   }
   return parts;
 }
@@ -6874,14 +7593,14 @@ function castVector(m, from, to, width, parts) {
   if (f === 32) return widen2(m, from, to, parts);
   return narrow(m, from, to, width, parts);
 }
-var bytesOf2 = (words) => new Uint8Array(new Uint32Array(words).buffer);
+var bytesOf3 = (words) => new Uint8Array(new Uint32Array(words).buffer);
 function castSameSize(m, from, to, bits, parts) {
   const each = (one2) => parts.map(one2);
   const zero2 = m.constant("v128", new Uint8Array(16));
   if (bits === 64) {
     if (to === "bool") return each((v) => m.op(`${from === "f64" ? "f64x2" : "i64x2"}.ne`, [v, zero2]));
     if (from === "bool") {
-      const one2 = to === "f64" ? splat(m, "f64x2", m.constant("f64", 1)) : m.constant("v128", bytesOf2([1, 0, 1, 0]));
+      const one2 = to === "f64" ? splat(m, "f64x2", m.constant("f64", 1)) : m.constant("v128", bytesOf3([1, 0, 1, 0]));
       return each((v) => m.op("v128.and", [v, one2]));
     }
     return isFloat4(from) || isFloat4(to) ? void 0 : [...parts];
@@ -7033,31 +7752,31 @@ var ExprTable = class {
     if (e.width === 1) return e;
     let byLane = this.lanes.get(e);
     if (!byLane) this.lanes.set(e, byLane = /* @__PURE__ */ new Map());
-    let scalar2 = byLane.get(lane);
-    if (!scalar2) byLane.set(lane, scalar2 = this.buildLane(e, lane));
-    return scalar2;
+    let scalar4 = byLane.get(lane);
+    if (!scalar4) byLane.set(lane, scalar4 = this.buildLane(e, lane));
+    return scalar4;
   }
   buildLane(e, lane) {
     const n = e.node;
     const of = (x2) => this.lane(x2, lane);
-    const scalar2 = (node) => new Expr(e.type, 1, node);
+    const scalar4 = (node) => new Expr(e.type, 1, node);
     switch (n.kind) {
       case "load":
-        return scalar2({ ...n, index: add(n.index, lane) });
+        return scalar4({ ...n, index: add(n.index, lane) });
       case "unary":
       case "cast":
       case "bitcast":
       case "narrow":
-        return scalar2({ ...n, a: of(n.a) });
+        return scalar4({ ...n, a: of(n.a) });
       case "binary":
-        return scalar2({ ...n, a: of(n.a), b: of(n.b) });
+        return scalar4({ ...n, a: of(n.a), b: of(n.b) });
       case "fma":
       case "dot4":
-        return scalar2({ ...n, a: of(n.a), b: of(n.b), c: of(n.c) });
+        return scalar4({ ...n, a: of(n.a), b: of(n.b), c: of(n.c) });
       case "select":
-        return scalar2({ ...n, condition: of(n.condition), a: of(n.a), b: of(n.b) });
+        return scalar4({ ...n, condition: of(n.condition), a: of(n.a), b: of(n.b) });
       case "guard":
-        return scalar2({ ...n, condition: of(n.condition), a: of(n.a), otherwise: of(n.otherwise) });
+        return scalar4({ ...n, condition: of(n.condition), a: of(n.a), otherwise: of(n.otherwise) });
       case "splat":
         return n.a;
       case "pack":
@@ -7067,7 +7786,7 @@ var ExprTable = class {
         return from < n.a.width ? this.lane(n.a, from) : this.lane(n.b, from - n.a.width);
       }
       default:
-        return scalar2({ kind: "extract", a: e, lane });
+        return scalar4({ kind: "extract", a: e, lane });
     }
   }
 };
@@ -7159,12 +7878,12 @@ var Machine = class {
   }
   origins = /* @__PURE__ */ new Map();
   /** All lanes set from memory in one instruction, when the scalar is a 32 or 64-bit load. */
-  splatLoad(scalar2, shape) {
-    const from = this.origins.get(scalar2);
-    const [address] = scalar2.args;
-    if (!from || !address || !/^[if](32|64)\.load$/.test(scalar2.op)) return void 0;
+  splatLoad(scalar4, shape) {
+    const from = this.origins.get(scalar4);
+    const [address] = scalar4.args;
+    if (!from || !address || !/^[if](32|64)\.load$/.test(scalar4.op)) return void 0;
     const bits = shape.endsWith("x2") ? 64 : 32;
-    return this.load(`v128.load${bits}_splat`, address, from.offset, scalar2.align, from.since, from.version);
+    return this.load(`v128.load${bits}_splat`, address, from.offset, scalar4.align, from.since, from.version);
   }
   /** Finds or makes a trapping value in the outermost block that is certain to run when the current one does. */
   pin(key2, name2, type, args, imm, since, align) {
@@ -7371,13 +8090,13 @@ var ExprLowering = class {
     }
   }
   splatParts(v, e) {
-    let scalar2 = v;
+    let scalar4 = v;
     if (e.type === "bool") {
-      scalar2 = this.m.op("i32.sub", [this.m.i32(0), v]);
-      if (laneBits(e.type, e.width) === 64) scalar2 = this.m.op("i64.extend_i32_s", [scalar2]);
+      scalar4 = this.m.op("i32.sub", [this.m.i32(0), v]);
+      if (laneBits(e.type, e.width) === 64) scalar4 = this.m.op("i64.extend_i32_s", [scalar4]);
     }
-    const part2 = splat(this.m, vectorShape(e.type, e.width), scalar2);
-    return Array.from({ length: partCount(e.type, e.width) }, () => part2);
+    const part4 = splat(this.m, vectorShape(e.type, e.width), scalar4);
+    return Array.from({ length: partCount(e.type, e.width) }, () => part4);
   }
   /** Applies an instruction register by register, or lane by lane where there is none for registers. */
   eachPart(operands, e, how) {
@@ -7522,8 +8241,8 @@ var ExprLowering = class {
   guard(e, condition, a, otherwise) {
     const { m } = this;
     if (condition.width > 1) {
-      const scalar2 = (lane) => this.table.lane(condition, lane).guard(this.table.lane(a, lane), this.table.lane(otherwise, lane));
-      return this.parts(pack(Array.from({ length: e.width }, (_, lane) => scalar2(lane))));
+      const scalar4 = (lane) => this.table.lane(condition, lane).guard(this.table.lane(a, lane), this.table.lane(otherwise, lane));
+      return this.parts(pack(Array.from({ length: e.width }, (_, lane) => scalar4(lane))));
     }
     const test = this.one(condition);
     const outer = m.current;
@@ -7870,8 +8589,8 @@ var KernelLowering = class {
     const effects = effectsOf(list);
     this.touch(effects, body);
     outer.stmts.push(statement);
-    const loop = { name: name2, body, from, step, statement, pointers: /* @__PURE__ */ new Map() };
-    this.dims.enter(loop);
+    const loop2 = { name: name2, body, from, step, statement, pointers: /* @__PURE__ */ new Map() };
+    this.dims.enter(loop2);
     m.current = body;
     this.define(name2, [m.read(index, body)]);
     this.statements(list);
@@ -7913,6 +8632,43 @@ function printWasm(kernels, target) {
     content: encodeModule(functions2(kernels, target), { shared: target.features.has("threads") }),
     entries: new Map(kernels.map((k) => [k.name, k.name]))
   };
+}
+
+// backends/wasm/relaxed.ts
+function usesFusedMultiplyAdd(kernel) {
+  const seen = /* @__PURE__ */ new Set();
+  const inExpr = (e) => {
+    if (seen.has(e)) return false;
+    seen.add(e);
+    if (e.node.kind === "fma") return true;
+    let found = false;
+    visitExpr(
+      e,
+      (operand) => {
+        found ||= inExpr(operand);
+      },
+      () => {
+      }
+    );
+    return found;
+  };
+  const inStatement = (s) => {
+    switch (s.kind) {
+      case "let":
+      case "var":
+      case "set":
+      case "store":
+      case "atomicAdd":
+        return inExpr(s.value);
+      case "for":
+        return s.body.some(inStatement);
+      case "if":
+        return inExpr(s.condition) || s.body.some(inStatement) || s.otherwise.some(inStatement);
+      default:
+        return false;
+    }
+  };
+  return kernel.body.some(inStatement);
 }
 
 // compiler/ir/op.ts
@@ -8154,12 +8910,11 @@ var convOps = [conv, convTranspose, col2im];
 
 // backends/wasm/templates/microkernel.ts
 var Tile = class {
-  constructor(k, rows, vectors) {
+  constructor(k, rows, vectors, sets = setsFor(rows * vectors)) {
     this.k = k;
     this.rows = rows;
     this.vectors = vectors;
     const count = rows * vectors;
-    const sets = count >= 6 ? 1 : count >= 3 ? 2 : count === 2 ? 3 : 4;
     const zero2 = constant("f32", 0).splat(4);
     this.sets = Array.from({ length: sets }, () => Array.from({ length: count }, () => k.var(zero2, "acc")));
   }
@@ -8173,10 +8928,10 @@ var Tile = class {
     const set = this.sets[this.next++ % this.sets.length] ?? [];
     const vectors = Array.from({ length: this.vectors }, (_, v) => b(v));
     for (let r = 0; r < this.rows; r++) {
-      const scalar2 = a(r).splat(4);
+      const scalar4 = a(r).splat(4);
       vectors.forEach((x2, v) => {
         const acc = set[r * this.vectors + v];
-        acc?.set(scalar2.fma(x2, acc.value));
+        acc?.set(scalar4.fma(x2, acc.value));
       });
     }
   }
@@ -8200,6 +8955,7 @@ var Tile = class {
     return more.reduce((x2, y) => x2.add(y), first);
   }
 };
+var setsFor = (count) => count >= 6 ? 1 : count >= 3 ? 2 : count === 2 ? 3 : 4;
 function finishVector(k, accumulator, column, limit, finish2) {
   if (isAtMost(add(column, 4), limit)) {
     finish2(accumulator, column);
@@ -8218,11 +8974,8 @@ function finishVector(k, accumulator, column, limit, finish2) {
 }
 
 // compiler/tensor-values.ts
+init_minifloat();
 var isNarrow = (dtype) => isFloat(dtype) && bitsOf[dtype] <= 16;
-function storeNumber(data, dtype, i, value) {
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array) data[i] = BigInt(Math.trunc(value));
-  else data[i] = isNarrow(dtype) ? encodeFloat(dtype, value) : value;
-}
 var typedData = (tensor2) => ArrayBuffer.isView(tensor2.data) ? tensor2.data : void 0;
 function numbersOf(tensor2) {
   const data = typedData(tensor2) ?? new Float64Array(0);
@@ -8260,7 +9013,7 @@ function packedIndices(name2, length, fill) {
 // backends/wasm/templates/conv.ts
 var ROWS = 4;
 var BLOCK_COLUMNS = 32;
-var WHOLE_ROW = 64;
+var MOST_COLUMNS = 64;
 var PATCH_FLOATS = 1 << 16;
 var FLOATS2 = /* @__PURE__ */ new Set(["f32", "f16", "bf16"]);
 function geometryOf(node) {
@@ -8281,8 +9034,15 @@ function geometryOf(node) {
     })
   );
   const flat = { kernel: 1, stride: 1, dilation: 1, begin: 0, end: 0, taps: 1, input: 1, output: 1 };
-  const columns = axes.at(-1);
+  let columns = axes.at(-1);
   if (!columns) return void 0;
+  let y = axes.length === 2 ? axes[0] ?? flat : flat;
+  let rank = kernel.length;
+  if (rank === 2 && [y, columns].every((a) => a.taps === 1 && a.stride === 1 && a.begin === 0 && a.end === 0)) {
+    columns = { ...columns, input: mul(y.input, columns.input), output: mul(y.output, columns.output) };
+    y = flat;
+    rank = 1;
+  }
   return {
     x: x2,
     w,
@@ -8290,9 +9050,9 @@ function geometryOf(node) {
     group,
     depth: Number(depth),
     channels: Number(m) / group,
-    y: axes.length === 2 ? axes[0] ?? flat : flat,
+    y,
     columns,
-    rank: kernel.length
+    rank
   };
 }
 var isFloatConv = (node) => {
@@ -8300,9 +9060,21 @@ var isFloatConv = (node) => {
   const out = node.outputs[0];
   return [x2, w, out].every((v) => v && FLOATS2.has(v.type.dtype) && v.type.format === "dense");
 };
+function blockColumns(g) {
+  const { output } = g.columns;
+  if (!isStatic(output)) return BLOCK_COLUMNS;
+  const most = Math.max(8, Math.min(MOST_COLUMNS, Math.floor(PATCH_FLOATS / g.depth / 8) * 8));
+  if (output <= most) return Math.max(1, output);
+  const shares = Array.from({ length: 8 }, (_, i) => 8 * Math.ceil(output / 8 / (Math.ceil(output / most) + i)));
+  const waste = (share) => Math.ceil(output / share) * share;
+  return Math.min(
+    most,
+    shares.reduce((best, share) => waste(share) < waste(best) ? share : best)
+  );
+}
 function blockOf2(g) {
   const { y, columns: c } = g;
-  const columns = isStatic(c.output) && c.output <= WHOLE_ROW ? c.output : BLOCK_COLUMNS;
+  const columns = blockColumns(g);
   const vectors = Math.ceil(columns / 4);
   const phases2 = c.taps === 1 ? 1 : c.stride;
   const reach = c.taps === 1 ? columns : (Math.max(columns, 4) - 1) * c.stride + (c.taps - 1) * c.dilation + 1;
@@ -8311,7 +9083,8 @@ function blockOf2(g) {
   const size = (rows2) => g.depth * phases2 * patch(rows2) * phaseColumns;
   const most = isStatic(y.output) ? Math.max(1, y.output) : 8;
   let rows = 1;
-  while (rows < most && rows * vectors < 24 && size(rows + 1) <= PATCH_FLOATS) rows++;
+  const enough = g.channels >= 16 ? 24 : 192;
+  while (rows < most && rows * vectors < enough && size(rows + 1) <= PATCH_FLOATS) rows++;
   if (isStatic(y.output) && y.output > 0) rows = Math.ceil(y.output / Math.ceil(y.output / rows));
   return {
     rows,
@@ -8326,8 +9099,8 @@ function blockOf2(g) {
 function tapOffset(g, b, ky, kx) {
   const across = kx * g.columns.dilation;
   const phase = b.phases === 1 ? 0 : across % b.phases;
-  const position2 = b.phases === 1 ? across : Math.floor(across / b.phases);
-  return (phase * b.patchRows + ky * g.y.dilation) * b.phaseColumns + position2;
+  const position3 = b.phases === 1 ? across : Math.floor(across / b.phases);
+  return (phase * b.patchRows + ky * g.y.dilation) * b.phaseColumns + position3;
 }
 function copyPatch(k, g, b, x2, patch, at) {
   const { y, columns: c } = g;
@@ -8362,6 +9135,23 @@ function copyPatch(k, g, b, x2, patch, at) {
             k.if(whole, fast, () => {
               k.store(patch, add(to, p), pack([0, 1, 2, 3].map((i) => one2(add(ix, i)))));
             });
+        });
+      } else if (c.stride === 2) {
+        k.for(0, b.phaseColumns, 4, (p) => {
+          const ix = add(left, mul(p, 2));
+          const whole = both2(rowInside, inside2(ix, c.input, 8));
+          const put2 = (phase, value) => k.store(patch, add(add(to, phase * b.patchRows * b.phaseColumns), p), value);
+          const fast = () => {
+            const [low, high2] = [k.load(x2, add(line, ix), 4), k.load(x2, add(line, add(ix, 4)), 4)];
+            for (let phase = 0; phase < b.phases; phase++)
+              put2(phase, low.shuffle(high2, [phase, phase + 2, phase + 4, phase + 6]));
+          };
+          const slow = () => {
+            for (let phase = 0; phase < b.phases; phase++)
+              put2(phase, pack([0, 2, 4, 6].map((i) => one2(add(ix, i + phase)))));
+          };
+          if (whole) k.if(whole, fast, slow);
+          else fast();
         });
       } else {
         k.for(0, b.phaseColumns, 1, (p) => {
@@ -8400,7 +9190,8 @@ function build(g, request) {
   const b = blockOf2(g);
   const { y, columns: c } = g;
   const rows = Math.min(ROWS, g.channels);
-  const group = rows >= 3 ? 2 : rows === 2 ? 3 : 2;
+  const depthwise = g.depth === 1 && c.taps <= 8;
+  const group = depthwise && rows === 1 && c.taps <= 3 ? 3 : 2;
   const tiles = Math.ceil(g.channels / rows);
   const rowBlocks = ceilDiv(y.output, b.rows);
   const columnBlocks = isStatic(c.output) && c.output === b.columns ? 1 : ceilDiv(c.output, b.columns);
@@ -8410,7 +9201,7 @@ function build(g, request) {
   const k = new KernelBuilder(request.name, "simd", 1, [mul(blocks, split2), 1, 1]);
   const x2 = request.bind(k, g.x);
   const w = request.bindPacked(k, g.w, `conv${rows}`, packWeights(g, rows, tiles));
-  const patch = k.shared("patch", "f32", g.depth * b.plane + 4 * group);
+  const patch = k.shared("patch", "f32", g.depth * b.plane + 8);
   let rest = k.group.x;
   const take = (n2) => {
     const i = mod(rest, n2);
@@ -8419,7 +9210,7 @@ function build(g, request) {
   };
   const columnBlock = take(columnBlocks);
   const rowBlock = take(rowBlocks);
-  const part2 = take(split2);
+  const part4 = take(split2);
   const groupIndex = take(g.group);
   const n = rest;
   const row = mul(rowBlock, b.rows);
@@ -8435,7 +9226,7 @@ function build(g, request) {
       column: b.columns >= 4 && b.columns % 4 !== 0 ? min(v, b.columns - 4) : v
     };
   };
-  const table = taps > 1 && g.depth < 8 && g.depth > 1 ? offsetTable(k, g, b, request) : void 0;
+  const table = taps > 1 && g.depth < 8 && !depthwise ? offsetTable(k, g, b, request) : void 0;
   const tile2 = (index, count) => {
     const base = mul(add(mul(groupIndex, tiles), index), taps * g.depth * rows);
     k.for(0, ceilDiv(slots, group), 1, (s) => {
@@ -8444,13 +9235,13 @@ function build(g, request) {
         return place2(v === 0 ? slot : min(add(slot, v), sub(slots, 1)));
       });
       const starts = places.map((p) => add(mul(mul(p.row, y.taps === 1 ? 1 : y.stride), b.phaseColumns), p.column));
-      const t = new Tile(k, count, group);
+      const t = depthwise ? new Tile(k, count, group, 1) : new Tile(k, count, group);
       const step = (flat, offset) => ({
         a: (r) => k.load(w, add(add(base, mul(flat, rows)), r)),
         b: (v) => k.load(patch, add(starts[v] ?? 0, offset), 4)
       });
       if (table) t.loop(taps * g.depth, (i) => step(i, k.index(k.load(table, i), { min: 0, max: g.depth * b.plane })));
-      else if (g.depth === 1) {
+      else if (depthwise) {
         k.for(0, y.taps, 1, (ky) => {
           for (let kx = 0; kx < c.taps; kx++)
             t.step(step(add(mul(ky, c.taps), kx), add(tapOffset(g, b, 0, kx), mul(ky, y.dilation * b.phaseColumns))));
@@ -8490,11 +9281,11 @@ function build(g, request) {
   };
   const whole = Math.floor(g.channels / rows);
   const left = g.channels - whole * rows;
-  const from = mul(part2, tilesPerItem);
+  const from = mul(part4, tilesPerItem);
   k.for(from, split2 === 1 ? whole : min(add(from, tilesPerItem), whole), 1, (t) => tile2(t, rows));
   if (left > 0) {
     if (split2 === 1) tile2(whole, left);
-    else k.if(dimValue(part2).eq(split2 - 1), () => tile2(whole, left));
+    else k.if(dimValue(part4).eq(split2 - 1), () => tile2(whole, left));
   }
   return k.done(noteOf2(g, request));
 }
@@ -8747,8 +9538,12 @@ var wasmBackend = defineBackend({
   templates: [gemmSimd, convSimd],
   memory: { align: 16, maxBinding: 2 ** 32 - 65536, readWriteAlias: true },
   print: (kernels, target) => [printWasm(kernels, target)],
+  variants: [{ name: "relaxed", features: ["relaxed-simd"], needs: ["relaxed-madd"], applies: usesFusedMultiplyAdd }],
   device: "wasm"
 });
+
+// backends/wgsl/print.ts
+init_errors();
 
 // backends/wgsl/int64.ts
 var int64 = {
@@ -9302,12 +10097,12 @@ var FROM_LIBRARY = /* @__PURE__ */ new Set([
   ]
 ]);
 function typeName2(type, width) {
-  const scalar2 = is64(type) ? "vec2<u32>" : type;
+  const scalar4 = is64(type) ? "vec2<u32>" : type;
   if (type === "f64" || type === "f16")
     throw new InfcError("INFC4021", `WGSL kernels cannot compute in ${type}`, {
       fix: "Compute in f32, or run the op on the host"
     });
-  if (width === 1) return scalar2;
+  if (width === 1) return scalar4;
   if ((width === 2 || width === 4) && !is64(type)) return `vec${width}<${type}>`;
   throw new InfcError("INFC4021", `WGSL has no vector of ${width} ${type} values`, {
     fix: "Use width 1, 2 or 4 of a 32-bit type"
@@ -9818,7 +10613,8 @@ var removeDead = definePass({
     };
     graph.outputs.forEach(mark);
     for (const node of graph.nodes) {
-      if (context.ops.op(node.op)?.pure === false && node.op === "state_write" && !live.has(node)) {
+      const op = context.ops.op(node.op);
+      if (op?.pure === false && op.control && !live.has(node)) {
         live.add(node);
         pending.push(node);
       }
@@ -10210,9 +11006,9 @@ var pipeline = [
 var onnxOp = (name2, build4, more = {}) => ({ domain: "", name: name2, build: build4, ...more });
 
 // compiler/import/onnx-ops/constant.ts
-var bytesOf3 = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+var bytesOf4 = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 var dense = (name2, dtype, shape, view) => {
-  const bytes2 = bytesOf3(view);
+  const bytes2 = bytesOf4(view);
   return { name: name2, type: tensor(dtype, shape), bytes: bytes2.byteLength, read: () => bytes2 };
 };
 var stringsConstant = (name2, shape, strings) => ({
@@ -10259,9 +11055,28 @@ var buildIf = (node, b) => {
   if (known?.length === 1) return node.inline(known[0] ? "then_branch" : "else_branch", []);
   const body = node.subgraph("then_branch", []);
   const otherwise = node.subgraph("else_branch", []);
-  return b.nodes("if", [scalar(condition, node, b)], { body, otherwise }, node.outputs);
+  const ranksDiffer = body.outputs.some((v, i) => v.type.shape.length !== otherwise.outputs[i]?.type.shape.length);
+  const equal = ranksDiffer ? equalDims(condition) : void 0;
+  if (equal) {
+    discard(body);
+    discard(otherwise);
+    const [x2, y] = equal;
+    b.node("assume", [], { a: x2, b: y, why: `'${node.name}' needs ${formatDim(x2)} = ${formatDim(y)}` });
+    return node.inline("then_branch", []);
+  }
+  return b.nodes("if", [scalar2(condition, node, b)], { body, otherwise }, node.outputs);
 };
-function scalar(v, node, b) {
+function equalDims(condition) {
+  const p = condition.producer;
+  const [x2, y] = p?.inputs ?? [];
+  if (!p || !x2) return void 0;
+  if (p.op === "cast" || p.op === "reshape" || p.op === "identity") return equalDims(x2);
+  if (p.op !== "equal" || !y) return void 0;
+  const [a, ...moreA] = contentsOf2(x2) ?? [];
+  const [b, ...moreB] = contentsOf2(y) ?? [];
+  return a === void 0 || b === void 0 || moreA.length + moreB.length > 0 ? void 0 : [a, b];
+}
+function scalar2(v, node, b) {
   const { shape } = v.type;
   if (shape.length === 0) return v;
   if (shape.length === 1 && (shape[0] === 1 || typeof shape[0] !== "number"))
@@ -10285,19 +11100,20 @@ function widen3(before, after, name2, i, node) {
   return { ...before, shape };
 }
 var sameType = (a, b) => a.unranked === b.unranked && a.shape.length === b.shape.length && a.shape.every((d, i) => d === b.shape[i]);
-function settle(initial2, node, body) {
-  let types = initial2;
+function settle(initial, node, body) {
+  let types = initial;
   for (; ; ) {
     const { graph, results } = body(types);
     if (results.length < types.length) node.fail(`its body has too few outputs for ${types.length} carried values`);
     const next = types.map((t, i) => widen3(t, results[i]?.type ?? t, node.name, i, node));
     if (next.every((t, i) => sameType(t, types[i] ?? t))) return graph;
+    discard(graph);
     types = next;
   }
 }
 var buildLoop = (node, b) => {
-  const trip = node.inputs[0] ? scalar(node.inputs[0], node, b) : null;
-  const condition = node.inputs[1] ? scalar(node.inputs[1], node, b) : null;
+  const trip = node.inputs[0] ? scalar2(node.inputs[0], node, b) : null;
+  const condition = node.inputs[1] ? scalar2(node.inputs[1], node, b) : null;
   const carried = node.inputs.slice(2).map((_, i) => node.input(i + 2));
   const body = settle(
     carried.map((v) => v.type),
@@ -10387,48 +11203,8 @@ var controlOnnxOps = [
   onnxOp("Scan", buildScan)
 ];
 
-// compiler/ops/recurrent-activation.ts
-var clamp01 = (x2) => Math.min(1, Math.max(0, x2));
-var sigmoid = (x2) => {
-  const e = x2.neg().exp().add(1);
-  return e.mul(0).add(1).div(e);
-};
-var recurrentActivations = {
-  tanh: { js: Math.tanh, expr: (x2) => x2.tanh() },
-  sigmoid: { js: (x2) => 1 / (1 + Math.exp(-x2)), expr: sigmoid },
-  relu: { js: (x2) => Math.max(0, x2), expr: (x2) => x2.max(0) },
-  affine: { js: (x2, a, b) => a * x2 + b, expr: (x2, a, b) => x2.mul(a).add(b), alpha: 1, beta: 0 },
-  leakyrelu: { js: (x2, a) => x2 < 0 ? a * x2 : x2, expr: (x2, a) => x2.lt(0).select(x2.mul(a), x2), alpha: 0.01 },
-  thresholdedrelu: { js: (x2, a) => x2 > a ? x2 : 0, expr: (x2, a) => x2.gt(a).select(x2, 0), alpha: 1 },
-  scaledtanh: { js: (x2, a, b) => a * Math.tanh(b * x2), expr: (x2, a, b) => x2.mul(b).tanh().mul(a), alpha: 1, beta: 1 },
-  hardsigmoid: {
-    js: (x2, a, b) => clamp01(a * x2 + b),
-    expr: (x2, a, b) => x2.mul(a).add(b).max(0).min(1),
-    alpha: 0.2,
-    beta: 0.5
-  },
-  elu: {
-    js: (x2, a) => x2 < 0 ? a * Math.expm1(x2) : x2,
-    expr: (x2, a) => x2.lt(0).select(x2.exp().sub(1).mul(a), x2),
-    alpha: 1
-  },
-  softsign: { js: (x2) => x2 / (1 + Math.abs(x2)), expr: (x2) => x2.div(x2.abs().add(1)) },
-  softplus: { js: (x2) => Math.log1p(Math.exp(x2)), expr: (x2) => x2.exp().add(1).log() }
-};
-function boundActivations(attrs) {
-  const names2 = Array.isArray(attrs.activations) ? attrs.activations.map(String) : [];
-  const alphas = Array.isArray(attrs.alphas) ? attrs.alphas.map(Number) : [];
-  const betas = Array.isArray(attrs.betas) ? attrs.betas.map(Number) : [];
-  return names2.map((name2, i) => {
-    const f = recurrentActivations[name2];
-    if (!f) throw new TypeError(`unknown activation '${name2}'`);
-    const a = alphas[i] ?? f.alpha ?? 0;
-    const b = betas[i] ?? f.beta ?? 0;
-    return { js: (x2) => f.js(x2, a, b), expr: (x2) => f.expr(x2, a, b) };
-  });
-}
-
 // compiler/ops/recurrent.ts
+init_recurrent();
 var recurrentGates = { lstm: 4, gru: 3, rnn: 1 };
 var recurrentInputs = {
   lstm: { cell: 3, peepholes: 4, lengths: 5 },
@@ -10462,135 +11238,56 @@ function infer(name2) {
     return tensor(gates.dtype, [steps, batch, name2 === "lstm" ? mul(2, hidden) : hidden]);
   };
 }
-function prepare(inputs, attrs, lengths) {
-  const gates = inputs[0];
-  const weights = inputs[1];
-  if (!gates || !weights) throw new TypeError("a recurrence needs projected inputs and weights");
-  const [steps = 0, batch = 0] = gates.shape;
-  const list = inputs[lengths];
-  const limit = Number(attrs.clip ?? 0);
-  return {
-    steps,
-    batch,
-    hidden: weights.shape[1] ?? 0,
-    gates: numbersOf(gates),
-    weights: numbersOf(weights),
-    lengths: list ? numbersOf(list) : void 0,
-    reverse: attrs.reverse === 1,
-    clip: limit > 0 ? (x2) => Math.min(limit, Math.max(-limit, x2)) : (x2) => x2
-  };
-}
-function dot2(run, row, h, base) {
-  let sum2 = 0;
-  for (let k = 0; k < run.hidden; k++) sum2 += (run.weights[row * run.hidden + k] ?? 0) * (h[base + k] ?? 0);
-  return sum2;
-}
-function through(run, states, output, cell) {
-  const { steps, batch, hidden } = run;
-  const width = states.length * hidden;
-  const count = steps * batch * width;
-  const data = viewOf(output.dtype, new ArrayBuffer(byteLength(output.dtype, count)), 0, count);
-  for (let s = 0; s < steps; s++) {
-    const t = run.reverse ? steps - 1 - s : s;
-    for (let b = 0; b < batch; b++) {
-      const gatesPerStep = run.gates.length / Math.max(1, steps * batch);
-      if (t < (run.lengths?.[b] ?? steps)) cell((t * batch + b) * gatesPerStep, b);
-      states.forEach((state, i) => {
-        for (let j = 0; j < hidden; j++)
-          storeNumber(data, output.dtype, (t * batch + b) * width + i * hidden + j, state[b * hidden + j] ?? 0);
-      });
+var byHost = (f) => (inputs, attrs, outputs) => {
+  const declared = outputs.map((t) => ({ dtype: t.dtype, rank: t.shape.length }));
+  const context = {
+    outputs: declared,
+    fail: (reason) => {
+      throw new TypeError(reason);
     }
-  }
-  return { dtype: output.dtype, shape: [steps, batch, width], data };
-}
-var initial = (t, size) => t ? Float64Array.from(numbersOf(t)) : new Float64Array(size);
-var outputType = (outputs) => {
-  const [o] = outputs;
-  if (!o) throw new TypeError("a recurrence has one output");
-  return o;
+  };
+  const results = f(inputs, attrs, context);
+  if (results instanceof Promise) throw new TypeError("a recurrence is synchronous");
+  return results.filter((v) => v !== null && !Array.isArray(v));
 };
-var lstm = defineOp({
+var lstm2 = defineOp({
   name: "lstm",
   infer: infer("lstm"),
-  reference: (inputs, attrs, outputs) => {
-    const run = prepare(inputs, attrs, recurrentInputs.lstm.lengths);
-    const { hidden: n, clip } = run;
-    const [f, g, out] = boundActivations(attrs);
-    if (!f || !g || !out) throw new TypeError("an lstm has three activations");
-    const h = initial(inputs[2], run.batch * n);
-    const c = initial(inputs[3], run.batch * n);
-    const p = initial(inputs[4], 3 * n);
-    const next = new Float64Array(n);
-    const state = through(run, [h, c], outputType(outputs), (at, b) => {
-      const base = b * n;
-      for (let j = 0; j < n; j++) {
-        const gate = (k) => (run.gates[at + k * n + j] ?? 0) + dot2(run, k * n + j, h, base);
-        const old = c[base + j] ?? 0;
-        const i = f.js(clip(gate(0) + (p[j] ?? 0) * old));
-        const forget = attrs.inputForget === 1 ? 1 - i : f.js(clip(gate(2) + (p[2 * n + j] ?? 0) * old));
-        const cell = forget * old + i * g.js(clip(gate(3)));
-        const o = f.js(clip(gate(1) + (p[n + j] ?? 0) * cell));
-        c[base + j] = cell;
-        next[j] = o * out.js(cell);
-      }
-      h.set(next, base);
-    });
-    return [state];
-  },
+  reference: byHost(lstm),
   flops: (node) => mul(4, node.inputs[1]?.type.shape[1] ?? 1)
 });
-var gru = defineOp({
+var gru2 = defineOp({
   name: "gru",
   infer: infer("gru"),
-  reference: (inputs, attrs, outputs) => {
-    const run = prepare(inputs, attrs, recurrentInputs.gru.lengths);
-    const { hidden: n, clip } = run;
-    const [f, g] = boundActivations(attrs);
-    if (!f || !g) throw new TypeError("a gru has two activations");
-    const h = initial(inputs[2], run.batch * n);
-    const bias = initial(inputs[3], n);
-    const z = new Float64Array(n);
-    const r = new Float64Array(n);
-    const reset = new Float64Array(n);
-    const next = new Float64Array(n);
-    const state = through(run, [h], outputType(outputs), (at, b) => {
-      const base = b * n;
-      for (let j = 0; j < n; j++) {
-        z[j] = f.js(clip((run.gates[at + j] ?? 0) + dot2(run, j, h, base)));
-        r[j] = f.js(clip((run.gates[at + n + j] ?? 0) + dot2(run, n + j, h, base)));
-        reset[j] = (r[j] ?? 0) * (h[base + j] ?? 0);
-      }
-      for (let j = 0; j < n; j++) {
-        const x2 = run.gates[at + 2 * n + j] ?? 0;
-        const linear = attrs.linearBeforeReset === 1 ? (r[j] ?? 0) * (dot2(run, 2 * n + j, h, base) + (bias[j] ?? 0)) : dot2(run, 2 * n + j, reset, 0);
-        const candidate = g.js(clip(x2 + linear));
-        next[j] = (1 - (z[j] ?? 0)) * candidate + (z[j] ?? 0) * (h[base + j] ?? 0);
-      }
-      h.set(next, base);
-    });
-    return [state];
-  },
+  reference: byHost(gru),
   flops: (node) => mul(6, node.inputs[1]?.type.shape[1] ?? 1)
 });
-var rnn = defineOp({
+var rnn2 = defineOp({
   name: "rnn",
   infer: infer("rnn"),
-  reference: (inputs, attrs, outputs) => {
-    const run = prepare(inputs, attrs, recurrentInputs.rnn.lengths);
-    const { hidden: n, clip } = run;
-    const [f] = boundActivations(attrs);
-    if (!f) throw new TypeError("an rnn has one activation");
-    const h = initial(inputs[2], run.batch * n);
-    const next = new Float64Array(n);
-    const state = through(run, [h], outputType(outputs), (at, b) => {
-      for (let j = 0; j < n; j++) next[j] = f.js(clip((run.gates[at + j] ?? 0) + dot2(run, j, h, b * n)));
-      h.set(next, b * n);
-    });
-    return [state];
-  },
+  reference: byHost(rnn),
   flops: (node) => mul(2, node.inputs[1]?.type.shape[1] ?? 1)
 });
-var recurrentOps = [lstm, gru, rnn];
+var recurrentOps = [lstm2, gru2, rnn2];
+
+// compiler/ops/recurrent-activation.ts
+var sigmoid = (x2) => {
+  const e = x2.neg().exp().add(1);
+  return e.mul(0).add(1).div(e);
+};
+var recurrentActivations = {
+  tanh: { expr: (x2) => x2.tanh() },
+  sigmoid: { expr: sigmoid },
+  relu: { expr: (x2) => x2.max(0) },
+  affine: { expr: (x2, a, b) => x2.mul(a).add(b), alpha: 1, beta: 0 },
+  leakyrelu: { expr: (x2, a) => x2.lt(0).select(x2.mul(a), x2), alpha: 0.01 },
+  thresholdedrelu: { expr: (x2, a) => x2.gt(a).select(x2, 0), alpha: 1 },
+  scaledtanh: { expr: (x2, a, b) => x2.mul(b).tanh().mul(a), alpha: 1, beta: 1 },
+  hardsigmoid: { expr: (x2, a, b) => x2.mul(a).add(b).max(0).min(1), alpha: 0.2, beta: 0.5 },
+  elu: { expr: (x2, a) => x2.lt(0).select(x2.exp().sub(1).mul(a), x2), alpha: 1 },
+  softsign: { expr: (x2) => x2.div(x2.abs().add(1)) },
+  softplus: { expr: (x2) => x2.exp().add(1).log() }
+};
 
 // compiler/import/suggest.ts
 function closest(word2, candidates) {
@@ -10624,7 +11321,7 @@ var DEFAULTS = {
   gru: ["Sigmoid", "Tanh"],
   rnn: ["Tanh"]
 };
-function part(b, x2, axis, start, length) {
+function part2(b, x2, axis, start, length) {
   const { shape } = x2.type;
   return b.node("slice", [x2], {
     starts: shape.map((_, i) => i === axis ? start : 0),
@@ -10636,7 +11333,7 @@ var reshape = (b, x2, shape) => b.node("reshape", [x2], { shape });
 function direction(b, x2, d) {
   if (!x2) return null;
   const rest = x2.type.shape.slice(1);
-  return reshape(b, x2.type.shape[0] === 1 ? x2 : part(b, x2, 0, d, 1), rest);
+  return reshape(b, x2.type.shape[0] === 1 ? x2 : part2(b, x2, 0, d, 1), rest);
 }
 function zeros(b, like2, shape) {
   const { dtype } = like2.type;
@@ -10676,11 +11373,11 @@ function project(b, x2, op, weights, hidden, linearBeforeReset) {
   let gates = b.node("matmul", [rows, weights.w], { transposeB: true });
   let candidateBias = null;
   if (weights.bias) {
-    const input = part(b, weights.bias, 0, 0, width);
-    let recurrent = part(b, weights.bias, 0, width, width);
+    const input = part2(b, weights.bias, 0, 0, width);
+    let recurrent = part2(b, weights.bias, 0, width, width);
     if (op === "gru" && linearBeforeReset) {
-      candidateBias = part(b, recurrent, 0, mul(2, hidden), hidden);
-      recurrent = b.node("concat", [part(b, recurrent, 0, 0, mul(2, hidden)), zeros(b, recurrent, [hidden])], {
+      candidateBias = part2(b, recurrent, 0, mul(2, hidden), hidden);
+      recurrent = b.node("concat", [part2(b, recurrent, 0, 0, mul(2, hidden)), zeros(b, recurrent, [hidden])], {
         axis: 0
       });
     }
@@ -10719,7 +11416,7 @@ function build3(op) {
     const c0 = op === "lstm" ? state(6) : null;
     const peepholes = op === "lstm" ? node.inputs[7] : null;
     const linearBeforeReset = op === "gru" && node.int("linear_before_reset", 0) !== 0;
-    const activations = activationsOf(node, op, reverses.length);
+    const activations2 = activationsOf(node, op, reverses.length);
     const runs2 = reverses.map((reverse2, d) => {
       const weights = {
         w: direction(b, w, d) ?? w,
@@ -10727,11 +11424,11 @@ function build3(op) {
         bias: direction(b, node.inputs[3], d)
       };
       const p = project(b, x2, op, weights, hidden, linearBeforeReset);
-      const initial2 = direction(b, h0, d) ?? zeros(b, x2, [batch, hidden]);
+      const initial = direction(b, h0, d) ?? zeros(b, x2, [batch, hidden]);
       const extra = op === "lstm" ? [direction(b, c0, d) ?? zeros(b, x2, [batch, hidden]), direction(b, peepholes, d), lengths] : op === "gru" ? [p.candidateBias, lengths] : [lengths];
       if (recurrentInputs[op].lengths !== 2 + extra.length) node.fail("inputs do not line up");
-      const out = b.node(op, [p.gates, p.recurrent, initial2, ...extra], {
-        ...activations[d],
+      const out = b.node(op, [p.gates, p.recurrent, initial, ...extra], {
+        ...activations2[d],
         clip: node.float("clip", 0),
         reverse: reverse2,
         ...op === "lstm" ? { inputForget: node.int("input_forget", 0) } : {},
@@ -10743,7 +11440,7 @@ function build3(op) {
     const wanted = (i) => Boolean(node.outputs[i]);
     const sequence2 = () => {
       const all = runs2.map(({ out }) => {
-        const y2 = op === "lstm" ? part(b, out, 2, 0, hidden) : out;
+        const y2 = op === "lstm" ? part2(b, out, 2, 0, hidden) : out;
         return reshape(b, masked(b, y2, lengths), [steps, 1, batch, hidden]);
       });
       const y = joined(all, 1);
@@ -10751,8 +11448,8 @@ function build3(op) {
     };
     const final = (offset) => {
       const all = runs2.map(({ out, reverse: reverse2 }) => {
-        const last = part(b, out, 0, reverse2 ? 0 : sub(steps, 1), 1);
-        return op === "lstm" ? part(b, last, 2, offset, hidden) : last;
+        const last = part2(b, out, 0, reverse2 ? 0 : sub(steps, 1), 1);
+        return op === "lstm" ? part2(b, last, 2, offset, hidden) : last;
       });
       return swap(joined(all, 0));
     };
@@ -10786,7 +11483,7 @@ function sequence(c, i) {
   const t = given(c, i);
   return t.container === "sequence" ? t : c.fail(`input ${i} must be a sequence`);
 }
-var sequenceOf = (t) => ({ ...t, container: "sequence" });
+var sequenceOf2 = (t) => ({ ...t, container: "sequence" });
 function taken(t, c) {
   const e = elementOf(t);
   if (e.unranked)
@@ -10796,7 +11493,7 @@ function taken(t, c) {
 }
 var hostOp = (name2, infer2) => defineOp({ name: name2, infer: infer2, host: name2 });
 var sequenceOps = [
-  hostOp("sequence_construct", (c) => sequenceOf(c.inputs.map((_, i) => given(c, i)).reduce((a, b) => unify(a, b, c)))),
+  hostOp("sequence_construct", (c) => sequenceOf2(c.inputs.map((_, i) => given(c, i)).reduce((a, b) => unify(a, b, c)))),
   /** Attribute `dtype`. */
   hostOp("sequence_empty", (c) => ({
     ...tensor(c.attrs.dtype ?? "f32", []),
@@ -10806,7 +11503,7 @@ var sequenceOps = [
   /** Inputs: sequence, position (negative counts from the end). */
   hostOp("sequence_at", (c) => taken(sequence(c, 0), c)),
   /** Inputs: sequence, tensor, position (absent: at the end). */
-  hostOp("sequence_insert", (c) => sequenceOf(unify(elementOf(sequence(c, 0)), given(c, 1), c))),
+  hostOp("sequence_insert", (c) => sequenceOf2(unify(elementOf(sequence(c, 0)), given(c, 1), c))),
   /** Inputs: sequence, position (absent: the last). */
   hostOp("sequence_erase", (c) => sequence(c, 0)),
   hostOp("sequence_length", (c) => {
@@ -10825,7 +11522,7 @@ var sequenceOps = [
     const divides = !c.inputs[1] || c.inputs[1].shape.length > 0;
     const piece = sizes.size <= 1 && size !== void 0 && divides ? size : c.dataDependent(`element_${axis}`, upperBound(whole));
     const shape = x2.shape.flatMap((d, i) => i !== axis ? [d] : drop ? [] : [piece]);
-    return sequenceOf(tensor(x2.dtype, shape));
+    return sequenceOf2(tensor(x2.dtype, shape));
   }),
   /** Attributes `axis`, `new_axis` (1: stack). */
   hostOp("concat_from_sequence", (c) => {
@@ -10861,10 +11558,15 @@ var sequenceOps = [
   hostOp("container_identity", (c) => given(c, 0))
 ];
 
+// compiler/import/onnx-type.ts
+init_errors();
+
 // compiler/import/onnx-decode.ts
+init_errors();
 import * as onnxModule from "onnx-proto";
 
 // compiler/import/onnx-wire.ts
+init_errors();
 var SCHEMA = {
   ModelProto: {
     1: ["ir_version", "varint"],
@@ -10979,7 +11681,7 @@ function checkWire(bytes2) {
   const path3 = [];
   let at = 0;
   let messages = 0;
-  const fail = (reason, offset) => {
+  const fail2 = (reason, offset) => {
     throw new InfcError("INFC1001", `not a valid ONNX file: ${reason}`, {
       offset,
       fix: "Check that the file is a complete .onnx model (compare its size and checksum with the source)"
@@ -10990,34 +11692,34 @@ function checkWire(bytes2) {
     let value = 0;
     let scale3 = 1;
     for (let i = 0; i < 10; i++) {
-      if (at >= end) fail("a number runs past the end of its message", start);
+      if (at >= end) fail2("a number runs past the end of its message", start);
       const b = bytes2[at++] ?? 0;
       value += (b & 127) * scale3;
       if (b < 128) return value;
       scale3 *= 128;
     }
-    return fail("a number is longer than 10 bytes", start);
+    return fail2("a number is longer than 10 bytes", start);
   };
   const skipFixed = (size, end, start) => {
     at += size;
-    if (at > end) fail("a field runs past the end of its message", start);
+    if (at > end) fail2("a field runs past the end of its message", start);
   };
   const length = (end, start) => {
     const n = varint(end);
-    if (n > end - at) fail(`a field claims ${n} bytes where ${end - at} are left`, start);
+    if (n > end - at) fail2(`a field claims ${n} bytes where ${end - at} are left`, start);
     return at + n;
   };
   const packedVarints = (end, start) => {
-    if (end > at && (bytes2[end - 1] ?? 0) >= 128) fail("a packed list ends inside a number", start);
+    if (end > at && (bytes2[end - 1] ?? 0) >= 128) fail2("a packed list ends inside a number", start);
     let run = 0;
     for (; at < end; at++) {
       if ((bytes2[at] ?? 0) < 128) run = 0;
-      else if (++run >= 10) fail("a number is longer than 10 bytes", at);
+      else if (++run >= 10) fail2("a number is longer than 10 bytes", at);
     }
   };
   const message = (name2, end, depth) => {
-    if (depth > MAX_DEPTH) fail(`messages nest more than ${MAX_DEPTH} deep`, at);
-    if (++messages > MAX_MESSAGES) fail(`more than ${MAX_MESSAGES} messages`, at);
+    if (depth > MAX_DEPTH) fail2(`messages nest more than ${MAX_DEPTH} deep`, at);
+    if (++messages > MAX_MESSAGES) fail2(`more than ${MAX_MESSAGES} messages`, at);
     const schema = SCHEMA[name2] ?? {};
     const counts = /* @__PURE__ */ new Map();
     while (at < end) {
@@ -11025,14 +11727,14 @@ function checkWire(bytes2) {
       const tag = varint(end);
       const wire = tag % 8;
       const number = Math.floor(tag / 8);
-      if (number < 1 || number > 536870911) fail(`field number ${number}`, start);
+      if (number < 1 || number > 536870911) fail2(`field number ${number}`, start);
       const field = schema[number];
       if (!field) {
         if (wire === 0) varint(end);
         else if (wire === 1) skipFixed(8, end, start);
         else if (wire === 5) skipFixed(4, end, start);
         else if (wire === 2) at = length(end, start);
-        else fail(`wire type ${wire}`, start);
+        else fail2(`wire type ${wire}`, start);
         continue;
       }
       const [fieldName, kind, repeated] = field;
@@ -11040,17 +11742,17 @@ function checkWire(bytes2) {
       if (kind === "varint") {
         if (packed) packedVarints(length(end, start), start);
         else if (wire === 0) varint(end);
-        else fail(`${name2}.${fieldName} has wire type ${wire}`, start);
+        else fail2(`${name2}.${fieldName} has wire type ${wire}`, start);
       } else if (kind === "fixed32" || kind === "fixed64") {
         const size = kind === "fixed32" ? 4 : 8;
         if (packed) {
           const stop = length(end, start);
-          if ((stop - at) % size !== 0) fail(`${name2}.${fieldName} is not a whole number of elements`, start);
+          if ((stop - at) % size !== 0) fail2(`${name2}.${fieldName} is not a whole number of elements`, start);
           at = stop;
         } else if (wire === (kind === "fixed32" ? 5 : 1)) skipFixed(size, end, start);
-        else fail(`${name2}.${fieldName} has wire type ${wire}`, start);
+        else fail2(`${name2}.${fieldName} has wire type ${wire}`, start);
       } else {
-        if (wire !== 2) fail(`${name2}.${fieldName} has wire type ${wire}`, start);
+        if (wire !== 2) fail2(`${name2}.${fieldName} has wire type ${wire}`, start);
         const stop = length(end, start);
         const index = counts.get(number) ?? 0;
         counts.set(number, index + 1);
@@ -11063,7 +11765,7 @@ function checkWire(bytes2) {
         }
         if (kind === "bytes") at = stop;
         else {
-          if (!repeated && index > 0) fail(`${name2}.${fieldName} appears twice`, start);
+          if (!repeated && index > 0) fail2(`${name2}.${fieldName} appears twice`, start);
           path3.push(step);
           message(kind, stop, depth + 1);
           path3.pop();
@@ -11190,7 +11892,7 @@ function elementsOf2(v) {
   if (v.producer?.op !== "sequence_construct") return void 0;
   return v.producer.inputs.filter((x2) => x2 !== null);
 }
-function position(node, input, length) {
+function position2(node, input, length) {
   const at = node.constantInts(input)?.[0];
   if (at === void 0) return void 0;
   if (at < -length || at >= length) node.fail(`position ${at} is outside a sequence of ${length}`);
@@ -11198,7 +11900,7 @@ function position(node, input, length) {
 }
 var buildAt = (node, b) => {
   const elements = elementsOf2(node.input(0));
-  const at = elements && position(node, 1, elements.length);
+  const at = elements && position2(node, 1, elements.length);
   const known = elements?.[at ?? -1];
   return [known ?? b.node("sequence_at", [node.input(0), node.input(1)])];
 };
@@ -11218,7 +11920,7 @@ var buildInsert = (node, b) => {
 var buildErase = (node, b) => {
   const elements = elementsOf2(node.input(0));
   if (elements && elements.length > 1) {
-    const at = node.inputs[1] ? position(node, 1, elements.length) : elements.length - 1;
+    const at = node.inputs[1] ? position2(node, 1, elements.length) : elements.length - 1;
     if (at !== void 0)
       return [
         b.node(
@@ -11277,8 +11979,8 @@ var buildMap = (node, b) => {
     ...results.map((r, i) => into.node("sequence_insert", [collected[i] ?? null, r, null]))
   ];
   const length = b.node("sequence_length", [first]);
-  const initial2 = shapes.map((t) => b.node("sequence_empty", [], { dtype: t.dtype }));
-  return b.nodes("loop", [length, null, ...initial2], { body, carried: initial2.length }, node.outputs);
+  const initial = shapes.map((t) => b.node("sequence_empty", [], { dtype: t.dtype }));
+  return b.nodes("loop", [length, null, ...initial], { body, carried: initial.length }, node.outputs);
 };
 var buildOptional = (node, b) => {
   if (node.inputs[0]) return [b.node("optional", [node.inputs[0]])];
@@ -11410,20 +12112,20 @@ var loopOp = defineOp({
         if (v.type.container) c.fail(`gathered output ${i} is a ${v.type.container}`);
         return tensor(v.type.dtype, [trips2, ...shape]);
       }
-      const initial2 = c.inputs[2 + i] ?? c.fail(`initial value ${i} is missing`);
-      if (!sameKind(initial2, v.type))
-        c.fail(`carried value ${i} is ${formatType(initial2)} before and ${formatType(v.type)} after an iteration`);
-      return carriedOutput(initial2, body.inputs[2 + i]?.type ?? initial2, v.type, c, i, outer);
+      const initial = c.inputs[2 + i] ?? c.fail(`initial value ${i} is missing`);
+      if (!sameKind(initial, v.type))
+        c.fail(`carried value ${i} is ${formatType(initial)} before and ${formatType(v.type)} after an iteration`);
+      return carriedOutput(initial, body.inputs[2 + i]?.type ?? initial, v.type, c, i, outer);
     });
   }
 });
-function carriedOutput(initial2, inner, result, c, i, outer) {
-  if (result.unranked) return initial2;
-  if (initial2.unranked) return { ...result, shape: outerDims(result.shape, outer, c, `out${i}`) };
-  const shape = initial2.shape.map(
+function carriedOutput(initial, inner, result, c, i, outer) {
+  if (result.unranked) return initial;
+  if (initial.unranked) return { ...result, shape: outerDims(result.shape, outer, c, `out${i}`) };
+  const shape = initial.shape.map(
     (d, axis) => inner.shape[axis] === d ? d : c.dataDependent(`out${i}_${axis}`, 2147483647)
   );
-  return { ...initial2, shape };
+  return { ...initial, shape };
 }
 var intList = (attrs, name2) => {
   const v = attrs[name2];
@@ -11448,14 +12150,15 @@ var scanOp = defineOp({
         const axis = outputAxes[i - states] ?? 0;
         return tensor(v.type.dtype, [...shape.slice(0, axis), steps, ...shape.slice(axis)]);
       }
-      const initial2 = c.inputs[i] ?? c.fail(`initial state ${i} is missing`);
-      if (!sameKind(initial2, v.type))
-        c.fail(`state ${i} is ${formatType(initial2)} before and ${formatType(v.type)} after an iteration`);
-      return carriedOutput(initial2, body.inputs[i]?.type ?? initial2, v.type, c, i, outer);
+      const initial = c.inputs[i] ?? c.fail(`initial state ${i} is missing`);
+      if (!sameKind(initial, v.type))
+        c.fail(`state ${i} is ${formatType(initial)} before and ${formatType(v.type)} after an iteration`);
+      return carriedOutput(initial, body.inputs[i]?.type ?? initial, v.type, c, i, outer);
     });
   }
 });
-var controlOps = [ifOp, loopOp, scanOp];
+var assumeOp = defineOp({ name: "assume", control: true, pure: false, infer: () => tensor("bool", []) });
+var controlOps = [assumeOp, ifOp, loopOp, scanOp];
 
 // compiler/ops/binary.ts
 var isNumber2 = (d) => isFloat(d) || isInteger(d);
@@ -11656,24 +12359,9 @@ var castOps = [
   })
 ];
 
-// runtime/host/values.ts
-var sizeOf = (shape) => shape.reduce((n, d) => n * d, 1);
-function numericData(t) {
-  if (ArrayBuffer.isView(t.data)) return t.data;
-  throw new TypeError("a string tensor has no numeric data");
-}
-function toNumbers(t) {
-  const data = numericData(t);
-  const numbers2 = Array.from(data, Number);
-  return t.dtype === "f16" ? numbers2.map((v) => decodeFloat("f16", v)) : t.dtype === "bf16" ? numbers2.map((v) => decodeFloat("bf16", v)) : numbers2;
-}
-function stridesOf(shape) {
-  const out = new Array(shape.length).fill(1);
-  for (let i = shape.length - 2; i >= 0; i--) out[i] = (out[i + 1] ?? 1) * (shape[i + 1] ?? 1);
-  return out;
-}
-
 // runtime/host/scatter.ts
+init_minifloat();
+init_values();
 function combiner(data, updates, reduction) {
   if (!ArrayBuffer.isView(data.data)) {
     const out2 = [...data.data];
@@ -11738,16 +12426,16 @@ function scatterElements([data, indices, updates], attrs) {
   const extent = data.shape[axis] ?? 1;
   const at = toNumbers(indices);
   const count = sizeOf(indices.shape);
-  const position2 = new Array(indices.shape.length).fill(0);
+  const position3 = new Array(indices.shape.length).fill(0);
   for (let i = 0; i < count; i++) {
     let to = 0;
-    for (let d = 0; d < position2.length; d++)
-      to += (d === axis ? inside(at[i] ?? 0, extent) : position2[d] ?? 0) * (strides[d] ?? 1);
+    for (let d = 0; d < position3.length; d++)
+      to += (d === axis ? inside(at[i] ?? 0, extent) : position3[d] ?? 0) * (strides[d] ?? 1);
     out.put(to, i);
-    for (let d = position2.length - 1; d >= 0; d--) {
-      const next = (position2[d] ?? 0) + 1;
-      position2[d] = next < (indices.shape[d] ?? 1) ? next : 0;
-      if (position2[d] !== 0) break;
+    for (let d = position3.length - 1; d >= 0; d--) {
+      const next = (position3[d] ?? 0) + 1;
+      position3[d] = next < (indices.shape[d] ?? 1) ? next : 0;
+      if (position3[d] !== 0) break;
     }
   }
   return { dtype: data.dtype, shape: data.shape, data: out.data };
@@ -12045,11 +12733,11 @@ var reshape2 = defineOp({
   element: (c) => {
     const shape = only(c.outputs).shape;
     return (coords) => {
-      let position2 = 0;
+      let position3 = 0;
       shape.forEach((n, i) => {
-        position2 = add(mul(position2, n), coords[i] ?? 0);
+        position3 = add(mul(position3, n), coords[i] ?? 0);
       });
-      return c.linear(0, position2);
+      return c.linear(0, position3);
     };
   }
 });
@@ -12125,6 +12813,11 @@ var concat = defineOp({
       next = add(next, t?.shape[axis] ?? 0);
     }
     return (coords) => {
+      const at = coords[axis] ?? 0;
+      const certain = c.inputs.findIndex(
+        (t, i) => lessThan(at, starts[i] ?? 0) === false && lessThan(at, add(starts[i] ?? 0, t?.shape[axis] ?? 0)) === true
+      );
+      if (certain >= 0) return c.at(certain, withCoord(coords, axis, sub(at, starts[certain] ?? 0)));
       let value;
       for (let i = c.inputs.length - 1; i >= 0; i--) {
         if (c.inputs[i]?.shape.includes(0)) continue;
@@ -12326,14 +13019,14 @@ var maxPool = defineOp({
     const result = c.fold("general", kernel, [low, constant("i32", 0)], (taps, state) => {
       const from = spatial.map((i, axis) => tap(i, taps[axis] ?? 0, only(windows, axis)));
       const v = c.guarded(0, [n, channel, ...from], low);
-      let position2 = add(mul(n, x2.shape[1] ?? 1), channel);
+      let position3 = add(mul(n, x2.shape[1] ?? 1), channel);
       const axes = from.map((p, i) => ({ p, extent: x2.shape[i + 2] ?? 1 }));
-      for (const { extent } of axes) position2 = mul(position2, extent);
+      for (const { extent } of axes) position3 = mul(position3, extent);
       let inner = 0;
       for (const { p, extent } of c.attrs.columnMajor === true ? axes.reverse() : axes)
         inner = add(mul(inner, extent), p);
       const better = v.gt(only(state));
-      return [better.select(v, only(state)), better.select(dimValue(add(position2, inner)), only(state, 1))];
+      return [better.select(v, only(state)), better.select(dimValue(add(position3, inner)), only(state, 1))];
     });
     return only(result, 1).cast("i64");
   },
@@ -12497,8 +13190,8 @@ var layerNorm = defineOp({
     if (c.attrs.moments !== true) return x2;
     const axis = numberAttr(c.attrs, "axis", 0);
     const dtype = dtypeAttr(c.attrs, "momentsDtype", x2.dtype === "f64" ? "f64" : "f32");
-    const kept = { dtype, shape: x2.shape.map((n, i) => i < axis ? n : 1), format: "dense" };
-    return [x2, kept, kept];
+    const kept2 = { dtype, shape: x2.shape.map((n, i) => i < axis ? n : 1), format: "dense" };
+    return [x2, kept2, kept2];
   },
   element: (c) => {
     const axis = numberAttr(c.attrs, "axis", 0);
@@ -12616,8 +13309,8 @@ function reductionLoops(shape, attrs) {
       const at = looped.indexOf(axis);
       const outer = keep ? coords[axis] ?? 0 : at < 0 ? coords[next++] ?? 0 : 0;
       if (at < 0) return outer;
-      const loop = loops[at] ?? 0;
-      return mask[axis] === 1 ? loop : add(outer, loop);
+      const loop2 = loops[at] ?? 0;
+      return mask[axis] === 1 ? loop2 : add(outer, loop2);
     });
   };
   return { extents, coordsOf };
@@ -12736,9 +13429,9 @@ var cumulative = (name2, monoid) => defineOp({
         const at = coords.map((here, axis) => {
           const i = axes.indexOf(axis);
           if (i < 0) return here;
-          const loop = loops[i] ?? 0;
-          if (reverse2) return add(add(here, loop), skipSelf);
-          return static1 ? loop : sub(here, loop);
+          const loop2 = loops[i] ?? 0;
+          if (reverse2) return add(add(here, loop2), skipSelf);
+          return static1 ? loop2 : sub(here, loop2);
         });
         let v = c.at(0, at);
         if (exclusive && !static1) {
@@ -13013,6 +13706,7 @@ var tensorOps = [
 ];
 
 // compiler/plugin.ts
+init_errors();
 var definePlugin = (plugin) => plugin;
 var Registry = class {
   /** Throws INFC7xxx when plugins clash or ask for a newer interface. */
@@ -13107,6 +13801,7 @@ var builtin = definePlugin({
 });
 
 // compiler/import/external-files.ts
+init_errors();
 import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
 function externalFilesIn(folder) {
@@ -13146,7 +13841,17 @@ function externalFilesIn(folder) {
   };
 }
 
+// compiler/import/onnx.ts
+init_errors();
+
+// compiler/import/onnx-graph.ts
+init_errors();
+
+// compiler/import/onnx-node.ts
+init_errors();
+
 // compiler/import/onnx-tensor.ts
+init_errors();
 var MAX_DENSE = 2 ** 30;
 function importTensor(proto2, fallbackName, files) {
   const name2 = proto2.name || fallbackName;
@@ -13188,28 +13893,28 @@ function typedData2(proto2, dtype, elements, bytes2, name2, shape) {
   switch (dtype) {
     case "f32":
     case "c64":
-      return bytesOf4(Float32Array.from(entries(proto2.floatData, "float_data", bytes2 / 4), Number));
+      return bytesOf5(Float32Array.from(entries(proto2.floatData, "float_data", bytes2 / 4), Number));
     case "f64":
     case "c128":
-      return bytesOf4(Float64Array.from(entries(proto2.doubleData, "double_data", bytes2 / 8), Number));
+      return bytesOf5(Float64Array.from(entries(proto2.doubleData, "double_data", bytes2 / 8), Number));
     case "i64":
-      return bytesOf4(BigInt64Array.from(entries(proto2.int64Data, "int64_data", elements), toBigInt));
+      return bytesOf5(BigInt64Array.from(entries(proto2.int64Data, "int64_data", elements), toBigInt));
     case "u64":
-      return bytesOf4(
+      return bytesOf5(
         BigUint64Array.from(entries(proto2.uint64Data, "uint64_data", elements), (v) => BigInt.asUintN(64, toBigInt(v)))
       );
     case "u32":
-      return bytesOf4(Uint32Array.from(entries(proto2.uint64Data, "uint64_data", elements), toNumber));
+      return bytesOf5(Uint32Array.from(entries(proto2.uint64Data, "uint64_data", elements), toNumber));
     case "i32":
-      return bytesOf4(Int32Array.from(entries(proto2.int32Data, "int32_data", elements), toNumber));
+      return bytesOf5(Int32Array.from(entries(proto2.int32Data, "int32_data", elements), toNumber));
     default: {
       const wide = bitsOf[dtype] === 16;
       const list = entries(proto2.int32Data, "int32_data", wide ? elements : bytes2);
-      return bytesOf4(wide ? Uint16Array.from(list, toNumber) : Uint8Array.from(list, toNumber));
+      return bytesOf5(wide ? Uint16Array.from(list, toNumber) : Uint8Array.from(list, toNumber));
     }
   }
 }
-var bytesOf4 = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+var bytesOf5 = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 function externalTensor(entries, constant4, files) {
   const { name: name2, bytes: bytes2 } = constant4;
   const fields = new Map(entries.map((e) => [e.key ?? "", e.value ?? ""]));
@@ -13273,16 +13978,16 @@ function importSparseTensor(proto2, fallbackName, files) {
   const dense3 = new Uint8Array(bytes2);
   const source = values.read();
   for (let i = 0; i < count; i++) {
-    let position2 = 0;
+    let position3 = 0;
     if (perAxis) {
       for (let axis = 0; axis < shape.length; axis++) {
         const c = Number(at[i * shape.length + axis]);
         if (c < 0 || c >= (shape[axis] ?? 0)) throw bad(name2, `index ${c} outside axis ${axis}`);
-        position2 = position2 * (shape[axis] ?? 0) + c;
+        position3 = position3 * (shape[axis] ?? 0) + c;
       }
-    } else position2 = Number(at[i]);
-    if (position2 < 0 || position2 >= elements) throw bad(name2, `index ${position2} outside its ${elements} elements`);
-    dense3.set(source.subarray(i * size, (i + 1) * size), position2 * size);
+    } else position3 = Number(at[i]);
+    if (position3 < 0 || position3 >= elements) throw bad(name2, `index ${position3} outside its ${elements} elements`);
+    dense3.set(source.subarray(i * size, (i + 1) * size), position3 * size);
   }
   return { name: name2, type: tensor(dtype, shape), bytes: bytes2, read: () => dense3 };
 }
@@ -13304,7 +14009,7 @@ var KINDS = {
   9: "tensors"
 };
 var ImportedNode = class {
-  constructor(name2, op, domain, opset, inputs, outputs, attributes, host) {
+  constructor(name2, op, domain, opset, inputs, outputs, attributes, host2) {
     this.name = name2;
     this.op = op;
     this.domain = domain;
@@ -13312,7 +14017,7 @@ var ImportedNode = class {
     this.inputs = inputs;
     this.outputs = outputs;
     this.attributes = attributes;
-    this.host = host;
+    this.host = host2;
   }
   name;
   op;
@@ -13444,10 +14149,11 @@ function constantTensor(v, evaluate2) {
 }
 
 // compiler/import/onnx-order.ts
+init_errors();
 var freeNames = /* @__PURE__ */ new WeakMap();
 function namesUsedByBody(graph) {
-  const kept = freeNames.get(graph);
-  if (kept) return kept;
+  const kept2 = freeNames.get(graph);
+  if (kept2) return kept2;
   const used = /* @__PURE__ */ new Set();
   const defined = /* @__PURE__ */ new Set();
   for (const v of graph.input ?? []) defined.add(v.name ?? "");
@@ -13739,7 +14445,7 @@ var GraphImporter = class {
   }
   hostOf(attributes, builder, node) {
     const bodies2 = /* @__PURE__ */ new Map();
-    const discard = (attribute) => {
+    const discard2 = (attribute) => {
       const old = bodies2.get(attribute);
       if (!old) return;
       bodies2.delete(attribute);
@@ -13764,7 +14470,7 @@ var GraphImporter = class {
       files: this.files,
       evaluate: (value) => this.evaluate?.(value),
       subgraph: (attribute, inputs, known) => {
-        discard(attribute);
+        discard2(attribute);
         const before = this.names.size;
         const { proto: proto2, place: place2 } = body(attribute);
         checkInputs(proto2, inputs.length, attribute);
@@ -13786,7 +14492,7 @@ var GraphImporter = class {
         return graph;
       },
       inline: (attribute, inputs, into = builder) => {
-        discard(attribute);
+        discard2(attribute);
         const { proto: proto2, place: place2 } = body(attribute);
         checkInputs(proto2, inputs.length, attribute);
         this.importInitializers(proto2, into.graph, place2.scope);
@@ -13890,6 +14596,7 @@ function guarded(node, build4) {
 }
 
 // compiler/import/symbols.ts
+init_errors();
 var TAKEN = /^(lane|group[XYZ]|[A-Za-z]{1,6}\d+|if|for|in|do|while|int|float|bool|let|var|const|loop|main|return|fn)$/;
 var SymbolTable = class {
   constructor(options, plain = /* @__PURE__ */ new Set()) {
@@ -14071,6 +14778,7 @@ function symbolsOf3(graph) {
 
 // compiler/plan/artifact.ts
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+init_errors();
 
 // runtime/dims.ts
 function evaluateDim(code, values) {
@@ -14102,8 +14810,8 @@ function evaluateCondition(code, values) {
   if (code[0] === "and") {
     const [, ...parts] = code;
     let known = true;
-    for (const part2 of parts) {
-      const holds = evaluateCondition(part2, values);
+    for (const part4 of parts) {
+      const holds = evaluateCondition(part4, values);
       if (holds === false) return false;
       known &&= holds;
     }
@@ -14204,14 +14912,15 @@ async function writeTypedModule(plan, parts) {
   const js = project2.createSourceFile("model.js", "");
   const title = `${plan.name}, compiled by infc for ${plan.target.kind}`;
   js.addStatements(`// ${comment(title)}. The types are in model.d.ts.`);
-  const own = parts.customDevice ? ["createLoad", "InfcError", "tensor"] : [{ name: "load", alias: "loadPlan" }, "InfcError", "tensor"];
+  const own = parts.customDevice ? ["createLoad", "InfcError", "playControl", "tensor"] : [{ name: "load", alias: "loadPlan" }, "InfcError", "tensor"];
   js.addImportDeclaration({ moduleSpecifier: "./runtime.js", namedImports: own });
   if (parts.customDevice) js.addImportDeclaration({ moduleSpecifier: "./device.js", namedImports: ["createDevice"] });
   parts.host.forEach((op, i) => {
     js.addImportDeclaration({ moduleSpecifier: `./host/${op}.js`, namedImports: [{ name: "op", alias: `host${i}` }] });
   });
   const declare = (name2, initializer) => js.addVariableStatement({ declarationKind: VariableDeclarationKind.Const, declarations: [{ name: name2, initializer }] });
-  if (parts.customDevice) declare("loadPlan", `createLoad({ ${key(plan.target.kind)}: createDevice })`);
+  if (parts.customDevice)
+    declare("loadPlan", `createLoad({ devices: { ${key(plan.target.kind)}: createDevice }, control: playControl })`);
   const urls = parts.files.map((f) => `    ${key(f)}: new URL(${quoted(`./${f}`)}, import.meta.url),`);
   const hosts = parts.host.map((op, i) => `    ${key(op)}: host${i},`);
   declare(
@@ -14379,6 +15088,7 @@ export interface RunOptions {
 `;
 
 // compiler/plan/weights-file.ts
+init_dtype();
 var fileOf = (name2, content) => {
   const bytes2 = typeof content === "string" ? new TextEncoder().encode(content) : content;
   return { name: name2, bytes: bytes2.length, chunks: () => [bytes2] };
@@ -14454,9 +15164,9 @@ function safetensors(name2, tensors, align) {
   const header = {};
   const parts = [];
   let at = 0;
-  const put2 = (key2, part2, dtype, shape, bytes2) => {
+  const put2 = (key2, part4, dtype, shape, bytes2) => {
     header[key2] = { dtype, shape, data_offsets: [at, at + bytes2] };
-    parts.push(part2);
+    parts.push(part4);
     at += bytes2;
   };
   for (const { name: key2, constant: constant4 } of tensors) {
@@ -14496,15 +15206,17 @@ async function artifactFiles({ plan, files }, options) {
   const parts = options.parts ?? await findParts();
   const own = new Set(await readdir(parts).catch(() => []));
   const builtIn = own.has(`runtime-${device}.js`);
-  const part2 = async (from, to) => fileOf(to, await readFile(new URL(from, parts)));
-  const runtime = [await part2(builtIn ? `runtime-${device}.js` : "runtime-custom.js", "runtime.js")];
-  if (device === "wasm") runtime.push(await part2("worker.js", "worker.js"));
+  const part4 = async (from, to) => fileOf(to, await readFile(new URL(from, parts)));
+  const straight = own.has(`runtime-${device}-straight.js`) && !needsHost(plan);
+  const kind = builtIn ? `${device}${straight ? "-straight" : ""}` : "custom";
+  const runtime = [await part4(`runtime-${kind}.js`, "runtime.js")];
+  if (device === "wasm") runtime.push(await part4("worker.js", "worker.js"));
   if (!builtIn) runtime.push(fileOf("device.js", await readDevice(device)));
   const hosts = new Set(await readdir(new URL("host/", parts)).catch(() => []));
-  const host = plan.host.filter((op) => hosts.has(`${op}.js`));
-  for (const op of host) runtime.push(await part2(`host/${op}.js`, `host/${op}.js`));
+  const host2 = plan.host.filter((op) => hosts.has(`${op}.js`));
+  for (const op of host2) runtime.push(await part4(`host/${op}.js`, `host/${op}.js`));
   const data = files.filter((f) => f.name !== "plan.json");
-  const { js, types } = await writeTypedModule(plan, { files: data.map((f) => f.name), host, customDevice: !builtIn });
+  const { js, types } = await writeTypedModule(plan, { files: data.map((f) => f.name), host: host2, customDevice: !builtIn });
   const manifest = { private: true, type: "module", main: "model.js", types: "model.d.ts" };
   return [
     fileOf("model.js", js),
@@ -14514,6 +15226,15 @@ async function artifactFiles({ plan, files }, options) {
     ...files,
     ...runtime
   ];
+}
+function needsHost(plan) {
+  const onHost = (i) => plan.buffers[i]?.role === "host";
+  const needs = (steps) => steps.some((s) => {
+    if (s.kind === "kernel") return false;
+    if (s.kind === "choose") return s.cases.some((c) => needs(c.steps));
+    return s.kind !== "copy" || s.defines !== void 0 || onHost(s.from) || onHost(s.to);
+  });
+  return Object.values(plan.entries).some((e) => needs(e.steps));
 }
 async function findParts() {
   for (const place2 of ["./artifact/", "../../dist/artifact/"]) {
@@ -14533,6 +15254,10 @@ async function readDevice(device) {
     });
   }
 }
+
+// compiler/plan/assemble.ts
+init_dtype();
+init_errors();
 
 // runtime/memory.ts
 function planMemory(requests, align) {
@@ -14581,18 +15306,18 @@ var inArena = (buffer) => buffer?.role === "arena" || buffer?.role === "input" |
 function liveIntervals(buffers, entry) {
   const live = /* @__PURE__ */ new Map();
   const loops = [];
-  let position2 = 0;
+  let position3 = 0;
   const touch = (i) => {
     if (i === null || i === void 0) return;
     const root = rootOf(buffers, i);
     if (!inArena(buffers[root])) return;
     const known = live.get(root);
-    if (known) known.last = position2;
-    else live.set(root, { first: position2, last: position2 });
+    if (known) known.last = position3;
+    else live.set(root, { first: position3, last: position3 });
   };
   const walk = (steps) => {
     for (const step of steps) {
-      position2++;
+      position3++;
       switch (step.kind) {
         case "kernel":
           step.bind.forEach(touch);
@@ -14614,14 +15339,14 @@ function liveIntervals(buffers, entry) {
           walk(step.otherwise);
           break;
         case "loop": {
-          const first = position2;
+          const first = position3;
           const held = [step.condition, ...step.carry.map((c) => c.to), ...step.collect.map((c) => c.to)];
           held.push(...step.slice.map((s) => s.from));
           for (const i of [...held, step.trip, step.iteration, ...step.slice.map((s) => s.to)]) touch(i);
           walk(step.body);
-          position2++;
+          position3++;
           for (const i of [...held, ...step.carry.map((c) => c.from), ...step.collect.map((c) => c.from)]) touch(i);
-          loops.push({ first, last: position2 });
+          loops.push({ first, last: position3 });
           break;
         }
       }
@@ -14629,13 +15354,13 @@ function liveIntervals(buffers, entry) {
   };
   for (const p of entry.inputs) touch(p.buffer);
   walk(entry.steps);
-  position2++;
+  position3++;
   for (const p of entry.outputs) touch(p.buffer);
-  for (const loop of loops) {
+  for (const loop2 of loops) {
     for (const at of live.values()) {
-      if (at.first > loop.last || at.last < loop.first || at.first >= loop.first && at.last <= loop.last) continue;
-      at.first = Math.min(at.first, loop.first);
-      at.last = Math.max(at.last, loop.last);
+      if (at.first > loop2.last || at.last < loop2.first || at.first >= loop2.first && at.last <= loop2.last) continue;
+      at.first = Math.min(at.first, loop2.first);
+      at.last = Math.max(at.last, loop2.last);
     }
   }
   return live;
@@ -14644,6 +15369,10 @@ function liveIntervals(buffers, entry) {
 // runtime/plan.ts
 var PLAN_MAJOR = 1;
 var PLAN_MINOR = 0;
+
+// compiler/plan/buffers.ts
+init_dtype();
+init_errors();
 
 // compiler/plan/codes.ts
 function toDimCode(dim2) {
@@ -14781,6 +15510,7 @@ function symbolsOf4(type) {
 }
 
 // compiler/plan/steps.ts
+init_errors();
 var StepWriter = class {
   constructor(entry, table, kernelOf, hostOps, constantTrue) {
     this.entry = entry;
@@ -15065,12 +15795,14 @@ async function assemblePlan(schedule2, options) {
   const files = printed.map((f) => fileOf(f.file, f.content));
   const variants = [];
   for (const v of backend.variants ?? []) {
-    for (const f of await printAll(kernels, backend, backend.target([...target.features, ...v.features]))) {
+    const changed = v.applies ? kernels.filter((k) => v.applies?.(k)) : kernels;
+    for (const f of await printAll(changed, backend, backend.target([...target.features, ...v.features]))) {
       const base = printed.find((p) => p.file === f.file);
       if (base && sameContent(base.content, f.content)) continue;
       const use = f.file.replace(/(\.[a-z]+)$/, `.${v.name}$1`);
       files.push(fileOf(use, f.content));
-      variants.push({ file: f.file, use, features: v.needs });
+      const inside2 = [...kernels.keys()].filter((i) => f.entries.has(kernels[i]?.name ?? ""));
+      variants.push({ file: f.file, use, features: v.needs, ...v.applies ? { kernels: inside2 } : {} });
     }
   }
   const weights = writer.files(align, options.maxFileBytes ?? MAX_FILE_BYTES);
@@ -15159,6 +15891,7 @@ function staticBytes(b) {
 }
 
 // compiler/plan/report.ts
+init_dtype();
 function typicalSymbols(plan) {
   return Object.fromEntries(
     Object.entries(plan.symbols).map(([name2, { min: min2, max: max2, multipleOf = 1 }]) => [
@@ -15194,9 +15927,9 @@ function memoryReport(plan, entryName, symbols = {}) {
     };
   });
   let peakStep = { position: 0, name: positions[0] ?? "", bytes: -1 };
-  positions.forEach((name2, position2) => {
-    const sum2 = lives.reduce((n, l) => n + (l.first <= position2 && position2 <= l.last ? l.bytes : 0), 0);
-    if (sum2 > peakStep.bytes) peakStep = { position: position2, name: name2, bytes: sum2 };
+  positions.forEach((name2, position3) => {
+    const sum2 = lives.reduce((n, l) => n + (l.first <= position3 && position3 <= l.last ? l.bytes : 0), 0);
+    if (sum2 > peakStep.bytes) peakStep = { position: position3, name: name2, bytes: sum2 };
   });
   const states = plan.buffers.reduce((n, b) => n + (b.role === "state" ? sizeOf3(b) : 0), 0);
   return {
@@ -15318,7 +16051,7 @@ function describe2(node, ops) {
   const k = new KernelBuilder("describe", "simd", 1, [1, 1, 1]);
   const owners = /* @__PURE__ */ new Map();
   const evaluator = new ElementEvaluator(ops, {
-    read: (value, position2) => {
+    read: (value, position3) => {
       const e2 = k.load(
         {
           name: `v${value.id}`,
@@ -15327,7 +16060,7 @@ function describe2(node, ops) {
           access: "read",
           elements: elementsOf(value.type)
         },
-        position2
+        position3
       );
       owners.set(e2, value);
       return e2;
@@ -15398,7 +16131,11 @@ var HEAVY = /* @__PURE__ */ new Set([
   "sqrt"
 ]);
 
+// compiler/schedule.ts
+init_errors();
+
 // compiler/lower/anchor.ts
+init_errors();
 function lowerAnchor(region, anchor, template, context) {
   const anchorOut = anchor.outputs[0];
   if (!anchorOut) throw new InfcError("INFC3008", "an anchor without output", { node: anchor.source.name });
@@ -15436,12 +16173,13 @@ function lowerAnchor(region, anchor, template, context) {
       if (width > 1) {
         const name2 = `${prefix}j`;
         k.let(dimValue(coords[last] ?? 0), name2, true);
-        lane = sym(name2, { max: sub(shape[last] ?? 1, 1) });
+        lane = sym(name2, { max: sub(product(shape.slice(last)), 1) });
         at = [...coords.slice(0, last), lane];
       }
+      at = [...at.slice(0, last), ...unravel(at[last] ?? 0, shape.slice(last))];
       const evaluator = new ElementEvaluator(
         context.ops,
-        { read: (v, position2) => v === anchorOut ? acc : k.load(b.read(v), position2), isInside: inside2, typeOf },
+        { read: (v, position3) => v === anchorOut ? acc : k.load(b.read(v), position3), isInside: inside2, typeOf },
         prefix
       );
       const e = region.output === anchorOut ? acc : evaluator.at(region.output, at);
@@ -15472,12 +16210,12 @@ function lowerConcat(region, context) {
   const axis = Number(node.attrs.axis ?? 0);
   const kernels = [];
   let start = 0;
-  for (const part2 of node.inputs) {
-    if (!part2) continue;
-    const length = part2.type.shape[axis] ?? 1;
-    const nodes = producers(part2, region);
+  for (const part4 of node.inputs) {
+    if (!part4) continue;
+    const length = part4.type.shape[axis] ?? 1;
+    const nodes = producers(part4, region);
     if (length !== 0)
-      kernels.push(lowerRegion({ nodes, output: part2 }, context, { value: region.output, axis, start }));
+      kernels.push(lowerRegion({ nodes, output: part4 }, context, { value: region.output, axis, start }));
     start = add(start, length);
   }
   return kernels;
@@ -15581,8 +16319,8 @@ var Scheduler = class {
         (output) => this.lowered({ ...region, output }, [lowerRegion({ ...region, output }, this.context)])
       );
     }
-    const host = op?.host ?? (op?.reference ? node.op : void 0);
-    if (host === void 0)
+    const host2 = op?.host ?? (op?.reference ? node.op : void 0);
+    if (host2 === void 0)
       throw new InfcError("INFC3011", `target '${this.backend.name}' cannot run op '${node.op}': ${obstacle}`, {
         node: node.source.name,
         fix: "Compile for wasm, or add a plugin with a kernel or host function for it"
@@ -15590,7 +16328,7 @@ var Scheduler = class {
     return [
       {
         kind: "host",
-        op: host,
+        op: host2,
         inputs: node.inputs,
         outputs: node.outputs,
         attrs: plainAttributes(node),
@@ -15626,6 +16364,22 @@ var Scheduler = class {
       const a = node.attrs[name2];
       return Array.isArray(a) ? a.map(Number) : [];
     };
+    if (node.op === "assume") {
+      const { a, b, why } = node.attrs;
+      const reason = `${String(why)}, which does not hold for these input shapes`;
+      const fail2 = {
+        kind: "host",
+        op: "fail",
+        inputs: [],
+        outputs: [],
+        attrs: { reason, fix: "Use inputs of the shape the model was exported for" },
+        source: node.source.name
+      };
+      return {
+        kind: "choose",
+        cases: [{ when: { kind: "eq", a: dimOf(a), b: dimOf(b) }, items: [] }, { items: [fail2] }]
+      };
+    }
     if (node.op === "if") {
       const yes = body("body");
       const no = body("otherwise");
@@ -15687,6 +16441,10 @@ var Scheduler = class {
     throw new InfcError("INFC3012", `control op '${node.op}' has no schedule`, { node: node.source.name });
   }
 };
+function dimOf(a) {
+  if (typeof a === "number" || typeof a === "object" && a !== null && "terms" in a) return a;
+  throw new InfcError("INFC2013", "an assumption about something that is not a dimension");
+}
 var isOutput = (v, node) => node.outputs.length === 1 || v.uses.length > 0;
 function prepareControl(graph, registry) {
   for (const node of [...graph.nodes]) {
@@ -15847,7 +16605,614 @@ var Clock = class {
   }
 };
 
+// runtime/control.ts
+init_dtype();
+init_errors();
+
+// runtime/executor.ts
+init_dtype();
+init_errors();
+
+// runtime/frame.ts
+init_dtype();
+init_errors();
+var sizeOf2 = (shape, values) => shape.reduce((n, d) => n * evaluateDim(d, values), 1);
+var Frame = class {
+  constructor(plan, entry, live, device, fixed, early) {
+    this.plan = plan;
+    this.live = live;
+    this.device = device;
+    this.fixed = fixed;
+    this.early = early;
+    this.values = new Map(early);
+    this.steps = this.flatten(entry.steps);
+    const known = [...live].filter(([i]) => {
+      if (!Number.isNaN(this.bytes(i))) return true;
+      this.late.add(i);
+      return false;
+    });
+    if (entry.arena !== void 0) {
+      for (const [i] of known) this.offsets.set(i, plan.buffers[i]?.offset ?? 0);
+      this.arenaBytes = entry.arena;
+    } else {
+      const placed = planMemory(
+        known.map(([i, at]) => ({ ...at, bytes: this.bytes(i) })),
+        device.align
+      );
+      known.forEach(([i], k) => {
+        this.offsets.set(i, placed.offsets[k] ?? 0);
+      });
+      this.arenaBytes = placed.bytes;
+    }
+  }
+  plan;
+  live;
+  device;
+  fixed;
+  early;
+  /** Steps with every choice that is known by now already made. */
+  steps;
+  host = [];
+  /** All values: those bound from the inputs, and data-dependent ones as the run finds them. */
+  values;
+  /** Bytes the arena needs. */
+  arenaBytes;
+  ranges = [];
+  launches = /* @__PURE__ */ new Map();
+  late = /* @__PURE__ */ new Set();
+  offsets = /* @__PURE__ */ new Map();
+  /** Memory of late buffers, by the step that placed them. */
+  lateMemory = /* @__PURE__ */ new Map();
+  /** Forgets what an earlier run found out, and where the arena was. */
+  start(arena) {
+    this.values = new Map(this.early);
+    this.host.length = 0;
+    const memory = arena.memory;
+    for (const [i, offset] of this.offsets) {
+      const bytes2 = this.bytes(i);
+      if (memory && this.ranges[i]?.memory !== memory) {
+        this.ranges[i] = { memory, offset, bytes: bytes2 };
+        this.launches.clear();
+      }
+    }
+  }
+  /** Frees the memory of late buffers. */
+  finish() {
+    for (const memory of this.lateMemory.values()) this.device.free(memory);
+    this.lateMemory.clear();
+    for (const i of this.late) this.ranges[i] = void 0;
+  }
+  bytes(i) {
+    const b = this.plan.buffers[i];
+    if (!b) return 0;
+    return b.bytes === void 0 ? byteLength(b.dtype, sizeOf2(b.shape, this.values)) : evaluateDim(b.bytes, this.values);
+  }
+  shape(i) {
+    return (this.plan.buffers[i]?.shape ?? []).map((d) => evaluateDim(d, this.values));
+  }
+  /** Where the bytes of buffer `i` are. Throws INFC6018 when nothing has fixed its size yet. */
+  range(i) {
+    const b = this.plan.buffers[i];
+    const root = rootOf(this.plan.buffers, i);
+    const range4 = this.fixed[root] ?? this.ranges[root];
+    if (!b || !range4)
+      throw new InfcError(
+        "INFC6018",
+        `buffer ${b?.name ?? i} ${formatShape2(b?.shape ?? [])} is used before its size is known`,
+        {
+          fix: "Report this: the plan is inconsistent"
+        }
+      );
+    if (b.role !== "alias") return range4;
+    let offset = range4.offset;
+    for (let at = i, a = b; a.role === "alias" && a.of !== void 0; at = a.of, a = this.plan.buffers[at] ?? b)
+      offset += a.at === void 0 ? 0 : evaluateDim(a.at, this.values);
+    return { memory: range4.memory, offset, bytes: this.bytes(i) };
+  }
+  /** The launch of a kernel step; resolved once unless it depends on what the run finds out. */
+  launch(step) {
+    const known = this.launches.get(step);
+    if (known) return known;
+    const kernel = this.plan.kernels[step.kernel];
+    const scalars = (kernel?.scalars ?? []).map((s) => evaluateDim(s, this.values));
+    const [x2, y, z] = step.grid;
+    const grid = [evaluateDim(x2, this.values), evaluateDim(y, this.values), evaluateDim(z, this.values)];
+    const { note } = kernel ?? {};
+    const work = note ? evaluateDim(note.bytes, this.values) + evaluateDim(note.flops, this.values) : 0;
+    const bindings = step.bind.map((i) => this.range(i));
+    if ([...scalars, ...grid].some(Number.isNaN))
+      throw new InfcError("INFC6018", `kernel ${kernel?.name} starts before its dimensions are known`, {
+        fix: "Report this: the plan is inconsistent"
+      });
+    const launch = this.device.prepare({ kernel: step.kernel, bindings, scalars, grid, work });
+    const early = step.bind.every((i) => !this.late.has(rootOf(this.plan.buffers, i)) && !this.lateAlias(i)) && ![...kernel?.scalars ?? [], ...step.grid].some((c) => Number.isNaN(evaluateDim(c, this.early)));
+    if (early) this.launches.set(step, launch);
+    return launch;
+  }
+  /** An alias whose shape or place only the run decides. */
+  lateAlias(i) {
+    const b = this.plan.buffers[i];
+    return b?.role === "alias" && (Number.isNaN(evaluateDim(b.at ?? 0, this.early)) || Number.isNaN(sizeOf2(b.shape, this.early)));
+  }
+  flatten(steps) {
+    const out = [];
+    for (const step of steps) {
+      const chosen = step.kind === "choose" ? chooseCase(step, this.early) : void 0;
+      if (chosen) out.push(...this.flatten(chosen));
+      else out.push(step);
+    }
+    return out;
+  }
+};
+function chooseCase(step, values) {
+  for (const c of step.cases) {
+    const holds = c.when === void 0 || evaluateCondition(c.when, values);
+    if (holds === void 0) return void 0;
+    if (holds) return c.steps;
+  }
+  return [];
+}
+function define(frame, step, names2) {
+  const changed = new Set(names2);
+  const uses = (code) => typeof code === "string" ? changed.has(code) : typeof code === "object" && code.slice(1).some((c) => uses(c));
+  const place2 = [...frame.late].filter((i) => {
+    const b = frame.plan.buffers[i];
+    return b && (b.bytes === void 0 ? b.shape.some(uses) : uses(b.bytes)) && !Number.isNaN(frame.bytes(i));
+  });
+  const placed = planMemory(
+    place2.map((i) => ({ ...frame.live.get(i) ?? { first: 0, last: 0 }, bytes: frame.bytes(i) })),
+    frame.device.align
+  );
+  const memory = frame.device.allocate(placed.bytes);
+  place2.forEach((i, k) => {
+    frame.ranges[i] = { memory, offset: placed.offsets[k] ?? 0, bytes: frame.bytes(i) };
+  });
+  const old = frame.lateMemory.get(step);
+  frame.lateMemory.set(step, memory);
+  return old;
+}
+
+// runtime/tensor.ts
+init_dtype();
+init_errors();
+init_minifloat();
+var elementsOf3 = (shape) => shape.reduce((n, d) => n * d, 1);
+function toArray(what, dtype, elements, data) {
+  const list = Array.isArray(data) || ArrayBuffer.isView(data) ? data : void 0;
+  const own = dtype === "string" ? void 0 : viewOf(dtype, new ArrayBuffer(0), 0, 0);
+  const wanted = own ? own.constructor.name : "string[]";
+  if (list === void 0 || list instanceof DataView)
+    throw new InfcError("INFC6003", `${what} has no data that can be ${dtype}`, { fix: `Give a ${wanted}` });
+  const perElement = dtype === "c64" || dtype === "c128" ? 2 : 1;
+  const packed = bitsOf[dtype] < 8 && own !== void 0 && !Array.isArray(list);
+  const expected = packed ? byteLength(dtype, elements) : elements * perElement;
+  if (list.length !== expected)
+    throw new InfcError("INFC6004", `${what} needs ${expected} values for its shape and has ${list.length}`, {
+      fix: "Make the data and the shape agree"
+    });
+  if (!Array.isArray(list)) {
+    const given2 = list;
+    if (own && given2.constructor === own.constructor) return given2;
+    if (given2 instanceof Float32Array && (dtype === "f16" || dtype === "bf16")) return fromNumbers(what, dtype, given2);
+    throw new InfcError("INFC6003", `${what} is ${dtype} and was given a ${given2.constructor.name}`, {
+      fix: `Give a ${wanted}${dtype === "string" ? "" : " or an array of numbers"}`
+    });
+  }
+  if (dtype === "string") {
+    const at = list.findIndex((s) => typeof s !== "string");
+    if (at >= 0) throw new InfcError("INFC6003", `${what} is string and element ${at} is not a string`);
+    return list;
+  }
+  return fromNumbers(what, dtype, list);
+}
+function fromNumbers(what, dtype, values) {
+  const bits = bitsOf[dtype];
+  const narrow2 = bits < 32 && (dtype[0] === "f" || dtype === "bf16");
+  if (bits < 8)
+    throw new InfcError("INFC6003", `${what} is ${dtype}, whose values are raw bits`, { fix: "Give a Uint8Array" });
+  const out = viewOf(dtype, new ArrayBuffer(bits / 8 * values.length), 0, values.length / (dtype[0] === "c" ? 2 : 1));
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i];
+    if (typeof v !== "number" && typeof v !== "bigint" && typeof v !== "boolean")
+      throw new InfcError("INFC6003", `${what} is ${dtype} and element ${i} is not a number`);
+    if (out instanceof BigInt64Array || out instanceof BigUint64Array) {
+      if (typeof v === "number" && !Number.isInteger(v))
+        throw new InfcError("INFC6003", `${what} is ${dtype} and element ${i} is ${v}`, { fix: "Give integers" });
+      out[i] = BigInt(v);
+    } else out[i] = narrow2 ? encodeFloat(dtype, Number(v)) : dtype === "bool" ? Number(Boolean(v)) : Number(v);
+  }
+  return out;
+}
+
+// runtime/executor.ts
+var MAX_FRAMES = 32;
+var YIELD_MS = 12;
+var aborted = (signal) => new InfcError("INFC6010", "the run was aborted", { cause: signal.reason });
+var Executor = class {
+  constructor(plan, entry, device, fixed, hostOps, control2) {
+    this.plan = plan;
+    this.entry = entry;
+    this.device = device;
+    this.fixed = fixed;
+    this.hostOps = hostOps;
+    this.control = control2;
+    this.live = liveIntervals(plan.buffers, entry);
+  }
+  plan;
+  entry;
+  device;
+  fixed;
+  hostOps;
+  control;
+  live;
+  frames = /* @__PURE__ */ new Map();
+  arena = { memory: void 0 };
+  options = {};
+  yielded = 0;
+  /** Plays the entry on inputs in port order and returns its outputs in port order (only those in `wanted`, when given). */
+  async run(inputs, values, options, wanted) {
+    this.options = options;
+    this.yielded = performance.now();
+    const frame = this.frame(values);
+    frame.start(this.arena);
+    try {
+      this.plan.buffers.forEach((b, i) => {
+        if (b.strings) frame.host[i] = { dtype: "string", shape: frame.shape(i), data: b.strings };
+      });
+      this.entry.inputs.forEach((port, k) => {
+        const t = inputs[k];
+        if (t) this.put(frame, port.buffer, t);
+      });
+      await this.play(frame.steps, frame);
+      const outputs = {};
+      for (const port of this.entry.outputs) {
+        if (!wanted || wanted.has(port.name)) outputs[port.name] = await this.output(frame, port.buffer);
+      }
+      await this.device.finish();
+      return outputs;
+    } finally {
+      frame.finish();
+    }
+  }
+  destroy() {
+    if (this.arena.memory) this.device.free(this.arena.memory);
+    this.arena.memory = void 0;
+    this.frames.clear();
+  }
+  frame(values) {
+    const key2 = [...values].map(([n, v]) => `${n}=${v}`).join();
+    const frame = this.frames.get(key2) ?? new Frame(this.plan, this.entry, this.live, this.device, this.fixed, values);
+    if (!this.arena.memory || this.arena.memory.bytes < frame.arenaBytes) {
+      if (this.arena.memory) this.device.free(this.arena.memory);
+      this.arena.memory = void 0;
+      this.arena.memory = this.device.allocate(frame.arenaBytes);
+    }
+    const [oldest] = this.frames.keys();
+    if (this.frames.size >= MAX_FRAMES && oldest !== void 0 && !this.frames.has(key2)) this.frames.delete(oldest);
+    this.frames.set(key2, frame);
+    return frame;
+  }
+  async play(steps, frame) {
+    const { signal, onStep } = this.options;
+    for (const step of steps) {
+      if (signal) {
+        if (signal.aborted) throw aborted(signal);
+        if (performance.now() - this.yielded > YIELD_MS) {
+          await new Promise((resolve) => setTimeout(resolve));
+          this.yielded = performance.now();
+          if (signal.aborted) throw aborted(signal);
+        }
+      }
+      switch (step.kind) {
+        case "kernel": {
+          const launch = frame.launch(step);
+          const started = onStep ? performance.now() : 0;
+          this.device.launch(launch);
+          if (onStep) {
+            await this.device.finish();
+            const name2 = this.plan.kernels[step.kernel]?.name ?? "";
+            onStep({ kind: "kernel", name: name2, ms: performance.now() - started });
+          }
+          break;
+        }
+        case "choose": {
+          const chosen = chooseCase(step, frame.values);
+          if (chosen) await this.play(chosen, frame);
+          break;
+        }
+        default:
+          if (step.kind === "copy" && !step.defines && !this.onHost(step.from) && !this.onHost(step.to)) {
+            const [from, to] = [frame.range(step.from), frame.range(step.to)];
+            if (from.memory !== to.memory || from.offset !== to.offset)
+              this.device.copy(from.memory, from.offset, to.memory, to.offset, to.bytes);
+          } else {
+            const started = onStep ? performance.now() : 0;
+            await this.control?.(this, step, frame);
+            if (step.kind === "host") onStep?.({ kind: "host", name: step.op, ms: performance.now() - started });
+          }
+      }
+    }
+  }
+  onHost(i) {
+    return this.plan.buffers[i]?.role === "host";
+  }
+  /** A value for the host: a view of device memory where the device has such, unless `copy`. */
+  async value(frame, i, copy) {
+    if (this.onHost(i)) return frame.host[i] ?? null;
+    const dtype = this.plan.buffers[i]?.dtype ?? "f32";
+    const shape = frame.shape(i);
+    const range4 = frame.range(i);
+    const read = this.device.read(range4);
+    let bytes2 = read instanceof Promise ? await read : read;
+    if (copy || bytes2.byteOffset % 8 !== 0) bytes2 = bytes2.slice();
+    const data = viewOf(dtype, bytes2.buffer, bytes2.byteOffset, sizeOf2(this.plan.buffers[i]?.shape ?? [], frame.values));
+    return { dtype, shape, data };
+  }
+  async copyOut(frame, i) {
+    const v = await this.value(frame, i, true);
+    if (!isTensor3(v)) throw new InfcError("INFC6018", `buffer ${i} does not hold a tensor`);
+    return v;
+  }
+  async output(frame, i) {
+    return this.onHost(i) ? frame.host[i] ?? null : this.copyOut(frame, i);
+  }
+  /** Stores a host value in a buffer whose place is known. */
+  put(frame, i, value) {
+    if (this.onHost(i)) {
+      frame.host[i] = value;
+      return;
+    }
+    const b = this.plan.buffers[i];
+    if (!b || !isTensor3(value)) throw new InfcError("INFC6018", `buffer ${b?.name ?? i} needs a tensor`);
+    const shape = frame.shape(i);
+    if (value.dtype !== b.dtype || value.shape.length !== shape.length || value.shape.some((d, k) => d !== shape[k]))
+      throw new InfcError(
+        "INFC6018",
+        `value '${b.name ?? i}' came as ${value.dtype}[${value.shape.join(", ")}], the plan says ${b.dtype}[${shape.join(", ")}]`,
+        { fix: "Report this: the plan is inconsistent" }
+      );
+    const data = toArray(`value '${b.name ?? i}'`, b.dtype, elementsOf3(shape), value.data);
+    const { memory, offset } = frame.range(i);
+    this.device.write(memory, offset, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+};
+var isTensor3 = (v) => v !== null && v !== void 0 && !Array.isArray(v) && "data" in v;
+
+// runtime/ports.ts
+init_errors();
+function bindSymbol(plan, values, name2, value, from) {
+  const bounds = plan.symbols[name2];
+  const { min: min2 = 0, max: max2 = Number.POSITIVE_INFINITY, multipleOf = 1 } = bounds ?? {};
+  if (value < min2 || value > max2 || value % multipleOf !== 0) {
+    const rule = `${min2}${max2 === Number.POSITIVE_INFINITY ? " or more" : ` to ${max2}`}${multipleOf > 1 ? ` in steps of ${multipleOf}` : ""}`;
+    throw new InfcError("INFC6007", `${from} makes dimension '${name2}' ${value}; the model was compiled for ${rule}`, {
+      fix: "Change the shape, or compile the model again with other --dims"
+    });
+  }
+  values.set(name2, value);
+}
+function bindShape(plan, values, what, declared, actual, may) {
+  const mismatch2 = (why) => new InfcError("INFC6006", `${what} has shape [${actual.join(", ")}] and must have ${formatShape2(declared)}${why}`, {
+    fix: "Give a tensor of that shape"
+  });
+  if (declared.length !== actual.length) throw mismatch2("");
+  for (const alone of [true, false]) {
+    declared.forEach((code, i) => {
+      if (typeof code === "string" !== alone) return;
+      const size = actual[i] ?? -1;
+      if (!Number.isSafeInteger(size) || size < 0) throw mismatch2("");
+      const bound = solveDim(code, size, values);
+      if (bound && (may === void 0 || may.has(bound[0]))) bindSymbol(plan, values, bound[0], bound[1], what);
+      const expected = evaluateDim(code, values);
+      if (expected !== size) {
+        const known = typeof code === "number" || Number.isNaN(expected);
+        throw mismatch2(known ? "" : ` where ${formatDimCode(code)} is ${expected}`);
+      }
+    });
+  }
+}
+function bindInputs(plan, entry, inputs) {
+  const names2 = entry.inputs.map((p) => p.name);
+  const list = `This model takes ${names2.map((n) => `'${n}'`).join(", ") || "no inputs"}`;
+  for (const name2 of Object.keys(inputs)) {
+    if (!names2.includes(name2)) throw new InfcError("INFC6005", `there is no input '${name2}'`, { fix: list });
+  }
+  const values = /* @__PURE__ */ new Map();
+  const given2 = entry.inputs.map((port) => {
+    const value = inputs[port.name];
+    if (value === void 0 || value === null)
+      throw new InfcError("INFC6005", `input '${port.name}' is missing`, { fix: list });
+    return asTensor(port, value);
+  });
+  const order = [...entry.inputs.keys()].sort(
+    (i, j) => Number(compound(entry.inputs[i])) - Number(compound(entry.inputs[j])) || i - j
+  );
+  for (const i of order) {
+    const port = entry.inputs[i];
+    const t = given2[i];
+    if (port && t) bindShape(plan, values, `input '${port.name}'`, port.shape, t.shape);
+  }
+  for (const guard of entry.guards) {
+    if (evaluateCondition(guard.condition, values) === false)
+      throw new InfcError("INFC6009", `these inputs break what the model was compiled for: ${guard.why}`, {
+        fix: "Change the shapes, or compile the model again with other --dims"
+      });
+  }
+  const tensors = given2.map((t, i) => {
+    const name2 = `input '${entry.inputs[i]?.name}'`;
+    return { ...t, data: toArray(name2, t.dtype, elementsOf3(t.shape), t.data) };
+  });
+  return { tensors, values };
+}
+var compound = (port) => port?.shape.some((d) => typeof d === "object") ?? false;
+function asTensor(port, value) {
+  if (typeof value !== "object" || value === null)
+    throw new InfcError("INFC6003", `input '${port.name}' is not a tensor`, {
+      fix: `Give { shape: ${formatShape2(port.shape)}, data }`
+    });
+  const isArray = Array.isArray(value) || ArrayBuffer.isView(value);
+  const t = isArray ? { data: value } : value;
+  if (t.dtype !== void 0 && t.dtype !== port.dtype)
+    throw new InfcError("INFC6003", `input '${port.name}' is ${port.dtype} and was given ${String(t.dtype)}`, {
+      fix: `Give a tensor of ${port.dtype}`
+    });
+  let shape = t.shape;
+  if (shape === void 0) {
+    const length = t.data?.length;
+    shape = port.shape.every((d) => typeof d === "number") ? port.shape : port.shape.length === 1 ? [length] : void 0;
+  }
+  if (!Array.isArray(shape))
+    throw new InfcError("INFC6006", `input '${port.name}' comes without a shape`, {
+      fix: `Give { shape: ${formatShape2(port.shape)}, data }`
+    });
+  return { dtype: port.dtype, shape, data: t.data };
+}
+
+// runtime/control.ts
+var playControl = async (x2, step, frame) => {
+  switch (step.kind) {
+    case "copy":
+      return move(x2, frame, [step], step);
+    case "host":
+      return host(x2, step, frame);
+    case "if":
+      return x2.play(await scalar3(x2, frame, step.condition) ? step.body : step.otherwise, frame);
+    case "loop":
+      return loop(x2, step, frame);
+  }
+};
+async function host(x2, step, frame) {
+  const fail2 = (reason, fix) => {
+    throw new InfcError("INFC6016", reason, { node: step.op, ...fix ? { fix } : {} });
+  };
+  const op = x2.hostOps.get(step.op);
+  if (!op) return fail2(`host function '${step.op}' is not loaded`, "Pass it in the hostOps option");
+  const inputs = [];
+  for (const i of step.inputs) inputs.push(i === null ? null : await x2.value(frame, i, step.inputs.length > 1));
+  const outputs = step.outputs.map((i) => {
+    const b = x2.plan.buffers[i];
+    return { dtype: b?.dtype ?? "f32", rank: b?.shape.length ?? 0 };
+  });
+  const results = await op(inputs, step.attrs, { outputs, fail: fail2 });
+  if (results.length !== step.outputs.length) fail2(`it returned ${results.length} values, not ${step.outputs.length}`);
+  const old = define2(
+    x2,
+    frame,
+    step,
+    new Set(step.defines ?? []),
+    step.outputs.map((to, k) => ({ to, shape: shapeOf3(results[k]) }))
+  );
+  if (old) x2.device.free(old);
+  step.outputs.forEach((i, k) => {
+    x2.put(frame, i, results[k] ?? null);
+  });
+}
+async function loop(x2, step, frame) {
+  const trip = step.trip === void 0 ? Number.POSITIVE_INFINITY : await scalar3(x2, frame, step.trip);
+  const gathered = step.collect.map(() => []);
+  let count = 0;
+  for (; count < trip; count++) {
+    if (step.condition !== void 0 && !await scalar3(x2, frame, step.condition)) break;
+    if (step.iteration !== void 0)
+      x2.put(frame, step.iteration, { dtype: "i64", shape: [], data: BigInt64Array.of(BigInt(count)) });
+    for (const s of step.slice) part3(x2, frame, s.from, s.to, s.axis, count, s.reverse ?? false, true);
+    await x2.play(step.body, frame);
+    for (const [k, c] of step.collect.entries()) {
+      if (c.defines || x2.onHost(c.to)) gathered[k]?.push(await x2.copyOut(frame, c.from));
+      else part3(x2, frame, c.to, c.from, c.axis ?? 0, count, c.reverse ?? false, false);
+    }
+    if (step.carry.length > 0) await move(x2, frame, step.carry, step);
+  }
+  for (const [k, c] of step.collect.entries()) {
+    if (!c.defines && !x2.onHost(c.to)) continue;
+    const all = stack(gathered[k] ?? [], c.axis ?? 0, c.reverse ?? false, emptyLike(x2, frame, c.from));
+    const old = define2(x2, frame, c, new Set(c.defines ?? []), [{ to: c.to, shape: all.shape }]);
+    if (old) x2.device.free(old);
+    x2.put(frame, c.to, all);
+  }
+}
+function part3(x2, frame, whole, slice2, axis, index, reverse2, out) {
+  const shape = frame.shape(whole);
+  const count = shape[axis] ?? 0;
+  const a = frame.range(whole);
+  const b = frame.range(slice2);
+  const outer = elementsOf3(shape.slice(0, axis));
+  const bytes2 = outer === 0 ? 0 : b.bytes / outer;
+  const at = reverse2 ? count - 1 - index : index;
+  if (at < 0 || at >= count)
+    throw new InfcError("INFC6018", `a loop runs past the ${count} slices of its input`, { fix: "Check the model" });
+  for (let o = 0; o < outer; o++) {
+    const far = a.offset + (o * count + at) * bytes2;
+    const near = b.offset + o * bytes2;
+    if (out) x2.device.copy(a.memory, far, b.memory, near, bytes2);
+    else x2.device.copy(b.memory, near, a.memory, far, bytes2);
+  }
+}
+function emptyLike(x2, frame, i) {
+  const shape = frame.shape(i).map((d) => Number.isNaN(d) ? 0 : d);
+  const dtype = x2.plan.buffers[i]?.dtype ?? "f32";
+  return { dtype, shape, data: viewOf(dtype, new ArrayBuffer(0), 0, 0) };
+}
+async function scalar3(x2, frame, i) {
+  const v = await x2.value(frame, i, false);
+  return isTensor3(v) ? Number(v.data[0]) : 0;
+}
+async function move(x2, frame, moves, event) {
+  const sources = [];
+  for (const { from, to } of moves) {
+    if (x2.onHost(from) || x2.onHost(to)) sources.push(await x2.output(frame, from));
+    else sources.push({ range: frame.range(from), shape: frame.shape(from) });
+  }
+  const names2 = new Set(moves.flatMap((m) => m.defines ?? []));
+  const old = define2(
+    x2,
+    frame,
+    event,
+    names2,
+    moves.map(({ to }, k) => ({ to, shape: shapeOf3(sources[k]) }))
+  );
+  moves.forEach(({ to }, k) => {
+    const source = sources[k];
+    if (source && "range" in source) {
+      const { memory, offset } = source.range;
+      const target = frame.range(to);
+      if (memory !== target.memory || offset !== target.offset)
+        x2.device.copy(memory, offset, target.memory, target.offset, target.bytes);
+    } else x2.put(frame, to, source ?? null);
+  });
+  if (old) x2.device.free(old);
+}
+function define2(x2, frame, event, names2, results) {
+  for (const n of names2) frame.values.delete(n);
+  for (const { to, shape } of results) {
+    const b = x2.plan.buffers[to];
+    if (b && b.role !== "host" && shape)
+      bindShape(x2.plan, frame.values, `value '${b.name ?? to}'`, b.shape, shape, names2);
+  }
+  return names2.size > 0 ? define(frame, event, [...names2]) : void 0;
+}
+var shapeOf3 = (v) => v && "shape" in v ? v.shape : void 0;
+function stack(parts, axis, reverse2, empty) {
+  const list = reverse2 ? [...parts].reverse() : parts;
+  const { dtype, shape } = list[0] ?? empty;
+  const full = [...shape.slice(0, axis), list.length, ...shape.slice(axis)];
+  if (dtype === "string") return { dtype, shape: full, data: list.flatMap((p) => p.data) };
+  const outer = elementsOf3(shape.slice(0, axis));
+  const all = new Uint8Array(byteLength(dtype, elementsOf3(full)));
+  const each = list.length === 0 || outer === 0 ? 0 : all.length / list.length / outer;
+  list.forEach((p, k) => {
+    const data = p.data;
+    const bytes2 = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    for (let o = 0; o < outer; o++) all.set(bytes2.subarray(o * each, (o + 1) * each), (o * list.length + k) * each);
+  });
+  return { dtype, shape: full, data: viewOf(dtype, all.buffer, 0, elementsOf3(full)) };
+}
+
+// runtime/devices/wasm.ts
+init_errors();
+
 // runtime/files.ts
+init_errors();
 function nodeModule(id) {
   const node = globalThis.process;
   return node?.versions?.node ? node.getBuiltinModule?.(id) : void 0;
@@ -15888,8 +17253,8 @@ async function* readChunks(source, signal) {
     const length = response.headers.get("content-encoding") ? null : response.headers.get("content-length");
     const total = length === null ? void 0 : Number(length);
     const reader = response.body?.getReader();
-    for (let part2 = await reader?.read(); part2 && !part2.done; part2 = await reader?.read()) {
-      yield { chunk: part2.value, total };
+    for (let part4 = await reader?.read(); part4 && !part4.done; part4 = await reader?.read()) {
+      yield { chunk: part4.value, total };
     }
   } catch (cause) {
     signal?.throwIfAborted();
@@ -16059,16 +17424,20 @@ var WasmDevice = class _WasmDevice {
     if (this.options.relaxedSimd === true)
       nodeModule("node:v8")?.setFlagsFromString("--experimental-wasm-relaxed-simd");
     const features = this.options.relaxedSimd === false ? /* @__PURE__ */ new Set() : probeRelaxedSimd();
-    const files = [...new Set(kernels.map((k) => k.file))];
+    const fileOf2 = kernels.map(
+      (k, i) => variants.find(
+        (v) => v.file === k.file && (v.kernels?.includes(i) ?? true) && v.features.every((f) => features.has(f))
+      )?.use ?? k.file
+    );
+    const files = [...new Set(fileOf2)];
     const modules = [];
     for (const file of files) {
-      const use = variants.find((v) => v.file === file && v.features.every((f) => features.has(f)))?.use ?? file;
       try {
-        modules.push(await WebAssembly.compile(shareMemory(await read(use), this.threads > 1)));
+        modules.push(await WebAssembly.compile(shareMemory(await read(file), this.threads > 1)));
       } catch (cause) {
         if (cause instanceof InfcError) throw cause;
         throw new InfcError("INFC6022", `kernels cannot be loaded: ${String(cause)}`, {
-          file: use,
+          file,
           fix: "WebAssembly with 128-bit SIMD is needed: use a newer browser or Node",
           cause
         });
@@ -16077,7 +17446,11 @@ var WasmDevice = class _WasmDevice {
     const setup = {
       memory: this.memory,
       modules,
-      kernels: kernels.map((k) => ({ module: files.indexOf(k.file), entry: k.entry, scratch: (k.scratch ?? 0) > 0 }))
+      kernels: kernels.map((k, i) => ({
+        module: files.indexOf(fileOf2[i] ?? ""),
+        entry: k.entry,
+        scratch: (k.scratch ?? 0) > 0
+      }))
     };
     try {
       this.functions = instantiate(setup);
@@ -16280,880 +17653,18 @@ function shareMemory(bytes2, shared) {
 }
 var lebOf = (n) => n < 128 ? [n] : [n & 127 | 128, ...lebOf(n >>> 7)];
 
-// runtime/devices/webgpu.ts
-var ALIGN2 = 256;
-var MAX_GROUPS2 = 65535;
-var MAX_UNIFORMS = 4096;
-var up = (n, to) => Math.ceil(n / to) * to;
-var WebGpuDevice = class _WebGpuDevice {
-  constructor(device) {
-    this.device = device;
-    device.lost.then((info) => {
-      if (!this.destroyed)
-        this.failure = new InfcError("INFC6031", `the GPU device was lost: ${info.message || info.reason}`, {
-          fix: "Load the model again"
-        });
-    });
-    device.onuncapturederror = (event) => {
-      this.failure ??= new InfcError("INFC6032", `the GPU reported an error: ${event.error.message}`, {
-        fix: "Run infc verify to find the kernel, or use the Wasm target"
-      });
-    };
-  }
-  device;
-  kind = "webgpu";
-  align = ALIGN2;
-  kernels = [];
-  encoder;
-  pass;
-  uniforms = /* @__PURE__ */ new Map();
-  failure;
-  destroyed = false;
-  /** Throws INFC6030 when there is no WebGPU adapter. */
-  static async create(options = {}) {
-    const gpu = options.gpu ?? (typeof navigator === "undefined" ? void 0 : navigator.gpu);
-    const missing = (reason) => new InfcError("INFC6030", reason, {
-      fix: "Use a browser with WebGPU, pass gpu from the npm package webgpu in Node, or compile for wasm"
-    });
-    if (!gpu) throw missing("WebGPU is not available here");
-    const { powerPreference } = options;
-    const adapter = await gpu.requestAdapter(powerPreference ? { powerPreference } : {});
-    if (!adapter) throw missing("WebGPU found no adapter");
-    const wanted = [
-      "maxBufferSize",
-      "maxStorageBufferBindingSize",
-      "maxStorageBuffersPerShaderStage",
-      "maxComputeWorkgroupStorageSize",
-      "maxComputeInvocationsPerWorkgroup",
-      "maxComputeWorkgroupSizeX"
-    ];
-    const device = await adapter.requestDevice({
-      requiredFeatures: ["subgroups", "shader-f16"].filter((f) => adapter.features.has(f)),
-      requiredLimits: Object.fromEntries(wanted.map((l) => [l, adapter.limits[l]]))
-    });
-    return new _WebGpuDevice(device);
-  }
-  async load(source) {
-    const decoder = new TextDecoder();
-    const texts = /* @__PURE__ */ new Map();
-    const loaded = [];
-    for (const k of source.kernels) {
-      let code = texts.get(k.file);
-      if (code === void 0) {
-        code = decoder.decode(await source.read(k.file));
-        texts.set(k.file, code);
-      }
-      const access = [];
-      for (const m of code.matchAll(/@binding\((\d+)\)\s*var<storage,\s*(read_write|read)>/g))
-        access[Number(m[1])] = m[2] === "read" ? "read" : "read_write";
-      const hasScalars = k.scalars.length > 0;
-      loaded.push({ name: k.name, file: k.file, code, entry: k.entry, access, hasScalars, pipelines: /* @__PURE__ */ new Map() });
-    }
-    await Promise.all([...texts].map(([file, code]) => this.check(file, code)));
-    this.kernels = loaded;
-  }
-  /** Throws INFC6033 with the compiler's complaints. */
-  async check(file, code) {
-    this.device.pushErrorScope("validation");
-    const info = await this.device.createShaderModule({ code }).getCompilationInfo();
-    await this.device.popErrorScope();
-    const error = info.messages.find((m) => m.type === "error");
-    if (error)
-      throw new InfcError("INFC6033", `the GPU's compiler refuses ${file}:${error.lineNum}: ${error.message}`, {
-        file,
-        fix: "Compile the model again with this version of infc"
-      });
-  }
-  allocate(bytes2) {
-    const size = up(Math.max(bytes2, 1), ALIGN2) + ALIGN2;
-    if (size > this.device.limits.maxBufferSize)
-      throw new InfcError("INFC6034", `a block of ${bytes2} bytes is larger than this GPU allows`, {
-        fix: `At most ${this.device.limits.maxBufferSize} bytes: use smaller dimensions or the Wasm target`
-      });
-    const { STORAGE: STORAGE2, COPY_SRC, COPY_DST } = GPUBufferUsage;
-    const memory = {
-      bytes: bytes2,
-      buffer: this.device.createBuffer({ size, usage: STORAGE2 | COPY_SRC | COPY_DST })
-    };
-    return memory;
-  }
-  free(memory) {
-    this.submit();
-    bufferOf(memory).destroy();
-  }
-  write(memory, offset, data) {
-    if (data.byteLength === 0) return;
-    this.submit();
-    const whole = data.byteLength - data.byteLength % 4;
-    const { queue } = this.device;
-    if (whole > 0) queue.writeBuffer(bufferOf(memory), offset, data, 0, whole);
-    if (whole < data.byteLength) {
-      const rest = new Uint8Array(4);
-      rest.set(data.subarray(whole));
-      queue.writeBuffer(bufferOf(memory), offset + whole, rest);
-    }
-  }
-  fill(range4, value) {
-    if (range4.bytes === 0) return;
-    if (value === 0) this.commands().clearBuffer(bufferOf(range4.memory), range4.offset, up(range4.bytes, 4));
-    else this.write(range4.memory, range4.offset, new Uint8Array(range4.bytes).fill(value));
-  }
-  copy(from, fromOffset, to, toOffset, bytes2) {
-    if (bytes2 === 0) return;
-    if (fromOffset % 4 !== 0 || toOffset % 4 !== 0 || bytes2 % 4 !== 0 && toOffset % ALIGN2 !== 0)
-      throw new InfcError("INFC6035", `a copy of ${bytes2} bytes at offset ${toOffset} is not aligned to 4 bytes`, {
-        fix: "Compile the model for wasm"
-      });
-    const [a, b] = [bufferOf(from), bufferOf(to)];
-    const size = up(bytes2, 4);
-    if (a !== b) this.commands().copyBufferToBuffer(a, fromOffset, b, toOffset, size);
-    else {
-      const temporary = this.device.createBuffer({ size, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
-      const commands = this.commands();
-      commands.copyBufferToBuffer(a, fromOffset, temporary, 0, size);
-      commands.copyBufferToBuffer(temporary, 0, b, toOffset, size);
-    }
-  }
-  async read(range4) {
-    if (range4.bytes === 0) return new Uint8Array(0);
-    const start = range4.offset - range4.offset % 4;
-    const size = up(range4.offset + range4.bytes - start, 4);
-    const { MAP_READ, COPY_DST } = GPUBufferUsage;
-    const staging = this.device.createBuffer({ size, usage: MAP_READ | COPY_DST });
-    this.commands().copyBufferToBuffer(bufferOf(range4.memory), start, staging, 0, size);
-    this.submit();
-    try {
-      await staging.mapAsync(GPUMapMode.READ);
-    } catch (cause) {
-      this.raise();
-      throw new InfcError("INFC6032", "results could not be read back from the GPU", { cause });
-    }
-    const at = range4.offset - start;
-    const bytes2 = new Uint8Array(staging.getMappedRange()).slice(at, at + range4.bytes);
-    staging.destroy();
-    this.raise();
-    return bytes2;
-  }
-  prepare(request) {
-    const kernel = this.kernels[request.kernel];
-    if (!kernel) throw new InfcError("INFC6018", `the plan has no kernel ${request.kernel}`);
-    const staged = [];
-    const ranges = request.bindings.map((b) => ({
-      buffer: bufferOf(b.memory),
-      offset: b.offset,
-      size: Math.max(16, up(b.bytes, 4))
-    }));
-    const writes = (i) => kernel.access[i] === "read_write";
-    const written = new Set(ranges.filter((_, i) => writes(i)).map((r) => r.buffer));
-    const widened = ranges.map((r, i) => !writes(i) && written.has(r.buffer));
-    const entries = ranges.map((range4, binding) => {
-      const twice = ranges.slice(0, binding).some(
-        (o) => o.buffer === range4.buffer && o.offset < range4.offset + range4.size && range4.offset < o.offset + o.size
-      );
-      const clash2 = twice && (widened[binding] || writes(binding));
-      if (!clash2 && range4.offset % ALIGN2 === 0) return { binding, resource: range4 };
-      if (range4.offset % 4 !== 0)
-        throw new InfcError("INFC6035", `kernel ${kernel.name} reads at byte ${range4.offset}, not a multiple of 4`, {
-          fix: "Compile the model for wasm"
-        });
-      const { STORAGE: STORAGE2, COPY_SRC, COPY_DST } = GPUBufferUsage;
-      const temporary = this.device.createBuffer({ size: range4.size, usage: STORAGE2 | COPY_SRC | COPY_DST });
-      staged.push({ range: range4, temporary, written: writes(binding) });
-      widened[binding] = false;
-      return { binding, resource: { buffer: temporary } };
-    });
-    if (kernel.hasScalars)
-      entries.push({ binding: ranges.length, resource: { buffer: this.uniform(request.scalars) } });
-    const pipeline2 = this.pipeline(kernel, widened);
-    const group = this.device.createBindGroup({ layout: pipeline2.getBindGroupLayout(0), entries });
-    const [x2, y, z] = request.grid;
-    const launch = { kernel: request.kernel, pipeline: pipeline2, group, grid: foldGrid(x2, y, z), staged };
-    return launch;
-  }
-  /** The kernel with the marked bindings declared read-write instead of read. */
-  pipeline(kernel, widened) {
-    const key2 = widened.map((w) => w ? "w" : "r").join("");
-    const known = kernel.pipelines.get(key2);
-    if (known) return known;
-    const code = kernel.code.replace(
-      /(@binding\((\d+)\)\s*var<storage,\s*)read>/g,
-      (whole, head, binding) => widened[Number(binding)] ? `${head}read_write>` : whole
-    );
-    const entries = kernel.access.map((access, binding) => ({
-      binding,
-      visibility: GPUShaderStage.COMPUTE,
-      buffer: { type: access === "read" && !widened[binding] ? "read-only-storage" : "storage" }
-    }));
-    if (kernel.hasScalars)
-      entries.push({ binding: kernel.access.length, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform" } });
-    const pipeline2 = this.device.createComputePipeline({
-      label: kernel.name,
-      layout: this.device.createPipelineLayout({ bindGroupLayouts: [this.device.createBindGroupLayout({ entries })] }),
-      compute: { module: this.device.createShaderModule({ code }), entryPoint: kernel.entry }
-    });
-    kernel.pipelines.set(key2, pipeline2);
-    return pipeline2;
-  }
-  /** A uniform buffer with these scalars; equal tuples share one. */
-  uniform(scalars) {
-    const key2 = scalars.join();
-    const known = this.uniforms.get(key2);
-    if (known) return known;
-    const buffer = this.device.createBuffer({
-      size: up(scalars.length * 4, 16),
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST
-    });
-    this.device.queue.writeBuffer(buffer, 0, Int32Array.from(scalars));
-    if (this.uniforms.size >= MAX_UNIFORMS) this.uniforms.clear();
-    this.uniforms.set(key2, buffer);
-    return buffer;
-  }
-  launch(launch) {
-    const { pipeline: pipeline2, group, grid, staged } = launch;
-    if (grid[0] * grid[1] * grid[2] === 0) return;
-    for (const { range: range4, temporary } of staged)
-      this.commands().copyBufferToBuffer(range4.buffer, range4.offset, temporary, 0, range4.size);
-    this.encoder ??= this.device.createCommandEncoder();
-    this.pass ??= this.encoder.beginComputePass();
-    this.pass.setPipeline(pipeline2);
-    this.pass.setBindGroup(0, group);
-    this.pass.dispatchWorkgroups(...grid);
-    for (const { range: range4, temporary, written } of staged)
-      if (written) this.commands().copyBufferToBuffer(temporary, 0, range4.buffer, range4.offset, range4.size);
-  }
-  async finish() {
-    this.submit();
-    this.raise();
-    await this.device.queue.onSubmittedWorkDone();
-    this.raise();
-  }
-  destroy() {
-    this.destroyed = true;
-    this.device.destroy();
-  }
-  /** The encoder outside of a compute pass. */
-  commands() {
-    this.pass?.end();
-    this.pass = void 0;
-    this.encoder ??= this.device.createCommandEncoder();
-    return this.encoder;
-  }
-  submit() {
-    if (!this.encoder) return;
-    this.device.queue.submit([this.commands().finish()]);
-    this.encoder = void 0;
-  }
-  raise() {
-    const { failure } = this;
-    if (!failure) return;
-    if (failure.code !== "INFC6031") this.failure = void 0;
-    throw failure;
-  }
-};
-var bufferOf = (memory) => memory.buffer;
-function foldGrid(x2, y, z) {
-  if (x2 <= MAX_GROUPS2 && y <= MAX_GROUPS2 && z <= MAX_GROUPS2) return [x2, y, z];
-  const total = x2 * y * z;
-  const depth = Math.ceil(total / MAX_GROUPS2 / MAX_GROUPS2);
-  const rows = Math.ceil(total / depth / MAX_GROUPS2);
-  return [Math.ceil(total / depth / rows), rows, depth];
-}
-
-// runtime/frame.ts
-var sizeOf2 = (shape, values) => shape.reduce((n, d) => n * evaluateDim(d, values), 1);
-var Frame = class {
-  constructor(plan, entry, live, device, fixed, early) {
-    this.plan = plan;
-    this.live = live;
-    this.device = device;
-    this.fixed = fixed;
-    this.early = early;
-    this.values = new Map(early);
-    this.steps = this.flatten(entry.steps);
-    const known = [...live].filter(([i]) => {
-      if (!Number.isNaN(this.bytes(i))) return true;
-      this.late.add(i);
-      return false;
-    });
-    if (entry.arena !== void 0) {
-      for (const [i] of known) this.offsets.set(i, plan.buffers[i]?.offset ?? 0);
-      this.arenaBytes = entry.arena;
-    } else {
-      const placed = planMemory(
-        known.map(([i, at]) => ({ ...at, bytes: this.bytes(i) })),
-        device.align
-      );
-      known.forEach(([i], k) => {
-        this.offsets.set(i, placed.offsets[k] ?? 0);
-      });
-      this.arenaBytes = placed.bytes;
-    }
-  }
-  plan;
-  live;
-  device;
-  fixed;
-  early;
-  /** Steps with every choice that is known by now already made. */
-  steps;
-  host = [];
-  /** All values: those bound from the inputs, and data-dependent ones as the run finds them. */
-  values;
-  /** Bytes the arena needs. */
-  arenaBytes;
-  ranges = [];
-  launches = /* @__PURE__ */ new Map();
-  late = /* @__PURE__ */ new Set();
-  offsets = /* @__PURE__ */ new Map();
-  /** Memory of late buffers, by the step that placed them. */
-  lateMemory = /* @__PURE__ */ new Map();
-  /** Forgets what an earlier run found out, and where the arena was. */
-  start(arena) {
-    this.values = new Map(this.early);
-    this.host.length = 0;
-    const memory = arena.memory;
-    for (const [i, offset] of this.offsets) {
-      const bytes2 = this.bytes(i);
-      if (memory && this.ranges[i]?.memory !== memory) {
-        this.ranges[i] = { memory, offset, bytes: bytes2 };
-        this.launches.clear();
-      }
-    }
-  }
-  /** Frees the memory of late buffers. */
-  finish() {
-    for (const memory of this.lateMemory.values()) this.device.free(memory);
-    this.lateMemory.clear();
-    for (const i of this.late) this.ranges[i] = void 0;
-  }
-  bytes(i) {
-    const b = this.plan.buffers[i];
-    if (!b) return 0;
-    return b.bytes === void 0 ? byteLength(b.dtype, sizeOf2(b.shape, this.values)) : evaluateDim(b.bytes, this.values);
-  }
-  shape(i) {
-    return (this.plan.buffers[i]?.shape ?? []).map((d) => evaluateDim(d, this.values));
-  }
-  /** Where the bytes of buffer `i` are. Throws INFC6018 when nothing has fixed its size yet. */
-  range(i) {
-    const b = this.plan.buffers[i];
-    const root = rootOf(this.plan.buffers, i);
-    const range4 = this.fixed[root] ?? this.ranges[root];
-    if (!b || !range4)
-      throw new InfcError(
-        "INFC6018",
-        `buffer ${b?.name ?? i} ${formatShape2(b?.shape ?? [])} is used before its size is known`,
-        {
-          fix: "Report this: the plan is inconsistent"
-        }
-      );
-    if (b.role !== "alias") return range4;
-    let offset = range4.offset;
-    for (let at = i, a = b; a.role === "alias" && a.of !== void 0; at = a.of, a = this.plan.buffers[at] ?? b)
-      offset += a.at === void 0 ? 0 : evaluateDim(a.at, this.values);
-    return { memory: range4.memory, offset, bytes: this.bytes(i) };
-  }
-  /**
-   * Places the late buffers whose sizes follow from `names`, which just got values. Their old memory is returned: the caller frees it when
-   * nothing reads it any more.
-   */
-  define(step, names2) {
-    const changed = new Set(names2);
-    const uses = (code) => typeof code === "string" ? changed.has(code) : typeof code === "object" && code.slice(1).some((c) => uses(c));
-    const place2 = [...this.late].filter((i) => {
-      const b = this.plan.buffers[i];
-      return b && (b.bytes === void 0 ? b.shape.some(uses) : uses(b.bytes)) && !Number.isNaN(this.bytes(i));
-    });
-    const placed = planMemory(
-      place2.map((i) => ({ ...this.live.get(i) ?? { first: 0, last: 0 }, bytes: this.bytes(i) })),
-      this.device.align
-    );
-    const memory = this.device.allocate(placed.bytes);
-    place2.forEach((i, k) => {
-      this.ranges[i] = { memory, offset: placed.offsets[k] ?? 0, bytes: this.bytes(i) };
-    });
-    const old = this.lateMemory.get(step);
-    this.lateMemory.set(step, memory);
-    return old;
-  }
-  /** The launch of a kernel step; resolved once unless it depends on what the run finds out. */
-  launch(step) {
-    const known = this.launches.get(step);
-    if (known) return known;
-    const kernel = this.plan.kernels[step.kernel];
-    const scalars = (kernel?.scalars ?? []).map((s) => evaluateDim(s, this.values));
-    const [x2, y, z] = step.grid;
-    const grid = [evaluateDim(x2, this.values), evaluateDim(y, this.values), evaluateDim(z, this.values)];
-    const { note } = kernel ?? {};
-    const work = note ? evaluateDim(note.bytes, this.values) + evaluateDim(note.flops, this.values) : 0;
-    const bindings = step.bind.map((i) => this.range(i));
-    if ([...scalars, ...grid].some(Number.isNaN))
-      throw new InfcError("INFC6018", `kernel ${kernel?.name} starts before its dimensions are known`, {
-        fix: "Report this: the plan is inconsistent"
-      });
-    const launch = this.device.prepare({ kernel: step.kernel, bindings, scalars, grid, work });
-    const early = step.bind.every((i) => !this.late.has(rootOf(this.plan.buffers, i)) && !this.lateAlias(i)) && ![...kernel?.scalars ?? [], ...step.grid].some((c) => Number.isNaN(evaluateDim(c, this.early)));
-    if (early) this.launches.set(step, launch);
-    return launch;
-  }
-  /** An alias whose shape or place only the run decides. */
-  lateAlias(i) {
-    const b = this.plan.buffers[i];
-    return b?.role === "alias" && (Number.isNaN(evaluateDim(b.at ?? 0, this.early)) || Number.isNaN(sizeOf2(b.shape, this.early)));
-  }
-  flatten(steps) {
-    const out = [];
-    for (const step of steps) {
-      const chosen = step.kind === "choose" ? chooseCase(step, this.early) : void 0;
-      if (chosen) out.push(...this.flatten(chosen));
-      else out.push(step);
-    }
-    return out;
-  }
-};
-function chooseCase(step, values) {
-  for (const c of step.cases) {
-    const holds = c.when === void 0 || evaluateCondition(c.when, values);
-    if (holds === void 0) return void 0;
-    if (holds) return c.steps;
-  }
-  return [];
-}
-
-// runtime/tensor.ts
-var elementsOf3 = (shape) => shape.reduce((n, d) => n * d, 1);
-function toArray(what, dtype, elements, data) {
-  const list = Array.isArray(data) || ArrayBuffer.isView(data) ? data : void 0;
-  const own = dtype === "string" ? void 0 : viewOf(dtype, new ArrayBuffer(0), 0, 0);
-  const wanted = own ? own.constructor.name : "string[]";
-  if (list === void 0 || list instanceof DataView)
-    throw new InfcError("INFC6003", `${what} has no data that can be ${dtype}`, { fix: `Give a ${wanted}` });
-  const perElement = dtype === "c64" || dtype === "c128" ? 2 : 1;
-  const packed = bitsOf[dtype] < 8 && own !== void 0 && !Array.isArray(list);
-  const expected = packed ? byteLength(dtype, elements) : elements * perElement;
-  if (list.length !== expected)
-    throw new InfcError("INFC6004", `${what} needs ${expected} values for its shape and has ${list.length}`, {
-      fix: "Make the data and the shape agree"
-    });
-  if (!Array.isArray(list)) {
-    const given2 = list;
-    if (own && given2.constructor === own.constructor) return given2;
-    if (given2 instanceof Float32Array && (dtype === "f16" || dtype === "bf16")) return fromNumbers(what, dtype, given2);
-    throw new InfcError("INFC6003", `${what} is ${dtype} and was given a ${given2.constructor.name}`, {
-      fix: `Give a ${wanted}${dtype === "string" ? "" : " or an array of numbers"}`
-    });
-  }
-  if (dtype === "string") {
-    const at = list.findIndex((s) => typeof s !== "string");
-    if (at >= 0) throw new InfcError("INFC6003", `${what} is string and element ${at} is not a string`);
-    return list;
-  }
-  return fromNumbers(what, dtype, list);
-}
-function fromNumbers(what, dtype, values) {
-  const bits = bitsOf[dtype];
-  const narrow2 = bits < 32 && (dtype[0] === "f" || dtype === "bf16");
-  if (bits < 8)
-    throw new InfcError("INFC6003", `${what} is ${dtype}, whose values are raw bits`, { fix: "Give a Uint8Array" });
-  const out = viewOf(dtype, new ArrayBuffer(bits / 8 * values.length), 0, values.length / (dtype[0] === "c" ? 2 : 1));
-  for (let i = 0; i < values.length; i++) {
-    const v = values[i];
-    if (typeof v !== "number" && typeof v !== "bigint" && typeof v !== "boolean")
-      throw new InfcError("INFC6003", `${what} is ${dtype} and element ${i} is not a number`);
-    if (out instanceof BigInt64Array || out instanceof BigUint64Array) {
-      if (typeof v === "number" && !Number.isInteger(v))
-        throw new InfcError("INFC6003", `${what} is ${dtype} and element ${i} is ${v}`, { fix: "Give integers" });
-      out[i] = BigInt(v);
-    } else out[i] = narrow2 ? encodeFloat(dtype, Number(v)) : dtype === "bool" ? Number(Boolean(v)) : Number(v);
-  }
-  return out;
-}
-
-// runtime/ports.ts
-function bindSymbol(plan, values, name2, value, from) {
-  const bounds = plan.symbols[name2];
-  const { min: min2 = 0, max: max2 = Number.POSITIVE_INFINITY, multipleOf = 1 } = bounds ?? {};
-  if (value < min2 || value > max2 || value % multipleOf !== 0) {
-    const rule = `${min2}${max2 === Number.POSITIVE_INFINITY ? " or more" : ` to ${max2}`}${multipleOf > 1 ? ` in steps of ${multipleOf}` : ""}`;
-    throw new InfcError("INFC6007", `${from} makes dimension '${name2}' ${value}; the model was compiled for ${rule}`, {
-      fix: "Change the shape, or compile the model again with other --dims"
-    });
-  }
-  values.set(name2, value);
-}
-function bindShape(plan, values, what, declared, actual, may) {
-  const mismatch2 = (why) => new InfcError("INFC6006", `${what} has shape [${actual.join(", ")}] and must have ${formatShape2(declared)}${why}`, {
-    fix: "Give a tensor of that shape"
-  });
-  if (declared.length !== actual.length) throw mismatch2("");
-  for (const alone of [true, false]) {
-    declared.forEach((code, i) => {
-      if (typeof code === "string" !== alone) return;
-      const size = actual[i] ?? -1;
-      if (!Number.isSafeInteger(size) || size < 0) throw mismatch2("");
-      const bound = solveDim(code, size, values);
-      if (bound && (may === void 0 || may.has(bound[0]))) bindSymbol(plan, values, bound[0], bound[1], what);
-      const expected = evaluateDim(code, values);
-      if (expected !== size) {
-        const known = typeof code === "number" || Number.isNaN(expected);
-        throw mismatch2(known ? "" : ` where ${formatDimCode(code)} is ${expected}`);
-      }
-    });
-  }
-}
-function bindInputs(plan, entry, inputs) {
-  const names2 = entry.inputs.map((p) => p.name);
-  const list = `This model takes ${names2.map((n) => `'${n}'`).join(", ") || "no inputs"}`;
-  for (const name2 of Object.keys(inputs)) {
-    if (!names2.includes(name2)) throw new InfcError("INFC6005", `there is no input '${name2}'`, { fix: list });
-  }
-  const values = /* @__PURE__ */ new Map();
-  const given2 = entry.inputs.map((port) => {
-    const value = inputs[port.name];
-    if (value === void 0 || value === null)
-      throw new InfcError("INFC6005", `input '${port.name}' is missing`, { fix: list });
-    return asTensor(port, value);
-  });
-  const order = [...entry.inputs.keys()].sort(
-    (i, j) => Number(compound(entry.inputs[i])) - Number(compound(entry.inputs[j])) || i - j
-  );
-  for (const i of order) {
-    const port = entry.inputs[i];
-    const t = given2[i];
-    if (port && t) bindShape(plan, values, `input '${port.name}'`, port.shape, t.shape);
-  }
-  for (const guard of entry.guards) {
-    if (evaluateCondition(guard.condition, values) === false)
-      throw new InfcError("INFC6009", `these inputs break what the model was compiled for: ${guard.why}`, {
-        fix: "Change the shapes, or compile the model again with other --dims"
-      });
-  }
-  const tensors = given2.map((t, i) => {
-    const name2 = `input '${entry.inputs[i]?.name}'`;
-    return { ...t, data: toArray(name2, t.dtype, elementsOf3(t.shape), t.data) };
-  });
-  return { tensors, values };
-}
-var compound = (port) => port?.shape.some((d) => typeof d === "object") ?? false;
-function asTensor(port, value) {
-  if (typeof value !== "object" || value === null)
-    throw new InfcError("INFC6003", `input '${port.name}' is not a tensor`, {
-      fix: `Give { shape: ${formatShape2(port.shape)}, data }`
-    });
-  const isArray = Array.isArray(value) || ArrayBuffer.isView(value);
-  const t = isArray ? { data: value } : value;
-  if (t.dtype !== void 0 && t.dtype !== port.dtype)
-    throw new InfcError("INFC6003", `input '${port.name}' is ${port.dtype} and was given ${String(t.dtype)}`, {
-      fix: `Give a tensor of ${port.dtype}`
-    });
-  let shape = t.shape;
-  if (shape === void 0) {
-    const length = t.data?.length;
-    shape = port.shape.every((d) => typeof d === "number") ? port.shape : port.shape.length === 1 ? [length] : void 0;
-  }
-  if (!Array.isArray(shape))
-    throw new InfcError("INFC6006", `input '${port.name}' comes without a shape`, {
-      fix: `Give { shape: ${formatShape2(port.shape)}, data }`
-    });
-  return { dtype: port.dtype, shape, data: t.data };
-}
-
-// runtime/executor.ts
-var MAX_FRAMES = 32;
-var YIELD_MS = 12;
-var aborted = (signal) => new InfcError("INFC6010", "the run was aborted", { cause: signal.reason });
-var Executor = class {
-  constructor(plan, entry, device, fixed, hostOps) {
-    this.plan = plan;
-    this.entry = entry;
-    this.device = device;
-    this.fixed = fixed;
-    this.hostOps = hostOps;
-    this.live = liveIntervals(plan.buffers, entry);
-  }
-  plan;
-  entry;
-  device;
-  fixed;
-  hostOps;
-  live;
-  frames = /* @__PURE__ */ new Map();
-  arena = { memory: void 0 };
-  options = {};
-  yielded = 0;
-  /** Plays the entry on inputs in port order and returns its outputs in port order (only those in `wanted`, when given). */
-  async run(inputs, values, options, wanted) {
-    this.options = options;
-    this.yielded = performance.now();
-    const frame = this.frame(values);
-    frame.start(this.arena);
-    try {
-      this.plan.buffers.forEach((b, i) => {
-        if (b.strings) frame.host[i] = { dtype: "string", shape: frame.shape(i), data: b.strings };
-      });
-      this.entry.inputs.forEach((port, k) => {
-        const t = inputs[k];
-        if (t) this.put(frame, port.buffer, t);
-      });
-      await this.play(frame.steps, frame);
-      const outputs = {};
-      for (const port of this.entry.outputs) {
-        if (!wanted || wanted.has(port.name)) outputs[port.name] = await this.output(frame, port.buffer);
-      }
-      await this.device.finish();
-      return outputs;
-    } finally {
-      frame.finish();
-    }
-  }
-  destroy() {
-    if (this.arena.memory) this.device.free(this.arena.memory);
-    this.arena.memory = void 0;
-    this.frames.clear();
-  }
-  frame(values) {
-    const key2 = [...values].map(([n, v]) => `${n}=${v}`).join();
-    let frame = this.frames.get(key2);
-    if (frame) return frame;
-    frame = new Frame(this.plan, this.entry, this.live, this.device, this.fixed, values);
-    if (!this.arena.memory || this.arena.memory.bytes < frame.arenaBytes) {
-      if (this.arena.memory) this.device.free(this.arena.memory);
-      this.arena.memory = void 0;
-      this.arena.memory = this.device.allocate(frame.arenaBytes);
-    }
-    const [oldest] = this.frames.keys();
-    if (this.frames.size >= MAX_FRAMES && oldest !== void 0) this.frames.delete(oldest);
-    this.frames.set(key2, frame);
-    return frame;
-  }
-  async play(steps, frame) {
-    const { signal, onStep } = this.options;
-    for (const step of steps) {
-      if (signal) {
-        if (signal.aborted) throw aborted(signal);
-        if (performance.now() - this.yielded > YIELD_MS) {
-          await new Promise((resolve) => setTimeout(resolve));
-          this.yielded = performance.now();
-          if (signal.aborted) throw aborted(signal);
-        }
-      }
-      switch (step.kind) {
-        case "kernel": {
-          const launch = frame.launch(step);
-          const started = onStep ? performance.now() : 0;
-          this.device.launch(launch);
-          if (onStep) {
-            await this.device.finish();
-            const name2 = this.plan.kernels[step.kernel]?.name ?? "";
-            onStep({ kind: "kernel", name: name2, ms: performance.now() - started });
-          }
-          break;
-        }
-        case "choose": {
-          const chosen = chooseCase(step, frame.values);
-          if (chosen) await this.play(chosen, frame);
-          break;
-        }
-        case "copy":
-          await this.move(frame, [step], step);
-          break;
-        case "host": {
-          const started = onStep ? performance.now() : 0;
-          await this.host(step, frame);
-          onStep?.({ kind: "host", name: step.op, ms: performance.now() - started });
-          break;
-        }
-        case "if":
-          await this.play(await this.scalar(frame, step.condition) ? step.body : step.otherwise, frame);
-          break;
-        case "loop":
-          await this.loop(step, frame);
-          break;
-      }
-    }
-  }
-  /**
-   * Moves bytes (or host values) all at once: sources are taken first, then the symbols that their shapes fix are bound, then targets
-   * are placed and filled.
-   */
-  async move(frame, moves, event) {
-    const sources = [];
-    for (const { from, to } of moves) {
-      if (this.onHost(from) || this.onHost(to)) sources.push(await this.output(frame, from));
-      else sources.push({ range: frame.range(from), shape: frame.shape(from) });
-    }
-    const names2 = new Set(moves.flatMap((m) => m.defines ?? []));
-    const old = this.define(
-      frame,
-      event,
-      names2,
-      moves.map(({ to }, k) => ({ to, shape: shapeOf3(sources[k]) }))
-    );
-    moves.forEach(({ to }, k) => {
-      const source = sources[k];
-      if (source && "range" in source) {
-        const { memory, offset } = source.range;
-        const target = frame.range(to);
-        if (memory !== target.memory || offset !== target.offset)
-          this.device.copy(memory, offset, target.memory, target.offset, target.bytes);
-      } else this.put(frame, to, source ?? null);
-    });
-    if (old) this.device.free(old);
-  }
-  /** Binds `names` from the actual shapes of values and places what depends on them; returns memory to free afterwards. */
-  define(frame, event, names2, results) {
-    for (const n of names2) frame.values.delete(n);
-    for (const { to, shape } of results) {
-      const b = this.plan.buffers[to];
-      if (b && b.role !== "host" && shape)
-        bindShape(this.plan, frame.values, `value '${b.name ?? to}'`, b.shape, shape, names2);
-    }
-    return names2.size > 0 ? frame.define(event, [...names2]) : void 0;
-  }
-  onHost(i) {
-    return this.plan.buffers[i]?.role === "host";
-  }
-  async host(step, frame) {
-    const fail = (reason, fix) => {
-      throw new InfcError("INFC6016", reason, { node: step.op, ...fix ? { fix } : {} });
-    };
-    const op = this.hostOps.get(step.op);
-    if (!op) return fail(`host function '${step.op}' is not loaded`, "Pass it in the hostOps option");
-    const inputs = [];
-    for (const i of step.inputs) inputs.push(i === null ? null : await this.value(frame, i, step.inputs.length > 1));
-    const outputs = step.outputs.map((i) => {
-      const b = this.plan.buffers[i];
-      return { dtype: b?.dtype ?? "f32", rank: b?.shape.length ?? 0 };
-    });
-    const results = await op(inputs, step.attrs, { outputs, fail });
-    if (results.length !== step.outputs.length)
-      fail(`it returned ${results.length} values, not ${step.outputs.length}`);
-    const old = this.define(
-      frame,
-      step,
-      new Set(step.defines ?? []),
-      step.outputs.map((to, k) => ({ to, shape: shapeOf3(results[k]) }))
-    );
-    if (old) this.device.free(old);
-    step.outputs.forEach((i, k) => {
-      this.put(frame, i, results[k] ?? null);
-    });
-  }
-  async loop(step, frame) {
-    const trip = step.trip === void 0 ? Number.POSITIVE_INFINITY : await this.scalar(frame, step.trip);
-    const gathered = step.collect.map(() => []);
-    let count = 0;
-    for (; count < trip; count++) {
-      if (step.condition !== void 0 && !await this.scalar(frame, step.condition)) break;
-      if (step.iteration !== void 0)
-        this.put(frame, step.iteration, { dtype: "i64", shape: [], data: BigInt64Array.of(BigInt(count)) });
-      for (const s of step.slice) this.part(frame, s.from, s.to, s.axis, count, s.reverse ?? false, true);
-      await this.play(step.body, frame);
-      for (const [k, c] of step.collect.entries()) {
-        if (c.defines || this.onHost(c.to)) gathered[k]?.push(await this.copyOut(frame, c.from));
-        else this.part(frame, c.to, c.from, c.axis ?? 0, count, c.reverse ?? false, false);
-      }
-      if (step.carry.length > 0) await this.move(frame, step.carry, step);
-    }
-    for (const [k, c] of step.collect.entries()) {
-      if (!c.defines && !this.onHost(c.to)) continue;
-      const all = stack(gathered[k] ?? [], c.axis ?? 0, c.reverse ?? false, this.emptyLike(frame, c.from));
-      const old = this.define(frame, c, new Set(c.defines ?? []), [{ to: c.to, shape: all.shape }]);
-      if (old) this.device.free(old);
-      this.put(frame, c.to, all);
-    }
-  }
-  /** Copies slice `index` of `whole` along `axis` to or from `slice`. */
-  part(frame, whole, slice2, axis, index, reverse2, out) {
-    const shape = frame.shape(whole);
-    const count = shape[axis] ?? 0;
-    const a = frame.range(whole);
-    const b = frame.range(slice2);
-    const outer = elementsOf3(shape.slice(0, axis));
-    const bytes2 = outer === 0 ? 0 : b.bytes / outer;
-    const at = reverse2 ? count - 1 - index : index;
-    if (at < 0 || at >= count)
-      throw new InfcError("INFC6018", `a loop runs past the ${count} slices of its input`, { fix: "Check the model" });
-    for (let o = 0; o < outer; o++) {
-      const far = a.offset + (o * count + at) * bytes2;
-      const near = b.offset + o * bytes2;
-      if (out) this.device.copy(a.memory, far, b.memory, near, bytes2);
-      else this.device.copy(b.memory, near, a.memory, far, bytes2);
-    }
-  }
-  emptyLike(frame, i) {
-    const shape = frame.shape(i).map((d) => Number.isNaN(d) ? 0 : d);
-    const dtype = this.plan.buffers[i]?.dtype ?? "f32";
-    return { dtype, shape, data: viewOf(dtype, new ArrayBuffer(0), 0, 0) };
-  }
-  async scalar(frame, i) {
-    const v = await this.value(frame, i, false);
-    return isTensor2(v) ? Number(v.data[0]) : 0;
-  }
-  /** A value for the host: a view of device memory where the device has such, unless `copy`. */
-  async value(frame, i, copy) {
-    if (this.onHost(i)) return frame.host[i] ?? null;
-    const dtype = this.plan.buffers[i]?.dtype ?? "f32";
-    const shape = frame.shape(i);
-    const range4 = frame.range(i);
-    const read = this.device.read(range4);
-    let bytes2 = read instanceof Promise ? await read : read;
-    if (copy || bytes2.byteOffset % 8 !== 0) bytes2 = bytes2.slice();
-    const data = viewOf(dtype, bytes2.buffer, bytes2.byteOffset, sizeOf2(this.plan.buffers[i]?.shape ?? [], frame.values));
-    return { dtype, shape, data };
-  }
-  async copyOut(frame, i) {
-    const v = await this.value(frame, i, true);
-    if (!isTensor2(v)) throw new InfcError("INFC6018", `buffer ${i} does not hold a tensor`);
-    return v;
-  }
-  async output(frame, i) {
-    return this.onHost(i) ? frame.host[i] ?? null : this.copyOut(frame, i);
-  }
-  /** Stores a host value in a buffer whose place is known. */
-  put(frame, i, value) {
-    if (this.onHost(i)) {
-      frame.host[i] = value;
-      return;
-    }
-    const b = this.plan.buffers[i];
-    if (!b || !isTensor2(value)) throw new InfcError("INFC6018", `buffer ${b?.name ?? i} needs a tensor`);
-    const shape = frame.shape(i);
-    if (value.dtype !== b.dtype || value.shape.length !== shape.length || value.shape.some((d, k) => d !== shape[k]))
-      throw new InfcError(
-        "INFC6018",
-        `value '${b.name ?? i}' came as ${value.dtype}[${value.shape.join(", ")}], the plan says ${b.dtype}[${shape.join(", ")}]`,
-        { fix: "Report this: the plan is inconsistent" }
-      );
-    const data = toArray(`value '${b.name ?? i}'`, b.dtype, elementsOf3(shape), value.data);
-    const { memory, offset } = frame.range(i);
-    this.device.write(memory, offset, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
-};
-var shapeOf3 = (v) => v && "shape" in v ? v.shape : void 0;
-var isTensor2 = (v) => v !== null && v !== void 0 && !Array.isArray(v) && "data" in v;
-function stack(parts, axis, reverse2, empty) {
-  const list = reverse2 ? [...parts].reverse() : parts;
-  const { dtype, shape } = list[0] ?? empty;
-  const full = [...shape.slice(0, axis), list.length, ...shape.slice(axis)];
-  if (dtype === "string") return { dtype, shape: full, data: list.flatMap((p) => p.data) };
-  const outer = elementsOf3(shape.slice(0, axis));
-  const all = new Uint8Array(byteLength(dtype, elementsOf3(full)));
-  const each = list.length === 0 || outer === 0 ? 0 : all.length / list.length / outer;
-  list.forEach((p, k) => {
-    const data = p.data;
-    const bytes2 = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    for (let o = 0; o < outer; o++) all.set(bytes2.subarray(o * each, (o + 1) * each), (o * list.length + k) * each);
-  });
-  return { dtype, shape: full, data: viewOf(dtype, all.buffer, 0, elementsOf3(full)) };
-}
+// runtime/load.ts
+init_errors();
 
 // runtime/session.ts
+init_dtype();
+init_errors();
 var Session = class {
-  constructor(plan, device, weights, hostOps, symbols) {
+  constructor(plan, device, weights, hostOps, symbols, control2) {
     this.plan = plan;
     this.device = device;
     this.hostOps = hostOps;
+    this.control = control2;
     const values = new Map(Object.entries(symbols));
     this.fixed = plan.buffers.map((b, i) => {
       if (b.role !== "weight" && b.role !== "state") return void 0;
@@ -17183,6 +17694,7 @@ var Session = class {
   plan;
   device;
   hostOps;
+  control;
   executors = /* @__PURE__ */ new Map();
   states = [];
   fixed;
@@ -17207,7 +17719,7 @@ var Session = class {
       if (options.signal?.aborted) throw aborted(options.signal);
       let executor = this.executors.get(name2);
       if (!executor) {
-        executor = new Executor(this.plan, entry, this.device, this.fixed, this.hostOps);
+        executor = new Executor(this.plan, entry, this.device, this.fixed, this.hostOps, this.control);
         this.executors.set(name2, executor);
       }
       const wanted = options.outputs && new Set(options.outputs);
@@ -17232,6 +17744,7 @@ var Session = class {
 };
 
 // runtime/weights.ts
+init_errors();
 var bad2 = (file, reason) => new InfcError("INFC6013", `weights file is damaged: ${reason}`, { file, fix: "Compile the model again" });
 function readWeightsHeader(file, head, total) {
   if (total < 8) throw bad2(file, `it has ${total} bytes`);
@@ -17305,7 +17818,7 @@ function parsePlan(json) {
       throw new InfcError("INFC6002", "an alias of the plan does not point back", { fix: "Compile the model again" });
   return plan;
 }
-function createLoad(devices, builtin2 = () => void 0) {
+function createLoad({ devices, control: control2, host: host2 = () => void 0 }) {
   return async function load2(from, options = {}) {
     const { signal } = options;
     let device;
@@ -17324,7 +17837,7 @@ function createLoad(devices, builtin2 = () => void 0) {
       const given2 = new Map(Object.entries({ ...artifact.hostOps, ...options.hostOps }));
       const hostOps = /* @__PURE__ */ new Map();
       for (const name2 of plan.host) {
-        const op = given2.get(name2) ?? builtin2(name2);
+        const op = given2.get(name2) ?? await host2(name2);
         if (!op)
           throw new InfcError("INFC6015", `host function '${name2}' is not loaded`, {
             fix: "Pass it in the hostOps option"
@@ -17354,7 +17867,7 @@ function createLoad(devices, builtin2 = () => void 0) {
       });
       signal?.throwIfAborted();
       options.onProgress?.({ phase: "kernels", bytes: totalBytes, totalBytes });
-      return new Session(plan, device, ranges, hostOps, options.symbols ?? {});
+      return new Session(plan, device, ranges, hostOps, options.symbols ?? {}, control2);
     } catch (error) {
       await device?.destroy();
       if (signal?.aborted) throw new InfcError("INFC6010", "loading was aborted", { cause: signal.reason });
@@ -17376,7 +17889,14 @@ function parseJson(bytes2) {
 }
 
 // runtime/index.ts
-var load = createLoad({ wasm: WasmDevice.create, wgsl: WebGpuDevice.create }, hostFunctions);
+var load = createLoad({
+  devices: {
+    wasm: WasmDevice.create,
+    wgsl: async (options) => (await Promise.resolve().then(() => (init_webgpu(), webgpu_exports))).WebGpuDevice.create(options)
+  },
+  control: playControl,
+  host: async (name2) => (await Promise.resolve().then(() => (init_host(), host_exports))).hostFunctions(name2)
+});
 
 // ../../../tmp/mb/mb.ts
 import * as fs from "node:fs";
