@@ -38,11 +38,10 @@ export const q4g32 = defineFormat({
             .shr(constant('u32', 4 * i))
             .and(constant('u32', 15))
             .cast('i32')
-            .sub(constant('i32', 8))
             .cast('f32'),
         ),
       ),
-      ...(step ? { scale: step } : {}),
+      ...(step ? { scale: step, offset: step.mul(8) } : {}),
     };
   },
   errorBound: 0.5 / 7 + 2 ** -10,
