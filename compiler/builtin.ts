@@ -4,6 +4,7 @@ import { wgslBackend } from '../backends/wgsl/backend.ts';
 import { pipeline } from '../passes/pipeline.ts';
 import { constantOnnxOps } from './import/onnx-ops/constant.ts';
 import { controlOnnxOps } from './import/onnx-ops/control.ts';
+import { tensorOnnxOps } from './import/onnx-ops/index.ts';
 import { recurrentOnnxOps } from './import/onnx-ops/recurrent.ts';
 import { sequenceOnnxOps } from './import/onnx-ops/sequence.ts';
 import { controlOps } from './ops/control.ts';
@@ -19,5 +20,5 @@ export const builtin = definePlugin({
   ops: [...tensorOps, ...controlOps, ...recurrentOps, ...sequenceOps],
   backends: [wasmBackend, wgslBackend, cudaBackend],
   passes: pipeline,
-  onnxOps: [...constantOnnxOps, ...controlOnnxOps, ...recurrentOnnxOps, ...sequenceOnnxOps],
+  onnxOps: [...constantOnnxOps, ...tensorOnnxOps, ...controlOnnxOps, ...recurrentOnnxOps, ...sequenceOnnxOps],
 });

@@ -1,6 +1,8 @@
 import type { HostOp } from '../host.ts';
 import { fail } from './fail.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
+import { padBy, readDims, reshapeTo, sliceBy, squeeze, unsqueeze } from './runtime-shape.ts';
+import { scatterElements, scatterNd } from './scatter.ts';
 import {
   concatFromSequence,
   containerIdentity,
@@ -36,6 +38,14 @@ const functions: Readonly<Record<string, HostOp>> = {
   sequence_insert: sequenceInsert,
   sequence_length: sequenceLength,
   split_to_sequence: splitToSequence,
+  pad_by: padBy,
+  read_dims: readDims,
+  reshape_to: reshapeTo,
+  scatter_elements: scatterElements,
+  scatter_nd: scatterNd,
+  slice_by: sliceBy,
+  squeeze,
+  unsqueeze,
 };
 
 export const hostFunctions = (name: string): HostOp | undefined => functions[name];
