@@ -6,6 +6,7 @@ import { constantOnnxOps } from './import/onnx-ops/constant.ts';
 import { controlOnnxOps } from './import/onnx-ops/control.ts';
 import { tensorOnnxOps } from './import/onnx-ops/index.ts';
 import { recurrentOnnxOps } from './import/onnx-ops/recurrent.ts';
+import { retiredOnnxOps } from './import/onnx-ops/retired.ts';
 import { sequenceOnnxOps } from './import/onnx-ops/sequence.ts';
 import { controlOps } from './ops/control.ts';
 import { tensorOps } from './ops/index.ts';
@@ -20,5 +21,12 @@ export const builtin = definePlugin({
   ops: [...tensorOps, ...controlOps, ...recurrentOps, ...sequenceOps],
   backends: [wasmBackend, wgslBackend, cudaBackend],
   passes: pipeline,
-  onnxOps: [...constantOnnxOps, ...tensorOnnxOps, ...controlOnnxOps, ...recurrentOnnxOps, ...sequenceOnnxOps],
+  onnxOps: [
+    ...constantOnnxOps,
+    ...tensorOnnxOps,
+    ...controlOnnxOps,
+    ...recurrentOnnxOps,
+    ...retiredOnnxOps,
+    ...sequenceOnnxOps,
+  ],
 });
