@@ -50,6 +50,8 @@ export interface Backend {
     readonly name: string;
     readonly features: readonly string[];
     readonly needs: readonly string[];
+    /** Whether this build of a kernel differs from the plain one; default: each does. */
+    applies?(kernel: Kernel): boolean;
   }[];
   /** Turns printed text into what the device loads, when a toolchain is there (nvcc to cubin). */
   build?(file: KernelFile): Promise<KernelFile>;

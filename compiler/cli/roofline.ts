@@ -84,6 +84,9 @@ export interface KernelWork {
   readonly bytes: number;
 }
 
+/** Work that depends on sizes only the data decides counts as nothing: the estimate stays a lower bound. */
+const known = (n: number): number => (Number.isFinite(n) ? n : 0);
+
 /** Launches, flops and bytes of every kernel in one run with these dims; loops count once, only the chosen case of a choice counts. */
 export function workOf(plan: Plan, entry: string, dims: Readonly<Record<string, number>>): Map<string, KernelWork> {
   const values = new Map(Object.entries(dims));
@@ -96,8 +99,8 @@ export function workOf(plan: Plan, entry: string, dims: Readonly<Record<string, 
         const old = work.get(kernel.name) ?? { launches: 0, flops: 0, bytes: 0 };
         work.set(kernel.name, {
           launches: old.launches + 1,
-          flops: old.flops + evaluateDim(kernel.note.flops, values),
-          bytes: old.bytes + evaluateDim(kernel.note.bytes, values),
+          flops: old.flops + known(evaluateDim(kernel.note.flops, values)),
+          bytes: old.bytes + known(evaluateDim(kernel.note.bytes, values)),
         });
       } else if (s.kind === 'if') walk([...s.body, ...s.otherwise]);
       else if (s.kind === 'loop') walk(s.body);

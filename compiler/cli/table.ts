@@ -57,8 +57,8 @@ export function formatCount(n: number): string {
 }
 
 export const formatMs = (ms: number): string =>
-  ms >= 10000
-    ? `${(ms / 1000).toFixed(1)} s`
+  ms >= 1000
+    ? `${(ms / 1000).toFixed(ms >= 10000 ? 1 : 2)} s`
     : ms >= 100
       ? `${ms.toFixed(0)} ms`
       : ms >= 1

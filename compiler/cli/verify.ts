@@ -100,7 +100,7 @@ class Check {
       signal: this.io.signal,
     });
     this.device = model.device.kind;
-    return model.run(this.inputs, { entry: this.entry, signal: this.io.signal });
+    return await model.run(this.inputs, { entry: this.entry, signal: this.io.signal });
   }
 
   /** The program as imported, before any pass. */

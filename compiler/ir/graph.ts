@@ -177,6 +177,9 @@ function detach(node: Node): void {
   for (const body of subgraphs(node)) body.nodes.forEach(detach);
 }
 
+/** Forgets a body that was built but is not used: its reads of outer values no longer count. */
+export const discard = (body: Graph): void => body.nodes.forEach(detach);
+
 function removeOne<T>(list: T[], item: T): void {
   const at = list.indexOf(item);
   if (at >= 0) list.splice(at, 1);

@@ -178,5 +178,11 @@ const scanOp = defineOp({
   },
 });
 
+/**
+ * States that dims `a` and `b` are equal, because the graph after it was built on that. A run for which they are not is refused there;
+ * attribute `why` says what relied on it. The output carries nothing.
+ */
+const assumeOp = defineOp({ name: 'assume', control: true, pure: false, infer: () => tensor('bool', []) });
+
 /** Control flow with bodies; the plan plays it. */
-export const controlOps: readonly OpDef[] = [ifOp, loopOp, scanOp];
+export const controlOps: readonly OpDef[] = [assumeOp, ifOp, loopOp, scanOp];

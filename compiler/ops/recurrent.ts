@@ -1,9 +1,9 @@
+import * as host from '../../runtime/host/recurrent.ts';
+import type { HostOp } from '../../runtime/host.ts';
 import { type Dim, equals, formatDim, isStatic, mul } from '../ir/dim.ts';
-import { byteLength, isFloat, viewOf } from '../ir/dtype.ts';
-import { type Attributes, formatType, type TensorType, tensor } from '../ir/graph.ts';
+import { isFloat } from '../ir/dtype.ts';
+import { formatType, type TensorType, tensor } from '../ir/graph.ts';
 import { defineOp, type HostTensor, type InferContext, type OpDef } from '../ir/op.ts';
-import { numbersOf, storeNumber } from '../tensor-values.ts';
-import { boundActivations } from './recurrent-activation.ts';
 
 /** Gates of each cell, in ONNX's order: lstm i o f c, gru z r h. */
 export const recurrentGates = { lstm: 4, gru: 3, rnn: 1 } as const;
@@ -45,80 +45,21 @@ function infer(name: RecurrentOp): OpDef['infer'] {
   };
 }
 
-/** Everything one direction of a recurrence needs, as doubles. */
-interface Run {
-  readonly steps: number;
-  readonly batch: number;
-  readonly hidden: number;
-  readonly gates: Float64Array;
-  readonly weights: Float64Array;
-  readonly lengths: Float64Array | undefined;
-  readonly reverse: boolean;
-  readonly clip: (x: number) => number;
-}
-
-function prepare(inputs: readonly (HostTensor | null)[], attrs: Attributes, lengths: number): Run {
-  const gates = inputs[0];
-  const weights = inputs[1];
-  if (!gates || !weights) throw new TypeError('a recurrence needs projected inputs and weights');
-  const [steps = 0, batch = 0] = gates.shape;
-  const list = inputs[lengths];
-  const limit = Number(attrs.clip ?? 0);
-  return {
-    steps,
-    batch,
-    hidden: weights.shape[1] ?? 0,
-    gates: numbersOf(gates),
-    weights: numbersOf(weights),
-    lengths: list ? numbersOf(list) : undefined,
-    reverse: attrs.reverse === 1,
-    clip: limit > 0 ? (x) => Math.min(limit, Math.max(-limit, x)) : (x) => x,
+/** The reference is the host function: one definition in JavaScript. */
+const byHost =
+  (f: HostOp): NonNullable<OpDef['reference']> =>
+  (inputs, attrs, outputs) => {
+    const declared = outputs.map((t) => ({ dtype: t.dtype, rank: t.shape.length }));
+    const context = {
+      outputs: declared,
+      fail: (reason: string): never => {
+        throw new TypeError(reason);
+      },
+    };
+    const results = f(inputs, attrs, context);
+    if (results instanceof Promise) throw new TypeError('a recurrence is synchronous');
+    return results.filter((v): v is HostTensor => v !== null && !Array.isArray(v));
   };
-}
-
-/** sum over k of R[row, k] * h[k] */
-function dot(run: Run, row: number, h: Float64Array, base: number): number {
-  let sum = 0;
-  for (let k = 0; k < run.hidden; k++) sum += (run.weights[row * run.hidden + k] ?? 0) * (h[base + k] ?? 0);
-  return sum;
-}
-
-/**
- * Steps through time in the direction of the run. `cell` computes the new states of one sequence at one step; steps past a sequence's
- * length keep its state, so the state after the last step is the final one. The result lists the states (side by side) of every step.
- */
-function through(
-  run: Run,
-  states: readonly Float64Array[],
-  output: TensorType,
-  cell: (gates: number, b: number) => void,
-): HostTensor {
-  const { steps, batch, hidden } = run;
-  const width = states.length * hidden;
-  const count = steps * batch * width;
-  const data = viewOf(output.dtype, new ArrayBuffer(byteLength(output.dtype, count)), 0, count);
-  for (let s = 0; s < steps; s++) {
-    const t = run.reverse ? steps - 1 - s : s;
-    for (let b = 0; b < batch; b++) {
-      const gatesPerStep = run.gates.length / Math.max(1, steps * batch);
-      if (t < (run.lengths?.[b] ?? steps)) cell((t * batch + b) * gatesPerStep, b);
-      states.forEach((state, i) => {
-        for (let j = 0; j < hidden; j++)
-          storeNumber(data, output.dtype, (t * batch + b) * width + i * hidden + j, state[b * hidden + j] ?? 0);
-      });
-    }
-  }
-  return { dtype: output.dtype, shape: [steps, batch, width], data };
-}
-
-const initial = (t: HostTensor | null | undefined, size: number): Float64Array =>
-  t ? Float64Array.from(numbersOf(t)) : new Float64Array(size);
-
-const outputType = (outputs: readonly TensorType[]): TensorType => {
-  const [o] = outputs;
-  if (!o) throw new TypeError('a recurrence has one output');
-  return o;
-};
 
 /**
  * One direction of an LSTM over inputs that are already projected (x W^T + both biases). Inputs: gates [steps, batch, 4 hidden],
@@ -128,31 +69,7 @@ const outputType = (outputs: readonly TensorType[]): TensorType => {
 const lstm = defineOp({
   name: 'lstm',
   infer: infer('lstm'),
-  reference: (inputs, attrs, outputs) => {
-    const run = prepare(inputs, attrs, recurrentInputs.lstm.lengths);
-    const { hidden: n, clip } = run;
-    const [f, g, out] = boundActivations(attrs);
-    if (!f || !g || !out) throw new TypeError('an lstm has three activations');
-    const h = initial(inputs[2], run.batch * n);
-    const c = initial(inputs[3], run.batch * n);
-    const p = initial(inputs[4], 3 * n);
-    const next = new Float64Array(n);
-    const state = through(run, [h, c], outputType(outputs), (at, b) => {
-      const base = b * n;
-      for (let j = 0; j < n; j++) {
-        const gate = (k: number) => (run.gates[at + k * n + j] ?? 0) + dot(run, k * n + j, h, base);
-        const old = c[base + j] ?? 0;
-        const i = f.js(clip(gate(0) + (p[j] ?? 0) * old));
-        const forget = attrs.inputForget === 1 ? 1 - i : f.js(clip(gate(2) + (p[2 * n + j] ?? 0) * old));
-        const cell = forget * old + i * g.js(clip(gate(3)));
-        const o = f.js(clip(gate(1) + (p[n + j] ?? 0) * cell));
-        c[base + j] = cell;
-        next[j] = o * out.js(cell);
-      }
-      h.set(next, base);
-    });
-    return [state];
-  },
+  reference: byHost(host.lstm),
   flops: (node) => mul(4, node.inputs[1]?.type.shape[1] ?? 1),
 });
 
@@ -164,37 +81,7 @@ const lstm = defineOp({
 const gru = defineOp({
   name: 'gru',
   infer: infer('gru'),
-  reference: (inputs, attrs, outputs) => {
-    const run = prepare(inputs, attrs, recurrentInputs.gru.lengths);
-    const { hidden: n, clip } = run;
-    const [f, g] = boundActivations(attrs);
-    if (!f || !g) throw new TypeError('a gru has two activations');
-    const h = initial(inputs[2], run.batch * n);
-    const bias = initial(inputs[3], n);
-    const z = new Float64Array(n);
-    const r = new Float64Array(n);
-    const reset = new Float64Array(n);
-    const next = new Float64Array(n);
-    const state = through(run, [h], outputType(outputs), (at, b) => {
-      const base = b * n;
-      for (let j = 0; j < n; j++) {
-        z[j] = f.js(clip((run.gates[at + j] ?? 0) + dot(run, j, h, base)));
-        r[j] = f.js(clip((run.gates[at + n + j] ?? 0) + dot(run, n + j, h, base)));
-        reset[j] = (r[j] ?? 0) * (h[base + j] ?? 0);
-      }
-      for (let j = 0; j < n; j++) {
-        const x = run.gates[at + 2 * n + j] ?? 0;
-        const linear =
-          attrs.linearBeforeReset === 1
-            ? (r[j] ?? 0) * (dot(run, 2 * n + j, h, base) + (bias[j] ?? 0))
-            : dot(run, 2 * n + j, reset, 0);
-        const candidate = g.js(clip(x + linear));
-        next[j] = (1 - (z[j] ?? 0)) * candidate + (z[j] ?? 0) * (h[base + j] ?? 0);
-      }
-      h.set(next, base);
-    });
-    return [state];
-  },
+  reference: byHost(host.gru),
   flops: (node) => mul(6, node.inputs[1]?.type.shape[1] ?? 1),
 });
 
@@ -205,19 +92,7 @@ const gru = defineOp({
 const rnn = defineOp({
   name: 'rnn',
   infer: infer('rnn'),
-  reference: (inputs, attrs, outputs) => {
-    const run = prepare(inputs, attrs, recurrentInputs.rnn.lengths);
-    const { hidden: n, clip } = run;
-    const [f] = boundActivations(attrs);
-    if (!f) throw new TypeError('an rnn has one activation');
-    const h = initial(inputs[2], run.batch * n);
-    const next = new Float64Array(n);
-    const state = through(run, [h], outputType(outputs), (at, b) => {
-      for (let j = 0; j < n; j++) next[j] = f.js(clip((run.gates[at + j] ?? 0) + dot(run, j, h, b * n)));
-      h.set(next, b * n);
-    });
-    return [state];
-  },
+  reference: byHost(host.rnn),
   flops: (node) => mul(2, node.inputs[1]?.type.shape[1] ?? 1),
 });
 

@@ -43,7 +43,9 @@ export const removeDead = definePass({
     };
     graph.outputs.forEach(mark);
     for (const node of graph.nodes) {
-      if (context.ops.op(node.op)?.pure === false && node.op === 'state_write' && !live.has(node)) {
+      const op = context.ops.op(node.op);
+      // What acts on something else than its outputs (a state, a check) stays.
+      if (op?.pure === false && op.control && !live.has(node)) {
         live.add(node);
         pending.push(node);
       }

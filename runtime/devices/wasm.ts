@@ -81,16 +81,21 @@ export class WasmDevice implements Device {
     if (this.options.relaxedSimd === true)
       nodeModule<typeof import('node:v8')>('node:v8')?.setFlagsFromString('--experimental-wasm-relaxed-simd');
     const features: ReadonlySet<string> = this.options.relaxedSimd === false ? new Set() : probeRelaxedSimd();
-    const files = [...new Set(kernels.map((k) => k.file))];
+    const fileOf = kernels.map(
+      (k, i) =>
+        variants.find(
+          (v) => v.file === k.file && (v.kernels?.includes(i) ?? true) && v.features.every((f) => features.has(f)),
+        )?.use ?? k.file,
+    );
+    const files = [...new Set(fileOf)];
     const modules: WebAssembly.Module[] = [];
     for (const file of files) {
-      const use = variants.find((v) => v.file === file && v.features.every((f) => features.has(f)))?.use ?? file;
       try {
-        modules.push(await WebAssembly.compile(shareMemory(await read(use), this.threads > 1)));
+        modules.push(await WebAssembly.compile(shareMemory(await read(file), this.threads > 1)));
       } catch (cause) {
         if (cause instanceof InfcError) throw cause;
         throw new InfcError('INFC6022', `kernels cannot be loaded: ${String(cause)}`, {
-          file: use,
+          file,
           fix: 'WebAssembly with 128-bit SIMD is needed: use a newer browser or Node',
           cause,
         });
@@ -99,7 +104,11 @@ export class WasmDevice implements Device {
     const setup = {
       memory: this.memory,
       modules,
-      kernels: kernels.map((k) => ({ module: files.indexOf(k.file), entry: k.entry, scratch: (k.scratch ?? 0) > 0 })),
+      kernels: kernels.map((k, i) => ({
+        module: files.indexOf(fileOf[i] ?? ''),
+        entry: k.entry,
+        scratch: (k.scratch ?? 0) > 0,
+      })),
     };
     try {
       this.functions = instantiate(setup);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { build } from 'esbuild';
 
-const root = new URL('../../', import.meta.url).pathname;
+import { root } from './root.ts';
 
 /**
  * Runs `run(input)` exported by a TypeScript module of test/kit in a fresh Node process and gives back what it returns (structured
@@ -41,7 +41,7 @@ export async function runInChild<Input, Output>(
     const to = join(dir, 'output');
     await writeFile(from, serialize(input));
     const child = spawn(process.execPath, [script, from, to], {
-      env: { ...process.env, ...env },
+      env: { ...process.env, INFC_ROOT: root, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let log = '';

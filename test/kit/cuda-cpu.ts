@@ -3,8 +3,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kernel } from '../../compiler/ir/kernel.ts';
+import { root } from './root.ts';
 
-const here = new URL('./cuda-cpu/', import.meta.url).pathname;
+const here = join(root, 'test/kit/cuda-cpu');
 const has = (tool: string): boolean => spawnSync(tool, ['--version'], { stdio: 'ignore' }).status === 0;
 export const hasGxx = has('g++');
 export const hasNvcc = has('nvcc');

@@ -51,7 +51,7 @@ async function runModel(gpu: GPU, name: string): Promise<ModelRun> {
   if (!target) throw new Error('no target');
   const t1 = performance.now();
   const feeds = feedsFor(program, c);
-  const files = Object.fromEntries((await target.files()).map((f) => [f.name, contentsOf(f)]));
+  const files = Object.fromEntries(target.assembled.files.map((f) => [f.name, contentsOf(f)]));
   await using model = await load({ plan: target.plan, files }, { device: () => WebGpuDevice.create({ gpu }) });
   const t2 = performance.now();
   const results = await model.run(feeds as never);

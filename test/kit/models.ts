@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { root } from './root.ts';
 
-const shared = process.env.INFC_SHARED ?? new URL('../../../shared', import.meta.url).pathname;
+const shared = process.env.INFC_SHARED ?? join(root, '../shared');
 export const modelsFolder = join(shared, 'models');
 export const hasModels = existsSync(modelsFolder);
 

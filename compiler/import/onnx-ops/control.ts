@@ -1,6 +1,6 @@
-import { asSym, type Dim, sym } from '../../ir/dim.ts';
-import { formatType, Graph, type TensorType, tensor, type Value } from '../../ir/graph.ts';
-import { GraphBuilder } from '../../ir/graph-builder.ts';
+import { asSym, type Dim, formatDim, sym } from '../../ir/dim.ts';
+import { discard, formatType, Graph, type TensorType, tensor, type Value } from '../../ir/graph.ts';
+import { contentsOf, GraphBuilder } from '../../ir/graph-builder.ts';
 import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
 
 const I64 = tensor('i64', []);
@@ -13,8 +13,30 @@ const buildIf: OnnxOp['build'] = (node, b) => {
   if (known?.length === 1) return node.inline(known[0] ? 'then_branch' : 'else_branch', []);
   const body = node.subgraph('then_branch', []);
   const otherwise = node.subgraph('else_branch', []);
+  const ranksDiffer = body.outputs.some((v, i) => v.type.shape.length !== otherwise.outputs[i]?.type.shape.length);
+  const equal = ranksDiffer ? equalDims(condition) : undefined;
+  if (equal) {
+    // "Squeeze if the axis has length 1", as traced by exporters: only one branch can fit what follows. Its condition becomes a check.
+    discard(body);
+    discard(otherwise);
+    const [x, y] = equal;
+    b.node('assume', [], { a: x, b: y, why: `'${node.name}' needs ${formatDim(x)} = ${formatDim(y)}` });
+    return node.inline('then_branch', []);
+  }
   return b.nodes('if', [scalar(condition, node, b)], { body, otherwise }, node.outputs);
 };
+
+/** The two dims a condition compares for equality, when it is such a comparison. */
+function equalDims(condition: Value): readonly [Dim, Dim] | undefined {
+  const p = condition.producer;
+  const [x, y] = p?.inputs ?? [];
+  if (!p || !x) return undefined;
+  if (p.op === 'cast' || p.op === 'reshape' || p.op === 'identity') return equalDims(x);
+  if (p.op !== 'eq' || !y) return undefined;
+  const [a, ...moreA] = contentsOf(x) ?? [];
+  const [b, ...moreB] = contentsOf(y) ?? [];
+  return a === undefined || b === undefined || moreA.length + moreB.length > 0 ? undefined : [a, b];
+}
 
 /** Conditions and trip counts may come as [1]. */
 function scalar(v: Value, node: OnnxNode, b: GraphBuilder): Value {
@@ -58,6 +80,7 @@ function settle(
     if (results.length < types.length) node.fail(`its body has too few outputs for ${types.length} carried values`);
     const next = types.map((t, i) => widen(t, results[i]?.type ?? t, node.name, i, node));
     if (next.every((t, i) => sameType(t, types[i] ?? t))) return graph;
+    discard(graph);
     types = next;
   }
 }

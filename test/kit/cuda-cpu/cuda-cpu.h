@@ -1,11 +1,14 @@
 // Runs CUDA C++ kernels on the CPU, for correctness only: g++ -std=c++17 -x c++ -I<this folder> -include cuda-cpu.h kernels.cu
 //
-// Each thread of a block is a fiber with its own stack (ucontext). __syncthreads and the warp operations park a fiber until every
-// partner has arrived; a round in which no fiber can move is reported as a deadlock. __shared__ variables are ordinary statics that
-// are filled with garbage before each block. Fibers run in forward, reverse or shuffled order (set order), so that a missing barrier
-// shows as a wrong answer. The types of cuda_fp16.h come from the small header of that name beside this file.
+// Threads of a block run on fibers with their own stacks: a fiber takes one thread after the other until one has to wait, then the next
+// fiber goes on. __syncthreads and the warp operations park a fiber until every partner has arrived; when nobody can move, that is
+// reported as a deadlock. __shared__ variables are ordinary statics that are filled with garbage before each block. Threads run in
+// forward, reverse or shuffled order (orderMode), so that a missing barrier shows as a wrong answer. The types of cuda_fp16.h come from
+// the small header of that name beside this file.
 #pragma once
+#if !defined(__x86_64__)
 #include <ucontext.h>
+#endif
 
 #include <algorithm>
 #include <cmath>
@@ -36,21 +39,59 @@ namespace cuda_cpu {
 constexpr unsigned kMaxThreads = 1024;
 constexpr size_t kStackBytes = 64 * 1024;
 
-enum class State { Ready, Waiting, Done };
-
-struct Fiber {
-  ucontext_t context;
-  unsigned index = 0;
-  State state = State::Done;
-  const char* where = "";
-  // Number of the exchange this fiber takes part in next.
-  uint64_t round = 0;
+// A saved point of execution on some stack.
+struct Context {
+#if defined(__x86_64__)
+  void* stackPointer = nullptr;
+#else
+  ucontext_t saved;
+#endif
 };
+
+#if defined(__x86_64__)
+// System V: the callee keeps rbx, rbp and r12 to r15; everything else is dead across a call.
+extern "C" void cuda_cpu_switch(void** from, void* to);
+asm(".text\n.weak cuda_cpu_switch\ncuda_cpu_switch:\n"
+    "push %rbx\npush %rbp\npush %r12\npush %r13\npush %r14\npush %r15\n"
+    "mov %rsp, (%rdi)\nmov %rsi, %rsp\n"
+    "pop %r15\npop %r14\npop %r13\npop %r12\npop %rbp\npop %rbx\nret\n");
+inline void switchTo(Context& from, Context& to) { cuda_cpu_switch(&from.stackPointer, to.stackPointer); }
+inline void makeContext(Context& c, char* stack, size_t bytes, void (*entry)()) {
+  // Room for six registers, the entry as return address, and a null return address that keeps the stack aligned for a call.
+  void** top = reinterpret_cast<void**>(reinterpret_cast<uintptr_t>(stack + bytes) & ~uintptr_t(15));
+  *--top = nullptr;
+  *--top = reinterpret_cast<void*>(entry);
+  for (int i = 0; i < 6; i++) *--top = nullptr;
+  c.stackPointer = top;
+}
+#else
+inline void switchTo(Context& from, Context& to) { swapcontext(&from.saved, &to.saved); }
+inline void makeContext(Context& c, char* stack, size_t bytes, void (*entry)()) {
+  getcontext(&c.saved);
+  c.saved.uc_stack.ss_sp = stack;
+  c.saved.uc_stack.ss_size = bytes;
+  c.saved.uc_link = nullptr;
+  makecontext(&c.saved, entry, 0);
+}
+#endif
 
 // One rendezvous of a group of threads: `arrived` reaches `expected`, then everyone moves on.
 struct Gate {
   unsigned arrived = 0;
   uint64_t generation = 0;
+};
+
+struct Fiber {
+  Context context;
+  // Thread it runs now.
+  unsigned index = 0;
+  // Number of the exchange the thread takes part in next.
+  uint64_t round = 0;
+  // What it waits for: the gate to leave this generation.
+  const Gate* gate = nullptr;
+  uint64_t generation = 0;
+  const char* where = "";
+  bool done = false;
 };
 
 struct Warp {
@@ -63,11 +104,12 @@ struct Block {
   std::vector<Fiber> fibers;
   std::vector<char> stacks;
   std::vector<Warp> warps;
-  std::vector<unsigned> order;
+  // Order in which threads start, and in which waiting fibers get their turn.
+  std::vector<unsigned> order, turns;
   std::function<void()> body;
-  ucontext_t scheduler;
+  Context scheduler;
   Gate gate;
-  unsigned threads = 0, live = 0;
+  unsigned threads = 0, live = 0, next = 0;
   Fiber* current = nullptr;
   std::string error;
 };
@@ -83,11 +125,6 @@ inline uint3 threadIndex() {
   return {i % blockSize.x, i / blockSize.x % blockSize.y, i / blockSize.x / blockSize.y};
 }
 
-inline void park(const char* where) {
-  block.current->where = where;
-  swapcontext(&block.current->context, &block.scheduler);
-}
-
 inline void pass(Gate& gate, unsigned expected, const char* where) {
   uint64_t mine = gate.generation;
   if (++gate.arrived >= expected) {
@@ -95,17 +132,24 @@ inline void pass(Gate& gate, unsigned expected, const char* where) {
     gate.generation++;
     return;
   }
-  while (gate.generation == mine) {
-    block.current->state = State::Waiting;
-    park(where);
-  }
+  Fiber& me = *block.current;
+  me.gate = &gate;
+  me.generation = mine;
+  me.where = where;
+  switchTo(me.context, block.scheduler);
+  me.gate = nullptr;
 }
 
 inline void enter() {
-  block.body();
-  block.current->state = State::Done;
-  block.live--;
-  park("end");
+  Fiber& me = *block.current;
+  while (block.next < block.threads) {
+    me.index = block.order[block.next++];
+    me.round = 0;
+    block.body();
+    block.live--;
+  }
+  me.done = true;
+  switchTo(me.context, block.scheduler);
 }
 
 inline unsigned lanesOf(unsigned warp) {
@@ -139,11 +183,9 @@ inline void dirtyShared() {
     for (unsigned char* p = __start_cuda_shared; p < __stop_cuda_shared; p++) *p = 0xcb;
 }
 
-// Grows whenever a gate opens or a thread ends.
-inline uint64_t progress() {
-  uint64_t n = block.gate.generation + (block.threads - block.live);
-  for (Warp& w : block.warps) n += w.gate.generation;
-  return n;
+inline void resume(Fiber& f) {
+  block.current = &f;
+  switchTo(block.scheduler, f.context);
 }
 
 inline void runBlock() {
@@ -152,37 +194,36 @@ inline void runBlock() {
   b.gate = {};
   for (Warp& w : b.warps) w.gate = {};
   b.live = b.threads;
-  for (unsigned i = 0; i < b.threads; i++) {
-    Fiber& f = b.fibers[i];
-    getcontext(&f.context);
-    f.context.uc_stack.ss_sp = b.stacks.data() + size_t(i) * kStackBytes;
-    f.context.uc_stack.ss_size = kStackBytes;
-    f.context.uc_link = nullptr;
-    makecontext(&f.context, enter, 0);
-    f.index = i;
-    f.state = State::Ready;
-    f.round = 0;
-    b.order[i] = orderMode == 1 ? b.threads - 1 - i : i;
-  }
+  b.next = 0;
+  for (unsigned i = 0; i < b.threads; i++) b.order[i] = orderMode == 1 ? b.threads - 1 - i : i;
+  if (orderMode == 2) std::shuffle(b.order.begin(), b.order.begin() + b.threads, random);
+  unsigned active = 0;
   while (b.live > 0) {
-    if (orderMode == 2) std::shuffle(b.order.begin(), b.order.begin() + b.threads, random);
-    uint64_t before = progress();
-    bool ran = false;
-    for (unsigned k = 0; k < b.threads; k++) {
-      Fiber& f = b.fibers[b.order[k]];
-      if (f.state == State::Done) continue;
-      ran = ran || f.state == State::Ready;
-      f.state = State::Ready;
-      b.current = &f;
-      swapcontext(&b.scheduler, &f.context);
+    if (b.next < b.threads) {
+      Fiber& f = b.fibers[active];
+      f.done = false;
+      makeContext(f.context, b.stacks.data() + size_t(active) * kStackBytes, kStackBytes, enter);
+      b.turns[active] = active;
+      active++;
+      resume(f);
+      continue;
     }
-    if (!ran && progress() == before) {
-      for (Fiber& f : b.fibers)
-        if (f.state != State::Done) {
-          b.error = "deadlock: thread " + std::to_string(f.index) + " waits in " + f.where + " with " +
-                    std::to_string(b.live) + " of " + std::to_string(b.threads) + " threads alive";
-          return;
-        }
+    if (orderMode == 2) std::shuffle(b.turns.begin(), b.turns.begin() + active, random);
+    bool moved = false;
+    for (unsigned k = 0; k < active; k++) {
+      Fiber& f = b.fibers[b.turns[k]];
+      if (f.done || (f.gate && f.gate->generation == f.generation)) continue;
+      moved = true;
+      resume(f);
+    }
+    if (!moved) {
+      for (unsigned k = 0; k < active; k++) {
+        Fiber& f = b.fibers[k];
+        if (f.done) continue;
+        b.error = "deadlock: thread " + std::to_string(f.index) + " waits in " + f.where + " with " + std::to_string(b.live) +
+                  " of " + std::to_string(b.threads) + " threads alive";
+        return;
+      }
     }
   }
 }
@@ -199,6 +240,7 @@ inline std::string launch(dim3 grid, dim3 threads, std::function<void()> body) {
   b.error.clear();
   b.fibers.resize(kMaxThreads);
   b.order.resize(kMaxThreads);
+  b.turns.resize(kMaxThreads);
   b.warps.resize((n + 31) / 32);
   if (b.stacks.size() < n * kStackBytes) b.stacks.resize(n * kStackBytes);
   for (unsigned z = 0; z < grid.z && b.error.empty(); z++)
