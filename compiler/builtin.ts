@@ -2,6 +2,7 @@ import { cudaBackend } from '../backends/cuda/backend.ts';
 import { wasmBackend } from '../backends/wasm/backend.ts';
 import { wgslBackend } from '../backends/wgsl/backend.ts';
 import { pipeline } from '../passes/pipeline.ts';
+import { formats } from './formats/index.ts';
 import { constantOnnxOps } from './import/onnx-ops/constant.ts';
 import { controlOnnxOps } from './import/onnx-ops/control.ts';
 import { tensorOnnxOps } from './import/onnx-ops/index.ts';
@@ -20,6 +21,7 @@ export const builtin = definePlugin({
   api: 1,
   ops: [...tensorOps, ...controlOps, ...recurrentOps, ...sequenceOps],
   backends: [wasmBackend, wgslBackend, cudaBackend],
+  formats,
   passes: pipeline,
   onnxOps: [
     ...constantOnnxOps,
