@@ -7,6 +7,7 @@ import { constantOnnxOps } from './import/onnx-ops/constant.ts';
 import { controlOnnxOps } from './import/onnx-ops/control.ts';
 import { tensorOnnxOps } from './import/onnx-ops/index.ts';
 import { recurrentOnnxOps } from './import/onnx-ops/recurrent.ts';
+import { retiredOnnxOps } from './import/onnx-ops/retired.ts';
 import { sequenceOnnxOps } from './import/onnx-ops/sequence.ts';
 import { controlOps } from './ops/control.ts';
 import { tensorOps } from './ops/index.ts';
@@ -22,5 +23,12 @@ export const builtin = definePlugin({
   backends: [wasmBackend, wgslBackend, cudaBackend],
   formats,
   passes: pipeline,
-  onnxOps: [...constantOnnxOps, ...tensorOnnxOps, ...controlOnnxOps, ...recurrentOnnxOps, ...sequenceOnnxOps],
+  onnxOps: [
+    ...constantOnnxOps,
+    ...tensorOnnxOps,
+    ...controlOnnxOps,
+    ...recurrentOnnxOps,
+    ...retiredOnnxOps,
+    ...sequenceOnnxOps,
+  ],
 });
