@@ -40,6 +40,15 @@ export function lowerAnchor(
     target: context.target,
     output: region.output.type,
     name: context.name(region),
+    format: (name) => {
+      const f = context.formats?.format(name);
+      if (!f)
+        throw new InfcError('INFC3012', `storage format '${name}' is unknown`, {
+          node: anchor.source.name,
+          fix: 'Add the plugin that defines it',
+        });
+      return f;
+    },
     bind: (k, value) => bindingsOf(k).read(value),
     bindPacked: (k, from, key, constant) =>
       bindingsOf(k).once(`${key}:${from.id}`, { kind: 'packed', key, from, constant }, constant.type, 'read'),
