@@ -119,7 +119,9 @@ export class GraphImporter {
       // Before IR version 4 every initializer was listed as an input too; later that gives it a default. Both are weights here.
       if (place.scope.owns(name)) continue;
       const type = importType(input.type, name, (dimName, axis) =>
-        dimName === undefined ? this.symbols.fresh(`${name}_dim${axis}`) : this.symbols.named(dimName),
+        dimName === undefined || isPlaceholder(dimName)
+          ? this.symbols.fresh(`${name}_dim${axis}`)
+          : this.symbols.named(dimName),
       );
       if (!type || (type.unranked && !type.container))
         throw new InfcError('INFC1015', `input '${name}' has no ${type ? 'shape' : 'type'}`, {
@@ -404,6 +406,9 @@ export class GraphImporter {
     });
   }
 }
+
+/** Names that exporters write for "unknown": two of them need not be equal. */
+const isPlaceholder = (name: string): boolean => /^(\?|none|null|unk|unknown|dynamic|-1)$/i.test(name);
 
 /** Stands for any dimension where only the rank matters. */
 const UNKNOWN = sym('?');

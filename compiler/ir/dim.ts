@@ -351,8 +351,17 @@ export function equals(a: Dim, b: Dim): boolean | undefined {
   const gap = sub(a, b);
   if (typeof gap === 'number') return gap === 0;
   const r = range(gap);
-  return r.min > 0 || r.max < 0 ? false : undefined;
+  if (r.min > 0 || r.max < 0) return false;
+  // 512*t = 1 has no solution: the constant is no multiple of what divides every term.
+  const step = gap.terms.reduce((g, t) => gcd(g, termStep(t)), 0);
+  return step > 1 && gap.constant % step !== 0 ? false : undefined;
 }
+
+const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
+
+/** A number that divides the term for every value of its symbols. */
+const termStep = (t: Term): number =>
+  t.factors.reduce((n, f) => (f.kind === 'sym' ? n * f.multipleOf : n), t.coefficient);
 
 /** a < b for every value (true), for none (false), or it depends (undefined). */
 export function lessThan(a: Dim, b: Dim): boolean | undefined {

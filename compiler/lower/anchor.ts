@@ -1,10 +1,10 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { type Dim, sub, sym } from '../ir/dim.ts';
+import { type Dim, product, sub, sym } from '../ir/dim.ts';
 import { dimValue, type Expr } from '../ir/expr.ts';
 import type { Node } from '../ir/graph.ts';
 import type { Kernel, KernelNote } from '../ir/kernel.ts';
 import type { KernelBuilder } from '../ir/kernel-builder.ts';
-import { ElementEvaluator, ravel } from './element.ts';
+import { ElementEvaluator, ravel, unravel } from './element.ts';
 import { Emitter } from './emit.ts';
 import { Bindings } from './loops.ts';
 import { isInRegion, type LowerContext, type Region, typeOf } from './region.ts';
@@ -40,6 +40,15 @@ export function lowerAnchor(
     target: context.target,
     output: region.output.type,
     name: context.name(region),
+    format: (name) => {
+      const f = context.formats?.format(name);
+      if (!f)
+        throw new InfcError('INFC3012', `storage format '${name}' is unknown`, {
+          node: anchor.source.name,
+          fix: 'Add the plugin that defines it',
+        });
+      return f;
+    },
     bind: (k, value) => bindingsOf(k).read(value),
     bindPacked: (k, from, key, constant) =>
       bindingsOf(k).once(`${key}:${from.id}`, { kind: 'packed', key, from, constant }, constant.type, 'read'),
@@ -54,9 +63,11 @@ export function lowerAnchor(
       if (width > 1) {
         const name = `${prefix}j`;
         k.let(dimValue(coords[last] ?? 0), name, true);
-        lane = sym(name, { max: sub(shape[last] ?? 1, 1) });
+        lane = sym(name, { max: sub(product(shape.slice(last)), 1) });
         at = [...coords.slice(0, last), lane];
       }
+      // Fewer coordinates than axes: the last one runs over the remaining axes as one.
+      at = [...at.slice(0, last), ...unravel(at[last] ?? 0, shape.slice(last))];
       const evaluator = new ElementEvaluator(
         context.ops,
         { read: (v, position) => (v === anchorOut ? acc : k.load(b.read(v), position)), isInside: inside, typeOf },

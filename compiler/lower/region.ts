@@ -1,4 +1,5 @@
 import type { Target } from '../../backends/backend.ts';
+import type { StorageFormat } from '../formats/format.ts';
 import { type Dim, range } from '../ir/dim.ts';
 import type { Node, TensorType, Value } from '../ir/graph.ts';
 import type { OpTable } from '../ir/graph-builder.ts';
@@ -17,6 +18,8 @@ export interface LowerContext {
   readonly ops: OpTable;
   readonly target: Target;
   readonly templates: readonly Template[];
+  /** Storage formats of weights, by name. */
+  readonly formats?: { format(name: string): StorageFormat | undefined };
   /** Unique kernel names. */
   name(region: Region): string;
 }

@@ -1,4 +1,5 @@
 import type { Target } from '../../backends/backend.ts';
+import type { StorageFormat } from '../formats/format.ts';
 import type { Dim } from '../ir/dim.ts';
 import type { Buffer, Expr } from '../ir/expr.ts';
 import type { Constant, Node, TensorType, Value } from '../ir/graph.ts';
@@ -31,13 +32,16 @@ export interface TemplateRequest {
   readonly output: TensorType;
   /** Name for the kernel. */
   readonly name: string;
+  /** The storage format of that name. Throws INFC3012 when no plugin defines it. */
+  format(name: string): StorageFormat;
   /** Binds a value of the graph as a buffer of the kernel under construction (each value once). */
   bind(k: KernelBuilder, value: Value): Buffer;
   /** Binds bytes derived from a constant value; `key` names the layout. The constant is the packed result. */
   bindPacked(k: KernelBuilder, from: Value, key: string, constant: Constant): Buffer;
   /**
    * Applies the fused consumers to an accumulator for the output element at `coords` and stores it. With a vector accumulator the
-   * elements are consecutive along the last axis.
+   * elements are consecutive along the last axis. With fewer coordinates than axes, the last coordinate counts
+   * over the remaining axes as one.
    */
   finish(k: KernelBuilder, accumulator: Expr, coords: readonly Dim[]): void;
   /** Closes a kernel: for templates that need several. */

@@ -1,5 +1,3 @@
-import { scatterElements, scatterNd } from '../../runtime/host/scatter.ts';
-import type { HostTensor } from '../../runtime/host.ts';
 import type { Dim } from '../ir/dim.ts';
 import * as D from '../ir/dim.ts';
 import { computeType } from '../ir/dtype.ts';
@@ -136,19 +134,8 @@ const reverseSequence = defineOp({
   },
 });
 
-type Scatter = typeof scatterElements;
-
-const scatterOp = (name: string, apply: Scatter): OpDef =>
-  defineOp({
-    name,
-    infer: (c) => inputType(c, 0),
-    reference: (inputs, attrs) => [
-      apply(
-        inputs.filter((t): t is HostTensor => t !== null),
-        attrs,
-      ),
-    ],
-  });
+/** A copy of the data with elements or slices replaced or combined: a host step; order matters where indices repeat. */
+const scatterOp = (name: string): OpDef => defineOp({ name, infer: (c) => inputType(c, 0), host: name });
 
 /** Indexed reads and writes. Indices are data: they are clamped into range, so memory outside a tensor is never touched. */
 export const gatherOps: readonly OpDef[] = [
@@ -158,6 +145,6 @@ export const gatherOps: readonly OpDef[] = [
   oneHot,
   trilu,
   reverseSequence,
-  scatterOp('scatter_elements', scatterElements),
-  scatterOp('scatter_nd', scatterNd),
+  scatterOp('scatter_elements'),
+  scatterOp('scatter_nd'),
 ];

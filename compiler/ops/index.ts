@@ -8,6 +8,7 @@ import { movementOps } from './movement.ts';
 import { normOps } from './norm.ts';
 import { poolOps } from './pool.ts';
 import { reduceOps } from './reduce.ts';
+import { runtimeShapeOps } from './runtime-shape.ts';
 import { shapeOps } from './shape.ts';
 import { unaryOps } from './unary.ts';
 
@@ -20,6 +21,7 @@ export const tensorOps: readonly OpDef[] = [
   ...movementOps,
   ...gatherOps,
   ...shapeOps,
+  ...runtimeShapeOps,
   ...matmulOps,
   ...convOps,
   ...poolOps,

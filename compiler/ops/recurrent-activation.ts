@@ -1,4 +1,4 @@
-import type { Expr } from '../ir/expr.ts';
+import { constant, type Expr } from '../ir/expr.ts';
 import type { Attributes } from '../ir/graph.ts';
 
 /** An activation of the recurrent ops as an expression; `a` and `b` are ONNX's alpha and beta. */
@@ -9,10 +9,7 @@ export interface RecurrentActivation {
   readonly beta?: number;
 }
 
-const sigmoid = (x: Expr): Expr => {
-  const e = x.neg().exp().add(1);
-  return e.mul(0).add(1).div(e);
-};
+const sigmoid = (x: Expr): Expr => constant(x.type, 1).div(x.neg().exp().add(1));
 
 /** The functions the ONNX standard names for RNN, GRU and LSTM, by lower-case name; runtime/host/recurrent.ts has them as JavaScript. */
 export const recurrentActivations: Readonly<Record<string, RecurrentActivation>> = {

@@ -1,6 +1,8 @@
 import type { HostOp } from '../host.ts';
 import { fail } from './fail.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
+import { padBy, readDims, reshapeTo, sliceBy, squeeze, unsqueeze } from './runtime-shape.ts';
+import { scatterElements, scatterNd } from './scatter.ts';
 import {
   concatFromSequence,
   containerIdentity,
@@ -28,14 +30,22 @@ const functions: Readonly<Record<string, HostOp>> = {
   optional_empty: optionalEmpty,
   optional_get_element: optionalGetElement,
   optional_has_element: optionalHasElement,
+  pad_by: padBy,
+  read_dims: readDims,
+  reshape_to: reshapeTo,
   rnn,
+  scatter_elements: scatterElements,
+  scatter_nd: scatterNd,
   sequence_at: sequenceAt,
   sequence_construct: sequenceConstruct,
   sequence_empty: sequenceEmpty,
   sequence_erase: sequenceErase,
   sequence_insert: sequenceInsert,
   sequence_length: sequenceLength,
+  slice_by: sliceBy,
   split_to_sequence: splitToSequence,
+  squeeze,
+  unsqueeze,
 };
 
 export const hostFunctions = (name: string): HostOp | undefined => functions[name];

@@ -1,8 +1,12 @@
-import type { HostTensor } from '../host.ts';
+import type { HostOp, HostTensor, HostValue } from '../host.ts';
 import { decodeFloat, encodeFloat } from '../minifloat.ts';
-import { numericData, sizeOf, stridesOf, toNumbers } from './values.ts';
+import { isTensor, numericData, sizeOf, stridesOf, toNumbers } from './values.ts';
 
-type Attrs = Readonly<Record<string, unknown>>;
+function tensors(inputs: readonly HostValue[]): [HostTensor, HostTensor, HostTensor] {
+  const [data, indices, updates] = inputs;
+  if (!isTensor(data) || !isTensor(indices) || !isTensor(updates)) throw new TypeError('a scatter takes three tensors');
+  return [data, indices, updates];
+}
 
 /** A copy of `data` whose element `at` is combined with element `from` of `updates` by the reduction. */
 function combiner(data: HostTensor, updates: HostTensor, reduction: string) {
@@ -62,15 +66,14 @@ function reducedBig(reduction: string, a: bigint, b: bigint): bigint {
   }
 }
 
-function inside(index: number, extent: number): number {
+function inside(index: number, extent: number, fail: (reason: string) => never): number {
   const at = index < 0 ? index + extent : index;
-  if (!(at >= 0 && at < extent)) throw new RangeError(`index ${index} is outside a dimension of ${extent}`);
-  return at;
+  return at >= 0 && at < extent ? at : fail(`index ${index} is outside a dimension of ${extent}`);
 }
 
 /** data with data[..., indices[i], ...] combined with updates[i] along `axis` (inputs: data, indices, updates). */
-export function scatterElements([data, indices, updates]: readonly HostTensor[], attrs: Attrs): HostTensor {
-  if (!data || !indices || !updates) throw new TypeError('scatter_elements takes three inputs');
+export const scatterElements: HostOp = (inputs, attrs, { fail }) => {
+  const [data, indices, updates] = tensors(inputs);
   const axis = Number(attrs.axis ?? 0);
   const out = combiner(data, updates, String(attrs.reduction ?? 'none'));
   const strides = stridesOf(data.shape);
@@ -81,7 +84,7 @@ export function scatterElements([data, indices, updates]: readonly HostTensor[],
   for (let i = 0; i < count; i++) {
     let to = 0;
     for (let d = 0; d < position.length; d++)
-      to += (d === axis ? inside(at[i] ?? 0, extent) : (position[d] ?? 0)) * (strides[d] ?? 1);
+      to += (d === axis ? inside(at[i] ?? 0, extent, fail) : (position[d] ?? 0)) * (strides[d] ?? 1);
     out.put(to, i);
     for (let d = position.length - 1; d >= 0; d--) {
       const next = (position[d] ?? 0) + 1;
@@ -89,12 +92,12 @@ export function scatterElements([data, indices, updates]: readonly HostTensor[],
       if (position[d] !== 0) break;
     }
   }
-  return { dtype: data.dtype, shape: data.shape, data: out.data };
-}
+  return [{ dtype: data.dtype, shape: data.shape, data: out.data }];
+};
 
 /** data with slices at data[indices[i]] combined with updates[i]; the last axis of `indices` holds coordinates. */
-export function scatterNd([data, indices, updates]: readonly HostTensor[], attrs: Attrs): HostTensor {
-  if (!data || !indices || !updates) throw new TypeError('scatter_nd takes three inputs');
+export const scatterNd: HostOp = (inputs, attrs, { fail }) => {
+  const [data, indices, updates] = tensors(inputs);
   const out = combiner(data, updates, String(attrs.reduction ?? 'none'));
   const depth = indices.shape[indices.shape.length - 1] ?? 0;
   const strides = stridesOf(data.shape);
@@ -103,8 +106,8 @@ export function scatterNd([data, indices, updates]: readonly HostTensor[], attrs
   const count = sizeOf(indices.shape.slice(0, -1));
   for (let i = 0; i < count; i++) {
     let to = 0;
-    for (let d = 0; d < depth; d++) to += inside(at[i * depth + d] ?? 0, data.shape[d] ?? 1) * (strides[d] ?? 1);
+    for (let d = 0; d < depth; d++) to += inside(at[i * depth + d] ?? 0, data.shape[d] ?? 1, fail) * (strides[d] ?? 1);
     for (let j = 0; j < length; j++) out.put(to + j, i * length + j);
   }
-  return { dtype: data.dtype, shape: data.shape, data: out.data };
-}
+  return [{ dtype: data.dtype, shape: data.shape, data: out.data }];
+};

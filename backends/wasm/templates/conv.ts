@@ -24,9 +24,9 @@ import { finishVector, Tile } from './microkernel.ts';
 import { constantNumbers, packedConstant, packedIndices } from './packing.ts';
 
 const ROWS = 4;
-/** Most columns of one block, and floats of the input patch a block copies to scratch. */
+/** Columns of a block where the width comes at run time, most columns of one, and floats of the input patch it copies to scratch. */
 const BLOCK_COLUMNS = 32;
-const WHOLE_ROW = 64;
+const MOST_COLUMNS = 64;
 const PATCH_FLOATS = 1 << 16;
 
 const FLOATS: ReadonlySet<DType> = new Set(['f32', 'f16', 'bf16']);
@@ -70,8 +70,16 @@ function geometryOf(node: Node): Geometry | undefined {
     }),
   );
   const flat: Axis = { kernel: 1, stride: 1, dilation: 1, begin: 0, end: 0, taps: 1, input: 1, output: 1 };
-  const columns = axes.at(-1);
+  let columns = axes.at(-1);
   if (!columns) return undefined;
+  let y = axes.length === 2 ? (axes[0] ?? flat) : flat;
+  let rank = kernel.length;
+  // One tap, no stride, no padding: rows follow each other in memory, so the image is one long row.
+  if (rank === 2 && [y, columns].every((a) => a.taps === 1 && a.stride === 1 && a.begin === 0 && a.end === 0)) {
+    columns = { ...columns, input: mul(y.input, columns.input), output: mul(y.output, columns.output) };
+    y = flat;
+    rank = 1;
+  }
   return {
     x,
     w,
@@ -79,9 +87,9 @@ function geometryOf(node: Node): Geometry | undefined {
     group,
     depth: Number(depth),
     channels: Number(m) / group,
-    y: axes.length === 2 ? (axes[0] ?? flat) : flat,
+    y,
     columns,
-    rank: kernel.length,
+    rank,
   };
 }
 
@@ -105,9 +113,23 @@ interface Block {
   readonly plane: number;
 }
 
+/** Columns of a block: the whole row when it is short, else an even share of it that fills pairs of vectors. */
+function blockColumns(g: Geometry): number {
+  const { output } = g.columns;
+  if (!isStatic(output)) return BLOCK_COLUMNS;
+  const most = Math.max(8, Math.min(MOST_COLUMNS, Math.floor(PATCH_FLOATS / g.depth / 8) * 8));
+  if (output <= most) return Math.max(1, output);
+  const shares = Array.from({ length: 8 }, (_, i) => 8 * Math.ceil(output / 8 / (Math.ceil(output / most) + i)));
+  const waste = (share: number) => Math.ceil(output / share) * share;
+  return Math.min(
+    most,
+    shares.reduce((best, share) => (waste(share) < waste(best) ? share : best)),
+  );
+}
+
 function blockOf(g: Geometry): Block {
   const { y, columns: c } = g;
-  const columns = isStatic(c.output) && c.output <= WHOLE_ROW ? c.output : BLOCK_COLUMNS;
+  const columns = blockColumns(g);
   const vectors = Math.ceil(columns / 4);
   const phases = c.taps === 1 ? 1 : c.stride;
   const reach = c.taps === 1 ? columns : (Math.max(columns, 4) - 1) * c.stride + (c.taps - 1) * c.dilation + 1;
@@ -116,7 +138,9 @@ function blockOf(g: Geometry): Block {
   const size = (rows: number) => g.depth * phases * patch(rows) * phaseColumns;
   const most = isStatic(y.output) ? Math.max(1, y.output) : 8;
   let rows = 1;
-  while (rows < most && rows * vectors < 24 && size(rows + 1) <= PATCH_FLOATS) rows++;
+  // Copying the rows that blocks share costs little beside many output channels, much beside few.
+  const enough = g.channels >= 16 ? 24 : 192;
+  while (rows < most && rows * vectors < enough && size(rows + 1) <= PATCH_FLOATS) rows++;
   // Blocks of equal height waste nothing on the last one.
   if (isStatic(y.output) && y.output > 0) rows = Math.ceil(y.output / Math.ceil(y.output / rows));
   return {
@@ -180,6 +204,25 @@ function copyPatch(
               k.store(patch, add(to, p), pack([0, 1, 2, 3].map((i) => one(add(ix, i)))));
             });
         });
+      } else if (c.stride === 2) {
+        // Two vectors hold four columns of each phase.
+        k.for(0, b.phaseColumns, 4, (p) => {
+          const ix = add(left, mul(p, 2));
+          const whole = both(rowInside, inside(ix, c.input, 8));
+          const put = (phase: number, value: Expr) =>
+            k.store(patch, add(add(to, phase * b.patchRows * b.phaseColumns), p), value);
+          const fast = () => {
+            const [low, high] = [k.load(x, add(line, ix), 4), k.load(x, add(line, add(ix, 4)), 4)];
+            for (let phase = 0; phase < b.phases; phase++)
+              put(phase, low.shuffle(high, [phase, phase + 2, phase + 4, phase + 6]));
+          };
+          const slow = () => {
+            for (let phase = 0; phase < b.phases; phase++)
+              put(phase, pack([0, 2, 4, 6].map((i) => one(add(ix, i + phase)))));
+          };
+          if (whole) k.if(whole, fast, slow);
+          else fast();
+        });
       } else {
         k.for(0, b.phaseColumns, 1, (p) => {
           for (let phase = 0; phase < b.phases; phase++)
@@ -220,7 +263,8 @@ function build(g: Geometry, request: TemplateRequest): Kernel {
   const b = blockOf(g);
   const { y, columns: c } = g;
   const rows = Math.min(ROWS, g.channels);
-  const group = rows >= 3 ? 2 : rows === 2 ? 3 : 2;
+  const depthwise = g.depth === 1 && c.taps <= 8;
+  const group = depthwise && rows === 1 && c.taps <= 3 ? 3 : 2;
   const tiles = Math.ceil(g.channels / rows);
   const rowBlocks = ceilDiv(y.output, b.rows);
   const columnBlocks = isStatic(c.output) && c.output === b.columns ? 1 : ceilDiv(c.output, b.columns);
@@ -231,7 +275,7 @@ function build(g: Geometry, request: TemplateRequest): Kernel {
   const k = new KernelBuilder(request.name, 'simd', 1, [mul(blocks, split), 1, 1]);
   const x = request.bind(k, g.x);
   const w = request.bindPacked(k, g.w, `conv${rows}`, packWeights(g, rows, tiles));
-  const patch = k.shared('patch', 'f32', g.depth * b.plane + 4 * group);
+  const patch = k.shared('patch', 'f32', g.depth * b.plane + 8);
 
   let rest = k.group.x;
   const take = (n: Dim): Dim => {
@@ -259,7 +303,7 @@ function build(g: Geometry, request: TemplateRequest): Kernel {
       column: b.columns >= 4 && b.columns % 4 !== 0 ? dimMin(v, b.columns - 4) : v,
     };
   };
-  const table = taps > 1 && g.depth < 8 && g.depth > 1 ? offsetTable(k, g, b, request) : undefined;
+  const table = taps > 1 && g.depth < 8 && !depthwise ? offsetTable(k, g, b, request) : undefined;
   const tile = (index: Dim, count: number): void => {
     const base = mul(add(mul(groupIndex, tiles), index), taps * g.depth * rows);
     k.for(0, ceilDiv(slots, group), 1, (s) => {
@@ -268,13 +312,13 @@ function build(g: Geometry, request: TemplateRequest): Kernel {
         return place(v === 0 ? slot : dimMin(add(slot, v), sub(slots, 1)));
       });
       const starts = places.map((p) => add(mul(mul(p.row, y.taps === 1 ? 1 : y.stride), b.phaseColumns), p.column));
-      const t = new Tile(k, count, group);
+      const t = depthwise ? new Tile(k, count, group, 1) : new Tile(k, count, group);
       const step = (flat: Dim, offset: Dim) => ({
         a: (r: number) => k.load(w, add(add(base, mul(flat, rows)), r)),
         b: (v: number) => k.load(patch, add(starts[v] ?? 0, offset), 4),
       });
       if (table) t.loop(taps * g.depth, (i) => step(i, k.index(k.load(table, i), { min: 0, max: g.depth * b.plane })));
-      else if (g.depth === 1) {
+      else if (depthwise) {
         k.for(0, y.taps, 1, (ky) => {
           for (let kx = 0; kx < c.taps; kx++)
             t.step(step(add(mul(ky, c.taps), kx), add(tapOffset(g, b, 0, kx), mul(ky, y.dilation * b.phaseColumns))));

@@ -34,7 +34,7 @@ const SCRATCH_FLOATS = 1 << 16;
 const FLOATS: ReadonlySet<DType> = new Set(['f32', 'f16', 'bf16']);
 
 /** The operands of a matmul node as matrices. */
-interface Operands {
+export interface Operands {
   readonly a: Value;
   readonly b: Value;
   readonly m: Dim;
@@ -46,7 +46,7 @@ interface Operands {
   readonly transposeB: boolean;
 }
 
-function operandsOf(node: Node): Operands | undefined {
+export function operandsOf(node: Node): Operands | undefined {
   const [a, b] = node.inputs;
   const out = node.outputs[0]?.type;
   if (!a || !b || !out) return undefined;
@@ -82,7 +82,7 @@ function element(t: TensorType, batch: readonly Dim[], transposed: boolean, i: D
   return coords.reduce<Dim>((p, c, i) => add(mul(p, t.shape[i] ?? 1), c), 0);
 }
 
-function noteFor(o: Operands, request: TemplateRequest, why: string): KernelNote {
+export function noteFor(o: Operands, request: TemplateRequest, why: string): KernelNote {
   const flops = mul(2, product([...request.output.shape, o.depth]));
   const size = (t: TensorType): Dim => mul(4, product(t.shape));
   return {
@@ -99,7 +99,7 @@ function noteFor(o: Operands, request: TemplateRequest, why: string): KernelNote
  * Runs `tile(row, rows)` over the rows [from, to): register tiles of ROWS, then what is left. With a known count of at least ROWS rows the
  * last tile overlaps its neighbour.
  */
-function overRows(k: KernelBuilder, from: Dim, to: Dim, all: Dim, tile: (row: Dim, rows: number) => void): void {
+export function overRows(k: KernelBuilder, from: Dim, to: Dim, all: Dim, tile: (row: Dim, rows: number) => void): void {
   if (isStatic(all) && all < ROWS) {
     tile(0, all);
     return;

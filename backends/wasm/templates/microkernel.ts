@@ -22,9 +22,9 @@ export class Tile {
     private readonly k: KernelBuilder,
     readonly rows: number,
     readonly vectors: number,
+    sets = setsFor(rows * vectors),
   ) {
     const count = rows * vectors;
-    const sets = count >= 6 ? 1 : count >= 3 ? 2 : count === 2 ? 3 : 4;
     const zero = constant('f32', 0).splat(4);
     this.sets = Array.from({ length: sets }, () => Array.from({ length: count }, () => k.var(zero, 'acc')));
   }
@@ -64,9 +64,7 @@ export class Tile {
   }
 }
 
-/** First elements of vectors of 4 that cover `length` (static, at least 4) elements: the last overlaps its neighbour rather than stick out. */
-export const vectorStarts = (length: number): number[] =>
-  Array.from({ length: Math.ceil(length / 4) }, (_, i) => Math.min(4 * i, length - 4));
+const setsFor = (count: number): number => (count >= 6 ? 1 : count >= 3 ? 2 : count === 2 ? 3 : 4);
 
 /**
  * Passes an accumulator on to `finish` for the columns from `column` that lie before `limit`: as one vector where all four do,

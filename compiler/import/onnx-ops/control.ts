@@ -32,7 +32,7 @@ function equalDims(condition: Value): readonly [Dim, Dim] | undefined {
   const [x, y] = p?.inputs ?? [];
   if (!p || !x) return undefined;
   if (p.op === 'cast' || p.op === 'reshape' || p.op === 'identity') return equalDims(x);
-  if (p.op !== 'equal' || !y) return undefined;
+  if (p.op !== 'eq' || !y) return undefined;
   const [a, ...moreA] = contentsOf(x) ?? [];
   const [b, ...moreB] = contentsOf(y) ?? [];
   return a === undefined || b === undefined || moreA.length + moreB.length > 0 ? undefined : [a, b];

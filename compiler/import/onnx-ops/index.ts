@@ -1,0 +1,17 @@
+import type { OnnxOp } from '../onnx-op.ts';
+import { elementwiseOnnxOps } from './elementwise.ts';
+import { linearOnnxOps } from './linear.ts';
+import { movementOnnxOps } from './movement.ts';
+import { normOnnxOps } from './norm.ts';
+import { reduceOnnxOps } from './reduce.ts';
+import { shapeOnnxOps } from './shape.ts';
+
+/** Adapters of the tensor operators, by family. */
+export const tensorOnnxOps: readonly OnnxOp[] = [
+  ...elementwiseOnnxOps,
+  ...reduceOnnxOps,
+  ...movementOnnxOps,
+  ...shapeOnnxOps,
+  ...linearOnnxOps,
+  ...normOnnxOps,
+];

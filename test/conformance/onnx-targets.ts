@@ -1,0 +1,29 @@
+import type { Compilation } from '../../compiler/compile.ts';
+import { contentsOf } from '../../compiler/plan/weights-file.ts';
+import { hostFunctions } from '../../runtime/host/index.ts';
+import type { HostValue } from '../../runtime/host.ts';
+import { load } from '../../runtime/index.ts';
+
+/** A compiled model that can be played. */
+export interface Player {
+  run(inputs: Readonly<Record<string, HostValue>>): Promise<Readonly<Record<string, HostValue>>>;
+  dispose(): Promise<void>;
+}
+
+/** Loads a compilation from memory on the device of its target. */
+export async function player(compilation: Compilation): Promise<Player> {
+  const [compiled] = compilation.targets;
+  if (!compiled) throw new Error('nothing was compiled');
+  const { plan, files } = compiled.assembled;
+  const contents = Object.fromEntries(files.map((f) => [f.name, contentsOf(f)]));
+  const known = plan.host.flatMap((name) => {
+    const f = hostFunctions(name);
+    return f ? [[name, f] as const] : [];
+  });
+  const model = await load({ plan, files: contents, hostOps: Object.fromEntries(known) }, { threads: 1 });
+  return {
+    run: async (inputs) =>
+      (await model.run(inputs as Parameters<typeof model.run>[0])) as Record<string, HostValue & never>,
+    dispose: () => model.dispose(),
+  };
+}
