@@ -93,6 +93,9 @@ export class Shortest {
         : leaf.slots.map((s) => ({ result: s.results, bytes: this.stringRest(s) + 1 }));
     if (leaf instanceof KeyLeaf)
       return leaf.decoder !== 0 ? this.search(id) : leaf.space.cheapest(leaf, JSON_STRING_COST);
+    // After bounded whitespace an item or a property must follow.
+    if (leaf instanceof ArrayLeaf && leaf.at === 'open' && leaf.space > 0)
+      return this.pushed(this.machine.itemEntry(leaf.slots), 0);
     if (leaf instanceof ArrayLeaf)
       return leaf.slots.map((s) => ({ result: s.results, bytes: this.arrayRest(s.state, leaf.at === 'next') + 1 }));
     if (leaf instanceof ObjectLeaf) return this.objectFinish(leaf);
@@ -232,7 +235,7 @@ export class Shortest {
   }
 
   private objectFinish(leaf: ObjectLeaf): Finish {
-    if (leaf.at !== 'key')
+    if (leaf.at === 'next' || (leaf.at === 'open' && leaf.space === 0))
       return leaf.slots.map((s) => ({ result: s.results, bytes: this.objectRest(s.state, leaf.at === 'next') + 1 }));
     const code = this.machine.openKey(leaf.slots, leaf.seen);
     return code === 0 ? [] : this.pushed(code >> 2, 1);

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sym } from '../../compiler/ir/dim.ts';
 import { Graph, tensor as type } from '../../compiler/ir/graph.ts';
@@ -84,6 +85,19 @@ describe('the artifact', () => {
     expect(stdout).toBe('[[11,22],[2],[1,2]]\ntrue INFC6005\n'.repeat(2));
     const js = await readFile(path.join(out, 'model.js'), 'utf8');
     expect(js).not.toMatch(/eval|new Function|import\(/);
+  });
+
+  it('bundles for browsers without a warning, its files still beside it', async () => {
+    const out = await write('bundled');
+    const bundle = await build({
+      entryPoints: [path.join(out, 'model.js')],
+      ...{ bundle: true, platform: 'browser', format: 'esm', write: false, logLevel: 'silent' },
+    });
+    expect([...bundle.warnings, ...bundle.errors]).toEqual([]);
+    const code = bundle.outputFiles[0]?.text ?? '';
+    expect(code).not.toMatch(/\brequire\(|from ?["']node:/);
+    for (const f of ['plan.json', 'kernels.wasm', 'worker.js'])
+      expect(code).toMatch(new RegExp(`new URL\\(["']\\./${f}["'], import\\.meta\\.url\\)`));
   });
 
   it('carries the device of a third-party backend, or leaves it to the caller', async () => {
