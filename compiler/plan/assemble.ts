@@ -32,6 +32,8 @@ export interface Assembled {
   readonly plan: Plan;
   /** plan.json, weights and kernels; same input, same bytes. */
   readonly files: readonly ArtifactFile[];
+  /** Name of the value a buffer holds, by buffer number: for verification and views; not part of the artifact. */
+  readonly names?: ReadonlyMap<number, string>;
 }
 
 const MAX_FILE_BYTES = 2 ** 30;
@@ -102,7 +104,11 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
     entries: placed,
     host: [...hostOps].sort(),
   };
-  return { plan, files: [fileOf('plan.json', `${JSON.stringify(plan)}\n`), ...files, ...weights] };
+  return {
+    plan,
+    files: [fileOf('plan.json', `${JSON.stringify(plan)}\n`), ...files, ...weights],
+    names: table.names(),
+  };
 }
 
 /** Kernels of a plan in order of first use; equal ones count once and remember the sources of all. */
