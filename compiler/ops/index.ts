@@ -1,4 +1,5 @@
 import type { OpDef } from '../ir/op.ts';
+import { attentionOps } from './attention.ts';
 import { binaryOps } from './binary.ts';
 import { castOps } from './cast.ts';
 import { convOps } from './conv.ts';
@@ -26,4 +27,5 @@ export const tensorOps: readonly OpDef[] = [
   ...convOps,
   ...poolOps,
   ...normOps,
+  ...attentionOps,
 ];

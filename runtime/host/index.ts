@@ -1,5 +1,6 @@
 import type { HostOp } from '../host.ts';
 import { fail } from './fail.ts';
+import { linearAttention } from './linear-attention.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
 import { padBy, readDims, reshapeTo, sliceBy, squeeze, unsqueeze } from './runtime-shape.ts';
 import { scatterElements, scatterNd } from './scatter.ts';
@@ -25,6 +26,7 @@ const functions: Readonly<Record<string, HostOp>> = {
   container_identity: containerIdentity,
   fail,
   gru,
+  linear_attention: linearAttention,
   lstm,
   optional,
   optional_empty: optionalEmpty,

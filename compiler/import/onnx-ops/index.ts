@@ -1,4 +1,5 @@
 import type { OnnxOp } from '../onnx-op.ts';
+import { attentionOnnxOps } from './attention.ts';
 import { elementwiseOnnxOps } from './elementwise.ts';
 import { linearOnnxOps } from './linear.ts';
 import { movementOnnxOps } from './movement.ts';
@@ -14,4 +15,5 @@ export const tensorOnnxOps: readonly OnnxOp[] = [
   ...shapeOnnxOps,
   ...linearOnnxOps,
   ...normOnnxOps,
+  ...attentionOnnxOps,
 ];
