@@ -148,7 +148,11 @@ const col2im = defineOp({
     const [columns = 1, block] = [x.shape[1], D.product(dimsAttr(c.attrs, 'kernel'))];
     if (D.isStatic(columns) && D.isStatic(block) && columns % block !== 0)
       c.fail(`${columns} rows are not divisible by a block of ${block}`);
-    return { dtype: x.dtype, shape: [x.shape[0] ?? 1, D.floorDiv(columns, block), ...dimsAttr(c.attrs, 'shape')], format: 'dense' };
+    return {
+      dtype: x.dtype,
+      shape: [x.shape[0] ?? 1, D.floorDiv(columns, block), ...dimsAttr(c.attrs, 'shape')],
+      format: 'dense',
+    };
   },
   element: (c) => {
     const kernel = dimsAttr(c.attrs, 'kernel');

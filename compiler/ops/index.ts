@@ -10,6 +10,7 @@ import { normOps } from './norm.ts';
 import { poolOps } from './pool.ts';
 import { reduceOps } from './reduce.ts';
 import { runtimeShapeOps } from './runtime-shape.ts';
+import { sampleOps } from './sample.ts';
 import { shapeOps } from './shape.ts';
 import { unaryOps } from './unary.ts';
 
@@ -28,4 +29,5 @@ export const tensorOps: readonly OpDef[] = [
   ...poolOps,
   ...normOps,
   ...attentionOps,
+  ...sampleOps,
 ];

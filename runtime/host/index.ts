@@ -2,6 +2,8 @@ import type { HostOp } from '../host.ts';
 import { fail } from './fail.ts';
 import { linearAttention } from './linear-attention.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
+import { resampleTable } from './resample-table.ts';
+import { roiAlign } from './roi-align.ts';
 import { padBy, readDims, reshapeTo, sliceBy, squeeze, unsqueeze } from './runtime-shape.ts';
 import { scatterElements, scatterNd } from './scatter.ts';
 import {
@@ -42,6 +44,8 @@ const functions: Readonly<Record<string, HostOp>> = {
   split_to_sequence: splitToSequence,
   pad_by: padBy,
   read_dims: readDims,
+  resample_table: resampleTable,
+  roi_align: roiAlign,
   reshape_to: reshapeTo,
   scatter_elements: scatterElements,
   scatter_nd: scatterNd,

@@ -1,6 +1,7 @@
 import type { OnnxOp } from '../onnx-op.ts';
 import { attentionOnnxOps } from './attention.ts';
 import { elementwiseOnnxOps } from './elementwise.ts';
+import { imageOnnxOps } from './image.ts';
 import { linearOnnxOps } from './linear.ts';
 import { movementOnnxOps } from './movement.ts';
 import { normOnnxOps } from './norm.ts';
@@ -16,4 +17,5 @@ export const tensorOnnxOps: readonly OnnxOp[] = [
   ...linearOnnxOps,
   ...normOnnxOps,
   ...attentionOnnxOps,
+  ...imageOnnxOps,
 ];
