@@ -55,7 +55,10 @@ export interface Backend {
   }[];
   /** Turns printed text into what the device loads, when a toolchain is there (nvcc to cubin). */
   build?(file: KernelFile): Promise<KernelFile>;
-  /** Device module of the runtime: `wasm`, `webgpu`, `cuda`, or a module path given by a plugin. */
+  /**
+   * Device of the runtime: `wasm`, `webgpu`, `cuda`; the file of a self-contained JavaScript module that exports `createDevice`, which
+   * artifacts then carry; or a name, and users pass the device to `load`.
+   */
   readonly device: string;
 }
 

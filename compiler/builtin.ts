@@ -2,10 +2,12 @@ import { cudaBackend } from '../backends/cuda/backend.ts';
 import { wasmBackend } from '../backends/wasm/backend.ts';
 import { wgslBackend } from '../backends/wgsl/backend.ts';
 import { pipeline } from '../passes/pipeline.ts';
+import { formats } from './formats/index.ts';
 import { constantOnnxOps } from './import/onnx-ops/constant.ts';
 import { controlOnnxOps } from './import/onnx-ops/control.ts';
 import { tensorOnnxOps } from './import/onnx-ops/index.ts';
 import { recurrentOnnxOps } from './import/onnx-ops/recurrent.ts';
+import { retiredOnnxOps } from './import/onnx-ops/retired.ts';
 import { sequenceOnnxOps } from './import/onnx-ops/sequence.ts';
 import { controlOps } from './ops/control.ts';
 import { tensorOps } from './ops/index.ts';
@@ -19,6 +21,14 @@ export const builtin = definePlugin({
   api: 1,
   ops: [...tensorOps, ...controlOps, ...recurrentOps, ...sequenceOps],
   backends: [wasmBackend, wgslBackend, cudaBackend],
+  formats,
   passes: pipeline,
-  onnxOps: [...constantOnnxOps, ...tensorOnnxOps, ...controlOnnxOps, ...recurrentOnnxOps, ...sequenceOnnxOps],
+  onnxOps: [
+    ...constantOnnxOps,
+    ...tensorOnnxOps,
+    ...controlOnnxOps,
+    ...recurrentOnnxOps,
+    ...retiredOnnxOps,
+    ...sequenceOnnxOps,
+  ],
 });

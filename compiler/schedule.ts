@@ -42,6 +42,7 @@ export class Scheduler {
       ops: registry,
       target,
       templates: registry.templates(backend.name),
+      formats: registry,
       name: (region) => this.kernelName(region),
     };
   }

@@ -6,8 +6,16 @@ import type { HostValue } from './host.ts';
 import { type Interval, planMemory, rootOf } from './memory.ts';
 import type { DimCode, Plan, PlanEntry, PlanStep } from './plan.ts';
 
+/** Elements of a shape; NaN while a symbol has no value. Throws INFC6008 when an axis comes out negative. */
 export const sizeOf = (shape: readonly DimCode[], values: SymbolValues): number =>
-  shape.reduce<number>((n, d) => n * evaluateDim(d, values), 1);
+  shape.reduce<number>((n, d) => {
+    const size = evaluateDim(d, values);
+    if (size < 0)
+      throw new InfcError('INFC6008', `with these inputs an axis of ${formatShape(shape)} has ${size} elements`, {
+        fix: 'Give larger inputs',
+      });
+    return n * size;
+  }, 1);
 
 /** Device memory of one entry, shared by its frames: the arena grows to the largest. */
 export interface Arena {

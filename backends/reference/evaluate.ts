@@ -43,7 +43,8 @@ class Scope {
   constructor(private readonly outer?: Scope) {}
 
   value(v: Value): HostValue | undefined {
-    return this.values.get(v) ?? this.outer?.value(v);
+    // An absent optional is null, and that is a value.
+    return this.values.has(v) ? this.values.get(v) : this.outer?.value(v);
   }
 
   symbol(name: string): number | undefined {
@@ -70,9 +71,9 @@ export class Reference {
   run(graph: Graph, inputs: Readonly<Record<string, HostValue>>): Record<string, HostValue> {
     const scope = new Scope();
     for (const v of graph.inputs) {
-      const given = inputs[v.name];
+      const given = inputs[v.name] ?? (v.type.container?.startsWith('optional') ? null : undefined);
       if (given === undefined)
-        throw new InfcError('INFC6001', `input '${v.name}' is missing`, {
+        throw new InfcError('INFC6005', `input '${v.name}' is missing`, {
           fix: `Give ${graph.inputs.map((i) => i.name).join(', ')}`,
         });
       this.define(scope, v, given);
@@ -138,7 +139,7 @@ export class Reference {
   private define(scope: Scope, v: Value, result: HostValue): void {
     if (isTensor(result) && v.type.container === undefined) {
       if (result.shape.length !== v.type.shape.length || result.dtype !== v.type.dtype)
-        throw new InfcError('INFC6002', `value '${v.name}' is ${result.dtype} of rank ${result.shape.length}`, {
+        throw new InfcError('INFC6003', `value '${v.name}' is ${result.dtype} of rank ${result.shape.length}`, {
           node: v.producer?.source.name ?? v.name,
           fix: `It must be ${v.type.dtype} of rank ${v.type.shape.length}`,
         });
@@ -148,7 +149,7 @@ export class Reference {
         if (s && (v.producer !== undefined || scope.symbol(s.name) === undefined)) scope.symbols.set(s.name, actual);
         else if (this.dim(scope, d, true) !== actual)
           throw new InfcError(
-            'INFC6003',
+            'INFC6006',
             `axis ${axis} of '${v.name}' is ${actual} where ${formatDim(d)} = ${this.dim(scope, d, true)} is expected`,
             {
               node: v.producer?.source.name ?? v.name,
@@ -279,7 +280,7 @@ export class Reference {
       {
         outputs: node.outputs.map((o) => ({ dtype: o.type.dtype, rank: o.type.shape.length })),
         fail: (reason, fix) => {
-          throw new InfcError('INFC6010', `${name}: ${reason}`, { node: node.source.name, ...(fix ? { fix } : {}) });
+          throw new InfcError('INFC6016', `${name}: ${reason}`, { node: node.source.name, ...(fix ? { fix } : {}) });
         },
       },
     );
@@ -310,7 +311,7 @@ export class Reference {
         const { a, b, why } = node.attrs;
         const value = (d: unknown): number => this.dim(scope, d as Dim);
         if (value(a) !== value(b))
-          throw new InfcError('INFC6011', `${String(why)}, which does not hold for these input shapes`, {
+          throw new InfcError('INFC6009', `${String(why)}, which does not hold for these input shapes`, {
             node: node.source.name,
           });
         this.defineAll(scope, node, [{ dtype: 'bool', shape: [], data: Uint8Array.of(1) }]);
@@ -439,7 +440,7 @@ export function evaluate(
 ): Record<string, HostValue> {
   const graph = program.entries.get(entry);
   if (!graph)
-    throw new InfcError('INFC6004', `there is no entry '${entry}'`, {
+    throw new InfcError('INFC6014', `there is no entry '${entry}'`, {
       fix: `Entries: ${[...program.entries.keys()].join(', ')}`,
     });
   return new Reference(options).run(graph, inputs);

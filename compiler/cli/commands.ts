@@ -1,5 +1,5 @@
 import type { Command } from './command.ts';
-import { inputOptions, inputSyntax } from './input-options.ts';
+import { dimsOption, inputOptions, inputSyntax } from './input-options.ts';
 
 /** Every command, in the order of `infc --help`. Adding one is one entry here and one module. */
 export const commands: readonly Command[] = [
@@ -74,7 +74,7 @@ export const commands: readonly Command[] = [
     name: 'explain',
     summary: 'Explain the pipeline, a node, a kernel or an error code',
     usage: 'pipeline | node N [DIR] | kernel K [DIR] | CODE',
-    options: {},
+    options: { dims: dimsOption },
     examples: [
       'infc explain pipeline',
       'infc explain kernel gemm_3 out',
@@ -102,7 +102,10 @@ export const commands: readonly Command[] = [
     name: 'view',
     summary: 'Write one HTML page: graph before and after, kernel sources, memory over time',
     usage: 'DIR [-o FILE.html]',
-    options: { output: { kind: 'value', short: 'o', value: 'FILE', help: 'Page to write, default DIR/view.html' } },
+    options: {
+      output: { kind: 'value', short: 'o', value: 'FILE', help: 'Page to write, default DIR/view.html' },
+      dims: dimsOption,
+    },
     examples: ['infc view out'],
     load: () => import('./view.ts'),
   },

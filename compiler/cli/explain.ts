@@ -5,6 +5,7 @@ import type { PlanKernel } from '../../runtime/plan.ts';
 import { exitCodes, nearest } from '../diagnostics.ts';
 import type { Args } from './args.ts';
 import { explainCode } from './codes.ts';
+import { parseDimValues } from './inputs.ts';
 import type { Io } from './io.ts';
 import { formatCount, formatMs, table } from './table.ts';
 
@@ -17,10 +18,11 @@ async function runExplain(args: Args, io: Io): Promise<number> {
     throw new InfcError('INFC8003', `unexpected argument '${extra}'`, { fix: 'See infc explain --help' });
   if (/^infc\d+$/i.test(what)) return explainOneCode(what, io);
   if (what === 'pipeline') return explainPipeline(io);
+  const dims = parseDimValues(args.list('dims'));
   if (what === 'kernel' || what === 'node') {
     if (subject === undefined)
       throw new InfcError('INFC8003', `which ${what}?`, { fix: `Write infc explain ${what} NAME DIR` });
-    return what === 'kernel' ? explainKernel(subject, dir ?? '.', io) : explainNode(subject, dir ?? '.', io);
+    return what === 'kernel' ? explainKernel(subject, dir ?? '.', dims, io) : explainNode(subject, dir ?? '.', io);
   }
   const near = nearest(what, ['pipeline', 'node', 'kernel']);
   throw new InfcError('INFC8003', `cannot explain '${what}'`, {
@@ -104,7 +106,12 @@ async function explainPipeline(io: Io): Promise<number> {
   return exitCodes.ok;
 }
 
-async function explainKernel(name: string, dir: string, io: Io): Promise<number> {
+async function explainKernel(
+  name: string,
+  dir: string,
+  given: Readonly<Record<string, number>>,
+  io: Io,
+): Promise<number> {
   const { openArtifact } = await import('./record.ts');
   const { concretePorts } = await import('./ports.ts');
   const { plan } = await openArtifact(dir, io.cwd);
@@ -123,7 +130,7 @@ async function explainKernel(name: string, dir: string, io: Io): Promise<number>
   const { createCompiler } = await import('../compile.ts');
   const peaks = await measurePeaks(createCompiler({}).registry);
   const entries = Object.entries(plan.entries).flatMap(([entryName, entry]) => {
-    const { dims } = concretePorts(plan, entry, {});
+    const { dims } = concretePorts(plan, entry, given);
     const work = workOf(plan, entryName, dims).get(kernel.name);
     return work ? [{ entry: entryName, dims, ...work, rooflineMs: rooflineMs(work, peaks) }] : [];
   });

@@ -1,4 +1,7 @@
-import type { Options } from './args.ts';
+import type { Option, Options } from './args.ts';
+
+/** Sizes for one run. */
+export const dimsOption: Option = { kind: 'list', value: 'n=4', help: 'Values of symbolic dims (several with | or ,)' };
 
 /** Options of every command that runs a model. */
 export const inputOptions: Options = {
@@ -8,7 +11,7 @@ export const inputOptions: Options = {
     value: 'NAME=SOURCE',
     help: 'An input: FILE.npy, FILE.bin (raw bytes), random:SEED, zeros, ones, or JSON. Others are random:1',
   },
-  dims: { kind: 'list', value: 'n=4', help: 'Values of symbolic dims (several with | or ,)' },
+  dims: dimsOption,
   entry: { kind: 'value', value: 'NAME', help: 'Entry point, when the artifact has several' },
 };
 

@@ -41,8 +41,12 @@ export function concretePorts(
 ): { readonly ports: ConcretePort[]; readonly dims: Record<string, number> } {
   const used = new Set<string>();
   for (const p of entry.inputs) for (const d of p.shape) symbolsIn(d, used);
-  for (const name of Object.keys(given)) {
-    if (used.has(name)) continue;
+  const asked: Record<string, number> = {};
+  for (const [name, value] of Object.entries(given)) {
+    // A model's own spelling of a dim may hold characters that symbols do not.
+    const known = used.has(name) ? name : name.replaceAll(/\W/g, '_');
+    asked[known] = value;
+    if (used.has(known)) continue;
     const near = nearest(name, used);
     throw new InfcError('INFC8003', `the inputs have no dim '${name}'`, {
       fix: near
@@ -57,7 +61,7 @@ export function concretePorts(
     const symbol = plan.symbols[name];
     const step = symbol?.multipleOf ?? 1;
     const low = Math.max(symbol?.min ?? 1, 1);
-    dims[name] = given[name] ?? Math.ceil(low / step) * step;
+    dims[name] = asked[name] ?? Math.ceil(low / step) * step;
   }
   const values = new Map(Object.entries(dims));
   const ports = entry.inputs.map((p) => ({

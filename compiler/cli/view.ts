@@ -6,6 +6,7 @@ import { printKernel } from '../ir/text-kernel.ts';
 import { memoryReport } from '../plan/report.ts';
 import { type Args, onlyPositional } from './args.ts';
 import { shownDims } from './compile.ts';
+import { parseDimValues } from './inputs.ts';
 import type { Io } from './io.ts';
 import { concretePorts } from './ports.ts';
 import { compilerOf, modelOf, openArtifact, recompile } from './record.ts';
@@ -24,7 +25,7 @@ async function runView(args: Args, io: Io): Promise<number> {
   const compilation = await recompile(compiler, artifact, model, io);
   const entry = Object.keys(plan.entries)[0] ?? '';
   const entryPlan = plan.entries[entry];
-  const dims = entryPlan ? concretePorts(plan, entryPlan, {}).dims : {};
+  const dims = entryPlan ? concretePorts(plan, entryPlan, parseDimValues(args.list('dims'))).dims : {};
   const work = workOf(plan, entry, dims);
   const lowered = new Map(compilation.targets[0]?.kernels.map((l) => [l.kernel.name, l.kernel]));
   const texts = new Map<string, string>();
@@ -69,7 +70,7 @@ async function runView(args: Args, io: Io): Promise<number> {
       steps: memory.positions.length,
       bytes: memory.peakBytes,
       buffers: memory.lives.map((l) => ({
-        name: l.name,
+        name: compilation.targets[0]?.assembled.names?.get(l.buffer) ?? l.name,
         first: l.first,
         last: l.last,
         offset: l.offset,

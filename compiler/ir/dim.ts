@@ -43,17 +43,28 @@ export interface DimSum {
   readonly terms: readonly Term[];
 }
 
-const sums = new Map<string, WeakRef<DimSum>>();
+/**
+ * All sums in use, by key. Recent ones are held; when there are many, they move to weak references, which cost the garbage collector
+ * more but let go of what nobody uses.
+ */
+let recent = new Map<string, DimSum>();
+const older = new Map<string, WeakRef<DimSum>>();
+const MOST_RECENT = 1 << 17;
 
 function intern(constant: number, terms: readonly Term[]): Dim {
   if (terms.length === 0) return constant;
   let key = '';
   for (const t of terms) key += `${t.coefficient}*${t.key}+`;
   key += constant;
-  const found = sums.get(key)?.deref();
+  const found = recent.get(key) ?? (older.size === 0 ? undefined : older.get(key)?.deref());
   if (found) return found;
   const sum: DimSum = { key, constant, terms };
-  sums.set(key, new WeakRef(sum));
+  if (recent.size >= MOST_RECENT) {
+    for (const [k, v] of older) if (v.deref() === undefined) older.delete(k);
+    for (const [k, v] of recent) older.set(k, new WeakRef(v));
+    recent = new Map();
+  }
+  recent.set(key, sum);
   return sum;
 }
 
@@ -323,9 +334,19 @@ function atomRange(atom: Atom): Range {
   }
 }
 
+const ranges = new WeakMap<DimSum, Range>();
+
 /** Interval of all values the dim can take. */
 export function range(d: Dim): Range {
   if (typeof d === 'number') return { min: d, max: d };
+  const old = ranges.get(d);
+  if (old) return old;
+  const r = computeRange(d);
+  ranges.set(d, r);
+  return r;
+}
+
+function computeRange(d: DimSum): Range {
   let lo = d.constant;
   let hi = d.constant;
   for (const t of d.terms) {
@@ -351,8 +372,17 @@ export function equals(a: Dim, b: Dim): boolean | undefined {
   const gap = sub(a, b);
   if (typeof gap === 'number') return gap === 0;
   const r = range(gap);
-  return r.min > 0 || r.max < 0 ? false : undefined;
+  if (r.min > 0 || r.max < 0) return false;
+  // 512*t = 1 has no solution: the constant is no multiple of what divides every term.
+  const step = gap.terms.reduce((g, t) => gcd(g, termStep(t)), 0);
+  return step > 1 && gap.constant % step !== 0 ? false : undefined;
 }
+
+const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
+
+/** A number that divides the term for every value of its symbols. */
+const termStep = (t: Term): number =>
+  t.factors.reduce((n, f) => (f.kind === 'sym' ? n * f.multipleOf : n), t.coefficient);
 
 /** a < b for every value (true), for none (false), or it depends (undefined). */
 export function lessThan(a: Dim, b: Dim): boolean | undefined {

@@ -1,4 +1,5 @@
 import type { Target } from '../../backends/backend.ts';
+import type { StorageFormat } from '../formats/format.ts';
 import type { Dim } from '../ir/dim.ts';
 import type { Buffer, Expr } from '../ir/expr.ts';
 import type { Constant, Node, TensorType, Value } from '../ir/graph.ts';
@@ -31,6 +32,8 @@ export interface TemplateRequest {
   readonly output: TensorType;
   /** Name for the kernel. */
   readonly name: string;
+  /** The storage format of that name. Throws INFC3012 when no plugin defines it. */
+  format(name: string): StorageFormat;
   /** Binds a value of the graph as a buffer of the kernel under construction (each value once). */
   bind(k: KernelBuilder, value: Value): Buffer;
   /** Binds bytes derived from a constant value; `key` names the layout. The constant is the packed result. */

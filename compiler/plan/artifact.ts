@@ -7,7 +7,10 @@ import { writeTypedModule } from './typed-module.ts';
 import { type ArtifactFile, fileOf } from './weights-file.ts';
 
 export interface ArtifactOptions {
-  /** `wasm`, `webgpu`, `cuda`, or the address of a self-contained module that exports `createDevice` (third-party backends). */
+  /**
+   * A built-in device (`wasm`, `webgpu`, `cuda`), or the file of a self-contained module that exports `createDevice` (third-party
+   * backends), or another name: the caller of `load` then passes the device.
+   */
   readonly device: string;
   /** Folder of the built artifact parts; default the one in infc's own package. */
   readonly parts?: URL;
@@ -37,12 +40,17 @@ export async function artifactFiles({ plan, files }: Assembled, options: Artifac
   const kind = builtIn ? `${device}${straight ? '-straight' : ''}` : 'custom';
   const runtime = [await part(`runtime-${kind}.js`, 'runtime.js')];
   if (device === 'wasm') runtime.push(await part('worker.js', 'worker.js'));
-  if (!builtIn) runtime.push(fileOf('device.js', await readDevice(device)));
+  const beside = !builtIn && /[/\\]|\.m?js$/.test(device);
+  if (beside) runtime.push(fileOf('device.js', await readDevice(device)));
   const hosts = new Set(await readdir(new URL('host/', parts)).catch(() => []));
   const host = plan.host.filter((op) => hosts.has(`${op}.js`));
   for (const op of host) runtime.push(await part(`host/${op}.js`, `host/${op}.js`));
   const data = files.filter((f) => f.name !== 'plan.json');
-  const { js, types } = await writeTypedModule(plan, { files: data.map((f) => f.name), host, customDevice: !builtIn });
+  const { js, types } = await writeTypedModule(plan, {
+    files: data.map((f) => f.name),
+    host,
+    device: builtIn ? 'builtin' : beside ? 'beside' : 'caller',
+  });
   const manifest = { private: true, type: 'module', main: 'model.js', types: 'model.d.ts' };
   return [
     fileOf('model.js', js),

@@ -9,11 +9,13 @@ import {
   type PlanBuffer,
   type PlanEntry,
   type PlanKernel,
+  type PlanPort,
 } from '../../runtime/plan.ts';
-import { type Constant, tensor } from '../ir/graph.ts';
+import { type Constant, tensor, type Value } from '../ir/graph.ts';
 import { type Kernel, sharedLayout } from '../ir/kernel.ts';
 import { BufferTable } from './buffers.ts';
 import { toConditionCode, toDimCode } from './codes.ts';
+import { kernelKey } from './kernel-key.ts';
 import type { EntrySchedule, Schedule } from './schedule.ts';
 import { StepWriter } from './steps.ts';
 import { type ArtifactFile, fileOf, WeightsWriter } from './weights-file.ts';
@@ -30,6 +32,8 @@ export interface Assembled {
   readonly plan: Plan;
   /** plan.json, weights and kernels; same input, same bytes. */
   readonly files: readonly ArtifactFile[];
+  /** Name of the value a buffer holds, by buffer number: for verification and views; not part of the artifact. */
+  readonly names?: ReadonlyMap<number, string>;
 }
 
 const MAX_FILE_BYTES = 2 ** 30;
@@ -42,29 +46,15 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
   const { backend, target } = options;
   const writer = new WeightsWriter();
   const table = new BufferTable(writer);
-  const kernels: Kernel[] = [];
-  const numbers = new Map<Kernel, number>();
-  const kernelOf = (k: Kernel): number => {
-    const known = numbers.get(k);
-    if (known !== undefined) return known;
-    const clash = kernels.find((other) => other.name === k.name);
-    if (clash) throw new InfcError('INFC3904', `two kernels are named '${k.name}'`, { fix: 'Report this' });
-    numbers.set(k, kernels.length);
-    return kernels.push(k) - 1;
-  };
+  const kernels = new KernelList();
   const hostOps = new Set<string>();
   const constantTrue = () => table.constant(TRUE, TRUE.type, TRUE.name);
   for (const s of schedule.states) table.state(s);
   const entries: Record<string, PlanEntry> = {};
   for (const e of schedule.entries) {
-    const steps = new StepWriter(e, table, kernelOf, hostOps, constantTrue).write();
+    const steps = new StepWriter(e, table, (k) => kernels.number(k), hostOps, constantTrue).write();
     entries[e.name] = {
-      inputs: e.inputs.map((v) => ({
-        name: v.name,
-        buffer: table.read(v),
-        dtype: v.type.dtype,
-        shape: v.type.shape.map(toDimCode),
-      })),
+      inputs: e.inputs.map((v) => portOf(v.name, v, table)),
       outputs: portsOf(e, table),
       guards: e.guards.map((g) => ({ condition: toConditionCode(g.condition), why: g.why })),
       steps,
@@ -72,17 +62,17 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
   }
   const align = Math.max(64, backend.memory.align);
   const { buffers, entries: placed } = placeArenas(table.buffers, entries, align);
-  const printed = await printAll(kernels, backend, target);
+  const printed = await printAll(kernels.list, backend, target);
   const files: ArtifactFile[] = printed.map((f) => fileOf(f.file, f.content));
   const variants: NonNullable<Plan['variants']>[number][] = [];
   for (const v of backend.variants ?? []) {
-    const changed = v.applies ? kernels.filter((k) => v.applies?.(k)) : kernels;
+    const changed = v.applies ? kernels.list.filter((k) => v.applies?.(k)) : kernels.list;
     for (const f of await printAll(changed, backend, backend.target([...target.features, ...v.features]))) {
       const base = printed.find((p) => p.file === f.file);
       if (base && sameContent(base.content, f.content)) continue;
       const use = f.file.replace(/(\.[a-z]+)$/, `.${v.name}$1`);
       files.push(fileOf(use, f.content));
-      const inside = [...kernels.keys()].filter((i) => f.entries.has(kernels[i]?.name ?? ''));
+      const inside = [...kernels.list.keys()].filter((i) => f.entries.has(kernels.list[i]?.name ?? ''));
       variants.push({ file: f.file, use, features: v.needs, ...(v.applies ? { kernels: inside } : {}) });
     }
   }
@@ -108,25 +98,64 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
         }),
     ),
     buffers,
-    kernels: kernels.map((k) => planKernel(k, printed)),
+    kernels: kernels.list.map((k, i) => planKernel(k, kernels.sources(i), printed)),
     ...(variants.length > 0 ? { variants } : {}),
     weights: weights.map((f) => ({ file: f.name, bytes: f.bytes })),
     entries: placed,
     host: [...hostOps].sort(),
   };
-  return { plan, files: [fileOf('plan.json', `${JSON.stringify(plan)}\n`), ...files, ...weights] };
+  return {
+    plan,
+    files: [fileOf('plan.json', `${JSON.stringify(plan)}\n`), ...files, ...weights],
+    names: table.names(),
+  };
+}
+
+/** Kernels of a plan in order of first use; equal ones count once and remember the sources of all. */
+class KernelList {
+  readonly list: Kernel[] = [];
+  private readonly numbers = new Map<Kernel, number>();
+  private readonly byKey = new Map<string, number>();
+  private readonly names = new Set<string>();
+  private readonly allSources: Set<string>[] = [];
+
+  number(kernel: Kernel): number {
+    const known = this.numbers.get(kernel);
+    if (known !== undefined) return known;
+    const key = kernelKey(kernel);
+    let at = this.byKey.get(key);
+    if (at === undefined) {
+      if (this.names.has(kernel.name))
+        throw new InfcError('INFC3904', `two kernels are named '${kernel.name}'`, { fix: 'Report this' });
+      this.names.add(kernel.name);
+      at = this.list.push(kernel) - 1;
+      this.byKey.set(key, at);
+      this.allSources.push(new Set());
+    }
+    this.numbers.set(kernel, at);
+    for (const s of kernel.note.sources) this.allSources[at]?.add(s);
+    return at;
+  }
+
+  /** Source nodes of kernel `i`, over all its uses. */
+  sources(i: number): string[] {
+    return [...(this.allSources[i] ?? [])];
+  }
 }
 
 const TRUE: Constant = { name: 'true', type: tensor('bool', []), bytes: 1, read: () => Uint8Array.of(1) };
 
 function portsOf(e: EntrySchedule, table: BufferTable): PlanEntry['outputs'] {
-  return e.outputs.map(({ name, value }) => ({
-    name,
-    buffer: table.read(value),
-    dtype: value.type.dtype,
-    shape: value.type.shape.map(toDimCode),
-  }));
+  return e.outputs.map(({ name, value }) => portOf(name, value, table));
 }
+
+const portOf = (name: string, value: Value, table: BufferTable): PlanPort => ({
+  name,
+  buffer: table.read(value),
+  dtype: value.type.dtype,
+  shape: value.type.shape.map(toDimCode),
+  ...(value.type.container ? { container: value.type.container } : {}),
+});
 
 const sameContent = (a: string | Uint8Array, b: string | Uint8Array): boolean =>
   typeof a === 'string' || typeof b === 'string' ? a === b : a.length === b.length && a.every((v, i) => v === b[i]);
@@ -137,14 +166,14 @@ async function printAll(kernels: readonly Kernel[], backend: Backend, target: Ta
   return backend.build ? Promise.all(files.map(async (f) => (await backend.build?.(f)) ?? f)) : files;
 }
 
-function planKernel(k: Kernel, files: readonly KernelFile[]): PlanKernel {
+function planKernel(k: Kernel, sources: readonly string[], files: readonly KernelFile[]): PlanKernel {
   const file = files.find((f) => f.entries.has(k.name));
   const entry = file?.entries.get(k.name);
   if (!file || entry === undefined)
     throw new InfcError('INFC3905', `the backend printed no kernel '${k.name}'`, {
       fix: 'Report this to the author of the backend',
     });
-  const { op, sources, template, why, bytes, flops } = k.note;
+  const { op, template, why, bytes, flops } = k.note;
   const scratch = k.kind === 'simd' ? sharedLayout(k).bytes : 0;
   return {
     name: k.name,

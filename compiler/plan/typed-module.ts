@@ -8,8 +8,8 @@ export interface ModuleParts {
   readonly files: readonly string[];
   /** Host functions that lie in `host/`. */
   readonly host: readonly string[];
-  /** Whether a device module of a third-party backend lies beside as `device.js`. */
-  readonly customDevice: boolean;
+  /** Where the device comes from: the runtime, `device.js` beside (third-party backends), or the caller of `load`. */
+  readonly device: 'builtin' | 'beside' | 'caller';
 }
 
 const ARRAYS: Partial<Record<DType, string>> = {
@@ -88,18 +88,23 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
   const js = project.createSourceFile('model.js', '');
   const title = `${plan.name}, compiled by infc for ${plan.target.kind}`;
   js.addStatements(`// ${comment(title)}. The types are in model.d.ts.`);
-  const own = parts.customDevice
+  const custom = parts.device !== 'builtin';
+  const own = custom
     ? ['createLoad', 'InfcError', 'playControl', 'tensor']
     : [{ name: 'load', alias: 'loadPlan' }, 'InfcError', 'tensor'];
   js.addImportDeclaration({ moduleSpecifier: './runtime.js', namedImports: own });
-  if (parts.customDevice) js.addImportDeclaration({ moduleSpecifier: './device.js', namedImports: ['createDevice'] });
+  if (parts.device === 'beside')
+    js.addImportDeclaration({ moduleSpecifier: './device.js', namedImports: ['createDevice'] });
   parts.host.forEach((op, i) => {
     js.addImportDeclaration({ moduleSpecifier: `./host/${op}.js`, namedImports: [{ name: 'op', alias: `host${i}` }] });
   });
   const declare = (name: string, initializer: string) =>
     js.addVariableStatement({ declarationKind: VariableDeclarationKind.Const, declarations: [{ name, initializer }] });
-  if (parts.customDevice)
-    declare('loadPlan', `createLoad({ devices: { ${key(plan.target.kind)}: createDevice }, control: playControl })`);
+  if (custom)
+    declare(
+      'loadPlan',
+      `createLoad({ devices: {${parts.device === 'beside' ? ` ${key(plan.target.kind)}: createDevice ` : ''}}, control: playControl })`,
+    );
   const urls = parts.files.map((f) => `    ${key(f)}: new URL(${quoted(`./${f}`)}, import.meta.url),`);
   const hosts = parts.host.map((op, i) => `    ${key(op)}: host${i},`);
   declare(
@@ -190,7 +195,9 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
     ],
   });
   types.addStatements(
-    `/** Loads this model; its files are found beside this module. */\nexport declare function load(options?: LoadOptions): Promise<Model>;`,
+    `/** Loads this model; its files are found beside this module. */\nexport declare function load(${
+      parts.device === 'caller' ? 'options: LoadOptions & { readonly device: object }' : 'options?: LoadOptions'
+    }): Promise<Model>;`,
   );
   return { js: js.getFullText(), types: types.getFullText() };
 }

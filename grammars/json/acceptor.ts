@@ -1,16 +1,19 @@
+import type { Acceptor } from '../acceptor.ts';
 import type { Machine } from './machine.ts';
+import { Shortest } from './shortest.ts';
 import { type StackId, Stacks } from './stack.ts';
 
 /**
  * The documents of a schema as a byte acceptor: a state is a leaf, a stack of frames, and the text captured for the frames
  * that need it. `leaf`, `stack` and `text` hold the configuration that {@link advance} works on.
  */
-export class JsonAcceptor {
+export class JsonAcceptor implements Acceptor {
   readonly stacks = new Stacks();
   readonly start: number;
   leaf = 0;
   stack: StackId = -1;
   text = '';
+  private distances: Shortest | undefined;
   private readonly leafOf: number[] = [0];
   private readonly stackOf: StackId[] = [-1];
   private readonly textOf: string[] = [''];
@@ -34,6 +37,20 @@ export class JsonAcceptor {
     const stack = this.stackOf[state] ?? -1;
     const end = this.machine.leaves[leaf]?.end() ?? 0;
     return end !== 0 && stack <= 0;
+  }
+
+  /** Bytes of the shortest completion (an upper bound where names must be invented). */
+  shortest(state: number): number {
+    if (state === 0) return Number.POSITIVE_INFINITY;
+    this.distances ??= new Shortest(this.machine, this.stacks);
+    return this.distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1);
+  }
+
+  /** The state after several bytes, or 0. */
+  run(state: number, bytes: Uint8Array): number {
+    this.load(state);
+    for (let i = 0; i < bytes.length; i++) if (!this.advance(bytes[i] ?? 0)) return 0;
+    return this.save();
   }
 
   /** Makes a state the current configuration. */

@@ -1,8 +1,10 @@
+import type { CostModel } from '../regex/index.ts';
 import { FALSE, type Formula } from './formula.ts';
 import { type FormulaSlot, goTo, pop } from './leaf.ts';
 import type { KeyLeaf, LiveRegion } from './leaf-object.ts';
 import type { Machine } from './machine.ts';
 import type { SeenSet } from './seen-keys.ts';
+import { jsonLength } from './shortest.ts';
 import { type StringSetId, StringSets } from './string-sets.ts';
 
 /** Names no demand lists that match exactly these patterns. */
@@ -210,6 +212,17 @@ export class KeySpace {
     return false;
   }
 
+  /** Whether some listed or used name goes on from the prefix with a code point in the range. */
+  namedIn(prefix: string, low: number, high: number): boolean {
+    const within = (name: string): boolean => {
+      const point = name.codePointAt(prefix.length);
+      return point !== undefined && point >= low && point <= high;
+    };
+    const [from, to] = this.range(prefix);
+    for (let i = from; i < to; i++) if (within(this.demands.names[i] ?? '')) return true;
+    return this.extra.some((name) => name.startsWith(prefix) && within(name));
+  }
+
   /** The transition for the closing quote: back to the key frame, with the name's number or its region's. */
   close(leaf: KeyLeaf): number {
     if (leaf.prefix !== undefined) {
@@ -231,6 +244,39 @@ export class KeySpace {
     const region = this.demands.regions().find((r) => r.index === result - REGION_BASE);
     const outcome = region && this.demands.regionOutcome(region);
     return outcome ? this.entry(name(), outcome, result) : 0;
+  }
+
+  /** Bytes to close each name that can still come of what is typed, by result. */
+  cheapest(leaf: KeyLeaf, cost: CostModel): { result: number; bytes: number }[] {
+    const found: { result: number; bytes: number }[] = [];
+    if (leaf.prefix !== undefined) {
+      const [from, to] = this.range(leaf.prefix);
+      for (let i = from; i < to; i++) {
+        const name = this.demands.names[i] ?? '';
+        if (this.usable(name)) found.push({ result: i, bytes: jsonLength(name.slice(leaf.prefix.length)) + 1 });
+      }
+    }
+    for (const { region, lang } of leaf.regions)
+      found.push({ result: REGION_BASE + region.index, bytes: this.cheapestUnlisted(leaf.prefix, lang, cost) + 1 });
+    return found;
+  }
+
+  /** Bytes that finish a name that is neither listed nor used: where those names are near, past all of them. */
+  private cheapestUnlisted(prefix: string | undefined, lang: number, cost: CostModel): number {
+    const { engine } = this.machine;
+    if (prefix === undefined) return engine.shortest(lang, cost);
+    let best = Number.POSITIVE_INFINITY;
+    const [from] = this.range(prefix);
+    if (engine.nullable(lang) && this.demands.names[from] !== prefix && !this.extra.includes(prefix)) best = 0;
+    for (let point = 0x20; point < 0x7f && best > 1; point++) {
+      const longer = prefix + String.fromCharCode(point);
+      const [low, high] = this.range(longer);
+      if (low < high || this.extra.some((k) => k.startsWith(longer))) continue;
+      const next = engine.derive(lang, point);
+      if (!engine.isEmpty(next))
+        best = Math.min(best, jsonLength(String.fromCharCode(point)) + engine.shortest(next, cost));
+    }
+    return best < Number.POSITIVE_INFINITY ? best : engine.shortest(lang, cost);
   }
 
   /** Whether finishing with this result needs the name itself. */

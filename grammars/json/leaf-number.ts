@@ -95,7 +95,7 @@ export class NumberLeaf implements Leaf {
   end(): ResultId {
     if (!CAN_END.has(this.phase)) return 0;
     const value = parseDecimal(this.text);
-    if (!value) return 0;
+    if (!value || (this.phase === 'exp' && !Number.isFinite(Number(this.text)))) return 0;
     const { formulas, terms, results } = this.machine;
     return results.union(
       this.slots.filter((s) => numberSatisfies(formulas, terms, s.state, value)).map((s) => s.results),
@@ -142,9 +142,12 @@ function exponentAlive(machine: Machine, formula: Formula, phase: NumberPhase, t
   const at = text.search(/[eE]/);
   const mantissa = parseDecimal(text.slice(0, at)) ?? { digits: 0n, exponent: 0 };
   const typed = text.slice(at + 1);
+  // Beyond a double's range readers would see Infinity.
   const ok = (e: number): boolean =>
-    numberSatisfies(formulas, terms, formula, decimal(mantissa.digits, mantissa.exponent + e));
-  for (let n = 0; n < 1000; n++) {
+    e <= 308 &&
+    numberSatisfies(formulas, terms, formula, decimal(mantissa.digits, mantissa.exponent + e)) &&
+    Number.isFinite(Number(`${text.slice(0, at)}e${e}`));
+  for (let n = 0; n < 400; n++) {
     const spelled = String(n);
     for (const sign of typed === '' ? [1, -1] : typed.startsWith('-') ? [-1] : [1]) {
       const prefix = typed.replace(/^[+-]/, '');

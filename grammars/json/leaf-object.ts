@@ -1,6 +1,7 @@
 import type { Lang } from '../regex/index.ts';
 import type { KeySpace, Region } from './key-space.ts';
 import { type FormulaSlot, goTo, type Leaf, pop, type ResultId } from './leaf.ts';
+import type { StringProfile } from './leaf-string.ts';
 import { whitespaceStep } from './leaf-structure.ts';
 import type { Machine } from './machine.ts';
 import { atCharacter, type CodePoints, decodeStep } from './utf8-json.ts';
@@ -76,9 +77,11 @@ export class KeyLeaf implements Leaf, CodePoints {
     readonly decoder: number,
   ) {}
 
-  /** Between characters of a name that can no longer be a listed one and that no pattern watches. */
-  get free(): boolean {
-    return this.decoder === 0 && this.prefix === undefined && this.regions[0]?.lang === this.machine.engine.any;
+  get profile(): StringProfile {
+    if (this.decoder !== 0) return undefined;
+    if (this.prefix === undefined && this.regions.length === 1 && this.regions[0]?.lang === this.machine.engine.any)
+      return { kind: 'free' };
+    return this.machine.neverDies(this.regions.map((r) => r.lang)) ? { kind: 'inside' } : undefined;
   }
 
   step(byte: number): number {
@@ -97,6 +100,17 @@ export class KeyLeaf implements Leaf, CodePoints {
     if (this.prefix !== undefined && this.space.listedIn(this.prefix, low, high)) return true;
     const { engine } = this.machine;
     return this.regions.some((r) => r.lang === engine.any || this.machine.derivableIn(r.lang, low, high));
+  }
+
+  alike(low: number, high: number): number {
+    if (this.prefix !== undefined && this.space.namedIn(this.prefix, low, high)) return -1;
+    let from = 0x80;
+    for (const { lang } of this.regions) {
+      const start = this.machine.segment(lang, low, high);
+      if (start < 0) return -1;
+      from = Math.max(from, start);
+    }
+    return from;
   }
 
   inside(decoder: number): number {

@@ -13,6 +13,15 @@ export interface StringSlot {
   readonly results: ResultId;
 }
 
+/**
+ * What is known of a string state as a whole: `free` takes any content and may close after it; `length` takes any content of
+ * so many characters; `inside` takes any content, but what may follow the closing quote depends on it.
+ */
+export type StringProfile =
+  | { readonly kind: 'free' | 'inside' }
+  | { readonly kind: 'length'; readonly min: number; readonly max: number }
+  | undefined;
+
 /** Inside a string value. */
 export class StringLeaf implements Leaf, CodePoints {
   readonly kind = 'string';
@@ -23,10 +32,14 @@ export class StringLeaf implements Leaf, CodePoints {
     readonly decoder: number,
   ) {}
 
-  /** Language every continuation may use freely (`any`), when the slots demand nothing of the rest of the string. */
-  get free(): boolean {
+  get profile(): StringProfile {
+    if (this.decoder !== 0) return undefined;
     const { any } = this.machine.engine;
-    return this.slots.every((s) => s.lang === any);
+    if (this.slots.every((s) => s.lang === any)) return { kind: 'free' };
+    const [only] = this.slots;
+    const counted =
+      this.slots.length === 1 && only && only.low >= only.high ? this.machine.lengthProfile(only.lang) : undefined;
+    return counted ?? (this.machine.neverDies(this.slots.map((s) => s.lang)) ? { kind: 'inside' } : undefined);
   }
 
   step(byte: number): number {
@@ -57,6 +70,17 @@ export class StringLeaf implements Leaf, CodePoints {
     return this.slots.some(
       (slot) => slot.lang === engine.any || memberIn(slot, low, high) || this.machine.derivableIn(slot.lang, low, high),
     );
+  }
+
+  alike(low: number, high: number): number {
+    let from = 0x80;
+    for (const slot of this.slots) {
+      if (memberIn(slot, low, high)) return -1;
+      const start = this.machine.segment(slot.lang, low, high);
+      if (start < 0) return -1;
+      from = Math.max(from, start);
+    }
+    return from;
   }
 
   inside(decoder: number): number {

@@ -6,7 +6,7 @@ import { KeyDemands, KeySpace } from './key-space.ts';
 import { type FormulaSlot, goTo, type Leaf, push, type ResultId } from './leaf.ts';
 import { FreeNumberLeaf, NumberLeaf, type NumberPhase, numberAlive, numberClass, numberPhase } from './leaf-number.ts';
 import { KeyLeaf, type LiveRegion, ObjectLeaf } from './leaf-object.ts';
-import { StringLeaf, type StringSlot } from './leaf-string.ts';
+import { StringLeaf, type StringProfile, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, type Gap, ValueLeaf, type Whitespace, WordLeaf } from './leaf-structure.ts';
 import { type NumberAtoms, numberAtoms } from './number-cells.ts';
 import { Results } from './results.ts';
@@ -37,6 +37,8 @@ export interface Frame {
 }
 
 const UNKNOWN = -1;
+/** States looked at before a language counts as one that may die. */
+const MAX_UNDYING = 100;
 
 /**
  * The lazily determinised visibly-pushdown automaton of a schema: interned leaves (states local to one value), a push table
@@ -64,6 +66,8 @@ export class Machine {
   private readonly itemEntries = new Map<string, number>();
   private readonly resumed = new Map<number, number>();
   private readonly atomsOf = new Map<string, NumberAtoms>();
+  private readonly lengthProfiles = new Map<Lang, StringProfile | null>();
+  private readonly undying = new Map<Lang, boolean>();
   private readonly slotKeys = new WeakMap<object, string>();
   private table = new Int32Array(64 * 256).fill(UNKNOWN);
 
@@ -371,6 +375,59 @@ export class Machine {
       if (!engine.isEmpty(engine.deriveClass(lang, cls))) return true;
     }
     return false;
+  }
+
+  /** Whether some member of one of the languages goes on from every text (a search pattern, a pattern and its complement). */
+  neverDies(langs: readonly Lang[]): boolean {
+    const { engine } = this;
+    if (langs.includes(engine.any)) return true;
+    if (langs.length === 0) return false;
+    const start = engine.union(...langs);
+    const known = this.undying.get(start);
+    if (known !== undefined) return known;
+    const found = new Set<Lang>([start]);
+    let alive = true;
+    for (const lang of found) {
+      if (lang === engine.any) continue;
+      if (engine.isEmpty(lang) || found.size > MAX_UNDYING) {
+        alive = false;
+        break;
+      }
+      const { representatives } = engine.classes(lang);
+      for (let cls = 1; cls < representatives.length; cls++) found.add(engine.deriveClass(lang, cls));
+    }
+    if (alive) for (const lang of found) this.undying.set(lang, true);
+    else this.undying.set(start, false);
+    return alive;
+  }
+
+  /** Where the stretch of alike code points begins that holds the whole range, or -1 when behaviour changes within. */
+  segment(lang: Lang, low: number, high: number): number {
+    if (lang === this.engine.any) return 0;
+    const { starts } = this.engine.classes(lang);
+    let from = 0;
+    let to = starts.length;
+    while (from + 1 < to) {
+      const middle = (from + to) >> 1;
+      if ((starts[middle] ?? 0) <= low) from = middle;
+      else to = middle;
+    }
+    return (starts[from + 1] ?? 0x110000) > high ? (starts[from] ?? 0) : -1;
+  }
+
+  /** The profile of a language that only counts characters. */
+  lengthProfile(lang: Lang): StringProfile {
+    const known = this.lengthProfiles.get(lang);
+    if (known !== undefined) return known ?? undefined;
+    const { min, max } = this.engine.lengths(lang);
+    const counted = this.engine.repeat(
+      this.engine.cls([[0, 0x10ffff]]),
+      min,
+      max === Number.POSITIVE_INFINITY ? null : max,
+    );
+    const profile = counted === lang ? ({ kind: 'length', min, max } as const) : null;
+    this.lengthProfiles.set(lang, profile);
+    return profile ?? undefined;
   }
 
   private declaredOrder(slots: readonly FormulaSlot[]): readonly string[] {

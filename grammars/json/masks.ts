@@ -1,11 +1,14 @@
 import { type MaskId, MaskPool } from '../mask-pool.ts';
+import type { TokenMachine } from '../token-machine.ts';
 import { type TokenTrie, vocabularyTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { JsonAcceptor } from './acceptor.ts';
 import { KeyLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
 import type { StackId } from './stack.ts';
-import { type StringTokens, stringTokens } from './string-tokens.ts';
+import { insideUpTo, type StringTokens, stringTokens } from './string-tokens.ts';
+
+const FREE = { min: 0, max: Number.POSITIVE_INFINITY };
 
 /** Either the mask of a situation, or what it is by the next frame on the stack. */
 interface MemoNode {
@@ -43,12 +46,15 @@ function scratchOf(vocabulary: Vocabulary): Scratch {
  * Masks of a JSON automaton over one vocabulary. A mask is remembered by the leaf and as many frames of the stack as its
  * computation looked at, so that equal situations at any depth share it.
  */
-export class JsonMasks {
+export class JsonMasks implements TokenMachine {
   readonly pool: MaskPool;
   private readonly trie: TokenTrie;
   private readonly strings: StringTokens;
   private readonly insideBase: number;
   private readonly memo = new Map<number, MemoNode>();
+  /** Masks of free strings by what follows their closing quote. */
+  private readonly tailMemo = new Map<number, MemoNode>();
+  private readonly bases = new Map<number, number>();
   private readonly leafAt: Int32Array;
   private readonly stackAt: Int32Array;
   private readonly textAt: string[] = [];
@@ -74,35 +80,53 @@ export class JsonMasks {
     this.found = scratch.found;
   }
 
-  /** The mask of the acceptor's current configuration. */
-  current(): MaskId {
-    const { leaf, stack, text } = this.acceptor;
-    let node = this.memo.get(leaf);
-    let at = stack;
-    while (node !== undefined && node.mask < 0) {
-      node = node.byFrame?.get(this.acceptor.stacks.frame(at));
-      at = this.acceptor.stacks.parent(at);
-    }
-    return node !== undefined ? node.mask : this.compute(leaf, stack, text);
+  get start(): number {
+    return this.acceptor.start;
   }
 
-  private compute(leaf: number, stack: StackId, text: string): MaskId {
-    const { stacks, machine } = this.acceptor;
-    machine.solver.budget.reset();
-    this.exact = false;
-    this.shareable = true;
-    let mask = this.collect(leaf, stack, text);
-    if (!this.shareable && !this.exact) {
-      this.exact = true;
-      mask = this.collect(leaf, stack, text);
+  step(state: number, byte: number): number {
+    return this.acceptor.step(state, byte);
+  }
+
+  run(state: number, bytes: Uint8Array): number {
+    return this.acceptor.run(state, bytes);
+  }
+
+  accepts(state: number): boolean {
+    return this.acceptor.accepts(state);
+  }
+
+  shortest(state: number): number {
+    return this.acceptor.shortest(state);
+  }
+
+  mask(state: number): MaskId {
+    const { acceptor } = this;
+    acceptor.load(state);
+    const known = this.find(this.memo.get(acceptor.leaf), acceptor.stack);
+    return known >= 0 ? known : this.compute(acceptor.leaf, acceptor.stack, acceptor.text);
+  }
+
+  private find(root: MemoNode | undefined, stack: StackId): MaskId {
+    let node = root;
+    let at = stack;
+    const { stacks } = this.acceptor;
+    while (node !== undefined && node.mask < 0) {
+      node = node.byFrame?.get(stacks.frame(at));
+      at = stacks.parent(at);
     }
-    if (!this.shareable) return mask;
-    const looked = stacks.depth(stack) - this.lowest;
-    let node = this.memo.get(leaf);
+    return node === undefined ? -1 : node.mask;
+  }
+
+  /** Remembers a mask by a leaf and the frames down to the lowest one looked at. */
+  private remember(memo: Map<number, MemoNode>, leaf: number, stack: StackId, mask: MaskId): void {
+    const { stacks } = this.acceptor;
+    let node = memo.get(leaf);
     if (!node) {
       node = { mask: -1, byFrame: undefined };
-      this.memo.set(leaf, node);
+      memo.set(leaf, node);
     }
+    const looked = stacks.depth(stack) - this.lowest;
     for (let i = 0, at = stack; i < looked; i++, at = stacks.parent(at)) {
       node.byFrame ??= new Map();
       const frame = stacks.frame(at);
@@ -114,39 +138,109 @@ export class JsonMasks {
       node = next;
     }
     node.mask = mask;
+  }
+
+  private compute(leaf: number, stack: StackId, text: string): MaskId {
+    const { machine, stacks } = this.acceptor;
+    machine.solver.budget.reset();
+    this.exact = false;
+    this.shareable = true;
+    this.lowest = stacks.depth(stack);
+    let mask = this.collect(leaf, stack, text);
+    if (!this.shareable) {
+      this.exact = true;
+      mask = this.collect(leaf, stack, text);
+    } else this.remember(this.memo, leaf, stack, mask);
     return mask;
   }
 
   private collect(leaf: number, stack: StackId, text: string): MaskId {
     const { machine, stacks } = this.acceptor;
     this.count = 0;
-    this.lowest = stacks.depth(stack);
     const info = machine.leaves[leaf];
-    let base = -1;
-    if ((info instanceof StringLeaf && info.decoder === 0 && info.free) || (info instanceof KeyLeaf && info.free)) {
-      base = this.insideBase;
-      this.start(leaf, stack, text);
-      if (this.move(0, 1, 0x22)) {
-        for (const token of this.strings.closing) this.found[this.count++] = token;
-        this.leafAt[0] = this.leafAt[1] ?? 0;
-        this.stackAt[0] = this.stackAt[1] ?? 0;
-        this.namedAt[0] = this.namedAt[1] ?? 0;
-        if (this.exact) this.textAt[0] = this.textAt[1] ?? '';
-        this.walk(this.strings.tails);
-      }
-    } else {
-      this.start(leaf, stack, text);
-      this.walk(this.trie);
+    const profile = info instanceof StringLeaf || info instanceof KeyLeaf ? info.profile : undefined;
+    this.begin(leaf, stack, text);
+    if (profile?.kind === 'inside') {
+      this.walk(this.strings.quotes);
+      return this.pool.intern(this.insideBase, this.found, this.count);
     }
-    const end = info?.end() ?? 0;
-    if (end !== 0) {
+    if (profile !== undefined) return this.string(profile.kind === 'length' ? profile : FREE);
+    this.walk(this.trie);
+    if ((info?.end() ?? 0) !== 0) {
       this.lowest = Math.min(this.lowest, Math.max(0, stacks.depth(stack) - 1));
       if (stack <= 0) for (const token of this.vocabulary.eos) this.found[this.count++] = token;
     }
-    return this.pool.intern(base, this.found, this.count);
+    return this.pool.intern(-1, this.found, this.count);
   }
 
-  private start(leaf: number, stack: StackId, text: string): void {
+  /** Mask of a string state that counts characters at most: tokens that stay inside by their length, the others by their tails. */
+  private string({ min, max }: { readonly min: number; readonly max: number }): MaskId {
+    const { strings } = this;
+    const base = max >= strings.longest ? this.insideBase : this.baseUpTo(max);
+    // Close once: what follows the quote is the same for all contents.
+    let leaf = this.leafAt[0] ?? 0;
+    for (let need = min; need > 0 && leaf !== 0; need--) leaf = this.acceptor.machine.step(leaf, 0x61) >> 2;
+    this.leafAt[0] = leaf;
+    if (leaf === 0 || min > strings.longest || !this.move(0, 1, 0x22))
+      return this.pool.intern(base, this.found, this.count);
+    const after = this.leafAt[1] ?? 0;
+    const stack = this.stackAt[1] ?? 0;
+    const whole = min <= 0 && max >= strings.longest;
+    if (whole && !this.exact) {
+      const known = this.find(this.tailMemo.get(after), stack);
+      if (known >= 0) {
+        // The frames of the stack below decided; all of them may matter to the string state, too.
+        this.lowest = Math.min(this.lowest, this.tailLowest(after, stack));
+        return known;
+      }
+    }
+    this.leafAt[0] = after;
+    this.stackAt[0] = stack;
+    this.namedAt[0] = this.namedAt[1] ?? 0;
+    if (this.exact) this.textAt[0] = this.textAt[1] ?? '';
+    const { closing, tails, lengths } = strings;
+    for (const token of closing) this.found[this.count++] = token;
+    const outer = this.lowest;
+    this.lowest = this.acceptor.stacks.depth(stack);
+    this.walk(tails);
+    if (!whole) {
+      let kept = 0;
+      for (let i = 0; i < this.count; i++) {
+        const token = this.found[i] ?? 0;
+        const length = lengths[token] ?? 0;
+        if (length >= min && length <= max) this.found[kept++] = token;
+      }
+      this.count = kept;
+    }
+    const mask = this.pool.intern(base, this.found, this.count);
+    if (whole && this.shareable && !this.exact && (this.namedAt[0] ?? 0) === 0)
+      this.remember(this.tailMemo, after, stack, mask);
+    this.lowest = Math.min(outer, this.lowest);
+    return mask;
+  }
+
+  /** Depth of the lowest frame a remembered tail mask looked at. */
+  private tailLowest(leaf: number, stack: StackId): number {
+    const { stacks } = this.acceptor;
+    let node = this.tailMemo.get(leaf);
+    let at = stack;
+    while (node !== undefined && node.mask < 0) {
+      node = node.byFrame?.get(stacks.frame(at));
+      at = stacks.parent(at);
+    }
+    return stacks.depth(at);
+  }
+
+  private baseUpTo(limit: number): number {
+    let base = this.bases.get(limit);
+    if (base === undefined) {
+      base = this.pool.addBase(insideUpTo(this.strings, limit));
+      this.bases.set(limit, base);
+    }
+    return base;
+  }
+
+  private begin(leaf: number, stack: StackId, text: string): void {
     this.leafAt[0] = leaf;
     this.stackAt[0] = stack;
     this.namedAt[0] = 0;

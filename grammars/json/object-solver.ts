@@ -174,7 +174,8 @@ export class ObjectSolver {
     return region ? this.regionValue(shape, region) : TRUE;
   }
 
-  private demand(shapes: readonly Shape[], key: string): Formula {
+  /** What shapes together demand of the value of `key`. */
+  demand(shapes: readonly Shape[], key: string): Formula {
     return this.formulas.and(shapes.map((s) => this.valueOf(s, key)));
   }
 

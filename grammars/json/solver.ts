@@ -7,7 +7,7 @@ import { numberExists } from './number-cells.ts';
 import { type ObjectCube, ObjectSolver } from './object-solver.ts';
 import { type Branch, Splitter } from './split.ts';
 import type { StringSetId } from './string-sets.ts';
-import { JSON_TYPES, type JsonType, type Term, type Terms } from './terms.ts';
+import { JSON_TYPES, type JsonType, type Shape, type Term, type Terms } from './terms.ts';
 
 /** Keys that can no longer appear in an object: used ones, and skipped ones in declared order. */
 export interface SeenKeys {
@@ -114,6 +114,11 @@ export class Solver {
   /** Whether the completion of an object can depend on which names were used. */
   dependsOnSeen(rest: Formula): boolean {
     return this.objects.dependsOnSeen(rest);
+  }
+
+  /** What shapes together demand of the value of `key`. */
+  demandOf(shapes: readonly Shape[], key: string): Formula {
+    return this.objects.demand(shapes, key);
   }
 
   /** Whether an object may end where `rest` is demanded of the properties to come. */

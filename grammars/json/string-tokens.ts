@@ -10,12 +10,34 @@ export interface StringTokens {
   readonly tails: TokenTrie;
   /** Tokens that end with the closing quote. */
   readonly closing: readonly number[];
+  /** All tokens that close the string. */
+  readonly quotes: TokenTrie;
+  /** Characters each token puts into the string, an unfinished one included; before the closing quote for those that close it. */
+  readonly lengths: Uint8Array;
+  /** The most characters of a token that stays inside. */
+  readonly longest: number;
+}
+
+/** The tokens that stay inside a string and put at most `limit` characters into it. */
+export function insideUpTo(tokens: StringTokens, limit: number): Uint32Array {
+  const words = new Uint32Array(tokens.inside.length);
+  tokens.lengths.forEach((length, token) => {
+    if (length <= limit)
+      words[token >>> 5] = (words[token >>> 5] ?? 0) | ((tokens.inside[token >>> 5] ?? 0) & (1 << (token & 31)));
+  });
+  return words;
 }
 
 const CLOSED = 1;
 
 /** Accepts every code point: codes are the decoder state plus 2. */
-const FREE: CodePoints = { next: () => 2, any: () => true, inside: (decoder) => decoder + 2, close: () => CLOSED };
+const FREE: CodePoints = {
+  next: () => 2,
+  any: () => true,
+  alike: () => 0x80,
+  inside: (decoder) => decoder + 2,
+  close: () => CLOSED,
+};
 
 const cache = new WeakMap<Vocabulary, Map<Escapes, StringTokens>>();
 
@@ -40,6 +62,10 @@ function classify(vocabulary: Vocabulary, escapes: Escapes): StringTokens {
   const closing: number[] = [];
   const tails = new Map<string, { bytes: Uint8Array; tokens: number[] }>();
   const decoder = new Int32Array(trie.maxDepth + 1);
+  const chars = new Uint8Array(trie.maxDepth + 1);
+  const lengths = new Uint8Array(vocabulary.size);
+  const quotes: { bytes: Uint8Array; tokens: number[] }[] = [];
+  let longest = 0;
   for (let i = 1; i < trie.count; ) {
     const d = trie.depth[i] ?? 0;
     const code = decodeStep(decoder[d - 1] ?? 0, trie.byte[i] ?? 0, escapes, FREE);
@@ -48,7 +74,10 @@ function classify(vocabulary: Vocabulary, escapes: Escapes): StringTokens {
       const first = trie.from[i] ?? 0;
       for (let t = first; t < (trie.from[next] ?? 0); t++) {
         const token = trie.tokens[t] ?? 0;
-        const bytes = vocabulary.bytes[token]?.subarray(d) ?? new Uint8Array(0);
+        const whole = vocabulary.bytes[token] ?? new Uint8Array(0);
+        const bytes = whole.subarray(d);
+        quotes.push({ bytes: whole, tokens: [token] });
+        lengths[token] = chars[d - 1] ?? 0;
         if (bytes.length === 0) {
           closing.push(token);
           continue;
@@ -64,11 +93,15 @@ function classify(vocabulary: Vocabulary, escapes: Escapes): StringTokens {
       continue;
     }
     decoder[d] = code - 2;
+    chars[d] = (chars[d - 1] ?? 0) + (code === 2 ? 1 : 0);
+    const length = (chars[d] ?? 0) + (code === 2 ? 0 : 1);
     for (let t = trie.from[i] ?? 0; t < (trie.from[i + 1] ?? 0); t++) {
       const token = trie.tokens[t] ?? 0;
       inside[token >>> 5] = (inside[token >>> 5] ?? 0) | (1 << (token & 31));
+      lengths[token] = length;
+      longest = Math.max(longest, length);
     }
     i++;
   }
-  return { inside, tails: buildTrie([...tails.values()]), closing };
+  return { inside, tails: buildTrie([...tails.values()]), closing, quotes: buildTrie(quotes), lengths, longest };
 }

@@ -7,6 +7,8 @@ export interface CodePoints {
   next(codePoint: number): number;
   /** Whether some code point in the range has a transition. */
   any(low: number, high: number): boolean;
+  /** A code point that stands for all of the range when they lead to the same state, else -1; equal for equal behaviour as far as easily known. */
+  alike(low: number, high: number): number;
   /** The coded transition to the same state with another decoder state, given that it is alive. */
   inside(decoder: number): number;
   /** The coded transition for the closing quote, or 0. */
@@ -20,6 +22,8 @@ const HEX = 3;
 const PAIR_SLASH = 4;
 const PAIR_U = 5;
 const PAIR_HEX = 6;
+/** Continuation bytes of a character that is one of many alike. */
+const SKIP = 7;
 
 const SIMPLE = new Map<number, number>([
   [0x22, 0x22],
@@ -68,6 +72,9 @@ export function decodeStep(decoder: number, byte: number, escapes: Escapes, on: 
       if (now >= 0xdc00 && now < 0xe000) return 0;
       return escapes === 'minimal' && !needsHex(now) ? 0 : on.next(now);
     }
+    case SKIP:
+      if ((byte & 0xc0) !== 0x80) return 0;
+      return count === 1 ? on.next(value) : on.inside(pack(SKIP, count - 1, value));
     case PAIR_SLASH:
       return byte === 0x5c ? on.inside(pack(PAIR_U, 0, value)) : 0;
     case PAIR_U:
@@ -101,7 +108,7 @@ function plain(byte: number, escapes: Escapes, on: CodePoints): number {
   if (byte < 0x80) return on.next(byte);
   if (byte < 0xc2 || byte > 0xf4) return 0;
   const [count, bits] = byte < 0xe0 ? [1, byte & 0x1f] : byte < 0xf0 ? [2, byte & 0x0f] : [3, byte & 0x07];
-  return utf8Alive(count, bits, on) ? on.inside(pack(UTF8, count, bits)) : 0;
+  return partial(count, bits, on);
 }
 
 function continuation(byte: number, count: number, value: number, on: CodePoints): number {
@@ -110,7 +117,18 @@ function continuation(byte: number, count: number, value: number, on: CodePoints
   if (count === 1) return now >= 0xd800 && now < 0xe000 ? 0 : on.next(now);
   // Overlong forms show in the second byte: after a three-byte lead (4 bits known) and after a four-byte lead.
   if ((count === 2 && value < 0x10 && now < 0x20) || (count === 3 && now < 0x10)) return 0;
-  return utf8Alive(count - 1, now, on) ? on.inside(pack(UTF8, count - 1, now)) : 0;
+  return partial(count - 1, now, on);
+}
+
+/** The state after `bits` of a character with `count` bytes to come. */
+function partial(count: number, bits: number, on: CodePoints): number {
+  if (!utf8Alive(count, bits, on)) return 0;
+  const low = bits << (6 * count);
+  const high = low + (1 << (6 * count)) - 1;
+  // Leads whose first continuation byte is restricted (E0, ED, F0, F4) are followed exactly.
+  const whole = count === 1 ? true : count === 2 ? bits > 0 && !(low < 0xe000 && high >= 0xd800) : bits > 0 && bits < 4;
+  const same = whole ? on.alike(low, high) : -1;
+  return on.inside(same >= 0 ? pack(SKIP, count, same) : pack(UTF8, count, bits));
 }
 
 function utf8Alive(count: number, bits: number, on: CodePoints): boolean {

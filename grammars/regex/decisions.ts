@@ -37,6 +37,11 @@ export class Decisions {
     const quick = this.#quickEmpty(lang);
     if (quick !== undefined) return quick;
     const languages = this.#languages;
+    const structural = this.#structuralEmpty(lang);
+    if (structural !== undefined) {
+      this.#empty.set(lang, structural);
+      return structural;
+    }
     const parents = new Map<Lang, Lang>([[lang, lang]]);
     const queue = new BucketQueue();
     queue.push(lang, languages.node(lang).minLength);
@@ -60,6 +65,22 @@ export class Decisions {
     }
     for (const state of parents.keys()) this.#empty.set(state, true);
     return true;
+  }
+
+  /** Emptiness from that of the parts; undefined where only a search decides. */
+  #structuralEmpty(lang: Lang): boolean | undefined {
+    const languages = this.#languages;
+    const node = languages.node(lang);
+    if (node.behinds !== 0) return undefined;
+    if (node.kind === 'union') return node.kids.every((kid) => this.isEmpty(kid));
+    if (node.kind === 'repeat') return this.isEmpty(node.a);
+    if (node.kind !== 'concat') return undefined;
+    for (let rest = lang; ; ) {
+      const { kind, a, b } = languages.node(rest);
+      if (kind !== 'concat') return this.isEmpty(rest);
+      if (this.isEmpty(a)) return true;
+      rest = b;
+    }
   }
 
   /** Emptiness where it is known or structural. */
@@ -105,6 +126,7 @@ export class Decisions {
         continue;
       }
       if (node.kind === 'class') total += cost.cheapest(languages.sets.ranges(node.a));
+      else if (node.kind === 'rule') total += languages.rules[node.a]?.shortest(cost) ?? 0;
       else if (node.kind === 'repeat') total += node.min === 0 ? 0 : node.min * this.#plainShortest(node.a, cost, memo);
       else if (node.kind === 'union')
         total += node.kids.reduce(
@@ -226,7 +248,7 @@ export class Decisions {
     const node = languages.node(lang);
     if (lang === EMPTY) return 0;
     if (lang === EPSILON) return 1;
-    if (!node.plain) return undefined;
+    if (!node.plain || node.looping) return undefined;
     if (node.maxLength === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
     if (node.kind === 'class') return languages.sets.size(node.a);
     if (node.kind === 'concat') {

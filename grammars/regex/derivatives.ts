@@ -50,6 +50,8 @@ export class Derivatives {
         return this.classes(node.a);
       case 'loop':
         return this.classes(languages.expand(lang));
+      case 'rule':
+        return languages.rules[node.a]?.classes() ?? languages.sets.trivial;
       case 'union':
       case 'intersect':
       case 'context':
@@ -138,6 +140,8 @@ export class Derivatives {
       }
       case 'loop':
         return this.#derive(languages.expand(lang), codePoint, bits);
+      case 'rule':
+        return languages.rules[node.a]?.derive(codePoint) ?? EMPTY;
       case 'context': {
         const [expression = EMPTY, ...histories] = node.kids;
         let mask = 0;

@@ -4,7 +4,7 @@ import { type CostModel, Decisions } from './decisions.ts';
 import { Derivatives } from './derivatives.ts';
 import { EMPTY, EPSILON, type Lang, Languages } from './language.ts';
 import { parseRegex } from './parser.ts';
-import type { Dialect } from './syntax.ts';
+import type { Dialect, RegexNode } from './syntax.ts';
 
 export type { Partition, Ranges } from './charset.ts';
 export { classOfCodePoint } from './charset.ts';
@@ -21,6 +21,8 @@ export interface RegexEngine {
   parse(source: string, flags?: string, dialect?: Dialect): Lang;
   /** Texts in which a search with the pattern finds a match, as `RegExp.prototype.test` does; `^ $ \b` and look-around are honoured. */
   search(source: string, flags?: string, dialect?: Dialect): Lang;
+  /** Texts that match a syntax tree from beginning to end. */
+  compile(node: RegexNode): Lang;
   /** One text. */
   literal(text: string): Lang;
   /** One character of the inclusive ranges. */
@@ -55,6 +57,8 @@ export interface RegexEngine {
   lengths(lang: Lang): { readonly min: number; readonly max: number };
   /** Membership. */
   matches(lang: Lang, text: string): boolean;
+  /** The stores behind the engine, for the context-free core. */
+  readonly internals: { readonly languages: Languages; readonly derivatives: Derivatives };
 }
 
 /** Options of {@link createRegexEngine}. */
@@ -82,6 +86,7 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
   return {
     parse: (source, flags = '', dialect = 'ecma') => compile('full', source, flags, dialect),
     search: (source, flags = '', dialect = 'ecma') => compile('search', source, flags, dialect),
+    compile: (node) => new Compiler(languages).full(node),
     literal(text) {
       let lang = EPSILON;
       for (const char of Array.from(text).reverse()) {
@@ -118,5 +123,6 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
       }
       return languages.nullableIn(state, 0);
     },
+    internals: { languages, derivatives },
   };
 }

@@ -1,5 +1,6 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { ALL_SET, type CharSet, CharSets, EMPTY_SET } from './charset.ts';
+import { ALL_SET, type CharSet, CharSets, EMPTY_SET, type Partition } from './charset.ts';
+import type { CostModel } from './decisions.ts';
 
 /** Interned id of a language over Unicode scalar values. Equal ids mean equal languages; the converse holds only up to rewriting. */
 export type Lang = number;
@@ -15,12 +16,13 @@ export type NodeKind =
   | 'repeat'
   | 'behind'
   | 'context'
-  | 'loop';
+  | 'loop'
+  | 'rule';
 
 /**
  * One interned node. Which of the fields mean something depends on the kind:
  * class `a` = set; concat `a b`; repeat `a{min,max}`; not `a`; behind `a` = index, `b` = 1 when negated;
- * context `kids` = [expression, history, history, ...]; loop `kids` unused, see {@link Expand}.
+ * context `kids` = [expression, history, history, ...]; loop: see {@link Expand}; rule `a` = index of its {@link RuleDefinition}.
  */
 export interface LanguageNode {
   readonly kind: NodeKind;
@@ -47,6 +49,18 @@ export interface LanguageNode {
 /** Defines a loop node: the language of one unrolling. */
 export type Expand = () => Lang;
 
+/** A nonterminal of a context-free grammar: a language known by how it derives. It must not be empty. */
+export interface RuleDefinition {
+  readonly nullable: boolean;
+  /** A lower bound on the number of code points of a member. */
+  readonly minLength: number;
+  /** True when the language followed by itself is itself. */
+  readonly idempotent: boolean;
+  classes(): Partition;
+  derive(codePoint: number): Lang;
+  shortest(cost: CostModel): number;
+}
+
 export const EMPTY: Lang = 0;
 export const EPSILON: Lang = 1;
 
@@ -62,6 +76,7 @@ const MAX_DISTRIBUTION = 64;
 export class Languages {
   readonly sets = new CharSets();
   readonly nodes: LanguageNode[] = [];
+  readonly rules: RuleDefinition[] = [];
   readonly #ids = new Map<string, Lang>();
   readonly #expansions = new Map<Lang, Expand>();
   readonly #expanded = new Map<Lang, Lang>();
@@ -115,6 +130,13 @@ export class Languages {
     });
     if (!this.#expansions.has(id)) this.#expansions.set(id, expand);
     return id;
+  }
+
+  /** A new nonterminal. */
+  rule(definition: RuleDefinition): Lang {
+    const a = this.rules.push(definition) - 1;
+    const { nullable, minLength } = definition;
+    return this.#make(`n${a}`, { kind: 'rule', a, nullable, minLength, maxLength: UNBOUNDED, looping: true });
   }
 
   /** The definition of a loop. */
@@ -190,6 +212,7 @@ export class Languages {
     const right = this.node(b);
     const [head, tail] = right.kind === 'concat' ? [right.a, right.b] : [b, EPSILON];
     const next = this.node(head);
+    if (a === head && left.kind === 'rule' && this.rules[left.a]?.idempotent) return b;
     const base = left.kind === 'repeat' ? left.a : a;
     if ((left.kind === 'repeat' || next.kind === 'repeat') && (next.kind === 'repeat' ? next.a : head) === base) {
       const [min, max] = left.kind === 'repeat' ? [left.min, left.max] : [1, 1];

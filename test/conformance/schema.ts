@@ -33,6 +33,7 @@ const offset = Number(flags.get('--offset') ?? 0);
 const only = flags.get('--only');
 const verbose = flags.has('--verbose');
 
+const NONE = new Uint8Array(0);
 const vocabulary = await llama3();
 const ttfm: number[] = [];
 const tbm: number[] = [];
@@ -56,8 +57,7 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
     masks = new JsonMasks(acceptor, vocabulary);
     if (acceptor.start === 0)
       return { id, status: tests.every((t) => !t.valid) ? 'pass' : 'wrong', reason: 'no instance exists' };
-    acceptor.load(acceptor.start);
-    masks.current();
+    masks.mask(acceptor.start);
   } catch (error) {
     return { id, status: 'refused', reason: message(error) };
   }
@@ -74,13 +74,9 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
     try {
       for (const token of tokens) {
         const before = performance.now();
-        acceptor.load(state);
-        const mask = masks.current();
+        const mask = masks.mask(state);
         const allowed = pool.has(mask, token);
-        if (allowed) {
-          for (const byte of vocabulary.bytes[token] ?? []) acceptor.advance(byte);
-          state = acceptor.save();
-        }
+        if (allowed) state = masks.run(state, vocabulary.bytes[token] ?? NONE);
         const took = (performance.now() - before) * 1000;
         if (record) tbm.push(took);
         if (record && took > 2000) slow.push([took, `${id} test ${index} token ${at} mask ${pool.population(mask)}`]);
@@ -99,8 +95,7 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
         at++;
       }
       if (accepted) {
-        acceptor.load(state);
-        const end = pool.has(masks.current(), vocabulary.eos[0] ?? -1);
+        const end = pool.has(masks.mask(state), vocabulary.eos[0] ?? -1);
         if (!end) accepted = false;
       }
     } catch (error) {

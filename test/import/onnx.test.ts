@@ -127,6 +127,11 @@ describe('dimensions', () => {
     expect(shapeOf(p)).toEqual(['p2o_DynamicDimension_0,3', 'z_dim0,z_dim1,z_dim2']);
   });
 
+  it('does not take placeholders for names', () => {
+    const p = run({ ...chain, input: [info('x', ['?', '?', 'None'])], output: [{ name: 'y' }] });
+    expect(shapeOf(p)).toEqual(['x_dim0,x_dim1,x_dim2']);
+  });
+
   it('takes values and bounds from options, under either name', () => {
     const graph = { ...chain, input: [info('x', ['p2o.N', 'h', 'w'])], output: [info('y', [1, 2, 3])] };
     const p = run(graph, {}, { dims: { 'p2o.N': 4, h: { min: 8, max: 64, multipleOf: 8 } } });

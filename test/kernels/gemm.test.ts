@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { interpret } from '../../backends/reference/interpret.ts';
 import { wasmBackend } from '../../backends/wasm/backend.ts';
 import { gemmSimd } from '../../backends/wasm/templates/gemm.ts';
+import { gemmFormat } from '../../backends/wasm/templates/gemm-format.ts';
 import { type Dim, evaluate, sym } from '../../compiler/ir/dim.ts';
+import { type TypedArray, viewOf } from '../../compiler/ir/dtype.ts';
 import type { Value } from '../../compiler/ir/graph.ts';
 import type { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
+import { decoder, encodeRows } from '../formats/decoder.ts';
 import { instantiate } from './run-wasm.ts';
-import { lowerOne } from './template-request.ts';
+import { lowerOne, registry } from './template-request.ts';
 
 function random(n: number, seed: number): Float32Array {
   let s = seed;
@@ -120,4 +124,52 @@ describe('gemm-simd', () => {
         (x) => Math.max(x, 0),
       );
   });
+});
+
+describe('gemm-format', () => {
+  for (const name of ['q8g32', 'q4g32'])
+    for (const [m, n, rows] of [
+      [1, 24, 1],
+      [2, 5, 2],
+      [7, 19, 7],
+      [seq, 24, 1],
+      [seq, 24, 9],
+    ] as const)
+      it(`${name}, ${rows} x ${n} x 64${typeof m === 'number' ? '' : ' at run time'}`, () => {
+        const format = registry.format(name);
+        if (!format) throw new TypeError(`no format ${name}`);
+        const depth = 64;
+        const a = random(rows * depth, 5);
+        const w = random(depth * n, 6);
+        const { lowered, inputs } = lowerOne(
+          gemmFormat,
+          wasmBackend.target(),
+          'matmul',
+          [
+            { dtype: 'f32', shape: [m, depth] },
+            { dtype: 'f32', shape: [depth, n], data: w, format: name },
+          ],
+          {},
+        );
+        const out = new Float32Array(rows * n);
+        const data = lowered.args.map((arg): TypedArray => {
+          if (arg.kind !== 'packed') return arg.kind === 'value' && arg.value === inputs[0] ? a : out;
+          const bytes = arg.constant.read();
+          const { dtype, shape } = arg.constant.type;
+          return viewOf(dtype, bytes.buffer, 0, Number(shape[0]));
+        });
+        const running = instantiate(lowered.kernel, data, { seq: rows });
+        running.run();
+        const got = running.views[data.indexOf(out)];
+        for (let j = 0; j < n; j++) {
+          const decoded = new Float32Array(depth);
+          const column = Float32Array.from({ length: depth }, (_, i) => w[i * n + j] ?? 0);
+          interpret(decoder(format, depth, 1), [...encodeRows(format, [column], depth), decoded]);
+          for (let i = 0; i < rows; i++) {
+            let sum = 0;
+            for (let p = 0; p < depth; p++) sum += (a[i * depth + p] ?? 0) * (decoded[p] ?? 0);
+            expect(Math.abs(Number(got?.[i * n + j]) - sum), `[${i},${j}]`).toBeLessThan(1e-4);
+          }
+        }
+      });
 });

@@ -16,6 +16,7 @@ export interface Operand {
   readonly dtype: DType;
   readonly shape: readonly Dim[];
   readonly data?: Float32Array;
+  readonly format?: string;
 }
 
 /** Builds `op` over the operands, then the consumers, and schedules it with the template. */
@@ -39,7 +40,9 @@ export function lowerOne(
       bytes: data.byteLength,
       read: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice(),
     };
-    return graph.constant(c);
+    const v = graph.constant(c);
+    if (o.format !== undefined) v.type = { ...type, format: o.format };
+    return v;
   });
   const y = b.node(op, inputs, attrs);
   const anchor = y.producer;
@@ -51,6 +54,7 @@ export function lowerOne(
     ops: registry,
     target,
     templates: [template],
+    formats: registry,
     name: () => 'k',
   });
   if (!lowered) throw new TypeError('no kernel');

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sym } from '../../compiler/ir/dim.ts';
 import { Graph, tensor as type } from '../../compiler/ir/graph.ts';
@@ -86,6 +87,56 @@ describe('the artifact', () => {
     expect(js).not.toMatch(/eval|new Function|import\(/);
   });
 
+  it('bundles for browsers without a warning, its files still beside it', async () => {
+    const out = await write('bundled');
+    const bundle = await build({
+      entryPoints: [path.join(out, 'model.js')],
+      ...{ bundle: true, platform: 'browser', format: 'esm', write: false, logLevel: 'silent' },
+    });
+    expect([...bundle.warnings, ...bundle.errors]).toEqual([]);
+    const code = bundle.outputFiles[0]?.text ?? '';
+    expect(code).not.toMatch(/\brequire\(|from ?["']node:/);
+    for (const f of ['plan.json', 'kernels.wasm', 'worker.js'])
+      expect(code).toMatch(new RegExp(`new URL\\(["']\\./${f}["'], import\\.meta\\.url\\)`));
+  });
+
+  it('carries the device of a third-party backend, or leaves it to the caller', async () => {
+    // A device that adds on plain arrays, whatever the kernel.
+    const device = `
+      export const createDevice = () => ({
+        kind: 'abacus', align: 64, load: async () => {},
+        allocate: (bytes) => ({ bytes, data: new Uint8Array(bytes) }), free() {}, fill() {}, copy() {},
+        write: (m, at, data) => m.data.set(data, at),
+        read: ({ memory, offset, bytes }) => memory.data.subarray(offset, offset + bytes),
+        prepare: (request) => ({ kernel: request.kernel, request }),
+        launch({ request: { bindings, grid } }) {
+          const [a, b, c] = bindings.map((r) => new Float32Array(r.memory.data.buffer, r.offset, grid[0]));
+          a.forEach((v, i) => { c[i] = v + b[i]; });
+        },
+        finish() {}, destroy() {},
+      });`;
+    const file = path.join(folder, 'abacus.js');
+    await writeFile(file, device);
+    const abacus = { ...target, kind: 'abacus' };
+    const assembled = await assemblePlan(schedule(), { backend: handBackend, target: abacus });
+    await writeArtifact(path.join(folder, 'beside'), await artifactFiles(assembled, { device: file, parts }));
+    await writeArtifact(path.join(folder, 'caller'), await artifactFiles(assembled, { device: 'abacus', parts }));
+    const script = `
+      import { load as beside, tensor } from './beside/model.js';
+      import { load as caller } from './caller/model.js';
+      import { createDevice } from './abacus.js';
+      for (const m of [await beside(), await caller({ device: createDevice() })]) {
+        const { y } = await m.run({ x: [1, 2], "it's w": [3, 4], image: tensor('f32', [1, 3, 2]) });
+        console.log(Array.from(y.data).join());
+      }
+      await caller().catch((e) => console.log(e.code));`;
+    await writeFile(path.join(folder, 'abacus-test.mjs'), script);
+    const { stdout } = await run(process.execPath, [path.join(folder, 'abacus-test.mjs')], { timeout: 30_000 });
+    expect(stdout).toBe('4,6\n4,6\nINFC6020\n');
+    const missing = artifactFiles(assembled, { device: './no/such.js', parts });
+    await expect(missing).rejects.toThrow(/INFC8902.*no\/such/);
+  });
+
   it('types shapes: a wrong static shape, dtype or name is a compile error', async () => {
     await write('typed');
     const good = `
@@ -145,6 +196,9 @@ describe('the artifact', () => {
       .filter((f) => partOf(f.name) === 'runtime')
       .reduce((n, f) => n + gzipSync(contentsOf(f), { level: 9 }).length, 0);
     expect(gzip).toBeLessThan(15_000);
+    // The same bar holds for plans with host steps, branches and loops.
+    const full = await Promise.all(['runtime-wasm.js', 'worker.js'].map((f) => readFile(new URL(f, parts))));
+    expect(full.reduce((n, bytes) => n + gzipSync(bytes, { level: 9 }).length, 0)).toBeLessThan(15_000);
   });
 
   it('leaves nothing behind when writing fails or is aborted', async () => {

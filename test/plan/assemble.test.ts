@@ -76,7 +76,9 @@ describe('assemblePlan', () => {
     expect(report.bytesWithoutReuse).toBe(5 * 64);
     expect(report.peakBytes).toBe(3 * 64);
     expect(made.plan.entries.main?.arena).toBe(3 * 64);
-    expect(report.peakStep).toEqual({ position: 3, name: 'add2', bytes: 3 * 64 });
+    expect(report.peakStep).toEqual({ position: 3, name: 'add0', bytes: 3 * 64 });
+    // Equal kernels are one.
+    expect(made.plan.kernels.map((k) => k.name)).toEqual(['add0', 'mul1']);
     await using model = await open(made);
     const { out, two } = await model.run({ x: Float32Array.from({ length: 16 }, (_, i) => i) });
     expect(Array.from(out?.data as Float32Array)).toEqual(Array.from({ length: 16 }, (_, i) => (2 * (i + 1)) ** 2));

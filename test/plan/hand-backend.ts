@@ -40,8 +40,10 @@ let counter = 0;
 export function binary(op: 'add' | 'mul', a: Value, b: Value, c: Value): ScheduledItem {
   const n = elements(c.type);
   const k = new KernelBuilder(`${op}${counter++}`, 'simd', 1, [n, 1, 1]);
-  for (const name of ['a', 'b']) k.buffer(name, 'f32', 'read', n);
-  k.buffer('c', 'f32', 'write', n);
+  const [x, y] = [k.buffer('a', 'f32', 'read', n), k.buffer('b', 'f32', 'read', n)];
+  const out = k.buffer('c', 'f32', 'write', n);
+  const [p, q] = [k.load(x, k.group.x), k.load(y, k.group.x)];
+  k.store(out, k.group.x, op === 'add' ? p.add(q) : p.mul(q));
   const built = k.done({ op, sources: ['hand'], template: 'hand', why: 'test', bytes: n, flops: n });
   // The hand-written code takes no scalars.
   const kernel: Kernel = { ...built, scalars: [] };

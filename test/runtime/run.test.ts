@@ -135,6 +135,16 @@ describe('run', () => {
     await model.dispose();
   });
 
+  it('refuses inputs that make an inner axis negative', async () => {
+    const less = ['add', 'n', -3] as const;
+    await using model = await open(
+      plan([f32('input', ['n'], { name: 'a' }), f32('output', [less], { name: 'y' })], [add(0, 0, 1, less)]),
+    );
+    await expect(model.run({ a: [1, 2] })).rejects.toThrow(/INFC6008.*\[n\+-3\] has -1 elements/);
+    expect((await model.run({ a: [1, 2, 3] })).y?.shape).toEqual([0]);
+    expect((await model.run({ a: [1, 2, 3, 4] })).y?.data).toEqual(Float32Array.of(2));
+  });
+
   it('chooses a case by dims', async () => {
     const buffers = [f32('input', ['n'], { name: 'a' }), f32('output', ['n'], { name: 'y' })];
     const mul: PlanStep = { kind: 'kernel', kernel: 1, bind: [0, 0, 1], grid: ['n', 1, 1] };

@@ -106,7 +106,7 @@ function listing(rows: readonly GraphRow[], prefix: string): string {
   const items = rows.map((r) => {
     const kernel =
       r.kernel === undefined ? '' : `<a class="run" href="#k-${escapeHtml(r.kernel)}">${escapeHtml(r.kernel)}</a>`;
-    return `<div class="row" id="${prefix}${r.id}" data-id="${r.id}"><b style="--h:${hue(r.op)}">${escapeHtml(r.op)}</b><span class="type">${escapeHtml(r.type)}</span><span class="name" title="${escapeHtml(r.name)}">${escapeHtml(r.name)}</span>${kernel}</div>`;
+    return `<div class="row" id="${prefix}${r.id}" data-id="${r.id}"><b style="--h:${hue(r.op)}">${escapeHtml(r.op)}</b><span class="type" title="${escapeHtml(r.type)}">${escapeHtml(r.type)}</span><span class="name" title="${escapeHtml(r.name)}">${escapeHtml(r.name)}</span>${kernel}</div>`;
   });
   return `<div class="listing" style="padding-left:${width}px">${svg}${items.join('')}</div>`;
 }
@@ -160,7 +160,7 @@ main{padding:0 28px 60px}.pair{display:grid;grid-template-columns:1fr 1fr;gap:24
 .rails{position:absolute;left:0;top:0;pointer-events:none}.rails path{fill:none;stroke-width:1.4;opacity:.55}.rails path.on{opacity:1;stroke-width:2.6}
 .row{display:flex;gap:10px;align-items:center;height:${ROW}px;padding:0 10px;white-space:nowrap;font-size:12.5px}.row:hover,.row.on{background:var(--mark)}.row.off,.kernel.off{display:none}
 b{font-weight:600;color:hsl(var(--h) 60% 38%)}@media(prefers-color-scheme:dark){b{color:hsl(var(--h) 60% 70%)}}
-.type{color:var(--soft);font-family:ui-monospace,monospace;font-size:11.5px}.name{color:var(--soft);overflow:hidden;text-overflow:ellipsis;min-width:0}.run{margin-left:auto;color:inherit;font-family:ui-monospace,monospace;font-size:11.5px}
+.type{color:var(--soft);font-family:ui-monospace,monospace;font-size:11.5px;overflow:hidden;text-overflow:ellipsis;min-width:60px}.row b{flex:none}.name{color:var(--soft);overflow:hidden;text-overflow:ellipsis;min-width:0}.run{margin-left:auto;flex:none;color:inherit;font-family:ui-monospace,monospace;font-size:11.5px}
 .kernel{background:var(--card);border:1px solid var(--line);border-radius:8px;margin:6px 0;padding:6px 12px}summary{cursor:pointer}pre{overflow:auto;max-height:60vh;font:12px/1.4 ui-monospace,monospace;padding:10px;background:var(--bg);border-radius:6px}
 .kernel p{margin:6px 0}.memory{width:100%;height:auto;background:var(--card);border:1px solid var(--line);border-radius:8px}.memory rect{stroke:var(--card);stroke-width:.5}.memory rect:hover{stroke:var(--fg)}.memory text{font-size:10px;fill:var(--soft)}.grid line{stroke:var(--line)}
 `;

@@ -1,0 +1,228 @@
+import type { StorageFormat } from '../../../compiler/formats/format.ts';
+import {
+  add,
+  ceilDiv,
+  type Dim,
+  min as dimMin,
+  floorDiv,
+  isAtMost,
+  isStatic,
+  mod,
+  mul,
+  product,
+} from '../../../compiler/ir/dim.ts';
+import { byteLength, viewOf } from '../../../compiler/ir/dtype.ts';
+import { type Buffer, constant, dimValue, type Expr } from '../../../compiler/ir/expr.ts';
+import { type Constant, tensor } from '../../../compiler/ir/graph.ts';
+import type { Kernel } from '../../../compiler/ir/kernel.ts';
+import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
+import { unravel } from '../../../compiler/lower/element.ts';
+import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
+import { InfcError } from '../../../runtime/errors.ts';
+import { noteFor, type Operands, operandsOf, overRows } from './gemm.ts';
+import { finishTile, finishVector, Tile } from './microkernel.ts';
+import { constantNumbers } from './packing.ts';
+
+const VECTORS = 2;
+const COLUMNS = 4 * VECTORS;
+/** Rows of a for which a panel of b is decoded once, to scratch. */
+const ITEM_ROWS = 96;
+/** Up to this many rows the codes are multiplied straight from the weights. */
+const FEW_ROWS = 2;
+const SCRATCH_FLOATS = 1 << 17;
+
+/** One plane of packed weights and how it is indexed. */
+interface PackedPlane {
+  readonly name: string;
+  readonly buffer: Buffer;
+  /** Entries of one block. */
+  readonly entries: number;
+  readonly per: number;
+}
+
+/** Weights of a block: the longest run that one entry of some plane covers. */
+const blockOf = (format: StorageFormat): number =>
+  Object.values(format.planes).reduce((n, p) => Math.max(n, p.per), format.group);
+
+/**
+ * b in a storage format, columns side by side: for each panel of 8 columns, block and entry, 8 entries in a row, so that one vector load
+ * gives the same entry of four columns and `decode` works on four columns at once.
+ */
+function bindPlanes(k: KernelBuilder, o: Operands, format: StorageFormat, request: TemplateRequest): PackedPlane[] {
+  const n = Number(o.n);
+  const depth = Number(o.depth);
+  const panels = Math.ceil(n / COLUMNS);
+  const source = o.b.constant;
+  if (!source) throw new TypeError('b is not constant');
+  let encoded: readonly Readonly<Record<string, ArrayLike<number>>>[] | undefined;
+  const columns = () =>
+    (encoded ??= (() => {
+      const w = constantNumbers(source, n * depth);
+      return Array.from({ length: n }, (_, c) =>
+        format.encode(Float32Array.from({ length: depth }, (_, i) => w[o.transposeB ? c * depth + i : i * n + c] ?? 0)),
+      );
+    })());
+  return Object.entries(format.planes).map(([name, plane]) => {
+    const perColumn = depth / plane.per;
+    const length = panels * perColumn * COLUMNS;
+    const packed: Constant = {
+      name: `${source.name}.${format.name}.${name}`,
+      type: tensor(plane.dtype, [length]),
+      bytes: byteLength(plane.dtype, length),
+      read: () => {
+        const out = viewOf(plane.dtype, new ArrayBuffer(byteLength(plane.dtype, length)), 0, length);
+        let at = 0;
+        for (let p = 0; p < panels; p++)
+          for (let e = 0; e < perColumn; e++)
+            for (let j = 0; j < COLUMNS; j++, at++) {
+              const c = n >= COLUMNS ? Math.min(p * COLUMNS, n - COLUMNS) + j : j;
+              const v = columns()[c]?.[name]?.[e] ?? 0;
+              out[at] = out instanceof BigInt64Array || out instanceof BigUint64Array ? BigInt(v) : v;
+            }
+        return new Uint8Array(out.buffer);
+      },
+    };
+    const buffer = request.bindPacked(k, o.b, `${format.name}.${name}`, packed);
+    return { name, buffer, entries: blockOf(format) / plane.per, per: plane.per };
+  });
+}
+
+function build(o: Operands, format: StorageFormat, request: TemplateRequest): Kernel {
+  const n = Number(o.n);
+  const depth = Number(o.depth);
+  const joined = !o.transposeA;
+  if (!joined)
+    throw new InfcError('INFC4020', 'a transposed left operand with packed weights', {
+      node: request.anchor.source.name,
+    });
+  const rows = product([...o.batch, o.m]);
+  const panels = Math.ceil(n / COLUMNS);
+  const blocks = ceilDiv(rows, ITEM_ROWS);
+  const k = new KernelBuilder(request.name, 'simd', 1, [mul(blocks, panels), 1, 1]);
+  const a = request.bind(k, o.a);
+  const planes = bindPlanes(k, o, format, request);
+  const panel = mod(k.group.x, panels);
+  const block = floorDiv(k.group.x, panels);
+  const column = n >= COLUMNS ? dimMin(mul(panel, COLUMNS), n - COLUMNS) : 0;
+  const from = mul(block, ITEM_ROWS);
+  const to = dimMin(add(from, ITEM_ROWS), rows);
+  const length = blockOf(format);
+  const parts = length / format.group;
+  /** Codes, scale and offset of one group of the panel's columns of vector `v`. */
+  const decode = (b: Dim, part: number, v: number) => {
+    const values = Object.fromEntries(
+      planes.map(({ name, buffer, entries, per }) => {
+        const own = Math.max(1, format.group / per);
+        const first = Math.floor((part * format.group) / per);
+        const base = add(mul(add(mul(panel, depth / length), b), entries), first);
+        return [name, Array.from({ length: own }, (_, i) => k.load(buffer, add(mul(add(base, i), COLUMNS), 4 * v), 4))];
+      }),
+    );
+    const group = format.decode(values, part);
+    if (group.columns)
+      throw new InfcError(
+        'INFC4021',
+        `format '${format.name}' moves columns, which the Wasm templates do not support`,
+        {
+          node: request.anchor.source.name,
+        },
+      );
+    return group;
+  };
+  const store = (row: Dim, v: number, value: Expr) =>
+    finishVector(k, value, add(column, 4 * v), n, (x, c) =>
+      request.finish(k, x, [...unravel(row, [...o.batch, o.m]), c]),
+    );
+
+  const oneRow = (row: Dim): void => {
+    const zero = constant('f32', 0).splat(4);
+    const totals = Array.from({ length: VECTORS }, () => k.var(zero, 'total'));
+    k.for(0, depth / length, 1, (b) => {
+      for (let part = 0; part < parts; part++) {
+        const at = add(add(mul(row, depth), mul(b, length)), part * format.group);
+        // Four elements of a at a time: V8 puts loads first, and single broadcasts would not fit the registers.
+        const xs = Array.from({ length: format.group / 4 }, (_, i) => k.load(a, add(at, 4 * i), 4));
+        const sum = k.let(xs.reduce((p, q) => p.add(q)));
+        const element = (i: number): Expr => {
+          const x = xs[i >> 2] ?? zero;
+          return x.shuffle(x, [i & 3, i & 3, i & 3, i & 3]);
+        };
+        totals.forEach((total, v) => {
+          const { codes, scale, offset } = decode(b, part, v);
+          const sums = [0, 1].map((s) =>
+            codes.reduce<Expr | undefined>(
+              (p, c, i) => (i % 2 !== s ? p : p ? c.fma(element(i), p) : c.mul(element(i))),
+              undefined,
+            ),
+          );
+          const dot = (sums[0] ?? zero).add(sums[1] ?? zero);
+          const scaled = scale ? dot.mul(scale) : dot;
+          const whole = [1, 2, 3].reduce<Expr>((p, i) => p.add(sum.extract(i)), sum.extract(0)).splat(4);
+          total.set(total.value.add(offset ? scaled.sub(offset.mul(whole)) : scaled));
+        });
+      }
+    });
+    for (const [v, total] of totals.entries()) store(row, v, total.value);
+  };
+
+  const few = (): void => k.for(from, to, 1, oneRow);
+  const note = (how: string): Kernel => k.done(noteFor(o, request, `b is kept as ${format.name}, ${how}`));
+  if (isAtMost(rows, FEW_ROWS) || depth * COLUMNS > SCRATCH_FLOATS) {
+    few();
+    return note('decoded in registers');
+  }
+  const scratch = k.shared('panel', 'f32', depth * COLUMNS);
+  const many = (): void => {
+    k.for(0, depth / length, 1, (b) => {
+      for (let part = 0; part < parts; part++)
+        for (let v = 0; v < VECTORS; v++) {
+          const { codes, scale, offset } = decode(b, part, v);
+          codes.forEach((code, i) => {
+            const scaled = scale ? code.mul(scale) : code;
+            const at = add(mul(b, length), part * format.group + i);
+            k.store(scratch, add(mul(at, COLUMNS), 4 * v), offset ? scaled.sub(offset) : scaled);
+          });
+        }
+    });
+    overRows(k, from, to, rows, (row, count) => {
+      const tile = new Tile(k, count, VECTORS);
+      tile.loop(depth, (i) => ({
+        a: (r) => k.load(a, add(mul(add(row, r), depth), i)),
+        b: (v) => k.load(scratch, add(mul(i, COLUMNS), 4 * v), 4),
+      }));
+      finishTile(k, tile, {
+        columnOf: (v) => add(column, mul(v, 4)),
+        limit: n,
+        finish: (value, r, c) => request.finish(k, value, [...unravel(add(row, r), [...o.batch, o.m]), c]),
+      });
+    });
+  };
+  if (isAtMost(FEW_ROWS + 1, rows)) many();
+  else k.if(dimValue(rows).le(FEW_ROWS), few, many);
+  return note('a panel of columns decoded to scratch at a time');
+}
+
+/** Products with a constant right operand that is kept in a storage format. */
+export const gemmFormat = defineTemplate({
+  name: 'gemm-format',
+  op: 'matmul',
+  score: 20,
+  why: 'weights stay in their storage format',
+  when: (node) => {
+    const o = operandsOf(node);
+    return (
+      o?.b.constant !== undefined &&
+      o.b.type.format !== 'dense' &&
+      !o.transposeA &&
+      isStatic(o.n) &&
+      isStatic(o.depth) &&
+      o.a.type.shape.length - 2 === o.batch.length &&
+      o.b.type.shape.slice(0, -2).every((d) => d === 1)
+    );
+  },
+  build: (request) => {
+    const o = operandsOf(request.anchor);
+    if (!o) throw new TypeError('not a matmul');
+    return build(o, request.format(o.b.type.format), request);
+  },
+});

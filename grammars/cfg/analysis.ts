@@ -1,0 +1,97 @@
+import { InfcError } from '../../runtime/errors.ts';
+import type { RegexEngine } from '../regex/index.ts';
+import type { RegexNode } from '../regex/syntax.ts';
+import type { Expression, Grammar } from './grammar.ts';
+
+/** What must be known of a rule before it can be a language node. */
+export interface RuleFacts {
+  /** Some text matches. */
+  readonly productive: boolean;
+  /** The empty text matches. */
+  readonly nullable: boolean;
+  /** Fewest code points of a member. */
+  readonly minLength: number;
+}
+
+/** Facts of all rules, as a least fixpoint over the shortest members. INFC5302 for rules that are used but not defined. */
+export function analyze(engine: RegexEngine, grammar: Grammar): ReadonlyMap<string, RuleFacts> {
+  if (!grammar.rules.has(grammar.start)) {
+    throw new InfcError('INFC5302', `the grammar has no rule '${grammar.start}' to start from`, {
+      node: grammar.start,
+      fix: 'Define it, or name another start rule',
+    });
+  }
+  const lengths = new Map<string, number>();
+  const users = new Map<string, Set<string>>();
+  for (const [name, body] of grammar.rules) {
+    lengths.set(name, Number.POSITIVE_INFINITY);
+    for (const used of rulesIn(body)) {
+      if (!grammar.rules.has(used)) {
+        throw new InfcError('INFC5302', `rule '${name}' uses rule '${used}', which is not defined`, {
+          node: name,
+          fix: `Define '${used}' or correct its name`,
+        });
+      }
+      const list = users.get(used);
+      if (list) list.add(name);
+      else users.set(used, new Set([name]));
+    }
+  }
+  const terminals = new Map<RegexNode, number>();
+  const terminal = (node: RegexNode): number => {
+    let length = terminals.get(node);
+    if (length === undefined) {
+      const lang = engine.compile(node);
+      length = engine.isEmpty(lang)
+        ? Number.POSITIVE_INFINITY
+        : engine.nullable(lang)
+          ? 0
+          : Math.max(1, engine.lengths(lang).min);
+      terminals.set(node, length);
+    }
+    return length;
+  };
+  const queue = new Set(grammar.rules.keys());
+  for (const name of queue) {
+    queue.delete(name);
+    const body = grammar.rules.get(name);
+    const length = body ? shortestOf(body, lengths, terminal) : Number.POSITIVE_INFINITY;
+    if (length >= (lengths.get(name) ?? 0)) continue;
+    lengths.set(name, length);
+    for (const user of users.get(name) ?? []) queue.add(user);
+  }
+  return new Map(
+    [...lengths].map(([name, minLength]) => [
+      name,
+      { productive: minLength < Number.POSITIVE_INFINITY, nullable: minLength === 0, minLength },
+    ]),
+  );
+}
+
+function* rulesIn(expression: Expression): Generator<string> {
+  if (expression.type === 'rule') yield expression.name;
+  else if (expression.type === 'repeat') yield* rulesIn(expression.item);
+  else if (expression.type !== 'terminal') for (const item of expression.items) yield* rulesIn(item);
+}
+
+function shortestOf(
+  expression: Expression,
+  lengths: ReadonlyMap<string, number>,
+  terminal: (node: RegexNode) => number,
+): number {
+  switch (expression.type) {
+    case 'terminal':
+      return terminal(expression.regex);
+    case 'rule':
+      return lengths.get(expression.name) ?? Number.POSITIVE_INFINITY;
+    case 'sequence':
+      return expression.items.reduce((sum, item) => sum + shortestOf(item, lengths, terminal), 0);
+    case 'choice':
+      return expression.items.reduce(
+        (least, item) => Math.min(least, shortestOf(item, lengths, terminal)),
+        Number.POSITIVE_INFINITY,
+      );
+    case 'repeat':
+      return expression.min === 0 ? 0 : expression.min * shortestOf(expression.item, lengths, terminal);
+  }
+}

@@ -1,0 +1,30 @@
+import type { RegexNode } from '../regex/syntax.ts';
+
+/** The right-hand side of a rule: extended BNF over characters. */
+export type Expression =
+  | { readonly type: 'terminal'; readonly regex: RegexNode }
+  | { readonly type: 'rule'; readonly name: string }
+  | { readonly type: 'sequence'; readonly items: readonly Expression[] }
+  | { readonly type: 'choice'; readonly items: readonly Expression[] }
+  | { readonly type: 'repeat'; readonly item: Expression; readonly min: number; readonly max: number };
+
+/**
+ * A context-free grammar over characters. Terminals are regular languages and there is no separate lexer: a text belongs to the grammar
+ * when some way of cutting it into terminals parses.
+ */
+export interface Grammar {
+  readonly start: string;
+  readonly rules: ReadonlyMap<string, Expression>;
+}
+
+/** Matches the empty text. */
+export const NOTHING: Expression = { type: 'sequence', items: [] };
+
+/** A terminal that is one text, optionally without regard to ASCII and Unicode case. */
+export function literal(
+  text: string,
+  fold: (codePoint: number) => readonly (readonly [number, number])[] = (cp) => [[cp, cp]],
+): Expression {
+  const items = Array.from(text, (char): RegexNode => ({ type: 'class', ranges: fold(char.codePointAt(0) ?? 0) }));
+  return { type: 'terminal', regex: items.length === 1 && items[0] ? items[0] : { type: 'sequence', items } };
+}

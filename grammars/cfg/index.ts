@@ -1,0 +1,2 @@
+export { compileGrammar } from './context-free.ts';
+export { type Expression, type Grammar, literal, NOTHING } from './grammar.ts';

@@ -1,0 +1,156 @@
+import { InfcError } from '../runtime/errors.ts';
+import type { Acceptor } from './acceptor.ts';
+import type { Infer, StandardSchemaLike } from './infer.ts';
+import { auditSchema, type SchemaReport } from './json/audit.ts';
+import type { Relaxation } from './json/compiler.ts';
+import { isObject, type Json } from './json/document.ts';
+import { JsonMasks } from './json/masks.ts';
+import { type JsonOptions, type JsonSession, openSchema } from './json/session.ts';
+import { Matcher, type MatcherOptions } from './matcher.ts';
+import { PartialJson } from './partial.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** Options of {@link constrain}. */
+export type ConstrainOptions = JsonOptions;
+
+/** A compiled constraint; `T` is the type of the values it admits. */
+export class Constraint<T = unknown> {
+  private readonly machines = new WeakMap<Vocabulary, JsonMasks>();
+
+  constructor(
+    private readonly session: JsonSession,
+    private readonly source: unknown,
+  ) {}
+
+  /** Keywords left out under `onUnsupported: 'relax'`, found so far (all of them after {@link constrain.check}). */
+  get report(): readonly Relaxation[] {
+    return this.session.relaxed;
+  }
+
+  /** The constraint as a byte acceptor. */
+  get acceptor(): Acceptor {
+    return this.session.acceptor;
+  }
+
+  /** A matcher for one generation with a tokenizer's vocabulary. */
+  matcher(vocabulary: Vocabulary, options: MatcherOptions = {}): Matcher {
+    return new Matcher(this.masks(vocabulary), options);
+  }
+
+  /** The constraint's automaton over a vocabulary: what matchers share. */
+  masks(vocabulary: Vocabulary): JsonMasks {
+    let masks = this.machines.get(vocabulary);
+    if (!masks) {
+      masks = new JsonMasks(this.session.acceptor, vocabulary);
+      this.machines.set(vocabulary, masks);
+    }
+    return masks;
+  }
+
+  /** A logits processor in the style of transformers.js, for a batch of sequences that start empty. */
+  asLogitsProcessor(vocabulary: Vocabulary, options: MatcherOptions = {}): LogitsProcessor {
+    return new LogitsProcessor(() => this.matcher(vocabulary, options));
+  }
+
+  /** Whether a whole text satisfies the constraint, spelling included. */
+  accepts(text: string): boolean {
+    const { acceptor } = this.session;
+    const state = acceptor.run(acceptor.start, new TextEncoder().encode(text));
+    return state !== 0 && acceptor.accepts(state);
+  }
+
+  /** The value of a finished text; validated again by the schema library when the schema came from one (refinements, transforms). */
+  parse(text: string): T {
+    const value: unknown = JSON.parse(text);
+    if (!isStandard(this.source)) return value as T;
+    const outcome = this.source['~standard'].validate?.(value);
+    if (outcome instanceof Promise)
+      throw new InfcError('INFC5014', 'the schema validates asynchronously', {
+        fix: 'Use JSON.parse and validate yourself',
+      });
+    if (isObject(outcome) && 'issues' in outcome && outcome['issues'] !== undefined && outcome['issues'] !== null)
+      throw new InfcError(
+        'INFC5015',
+        `the value breaks a refinement the constraint cannot know: ${JSON.stringify(outcome['issues']).slice(0, 300)}`,
+        {
+          fix: 'Express the refinement in the schema or retry',
+        },
+      );
+    return (isObject(outcome) && 'value' in outcome ? outcome['value'] : value) as T;
+  }
+
+  /** A reader of partial values for streaming. */
+  partial(): PartialJson<T> {
+    return new PartialJson<T>();
+  }
+}
+
+/** Masks the logits of a batch of sequences, each with a matcher of its own. */
+export class LogitsProcessor {
+  private readonly matchers: Matcher[] = [];
+  private readonly taken: number[] = [];
+
+  constructor(private readonly create: () => Matcher) {}
+
+  /**
+   * @param sequences generated token ids of each sequence, the prompt left out or given by `promptLength`
+   * @param logits one row of scores for each sequence; changed in place
+   */
+  process(
+    sequences: readonly ArrayLike<number | bigint>[],
+    logits: readonly Float32Array[],
+    promptLength = 0,
+  ): readonly Float32Array[] {
+    sequences.forEach((ids, i) => {
+      let matcher = this.matchers[i];
+      if (!matcher) {
+        matcher = this.create();
+        this.matchers[i] = matcher;
+        this.taken[i] = promptLength;
+      }
+      for (let at = this.taken[i] ?? promptLength; at < ids.length; at++)
+        if (!matcher.done) matcher.commit(Number(ids[at]));
+      this.taken[i] = ids.length;
+      const row = logits[i];
+      if (row && !matcher.done) matcher.process(row);
+    });
+    return logits;
+  }
+}
+
+function isStandard(schema: unknown): schema is StandardSchemaLike {
+  return schema !== null && (typeof schema === 'object' || typeof schema === 'function') && '~standard' in schema;
+}
+
+/** The JSON Schema behind any supported input. */
+function jsonSchemaOf(schema: unknown): Json {
+  if (isStandard(schema)) {
+    const convert = schema['~standard'].jsonSchema?.input;
+    if (!convert)
+      throw new InfcError('INFC5003', `this ${schema['~standard'].vendor} schema does not speak Standard JSON Schema`, {
+        fix: "Use a version that does (Zod 4.2, ArkType 2.1.28), or wrap it (Valibot: toStandardJsonSchema from '@valibot/to-json-schema')",
+      });
+    return convert({ target: 'draft-2020-12' }) as Json;
+  }
+  if (typeof schema === 'boolean' || isObject(schema)) return schema;
+  throw new InfcError('INFC5001', 'a schema is an object or a boolean', {
+    pointer: '',
+    fix: 'Pass a JSON Schema or a Standard Schema',
+  });
+}
+
+/**
+ * Compiles a schema into a constraint: JSON Schema (draft 4 to 2020-12, TypeBox included) or anything that speaks Standard
+ * JSON Schema. Work is done lazily, when states are first visited; a schema that cannot be honoured exactly gives an
+ * {@link InfcError} INFC5nnn with its JSON pointer, here or at the first state that needs the keyword.
+ */
+export function constrain<const S>(schema: S, options: ConstrainOptions = {}): Constraint<Infer<S>> {
+  const session = openSchema(jsonSchemaOf(schema), options);
+  if (session.acceptor.start === 0)
+    throw new InfcError('INFC5010', 'no value satisfies the schema', { pointer: '', fix: 'Remove the contradiction' });
+  return new Constraint<Infer<S>>(session, schema);
+}
+
+/** Checks a schema without a tokenizer: what is exact, what is not and why, with JSON pointers. */
+constrain.check = (schema: unknown, options: ConstrainOptions = {}): SchemaReport =>
+  auditSchema(jsonSchemaOf(schema), options);

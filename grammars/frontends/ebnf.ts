@@ -1,0 +1,196 @@
+import type * as Chevrotain from 'chevrotain';
+import { InfcError } from '../../runtime/errors.ts';
+import { type Expression, type Grammar, literal } from '../cfg/grammar.ts';
+import type { RegexNode } from '../regex/syntax.ts';
+import { assemble, parseGbnf } from './gbnf.ts';
+import { refuseErrors } from './text.ts';
+
+/**
+ * Parses EBNF: the notation of ISO 14977 (`rule = "a", { b } | [ c ] ;`) where rules are defined with `=`, and that of W3C and GBNF where
+ * they are defined with `::=`. In ISO notation text is verbatim (there are no escapes), and an exception `a - b` needs two texts or
+ * choices of texts. The start rule is `root` or the first one.
+ */
+export async function parseEbnf(text: string, start?: string): Promise<Grammar> {
+  if (/::=/.test(text)) return parseGbnf(text, start);
+  const chevrotain = await import('chevrotain');
+  return readIso(chevrotain, text, start);
+}
+
+function readIso(
+  { createToken, EmbeddedActionsParser, Lexer }: typeof Chevrotain,
+  text: string,
+  start: string | undefined,
+): Grammar {
+  const Space = createToken({ name: 'Space', pattern: /\s+/, group: Lexer.SKIPPED });
+  const Comment = createToken({
+    name: 'Comment',
+    pattern: /\(\*[\s\S]*?\*\)/,
+    group: Lexer.SKIPPED,
+    line_breaks: true,
+  });
+  const Text = createToken({ name: 'Text', pattern: /"[^"]*"|'[^']*'|`[^`]*`/ });
+  const Special = createToken({ name: 'Special', pattern: /\?[^?]*\?/ });
+  const Name = createToken({ name: 'Name', pattern: /[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?/ });
+  const Count = createToken({ name: 'Count', pattern: /\d+\s*\*/ });
+  const Define = createToken({ name: 'Define', pattern: '=' });
+  const End = createToken({ name: 'End', pattern: /[;.]/ });
+  const Bar = createToken({ name: 'Bar', pattern: /[|!/]/ });
+  const Comma = createToken({ name: 'Comma', pattern: ',' });
+  const Minus = createToken({ name: 'Minus', pattern: '-' });
+  const Open = createToken({ name: 'Open', pattern: '(' });
+  const Close = createToken({ name: 'Close', pattern: ')' });
+  const OpenSquare = createToken({ name: 'OpenSquare', pattern: '[' });
+  const CloseSquare = createToken({ name: 'CloseSquare', pattern: ']' });
+  const OpenBrace = createToken({ name: 'OpenBrace', pattern: '{' });
+  const CloseBrace = createToken({ name: 'CloseBrace', pattern: '}' });
+  const tokens = [
+    Space,
+    Comment,
+    Text,
+    Special,
+    Name,
+    Count,
+    Define,
+    End,
+    Bar,
+    Comma,
+    Minus,
+    Open,
+    Close,
+    OpenSquare,
+    CloseSquare,
+    OpenBrace,
+    CloseBrace,
+  ];
+
+  class Parser extends EmbeddedActionsParser {
+    constructor() {
+      super(tokens);
+      this.performSelfAnalysis();
+    }
+
+    readonly grammar = this.RULE('grammar', (): [string, Expression][] => {
+      const rules: [string, Expression][] = [];
+      this.MANY(() => {
+        const name = this.CONSUME(Name).image;
+        this.CONSUME(Define);
+        rules.push([name, this.SUBRULE(this.choice)]);
+        this.CONSUME(End);
+      });
+      return rules;
+    });
+
+    readonly choice: Chevrotain.ParserMethod<[], Expression> = this.RULE('choice', (): Expression => {
+      const items: Expression[] = [];
+      this.AT_LEAST_ONE_SEP({ SEP: Bar, DEF: () => items.push(this.SUBRULE(this.sequence)) });
+      return items.length === 1 && items[0] ? items[0] : { type: 'choice', items };
+    });
+
+    readonly sequence = this.RULE('sequence', (): Expression => {
+      const items: Expression[] = [];
+      this.MANY_SEP({ SEP: Comma, DEF: () => items.push(this.SUBRULE(this.term)) });
+      return items.length === 1 && items[0] ? items[0] : { type: 'sequence', items };
+    });
+
+    readonly term = this.RULE('term', (): Expression => {
+      let count: string | undefined;
+      this.OPTION(() => {
+        count = this.CONSUME(Count).image;
+      });
+      const item = this.SUBRULE(this.primary);
+      let except: Expression | undefined;
+      this.OPTION2(() => {
+        this.CONSUME(Minus);
+        except = this.SUBRULE2(this.primary);
+      });
+      return this.ACTION((): Expression => {
+        const value = except ? without(item, except) : item;
+        const times = count === undefined ? 1 : Number.parseInt(count, 10);
+        return count === undefined ? value : { type: 'repeat', item: value, min: times, max: times };
+      });
+    });
+
+    readonly primary = this.RULE(
+      'primary',
+      (): Expression =>
+        this.OR<Expression>([
+          {
+            ALT: () => {
+              const { image } = this.CONSUME(Text);
+              return this.ACTION(() => literal(image.slice(1, -1)));
+            },
+          },
+          { ALT: () => ({ type: 'rule', name: this.CONSUME(Name).image }) },
+          {
+            ALT: () => {
+              const { image } = this.CONSUME(Special);
+              return this.ACTION(() => {
+                throw new InfcError('INFC5301', `EBNF: the special sequence ${image} has no meaning here`, {
+                  fix: 'Spell it with texts',
+                });
+              });
+            },
+          },
+          {
+            ALT: () => {
+              this.CONSUME(Open);
+              const item = this.SUBRULE(this.choice);
+              this.CONSUME(Close);
+              return item;
+            },
+          },
+          {
+            ALT: () => {
+              this.CONSUME(OpenSquare);
+              const item = this.SUBRULE2(this.choice);
+              this.CONSUME(CloseSquare);
+              return { type: 'repeat', item, min: 0, max: 1 };
+            },
+          },
+          {
+            ALT: () => {
+              this.CONSUME(OpenBrace);
+              const item = this.SUBRULE3(this.choice);
+              this.CONSUME(CloseBrace);
+              return { type: 'repeat', item, min: 0, max: Number.POSITIVE_INFINITY };
+            },
+          },
+        ]),
+    );
+  }
+
+  const lexed = new Lexer(tokens).tokenize(text);
+  refuseErrors('EBNF', lexed.errors, []);
+  const parser = new Parser();
+  parser.input = lexed.tokens;
+  const rules = parser.grammar();
+  refuseErrors('EBNF', [], parser.errors);
+  return assemble('EBNF', rules, start);
+}
+
+/** `a - b` for regular operands: a whole terminal that is `a` and not `b`. */
+function without(item: Expression, except: Expression): Expression {
+  const negated: RegexNode = {
+    type: 'look',
+    behind: false,
+    negated: true,
+    body: { type: 'sequence', items: [regular(except), { type: 'end', lines: undefined }] },
+  };
+  return { type: 'terminal', regex: { type: 'sequence', items: [negated, regular(item)] } };
+}
+
+function regular(expression: Expression): RegexNode {
+  switch (expression.type) {
+    case 'terminal':
+      return expression.regex;
+    case 'rule':
+      throw new InfcError('INFC5303', `EBNF: an exception cannot use the rule '${expression.name}'`, {
+        node: expression.name,
+        fix: 'Write its texts out',
+      });
+    case 'repeat':
+      return { type: 'repeat', item: regular(expression.item), min: expression.min, max: expression.max };
+    default:
+      return { type: expression.type, items: expression.items.map(regular) };
+  }
+}

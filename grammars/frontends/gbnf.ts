@@ -1,0 +1,153 @@
+import type * as Chevrotain from 'chevrotain';
+import { InfcError } from '../../runtime/errors.ts';
+import type { Expression, Grammar } from '../cfg/grammar.ts';
+import { literal } from '../cfg/grammar.ts';
+import { ANY_CHARACTER, bracketClass, refuseErrors, unescapeText } from './text.ts';
+
+/**
+ * Parses GBNF, the grammar notation of llama.cpp: `name ::= ...` with strings, classes, groups, `* + ? {m,n}` and `#` comments. EBNF in the
+ * same notation (`::=`, either quotes, optional `;`) is read too. The start rule is `root` or the first one.
+ */
+export async function parseGbnf(text: string, start?: string): Promise<Grammar> {
+  const chevrotain = await import('chevrotain');
+  return read(chevrotain, text, start);
+}
+
+function read(
+  { createToken, EmbeddedActionsParser, Lexer, tokenMatcher }: typeof Chevrotain,
+  text: string,
+  start: string | undefined,
+): Grammar {
+  const Space = createToken({ name: 'Space', pattern: /\s+/, group: Lexer.SKIPPED });
+  const Comment = createToken({ name: 'Comment', pattern: /#[^\n]*/, group: Lexer.SKIPPED });
+  const Define = createToken({ name: 'Define', pattern: '::=' });
+  const Text = createToken({ name: 'Text', pattern: /"(?:[^"\\]|\\[\s\S])*"|'(?:[^'\\]|\\[\s\S])*'/ });
+  const Class = createToken({ name: 'Class', pattern: /\[\^?(?:[^\]\\]|\\[\s\S])*\]/ });
+  const Count = createToken({ name: 'Count', pattern: /\{\s*\d*\s*(?:,\s*\d*\s*)?\}/ });
+  const Name = createToken({ name: 'Name', pattern: /[A-Za-z0-9_][A-Za-z0-9_-]*/ });
+  const Operator = createToken({ name: 'Operator', pattern: /[*+?]/ });
+  const Bar = createToken({ name: 'Bar', pattern: '|' });
+  const Open = createToken({ name: 'Open', pattern: '(' });
+  const Close = createToken({ name: 'Close', pattern: ')' });
+  const Dot = createToken({ name: 'Dot', pattern: '.' });
+  const End = createToken({ name: 'End', pattern: ';' });
+  const tokens = [Space, Comment, Define, Text, Class, Count, Name, Operator, Bar, Open, Close, Dot, End];
+
+  class Parser extends EmbeddedActionsParser {
+    constructor() {
+      super(tokens);
+      this.performSelfAnalysis();
+    }
+
+    readonly grammar = this.RULE('grammar', (): [string, Expression][] => {
+      const rules: [string, Expression][] = [];
+      this.MANY(() => rules.push(this.SUBRULE(this.rule)));
+      return rules;
+    });
+
+    readonly rule = this.RULE('rule', (): [string, Expression] => {
+      const name = this.CONSUME(Name).image;
+      this.CONSUME(Define);
+      const body = this.SUBRULE(this.choice);
+      this.OPTION(() => this.CONSUME(End));
+      return [name, body];
+    });
+
+    readonly choice: Chevrotain.ParserMethod<[], Expression> = this.RULE('choice', (): Expression => {
+      const items: Expression[] = [];
+      this.AT_LEAST_ONE_SEP({ SEP: Bar, DEF: () => items.push(this.SUBRULE(this.sequence)) });
+      return items.length === 1 && items[0] ? items[0] : { type: 'choice', items };
+    });
+
+    readonly sequence = this.RULE('sequence', (): Expression => {
+      const items: Expression[] = [];
+      this.MANY({
+        // A name before ::= begins the next rule.
+        GATE: () => !tokenMatcher(this.LA(2), Define),
+        DEF: () => items.push(this.SUBRULE(this.item)),
+      });
+      return items.length === 1 && items[0] ? items[0] : { type: 'sequence', items };
+    });
+
+    readonly item = this.RULE('item', (): Expression => {
+      let value = this.SUBRULE(this.atom);
+      this.MANY(() => {
+        const { image } = this.OR([{ ALT: () => this.CONSUME(Operator) }, { ALT: () => this.CONSUME(Count) }]);
+        this.ACTION(() => {
+          value = quantified(value, image);
+        });
+      });
+      return value;
+    });
+
+    readonly atom = this.RULE(
+      'atom',
+      (): Expression =>
+        this.OR<Expression>([
+          {
+            ALT: () => {
+              const { image } = this.CONSUME(Text);
+              return this.ACTION(() => literal(unescapeText(image.slice(1, -1))));
+            },
+          },
+          {
+            ALT: () => {
+              const { image } = this.CONSUME(Class);
+              // Actions are skipped while chevrotain records the grammar, when images are placeholders.
+              return this.ACTION((): Expression => ({ type: 'terminal', regex: bracketClass(image) }));
+            },
+          },
+          { ALT: () => ({ type: 'rule', name: this.CONSUME(Name).image }) },
+          {
+            ALT: () => {
+              this.CONSUME(Dot);
+              return { type: 'terminal', regex: ANY_CHARACTER };
+            },
+          },
+          {
+            ALT: () => {
+              this.CONSUME(Open);
+              const inner = this.SUBRULE(this.choice);
+              this.CONSUME(Close);
+              return inner;
+            },
+          },
+        ]),
+    );
+  }
+
+  const lexed = new Lexer(tokens).tokenize(text);
+  refuseErrors('GBNF', lexed.errors, []);
+  const parser = new Parser();
+  parser.input = lexed.tokens;
+  const rules = parser.grammar();
+  refuseErrors('GBNF', [], parser.errors);
+  return assemble('GBNF', rules, start);
+}
+
+/** A grammar from its rules in order. INFC5303 when a name is defined twice or there is no rule. */
+export function assemble(
+  kind: string,
+  rules: readonly (readonly [string, Expression])[],
+  start: string | undefined,
+): Grammar {
+  const map = new Map<string, Expression>();
+  for (const [name, body] of rules) {
+    if (map.has(name)) throw new InfcError('INFC5303', `${kind}: rule '${name}' is defined twice`, { node: name });
+    map.set(name, body);
+  }
+  const first = rules[0]?.[0];
+  if (first === undefined) throw new InfcError('INFC5303', `${kind}: the grammar has no rules`);
+  return { start: start ?? (map.has('root') ? 'root' : first), rules: map };
+}
+
+function quantified(item: Expression, operator: string): Expression {
+  if (operator === '*') return { type: 'repeat', item, min: 0, max: Number.POSITIVE_INFINITY };
+  if (operator === '+') return { type: 'repeat', item, min: 1, max: Number.POSITIVE_INFINITY };
+  if (operator === '?') return { type: 'repeat', item, min: 0, max: 1 };
+  const match = /^\{\s*(\d*)\s*(,?)\s*(\d*)\s*\}$/.exec(operator);
+  const min = Number(match?.[1] || 0);
+  const max = match?.[2] === ',' ? (match[3] ? Number(match[3]) : Number.POSITIVE_INFINITY) : min;
+  if (min > max) throw new InfcError('INFC5301', `counts out of order in ${operator}`);
+  return { type: 'repeat', item, min, max };
+}

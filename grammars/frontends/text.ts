@@ -1,0 +1,91 @@
+import type { ILexingError, IRecognitionException } from 'chevrotain';
+import { InfcError } from '../../runtime/errors.ts';
+import { parseRegex } from '../regex/parser.ts';
+import type { ClassRanges, RegexNode } from '../regex/syntax.ts';
+
+/** Throws INFC5301 for the first lexing or parsing error of a grammar text, with its line and column. */
+export function refuseErrors(
+  kind: string,
+  lexing: readonly ILexingError[],
+  parsing: readonly IRecognitionException[],
+): void {
+  const [lexical] = lexing;
+  if (lexical)
+    throw new InfcError(
+      'INFC5301',
+      `${kind} line ${lexical.line ?? 0}, column ${lexical.column ?? 0}: ${lexical.message}`,
+      { offset: lexical.offset },
+    );
+  const [syntax] = parsing;
+  if (!syntax) return;
+  const { startLine, startColumn, startOffset } = syntax.token;
+  const at =
+    startLine === undefined || Number.isNaN(startLine) ? 'at the end' : `line ${startLine}, column ${startColumn ?? 0}`;
+  throw new InfcError(
+    'INFC5301',
+    `${kind} ${at}: ${syntax.message}`,
+    startOffset === undefined || Number.isNaN(startOffset) ? {} : { offset: startOffset },
+  );
+}
+
+const ESCAPES: Record<string, string> = { n: '\n', r: '\r', t: '\t', f: '\f', v: '\v', b: '\b', a: '\x07', '0': '\0' };
+
+/** Resolves backslash escapes: control letters, `\xNN`, `\uNNNN`, `\UNNNNNNNN`, `\u{N}`; any other character stands for itself. */
+export function unescapeText(text: string): string {
+  return text.replace(
+    /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|u\{([0-9a-fA-F]+)\}|([\s\S]))/gu,
+    (all, x, u, wide, braced, char) => {
+      const digits = x ?? u ?? wide ?? braced;
+      if (digits === undefined) return ESCAPES[char] ?? char;
+      const value = Number.parseInt(digits, 16);
+      if (value > 0x10ffff) throw new InfcError('INFC5301', `${all} is not a code point`);
+      return u === undefined ? String.fromCodePoint(value) : String.fromCharCode(value);
+    },
+  );
+}
+
+/** The ranges of a bracketed class of GBNF, escapes included; a dash at either end is itself. */
+export function bracketClass(source: string): RegexNode {
+  const inner = source.slice(1, -1);
+  const negated = inner.startsWith('^');
+  const parts = Array.from(
+    (negated ? inner.slice(1) : inner).matchAll(
+      /\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[\s\S])|[\s\S]/gu,
+    ),
+    ([part]) => part,
+  );
+  const point = (part: string | undefined): number => unescapeText(part ?? '').codePointAt(0) ?? 0;
+  const ranges: [number, number][] = [];
+  for (let i = 0; i < parts.length; i++) {
+    const low = point(parts[i]);
+    if (parts[i + 1] === '-' && i + 2 < parts.length) {
+      const high = point(parts[i + 2]);
+      if (high < low) throw new InfcError('INFC5301', `range out of order in ${source}`);
+      ranges.push([low, high]);
+      i += 2;
+    } else ranges.push([low, low]);
+  }
+  return { type: 'class', ranges: negated ? complement(ranges) : ranges };
+}
+
+function complement(ranges: ClassRanges): ClassRanges {
+  const out: [number, number][] = [];
+  let next = 0;
+  for (const [lo, hi] of [...ranges].sort((a, b) => a[0] - b[0])) {
+    if (lo > next) out.push([next, lo - 1]);
+    next = Math.max(next, hi + 1);
+  }
+  if (next <= 0x10ffff) out.push([next, 0x10ffff]);
+  return out;
+}
+
+/** Any character. */
+export const ANY_CHARACTER: RegexNode = { type: 'class', ranges: [[0, 0x10ffff]] };
+
+/** A Python regular expression between slashes, with its flags. */
+export function pythonRegex(source: string, flags: string): RegexNode {
+  const body = flags.includes('x')
+    ? source.replace(/\\.|\[(?:\\.|[^\]\\])*\]|\s+|#[^\n]*/g, (part) => (/^(?:\s|#)/.test(part) ? '' : part))
+    : source;
+  return parseRegex(body, `u${flags.replace(/[^ims]/g, '')}`, 'perl');
+}

@@ -1,0 +1,19 @@
+export type { Acceptor } from './acceptor.ts';
+export { type ConstrainOptions, Constraint, constrain, LogitsProcessor } from './constrain.ts';
+export type { DeepPartial, FromJsonSchema, Infer, StandardSchemaLike } from './infer.ts';
+export type { SchemaProblem, SchemaReport } from './json/audit.ts';
+export type { Relaxation } from './json/compiler.ts';
+export type { MaskId } from './mask-pool.ts';
+export { type Explanation, Matcher, type MatcherOptions } from './matcher.ts';
+export { PartialJson } from './partial.ts';
+export { type GrammarInput, grammar, type RegexOptions, regex, TextConstraint } from './text-constraint.ts';
+export { AcceptorMasks, type TokenMachine } from './token-machine.ts';
+export {
+  roundTripFailure,
+  TIKTOKEN_PATTERNS,
+  type VocabularyOptions,
+  vocabularyFromBytes,
+  vocabularyFromTiktoken,
+  vocabularyFromTokenizerJson,
+} from './tokenizer/index.ts';
+export type { Vocabulary } from './vocabulary.ts';

@@ -1,0 +1,150 @@
+import { InfcError } from '../../runtime/errors.ts';
+import { isObject, type Json, type JsonObject, own, SchemaDocument, type Site } from './document.ts';
+import { type JsonOptions, openSchema } from './session.ts';
+import { JSON_TYPES } from './terms.ts';
+
+/** One keyword that cannot be honoured. */
+export interface SchemaProblem {
+  readonly code: string;
+  readonly pointer: string;
+  readonly keyword: string;
+  readonly reason: string;
+  readonly hint: string;
+}
+
+/** What {@link constrain.check} finds. */
+export interface SchemaReport {
+  /** Every keyword is honoured exactly. */
+  readonly exact: boolean;
+  /** Some value exists. */
+  readonly satisfiable: boolean;
+  readonly unsupported: readonly SchemaProblem[];
+  /** Bytes of the shortest document. */
+  readonly shortest: number;
+  /** Subschemas looked at. */
+  readonly visited: number;
+}
+
+const PLACES = [
+  'additionalItems',
+  'additionalProperties',
+  'contains',
+  'else',
+  'if',
+  'items',
+  'not',
+  'propertyNames',
+  'then',
+  'unevaluatedItems',
+  'unevaluatedProperties',
+];
+const LISTS = ['allOf', 'anyOf', 'items', 'oneOf', 'prefixItems'];
+const MAPS = ['dependencies', 'dependentSchemas', 'patternProperties', 'properties'];
+
+/** Compiles every reachable subschema for every JSON type and gathers what fails. */
+export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
+  const problems = new Map<string, SchemaProblem>();
+  const note = (error: unknown, site: Site | undefined): void => {
+    if (!(error instanceof InfcError)) throw error;
+    const pointer = error.place.pointer || site?.pointer || '';
+    const keyword = pointer.slice(pointer.lastIndexOf('/') + 1);
+    problems.set(`${error.code} ${pointer}`, {
+      code: error.code,
+      pointer,
+      keyword,
+      reason: error.reason,
+      hint: error.fix ?? '',
+    });
+  };
+  let satisfiable = false;
+  let shortest = Number.POSITIVE_INFINITY;
+  let visited = 0;
+  const session = openSafely(schema, options, note);
+  const document =
+    session?.compiler.document ??
+    new SchemaDocument(schema, options.remotes === undefined ? {} : { remotes: options.remotes });
+  const seen = new Set<Site>();
+  const queue: Site[] = [document.root];
+  for (let site = queue.pop(); site; site = queue.pop()) {
+    if (seen.has(site) || !isObject(site.schema)) continue;
+    seen.add(site);
+    visited++;
+    if (session) {
+      const { compiler } = session;
+      for (const type of JSON_TYPES) {
+        try {
+          const formula = compiler.typed(compiler.sub(site, 0), type);
+          if (type === 'string') compiler.stringSet(compiler.sub(site, 0));
+          void formula;
+        } catch (error) {
+          note(error, site);
+        }
+      }
+    }
+    visit(
+      document,
+      site,
+      (next) => queue.push(next),
+      (error) => note(error, site),
+    );
+  }
+  if (session) {
+    for (const { pointer, keyword, reason } of session.relaxed)
+      problems.set(`relaxed ${pointer}`, {
+        code: 'INFC5002',
+        pointer,
+        keyword,
+        reason,
+        hint: 'Relaxed: this keyword is not enforced',
+      });
+    try {
+      satisfiable = session.acceptor.start !== 0;
+      shortest = session.acceptor.shortest(session.acceptor.start);
+    } catch (error) {
+      note(error, undefined);
+    }
+  }
+  const unsupported = [...problems.values()];
+  return { exact: unsupported.length === 0, satisfiable, unsupported, shortest, visited };
+}
+
+function openSafely(
+  schema: Json,
+  options: JsonOptions,
+  note: (error: unknown, site: undefined) => void,
+): ReturnType<typeof openSchema> | undefined {
+  try {
+    return openSchema(schema, options);
+  } catch (error) {
+    note(error, undefined);
+  }
+  try {
+    return openSchema(schema, { ...options, onUnsupported: 'relax' });
+  } catch (error) {
+    note(error, undefined);
+    return undefined;
+  }
+}
+
+function visit(document: SchemaDocument, site: Site, add: (site: Site) => void, fail: (error: unknown) => void): void {
+  const schema = site.schema as JsonObject;
+  for (const keyword of ['$ref', '$dynamicRef', '$recursiveRef']) {
+    const reference = own(schema, keyword);
+    if (typeof reference !== 'string') continue;
+    try {
+      add(document.resolve(site, reference, keyword));
+    } catch (error) {
+      fail(error);
+    }
+  }
+  for (const keyword of PLACES) if (isObject(own(schema, keyword))) add(document.child(site, keyword));
+  for (const keyword of LISTS) {
+    const list = own(schema, keyword);
+    if (Array.isArray(list)) list.forEach((_, i) => void add(document.child(site, keyword, i)));
+  }
+  for (const keyword of MAPS) {
+    const map = own(schema, keyword);
+    if (isObject(map))
+      for (const name of Object.keys(map)) if (isObject(own(map, name))) add(document.child(site, keyword, name));
+  }
+}

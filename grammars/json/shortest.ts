@@ -1,0 +1,316 @@
+import type { CostModel } from '../regex/index.ts';
+import { FALSE, type Formula, TRUE } from './formula.ts';
+import type { FormulaSlot } from './leaf.ts';
+import { FreeNumberLeaf, NumberLeaf, numberPhase } from './leaf-number.ts';
+import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
+import { StringLeaf, type StringSlot } from './leaf-string.ts';
+import { ArrayLeaf, ColonLeaf, EndLeaf, ValueLeaf, WordLeaf } from './leaf-structure.ts';
+import type { Machine } from './machine.ts';
+import { numberAtoms } from './number-cells.ts';
+import type { StackId, Stacks } from './stack.ts';
+import { itemValue } from './terms.ts';
+
+const INFINITE = Number.POSITIVE_INFINITY;
+
+/** Stretches of code points with equal cost inside a JSON string: last code point, bytes. */
+const STRETCHES: readonly (readonly [number, number])[] = [
+  [7, 6],
+  [10, 2],
+  [11, 6],
+  [13, 2],
+  [0x1f, 6],
+  [0x21, 1],
+  [0x22, 2],
+  [0x5b, 1],
+  [0x5c, 2],
+  [0x7f, 1],
+  [0x7ff, 2],
+  [0xffff, 3],
+  [0x10ffff, 4],
+];
+
+/** Bytes of a code point inside a JSON string. */
+export const JSON_STRING_COST: CostModel = {
+  name: 'json-string',
+  cheapest: (ranges) => {
+    let best = 6;
+    for (let i = 0; i < ranges.length; i += 2) {
+      let from = 0;
+      for (const [last, bytes] of STRETCHES) {
+        if ((ranges[i] ?? 0) <= last && (ranges[i + 1] ?? 0) >= from) best = Math.min(best, bytes);
+        from = last + 1;
+      }
+    }
+    return best;
+  },
+};
+
+/** What finishing a value costs, by the result it gives. */
+type Finish = readonly { readonly result: number; readonly bytes: number }[];
+
+/**
+ * Bytes of the shortest completion of every state: least fixpoint over value formulas, one stack frame at a time. Where names
+ * must be invented (minProperties over unlisted names, negated shapes) the figure is an upper bound.
+ */
+export class Shortest {
+  private readonly values = new Map<string | number, number>();
+  private readonly open = new Map<string | number, number>();
+  private readonly states = new Map<number, number>();
+  private low = INFINITE;
+  private depth = 0;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly stacks: Stacks,
+  ) {}
+
+  /** Bytes from a configuration to the end of the document. */
+  document(leaf: number, stack: StackId): number {
+    const key = (stack + 1) * 0x4000000 + leaf;
+    const known = this.states.get(key);
+    if (known !== undefined) return known;
+    this.states.set(key, INFINITE);
+    let best = INFINITE;
+    if (this.machine.leaves[leaf] instanceof EndLeaf) best = 0;
+    else
+      for (const { result, bytes } of this.finishes(leaf)) {
+        const next = this.machine.resume(this.stacks.frame(stack), result, undefined);
+        if (next !== 0) best = Math.min(best, bytes + this.document(next, this.stacks.parent(stack)));
+      }
+    this.states.set(key, best);
+    return best;
+  }
+
+  private finishes(id: number): Finish {
+    const leaf = this.machine.leaves[id];
+    if (leaf instanceof ValueLeaf) return leaf.slots.map((s) => ({ result: s.results, bytes: this.value(s.state) }));
+    if (leaf instanceof WordLeaf) return [{ result: leaf.results, bytes: leaf.text.length - leaf.at }];
+    if (leaf instanceof ColonLeaf) return this.pushed(leaf.entry, 1);
+    if (leaf instanceof FreeNumberLeaf || leaf instanceof NumberLeaf) return this.search(id);
+    if (leaf instanceof StringLeaf)
+      return leaf.decoder !== 0
+        ? this.search(id)
+        : leaf.slots.map((s) => ({ result: s.results, bytes: this.stringRest(s) + 1 }));
+    if (leaf instanceof KeyLeaf)
+      return leaf.decoder !== 0 ? this.search(id) : leaf.space.cheapest(leaf, JSON_STRING_COST);
+    // After bounded whitespace an item or a property must follow.
+    if (leaf instanceof ArrayLeaf && leaf.at === 'open' && leaf.space > 0)
+      return this.pushed(this.machine.itemEntry(leaf.slots), 0);
+    if (leaf instanceof ArrayLeaf)
+      return leaf.slots.map((s) => ({ result: s.results, bytes: this.arrayRest(s.state, leaf.at === 'next') + 1 }));
+    if (leaf instanceof ObjectLeaf) return this.objectFinish(leaf);
+    return [];
+  }
+
+  /** Costs of a state whose value is read one level up. */
+  private pushed(entry: number, bytes: number): Finish {
+    const { machine } = this;
+    const frame = machine.pushFrame[entry] ?? 0;
+    const best = new Map<number, number>();
+    for (const inner of this.finishes(machine.pushLeaf[entry] ?? 0)) {
+      const next = machine.resume(frame, inner.result, undefined);
+      if (next === 0) continue;
+      for (const outer of this.finishes(next)) {
+        const total = bytes + inner.bytes + outer.bytes;
+        if (total < (best.get(outer.result) ?? INFINITE)) best.set(outer.result, total);
+      }
+    }
+    return [...best].map(([result, total]) => ({ result, bytes: total }));
+  }
+
+  /** Breadth-first over bytes, for the few states without a closed form (numbers, the middle of a character). */
+  private search(start: number): Finish {
+    const { machine } = this;
+    const best = new Map<number, number>();
+    const seen = new Map<number, number>([[start, 0]]);
+    const note = (result: number, bytes: number): void => {
+      if (result !== 0 && bytes < (best.get(result) ?? INFINITE)) best.set(result, bytes);
+    };
+    for (const [id, bytes] of seen) {
+      const leaf = machine.leaves[id];
+      note(leaf?.end() ?? 0, bytes);
+      const inside = (leaf instanceof StringLeaf || leaf instanceof KeyLeaf) && leaf.decoder === 0;
+      if (inside) {
+        for (const f of this.finishes(id)) note(f.result, bytes + f.bytes);
+        continue;
+      }
+      if (bytes > 420 || seen.size > 20_000) continue;
+      for (let byte = 0; byte < 256; byte++) {
+        const code = machine.step(id, byte);
+        if (code === 0 || (code & 3) !== 0) {
+          if ((code & 3) === 2) note(code >> 2, bytes + 1);
+          continue;
+        }
+        if (!seen.has(code >> 2)) seen.set(code >> 2, bytes + 1);
+      }
+    }
+    return [...best].map(([result, bytes]) => ({ result, bytes }));
+  }
+
+  private stringRest(slot: StringSlot): number {
+    let best = this.machine.engine.isEmpty(slot.lang)
+      ? INFINITE
+      : this.machine.engine.shortest(slot.lang, JSON_STRING_COST);
+    for (let i = slot.low; i < slot.high; i++) best = Math.min(best, jsonLength(slot.list[i]?.slice(slot.at) ?? ''));
+    return best;
+  }
+
+  /** Bytes of the shortest value of a formula. */
+  value(formula: Formula): number {
+    if (formula === FALSE) return INFINITE;
+    if (formula === TRUE) return 1;
+    return this.ask(formula, () => {
+      const { solver, compiler } = this.machine;
+      let best = INFINITE;
+      const consider = (bytes: number): void => {
+        best = Math.min(best, bytes);
+      };
+      if (solver.satisfiableAs(formula, 'number')) consider(this.number(compiler.typed(formula, 'number')));
+      if (best > 2 && solver.satisfiableAs(formula, 'string')) {
+        const { members, lang } = this.machine.strings.get(compiler.stringSet(formula));
+        consider(2 + this.stringRest({ list: members, low: 0, high: members.length, at: 0, lang, results: 0 }));
+      }
+      if (best > 2 && solver.satisfiableAs(formula, 'array'))
+        consider(2 + this.arrayRest(compiler.typed(formula, 'array'), false));
+      if (best > 2 && solver.satisfiableAs(formula, 'object'))
+        consider(2 + this.objectRest(compiler.typed(formula, 'object'), false));
+      if (best > 4 && solver.satisfiableAs(formula, 'null')) consider(4);
+      if (best > 4) {
+        const truth = compiler.typed(formula, 'boolean');
+        for (const bit of [true, false]) if (this.machine.formulas.evaluate(truth, () => bit)) consider(bit ? 4 : 5);
+      }
+      return best;
+    });
+  }
+
+  private number(typed: Formula): number {
+    if (typed === TRUE) return 1;
+    const { machine } = this;
+    const slots: FormulaSlot[] = [{ state: typed, results: 1 }];
+    const atoms = numberAtoms(machine.formulas, machine.terms, [typed]);
+    let best = INFINITE;
+    for (const byte of [0x2d, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39]) {
+      const phase = numberPhase('start', byte);
+      const code = phase === undefined ? 0 : machine.numberState(slots, atoms, phase, String.fromCharCode(byte));
+      if (code !== 0) for (const f of this.search(code >> 2)) best = Math.min(best, f.bytes + 1);
+      if (best === 1) break;
+    }
+    return best;
+  }
+
+  /** Bytes of the items still to come, without the closing bracket; `after`: an item came before. */
+  private arrayRest(rest: Formula, after: boolean): number {
+    const { formulas, solver } = this.machine;
+    if (solver.arrayCanEnd(rest)) return 0;
+    return this.ask(`a${rest}${after}`, () => {
+      const plain = this.plainItems(rest);
+      if (plain !== undefined) return plain + (after ? 1 : 0);
+      let best = INFINITE;
+      for (const { need, rest: later } of solver.split(solver.afterItem(rest))) {
+        if (need === FALSE || later === FALSE || !solver.satisfiable(need)) continue;
+        best = Math.min(best, (after ? 1 : 0) + this.value(need) + this.arrayRest(formulas.or([later]), true));
+      }
+      return best;
+    });
+  }
+
+  /** A plain conjunction of item shapes and bounds, summed without derivatives. */
+  private plainItems(rest: Formula): number | undefined {
+    const { formulas, solver } = this.machine;
+    let min = 0;
+    const shapes: { shape: Parameters<typeof itemValue>[0]; offset: number }[] = [];
+    for (const literal of formulas.conjuncts(rest)) {
+      if (!formulas.isLiteral(literal)) return undefined;
+      const term = solver.term(literal);
+      if (term.sort === 'atLeast') {
+        if (formulas.isPositive(literal)) min = Math.max(min, term.min);
+      } else if (term.sort === 'items' && formulas.isPositive(literal)) shapes.push(term);
+      else if (term.sort !== 'unique') return undefined;
+    }
+    const distinct = Math.max(0, ...shapes.map((x) => x.shape.prefix.length - x.offset)) + 1;
+    const cost = (i: number): number => this.value(formulas.and(shapes.map((x) => itemValue(x.shape, x.offset + i))));
+    let total = Math.max(0, min - 1);
+    for (let i = 0; i < Math.min(min, distinct); i++) total += cost(i) * (i === distinct - 1 ? min - i : 1);
+    return total;
+  }
+
+  private objectFinish(leaf: ObjectLeaf): Finish {
+    if (leaf.at === 'next' || (leaf.at === 'open' && leaf.space === 0))
+      return leaf.slots.map((s) => ({ result: s.results, bytes: this.objectRest(s.state, leaf.at === 'next') + 1 }));
+    const code = this.machine.openKey(leaf.slots, leaf.seen);
+    return code === 0 ? [] : this.pushed(code >> 2, 1);
+  }
+
+  /** Bytes of the properties still to come, without the closing brace; `after`: a property came before. */
+  private objectRest(rest: Formula, after: boolean): number {
+    const { formulas, solver } = this.machine;
+    if (solver.objectCanEnd(rest)) return 0;
+    return this.ask(`o${rest}${after}`, () => {
+      let best = INFINITE;
+      formulas.someCube(
+        rest,
+        (literals) => {
+          const cube = solver.objectCube(literals);
+          if (cube.min > cube.max || cube.required.size > cube.max) return false;
+          let total = after ? 1 : 0;
+          let count = 0;
+          for (const key of cube.required) {
+            if (cube.absent.has(key)) return false;
+            total += jsonLength(key) + 3 + this.value(solver.demandOf(cube.all, key)) + (count++ > 0 ? 1 : 0);
+          }
+          const extra = Math.max(0, cube.min - count) + cube.broken.length;
+          if (extra > 0) total += this.extraProperties(cube, extra, count);
+          best = Math.min(best, total);
+          return false;
+        },
+        () => undefined,
+      );
+      return best;
+    });
+  }
+
+  /** Upper bound for further properties: listed names first, then invented ones. */
+  private extraProperties(cube: ReturnType<Machine['solver']['objectCube']>, extra: number, count: number): number {
+    const { solver } = this.machine;
+    const costs: number[] = [];
+    const names = new Set([...cube.all, ...cube.broken].flatMap((s) => s.names));
+    for (const name of names) {
+      if (cube.required.has(name) || cube.absent.has(name)) continue;
+      costs.push(jsonLength(name) + 3 + this.value(solver.demandOf(cube.all, name)));
+    }
+    const invented = this.value(solver.demandOf(cube.all, '\u0001')) + 3 + 8;
+    if (invented < INFINITE) for (let i = 0; i < extra; i++) costs.push(invented);
+    costs.sort((a, b) => a - b);
+    if (costs.length < extra) return INFINITE;
+    return costs.slice(0, extra).reduce((a, b) => a + b + 1, count > 0 ? 0 : -1);
+  }
+
+  private ask(key: string | number, decide: () => number): number {
+    const known = this.values.get(key);
+    if (known !== undefined) return known;
+    const pending = this.open.get(key);
+    if (pending !== undefined) {
+      this.low = Math.min(this.low, pending);
+      return INFINITE;
+    }
+    const depth = ++this.depth;
+    const outer = this.low;
+    this.low = INFINITE;
+    this.open.set(key, depth);
+    const answer = decide();
+    this.open.delete(key);
+    this.depth--;
+    if (this.low >= depth) {
+      this.values.set(key, answer);
+      this.low = outer;
+    } else this.low = Math.min(this.low, outer);
+    return answer;
+  }
+}
+
+/** Bytes of a text inside a JSON string. */
+export function jsonLength(text: string): number {
+  let n = 0;
+  for (const char of text) n += JSON_STRING_COST.cheapest([char.codePointAt(0) ?? 0, char.codePointAt(0) ?? 0]);
+  return n;
+}

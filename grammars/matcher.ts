@@ -1,0 +1,273 @@
+import { InfcError } from '../runtime/errors.ts';
+import { ClosingMasks } from './closing.ts';
+import type { MaskId } from './mask-pool.ts';
+import type { TokenMachine } from './token-machine.ts';
+import { vocabularyTrie } from './trie.ts';
+
+/** Options of a {@link Matcher}. */
+export interface MatcherOptions {
+  /** Tokens the text may take, the end token included: masks then leave only ways that still close in time. */
+  readonly maxTokens?: number;
+}
+
+/** Why a token is or is not allowed. */
+export interface Explanation {
+  readonly allowed: boolean;
+  /** The token's text (lossy where it is not UTF-8 by itself). */
+  readonly text: string;
+  /** Bytes of the token that could still be taken. */
+  readonly accepted: number;
+  /** One sentence. */
+  readonly reason: string;
+  /** What could have come instead at that place: bytes, as text. */
+  readonly expected: readonly string[];
+}
+
+/** Walks one generation through a constraint, token by token. Matchers share nothing but immutable tables. */
+export class Matcher {
+  private readonly history: number[] = [];
+  private state: number;
+  private ended = false;
+  private readonly closing: ClosingMasks | undefined;
+
+  constructor(
+    private readonly machine: TokenMachine,
+    private readonly options: MatcherOptions = {},
+  ) {
+    this.state = machine.start;
+    this.closing = options.maxTokens === undefined ? undefined : new ClosingMasks(machine);
+    if (this.state === 0)
+      throw new InfcError('INFC5010', 'nothing satisfies the constraint', {
+        pointer: '',
+        fix: 'Remove the contradiction from the schema',
+      });
+    if (options.maxTokens !== undefined && this.minTokensToEnd() > options.maxTokens)
+      throw new InfcError(
+        'INFC5011',
+        `the shortest text takes ${this.minTokensToEnd()} tokens, more than maxTokens ${options.maxTokens}`,
+        {
+          fix: 'Raise maxTokens',
+        },
+      );
+  }
+
+  /** Tokens taken so far, the end token included. */
+  get length(): number {
+    return this.history.length;
+  }
+
+  /** True after an end token: nothing more may come. */
+  get done(): boolean {
+    return this.ended;
+  }
+
+  /** Whether the text may end here. */
+  get accepting(): boolean {
+    return this.ended || this.machine.accepts(this.state);
+  }
+
+  /** Number of the mask of allowed tokens; equal masks of one constraint have equal numbers. */
+  maskId(): MaskId {
+    const { pool } = this.machine;
+    if (this.ended) return pool.intern(-1, new Int32Array(0), 0);
+    if (this.closing && this.options.maxTokens !== undefined)
+      return this.closing.mask(this.state, this.options.maxTokens - this.history.length);
+    return this.machine.mask(this.state);
+  }
+
+  /** Words of the mask: bit `t & 31` of word `t >>> 5`. Written to `out` when given; otherwise a shared view, not to be changed. */
+  mask(out?: Uint32Array): Uint32Array {
+    const id = this.maskId();
+    if (!out) return this.machine.pool.view(id);
+    this.machine.pool.write(id, out);
+    return out;
+  }
+
+  /** Whether a token may come next. */
+  allows(token: number): boolean {
+    return this.machine.pool.has(this.maskId(), token);
+  }
+
+  /** Takes a token. Throws INFC5012 when it is not allowed; the state is then unchanged. */
+  commit(token: number): void {
+    if (!this.tryCommit(token)) {
+      throw new InfcError('INFC5012', `token ${token} is not allowed here: ${this.explain(token).reason}`, {
+        offset: this.history.length,
+        fix: 'Sample only tokens that the mask allows',
+      });
+    }
+  }
+
+  /** Takes a token if it is allowed. */
+  tryCommit(token: number): boolean {
+    if (this.ended) return false;
+    const { machine } = this;
+    if (machine.vocabulary.eos.includes(token)) {
+      if (!machine.accepts(this.state)) return false;
+      this.history.push(this.state);
+      this.ended = true;
+      return true;
+    }
+    const next = this.after(token);
+    if (next === 0 || (this.closing && !this.allows(token))) return false;
+    this.history.push(this.state);
+    this.state = next;
+    return true;
+  }
+
+  /** Takes back the last `count` tokens. */
+  rollback(count: number): void {
+    if (!Number.isInteger(count) || count < 0 || count > this.history.length)
+      throw new InfcError('INFC5013', `cannot take back ${count} of ${this.history.length} tokens`, {
+        fix: 'Roll back at most the tokens committed',
+      });
+    if (count === 0) return;
+    this.state = this.history[this.history.length - count] ?? this.state;
+    this.history.length -= count;
+    this.ended = false;
+  }
+
+  /** An independent matcher in the same state. */
+  fork(): Matcher {
+    const copy = new Matcher(this.machine, this.options);
+    copy.history.push(...this.history);
+    copy.state = this.state;
+    copy.ended = this.ended;
+    return copy;
+  }
+
+  /** Fewest tokens that still finish the text, the end token included (at most this many are needed: the shortest text, well segmented). */
+  minTokensToEnd(): number {
+    if (this.ended) return 0;
+    return (this.closing ?? new ClosingMasks(this.machine)).tokens(this.state);
+  }
+
+  /** Bytes that must come next, whatever is chosen. */
+  forcedBytes(): Uint8Array {
+    const bytes: number[] = [];
+    let state = this.state;
+    while (!this.ended && bytes.length < MAX_FORCED && !this.machine.accepts(state)) {
+      let only = -1;
+      let next = 0;
+      for (let byte = 0; byte < 256; byte++) {
+        const to = this.machine.step(state, byte);
+        if (to === 0) continue;
+        if (only >= 0) {
+          only = -2;
+          break;
+        }
+        only = byte;
+        next = to;
+      }
+      if (only < 0) break;
+      bytes.push(only);
+      state = next;
+    }
+    return Uint8Array.from(bytes);
+  }
+
+  /**
+   * Tokens that must come next, spelled as the tokenizer itself would spell them: the last few are left out where a longer
+   * token could reach over the end of the forced text.
+   */
+  forced(): number[] {
+    const bytes = this.forcedBytes();
+    if (bytes.length === 0) return [];
+    const { vocabulary } = this.machine;
+    const encode = vocabulary.encode;
+    if (!encode) return [];
+    let text: string;
+    try {
+      text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    } catch {
+      return [];
+    }
+    const tokens = encode(text);
+    const spelled = tokens.flatMap((t) => [...(vocabulary.bytes[t] ?? [])]);
+    if (spelled.length !== bytes.length || spelled.some((b, i) => b !== bytes[i])) return [];
+    const trie = vocabularyTrie(vocabulary);
+    for (let drop = Math.min(4, tokens.length); drop > 0; drop--) {
+      const tail = tokens.slice(-drop).flatMap((t) => [...(vocabulary.bytes[t] ?? [])]);
+      if (extendable(trie, tail)) return tokens.slice(0, -drop);
+    }
+    return tokens;
+  }
+
+  /** Why a token is allowed or not. */
+  explain(token: number): Explanation {
+    const { vocabulary } = this.machine;
+    const bytes = vocabulary.bytes[token];
+    const decoder = new TextDecoder();
+    const text = bytes ? decoder.decode(bytes) : `<token ${token}>`;
+    if (this.ended) return { allowed: false, text, accepted: 0, reason: 'the text has ended', expected: [] };
+    if (!bytes) {
+      const ends = vocabulary.eos.includes(token);
+      const allowed = ends && this.machine.accepts(this.state);
+      const reason = allowed
+        ? 'the text may end here'
+        : ends
+          ? 'the text is not complete'
+          : 'a special token is never part of the text';
+      return { allowed, text, accepted: 0, reason, expected: allowed ? [] : this.expected(this.state) };
+    }
+    let state = this.state;
+    for (let i = 0; i < bytes.length; i++) {
+      const next = this.machine.step(state, bytes[i] ?? 0);
+      if (next === 0) {
+        const expected = this.expected(state);
+        const done = decoder.decode(bytes.subarray(0, i));
+        const wrong = decoder.decode(bytes.subarray(i, i + 1));
+        const reason = `${JSON.stringify(wrong)} cannot follow${done === '' ? '' : ` ${JSON.stringify(done)}`} here; possible: ${expected.slice(0, 12).join(' ')}`;
+        return { allowed: false, text, accepted: i, reason, expected };
+      }
+      state = next;
+    }
+    if (this.closing && !this.allows(token))
+      return {
+        allowed: false,
+        text,
+        accepted: bytes.length,
+        reason: 'the text could no longer end within maxTokens',
+        expected: [],
+      };
+    return { allowed: true, text, accepted: bytes.length, reason: 'every byte can follow', expected: [] };
+  }
+
+  /** Sets the logits of all other tokens to -Infinity (in place) and returns them. */
+  process(logits: Float32Array): Float32Array {
+    const words = this.mask();
+    for (let t = 0; t < logits.length; t++)
+      if ((((words[t >>> 5] ?? 0) >>> (t & 31)) & 1) === 0) logits[t] = Number.NEGATIVE_INFINITY;
+    return logits;
+  }
+
+  private after(token: number): number {
+    const bytes = this.machine.vocabulary.bytes[token];
+    if (!bytes) return this.machine.special?.(this.state, token) ?? 0;
+    return bytes.length === 0 ? 0 : this.machine.run(this.state, bytes);
+  }
+
+  private expected(state: number): string[] {
+    const list: string[] = [];
+    for (let byte = 0; byte < 256; byte++) {
+      if (this.machine.step(state, byte) === 0) continue;
+      list.push(byte < 0x80 ? JSON.stringify(String.fromCharCode(byte)) : `0x${byte.toString(16)}`);
+    }
+    return list;
+  }
+}
+
+/** Forced texts longer than this are given in pieces. */
+const MAX_FORCED = 4096;
+
+function extendable(trie: ReturnType<typeof vocabularyTrie>, bytes: readonly number[]): boolean {
+  let node = 0;
+  for (const byte of bytes) {
+    const end = node + (trie.size[node] ?? 1);
+    let child = node + 1;
+    while (child < end && trie.byte[child] !== byte) child += trie.size[child] ?? 1;
+    if (child >= end) return false;
+    node = child;
+  }
+  return (trie.size[node] ?? 1) > 1;
+}

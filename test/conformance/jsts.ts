@@ -1,0 +1,131 @@
+// npm run conformance:jsts -- PATH [--json FILE] [--draft NAME] [--verbose]   (PATH: the suite's folder or .tar.gz)
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Draft, Json } from '../../grammars/json/document.ts';
+import { openSchema } from '../../grammars/json/session.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import { textFiles } from './tar.ts';
+
+interface Group {
+  readonly description: string;
+  readonly schema: Json;
+  readonly tests: readonly { readonly description: string; readonly data: Json; readonly valid: boolean }[];
+}
+
+interface Tally {
+  total: number;
+  pass: number;
+  false_positives: number;
+  false_negatives: number;
+  refused: number;
+}
+
+const DRAFTS: Readonly<Record<string, Draft>> = {
+  draft4: 4,
+  draft6: 6,
+  draft7: 7,
+  'draft2019-09': 2019,
+  'draft2020-12': 2020,
+};
+
+const args = process.argv.slice(2);
+const option = (name: string): string | undefined => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
+const path = args.find((a, i) => !a.startsWith('--') && !['--json', '--draft'].includes(args[i - 1] ?? ''));
+if (!path) throw new Error('usage: conformance:jsts -- PATH [--json FILE] [--draft draft2020-12] [--verbose]');
+const verbose = args.includes('--verbose');
+const files = textFiles(path);
+const remotes = new Map<string, unknown>();
+for (const [name, text] of files) {
+  const at = name.indexOf('remotes/');
+  if (at >= 0 && name.endsWith('.json')) remotes.set(`http://localhost:1234/${name.slice(at + 8)}`, JSON.parse(text));
+}
+// The drafts' own meta-schemas, from a development dependency.
+const require = createRequire(import.meta.url);
+for (const name of [
+  'json-schema-draft-06',
+  'json-schema-draft-07',
+  ...['2019-09', '2020-12'].flatMap((d) => [
+    `json-schema-${d}/schema`,
+    ...'applicator content core format format-annotation meta-data unevaluated validation'
+      .split(' ')
+      .map((v) => `json-schema-${d}/meta/${v}`),
+  ]),
+]) {
+  try {
+    const schema = JSON.parse(readFileSync(require.resolve(`ajv/dist/refs/${name}.json`), 'utf8'));
+    remotes.set(String(schema.$id ?? schema.id).replace(/#$/, ''), schema);
+  } catch {
+    // Not every draft has every vocabulary.
+  }
+}
+
+const tallies = new Map<string, Tally>();
+const failures: string[] = [];
+const encoder = new TextEncoder();
+for (const [name, text] of [...files].sort()) {
+  const match = /tests\/(draft[^/]+)\/(optional\/format\/|optional\/)?(.+)\.json$/.exec(name);
+  if (!match) continue;
+  const [, folder = '', optional = '', file = ''] = match;
+  const draft = DRAFTS[folder];
+  if (draft === undefined || (option('--draft') ?? folder) !== folder) continue;
+  const section = optional === '' ? 'required' : optional === 'optional/' ? 'optional' : 'format';
+  const tally = tallies.get(`${folder} ${section}`) ?? {
+    total: 0,
+    pass: 0,
+    false_positives: 0,
+    false_negatives: 0,
+    refused: 0,
+  };
+  tallies.set(`${folder} ${section}`, tally);
+  for (const group of JSON.parse(text) as Group[]) {
+    let acceptor: ReturnType<typeof openSchema>['acceptor'] | undefined;
+    let refusal = '';
+    try {
+      acceptor = openSchema(group.schema, {
+        order: 'any',
+        whitespace: 'json',
+        escapes: 'any',
+        draft,
+        remotes: Object.fromEntries(remotes),
+        format: section === 'format' ? 'assert' : 'annotate',
+      }).acceptor;
+    } catch (error) {
+      refusal = describe(error);
+    }
+    for (const test of group.tests) {
+      tally.total++;
+      let accepted: boolean | undefined;
+      try {
+        if (acceptor) {
+          let state = acceptor.start;
+          for (const byte of encoder.encode(JSON.stringify(test.data))) {
+            if (state === 0) break;
+            state = acceptor.step(state, byte);
+          }
+          accepted = state !== 0 && acceptor.accepts(state);
+        }
+      } catch (error) {
+        refusal = describe(error);
+      }
+      const where = `${folder}/${optional}${file}: ${group.description} / ${test.description}`;
+      if (accepted === undefined) {
+        tally.refused++;
+        failures.push(`refused ${where}: ${refusal}`);
+      } else if (accepted === test.valid) tally.pass++;
+      else {
+        if (accepted) tally.false_positives++;
+        else tally.false_negatives++;
+        failures.push(`${accepted ? 'false positive' : 'false negative'} ${where}`);
+      }
+    }
+  }
+}
+for (const [name, tally] of tallies) console.log(`${name}: ${JSON.stringify(tally)}`);
+if (verbose) for (const failure of failures) console.log(failure);
+const json = option('--json');
+if (json) writeFileSync(json, JSON.stringify({ results: Object.fromEntries(tallies), failures }, null, 1));
+
+function describe(error: unknown): string {
+  if (error instanceof InfcError) return error.message;
+  return error instanceof Error ? `CRASH ${error.stack?.split('\n').slice(0, 4).join(' | ')}` : String(error);
+}

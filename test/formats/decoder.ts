@@ -1,0 +1,44 @@
+import type { StorageFormat } from '../../compiler/formats/format.ts';
+import { add, mul } from '../../compiler/ir/dim.ts';
+import { byteLength, type TypedArray, viewOf } from '../../compiler/ir/dtype.ts';
+import type { Kernel } from '../../compiler/ir/kernel.ts';
+import { KernelBuilder } from '../../compiler/ir/kernel-builder.ts';
+
+/** A kernel that decodes rows of `length` weights kept side by side, `width` rows interleaved. */
+export function decoder(format: StorageFormat, length: number, width: 1 | 4): Kernel {
+  const k = new KernelBuilder('decode', 'simd', 1, [1, 1, 1]);
+  const planes = Object.entries(format.planes).map(([name, p]) => ({
+    name,
+    per: p.per,
+    buffer: k.buffer(name, p.dtype, 'read', (length / p.per) * width),
+  }));
+  const out = k.buffer('out', 'f32', 'write', length * width);
+  k.for(0, length / format.group, 1, (g) => {
+    const values = Object.fromEntries(
+      planes.map(({ name, per, buffer }) => {
+        const entries = Math.max(1, format.group / per);
+        const first = mul(g, entries);
+        return [name, Array.from({ length: entries }, (_, i) => k.load(buffer, mul(add(first, i), width), width))];
+      }),
+    );
+    const { codes, scale, offset } = format.decode(values, 0);
+    codes.forEach((code, i) => {
+      const scaled = scale ? code.mul(scale) : code;
+      k.store(out, mul(add(mul(g, format.group), i), width), offset ? scaled.sub(offset) : scaled);
+    });
+  });
+  return k.done({ op: 'test', sources: [], template: 'test', why: 'test', bytes: 0, flops: 0 });
+}
+
+/** Planes of several rows, entries of the rows interleaved. */
+export function encodeRows(format: StorageFormat, rows: readonly Float32Array[], length: number): TypedArray[] {
+  const encoded = rows.map((r) => format.encode(r));
+  return Object.entries(format.planes).map(([name, p]) => {
+    const n = (length / p.per) * rows.length;
+    const view = viewOf(p.dtype, new ArrayBuffer(byteLength(p.dtype, n)), 0, n);
+    encoded.forEach((planes, r) => {
+      for (let i = 0; i < length / p.per; i++) view[i * rows.length + r] = Number(planes[name]?.[i] ?? 0);
+    });
+    return view;
+  });
+}

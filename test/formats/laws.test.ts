@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { interpret } from '../../backends/reference/interpret.ts';
+import { formats } from '../../compiler/formats/index.ts';
+import { instantiate } from '../kernels/run-wasm.ts';
+import { decoder, encodeRows } from './decoder.ts';
+
+const LENGTH = 128;
+
+function row(seed: number, scale: number): Float32Array {
+  let s = seed;
+  const v = Float32Array.from({ length: LENGTH }, () => {
+    s = (Math.imul(s, 1664525) + 1013904223) >>> 0;
+    return s / 2147483648 - 1;
+  });
+  const largest = v.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
+  return v.map((x) => (x / largest) * scale);
+}
+
+describe.each(formats.map((f) => [f.name, f] as const))('storage format %s', (_, format) => {
+  const rows = [row(1, 1), row(2, 0.01), row(3, 30), row(4, 1)];
+  rows[3]?.fill(0, 0, 64);
+
+  it('decodes what it encoded to within its bound', () => {
+    for (const r of rows) {
+      const out = new Float32Array(LENGTH);
+      interpret(decoder(format, LENGTH, 1), [...encodeRows(format, [r], LENGTH), out]);
+      const largest = r.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
+      for (let i = 0; i < LENGTH; i++)
+        expect(
+          Math.abs((out[i] ?? 0) - (r[i] ?? 0)) / largest,
+          `weight ${i} = ${r[i]} became ${out[i]}`,
+        ).toBeLessThanOrEqual(format.errorBound);
+    }
+  });
+
+  it('keeps zeros', () => {
+    const out = new Float32Array(LENGTH).fill(1);
+    interpret(decoder(format, LENGTH, 1), [...encodeRows(format, [new Float32Array(LENGTH)], LENGTH), out]);
+    expect([...out].every((v) => v === 0)).toBe(true);
+  });
+
+  it('is stable: encoding the decoded weights changes nothing', () => {
+    const planes = encodeRows(format, [rows[0] ?? new Float32Array(LENGTH)], LENGTH);
+    const once = new Float32Array(LENGTH);
+    interpret(decoder(format, LENGTH, 1), [...planes, once]);
+    const twice = new Float32Array(LENGTH);
+    interpret(decoder(format, LENGTH, 1), [...encodeRows(format, [once], LENGTH), twice]);
+    for (let i = 0; i < LENGTH; i++) expect(Math.abs((twice[i] ?? 0) - (once[i] ?? 0))).toBeLessThanOrEqual(2e-3);
+  });
+
+  it('gives the same on Wasm, one row and four rows side by side', () => {
+    const kernel = decoder(format, LENGTH, 4);
+    const planes = encodeRows(format, rows, LENGTH);
+    const expected = new Float32Array(LENGTH * 4);
+    interpret(kernel, [...planes, expected]);
+    const running = instantiate(kernel, [...planes, new Float32Array(LENGTH * 4)]);
+    running.run();
+    expect([...(running.views.at(-1) ?? [])]).toEqual([...expected]);
+    const single = new Float32Array(LENGTH);
+    interpret(decoder(format, LENGTH, 1), [...encodeRows(format, [rows[2] ?? single], LENGTH), single]);
+    for (let i = 0; i < LENGTH; i++) expect(expected[i * 4 + 2]).toBe(single[i]);
+  });
+});
