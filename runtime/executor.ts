@@ -5,7 +5,7 @@ import { chooseCase, Frame, sizeOf } from './frame.ts';
 import type { HostOp, HostTensor, HostValue } from './host.ts';
 import { type Interval, liveIntervals } from './memory.ts';
 import type { Plan, PlanEntry, PlanStep } from './plan.ts';
-import { elementsOf, type Tensor, toArray } from './tensor.ts';
+import { elementsOf, toArray } from './tensor.ts';
 
 /** One played step, for profiles. `name` is the kernel or host function. */
 export interface StepTiming {
@@ -51,7 +51,7 @@ export class Executor {
 
   /** Plays the entry on inputs in port order and returns its outputs in port order (only those in `wanted`, when given). */
   async run(
-    inputs: readonly Tensor[],
+    inputs: readonly HostValue[],
     values: ReadonlyMap<string, number>,
     options: PlayOptions,
     wanted?: ReadonlySet<string>,
@@ -66,7 +66,7 @@ export class Executor {
       });
       this.entry.inputs.forEach((port, k) => {
         const t = inputs[k];
-        if (t) this.put(frame, port.buffer, t);
+        if (t !== undefined) this.put(frame, port.buffer, t);
       });
       await this.play(frame.steps, frame);
       const outputs: Record<string, HostValue> = {};

@@ -1,3 +1,4 @@
+import type { CudaAddon } from './devices/cuda.ts';
 import type { Device, MemoryRange } from './devices/device.ts';
 import { InfcError } from './errors.ts';
 import type { Control } from './executor.ts';
@@ -32,6 +33,10 @@ export interface DeviceOptions {
   /** The WebGPU to use; default `navigator.gpu`. In Node: `create([])` of the npm package `webgpu` (keep it reachable). */
   readonly gpu?: GPU;
   readonly powerPreference?: GPUPowerPreference;
+  /** The CUDA addon, or where it lies; default the environment variable INFC_CUDA_ADDON. */
+  readonly cuda?: CudaAddon | string;
+  /** Number of the CUDA GPU; default 0. */
+  readonly gpuIndex?: number;
 }
 
 export interface LoadOptions extends DeviceOptions {

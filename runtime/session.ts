@@ -27,7 +27,9 @@ export interface EntryTypes {
 
 /** Inputs and outputs by name, when nothing more is known about a model. */
 export type AnyEntry = {
-  readonly inputs: Readonly<Record<string, TensorInput | ArrayLike<number | bigint> | readonly boolean[]>>;
+  readonly inputs: Readonly<
+    Record<string, TensorInput | ArrayLike<number | bigint> | readonly boolean[] | readonly TensorInput[] | null>
+  >;
   readonly outputs: Readonly<Record<string, Tensor>>;
 };
 

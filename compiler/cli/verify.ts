@@ -137,7 +137,13 @@ class Check {
     const compilation = await recompile(await this.compiler(), this.artifact, this.model, this.io);
     const after = new Map<string, HostValue>();
     const outputs = await this.reference(compilation.program, (name, value) => after.set(name, value));
-    const { plan, kept } = keepValues(this.artifact.plan, this.entry);
+    const [compiled] = compilation.targets;
+    const same = JSON.stringify(compiled?.plan) === JSON.stringify(this.artifact.plan);
+    if (!same)
+      this.io.err(
+        'note: this infc compiles the model to another plan than the artifact has; the search uses the names of the new one',
+      );
+    const { plan, kept } = keepValues(this.artifact.plan, this.entry, compiled?.assembled.names ?? new Map());
     const files = Object.fromEntries(
       await Promise.all(
         [

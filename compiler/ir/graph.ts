@@ -13,6 +13,16 @@ export interface TensorType {
   readonly unranked?: true;
 }
 
+/** The container that holds what either does; undefined when there is none. A sequence is an optional sequence that is there. */
+export function commonContainer(
+  a: TensorType['container'],
+  b: TensorType['container'],
+): { readonly container: TensorType['container'] } | undefined {
+  if (a === b) return { container: a };
+  const isSequence = (c: TensorType['container']): boolean => c === 'sequence' || c === 'optional-sequence';
+  return isSequence(a) && isSequence(b) ? { container: 'optional-sequence' } : undefined;
+}
+
 export const tensor = (dtype: DType, shape: readonly Dim[], format = 'dense'): TensorType => ({ dtype, shape, format });
 
 /** Where a node came from: shown in errors, `infc explain` and kernel headers, never dropped by a pass. */

@@ -4,6 +4,7 @@ import type { Expr, Fold } from '../../compiler/ir/expr.ts';
 import type { Graph, Node, Value } from '../../compiler/ir/graph.ts';
 import type { OpTable } from '../../compiler/ir/graph-builder.ts';
 import { KernelBuilder, visitExpr } from '../../compiler/ir/kernel-builder.ts';
+import { isBlockwise } from '../../compiler/lower/concat.ts';
 import { ElementEvaluator, elementsOf } from '../../compiler/lower/element.ts';
 import { guess, type Region } from '../../compiler/lower/region.ts';
 
@@ -83,7 +84,7 @@ export function formRegions(graph: Graph, rules: FusionRules): Region[] {
           if (q.hasFold && (hasFold || total > 1.01 || !sameElements)) return false;
           if (!q.isMovement && (total - 1) * q.cost > RECOMPUTE_BUDGET) return false;
           if (q.isMovement && total > 4 && q.cost > 0) return false;
-          if (p.op === 'concat' && guessElements(v) > 64) return false;
+          if (isBlockwise(p.op) && guessElements(v) > 64) return false;
           hasFold ||= q.hasFold;
           times.set(p, Math.max(1, total));
         }
@@ -126,7 +127,7 @@ function describe(node: Node, ops: OpTable): Shape {
   const reads = new Map<Value, number>();
   if (!output || !op || (!op.scalar && !op.element && !op.view))
     return { reads, hasFold: true, cost: Number.POSITIVE_INFINITY, isMovement: false };
-  if (node.op === 'concat') {
+  if (isBlockwise(node.op)) {
     for (const v of node.inputs) if (v) reads.set(v, guessElements(v) / guessElements(output));
     return { reads, hasFold: false, cost: 1, isMovement: true };
   }
