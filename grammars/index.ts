@@ -16,4 +16,7 @@ export {
   vocabularyFromTiktoken,
   vocabularyFromTokenizerJson,
 } from './tokenizer/index.ts';
+export { TOOL_FORMATS, type ToolFormat, type ToolFormatName, toolFormatOfTemplate } from './tool-formats.ts';
+export { type Tool, type ToolOptions, ToolSet, tools } from './tools.ts';
+export type { ToolCall, Turn } from './turn.ts';
 export type { Vocabulary } from './vocabulary.ts';

@@ -1,4 +1,5 @@
 import type { OpDef } from '../ir/op.ts';
+import { attentionOps } from './attention.ts';
 import { binaryOps } from './binary.ts';
 import { castOps } from './cast.ts';
 import { convOps } from './conv.ts';
@@ -9,6 +10,7 @@ import { normOps } from './norm.ts';
 import { poolOps } from './pool.ts';
 import { reduceOps } from './reduce.ts';
 import { runtimeShapeOps } from './runtime-shape.ts';
+import { sampleOps } from './sample.ts';
 import { shapeOps } from './shape.ts';
 import { unaryOps } from './unary.ts';
 
@@ -26,4 +28,6 @@ export const tensorOps: readonly OpDef[] = [
   ...convOps,
   ...poolOps,
   ...normOps,
+  ...attentionOps,
+  ...sampleOps,
 ];

@@ -1,6 +1,9 @@
 import type { HostOp } from '../host.ts';
 import { fail } from './fail.ts';
+import { linearAttention } from './linear-attention.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
+import { resampleTable } from './resample-table.ts';
+import { roiAlign } from './roi-align.ts';
 import { padBy, readDims, reshapeTo, sliceBy, squeeze, unsqueeze } from './runtime-shape.ts';
 import { scatterElements, scatterNd } from './scatter.ts';
 import {
@@ -25,6 +28,7 @@ const functions: Readonly<Record<string, HostOp>> = {
   container_identity: containerIdentity,
   fail,
   gru,
+  linear_attention: linearAttention,
   lstm,
   optional,
   optional_empty: optionalEmpty,
@@ -32,8 +36,10 @@ const functions: Readonly<Record<string, HostOp>> = {
   optional_has_element: optionalHasElement,
   pad_by: padBy,
   read_dims: readDims,
+  resample_table: resampleTable,
   reshape_to: reshapeTo,
   rnn,
+  roi_align: roiAlign,
   scatter_elements: scatterElements,
   scatter_nd: scatterNd,
   sequence_at: sequenceAt,

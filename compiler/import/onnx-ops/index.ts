@@ -1,5 +1,7 @@
 import type { OnnxOp } from '../onnx-op.ts';
+import { attentionOnnxOps } from './attention.ts';
 import { elementwiseOnnxOps } from './elementwise.ts';
+import { imageOnnxOps } from './image.ts';
 import { linearOnnxOps } from './linear.ts';
 import { movementOnnxOps } from './movement.ts';
 import { normOnnxOps } from './norm.ts';
@@ -14,4 +16,6 @@ export const tensorOnnxOps: readonly OnnxOp[] = [
   ...shapeOnnxOps,
   ...linearOnnxOps,
   ...normOnnxOps,
+  ...attentionOnnxOps,
+  ...imageOnnxOps,
 ];
