@@ -8,6 +8,7 @@ import { matmulOps } from './matmul.ts';
 import { movementOps } from './movement.ts';
 import { normOps } from './norm.ts';
 import { poolOps } from './pool.ts';
+import { quantizeOps } from './quantize.ts';
 import { reduceOps } from './reduce.ts';
 import { runtimeShapeOps } from './runtime-shape.ts';
 import { sampleOps } from './sample.ts';
@@ -30,4 +31,5 @@ export const tensorOps: readonly OpDef[] = [
   ...normOps,
   ...attentionOps,
   ...sampleOps,
+  ...quantizeOps,
 ];

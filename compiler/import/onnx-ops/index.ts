@@ -5,6 +5,7 @@ import { imageOnnxOps } from './image.ts';
 import { linearOnnxOps } from './linear.ts';
 import { movementOnnxOps } from './movement.ts';
 import { normOnnxOps } from './norm.ts';
+import { quantizeOnnxOps } from './quantize.ts';
 import { reduceOnnxOps } from './reduce.ts';
 import { shapeOnnxOps } from './shape.ts';
 
@@ -18,4 +19,5 @@ export const tensorOnnxOps: readonly OnnxOp[] = [
   ...normOnnxOps,
   ...attentionOnnxOps,
   ...imageOnnxOps,
+  ...quantizeOnnxOps,
 ];
