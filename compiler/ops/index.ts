@@ -12,6 +12,7 @@ import { quantizeOps } from './quantize.ts';
 import { reduceOps } from './reduce.ts';
 import { runtimeShapeOps } from './runtime-shape.ts';
 import { sampleOps } from './sample.ts';
+import { selectOps } from './select.ts';
 import { shapeOps } from './shape.ts';
 import { unaryOps } from './unary.ts';
 
@@ -31,5 +32,6 @@ export const tensorOps: readonly OpDef[] = [
   ...normOps,
   ...attentionOps,
   ...sampleOps,
+  ...selectOps,
   ...quantizeOps,
 ];

@@ -7,6 +7,7 @@ import { movementOnnxOps } from './movement.ts';
 import { normOnnxOps } from './norm.ts';
 import { quantizeOnnxOps } from './quantize.ts';
 import { reduceOnnxOps } from './reduce.ts';
+import { selectOnnxOps } from './select.ts';
 import { shapeOnnxOps } from './shape.ts';
 
 /** Adapters of the tensor operators, by family. */
@@ -19,5 +20,6 @@ export const tensorOnnxOps: readonly OnnxOp[] = [
   ...normOnnxOps,
   ...attentionOnnxOps,
   ...imageOnnxOps,
+  ...selectOnnxOps,
   ...quantizeOnnxOps,
 ];
