@@ -1,4 +1,5 @@
 import { defineBackend } from '../backend.ts';
+import { formattedProducts } from '../templates/formatted.ts';
 import { gemmRegtile } from '../templates/gemm-regtile.ts';
 import { gemv } from '../templates/gemv.ts';
 import { printCuda, storable } from './print.ts';
@@ -15,7 +16,7 @@ export const cudaBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: storable,
-  templates: [...gemmRegtile, ...gemv],
+  templates: [...formattedProducts, ...gemmRegtile, ...gemv],
   memory: { align: 256, maxBinding: 2 ** 40, readWriteAlias: true },
   print: printCuda,
   device: 'cuda',
