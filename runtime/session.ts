@@ -38,12 +38,12 @@ export interface Model<E extends EntryTypes = AnyEntry> extends AsyncDisposable 
   readonly plan: Plan;
   readonly device: { readonly kind: string };
   /**
-   * Runs an entry point; runs of one model take turns. Throws INFC6003 to INFC6009 when the inputs do not fit and INFC6010 when aborted.
+   * Runs an entry point; runs of one model take turns, and inputs are read when theirs comes. Throws INFC6003 to INFC6009 when the inputs do not fit and INFC6010 when aborted.
    */
   run(inputs: E['inputs'], options?: RunOptions): Promise<E['outputs']>;
   /** Sets all states (caches, recurrent state) to zero. */
   reset(): void;
-  /** Frees device memory and workers; later runs are refused. */
+  /** Waits for runs under way, then frees device memory and workers; later runs are refused. */
   dispose(): Promise<void>;
 }
 
@@ -91,6 +91,7 @@ export class Session implements Model {
   }
 
   async run(inputs: AnyEntry['inputs'], options: RunOptions = {}): Promise<Record<string, Tensor>> {
+    if (this.disposed) throw new InfcError('INFC6017', 'the model has been disposed', { fix: 'Load it again' });
     const name = options.entry ?? Object.keys(this.plan.entries)[0] ?? '';
     const entry = Object.hasOwn(this.plan.entries, name) ? this.plan.entries[name] : undefined;
     if (!entry)
@@ -105,7 +106,6 @@ export class Session implements Model {
       });
     const { tensors, values } = bindInputs(this.plan, entry, inputs);
     const mine = this.turn.then(() => {
-      if (this.disposed) throw new InfcError('INFC6017', 'the model has been disposed', { fix: 'Load it again' });
       if (options.signal?.aborted) throw aborted(options.signal);
       let executor = this.executors.get(name);
       if (!executor) {

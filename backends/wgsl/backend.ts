@@ -1,4 +1,5 @@
 import { defineBackend } from '../backend.ts';
+import { formattedProducts } from '../templates/formatted.ts';
 import { gemmRegtile } from '../templates/gemm-regtile.ts';
 import { gemv } from '../templates/gemv.ts';
 import { printWgsl } from './print.ts';
@@ -19,7 +20,7 @@ export const wgslBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: storable,
-  templates: [...gemmRegtile, ...gemv],
+  templates: [...formattedProducts, ...gemmRegtile, ...gemv],
   memory: { align: 256, maxBinding: 134217728, readWriteAlias: false },
   print: printWgsl,
   device: 'webgpu',
