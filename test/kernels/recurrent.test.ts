@@ -13,6 +13,7 @@ import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
 import type { Kernel } from '../../compiler/ir/kernel.ts';
 import { verifyKernel } from '../../compiler/ir/verify-kernel.ts';
 import { lowerAnchor } from '../../compiler/lower/anchor.ts';
+import type { Template } from '../../compiler/lower/template.ts';
 import { type RecurrentOp, recurrentGates } from '../../compiler/ops/recurrent.ts';
 import { Registry } from '../../compiler/plugin.ts';
 import { hostFunctions } from '../../runtime/host/index.ts';
