@@ -2,7 +2,8 @@ import { defineBackend } from '../backend.ts';
 import { formattedProducts } from '../templates/formatted.ts';
 import { gemmRegtile } from '../templates/gemm-regtile.ts';
 import { gemv } from '../templates/gemv.ts';
-import { printCuda, storable } from './print.ts';
+import { storable } from './operators.ts';
+import { printCuda } from './print.ts';
 
 /** CUDA through its driver API, compute capability 8.0 and up. */
 export const cudaBackend = defineBackend({

@@ -8,9 +8,11 @@ import { matmulOps } from './matmul.ts';
 import { movementOps } from './movement.ts';
 import { normOps } from './norm.ts';
 import { poolOps } from './pool.ts';
+import { quantizeOps } from './quantize.ts';
 import { reduceOps } from './reduce.ts';
 import { runtimeShapeOps } from './runtime-shape.ts';
 import { sampleOps } from './sample.ts';
+import { selectOps } from './select.ts';
 import { shapeOps } from './shape.ts';
 import { unaryOps } from './unary.ts';
 
@@ -30,4 +32,6 @@ export const tensorOps: readonly OpDef[] = [
   ...normOps,
   ...attentionOps,
   ...sampleOps,
+  ...selectOps,
+  ...quantizeOps,
 ];

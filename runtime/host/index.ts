@@ -6,6 +6,7 @@ import { resampleTable } from './resample-table.ts';
 import { roiAlign } from './roi-align.ts';
 import { padBy, readDims, reshapeTo, sliceBy, squeeze, unsqueeze } from './runtime-shape.ts';
 import { scatterElements, scatterNd } from './scatter.ts';
+import { bitcast, compress, det, nonMaxSuppression, nonZero, tensorScatter, topK, unique } from './select.ts';
 import {
   concatFromSequence,
   containerIdentity,
@@ -24,6 +25,14 @@ import {
 
 /** Host functions by name, one line each; an artifact carries only those its plan needs. */
 const functions: Readonly<Record<string, HostOp>> = {
+  bitcast,
+  compress,
+  det,
+  non_max_suppression: nonMaxSuppression,
+  non_zero: nonZero,
+  tensor_scatter: tensorScatter,
+  top_k: topK,
+  unique,
   concat_from_sequence: concatFromSequence,
   container_identity: containerIdentity,
   fail,

@@ -144,7 +144,6 @@ function buildResize(node: OnnxNode, b: GraphBuilder): readonly Value[] {
       {
         ...attrs,
         axis: p.axis,
-        size: p.size,
         taps,
         ...(scale === undefined ? {} : { scale }),
         scaleAt: p.scaleAt ?? 0,

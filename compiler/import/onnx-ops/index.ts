@@ -5,7 +5,9 @@ import { imageOnnxOps } from './image.ts';
 import { linearOnnxOps } from './linear.ts';
 import { movementOnnxOps } from './movement.ts';
 import { normOnnxOps } from './norm.ts';
+import { quantizeOnnxOps } from './quantize.ts';
 import { reduceOnnxOps } from './reduce.ts';
+import { selectOnnxOps } from './select.ts';
 import { shapeOnnxOps } from './shape.ts';
 
 /** Adapters of the tensor operators, by family. */
@@ -18,4 +20,6 @@ export const tensorOnnxOps: readonly OnnxOp[] = [
   ...normOnnxOps,
   ...attentionOnnxOps,
   ...imageOnnxOps,
+  ...selectOnnxOps,
+  ...quantizeOnnxOps,
 ];
