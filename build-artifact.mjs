@@ -18,7 +18,10 @@ export function hostFunctions() {
   const table = /const functions[^=]*= \{([^}]*)\}/.exec(text)?.[1];
   if (table === undefined) throw new Error('runtime/host/index.ts has no table of functions');
   const found = new Map();
-  for (const [, op, name = op] of table.replace(/\/\/.*$/gm, '').trim().matchAll(/(\w+)(?:\s*:\s*(\w+))?\s*(?:,|$)/g)) {
+  for (const [, op, name = op] of table
+    .replace(/\/\/.*$/gm, '')
+    .trim()
+    .matchAll(/(\w+)(?:\s*:\s*(\w+))?\s*(?:,|$)/g)) {
     const source = imports.get(name);
     if (!source) throw new Error(`runtime/host/index.ts: '${op}' is not an imported function`);
     found.set(op, source);

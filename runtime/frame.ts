@@ -59,7 +59,8 @@ export class Frame {
     });
     if (entry.arena !== undefined) {
       for (const [i] of known) this.offsets.set(i, plan.buffers[i]?.offset ?? 0);
-      this.arenaBytes = entry.arena;
+      const ends = known.map(([i]) => (this.offsets.get(i) ?? 0) + this.bytes(i));
+      this.arenaBytes = Math.max(entry.arena, ...ends);
     } else {
       const placed = planMemory(
         known.map(([i, at]) => ({ ...at, bytes: this.bytes(i) })),

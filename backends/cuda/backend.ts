@@ -2,7 +2,9 @@ import { defineBackend } from '../backend.ts';
 import { formattedProducts } from '../templates/formatted.ts';
 import { gemmRegtile } from '../templates/gemm-regtile.ts';
 import { gemv } from '../templates/gemv.ts';
-import { printCuda, storable } from './print.ts';
+import { storable } from './operators.ts';
+import { printCuda } from './print.ts';
+import { buildCubin } from './toolchain.ts';
 
 /** CUDA through its driver API, compute capability 8.0 and up. */
 export const cudaBackend = defineBackend({
@@ -19,5 +21,6 @@ export const cudaBackend = defineBackend({
   templates: [...formattedProducts, ...gemmRegtile, ...gemv],
   memory: { align: 256, maxBinding: 2 ** 40, readWriteAlias: true },
   print: printCuda,
+  build: buildCubin,
   device: 'cuda',
 });

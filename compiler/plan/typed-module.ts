@@ -107,14 +107,13 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
     );
   const urls = parts.files.map((f) => `    ${key(f)}: new URL(${quoted(`./${f}`)}, import.meta.url),`);
   const hosts = parts.host.map((op, i) => `    ${key(op)}: host${i},`);
-  declare(
-    'artifact',
+  js.addStatements(
     [
-      '{',
+      'const artifact = {',
       "  plan: new URL('./plan.json', import.meta.url),",
       ...(urls.length > 0 ? ['  files: {', ...urls, '  },'] : []),
       ...(hosts.length > 0 ? ['  hostOps: {', ...hosts, '  },'] : []),
-      '}',
+      '};',
     ].join('\n'),
   );
   js.addFunction({
