@@ -54,7 +54,7 @@ export interface Backend {
     applies?(kernel: Kernel): boolean;
   }[];
   /** Turns printed text into what the device loads, when a toolchain is there (nvcc to cubin). */
-  build?(file: KernelFile): Promise<KernelFile>;
+  build?(file: KernelFile, target: Target): Promise<KernelFile>;
   /**
    * Device of the runtime: `wasm`, `webgpu`, `cuda`; the file of a self-contained JavaScript module that exports `createDevice`, which
    * artifacts then carry; or a name, and users pass the device to `load`.

@@ -5,6 +5,7 @@ import { gemv } from '../templates/gemv.ts';
 import { recurrent } from '../templates/recurrent.ts';
 import { storable } from './operators.ts';
 import { printCuda } from './print.ts';
+import { buildCubin } from './toolchain.ts';
 
 /** CUDA through its driver API, compute capability 8.0 and up. */
 export const cudaBackend = defineBackend({
@@ -21,5 +22,6 @@ export const cudaBackend = defineBackend({
   templates: [...formattedProducts, ...gemmRegtile, ...gemv, ...recurrent],
   memory: { align: 256, maxBinding: 2 ** 40, readWriteAlias: true },
   print: printCuda,
+  build: buildCubin,
   device: 'cuda',
 });
