@@ -36,7 +36,6 @@ export interface Frame {
   readonly keys?: KeySpace;
 }
 
-const UNKNOWN = -1;
 /** States looked at before a language counts as one that may die. */
 const MAX_UNDYING = 100;
 
@@ -67,9 +66,11 @@ export class Machine {
   private readonly resumed = new Map<number, number>();
   private readonly atomsOf = new Map<string, NumberAtoms>();
   private readonly lengthProfiles = new Map<Lang, StringProfile | null>();
+  private readonly loops: (Uint32Array | null | undefined)[] = [];
   private readonly undying = new Map<Lang, boolean>();
   private readonly slotKeys = new WeakMap<object, string>();
-  private table = new Int32Array(64 * 256).fill(UNKNOWN);
+  /** Transition codes plus one (0: not yet known), 64 leaves to a page. */
+  private readonly pages: Int32Array[] = [];
 
   constructor(
     readonly compiler: SchemaCompiler,
@@ -92,12 +93,12 @@ export class Machine {
 
   /** The coded transition of a leaf for a byte. */
   step(leaf: number, byte: number): number {
-    const at = (leaf << 8) | byte;
-    const known = this.table[at];
-    if (known !== undefined && known !== UNKNOWN) return known;
+    const page = this.pages[leaf >> 6] ?? this.page(leaf >> 6);
+    const at = ((leaf & 63) << 8) | byte;
+    const known = page[at];
+    if (known) return known - 1;
     const next = this.leaves[leaf]?.step(byte) ?? 0;
-    this.reserve(leaf);
-    this.table[at] = next;
+    page[at] = next + 1;
     return next;
   }
 
@@ -377,6 +378,32 @@ export class Machine {
     return false;
   }
 
+  /**
+   * The characters under which a string or key state stays the same: four words of ASCII bits (quote and backslash never
+   * among them), and 1 when all other characters do too. Undefined when there are too few to be of use.
+   */
+  loop(leaf: number): Uint32Array | undefined {
+    const known = this.loops[leaf];
+    if (known !== undefined) return known ?? undefined;
+    const info = this.leaves[leaf];
+    let loop: Uint32Array | null = null;
+    if ((info instanceof StringLeaf || info instanceof KeyLeaf) && info.decoder === 0) {
+      const bits = new Uint32Array(5);
+      let size = 0;
+      for (let b = 0x20; b < 0x80; b++) {
+        if (b === 0x22 || b === 0x5c || this.step(leaf, b) !== goTo(leaf)) continue;
+        bits[b >> 5] = (bits[b >> 5] ?? 0) | (1 << (b & 31));
+        size++;
+      }
+      // The surrogates split the code points in two; they never occur.
+      const uniform = info.alike(0x80, 0xd7ff) >= 0 && info.alike(0xe000, 0x10ffff) >= 0;
+      if (uniform && info.next(0x80) === goTo(leaf) && info.next(0xe000) === goTo(leaf)) bits[4] = 1;
+      if (size > 4 || bits[4] === 1) loop = bits;
+    }
+    this.loops[leaf] = loop;
+    return loop ?? undefined;
+  }
+
   /** Whether some member of one of the languages goes on from every text (a search pattern, a pattern and its complement). */
   neverDies(langs: readonly Lang[]): boolean {
     const { engine } = this;
@@ -481,13 +508,9 @@ export class Machine {
     return id;
   }
 
-  private reserve(leaf: number): void {
-    if (this.table.length > (leaf << 8) + 255) return;
-    let size = this.table.length;
-    while (size <= (leaf << 8) + 255) size *= 2;
-    const grown = new Int32Array(size).fill(UNKNOWN);
-    grown.set(this.table);
-    this.table = grown;
+  private page(index: number): Int32Array {
+    while (this.pages.length <= index) this.pages.push(new Int32Array(64 * 256));
+    return this.pages[index] ?? new Int32Array(0);
   }
 }
 
