@@ -80,13 +80,18 @@ export class MaskPool {
       const token = tokens[i] ?? 0;
       words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
     }
+    return this.internWords(words);
+  }
+
+  /** The id of a mask given as words, which the pool keeps. */
+  internWords(words: Uint32Array): MaskId {
     let hash = 0;
     for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ (words[i] ?? 0), 0x01000193) + i;
     const known = this.denseByHash.get(hash) ?? [];
-    for (const own of known) if (equal(this.bases[own], words)) return this.intern(own, tokens, 0);
+    for (const own of known) if (equal(this.bases[own], words)) return this.intern(own, NO_TOKENS, 0);
     const own = this.addBase(words);
     this.denseByHash.set(hash, [...known, own]);
-    return this.intern(own, tokens, 0);
+    return this.intern(own, NO_TOKENS, 0);
   }
 
   mask(id: MaskId): Mask {
@@ -149,6 +154,8 @@ export class MaskPool {
     return n;
   }
 }
+
+const NO_TOKENS = new Int32Array(0);
 
 /** Lists longer than this are stored as words. */
 const DENSE_FROM = 2048;

@@ -6,11 +6,13 @@ import type { JsonAcceptor } from './acceptor.ts';
 import { KeyLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
 import type { StackId } from './stack.ts';
-import { subtreesOf } from './subtrees.ts';
 import { insideUpTo, type StringTokens, stringTokens } from './string-tokens.ts';
+import { subtreesOf } from './subtrees.ts';
 
 /** Subtrees smaller than this are walked node by node. */
 const WORTH = 6;
+/** With fewer characters left than this, a walk is short anyway. */
+const SHORT = 3;
 
 /** Either the mask of a situation, or what it is by the next frame on the stack. */
 interface MemoNode {
@@ -164,6 +166,10 @@ export class JsonMasks implements TokenMachine {
       const { profile } = info;
       if (profile?.kind === 'free') return this.free(leaf, stack, text);
       if (profile?.kind === 'length') return this.counted(leaf, stack, text, profile.min, profile.max);
+      if (profile?.kind === 'window' && info instanceof StringLeaf) {
+        const mask = this.windowed(info, leaf, stack, text, profile.min, profile.max);
+        if (mask >= 0) return mask;
+      }
       if (profile?.kind === 'inside') {
         if (info instanceof KeyLeaf && info.offLeaf !== 0) return this.nearNames(info, leaf, stack, text);
         this.begin(leaf, stack, text);
@@ -190,7 +196,7 @@ export class JsonMasks implements TokenMachine {
     if (!this.exact && named === 0) {
       const known = this.find(this.tailMemo.get(after), below);
       if (known >= 0) {
-        this.lowest = Math.min(this.lowest, this.tailLowest(after, below));
+        this.lowest = Math.min(this.lowest, this.lowestOf(this.tailMemo, after, below));
         return known;
       }
     }
@@ -228,6 +234,59 @@ export class JsonMasks implements TokenMachine {
     return this.pool.intern(base, this.found, kept);
   }
 
+  /**
+   * Mask of a pattern with bounds on its characters: that of the pattern alone, less the tokens that are too long. Sound where
+   * the pattern's states need few characters and go on without end; -1 where that is not known.
+   */
+  private windowed(info: StringLeaf, leaf: number, stack: StackId, text: string, min: number, max: number): MaskId {
+    const { strings, pool, vocabulary } = this;
+    const [slot] = info.slots;
+    const spread = slot && this.acceptor.machine.spread(slot.lang);
+    if (!spread || this.exact) return -1;
+    const slack = max - spread.need;
+    // With a lower bound, words of every state must reach it and stay below the upper one.
+    const { engine } = this.acceptor.machine;
+    if (min > 0 && slack < min + strings.longest + spread.states.length) return -1;
+    if (min > 0 && spread.states.some((s) => engine.cardinality(s) !== Number.POSITIVE_INFINITY)) return -1;
+    if (slack < SHORT) return -1;
+    const open = info.unbounded();
+    const outer = this.lowest;
+    let whole = this.find(this.memo.get(open), stack);
+    if (whole >= 0) this.lowest = Math.min(outer, this.lowestOf(this.memo, open, stack));
+    else {
+      this.lowest = this.acceptor.stacks.depth(stack);
+      whole = this.collect(open, stack, text);
+      if (!this.shareable) return whole;
+      this.remember(this.memo, open, stack, whole);
+      this.lowest = Math.min(outer, this.lowest);
+    }
+    if (min <= 0 && slack >= strings.longest) return whole;
+    const view = pool.view(whole);
+    const sure = insideUpTo(strings, Math.min(slack, strings.longest));
+    const words = new Uint32Array(view.length);
+    for (let w = 0; w < words.length; w++) words[w] = (view[w] ?? 0) & (sure[w] ?? 0);
+    const allowed = (token: number): boolean => (((view[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1;
+    const allow = (token: number): void => {
+      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+    };
+    for (let length = slack + 1; length <= Math.min(max, strings.longest); length++) {
+      for (const token of strings.byLength[length] ?? []) {
+        if (!allowed(token)) continue;
+        const bytes = vocabulary.bytes[token];
+        if (!bytes) continue;
+        this.begin(leaf, stack, text);
+        let alive = true;
+        for (let i = 0; i < bytes.length && alive; i++) alive = this.move(i, i + 1, bytes[i] ?? 0);
+        if (alive) allow(token);
+      }
+    }
+    for (const token of strings.quotes.tokens) {
+      const length = strings.lengths[token] ?? 0;
+      if (length >= min && length <= max && allowed(token)) allow(token);
+    }
+    return pool.internWords(words);
+  }
+
   /** Mask within a name that may still be a listed one: as for unlisted names, but for tokens that finish a listed or used one. */
   private nearNames(key: KeyLeaf, leaf: number, stack: StackId, text: string): MaskId {
     const near: number[] = [];
@@ -241,10 +300,12 @@ export class JsonMasks implements TokenMachine {
     const { lengths } = this.strings;
     const apart = new Set(near);
     const keep: number[] = [];
-    for (const token of this.pool.mask(far).extra) if (!apart.has(token) && !(complete && lengths[token] === 0)) keep.push(token);
+    for (const token of this.pool.mask(far).extra)
+      if (!apart.has(token) && !(complete && lengths[token] === 0)) keep.push(token);
     if (complete) {
       this.count = 0;
-      for (const token of this.pool.mask(this.free(leaf, stack, text)).extra) if (lengths[token] === 0) keep.push(token);
+      for (const token of this.pool.mask(this.free(leaf, stack, text)).extra)
+        if (lengths[token] === 0) keep.push(token);
     }
     for (const token of near) {
       const bytes = this.vocabulary.bytes[token];
@@ -258,10 +319,10 @@ export class JsonMasks implements TokenMachine {
     return this.pool.intern(this.insideBase, this.found, keep.length);
   }
 
-  /** Depth of the lowest frame a remembered tail mask looked at. */
-  private tailLowest(leaf: number, stack: StackId): number {
+  /** Depth of the lowest frame a remembered mask looked at. */
+  private lowestOf(memo: ReadonlyMap<number, MemoNode>, leaf: number, stack: StackId): number {
     const { stacks } = this.acceptor;
-    let node = this.tailMemo.get(leaf);
+    let node = memo.get(leaf);
     let at = stack;
     while (node !== undefined && node.mask < 0) {
       node = node.byFrame?.get(stacks.frame(at));

@@ -119,5 +119,15 @@ function classify(vocabulary: Vocabulary, escapes: Escapes): StringTokens {
     }
     i++;
   }
-  return { inside, tails: buildTrie([...tails.values()]), closing, quotes: buildTrie(quotes), lengths, longest, byLength, limited: [], byContent };
+  return {
+    inside,
+    tails: buildTrie([...tails.values()]),
+    closing,
+    quotes: buildTrie(quotes),
+    lengths,
+    longest,
+    byLength,
+    limited: [],
+    byContent,
+  };
 }

@@ -181,6 +181,7 @@ const report = {
 console.log(JSON.stringify(report, null, 1));
 if (verbose)
   for (const [us, what] of slow.sort((a, b) => b[0] - a[0]).slice(0, 15)) console.log(`${Math.round(us)} us ${what}`);
-if (verbose) for (const [kind, [n, us]] of kinds) console.log(`${kind}: ${n} steps over 120 us, ${Math.round(us / 1000)} ms`);
+if (verbose)
+  for (const [kind, [n, us]] of kinds) console.log(`${kind}: ${n} steps over 120 us, ${Math.round(us / 1000)} ms`);
 const json = flags.get('--json');
 if (json) writeFileSync(json, JSON.stringify({ ...report, list: list.filter((x) => x.status !== 'pass') }, null, 1));
