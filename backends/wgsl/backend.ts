@@ -2,6 +2,7 @@ import { defineBackend } from '../backend.ts';
 import { formattedProducts } from '../templates/formatted.ts';
 import { gemmRegtile } from '../templates/gemm-regtile.ts';
 import { gemv } from '../templates/gemv.ts';
+import { recurrent } from '../templates/recurrent.ts';
 import { printWgsl } from './print.ts';
 import { storable } from './storage.ts';
 
@@ -21,7 +22,7 @@ export const wgslBackend = defineBackend({
     maxBuffers: 8,
   }),
   supports: storable,
-  templates: [...formattedProducts, ...gemmRegtile, ...gemv],
+  templates: [...formattedProducts, ...gemmRegtile, ...gemv, ...recurrent],
   memory: { align: 256, maxBinding: 134217728, readWriteAlias: false },
   print: printWgsl,
   device: 'webgpu',
