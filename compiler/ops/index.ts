@@ -14,6 +14,7 @@ import { runtimeShapeOps } from './runtime-shape.ts';
 import { sampleOps } from './sample.ts';
 import { selectOps } from './select.ts';
 import { shapeOps } from './shape.ts';
+import { signalOps } from './signal.ts';
 import { unaryOps } from './unary.ts';
 
 /** Ops of the graph IR, by family. */
@@ -32,6 +33,7 @@ export const tensorOps: readonly OpDef[] = [
   ...normOps,
   ...attentionOps,
   ...sampleOps,
+  ...signalOps,
   ...selectOps,
   ...quantizeOps,
 ];

@@ -1,5 +1,6 @@
 import type { HostOp } from '../host.ts';
 import { fail } from './fail.ts';
+import { dft, melWeights, stft } from './fourier.ts';
 import { linearAttention } from './linear-attention.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
 import { resampleTable } from './resample-table.ts';
@@ -25,6 +26,9 @@ import {
 
 /** Host functions by name, one line each; an artifact carries only those its plan needs. */
 const functions: Readonly<Record<string, HostOp>> = {
+  dft,
+  mel_weights: melWeights,
+  stft,
   bitcast,
   compress,
   det,

@@ -9,6 +9,7 @@ import { quantizeOnnxOps } from './quantize.ts';
 import { reduceOnnxOps } from './reduce.ts';
 import { selectOnnxOps } from './select.ts';
 import { shapeOnnxOps } from './shape.ts';
+import { signalOnnxOps } from './signal.ts';
 
 /** Adapters of the tensor operators, by family. */
 export const tensorOnnxOps: readonly OnnxOp[] = [
@@ -20,6 +21,7 @@ export const tensorOnnxOps: readonly OnnxOp[] = [
   ...normOnnxOps,
   ...attentionOnnxOps,
   ...imageOnnxOps,
+  ...signalOnnxOps,
   ...selectOnnxOps,
   ...quantizeOnnxOps,
 ];
