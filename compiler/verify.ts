@@ -132,11 +132,12 @@ export interface KeptValue {
 
 /**
  * The plan with every value its top-level steps write as a further output of `entry`, so that they can be compared one by one. Values are
- * no longer placed at fixed offsets: the runtime plans memory with the longer lives.
+ * no longer placed at fixed offsets: the runtime plans memory with the longer lives. `names` gives the value of each buffer.
  */
 export function keepValues(
   plan: Plan,
   entryName: string,
+  names: ReadonlyMap<number, string>,
 ): { readonly plan: Plan; readonly kept: readonly KeptValue[] } {
   const entry = plan.entries[entryName];
   if (!entry) return { plan, kept: [] };
@@ -147,11 +148,12 @@ export function keepValues(
   for (const step of entry.steps) {
     for (const { buffer, by } of writtenBy(plan, step)) {
       const b = plan.buffers[buffer];
-      if (!b?.name || seen.has(buffer) || b.role === 'state') continue;
+      const name = b?.name ?? names.get(buffer);
+      if (!b || name === undefined || seen.has(buffer) || b.role === 'state') continue;
       seen.add(buffer);
-      kept.push({ name: b.name, buffer, by });
-      if (!taken.has(b.name)) outputs.push({ name: b.name, buffer, dtype: b.dtype, shape: b.shape });
-      taken.add(b.name);
+      kept.push({ name, buffer, by });
+      if (!taken.has(name)) outputs.push({ name, buffer, dtype: b.dtype, shape: b.shape });
+      taken.add(name);
     }
   }
   const buffers = plan.buffers.map((b): PlanBuffer => {

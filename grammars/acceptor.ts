@@ -11,4 +11,8 @@ export interface Acceptor {
   accepts(state: number): boolean;
   /** Fewest bytes from this state to acceptance (exact); 0 in accepting states. */
   shortest(state: number): number;
+  /** The state after a special token, or 0; absent where special tokens are never part of the text. */
+  special?(state: number, token: number): number;
+  /** The special tokens that may come next. */
+  specials?(state: number): readonly number[];
 }

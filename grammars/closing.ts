@@ -21,14 +21,14 @@ export class ClosingMasks {
     const id = this.machine.mask(state);
     const known = this.worst.get(state);
     if (known !== undefined && known + 1 <= left) return id;
-    const { pool, vocabulary } = this.machine;
+    const { pool } = this.machine;
     const words = pool.view(id);
     const kept: number[] = [];
     let worst = 0;
     for (let w = 0; w < words.length; w++) {
       for (let bits = words[w] ?? 0; bits !== 0; bits &= bits - 1) {
         const token = w * 32 + 31 - Math.clz32(bits & -bits);
-        const cost = this.after(state, vocabulary.bytes[token]);
+        const cost = this.after(state, token);
         if (cost > worst) worst = cost;
         if (cost + 1 <= left) kept.push(token);
       }
@@ -37,8 +37,10 @@ export class ClosingMasks {
     return worst + 1 <= left ? id : pool.intern(-1, Int32Array.from(kept), kept.length);
   }
 
-  private after(state: number, bytes: Uint8Array | null | undefined): number {
-    if (!bytes) return 0;
-    return this.tokens(this.machine.run(state, bytes));
+  private after(state: number, token: number): number {
+    const bytes = this.machine.vocabulary.bytes[token];
+    if (bytes) return this.tokens(this.machine.run(state, bytes));
+    const next = this.machine.special?.(state, token) ?? 0;
+    return next === 0 ? 0 : this.tokens(next);
   }
 }

@@ -1,4 +1,5 @@
 import { InfcError } from '../runtime/errors.ts';
+import type { Acceptor } from './acceptor.ts';
 import type { Infer, StandardSchemaLike } from './infer.ts';
 import { auditSchema, type SchemaReport } from './json/audit.ts';
 import type { Relaxation } from './json/compiler.ts';
@@ -24,6 +25,11 @@ export class Constraint<T = unknown> {
   /** Keywords left out under `onUnsupported: 'relax'`, found so far (all of them after {@link constrain.check}). */
   get report(): readonly Relaxation[] {
     return this.session.relaxed;
+  }
+
+  /** The constraint as a byte acceptor. */
+  get acceptor(): Acceptor {
+    return this.session.acceptor;
   }
 
   /** A matcher for one generation with a tokenizer's vocabulary. */

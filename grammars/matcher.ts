@@ -243,8 +243,8 @@ export class Matcher {
 
   private after(token: number): number {
     const bytes = this.machine.vocabulary.bytes[token];
-    if (!bytes || bytes.length === 0) return 0;
-    return this.machine.run(this.state, bytes);
+    if (!bytes) return this.machine.special?.(this.state, token) ?? 0;
+    return bytes.length === 0 ? 0 : this.machine.run(this.state, bytes);
   }
 
   private expected(state: number): string[] {

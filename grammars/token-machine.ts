@@ -12,6 +12,8 @@ export interface TokenMachine {
   step(state: number, byte: number): number;
   /** The state after several bytes, or 0. */
   run(state: number, bytes: Uint8Array): number;
+  /** The state after a special token, or 0; absent where no special token is ever part of the text. */
+  special?(state: number, token: number): number;
   accepts(state: number): boolean;
   /** Fewest bytes to the end. */
   shortest(state: number): number;
@@ -36,7 +38,7 @@ export class AcceptorMasks implements TokenMachine {
     this.trie = vocabularyTrie(vocabulary);
     this.pool = new MaskPool(vocabulary.size);
     this.path = new Int32Array(this.trie.maxDepth + 1);
-    this.found = new Int32Array(vocabulary.size + vocabulary.eos.length);
+    this.found = new Int32Array(vocabulary.size + vocabulary.eos.length + vocabulary.special.size);
   }
 
   step(state: number, byte: number): number {
@@ -47,6 +49,10 @@ export class AcceptorMasks implements TokenMachine {
     let at = state;
     for (let i = 0; i < bytes.length && at !== 0; i++) at = this.acceptor.step(at, bytes[i] ?? 0);
     return at;
+  }
+
+  special(state: number, token: number): number {
+    return this.acceptor.special?.(state, token) ?? 0;
   }
 
   accepts(state: number): boolean {
@@ -75,6 +81,7 @@ export class AcceptorMasks implements TokenMachine {
       for (let t = from[i] ?? 0; t < (from[i + 1] ?? 0); t++) found[n++] = tokens[t] ?? 0;
       i++;
     }
+    for (const token of acceptor.specials?.(state) ?? []) found[n++] = token;
     if (acceptor.accepts(state)) for (const token of this.vocabulary.eos) found[n++] = token;
     const mask = this.pool.intern(-1, found, n);
     this.memo.set(state, mask);

@@ -1,4 +1,5 @@
 import { dedupe } from './canonicalize/dedupe.ts';
+import { dropUnitAxes } from './canonicalize/drop-unit-axes.ts';
 import { foldConstants } from './canonicalize/fold-constants.ts';
 import { removeDead } from './canonicalize/remove-dead.ts';
 import { removeIdentity } from './canonicalize/remove-identity.ts';
@@ -8,6 +9,7 @@ import { fuseTranspose } from './fuse/fuse-transpose.ts';
 import type { Pass } from './pass.ts';
 import { recognizeActivations } from './recognize/activation.ts';
 import { recognizeNorms } from './recognize/norm.ts';
+import { recognizeSliceAssignment } from './recognize/slice-assignment.ts';
 
 /**
  * THE LIST: every built-in pass, in the order it runs. After each later phase that changed something the canonicalize passes run again.
@@ -17,11 +19,13 @@ export const pipeline: readonly Pass[] = [
   // canonicalize: one way to write each thing
   foldConstants,
   removeIdentity,
+  dropUnitAxes,
   dedupe,
   removeDead,
   // recognize: decomposed norms, activations and attention become one op again
   recognizeNorms,
   recognizeActivations,
+  recognizeSliceAssignment,
   // precision, format: assigned by plugins and by compression recipes
   // fuse: prepare what kernels will swallow
   decompose,

@@ -1,7 +1,9 @@
 import { playControl } from './control.ts';
 import { WasmDevice } from './devices/wasm.ts';
 import { createLoad } from './load.ts';
+import { memoryPlanner } from './memory.ts';
 
+export type { CudaAddon, CudaDevice } from './devices/cuda.ts';
 export type { Device, DeviceMemory, KernelSource, Launch, LaunchRequest, MemoryRange } from './devices/device.ts';
 export { probeRelaxedSimd } from './devices/probe.ts';
 export { WasmDevice } from './devices/wasm.ts';
@@ -26,7 +28,9 @@ export const load = createLoad({
   devices: {
     wasm: WasmDevice.create,
     wgsl: async (options) => (await import('./devices/webgpu.ts')).WebGpuDevice.create(options),
+    cuda: async (options) => (await import('./devices/cuda.ts')).CudaDevice.create(options),
   },
   control: playControl,
+  planner: memoryPlanner,
   host: async (name) => (await import('./host/index.ts')).hostFunctions(name),
 });

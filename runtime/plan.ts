@@ -130,6 +130,8 @@ export interface PlanPort {
   readonly dtype: DType;
   /** Symbols are bound from the shapes of the inputs. */
   readonly shape: readonly DimCode[];
+  /** Not a plain tensor: dtype is that of the elements; their shapes are free. */
+  readonly container?: 'sequence' | 'optional' | 'optional-sequence';
 }
 
 export interface PlanEntry {

@@ -1,5 +1,6 @@
 import { evaluateCondition, evaluateDim, formatDimCode, formatShape, solveDim } from './dims.ts';
 import { InfcError } from './errors.ts';
+import type { HostValue } from './host.ts';
 import type { DimCode, Plan, PlanEntry, PlanPort } from './plan.ts';
 import { elementsOf, type Tensor, toArray } from './tensor.ts';
 
@@ -58,7 +59,7 @@ export function bindInputs(
   plan: Plan,
   entry: PlanEntry,
   inputs: Readonly<Record<string, unknown>>,
-): { tensors: Tensor[]; values: Map<string, number> } {
+): { tensors: HostValue[]; values: Map<string, number> } {
   const names = entry.inputs.map((p) => p.name);
   const list = `This model takes ${names.map((n) => `'${n}'`).join(', ') || 'no inputs'}`;
   for (const name of Object.keys(inputs)) {
@@ -67,6 +68,7 @@ export function bindInputs(
   const values = new Map<string, number>();
   const given = entry.inputs.map((port) => {
     const value = inputs[port.name];
+    if (port.container) return undefined;
     if (value === undefined || value === null)
       throw new InfcError('INFC6005', `input '${port.name}' is missing`, { fix: list });
     return asTensor(port, value);
@@ -85,11 +87,28 @@ export function bindInputs(
         fix: 'Change the shapes, or compile the model again with other --dims',
       });
   }
-  const tensors = given.map((t, i): Tensor => {
-    const name = `input '${entry.inputs[i]?.name}'`;
-    return { ...t, data: toArray(name, t.dtype, elementsOf(t.shape), t.data) as Tensor['data'] };
+  const tensors = entry.inputs.map((port, i): HostValue => {
+    const t = given[i];
+    return t ? dense(port, t) : containerValue(port, inputs[port.name]);
   });
   return { tensors, values };
+}
+
+const dense = (port: PlanPort, t: Untyped): Tensor => ({
+  ...t,
+  data: toArray(`input '${port.name}'`, t.dtype, elementsOf(t.shape), t.data) as Tensor['data'],
+});
+
+/** A sequence is an array of tensors, an optional is a value or nothing. */
+function containerValue(port: PlanPort, value: unknown): HostValue {
+  const isOptional = port.container !== 'sequence';
+  if (isOptional && (value === undefined || value === null)) return null;
+  if (port.container === 'optional') return dense(port, asTensor(port, value));
+  if (!Array.isArray(value))
+    throw new InfcError('INFC6003', `input '${port.name}' is not a sequence`, {
+      fix: `Give an array of tensors of ${port.dtype}`,
+    });
+  return value.map((v) => dense(port, asTensor(port, v)));
 }
 
 const compound = (port: PlanPort | undefined): boolean => port?.shape.some((d) => typeof d === 'object') ?? false;

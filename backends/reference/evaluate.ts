@@ -43,7 +43,8 @@ class Scope {
   constructor(private readonly outer?: Scope) {}
 
   value(v: Value): HostValue | undefined {
-    return this.values.get(v) ?? this.outer?.value(v);
+    // An absent optional is null, and that is a value.
+    return this.values.has(v) ? this.values.get(v) : this.outer?.value(v);
   }
 
   symbol(name: string): number | undefined {
@@ -70,7 +71,7 @@ export class Reference {
   run(graph: Graph, inputs: Readonly<Record<string, HostValue>>): Record<string, HostValue> {
     const scope = new Scope();
     for (const v of graph.inputs) {
-      const given = inputs[v.name];
+      const given = inputs[v.name] ?? (v.type.container?.startsWith('optional') ? null : undefined);
       if (given === undefined)
         throw new InfcError('INFC6005', `input '${v.name}' is missing`, {
           fix: `Give ${graph.inputs.map((i) => i.name).join(', ')}`,
@@ -210,6 +211,11 @@ export class Reference {
   // ---- element ops -------------------------------------------------------------------------------------------------------------
 
   private element(node: Node, out: Value, scope: Scope): HostTensor {
+    // Nothing to compute, and indices into an empty tensor have no meaning.
+    if (out.type.shape.includes(0)) {
+      const shape = out.type.shape.map((d) => this.dim(scope, d));
+      return { dtype: out.type.dtype, shape, data: viewOf(out.type.dtype, new ArrayBuffer(0), 0, 0) };
+    }
     let c = this.compiled.get(out);
     if (!c) {
       const { kernel, args } = lowerRegion(

@@ -33,6 +33,8 @@ export interface BenchResult {
 }
 
 const LEAST_RUNS = 5;
+/** Engines compile hot Wasm functions anew while they run; measuring starts after that. */
+const WARM_MS = 1500;
 
 /** `infc bench-worker JOB RESULT`: one engine in its own process, so that engines share neither heap nor threads. */
 async function runWorker(args: Args, _io: Io): Promise<number> {
@@ -92,7 +94,7 @@ async function measure(job: BenchJob): Promise<BenchResult> {
   const t = performance.now();
   const outputs = structuredClone(await runner.run());
   const firstMs = performance.now() - t;
-  const warm = performance.now() + Math.min(1000, job.seconds * 300);
+  const warm = performance.now() + WARM_MS;
   for (let i = 0; i < 2 || performance.now() < warm; i++) await timed();
   const times: number[] = [];
   const end = performance.now() + job.seconds * 1000;

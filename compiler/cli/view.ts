@@ -70,7 +70,7 @@ async function runView(args: Args, io: Io): Promise<number> {
       steps: memory.positions.length,
       bytes: memory.peakBytes,
       buffers: memory.lives.map((l) => ({
-        name: l.name,
+        name: compilation.targets[0]?.assembled.names?.get(l.buffer) ?? l.name,
         first: l.first,
         last: l.last,
         offset: l.offset,

@@ -1,6 +1,14 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { sym } from '../ir/dim.ts';
-import { type Constant, forEachNode, formatType, Graph, type TensorType, type Value } from '../ir/graph.ts';
+import {
+  type Constant,
+  commonContainer,
+  forEachNode,
+  formatType,
+  Graph,
+  type TensorType,
+  type Value,
+} from '../ir/graph.ts';
 import { GraphBuilder } from '../ir/graph-builder.ts';
 import type { HostTensor } from '../ir/op.ts';
 import type { Registry } from '../plugin.ts';
@@ -118,10 +126,14 @@ export class GraphImporter {
       inputs.add(name);
       // Before IR version 4 every initializer was listed as an input too; later that gives it a default. Both are weights here.
       if (place.scope.owns(name)) continue;
+      const inContainer = input.type?.tensorType === null || input.type?.tensorType === undefined;
       const type = importType(input.type, name, (dimName, axis) =>
-        dimName === undefined || isPlaceholder(dimName)
-          ? this.symbols.fresh(`${name}_dim${axis}`)
-          : this.symbols.named(dimName),
+        // Shapes of elements differ from one to the next: no two of them share a symbol.
+        inContainer
+          ? sym(`element_${axis}@${name}`)
+          : dimName === undefined || isPlaceholder(dimName)
+            ? this.symbols.fresh(`${name}_dim${axis}`)
+            : this.symbols.named(dimName),
       );
       if (!type || (type.unranked && !type.container))
         throw new InfcError('INFC1015', `input '${name}' has no ${type ? 'shape' : 'type'}`, {
@@ -142,12 +154,12 @@ export class GraphImporter {
       if (taken.has(name)) throw duplicate('graph output', name);
       taken.add(name);
       const value = this.outputValue(name, place.scope, 'the graph');
-      this.checkDeclared(
-        importType(output.type, name, () => UNKNOWN),
-        value,
-        name,
-      );
-      graph.outputs.push(this.ownedBy(graph, value, builder, name));
+      const declared = importType(output.type, name, () => UNKNOWN);
+      this.checkDeclared(declared, value, name);
+      const isThere = declared?.container === 'sequence' && value.type.container === 'optional-sequence';
+      builder.source = { name, op: 'graph output' };
+      const given = isThere ? builder.node('optional_get_element', [value], {}, name) : value;
+      graph.outputs.push(this.ownedBy(graph, given, builder, name));
     }
   }
 
@@ -163,7 +175,7 @@ export class GraphImporter {
     if (!declared) return;
     const { type } = value;
     const wrongRank = !declared.unranked && !type.unranked && declared.shape.length !== type.shape.length;
-    if (declared.dtype !== type.dtype || declared.container !== type.container || wrongRank)
+    if (declared.dtype !== type.dtype || !commonContainer(declared.container, type.container) || wrongRank)
       throw new InfcError('INFC1047', `output '${name}' is ${formatType(type)}, declared as ${formatType(declared)}`, {
         ...(value.producer ? { node: value.producer.source.name } : {}),
         fix: 'Correct the declared output type, or the node that computes it',

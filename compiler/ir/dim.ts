@@ -43,17 +43,28 @@ export interface DimSum {
   readonly terms: readonly Term[];
 }
 
-const sums = new Map<string, WeakRef<DimSum>>();
+/**
+ * All sums in use, by key. Recent ones are held; when there are many, they move to weak references, which cost the garbage collector
+ * more but let go of what nobody uses.
+ */
+let recent = new Map<string, DimSum>();
+const older = new Map<string, WeakRef<DimSum>>();
+const MOST_RECENT = 1 << 17;
 
 function intern(constant: number, terms: readonly Term[]): Dim {
   if (terms.length === 0) return constant;
   let key = '';
   for (const t of terms) key += `${t.coefficient}*${t.key}+`;
   key += constant;
-  const found = sums.get(key)?.deref();
+  const found = recent.get(key) ?? (older.size === 0 ? undefined : older.get(key)?.deref());
   if (found) return found;
   const sum: DimSum = { key, constant, terms };
-  sums.set(key, new WeakRef(sum));
+  if (recent.size >= MOST_RECENT) {
+    for (const [k, v] of older) if (v.deref() === undefined) older.delete(k);
+    for (const [k, v] of recent) older.set(k, new WeakRef(v));
+    recent = new Map();
+  }
+  recent.set(key, sum);
   return sum;
 }
 
@@ -323,9 +334,19 @@ function atomRange(atom: Atom): Range {
   }
 }
 
+const ranges = new WeakMap<DimSum, Range>();
+
 /** Interval of all values the dim can take. */
 export function range(d: Dim): Range {
   if (typeof d === 'number') return { min: d, max: d };
+  const old = ranges.get(d);
+  if (old) return old;
+  const r = computeRange(d);
+  ranges.set(d, r);
+  return r;
+}
+
+function computeRange(d: DimSum): Range {
   let lo = d.constant;
   let hi = d.constant;
   for (const t of d.terms) {

@@ -13,6 +13,16 @@ export interface TensorType {
   readonly unranked?: true;
 }
 
+/** The container that holds what either does; undefined when there is none. A sequence is an optional sequence that is there. */
+export function commonContainer(
+  a: TensorType['container'],
+  b: TensorType['container'],
+): { readonly container: TensorType['container'] } | undefined {
+  if (a === b) return { container: a };
+  const isSequence = (c: TensorType['container']): boolean => c === 'sequence' || c === 'optional-sequence';
+  return isSequence(a) && isSequence(b) ? { container: 'optional-sequence' } : undefined;
+}
+
 export const tensor = (dtype: DType, shape: readonly Dim[], format = 'dense'): TensorType => ({ dtype, shape, format });
 
 /** Where a node came from: shown in errors, `infc explain` and kernel headers, never dropped by a pass. */
@@ -130,7 +140,7 @@ export class Graph {
     return node;
   }
 
-  /** Makes every user of `from` (and the graph's outputs) use `to`. */
+  /** Makes every user of `from` (and the graph's outputs) use `to`. An output's name goes over to `to`. */
   replaceUses(from: Value, to: Value): void {
     if (from === to) return;
     for (const user of new Set(from.uses)) {
@@ -142,6 +152,9 @@ export class Graph {
       }
     }
     from.uses.length = 0;
+    // Users know outputs by name: whatever takes the place of one takes its name.
+    const isOutput = this.outputs.includes(from) && !this.outputs.includes(to);
+    if (isOutput && to.producer && this.nodes.includes(to.producer)) to.name = from.name;
     this.replaceOutputs(from, to);
   }
 

@@ -7,7 +7,7 @@ import type { KernelBuilder } from '../ir/kernel-builder.ts';
 import { ElementEvaluator, ravel, unravel } from './element.ts';
 import { Emitter } from './emit.ts';
 import { Bindings } from './loops.ts';
-import { isInRegion, type LowerContext, type Region, typeOf } from './region.ts';
+import { constantScalar, isInRegion, type LowerContext, type Region, typeOf } from './region.ts';
 import type { LoweredKernel, Template, TemplateRequest } from './template.ts';
 
 /** Lowers a region whose anchor a template schedules; the other nodes become the epilogue. */
@@ -70,7 +70,11 @@ export function lowerAnchor(
       at = [...at.slice(0, last), ...unravel(at[last] ?? 0, shape.slice(last))];
       const evaluator = new ElementEvaluator(
         context.ops,
-        { read: (v, position) => (v === anchorOut ? acc : k.load(b.read(v), position)), isInside: inside, typeOf },
+        {
+          read: (v, position) => (v === anchorOut ? acc : (constantScalar(v) ?? k.load(b.read(v), position))),
+          isInside: inside,
+          typeOf,
+        },
         prefix,
       );
       const e: Expr = region.output === anchorOut ? acc : evaluator.at(region.output, at);

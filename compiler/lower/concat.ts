@@ -1,13 +1,17 @@
 import { add, type Dim } from '../ir/dim.ts';
-import type { Value } from '../ir/graph.ts';
+import type { Node, Value } from '../ir/graph.ts';
 import { lowerRegion } from './loops.ts';
 import type { LowerContext, Region } from './region.ts';
 import type { LoweredKernel } from './template.ts';
 
-/** A concatenation writes each part straight into its place: one kernel a part, its producers fused into it. */
+/** Ops whose output is made of blocks: each block is written by a kernel of its own, its producers fused into it. */
+export const isBlockwise = (op: string): boolean => op === 'concat' || op === 'insert_slice';
+
+/** A concatenation or slice assignment writes each block straight into its place. */
 export function lowerConcat(region: Region, context: LowerContext): LoweredKernel[] | undefined {
   const node = region.output.producer;
-  if (node?.op !== 'concat' || region.nodes.at(-1) !== node) return undefined;
+  if (!node || !isBlockwise(node.op) || region.nodes.at(-1) !== node) return undefined;
+  if (node.op === 'insert_slice') return lowerInsertSlice(node, region, context);
   const axis = Number(node.attrs.axis ?? 0);
   const kernels: LoweredKernel[] = [];
   let start: Dim = 0;
@@ -16,10 +20,26 @@ export function lowerConcat(region: Region, context: LowerContext): LoweredKerne
     const length = part.type.shape[axis] ?? 1;
     const nodes = producers(part, region);
     if (length !== 0)
-      kernels.push(lowerRegion({ nodes, output: part }, context, { value: region.output, axis, start }));
+      kernels.push(
+        lowerRegion({ nodes, output: part }, context, {
+          value: region.output,
+          starts: part.type.shape.map((_, i) => (i === axis ? start : 0)),
+        }),
+      );
     start = add(start, length);
   }
   return kernels;
+}
+
+/** The data first, then the updates over it. */
+function lowerInsertSlice(node: Node, region: Region, context: LowerContext): LoweredKernel[] | undefined {
+  const [data, updates] = node.inputs;
+  if (!data || !updates) return undefined;
+  const starts = Array.isArray(node.attrs.starts) ? (node.attrs.starts as readonly Dim[]) : [];
+  return [
+    lowerRegion({ nodes: producers(data, region), output: data }, context, { value: region.output, starts: [] }),
+    lowerRegion({ nodes: producers(updates, region), output: updates }, context, { value: region.output, starts }),
+  ];
 }
 
 /** Nodes of the region that `value` depends on, in order. */

@@ -419,6 +419,8 @@ export class Emitter {
    */
   isVectorizable(e: Expr, j: string, needLoad: boolean): boolean {
     let loads = 0;
+    let work = 0;
+    let gathers = 0;
     let broken = false;
     const seen = new Set<Expr>();
     const visit = (x: Expr): void => {
@@ -429,7 +431,7 @@ export class Emitter {
       if (!is32(x.type) && x.type !== 'bool') broken = true;
       else if (n.kind === 'load') {
         if (coefficientOf(n.index, j) === 1 && this.isDirect(n.index, j)) loads++;
-        else broken = true;
+        else gathers++;
       } else if (n.kind === 'dim') {
         if (!this.isDirect(n.dim, j) || typeof coefficientOf(n.dim, j) !== 'number') broken = true;
       } else if (n.kind === 'guard') {
@@ -443,10 +445,17 @@ export class Emitter {
       } else if (n.kind === 'narrow' || n.kind === 'intrinsic' || n.kind === 'bitcast') {
         if (n.kind === 'narrow' && !VECTOR_NARROW.has(n.to)) broken = true;
         else visitExpr(x, visit, () => {});
-      } else visitExpr(x, visit, () => {});
+      } else {
+        if (n.kind === 'unary') work += SIMPLE.has(n.op) ? 1 : 12;
+        else if (n.kind === 'binary') work += n.op === 'pow' || n.op === 'atan2' ? 16 : 1;
+        else if (n.kind === 'fma' || n.kind === 'select') work++;
+        visitExpr(x, visit, () => {});
+      }
     };
     visit(e);
-    return !broken && (loads > 0 || !needLoad);
+    // Four scalar loads for one vector pay when there is enough arithmetic on it.
+    if (broken || work < 4 * gathers) return false;
+    return loads + gathers > 0 || !needLoad;
   }
 
   /** No data-derived index in the dim depends on `j`. */
@@ -628,6 +637,7 @@ export class Emitter {
   }
 }
 
+const SIMPLE: ReadonlySet<string> = new Set(['neg', 'abs', 'not', 'floor', 'ceil', 'trunc', 'round', 'isnan']);
 const VECTOR_MONOIDS: ReadonlySet<Fold['monoid']> = new Set(['sum', 'prod', 'max', 'min']);
 const SHARED_MONOIDS: ReadonlySet<Fold['monoid']> = new Set(['sum', 'prod', 'max', 'min']);
 const storageOf = (type: Expr['type']): 'f32' | 'i32' | 'u32' => (type === 'i32' || type === 'u32' ? type : 'f32');

@@ -21,7 +21,7 @@ import type { KernelNote } from '../ir/kernel.ts';
 import { KernelBuilder, visitExpr } from '../ir/kernel-builder.ts';
 import { ElementEvaluator, elementsOf, ravel, unravel } from './element.ts';
 import { Emitter } from './emit.ts';
-import { guess, isInRegion, type LowerContext, type Region, typeOf } from './region.ts';
+import { constantScalar, guess, isInRegion, type LowerContext, type Region, typeOf } from './region.ts';
 import { symbolsOf } from './substitute.ts';
 import type { KernelArgument, LoweredKernel } from './template.ts';
 
@@ -54,17 +54,17 @@ export class Bindings {
   }
 }
 
-/** Where a region's output goes: its own value, or a slice of a larger one along `axis` from `start` on. */
+/** Where a region's output goes: its own value, or a block of a larger one that begins at `starts`. */
 export interface Place {
   readonly value: Value;
-  readonly axis: number;
-  readonly start: Dim;
+  readonly starts: readonly Dim[];
 }
 
-function positionIn(place: Place, coords: readonly Dim[]): Dim {
-  const shifted = place.start === 0 ? coords : coords.map((c, i) => (i === place.axis ? add(c, place.start) : c));
-  return ravel(shifted, place.value.type.shape);
-}
+const positionIn = (place: Place, coords: readonly Dim[]): Dim =>
+  ravel(
+    coords.map((c, i) => add(c, place.starts[i] ?? 0)),
+    place.value.type.shape,
+  );
 
 /** How the output coordinates of a region are walked: `outer` axes one item each, `inner` axes as one flat loop. */
 interface Shape {
@@ -79,7 +79,7 @@ interface Shape {
 export function lowerRegion(
   region: Region,
   context: LowerContext,
-  place: Place = { value: region.output, axis: 0, start: 0 },
+  place: Place = { value: region.output, starts: [] },
 ): LoweredKernel {
   return context.target.kernels === 'simd' ? lowerSimd(region, context, place) : lowerSimt(region, context, place);
 }
@@ -90,7 +90,11 @@ class RegionElements {
   constructor(region: Region, context: LowerContext, k: KernelBuilder, bindings: Bindings, prefix: string) {
     this.evaluator = new ElementEvaluator(
       context.ops,
-      { read: (v, position) => k.load(bindings.read(v), position), isInside: isInRegion(region), typeOf },
+      {
+        read: (v, position) => constantScalar(v) ?? k.load(bindings.read(v), position),
+        isInside: isInRegion(region),
+        typeOf,
+      },
       prefix,
     );
   }

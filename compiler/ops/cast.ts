@@ -15,7 +15,7 @@ const FP8: Partial<Record<DType, { max: number; tie: number; beyond: number; sig
 /** x as a value of an 8-bit or narrower float dtype: saturating, or NaN or infinity beyond the range. */
 export function toNarrowFloat(x: Expr, to: DType, attrs: Attributes): Expr {
   const f = x.cast('f32');
-  if (to === 'f4e2m1') return f.isNan().select(constant('f32', 6), f).max(-6).min(6);
+  if (to === 'f4e2m1') return f.isNan().select(constant('f32', 0), f).max(-6).min(6);
   if (to === 'f8e8m0') return toPowerOfTwo(f, attrs);
   const limits = FP8[to];
   if (!limits) return f;

@@ -1,5 +1,14 @@
-import { collectSyms, type Dim, isStatic, max, upperBound } from '../ir/dim.ts';
-import { type Attributes, forEachNode, formatType, Graph, type TensorType, tensor, type Value } from '../ir/graph.ts';
+import { collectSyms, type Dim, isStatic, max, range, upperBound } from '../ir/dim.ts';
+import {
+  type Attributes,
+  commonContainer,
+  forEachNode,
+  formatType,
+  Graph,
+  type TensorType,
+  tensor,
+  type Value,
+} from '../ir/graph.ts';
 import { defineOp, type InferContext, type OpDef } from '../ir/op.ts';
 
 /** Body graph of a control node. */
@@ -46,7 +55,7 @@ function outerDims(shape: readonly Dim[], outer: ReadonlySet<string>, c: InferCo
 /** Whether two element types can come out of the same place; containers without elements fit any. */
 function sameKind(a: TensorType, b: TensorType): boolean {
   const ranks = a.unranked || b.unranked || a.shape.length === b.shape.length;
-  return a.dtype === b.dtype && a.container === b.container && ranks;
+  return a.dtype === b.dtype && commonContainer(a.container, b.container) !== undefined && ranks;
 }
 
 function ifOutput(a: TensorType, b: TensorType, i: number, c: InferContext, outer: ReadonlySet<string>): TensorType {
@@ -116,7 +125,11 @@ const loopOp = defineOp({
       const initial = c.inputs[2 + i] ?? c.fail(`initial value ${i} is missing`);
       if (!sameKind(initial, v.type))
         c.fail(`carried value ${i} is ${formatType(initial)} before and ${formatType(v.type)} after an iteration`);
-      return carriedOutput(initial, body.inputs[2 + i]?.type ?? initial, v.type, c, i, outer);
+      const out = carriedOutput(initial, body.inputs[2 + i]?.type ?? initial, v.type, c, i, outer);
+      // After at least one iteration it is what the body gives.
+      const container =
+        range(trips).min > 0 ? { container: v.type.container } : commonContainer(initial.container, v.type.container);
+      return container?.container ? { ...out, container: container.container } : out;
     });
   },
 });

@@ -145,12 +145,17 @@ const col2im = defineOp({
   name: 'col2im',
   infer: (c) => {
     const x = inputType(c, 0);
-    const channels = D.divideExactly(x.shape[1] ?? 1, D.product(dimsAttr(c.attrs, 'kernel')));
-    if (channels === undefined) c.fail('the second dimension is not divisible by the block size');
-    return { dtype: x.dtype, shape: [x.shape[0] ?? 1, channels ?? 1, ...dimsAttr(c.attrs, 'shape')], format: 'dense' };
+    const [columns = 1, block] = [x.shape[1], D.product(dimsAttr(c.attrs, 'kernel'))];
+    if (D.isStatic(columns) && D.isStatic(block) && columns % block !== 0)
+      c.fail(`${columns} rows are not divisible by a block of ${block}`);
+    return {
+      dtype: x.dtype,
+      shape: [x.shape[0] ?? 1, D.floorDiv(columns, block), ...dimsAttr(c.attrs, 'shape')],
+      format: 'dense',
+    };
   },
   element: (c) => {
-    const kernel = numbersAttr(c.attrs, 'kernel');
+    const kernel = dimsAttr(c.attrs, 'kernel');
     const windows = windowsOf(c.attrs, kernel);
     const image = dimsAttr(c.attrs, 'shape');
     const counts = windows.map((w, i) => windowCount(image[i] ?? 1, w));

@@ -1,4 +1,5 @@
 import type { OpDef } from '../ir/op.ts';
+import { attentionOps } from './attention.ts';
 import { binaryOps } from './binary.ts';
 import { castOps } from './cast.ts';
 import { convOps } from './conv.ts';
@@ -7,9 +8,13 @@ import { matmulOps } from './matmul.ts';
 import { movementOps } from './movement.ts';
 import { normOps } from './norm.ts';
 import { poolOps } from './pool.ts';
+import { quantizeOps } from './quantize.ts';
 import { reduceOps } from './reduce.ts';
 import { runtimeShapeOps } from './runtime-shape.ts';
+import { sampleOps } from './sample.ts';
+import { selectOps } from './select.ts';
 import { shapeOps } from './shape.ts';
+import { signalOps } from './signal.ts';
 import { unaryOps } from './unary.ts';
 
 /** Ops of the graph IR, by family. */
@@ -26,4 +31,9 @@ export const tensorOps: readonly OpDef[] = [
   ...convOps,
   ...poolOps,
   ...normOps,
+  ...attentionOps,
+  ...sampleOps,
+  ...signalOps,
+  ...selectOps,
+  ...quantizeOps,
 ];

@@ -143,6 +143,32 @@ const concat = defineOp({
   },
 });
 
+/** The data (input 0) with the updates (input 1) written over the block that begins at attribute `starts`. */
+const insertSlice = defineOp({
+  name: 'insert_slice',
+  infer: (c) => {
+    const [data, updates] = [inputType(c, 0), inputType(c, 1)];
+    const starts = dimsAttr(c.attrs, 'starts');
+    if (data.dtype !== updates.dtype) c.fail(`the data is ${data.dtype}, the updates are ${updates.dtype}`);
+    if (data.shape.length !== updates.shape.length || starts.length !== data.shape.length)
+      c.fail(`updates ${formatShape(updates.shape)} and starts must have the rank of ${formatShape(data.shape)}`);
+    updates.shape.forEach((d, i) => {
+      if (D.lessThan(data.shape[i] ?? 0, D.add(starts[i] ?? 0, d)) === true)
+        c.fail(`updates ${formatShape(updates.shape)} at ${formatShape(starts)} leave ${formatShape(data.shape)}`);
+    });
+    return data;
+  },
+  element: (c) => {
+    const starts = dimsAttr(c.attrs, 'starts');
+    return (coords) =>
+      c.guarded(
+        1,
+        coords.map((x, i) => D.sub(x, starts[i] ?? 0)),
+        c.at(0, coords),
+      );
+  },
+});
+
 /** Adds `begins` and `ends` elements on each axis (negative: removes). `mode` is constant, edge, reflect or wrap; input 1, if there, is the constant. */
 const pad = defineOp({
   name: 'pad',
@@ -303,6 +329,7 @@ export const movementOps: readonly OpDef[] = [
   transpose,
   slice,
   concat,
+  insertSlice,
   pad,
   expand,
   tile,

@@ -5,7 +5,7 @@ import { constant, dimValue, type Expr } from '../ir/expr.ts';
 import type { Attributes, TensorType } from '../ir/graph.ts';
 import { defineOp, type ElementContext, type OpDef } from '../ir/op.ts';
 import { powerOf } from './pool.ts';
-import { broadcastCoords, dtypeAttr, inputType, lowest, numberAttr, only, withCoord } from './shapes.ts';
+import { broadcastCoords, dtypeAttr, flagAttr, inputType, lowest, numberAttr, only, withCoord } from './shapes.ts';
 
 const shapeOf = (c: ElementContext, i: number): readonly Dim[] => c.inputs[i]?.shape ?? [];
 const typeOf = (c: ElementContext) => computeType(only(c.outputs).dtype);
@@ -34,15 +34,19 @@ const axisLength = (node: {
   readonly attrs: Attributes;
 }): Dim => node.inputs[0]?.type.shape[numberAttr(node.attrs, 'axis', 0)] ?? 1;
 
-/** e^(x - max) / sum e^(x - max) along `axis`. */
+/** e^(x - max) / sum e^(x - max) along `axis`; with `masked`, a row of minus infinity gives zeros instead of NaN. */
 const softmax = defineOp({
   name: 'softmax',
   infer: sameType,
   element: (c) => {
     const axis = numberAttr(c.attrs, 'axis', 0);
+    const masked = flagAttr(c.attrs, 'masked');
     return (coords) => {
-      const top = maxAlong(c, axis, coords);
-      const total = sumAlong(c, axis, coords, (x) => x.sub(top).exp());
+      const greatest = maxAlong(c, axis, coords);
+      const none = greatest.eq(Number.NEGATIVE_INFINITY);
+      const top = masked ? none.select(constant(greatest.type, 0), greatest) : greatest;
+      const sum = sumAlong(c, axis, coords, (x) => x.sub(top).exp());
+      const total = masked ? none.select(constant(sum.type, 1), sum) : sum;
       return c.at(0, coords).sub(top).exp().div(total);
     };
   },

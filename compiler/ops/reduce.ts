@@ -109,6 +109,8 @@ export function reduceOver(
   const shape = c.inputs[input]?.shape ?? [];
   const { extents, coordsOf } = reductionLoops(shape, c.attrs);
   const { monoid, each, init } = reduction;
+  // Nothing to read, whichever axes are reduced.
+  if (shape.includes(0)) return init;
   const kind = init.type === 'bool' ? (monoid === 'max' ? 'or' : 'and') : monoid;
   return only(
     c.fold(kind, extents, [init], (loops, state) => {

@@ -9,8 +9,9 @@ import {
   type PlanBuffer,
   type PlanEntry,
   type PlanKernel,
+  type PlanPort,
 } from '../../runtime/plan.ts';
-import { type Constant, tensor } from '../ir/graph.ts';
+import { type Constant, tensor, type Value } from '../ir/graph.ts';
 import { type Kernel, sharedLayout } from '../ir/kernel.ts';
 import { BufferTable } from './buffers.ts';
 import { toConditionCode, toDimCode } from './codes.ts';
@@ -31,6 +32,8 @@ export interface Assembled {
   readonly plan: Plan;
   /** plan.json, weights and kernels; same input, same bytes. */
   readonly files: readonly ArtifactFile[];
+  /** Name of the value a buffer holds, by buffer number: for verification and views; not part of the artifact. */
+  readonly names?: ReadonlyMap<number, string>;
 }
 
 const MAX_FILE_BYTES = 2 ** 30;
@@ -51,12 +54,7 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
   for (const e of schedule.entries) {
     const steps = new StepWriter(e, table, (k) => kernels.number(k), hostOps, constantTrue).write();
     entries[e.name] = {
-      inputs: e.inputs.map((v) => ({
-        name: v.name,
-        buffer: table.read(v),
-        dtype: v.type.dtype,
-        shape: v.type.shape.map(toDimCode),
-      })),
+      inputs: e.inputs.map((v) => portOf(v.name, v, table)),
       outputs: portsOf(e, table),
       guards: e.guards.map((g) => ({ condition: toConditionCode(g.condition), why: g.why })),
       steps,
@@ -106,7 +104,11 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
     entries: placed,
     host: [...hostOps].sort(),
   };
-  return { plan, files: [fileOf('plan.json', `${JSON.stringify(plan)}\n`), ...files, ...weights] };
+  return {
+    plan,
+    files: [fileOf('plan.json', `${JSON.stringify(plan)}\n`), ...files, ...weights],
+    names: table.names(),
+  };
 }
 
 /** Kernels of a plan in order of first use; equal ones count once and remember the sources of all. */
@@ -144,13 +146,16 @@ class KernelList {
 const TRUE: Constant = { name: 'true', type: tensor('bool', []), bytes: 1, read: () => Uint8Array.of(1) };
 
 function portsOf(e: EntrySchedule, table: BufferTable): PlanEntry['outputs'] {
-  return e.outputs.map(({ name, value }) => ({
-    name,
-    buffer: table.read(value),
-    dtype: value.type.dtype,
-    shape: value.type.shape.map(toDimCode),
-  }));
+  return e.outputs.map(({ name, value }) => portOf(name, value, table));
 }
+
+const portOf = (name: string, value: Value, table: BufferTable): PlanPort => ({
+  name,
+  buffer: table.read(value),
+  dtype: value.type.dtype,
+  shape: value.type.shape.map(toDimCode),
+  ...(value.type.container ? { container: value.type.container } : {}),
+});
 
 const sameContent = (a: string | Uint8Array, b: string | Uint8Array): boolean =>
   typeof a === 'string' || typeof b === 'string' ? a === b : a.length === b.length && a.every((v, i) => v === b[i]);
@@ -158,7 +163,7 @@ const sameContent = (a: string | Uint8Array, b: string | Uint8Array): boolean =>
 async function printAll(kernels: readonly Kernel[], backend: Backend, target: Target): Promise<KernelFile[]> {
   if (kernels.length === 0) return [];
   const files = [...backend.print(kernels, target)];
-  return backend.build ? Promise.all(files.map(async (f) => (await backend.build?.(f)) ?? f)) : files;
+  return backend.build ? Promise.all(files.map(async (f) => (await backend.build?.(f, target)) ?? f)) : files;
 }
 
 function planKernel(k: Kernel, sources: readonly string[], files: readonly KernelFile[]): PlanKernel {

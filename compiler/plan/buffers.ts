@@ -24,6 +24,13 @@ export class BufferTable {
     return this.buffers.push(buffer) - 1;
   }
 
+  /** Name of the first value each buffer holds; plans leave the names of intermediate values out. */
+  names(): Map<number, string> {
+    const names = new Map<number, string>();
+    for (const [value, at] of this.byValue) if (!names.has(at)) names.set(at, value.name);
+    return names;
+  }
+
   has(value: Value): boolean {
     return this.byValue.has(value);
   }

@@ -11,11 +11,20 @@ interface State {
   readonly next: Int32Array;
 }
 
+/** Full ranges of code points for one, two and three continuation bytes, without surrogates. */
+const CANONICAL: readonly (readonly [number, number] | undefined)[] = [
+  undefined,
+  [0x400, 0x43f],
+  [0x1000, 0x1fff],
+  [0x40000, 0x7ffff],
+];
+
 /** An acceptor of the UTF-8 spelling of a language; prefix-exact by the engine's emptiness test. */
 export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
   const states: State[] = [{ lang: engine.empty, need: 0, low: 0, high: 0, next: new Int32Array(0) }];
   const between = new Map<Lang, number>();
   const inside = new Map<string, number>();
+  const anyCharacter = engine.cls([[0, 0x10ffff]]);
 
   const enter = (target: Lang): number => {
     let id = between.get(target);
@@ -35,14 +44,25 @@ export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
   };
   const add = (state: State): number => states.push(state) - 1;
 
-  /** The state after some bytes of a character; the last language does not matter once all of the range leads to one. */
+  /** The state after some bytes of a character. A full range that leads to one language all over is one state, whatever the bytes were. */
   const enterInside = (from: Lang, need: number, low: number, high: number): number => {
     const key = `${from},${need},${low},${high}`;
     let id = inside.get(key);
     if (id === undefined) {
-      id = targets(from, low, high).some((target) => !engine.isEmpty(target))
-        ? add({ lang: from, need, low, high, next: new Int32Array(64).fill(-1) })
-        : 0;
+      const reached = targets(from, low, high);
+      const [only, other] = reached;
+      const canonical = CANONICAL[need];
+      if (
+        only !== undefined &&
+        other === undefined &&
+        canonical &&
+        high - low === canonical[1] - canonical[0] &&
+        low !== canonical[0]
+      ) {
+        id = only === engine.empty ? 0 : enterInside(engine.concat(anyCharacter, only), need, ...canonical);
+      } else if (reached.some((target) => !engine.isEmpty(target)))
+        id = add({ lang: from, need, low, high, next: new Int32Array(64).fill(-1) });
+      else id = 0;
       inside.set(key, id);
     }
     return id;
@@ -58,7 +78,7 @@ export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
     ) {
       seen.add(partition.classOf[segment] ?? 0);
     }
-    return [...seen].map((cls) => engine.deriveClass(from, cls));
+    return [...new Set([...seen].map((cls) => engine.deriveClass(from, cls)))];
   };
 
   const stepBetween = (state: State, byte: number): number => {

@@ -45,7 +45,7 @@ export interface RegexEngine {
   deriveClass(lang: Lang, cls: number): Lang;
   /** True when the empty text is a member. */
   nullable(lang: Lang): boolean;
-  /** Exact and memoised; INFC5005 when it takes too many states. */
+  /** Exact and memoised; INFC5105 when it takes too many states. */
   isEmpty(lang: Lang): boolean;
   /** Fewest UTF-8 bytes of a member, or the least cost under another model; Infinity for the empty language. */
   shortest(lang: Lang, cost?: CostModel): number;
@@ -63,7 +63,7 @@ export interface RegexEngine {
 
 /** Options of {@link createRegexEngine}. */
 export interface RegexEngineOptions {
-  /** States that one decision may visit before it fails with INFC5005. */
+  /** States that one decision may visit before it fails with INFC5105. */
   readonly budget?: number;
 }
 

@@ -469,7 +469,7 @@ export class Languages {
     if (only === undefined) return union ? EMPTY : this.any;
     if (members.size === 1) return only;
     if (members.size > MAX_WIDTH)
-      throw new InfcError('INFC5004', `a regular expression needs ${members.size} alternatives at once`, {
+      throw new InfcError('INFC5104', `a regular expression needs ${members.size} alternatives at once`, {
         fix: 'Make its repeats less ambiguous',
       });
     const kids = [...members].sort((x, y) => x - y);

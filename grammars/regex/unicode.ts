@@ -16,7 +16,7 @@ export function unicodeProperty(expression: string): Pairs {
   try {
     matcher = new RegExp(`\\p{${expression}}+`, 'gu');
   } catch {
-    throw new InfcError('INFC5010', `unknown Unicode property \\p{${expression}}`, {
+    throw new InfcError('INFC5110', `unknown Unicode property \\p{${expression}}`, {
       fix: 'Use a general category, Script=..., Script_Extensions=... or a binary property of ECMA-262',
     });
   }

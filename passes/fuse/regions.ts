@@ -4,6 +4,7 @@ import type { Expr, Fold } from '../../compiler/ir/expr.ts';
 import type { Graph, Node, Value } from '../../compiler/ir/graph.ts';
 import type { OpTable } from '../../compiler/ir/graph-builder.ts';
 import { KernelBuilder, visitExpr } from '../../compiler/ir/kernel-builder.ts';
+import { isBlockwise } from '../../compiler/lower/concat.ts';
 import { ElementEvaluator, elementsOf } from '../../compiler/lower/element.ts';
 import { guess, type Region } from '../../compiler/lower/region.ts';
 
@@ -14,6 +15,8 @@ export interface FusionRules {
   isAnchor(node: Node): boolean;
   /** Whether the node runs as a kernel at all (not on the host). */
   isKernel(node: Node): boolean;
+  /** Buffers one kernel may bind. */
+  readonly maxBuffers?: number;
 }
 
 /** How often a node reads each input per output element, and what it costs to compute again. */
@@ -68,6 +71,7 @@ export function formRegions(graph: Graph, rules: FusionRules): Region[] {
         if (!p || owner.has(p) || members.size >= MOST_NODES || p.outputs.length !== 1 || !rules.isKernel(p))
           return false;
         if (!here.has(p) || outputs.has(v) || !v.uses.every((u) => members.has(u))) return false;
+        if (rules.maxBuffers !== undefined && buffersOf([...members, p]) > rules.maxBuffers) return false;
         const sameElements = elementsOf(v.type) === elementsOf(output.type);
         if (rules.isAnchor(p)) {
           // The accumulator is handed to the epilogue at its own coordinates: only elementwise ops in between.
@@ -83,7 +87,7 @@ export function formRegions(graph: Graph, rules: FusionRules): Region[] {
           if (q.hasFold && (hasFold || total > 1.01 || !sameElements)) return false;
           if (!q.isMovement && (total - 1) * q.cost > RECOMPUTE_BUDGET) return false;
           if (q.isMovement && total > 4 && q.cost > 0) return false;
-          if (p.op === 'concat' && guessElements(v) > 64) return false;
+          if (isBlockwise(p.op) && guessElements(v) > 64) return false;
           hasFold ||= q.hasFold;
           times.set(p, Math.max(1, total));
         }
@@ -114,6 +118,12 @@ function isElementwise(m: Node, v: Value, members: ReadonlySet<Node>, ops: OpTab
   return ops.op(m.op)?.scalar !== undefined && out !== undefined && sameDims(out.type.shape, v.type.shape);
 }
 
+/** Values that a region of these nodes reads from outside, and its output. */
+function buffersOf(nodes: readonly Node[]): number {
+  const made = new Set(nodes.flatMap((n) => n.outputs));
+  return new Set(nodes.flatMap((n) => n.inputs.filter((v) => v && !made.has(v)))).size + 1;
+}
+
 const sameDims = (a: readonly Dim[], b: readonly Dim[]): boolean =>
   a.length === b.length && a.every((d, i) => d === b[i]);
 
@@ -126,7 +136,7 @@ function describe(node: Node, ops: OpTable): Shape {
   const reads = new Map<Value, number>();
   if (!output || !op || (!op.scalar && !op.element && !op.view))
     return { reads, hasFold: true, cost: Number.POSITIVE_INFINITY, isMovement: false };
-  if (node.op === 'concat') {
+  if (isBlockwise(node.op)) {
     for (const v of node.inputs) if (v) reads.set(v, guessElements(v) / guessElements(output));
     return { reads, hasFold: false, cost: 1, isMovement: true };
   }

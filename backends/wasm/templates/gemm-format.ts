@@ -20,7 +20,7 @@ import { unravel } from '../../../compiler/lower/element.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
 import { InfcError } from '../../../runtime/errors.ts';
 import { noteFor, type Operands, operandsOf, overRows } from './gemm.ts';
-import { finishVector, Tile } from './microkernel.ts';
+import { finishTile, finishVector, Tile } from './microkernel.ts';
 import { constantNumbers } from './packing.ts';
 
 const VECTORS = 2;
@@ -190,7 +190,11 @@ function build(o: Operands, format: StorageFormat, request: TemplateRequest): Ke
         a: (r) => k.load(a, add(mul(add(row, r), depth), i)),
         b: (v) => k.load(scratch, add(mul(i, COLUMNS), 4 * v), 4),
       }));
-      for (let r = 0; r < count; r++) for (let v = 0; v < VECTORS; v++) store(add(row, r), v, tile.value(r, v));
+      finishTile(k, tile, {
+        columnOf: (v) => add(column, mul(v, 4)),
+        limit: n,
+        finish: (value, r, c) => request.finish(k, value, [...unravel(add(row, r), [...o.batch, o.m]), c]),
+      });
     });
   };
   if (isAtMost(FEW_ROWS + 1, rows)) many();

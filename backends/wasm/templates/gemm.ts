@@ -20,7 +20,7 @@ import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { unravel } from '../../../compiler/lower/element.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
 import { broadcastCoords, flagAttr } from '../../../compiler/ops/shapes.ts';
-import { finishVector, Tile } from './microkernel.ts';
+import { finishTile, Tile } from './microkernel.ts';
 import { constantNumbers, packedConstant } from './packing.ts';
 
 const ROWS = 4;
@@ -156,11 +156,12 @@ function buildConstantB(o: Operands, request: TemplateRequest): Kernel {
         k.load(a, joined ? add(mul(add(row, r), depth), i) : element(o.a.type, batch, o.transposeA, add(row, r), i)),
       b: (v) => k.load(b, add(mul(add(mul(panel, depth), i), columns), 4 * v), 4),
     }));
-    for (let r = 0; r < count; r++) {
-      const at = joined ? unravel(add(row, r), [...o.batch, o.m]) : [...batch, add(row, r)];
-      for (let v = 0; v < vectors; v++)
-        finishVector(k, tile.value(r, v), add(column, 4 * v), n, (value, c) => request.finish(k, value, [...at, c]));
-    }
+    finishTile(k, tile, {
+      columnOf: (v) => add(column, mul(v, 4)),
+      limit: n,
+      finish: (value, r, c) =>
+        request.finish(k, value, [...(joined ? unravel(add(row, r), [...o.batch, o.m]) : [...batch, add(row, r)]), c]),
+    });
   });
   return k.done(noteFor(o, request, 'b is constant: packed into column panels when compiling'));
 }
@@ -228,11 +229,11 @@ function buildDynamicB(o: Operands, request: TemplateRequest): Kernel {
       a: (r) => k.load(a, element(o.a.type, batch, o.transposeA, add(row, r), i)),
       b: (v) => source(i, v),
     }));
-    for (let r = 0; r < count; r++)
-      for (let v = 0; v < VECTORS; v++)
-        finishVector(k, tile.value(r, v), add(column, 4 * v), o.n, (value, c) =>
-          request.finish(k, value, [...batch, add(row, r), c]),
-        );
+    finishTile(k, tile, {
+      columnOf: (v) => add(column, mul(v, 4)),
+      limit: o.n,
+      finish: (value, r, c) => request.finish(k, value, [...batch, add(row, r), c]),
+    });
   });
   return k.done(noteFor(o, request, packs ? 'b passes through scratch panel by panel' : 'b is read in place'));
 }

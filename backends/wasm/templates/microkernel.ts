@@ -1,4 +1,4 @@
-import { add, type Dim, floorDiv, isAtMost, mul, sub } from '../../../compiler/ir/dim.ts';
+import { add, type Dim, min as dimMin, floorDiv, isAtMost, mul, sub } from '../../../compiler/ir/dim.ts';
 import { constant, dimValue, type Expr } from '../../../compiler/ir/expr.ts';
 import type { KernelBuilder, Variable } from '../../../compiler/ir/kernel-builder.ts';
 
@@ -91,4 +91,52 @@ export function finishVector(
   };
   if (isAtMost(limit, 3)) lanes();
   else k.if(dimValue(add(column, 4)).le(dimValue(limit)), () => finish(value, column), lanes);
+}
+
+/** Where the results of a tile go. */
+export interface TileOutput {
+  /** First column of a column group. */
+  columnOf(vector: Dim): Dim;
+  /** Columns from here on do not exist. */
+  readonly limit: Dim;
+  finish(value: Expr, row: Dim, column: Dim, vector: Dim): void;
+}
+
+/**
+ * Passes the accumulators of a tile on: as vectors where all of them lie before the limit, else through scratch and lane by lane, which
+ * keeps that rare part of the kernel small.
+ */
+export function finishTile(k: KernelBuilder, tile: Tile, output: TileOutput): void {
+  const { rows, vectors } = tile;
+  const { columnOf, limit, finish } = output;
+  const columns = Array.from({ length: vectors }, (_, v) => columnOf(v));
+  const direct = (): void => {
+    for (let r = 0; r < rows; r++)
+      columns.forEach((column, v) => {
+        finish(tile.value(r, v), r, column, v);
+      });
+  };
+  const open = columns.filter((column) => !isAtMost(add(column, 4), limit));
+  if (open.length === 0) {
+    direct();
+    return;
+  }
+  const edge = (): void => {
+    const scratch = k.shared('edge', 'f32', rows * vectors * 4);
+    for (let r = 0; r < rows; r++)
+      for (let v = 0; v < vectors; v++) k.store(scratch, (r * vectors + v) * 4, tile.value(r, v));
+    k.for(0, rows, 1, (r) => {
+      k.for(0, vectors, 1, (v) => {
+        const column = columnOf(v);
+        k.for(0, dimMin(4, sub(limit, column)), 1, (lane) => {
+          finish(k.load(scratch, add(mul(add(mul(r, vectors), v), 4), lane)), r, add(column, lane), v);
+        });
+      });
+    });
+  };
+  if (isAtMost(limit, 3)) edge();
+  else {
+    const fits = open.map((column) => dimValue(add(column, 4)).le(dimValue(limit))).reduce((p, q) => p.and(q));
+    k.if(fits, direct, edge);
+  }
 }

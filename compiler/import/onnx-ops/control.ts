@@ -1,5 +1,5 @@
 import { asSym, type Dim, formatDim, sym } from '../../ir/dim.ts';
-import { discard, formatType, Graph, type TensorType, tensor, type Value } from '../../ir/graph.ts';
+import { commonContainer, discard, formatType, Graph, type TensorType, tensor, type Value } from '../../ir/graph.ts';
 import { contentsOf, GraphBuilder } from '../../ir/graph-builder.ts';
 import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
 
@@ -49,10 +49,12 @@ function scalar(v: Value, node: OnnxNode, b: GraphBuilder): Value {
 
 /** The type a carried value has in every iteration: dims that an iteration changes become symbols of the body. */
 function widen(before: TensorType, after: TensorType, name: string, i: number, node: OnnxNode): TensorType {
-  if (before.dtype !== after.dtype || before.container !== after.container)
-    node.fail(`carried value ${i} is ${formatType(before)} before and ${formatType(after)} after an iteration`);
-  if (before.unranked) return after;
-  if (after.unranked) return before;
+  const both = commonContainer(before.container, after.container);
+  if (before.dtype !== after.dtype || !both)
+    return node.fail(`carried value ${i} is ${formatType(before)} before and ${formatType(after)} after an iteration`);
+  const held = both.container ? { container: both.container } : {};
+  if (before.unranked) return { ...after, ...held };
+  if (after.unranked) return { ...before, ...held };
   if (before.shape.length !== after.shape.length)
     node.fail(
       `carried value ${i} changes its rank: ${formatType(before)} before, ${formatType(after)} after an iteration`,
@@ -62,11 +64,14 @@ function widen(before: TensorType, after: TensorType, name: string, i: number, n
     const own = `carried${i}_${axis}@${name}`;
     return after.shape[axis] === d || asSym(d)?.name === own ? d : sym(own);
   });
-  return { ...before, shape };
+  return { ...before, ...held, shape };
 }
 
 const sameType = (a: TensorType, b: TensorType): boolean =>
-  a.unranked === b.unranked && a.shape.length === b.shape.length && a.shape.every((d, i) => d === b.shape[i]);
+  a.container === b.container &&
+  a.unranked === b.unranked &&
+  a.shape.length === b.shape.length &&
+  a.shape.every((d, i) => d === b.shape[i]);
 
 /** Imports a body until the types of what it carries settle: each round only turns dims into symbols. */
 function settle(

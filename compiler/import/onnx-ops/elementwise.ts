@@ -213,6 +213,9 @@ export const elementwiseOnnxOps: readonly OnnxOp[] = [
   onnxOp('Cast', buildCast),
   onnxOp('CastLike', buildCast),
   onnxOp('BitCast', (node, b) => [b.node('bitcast', [node.input(0)], { to: dtypeOf(node, node.int('to')) })]),
-  onnxOp('Identity', (node, b) => [b.node('identity', [node.input(0)])]),
+  onnxOp('Identity', (node, b) => {
+    const x = node.input(0);
+    return [x.type.container ? x : b.node('identity', [x])];
+  }),
   onnxOp('SwiGLU', buildSwiGlu),
 ];

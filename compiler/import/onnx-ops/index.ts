@@ -1,10 +1,15 @@
 import type { OnnxOp } from '../onnx-op.ts';
+import { attentionOnnxOps } from './attention.ts';
 import { elementwiseOnnxOps } from './elementwise.ts';
+import { imageOnnxOps } from './image.ts';
 import { linearOnnxOps } from './linear.ts';
 import { movementOnnxOps } from './movement.ts';
 import { normOnnxOps } from './norm.ts';
+import { quantizeOnnxOps } from './quantize.ts';
 import { reduceOnnxOps } from './reduce.ts';
+import { selectOnnxOps } from './select.ts';
 import { shapeOnnxOps } from './shape.ts';
+import { signalOnnxOps } from './signal.ts';
 
 /** Adapters of the tensor operators, by family. */
 export const tensorOnnxOps: readonly OnnxOp[] = [
@@ -14,4 +19,9 @@ export const tensorOnnxOps: readonly OnnxOp[] = [
   ...shapeOnnxOps,
   ...linearOnnxOps,
   ...normOnnxOps,
+  ...attentionOnnxOps,
+  ...imageOnnxOps,
+  ...signalOnnxOps,
+  ...selectOnnxOps,
+  ...quantizeOnnxOps,
 ];

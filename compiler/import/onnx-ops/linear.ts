@@ -4,7 +4,7 @@ import { isFloat } from '../../ir/dtype.ts';
 import type { Value } from '../../ir/graph.ts';
 import type { GraphBuilder } from '../../ir/graph-builder.ts';
 import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
-import { cast, rankOf, reshape, scalar } from './common.ts';
+import { cast, dimsOf, rankOf, reshape, scalar } from './common.ts';
 
 /** numpy.matmul: vectors gain an axis that the result loses. */
 export function matmulOf(b: GraphBuilder, a: Value, w: Value, attrs: { readonly dtype?: 'i32' } = {}): Value {
@@ -178,7 +178,7 @@ function buildMaxUnpool(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   );
   const outer = x.type.shape.slice(0, 2);
   const inferred = [...outer, ...spatial];
-  const wanted = node.inputs[2] ? node.constantInts(2) : undefined;
+  const wanted = node.inputs[2] ? dimsOf(b, node.inputs[2], 'shape') : undefined;
   // Indices count in the inferred shape; a wanted shape then only pads it at the end.
   const zeros = b.node('expand', [scalar(b, x.type.dtype, 0)], { shape: [D.product(inferred)] });
   const flat = (v: Value): Value => reshape(b, v, [D.product(v.type.shape)]);
@@ -190,8 +190,8 @@ function buildMaxUnpool(node: OnnxNode, b: GraphBuilder): readonly Value[] {
 }
 
 function buildCol2Im(node: OnnxNode, b: GraphBuilder): readonly Value[] {
-  const shape = node.constantInts(1) ?? node.fail('the image shape is not known', 'Make it an initializer');
-  const kernel = node.constantInts(2) ?? node.fail('the block shape is not known', 'Make it an initializer');
+  const shape = dimsOf(b, node.input(1), 'image');
+  const kernel = dimsOf(b, node.input(2), 'block');
   const ones = kernel.map(() => 1);
   const attrs = {
     shape,

@@ -249,6 +249,8 @@ inline std::string launch(dim3 grid, dim3 threads, std::function<void()> body) {
         blockIndex = {x, y, z};
         runBlock();
       }
+  // The kernel's library may be unloaded before the next launch.
+  b.body = nullptr;
   return b.error;
 }
 

@@ -1,0 +1,151 @@
+import type { Acceptor } from './acceptor.ts';
+
+/** One part of a composite: an acceptor and what may follow once it accepts. */
+export interface Part {
+  readonly acceptor: Acceptor;
+  /** Parts that may follow, directly or after a special token. */
+  readonly next: readonly { readonly part: number; readonly token?: number }[];
+  /** The text may end when this part accepts. */
+  readonly final: boolean;
+}
+
+interface State {
+  /** Pairs of a part and a state of its acceptor, flattened, sorted. */
+  readonly threads: readonly number[];
+  row: Int32Array | undefined;
+  specials: readonly number[] | undefined;
+}
+
+/**
+ * Joins acceptors into one: a graph of parts, followed in all ways at once (a state is a set of part states). Parts from which the end
+ * cannot be reached are never entered, so the whole is prefix-exact when its parts are.
+ */
+export function composite(parts: readonly Part[], start: number): Acceptor {
+  const live = reachEnd(parts);
+  const states: State[] = [{ threads: [], row: undefined, specials: [] }];
+  const ids = new Map<string, number>([['', 0]]);
+  let tails: readonly number[] | undefined;
+
+  const enter = (threads: Map<number, number[]>, part: number, inner: number): void => {
+    if (!live[part] || inner === 0) return;
+    const known = threads.get(part) ?? [];
+    if (known.includes(inner)) return;
+    known.push(inner);
+    threads.set(part, known);
+    const { acceptor, next } = parts[part] ?? NO_PART;
+    if (!acceptor.accepts(inner)) return;
+    for (const edge of next)
+      if (edge.token === undefined) enter(threads, edge.part, parts[edge.part]?.acceptor.start ?? 0);
+  };
+  const intern = (threads: Map<number, number[]>): number => {
+    const flat = [...threads]
+      .sort((a, b) => a[0] - b[0])
+      .flatMap(([part, inners]) => inners.sort((a, b) => a - b).flatMap((inner) => [part, inner]));
+    const key = flat.join();
+    let id = ids.get(key);
+    if (id === undefined) {
+      id = states.push({ threads: flat, row: undefined, specials: undefined }) - 1;
+      ids.set(key, id);
+    }
+    return id;
+  };
+  function* threadsOf(id: number): Generator<{ part: number; inner: number; definition: Part }> {
+    const { threads } = states[id] ?? { threads: [] };
+    for (let i = 0; i < threads.length; i += 2) {
+      const part = threads[i] ?? 0;
+      yield { part, inner: threads[i + 1] ?? 0, definition: parts[part] ?? NO_PART };
+    }
+  }
+
+  const first = new Map<number, number[]>();
+  enter(first, start, parts[start]?.acceptor.start ?? 0);
+  return {
+    start: intern(first),
+    step(id, byte) {
+      const state = states[id];
+      if (!state || id === 0) return 0;
+      state.row ??= new Int32Array(256).fill(-1);
+      let next = state.row[byte] ?? 0;
+      if (next < 0) {
+        const threads = new Map<number, number[]>();
+        for (const { part, inner, definition } of threadsOf(id))
+          enter(threads, part, definition.acceptor.step(inner, byte));
+        state.row[byte] = next = intern(threads);
+      }
+      return next;
+    },
+    accepts(id) {
+      for (const { inner, definition } of threadsOf(id))
+        if (definition.final && definition.acceptor.accepts(inner)) return true;
+      return false;
+    },
+    shortest(id) {
+      tails ??= distances(parts);
+      let least = Number.POSITIVE_INFINITY;
+      for (const { part, inner, definition } of threadsOf(id))
+        least = Math.min(least, definition.acceptor.shortest(inner) + (tails[part] ?? 0));
+      return least;
+    },
+    special(id, token) {
+      const threads = new Map<number, number[]>();
+      for (const { inner, definition } of threadsOf(id)) {
+        if (!definition.acceptor.accepts(inner)) continue;
+        for (const edge of definition.next)
+          if (edge.token === token) enter(threads, edge.part, parts[edge.part]?.acceptor.start ?? 0);
+      }
+      return intern(threads);
+    },
+    specials(id) {
+      const state = states[id];
+      if (!state) return [];
+      if (!state.specials) {
+        const tokens = new Set<number>();
+        for (const { inner, definition } of threadsOf(id)) {
+          if (!definition.acceptor.accepts(inner)) continue;
+          for (const { part, token } of definition.next)
+            if (token !== undefined && live[part] && parts[part]?.acceptor.start !== 0) tokens.add(token);
+        }
+        state.specials = [...tokens].sort((a, b) => a - b);
+      }
+      return state.specials;
+    },
+  };
+}
+
+const NO_PART: Part = {
+  acceptor: { start: 0, step: () => 0, accepts: () => false, shortest: () => Number.POSITIVE_INFINITY },
+  next: [],
+  final: false,
+};
+
+function reachEnd(parts: readonly Part[]): boolean[] {
+  const live = parts.map((part) => part.final && part.acceptor.start !== 0);
+  for (let changed = true; changed; ) {
+    changed = false;
+    parts.forEach((part, i) => {
+      if (live[i] || part.acceptor.start === 0 || !part.next.some((edge) => live[edge.part])) return;
+      live[i] = true;
+      changed = true;
+    });
+  }
+  return live;
+}
+
+/** Fewest bytes from the acceptance of each part to the end; a special token counts as one byte. */
+function distances(parts: readonly Part[]): number[] {
+  const tails = parts.map((part) => (part.final ? 0 : Number.POSITIVE_INFINITY));
+  const own = parts.map((part) => part.acceptor.shortest(part.acceptor.start));
+  for (let changed = true; changed; ) {
+    changed = false;
+    parts.forEach((part, i) => {
+      for (const edge of part.next) {
+        const through = (edge.token === undefined ? 0 : 1) + (own[edge.part] ?? 0) + (tails[edge.part] ?? 0);
+        if (through < (tails[i] ?? 0)) {
+          tails[i] = through;
+          changed = true;
+        }
+      }
+    });
+  }
+  return tails;
+}

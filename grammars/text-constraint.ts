@@ -1,0 +1,93 @@
+import { InfcError } from '../runtime/errors.ts';
+import type { Acceptor } from './acceptor.ts';
+import { compileGrammar } from './cfg/context-free.ts';
+import type { Grammar } from './cfg/grammar.ts';
+import type { LarkOptions } from './frontends/lark.ts';
+import { Matcher, type MatcherOptions } from './matcher.ts';
+import { regexAcceptor } from './regex/acceptor.ts';
+import { createRegexEngine, type Dialect } from './regex/index.ts';
+import { AcceptorMasks } from './token-machine.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** A constraint on plain text: {@link regex} and {@link grammar} make them. */
+export class TextConstraint {
+  readonly acceptor: Acceptor;
+  private readonly machines = new WeakMap<Vocabulary, AcceptorMasks>();
+
+  constructor(acceptor: Acceptor) {
+    this.acceptor = acceptor;
+  }
+
+  /** A matcher for one generation with a tokenizer's vocabulary. */
+  matcher(vocabulary: Vocabulary, options: MatcherOptions = {}): Matcher {
+    return new Matcher(this.masks(vocabulary), options);
+  }
+
+  /** The constraint's automaton over a vocabulary: what matchers share. */
+  masks(vocabulary: Vocabulary): AcceptorMasks {
+    let masks = this.machines.get(vocabulary);
+    if (!masks) {
+      masks = new AcceptorMasks(this.acceptor, vocabulary);
+      this.machines.set(vocabulary, masks);
+    }
+    return masks;
+  }
+
+  /** Whether a whole text satisfies the constraint. */
+  accepts(text: string): boolean {
+    const { acceptor } = this;
+    let state = acceptor.start;
+    for (const byte of new TextEncoder().encode(text)) state = acceptor.step(state, byte);
+    return state !== 0 && acceptor.accepts(state);
+  }
+}
+
+/** Options of {@link regex}. */
+export interface RegexOptions {
+  /** Flags of a pattern given as text. */
+  readonly flags?: string;
+  /** Whose syntax a pattern given as text is in; default ECMA-262. */
+  readonly dialect?: Dialect;
+  /** `full` (default): the whole text matches. `search`: a match is somewhere in it, as `RegExp.prototype.test` has it. */
+  readonly match?: 'full' | 'search';
+  /** States that one decision may visit (default 20,000) before it fails with INFC5105. */
+  readonly budget?: number;
+}
+
+/**
+ * Constrains text to a regular expression: look-around and `\b` are exact, back-references are an error (INFC5102).
+ * Throws INFC5010 when nothing matches.
+ */
+export function regex(pattern: RegExp | string, options: RegexOptions = {}): TextConstraint {
+  const engine = createRegexEngine(options.budget === undefined ? {} : { budget: options.budget });
+  const source = typeof pattern === 'string' ? pattern : pattern.source;
+  const flags = typeof pattern === 'string' ? (options.flags ?? 'u') : pattern.flags;
+  const lang = engine[options.match === 'search' ? 'search' : 'parse'](source, flags, options.dialect);
+  return checked(regexAcceptor(engine, lang), `no text matches /${source}/${flags}`);
+}
+
+/** A grammar as text, in one of three notations, or as rules. */
+export type GrammarInput =
+  | { readonly gbnf: string; readonly start?: string }
+  | { readonly ebnf: string; readonly start?: string }
+  | ({ readonly lark: string } & LarkOptions)
+  | { readonly rules: Grammar };
+
+/** Constrains text to a context-free grammar. The parser of the notation is loaded when first needed. */
+export async function grammar(input: GrammarInput): Promise<TextConstraint> {
+  const parsed = await parse(input);
+  const engine = createRegexEngine();
+  return checked(regexAcceptor(engine, compileGrammar(engine, parsed).lang), `no text derives from '${parsed.start}'`);
+}
+
+async function parse(input: GrammarInput): Promise<Grammar> {
+  if ('rules' in input) return input.rules;
+  if ('gbnf' in input) return (await import('./frontends/gbnf.ts')).parseGbnf(input.gbnf, input.start);
+  if ('ebnf' in input) return (await import('./frontends/ebnf.ts')).parseEbnf(input.ebnf, input.start);
+  return (await import('./frontends/lark.ts')).parseLark(input.lark, input);
+}
+
+function checked(acceptor: Acceptor, reason: string): TextConstraint {
+  if (acceptor.start === 0) throw new InfcError('INFC5010', reason, { fix: 'Remove the contradiction' });
+  return new TextConstraint(acceptor);
+}

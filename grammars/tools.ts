@@ -1,0 +1,221 @@
+import { InfcError } from '../runtime/errors.ts';
+import type { Acceptor } from './acceptor.ts';
+import { type ConstrainOptions, type Constraint, constrain } from './constrain.ts';
+import { Matcher, type MatcherOptions } from './matcher.ts';
+import type { TextConstraint } from './text-constraint.ts';
+import { AcceptorMasks } from './token-machine.ts';
+import { type ToolFormat, type ToolFormatName, toolFormat } from './tool-formats.ts';
+import { readTurn, type Turn } from './turn.ts';
+import { type Span, TurnGraph } from './turn-graph.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** A tool that the model may call. */
+export interface Tool {
+  /** JSON Schema, or anything that speaks Standard JSON Schema, of the arguments. */
+  readonly input: unknown;
+  readonly description?: string;
+  /** Called by {@link ToolSet.run} with the parsed arguments. */
+  run?(input: never): unknown;
+}
+
+/** Options of {@link tools}. */
+export interface ToolOptions {
+  /** `auto` (default): text or calls; `required`: at least one call; `none`: no call; a tool's name: calls of that tool only, at least one. */
+  readonly choice?: 'auto' | 'required' | 'none' | { readonly tool: string };
+  /** The model's syntax; default `hermes`. See `toolFormatOfTemplate`. */
+  readonly format?: ToolFormatName | ToolFormat;
+  /** Whether one turn may hold several calls (default). */
+  readonly parallel?: boolean;
+  /** Text may come before calls and instead of them (default, but for `required` and a named tool: no text). */
+  readonly text?: boolean;
+  /** Reasoning before everything else: `required`, `optional`, or `open` when the prompt has opened it already. */
+  readonly reasoning?: {
+    readonly begin?: string;
+    readonly end?: string;
+    readonly mode?: 'required' | 'optional' | 'open';
+  };
+  /** The final object (or other text) of a turn. */
+  readonly output?: Constraint<unknown> | TextConstraint;
+  /** With `output`: a turn is `either` calls or the final object (default), or `both`, the object after the calls. */
+  readonly turn?: 'either' | 'both';
+  /** How the arguments are spelled. */
+  readonly json?: ConstrainOptions;
+}
+
+const THINK = { begin: '<think>', end: '</think>' };
+
+/**
+ * Constrains one turn of a model that may reason, call tools and answer: reasoning text, then calls in the model's own syntax with
+ * arguments that satisfy the tools' schemas, then the final object. Errors of a tool's schema name the tool (`place.node`).
+ */
+export function tools(definitions: Readonly<Record<string, Tool>>, options: ToolOptions = {}): ToolSet {
+  return new ToolSet(definitions, options);
+}
+
+/** The constraint that {@link tools} makes. */
+export class ToolSet {
+  readonly format: ToolFormat;
+  private readonly definitions: ReadonlyMap<string, Tool>;
+  private readonly inputs = new Map<string, Acceptor>();
+  private readonly machines = new WeakMap<Vocabulary, AcceptorMasks>();
+  private plain: Acceptor | undefined;
+
+  constructor(
+    definitions: Readonly<Record<string, Tool>>,
+    private readonly options: ToolOptions,
+  ) {
+    this.format = toolFormat(options.format ?? 'hermes');
+    const { choice } = options;
+    const named = typeof choice === 'object' ? choice.tool : undefined;
+    this.definitions = new Map(
+      Object.entries(definitions).filter(([name]) => choice !== 'none' && (named === undefined || name === named)),
+    );
+    if (named !== undefined && this.definitions.size === 0)
+      throw new InfcError('INFC5402', `there is no tool '${named}'`, {
+        node: named,
+        fix: 'Name one of the tools given',
+      });
+    if (choice === 'required' && this.definitions.size === 0)
+      throw new InfcError('INFC5402', 'a call is required but there is no tool');
+    for (const [name, tool] of this.definitions) {
+      if (name.includes(this.format.middle) || /["\\\n]/.test(name))
+        throw new InfcError('INFC5402', `'${name}' cannot be a tool's name in this format`, { node: name });
+      this.inputs.set(name, acceptorOf(name, tool, options.json));
+    }
+  }
+
+  /** A matcher for one turn with a tokenizer's vocabulary. */
+  matcher(vocabulary: Vocabulary, options: MatcherOptions = {}): Matcher {
+    return new Matcher(this.masks(vocabulary), options);
+  }
+
+  /** The automaton over a vocabulary: what matchers share. */
+  masks(vocabulary: Vocabulary): AcceptorMasks {
+    let masks = this.machines.get(vocabulary);
+    if (!masks) {
+      masks = new AcceptorMasks(this.build(vocabulary.special), vocabulary);
+      this.machines.set(vocabulary, masks);
+    }
+    return masks;
+  }
+
+  /** The turn as a byte acceptor, tags spelled out as text. */
+  get acceptor(): Acceptor {
+    this.plain ??= this.build(new Map());
+    return this.plain;
+  }
+
+  /** Whether a whole text is a turn, tags spelled out. */
+  accepts(text: string): boolean {
+    const { acceptor } = this;
+    let state = acceptor.start;
+    for (const byte of new TextEncoder().encode(text)) state = acceptor.step(state, byte);
+    return state !== 0 && acceptor.accepts(state);
+  }
+
+  /** Reads a finished turn, special tokens spelled out in the text. */
+  parse(text: string): Turn {
+    const { reasoning, output } = this.options;
+    return readTurn(text, this.format, {
+      ...(reasoning ? { reasoning: { ...THINK, ...reasoning } } : {}),
+      names: [...this.definitions.keys()],
+      output: output !== undefined,
+    });
+  }
+
+  /** Runs the calls of a turn, in order. INFC5403 when a called tool has no `run`. */
+  async run(turn: Turn): Promise<readonly { readonly name: string; readonly result: unknown }[]> {
+    const results: { name: string; result: unknown }[] = [];
+    for (const { name, input } of turn.calls) {
+      const tool = this.definitions.get(name);
+      const run: unknown = tool?.run;
+      if (typeof run !== 'function')
+        throw new InfcError('INFC5403', `tool '${name}' has nothing to run`, {
+          node: name,
+          fix: 'Give the tool a run function',
+        });
+      results.push({ name, result: await Reflect.apply(run, tool, [input]) });
+    }
+    return results;
+  }
+
+  private build(special: ReadonlyMap<string, number>): Acceptor {
+    const graph = new TurnGraph(special);
+    const { choice = 'auto', output, turn = 'either' } = this.options;
+    const start = graph.junction();
+    const answer = graph.junction();
+    this.addReasoning(graph, start, answer);
+    const final = output && graph.part(output.acceptor);
+    if (final) graph.finish(final);
+    const mayText = this.options.text ?? choice === 'auto';
+    const calls = this.definitions.size > 0 ? this.addCalls(graph) : undefined;
+    const text =
+      mayText || choice === 'none' ? graph.textWithout(calls ? [this.format.trigger] : [], this.format.at) : undefined;
+    if (calls) {
+      graph.link(answer, calls);
+      // Where calls count only at the beginning of a message no text can precede them.
+      if (text && this.format.at === 'anywhere') graph.link(text, calls);
+      if (final && turn === 'both') graph.link(calls, this.before(graph, final));
+      else graph.finish(calls);
+    }
+    const optional = choice === 'auto' || choice === 'none' || !calls;
+    if (final && optional) {
+      graph.link(answer, final);
+    } else if (text && optional) {
+      graph.link(answer, text);
+      graph.finish(text);
+    } else if (text) graph.link(answer, text);
+    const acceptor = graph.acceptor(start);
+    if (acceptor.start === 0)
+      throw new InfcError('INFC5010', 'the options leave no turn possible', { fix: 'Allow text, a tool or an output' });
+    return acceptor;
+  }
+
+  /** White space between calls and the final object. */
+  private before(graph: TurnGraph, final: Span): Span {
+    return graph.link(graph.language(graph.engine.parse('\\n{0,2}')), final);
+  }
+
+  private addReasoning(graph: TurnGraph, start: Span, answer: Span): void {
+    const { reasoning } = this.options;
+    if (!reasoning) {
+      graph.link(start, answer);
+      return;
+    }
+    const { begin, end, mode = 'optional' } = { ...THINK, ...reasoning };
+    let thoughts = graph.textWithout([end], 'anywhere');
+    if (mode !== 'open') thoughts = graph.link(graph.literal(begin), thoughts);
+    const closed = graph.link(graph.link(thoughts, graph.literal(end)), graph.language(graph.engine.parse('\\n{0,2}')));
+    graph.link(start, closed);
+    graph.link(closed, answer);
+    if (mode === 'optional') graph.link(start, answer);
+  }
+
+  private addCalls(graph: TurnGraph): Span {
+    const { open, begin, middle, end, separator, close } = this.format;
+    const first = graph.literal(open);
+    const head = graph.literal(begin);
+    const tail = graph.literal(end);
+    graph.link(first, head);
+    for (const [name, input] of this.inputs)
+      graph.link(graph.link(graph.link(head, graph.literal(name + middle)), graph.part(input)), tail);
+    if (this.options.parallel !== false) graph.link(graph.link(tail, graph.literal(separator)), head);
+    const last = graph.literal(close);
+    graph.link(tail, last);
+    return { first: first.first, last: last.last };
+  }
+}
+
+function acceptorOf(name: string, tool: Tool, json: ConstrainOptions | undefined): Acceptor {
+  try {
+    return constrain(tool.input, json ?? {}).acceptor;
+  } catch (error) {
+    if (!(error instanceof InfcError)) throw error;
+    throw new InfcError(error.code, `tool '${name}': ${error.reason}`, {
+      ...error.place,
+      node: name,
+      cause: error,
+      ...(error.fix === undefined ? {} : { fix: error.fix }),
+    });
+  }
+}

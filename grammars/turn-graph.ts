@@ -1,0 +1,109 @@
+import type { Acceptor } from './acceptor.ts';
+import { composite, type Part } from './composite.ts';
+import { regexAcceptor } from './regex/acceptor.ts';
+import { createRegexEngine, type Lang, type RegexEngine } from './regex/index.ts';
+
+interface Draft {
+  readonly acceptor: Acceptor;
+  readonly next: { part: number; token?: number }[];
+  final: boolean;
+}
+
+/** A part, or a chain of parts, with its first and last. */
+export interface Span {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Builds the graph of a {@link composite}: literals, free text up to a tag, and other acceptors. */
+export class TurnGraph {
+  readonly engine: RegexEngine = createRegexEngine();
+  readonly #parts: Draft[] = [];
+  readonly #special: ReadonlyMap<string, number>;
+  readonly #literals = new Map<Lang, Acceptor>();
+
+  /** @param special special tokens by text; their texts are taken as tokens wherever they occur in literals */
+  constructor(special: ReadonlyMap<string, number>) {
+    this.#special = special;
+  }
+
+  part(acceptor: Acceptor): Span {
+    const at = this.#parts.push({ acceptor, next: [], final: false }) - 1;
+    return { first: at, last: at };
+  }
+
+  language(lang: Lang): Span {
+    let acceptor = this.#literals.get(lang);
+    if (!acceptor) this.#literals.set(lang, (acceptor = regexAcceptor(this.engine, lang)));
+    return this.part(acceptor);
+  }
+
+  /** A part that matches nothing: a junction. */
+  junction(): Span {
+    return this.language(this.engine.epsilon);
+  }
+
+  /** A text, special tokens inside it as tokens. */
+  literal(text: string): Span {
+    const pieces = this.#split(text);
+    let span: Span | undefined;
+    let token: number | undefined;
+    for (const piece of pieces) {
+      if (typeof piece === 'number') {
+        span ??= this.junction();
+        if (token !== undefined) span = this.link(span, this.junction(), token);
+        token = piece;
+        continue;
+      }
+      const next = this.language(this.engine.literal(piece));
+      span = span ? this.link(span, next, token) : next;
+      token = undefined;
+    }
+    if (token !== undefined) span = this.link(span ?? this.junction(), this.junction(), token);
+    return span ?? this.junction();
+  }
+
+  /** Text in which none of the tags occurs; tags that are special tokens never occur in text. */
+  textWithout(tags: readonly string[], at: 'anywhere' | 'beginning'): Span {
+    const { engine } = this;
+    const spelled = tags.filter((tag) => tag !== '' && typeof this.#split(tag)[0] === 'string');
+    const rest = engine.any;
+    const bad = spelled.map((tag) =>
+      at === 'anywhere' ? engine.concat(rest, engine.literal(tag), rest) : engine.concat(engine.literal(tag), rest),
+    );
+    return this.language(engine.complement(engine.union(...bad)));
+  }
+
+  /** Joins two spans, optionally over a special token. */
+  link(before: Span, after: Span, token?: number): Span {
+    this.#parts[before.last]?.next.push(token === undefined ? { part: after.first } : { part: after.first, token });
+    return { first: before.first, last: after.last };
+  }
+
+  finish(span: Span): void {
+    const part = this.#parts[span.last];
+    if (part) part.final = true;
+  }
+
+  acceptor(start: Span): Acceptor {
+    const parts: readonly Part[] = this.#parts;
+    return composite(parts, start.first);
+  }
+
+  #split(text: string): (string | number)[] {
+    const pieces: (string | number)[] = [];
+    let at = 0;
+    for (let i = 0; i < text.length; i++) {
+      const found = [...this.#special]
+        .filter(([name]) => name !== '' && text.startsWith(name, i))
+        .sort((a, b) => b[0].length - a[0].length)[0];
+      if (!found) continue;
+      if (i > at) pieces.push(text.slice(at, i));
+      pieces.push(found[1]);
+      i += found[0].length - 1;
+      at = i + 1;
+    }
+    if (at < text.length) pieces.push(text.slice(at));
+    return pieces;
+  }
+}

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { grammar, regex } from '../../grammars/index.ts';
+import { vocabularyFromBytes } from '../../grammars/tokenizer/index.ts';
+import type { Vocabulary } from '../../grammars/vocabulary.ts';
+
+const WORDS = ['the', 'true', '{"', '":', '1.', ' +', '(1', ')*', 'ab', 'abc', 'é', '日本'];
+const vocabulary: Vocabulary = vocabularyFromBytes(
+  [...Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)), ...WORDS, null],
+  { special: { '</s>': 268 }, eos: ['</s>'] },
+);
+
+describe('text constraints', () => {
+  it('regex: every mask bit is byte-wise acceptance', () => {
+    const constraint = regex(/^(?!.*abcabc)(abc|é)+\d{2,3}$/u);
+    const { acceptor } = constraint;
+    const matcher = constraint.matcher(vocabulary);
+    for (const text of ['abc', 'é', '1', '2']) {
+      const words = matcher.mask();
+      let state = acceptor.start;
+      // Follows the text committed so far by bytes.
+      for (const byte of new TextEncoder().encode(['abc', 'é', '1', '2'].slice(0, matcher.length).join('')))
+        state = acceptor.step(state, byte);
+      for (let token = 0; token < vocabulary.size; token++) {
+        const bytes = vocabulary.bytes[token];
+        const allowed = bytes
+          ? bytes.reduce((at, byte) => acceptor.step(at, byte), state) !== 0
+          : acceptor.accepts(state);
+        expect(((words[token >>> 5] ?? 0) >>> (token & 31)) & 1).toBe(allowed ? 1 : 0);
+      }
+      matcher.commit(text.length === 1 && text < '\x7f' ? text.charCodeAt(0) : 256 + WORDS.indexOf(text));
+    }
+    expect(matcher.accepting).toBe(true);
+    expect(matcher.allows(268)).toBe(true);
+    expect(constraint.accepts('abcabc12')).toBe(false);
+  });
+
+  it('regex: contradictions and back-references are errors', () => {
+    expect(() => regex(/(?!a)a/)).toThrow(/INFC5010/);
+    expect(() => regex(/(a)\1/)).toThrow(/INFC5102/);
+    expect(regex('b+', { match: 'search' }).accepts('abc')).toBe(true);
+  });
+
+  it('grammar: closes within maxTokens', async () => {
+    const nested = await grammar({ gbnf: 'root ::= "(" root ")" | "[" root "]" | "x"' });
+    const matcher = nested.matcher(vocabulary, { maxTokens: 12 });
+    while (!matcher.done) {
+      const open = '('.charCodeAt(0);
+      const token = [open, 'x'.charCodeAt(0), ')'.charCodeAt(0), 268].find((candidate) => matcher.allows(candidate));
+      expect(token).toBeDefined();
+      matcher.commit(token ?? 0);
+    }
+    expect(matcher.length).toBeLessThanOrEqual(12);
+    const sum = await grammar({ lark: 'start: sum\nsum: sum "+" NUMBER | NUMBER\nNUMBER: /[0-9]+/\n%ignore " "' });
+    expect(sum.accepts('1 + 22+ 3 ')).toBe(true);
+    expect(sum.accepts('1 + ')).toBe(false);
+    await expect(grammar({ ebnf: 'a = a ;' })).rejects.toThrow(/INFC5010/);
+  });
+});
