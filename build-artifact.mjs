@@ -36,8 +36,9 @@ export async function buildArtifactParts(outdir) {
     format: 'esm',
     target: 'es2022',
     minify: true,
-    // Node prints the source line of an uncaught error: keep it short.
-    lineLimit: 160,
+    // Node prints the source line of an uncaught error: not all of it. (Shorter lines cost 3 % after gzip.)
+    lineLimit: 1000,
+    tsconfigRaw: { compilerOptions: { target: 'es2022', useDefineForClassFields: false } },
     legalComments: 'none',
     logLevel: 'warning',
     platform: 'neutral',

@@ -12,6 +12,8 @@ export interface Target {
   readonly sharedBytes: number;
   /** Bytes of the widest vector register (simd) or load (simt). */
   readonly vectorBytes: number;
+  /** Buffers one kernel may bind; absent when there is no practical limit. Fusion keeps below it. */
+  readonly maxBuffers?: number;
 }
 
 export interface MemoryRules {

@@ -73,6 +73,7 @@ export class Scheduler {
       ops: this.registry,
       isAnchor,
       isKernel: (node) => kernelObstacle(node, this.registry, this.backend) === undefined || isAnchor(node),
+      ...(this.target.maxBuffers === undefined ? {} : { maxBuffers: this.target.maxBuffers }),
     });
     const items: ScheduledItem[] = [];
     for (const region of regions) {

@@ -3,7 +3,7 @@ import { type TypedArray, viewOf } from './dtype.ts';
 import { InfcError } from './errors.ts';
 import { chooseCase, Frame, sizeOf } from './frame.ts';
 import type { HostOp, HostTensor, HostValue } from './host.ts';
-import { type Interval, liveIntervals } from './memory.ts';
+import type { Interval, MemoryPlanner } from './memory.ts';
 import type { Plan, PlanEntry, PlanStep } from './plan.ts';
 import { elementsOf, toArray } from './tensor.ts';
 
@@ -45,8 +45,9 @@ export class Executor {
     private readonly fixed: readonly (MemoryRange | undefined)[],
     readonly hostOps: ReadonlyMap<string, HostOp>,
     private readonly control: Control | undefined,
+    private readonly planner: MemoryPlanner | undefined,
   ) {
-    this.live = liveIntervals(plan.buffers, entry);
+    this.live = planner && entry.arena === undefined ? planner.liveIntervals(plan.buffers, entry) : new Map();
   }
 
   /** Plays the entry on inputs in port order and returns its outputs in port order (only those in `wanted`, when given). */
@@ -88,7 +89,9 @@ export class Executor {
 
   private frame(values: ReadonlyMap<string, number>): Frame {
     const key = [...values].map(([n, v]) => `${n}=${v}`).join();
-    const frame = this.frames.get(key) ?? new Frame(this.plan, this.entry, this.live, this.device, this.fixed, values);
+    const frame =
+      this.frames.get(key) ??
+      new Frame(this.plan, this.entry, this.live, this.planner, this.device, this.fixed, values);
     if (!this.arena.memory || this.arena.memory.bytes < frame.arenaBytes) {
       // Free first: a larger arena may then take the place of the old one.
       if (this.arena.memory) this.device.free(this.arena.memory);

@@ -3,7 +3,7 @@ import { evaluateCondition, evaluateDim, formatShape, type SymbolValues } from '
 import { byteLength } from './dtype.ts';
 import { InfcError } from './errors.ts';
 import type { HostValue } from './host.ts';
-import { type Interval, planMemory, rootOf } from './memory.ts';
+import { type Interval, type MemoryPlanner, planMemory, rootOf } from './memory.ts';
 import type { DimCode, Plan, PlanEntry, PlanStep } from './plan.ts';
 
 /** Elements of a shape; NaN while a symbol has no value. Throws INFC6008 when an axis comes out negative. */
@@ -45,6 +45,7 @@ export class Frame {
     readonly plan: Plan,
     entry: PlanEntry,
     readonly live: ReadonlyMap<number, Interval>,
+    planner: MemoryPlanner | undefined,
     readonly device: Device,
     /** Weights and states. */
     private readonly fixed: readonly (MemoryRange | undefined)[],
@@ -52,25 +53,27 @@ export class Frame {
   ) {
     this.values = new Map(early);
     this.steps = this.flatten(entry.steps);
+    if (entry.arena !== undefined || !planner) {
+      // Laid out by the compiler. (Buffers of other entries get an offset too, which nothing uses.)
+      plan.buffers.forEach((b, i) => {
+        if (b.offset !== undefined) this.offsets.set(i, b.offset);
+      });
+      this.arenaBytes = entry.arena ?? 0;
+      return;
+    }
     const known = [...live].filter(([i]) => {
       if (!Number.isNaN(this.bytes(i))) return true;
       this.late.add(i);
       return false;
     });
-    if (entry.arena !== undefined) {
-      for (const [i] of known) this.offsets.set(i, plan.buffers[i]?.offset ?? 0);
-      const ends = known.map(([i]) => (this.offsets.get(i) ?? 0) + this.bytes(i));
-      this.arenaBytes = Math.max(entry.arena, ...ends);
-    } else {
-      const placed = planMemory(
-        known.map(([i, at]) => ({ ...at, bytes: this.bytes(i) })),
-        device.align,
-      );
-      known.forEach(([i], k) => {
-        this.offsets.set(i, placed.offsets[k] ?? 0);
-      });
-      this.arenaBytes = placed.bytes;
-    }
+    const placed = planner.planMemory(
+      known.map(([i, at]) => ({ ...at, bytes: this.bytes(i) })),
+      device.align,
+    );
+    known.forEach(([i], k) => {
+      this.offsets.set(i, placed.offsets[k] ?? 0);
+    });
+    this.arenaBytes = placed.bytes;
   }
 
   /** Forgets what an earlier run found out, and where the arena was. */
@@ -111,14 +114,10 @@ export class Frame {
     const b = this.plan.buffers[i];
     const root = rootOf(this.plan.buffers, i);
     const range = this.fixed[root] ?? this.ranges[root];
-    if (!b || !range)
-      throw new InfcError(
-        'INFC6018',
-        `buffer ${b?.name ?? i} ${formatShape(b?.shape ?? [])} is used before its size is known`,
-        {
-          fix: 'Report this: the plan is inconsistent',
-        },
-      );
+    if (!b || !range || range.offset + range.bytes > range.memory.bytes)
+      throw new InfcError('INFC6018', `buffer ${b?.name ?? i} ${formatShape(b?.shape ?? [])} has no place`, {
+        fix: 'Report this: the plan is inconsistent',
+      });
     if (b.role !== 'alias') return range;
     let offset = range.offset;
     for (let at = i, a = b; a.role === 'alias' && a.of !== undefined; at = a.of, a = this.plan.buffers[at] ?? b)

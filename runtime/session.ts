@@ -5,6 +5,7 @@ import { InfcError } from './errors.ts';
 import { aborted, type Control, Executor, type StepTiming } from './executor.ts';
 import { sizeOf } from './frame.ts';
 import type { HostOp, HostValue } from './host.ts';
+import type { MemoryPlanner } from './memory.ts';
 import type { Plan } from './plan.ts';
 import { bindInputs } from './ports.ts';
 import type { Tensor, TensorInput } from './tensor.ts';
@@ -62,6 +63,7 @@ export class Session implements Model {
     private readonly hostOps: ReadonlyMap<string, HostOp>,
     symbols: Readonly<Record<string, number>>,
     private readonly control: Control | undefined,
+    private readonly planner: MemoryPlanner | undefined,
   ) {
     const values = new Map(Object.entries(symbols));
     this.fixed = plan.buffers.map((b, i) => {
@@ -109,7 +111,7 @@ export class Session implements Model {
       if (options.signal?.aborted) throw aborted(options.signal);
       let executor = this.executors.get(name);
       if (!executor) {
-        executor = new Executor(this.plan, entry, this.device, this.fixed, this.hostOps, this.control);
+        executor = new Executor(this.plan, entry, this.device, this.fixed, this.hostOps, this.control, this.planner);
         this.executors.set(name, executor);
       }
       const wanted = options.outputs && new Set(options.outputs);

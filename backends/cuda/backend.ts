@@ -2,6 +2,7 @@ import { defineBackend } from '../backend.ts';
 import { formattedProducts } from '../templates/formatted.ts';
 import { gemmRegtile } from '../templates/gemm-regtile.ts';
 import { gemv } from '../templates/gemv.ts';
+import { recurrent } from '../templates/recurrent.ts';
 import { storable } from './operators.ts';
 import { printCuda } from './print.ts';
 import { buildCubin } from './toolchain.ts';
@@ -18,7 +19,7 @@ export const cudaBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: storable,
-  templates: [...formattedProducts, ...gemmRegtile, ...gemv],
+  templates: [...formattedProducts, ...gemmRegtile, ...gemv, ...recurrent],
   memory: { align: 256, maxBinding: 2 ** 40, readWriteAlias: true },
   print: printCuda,
   build: buildCubin,

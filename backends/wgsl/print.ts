@@ -159,6 +159,12 @@ export function printWgsl(kernels: readonly Kernel[], target: Target): readonly 
   return kernels.map((k) => {
     if (k.lanes > target.maxLanes)
       throw new InfcError('INFC4022', `kernel '${k.name}' has ${k.lanes} lanes; the target allows ${target.maxLanes}`);
+    if (target.maxBuffers !== undefined && k.buffers.length > target.maxBuffers)
+      throw new InfcError(
+        'INFC4024',
+        `kernel '${k.name}' binds ${k.buffers.length} buffers; WebGPU allows ${target.maxBuffers}`,
+        { fix: 'Split the op, or compile for wasm' },
+      );
     const { text, entry } = printKernel(k);
     return { file: `${entry}.wgsl`, content: text, entries: new Map([[k.name, entry]]) };
   });

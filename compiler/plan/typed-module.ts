@@ -90,7 +90,7 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
   js.addStatements(`// ${comment(title)}. The types are in model.d.ts.`);
   const custom = parts.device !== 'builtin';
   const own = custom
-    ? ['createLoad', 'InfcError', 'playControl', 'tensor']
+    ? ['createLoad', 'InfcError', 'memoryPlanner', 'playControl', 'tensor']
     : [{ name: 'load', alias: 'loadPlan' }, 'InfcError', 'tensor'];
   js.addImportDeclaration({ moduleSpecifier: './runtime.js', namedImports: own });
   if (parts.device === 'beside')
@@ -103,7 +103,7 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
   if (custom)
     declare(
       'loadPlan',
-      `createLoad({ devices: {${parts.device === 'beside' ? ` ${key(plan.target.kind)}: createDevice ` : ''}}, control: playControl })`,
+      `createLoad({ devices: {${parts.device === 'beside' ? ` ${key(plan.target.kind)}: createDevice ` : ''}}, control: playControl, planner: memoryPlanner })`,
     );
   const urls = parts.files.map((f) => `    ${key(f)}: new URL(${quoted(`./${f}`)}, import.meta.url),`);
   const hosts = parts.host.map((op, i) => `    ${key(op)}: host${i},`);

@@ -67,6 +67,9 @@ export interface LiveRegion {
 /** Inside a property name. */
 export class KeyLeaf implements Leaf, CodePoints {
   readonly kind = 'key';
+  private off: number | undefined;
+  private nearNext: ReadonlySet<number> | undefined;
+  private listedNext: ReadonlySet<number> | undefined;
 
   constructor(
     private readonly machine: Machine,
@@ -93,11 +96,41 @@ export class KeyLeaf implements Leaf, CodePoints {
   }
 
   next(codePoint: number): number {
+    if (this.prefix !== undefined && !this.near().has(codePoint)) {
+      if (this.regions.length === 0) return 0;
+      if (this.offLeaf !== 0) return goTo(this.offLeaf);
+    }
     return this.space.step(this, codePoint);
   }
 
+  /** The state once the name is known to be unlisted, where that state admits every name; 0 otherwise. */
+  get offLeaf(): number {
+    if (this.off === undefined) {
+      const free = this.regions.length === 1 && this.regions[0]?.lang === this.machine.engine.any;
+      this.off = free ? this.machine.keyState(this.space, undefined, this.regions, 0) : 0;
+    }
+    return this.off;
+  }
+
+  /** What is still to be typed of each listed or used name. */
+  nearRests(): readonly string[] {
+    return this.prefix === undefined ? [] : this.space.restsAfter(this.prefix);
+  }
+
+  /** Code points with which a listed or used name goes on, usable or not. */
+  private near(): ReadonlySet<number> {
+    this.nearNext ??= new Set(this.nearRests().map((rest) => rest.codePointAt(0) ?? -1));
+    return this.nearNext;
+  }
+
+  /** Code points with which a usable listed name goes on. */
+  private listed(): ReadonlySet<number> {
+    this.listedNext ??= this.prefix === undefined ? new Set() : this.space.listedAfter(this.prefix);
+    return this.listedNext;
+  }
+
   any(low: number, high: number): boolean {
-    if (this.prefix !== undefined && this.space.listedIn(this.prefix, low, high)) return true;
+    for (const point of this.listed()) if (point >= low && point <= high) return true;
     const { engine } = this.machine;
     return this.regions.some((r) => r.lang === engine.any || this.machine.derivableIn(r.lang, low, high));
   }

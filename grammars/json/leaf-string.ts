@@ -10,16 +10,20 @@ export interface StringSlot {
   readonly high: number;
   readonly at: number;
   readonly lang: Lang;
+  /** Bounds on the characters still to come; 0 and Infinity where the language says it all. */
+  readonly min: number;
+  readonly max: number;
   readonly results: ResultId;
 }
 
 /**
  * What is known of a string state as a whole: `free` takes any content and may close after it; `length` takes any content of
- * so many characters; `inside` takes any content, but what may follow the closing quote depends on it.
+ * so many characters; `window` has a pattern and bounds on its characters; `inside` takes any content, but what may follow the closing quote depends on it.
  */
 export type StringProfile =
   | { readonly kind: 'free' | 'inside' }
   | { readonly kind: 'length'; readonly min: number; readonly max: number }
+  | { readonly kind: 'window'; readonly min: number; readonly max: number }
   | undefined;
 
 /** Inside a string value. */
@@ -35,11 +39,27 @@ export class StringLeaf implements Leaf, CodePoints {
   get profile(): StringProfile {
     if (this.decoder !== 0) return undefined;
     const { any } = this.machine.engine;
-    if (this.slots.every((s) => s.lang === any)) return { kind: 'free' };
     const [only] = this.slots;
+    if (this.slots.some((s) => s.min > 0 || s.max < Number.POSITIVE_INFINITY)) {
+      if (this.slots.length !== 1 || !only || only.low < only.high) return undefined;
+      return only.lang === any
+        ? { kind: 'length', min: only.min, max: only.max }
+        : { kind: 'window', min: only.min, max: only.max };
+    }
+    if (this.slots.every((s) => s.lang === any)) return { kind: 'free' };
     const counted =
       this.slots.length === 1 && only && only.low >= only.high ? this.machine.lengthProfile(only.lang) : undefined;
     return counted ?? (this.machine.neverDies(this.slots.map((s) => s.lang)) ? { kind: 'inside' } : undefined);
+  }
+
+  /** The same state without bounds on its characters. */
+  unbounded(): number {
+    return (
+      this.machine.stringState(
+        this.slots.map((s) => ({ ...s, min: 0, max: Number.POSITIVE_INFINITY })),
+        this.decoder,
+      ) >> 2
+    );
   }
 
   step(byte: number): number {
@@ -54,13 +74,17 @@ export class StringLeaf implements Leaf, CodePoints {
     const { engine } = this.machine;
     const next: StringSlot[] = [];
     for (const slot of this.slots) {
-      if (slot.lang === engine.any) {
+      if (slot.lang === engine.any && slot.max === Number.POSITIVE_INFINITY && slot.min === 0) {
         next.push(slot);
         continue;
       }
-      const lang = engine.derive(slot.lang, codePoint);
+      const max = slot.max - 1;
+      const derived = max < 0 ? engine.empty : engine.derive(slot.lang, codePoint);
+      const min = slot.min <= 1 || engine.lengths(derived).min >= slot.min - 1 ? 0 : slot.min - 1;
+      const alive = this.machine.fits(derived, min, max);
       const narrowed = narrow(slot, codePoint);
-      if (narrowed !== undefined || !engine.isEmpty(lang)) next.push(normal(slot, narrowed, lang, engine.any));
+      if (narrowed !== undefined || alive)
+        next.push(normal(slot, narrowed, alive ? derived : engine.empty, min, max, engine.any));
     }
     return next.length === 0 ? 0 : this.machine.stringState(next, 0);
   }
@@ -68,7 +92,10 @@ export class StringLeaf implements Leaf, CodePoints {
   any(low: number, high: number): boolean {
     const { engine } = this.machine;
     return this.slots.some(
-      (slot) => slot.lang === engine.any || memberIn(slot, low, high) || this.machine.derivableIn(slot.lang, low, high),
+      (slot) =>
+        (slot.lang === engine.any && slot.max > 0) ||
+        memberIn(slot, low, high) ||
+        this.machine.derivableIn(slot.lang, low, high),
     );
   }
 
@@ -92,7 +119,10 @@ export class StringLeaf implements Leaf, CodePoints {
     const { engine } = this.machine;
     const ok: ResultId[] = [];
     for (const slot of this.slots)
-      if ((slot.low < slot.high && slot.list[slot.low]?.length === slot.at) || engine.nullable(slot.lang))
+      if (
+        (slot.low < slot.high && slot.list[slot.low]?.length === slot.at) ||
+        (slot.min === 0 && engine.nullable(slot.lang))
+      )
         ok.push(slot.results);
     return ok.length === 0 ? 0 : pop(this.machine.results.union(ok));
   }
@@ -102,10 +132,14 @@ function normal(
   slot: StringSlot,
   narrowed: { low: number; high: number; at: number } | undefined,
   lang: Lang,
+  min: number,
+  max: number,
   any: Lang,
 ): StringSlot {
-  if (lang === any || narrowed === undefined) return { list: [], low: 0, high: 0, at: 0, lang, results: slot.results };
-  return { list: slot.list, ...narrowed, lang, results: slot.results };
+  const bounds = min === 0 && max === Number.POSITIVE_INFINITY ? { min: 0, max } : { min, max };
+  if ((lang === any && max === Number.POSITIVE_INFINITY) || narrowed === undefined)
+    return { list: [], low: 0, high: 0, at: 0, lang, ...bounds, results: slot.results };
+  return { list: slot.list, ...narrowed, lang, ...bounds, results: slot.results };
 }
 
 /** The members that go on with the code point. */
