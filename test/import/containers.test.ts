@@ -57,7 +57,7 @@ describe('sequences and optionals as inputs and outputs of a compiled model', ()
   it('have types of their own in the written module', async () => {
     const [target] = (await compile(model)).targets;
     if (!target) throw new Error('nothing was compiled');
-    const { types } = await writeTypedModule(target.plan, { files: [], host: [] });
+    const { types } = await writeTypedModule(target.plan, { files: [], host: [], device: 'builtin' });
     expect(types).toContain("readonly s: readonly TensorInput<'f32'>[];");
     expect(types).toContain("readonly o?: TensorInput<'f32'> | null;");
     expect(types).toContain("readonly rest: readonly Tensor<'f32'>[];");
