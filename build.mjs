@@ -63,6 +63,8 @@ const node = await build({
 // in chunks that load on demand.
 const web = await build({
   ...common,
+  lineLimit: 1000,
+  tsconfigRaw: { compilerOptions: { target: 'es2022', useDefineForClassFields: false } },
   splitting: true,
   chunkNames: 'chunk-web-[hash]',
   entryPoints: pick('runtime', 'grammars'),

@@ -12,6 +12,8 @@ export interface Target {
   readonly sharedBytes: number;
   /** Bytes of the widest vector register (simd) or load (simt). */
   readonly vectorBytes: number;
+  /** Buffers one kernel may bind; absent when there is no practical limit. Fusion keeps below it. */
+  readonly maxBuffers?: number;
 }
 
 export interface MemoryRules {
@@ -54,7 +56,7 @@ export interface Backend {
     applies?(kernel: Kernel): boolean;
   }[];
   /** Turns printed text into what the device loads, when a toolchain is there (nvcc to cubin). */
-  build?(file: KernelFile): Promise<KernelFile>;
+  build?(file: KernelFile, target: Target): Promise<KernelFile>;
   /**
    * Device of the runtime: `wasm`, `webgpu`, `cuda`; the file of a self-contained JavaScript module that exports `createDevice`, which
    * artifacts then carry; or a name, and users pass the device to `load`.

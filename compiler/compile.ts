@@ -8,6 +8,8 @@ import { hostFunctions } from '../runtime/host/index.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { builtin } from './builtin.ts';
 import { externalFilesIn } from './import/external-files.ts';
+import { importHf } from './import/hf-config.ts';
+import { isHfModel, openHfModel } from './import/model-files.ts';
 import { importOnnx } from './import/onnx.ts';
 import type { DimOptions } from './import/symbols.ts';
 import { forEachNode, type Program } from './ir/graph.ts';
@@ -63,7 +65,7 @@ export interface Compilation {
   readonly report: CompileReport;
 }
 
-/** A model to compile: a file's path, the bytes of an ONNX model, or a program. */
+/** A model to compile: the path of an .onnx file or of a folder with config.json and safetensors, the bytes of an ONNX model, or a program. */
 export type ModelSource = string | Uint8Array | Program;
 
 export interface Compiler {
@@ -81,6 +83,7 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
   const read = async (model: ModelSource, o: CompileOptions = {}): Promise<Program> => {
     if (typeof model !== 'string' && !(model instanceof Uint8Array)) return model;
     const file = typeof model === 'string' ? model : undefined;
+    if (file !== undefined && isHfModel(file)) return importHf(openHfModel(file, o.name), registry, o.dims);
     const bytes = typeof model === 'string' ? await readModel(model) : model;
     const name = o.name ?? (file ? path.basename(file).replace(/\.[^.]+$/, '') : 'model');
     return importOnnx(

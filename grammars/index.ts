@@ -1,4 +1,6 @@
 export type { Acceptor } from './acceptor.ts';
+export { type ArtifactOptions, type ArtifactReport, compileArtifact } from './artifact.ts';
+export { ArtifactMachine, type OpenOptions, openArtifact } from './artifact-machine.ts';
 export { type ConstrainOptions, Constraint, constrain, LogitsProcessor } from './constrain.ts';
 export type { DeepPartial, FromJsonSchema, Infer, StandardSchemaLike } from './infer.ts';
 export type { SchemaProblem, SchemaReport } from './json/audit.ts';
@@ -6,6 +8,10 @@ export type { Relaxation } from './json/compiler.ts';
 export type { MaskId } from './mask-pool.ts';
 export { type Explanation, Matcher, type MatcherOptions } from './matcher.ts';
 export { PartialJson } from './partial.ts';
+export { AlignedSample, AlignedSampler } from './sampling/aligned.ts';
+export { ByteModel, type TokenModel } from './sampling/bytes.ts';
+export { type HealedPrompt, healPrompt, withPrefix } from './sampling/healing.ts';
+export { type Hole, type InfillOptions, infill, type Template } from './sampling/infill.ts';
 export { type GrammarInput, grammar, type RegexOptions, regex, TextConstraint } from './text-constraint.ts';
 export { AcceptorMasks, type TokenMachine } from './token-machine.ts';
 export {

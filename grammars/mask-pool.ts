@@ -1,7 +1,7 @@
 /** Number of a mask in its {@link MaskPool}. Equal masks of one matcher's engine have equal ids. */
 export type MaskId = number;
 
-/** A set of tokens: a shared dense base (none: -1) plus further tokens in ascending order. */
+/** A set of tokens: a shared dense base (none: -1) plus at most {@link DENSE_FROM} further tokens, in no order. */
 export interface Mask {
   readonly base: number;
   readonly extra: Int32Array;
@@ -18,6 +18,7 @@ export class MaskPool {
   private readonly bases: Uint32Array[] = [];
   private readonly buckets = new Map<number, MaskId[]>();
   private readonly dense: (Uint32Array | undefined)[] = [];
+  private marksMade: Uint8Array | undefined;
   private denseKept: MaskId[] = [];
   private readonly denseByHash = new Map<number, number[]>();
 
@@ -27,6 +28,11 @@ export class MaskPool {
     private readonly keep = 256,
   ) {
     this.words = (size + 31) >>> 5;
+  }
+
+  private get marks(): Uint8Array {
+    this.marksMade ??= new Uint8Array(this.size);
+    return this.marksMade;
   }
 
   get count(): number {
@@ -42,17 +48,21 @@ export class MaskPool {
   /** The id of a mask; `tokens[0..count)` are those beyond the base, in any order, without repetition. */
   intern(base: number, tokens: Int32Array, count: number): MaskId {
     if (count > DENSE_FROM) return this.internDense(base, tokens, count);
-    const extra = tokens.slice(0, count).sort();
-    let hash = (base + 2) * 0x9e3779b1;
-    for (let i = 0; i < count; i++) hash = Math.imul(hash ^ (extra[i] ?? 0), 0x01000193) + count;
-    hash |= 0;
+    let hash = Math.imul(base + 2, 0x9e3779b1) ^ count;
+    for (let i = 0; i < count; i++) {
+      // Order must not matter: a sum of mixed tokens.
+      let x = Math.imul((tokens[i] ?? 0) + 0x7f4a7c15, 0x85ebca6b);
+      x = Math.imul(x ^ (x >>> 15), 0xc2b2ae35);
+      hash = (hash + (x ^ (x >>> 13))) | 0;
+    }
     const bucket = this.buckets.get(hash);
     if (bucket) {
       for (const id of bucket) {
         const mask = this.masks[id];
-        if (mask && mask.base === base && equal(mask.extra, extra)) return id;
+        if (mask && mask.base === base && mask.extra.length === count && this.sameSet(mask.extra, tokens)) return id;
       }
     }
+    const extra = tokens.slice(0, count);
     const id = this.masks.length;
     this.masks.push({ base, extra });
     this.dense.push(undefined);
@@ -70,13 +80,18 @@ export class MaskPool {
       const token = tokens[i] ?? 0;
       words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
     }
+    return this.internWords(words);
+  }
+
+  /** The id of a mask given as words, which the pool keeps. */
+  internWords(words: Uint32Array): MaskId {
     let hash = 0;
     for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ (words[i] ?? 0), 0x01000193) + i;
     const known = this.denseByHash.get(hash) ?? [];
-    for (const own of known) if (equal(this.bases[own], words)) return this.intern(own, tokens, 0);
+    for (const own of known) if (equal(this.bases[own], words)) return this.intern(own, NO_TOKENS, 0);
     const own = this.addBase(words);
     this.denseByHash.set(hash, [...known, own]);
-    return this.intern(own, tokens, 0);
+    return this.intern(own, NO_TOKENS, 0);
   }
 
   mask(id: MaskId): Mask {
@@ -89,14 +104,16 @@ export class MaskPool {
   has(id: MaskId, token: number): boolean {
     const { base, extra } = this.mask(id);
     if (base >= 0 && (((this.bases[base]?.[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1) return true;
-    let low = 0;
-    let high = extra.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((extra[middle] ?? 0) < token) low = middle + 1;
-      else high = middle;
-    }
-    return extra[low] === token;
+    return extra.includes(token);
+  }
+
+  private sameSet(a: Int32Array, b: Int32Array): boolean {
+    const { marks } = this;
+    for (let i = 0; i < a.length; i++) marks[a[i] ?? 0] = 1;
+    let same = true;
+    for (let i = 0; i < a.length && same; i++) same = marks[b[i] ?? 0] === 1;
+    for (let i = 0; i < a.length; i++) marks[a[i] ?? 0] = 0;
+    return same;
   }
 
   /** Writes a mask as words: bit `t & 31` of word `t >>> 5` is set when token `t` is allowed. */
@@ -137,6 +154,8 @@ export class MaskPool {
     return n;
   }
 }
+
+const NO_TOKENS = new Int32Array(0);
 
 /** Lists longer than this are stored as words. */
 const DENSE_FROM = 2048;

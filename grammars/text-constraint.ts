@@ -50,12 +50,12 @@ export interface RegexOptions {
   readonly dialect?: Dialect;
   /** `full` (default): the whole text matches. `search`: a match is somewhere in it, as `RegExp.prototype.test` has it. */
   readonly match?: 'full' | 'search';
-  /** States that one decision may visit (default 20,000) before it fails with INFC5005. */
+  /** States that one decision may visit (default 20,000) before it fails with INFC5105. */
   readonly budget?: number;
 }
 
 /**
- * Constrains text to a regular expression: look-around and `\b` are exact, back-references are an error (INFC5002).
+ * Constrains text to a regular expression: look-around and `\b` are exact, back-references are an error (INFC5102).
  * Throws INFC5010 when nothing matches.
  */
 export function regex(pattern: RegExp | string, options: RegexOptions = {}): TextConstraint {

@@ -2,4 +2,5 @@
 export { playControl } from './control.ts';
 export { InfcError } from './errors.ts';
 export { createLoad } from './load.ts';
+export { memoryPlanner } from './memory.ts';
 export { tensor } from './tensor.ts';

@@ -1,9 +1,9 @@
-import type { Device, DeviceMemory, MemoryRange } from './devices/device.ts';
+import type { Device, MemoryRange } from './devices/device.ts';
 import { type TypedArray, viewOf } from './dtype.ts';
 import { InfcError } from './errors.ts';
-import { chooseCase, Frame, sizeOf } from './frame.ts';
+import { type Arena, chooseCase, Frame, sizeOf } from './frame.ts';
 import type { HostOp, HostTensor, HostValue } from './host.ts';
-import { type Interval, liveIntervals } from './memory.ts';
+import type { Interval, MemoryPlanner } from './memory.ts';
 import type { Plan, PlanEntry, PlanStep } from './plan.ts';
 import { elementsOf, toArray } from './tensor.ts';
 
@@ -33,7 +33,6 @@ export type Control = (executor: Executor, step: PlanStep, frame: Frame) => Prom
 export class Executor {
   private readonly live: ReadonlyMap<number, Interval>;
   private readonly frames = new Map<string, Frame>();
-  private readonly arena: { memory: DeviceMemory | undefined } = { memory: undefined };
   private options: PlayOptions = {};
   private yielded = 0;
 
@@ -41,12 +40,15 @@ export class Executor {
     readonly plan: Plan,
     private readonly entry: PlanEntry,
     readonly device: Device,
+    /** Shared by the entries of a model: one runs at a time. */
+    private readonly arena: Arena,
     /** Ranges of weights and states, by buffer. */
     private readonly fixed: readonly (MemoryRange | undefined)[],
     readonly hostOps: ReadonlyMap<string, HostOp>,
     private readonly control: Control | undefined,
+    private readonly planner: MemoryPlanner | undefined,
   ) {
-    this.live = liveIntervals(plan.buffers, entry);
+    this.live = planner && entry.arena === undefined ? planner.liveIntervals(plan.buffers, entry) : new Map();
   }
 
   /** Plays the entry on inputs in port order and returns its outputs in port order (only those in `wanted`, when given). */
@@ -80,15 +82,11 @@ export class Executor {
     }
   }
 
-  destroy(): void {
-    if (this.arena.memory) this.device.free(this.arena.memory);
-    this.arena.memory = undefined;
-    this.frames.clear();
-  }
-
   private frame(values: ReadonlyMap<string, number>): Frame {
     const key = [...values].map(([n, v]) => `${n}=${v}`).join();
-    const frame = this.frames.get(key) ?? new Frame(this.plan, this.entry, this.live, this.device, this.fixed, values);
+    const frame =
+      this.frames.get(key) ??
+      new Frame(this.plan, this.entry, this.live, this.planner, this.device, this.fixed, values);
     if (!this.arena.memory || this.arena.memory.bytes < frame.arenaBytes) {
       // Free first: a larger arena may then take the place of the old one.
       if (this.arena.memory) this.device.free(this.arena.memory);

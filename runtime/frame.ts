@@ -3,7 +3,7 @@ import { evaluateCondition, evaluateDim, formatShape, type SymbolValues } from '
 import { byteLength } from './dtype.ts';
 import { InfcError } from './errors.ts';
 import type { HostValue } from './host.ts';
-import { type Interval, planMemory, rootOf } from './memory.ts';
+import { type Interval, type MemoryPlanner, planMemory, rootOf } from './memory.ts';
 import type { DimCode, Plan, PlanEntry, PlanStep } from './plan.ts';
 
 /** Elements of a shape; NaN while a symbol has no value. Throws INFC6008 when an axis comes out negative. */
@@ -17,7 +17,7 @@ export const sizeOf = (shape: readonly DimCode[], values: SymbolValues): number 
     return n * size;
   }, 1);
 
-/** Device memory of one entry, shared by its frames: the arena grows to the largest. */
+/** Device memory that all frames share: it grows to the largest. */
 export interface Arena {
   memory: DeviceMemory | undefined;
 }
@@ -37,6 +37,7 @@ export class Frame {
   readonly ranges: (MemoryRange | undefined)[] = [];
   private readonly launches = new Map<PlanStep, Launch>();
   readonly late = new Set<number>();
+  private placedIn: DeviceMemory | undefined;
   private readonly offsets = new Map<number, number>();
   /** Memory of late buffers, by the step that placed them. */
   readonly lateMemory = new Map<object, DeviceMemory>();
@@ -45,6 +46,7 @@ export class Frame {
     readonly plan: Plan,
     entry: PlanEntry,
     readonly live: ReadonlyMap<number, Interval>,
+    planner: MemoryPlanner | undefined,
     readonly device: Device,
     /** Weights and states. */
     private readonly fixed: readonly (MemoryRange | undefined)[],
@@ -52,24 +54,27 @@ export class Frame {
   ) {
     this.values = new Map(early);
     this.steps = this.flatten(entry.steps);
+    if (entry.arena !== undefined || !planner) {
+      // Laid out by the compiler. (Buffers of other entries get an offset too, which nothing uses.)
+      plan.buffers.forEach((b, i) => {
+        if (b.offset !== undefined) this.offsets.set(i, b.offset);
+      });
+      this.arenaBytes = entry.arena ?? 0;
+      return;
+    }
     const known = [...live].filter(([i]) => {
       if (!Number.isNaN(this.bytes(i))) return true;
       this.late.add(i);
       return false;
     });
-    if (entry.arena !== undefined) {
-      for (const [i] of known) this.offsets.set(i, plan.buffers[i]?.offset ?? 0);
-      this.arenaBytes = entry.arena;
-    } else {
-      const placed = planMemory(
-        known.map(([i, at]) => ({ ...at, bytes: this.bytes(i) })),
-        device.align,
-      );
-      known.forEach(([i], k) => {
-        this.offsets.set(i, placed.offsets[k] ?? 0);
-      });
-      this.arenaBytes = placed.bytes;
-    }
+    const placed = planner.planMemory(
+      known.map(([i, at]) => ({ ...at, bytes: this.bytes(i) })),
+      device.align,
+    );
+    known.forEach(([i], k) => {
+      this.offsets.set(i, placed.offsets[k] ?? 0);
+    });
+    this.arenaBytes = placed.bytes;
   }
 
   /** Forgets what an earlier run found out, and where the arena was. */
@@ -77,13 +82,10 @@ export class Frame {
     this.values = new Map(this.early);
     this.host.length = 0;
     const memory = arena.memory;
-    for (const [i, offset] of this.offsets) {
-      const bytes = this.bytes(i);
-      if (memory && this.ranges[i]?.memory !== memory) {
-        this.ranges[i] = { memory, offset, bytes };
-        this.launches.clear();
-      }
-    }
+    if (!memory || memory === this.placedIn) return;
+    this.placedIn = memory;
+    this.launches.clear();
+    for (const [i, offset] of this.offsets) this.ranges[i] = { memory, offset, bytes: this.bytes(i) };
   }
 
   /** Frees the memory of late buffers. */
@@ -110,14 +112,10 @@ export class Frame {
     const b = this.plan.buffers[i];
     const root = rootOf(this.plan.buffers, i);
     const range = this.fixed[root] ?? this.ranges[root];
-    if (!b || !range)
-      throw new InfcError(
-        'INFC6018',
-        `buffer ${b?.name ?? i} ${formatShape(b?.shape ?? [])} is used before its size is known`,
-        {
-          fix: 'Report this: the plan is inconsistent',
-        },
-      );
+    if (!b || !range || range.offset + range.bytes > range.memory.bytes)
+      throw new InfcError('INFC6018', `buffer ${b?.name ?? i} ${formatShape(b?.shape ?? [])} has no place`, {
+        fix: 'Report this: the plan is inconsistent',
+      });
     if (b.role !== 'alias') return range;
     let offset = range.offset;
     for (let at = i, a = b; a.role === 'alias' && a.of !== undefined; at = a.of, a = this.plan.buffers[at] ?? b)

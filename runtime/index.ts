@@ -1,6 +1,7 @@
 import { playControl } from './control.ts';
 import { WasmDevice } from './devices/wasm.ts';
 import { createLoad } from './load.ts';
+import { memoryPlanner } from './memory.ts';
 
 export type { CudaAddon, CudaDevice } from './devices/cuda.ts';
 export type { Device, DeviceMemory, KernelSource, Launch, LaunchRequest, MemoryRange } from './devices/device.ts';
@@ -30,5 +31,6 @@ export const load = createLoad({
     cuda: async (options) => (await import('./devices/cuda.ts')).CudaDevice.create(options),
   },
   control: playControl,
+  planner: memoryPlanner,
   host: async (name) => (await import('./host/index.ts')).hostFunctions(name),
 });

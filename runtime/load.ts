@@ -4,6 +4,7 @@ import { InfcError } from './errors.ts';
 import type { Control } from './executor.ts';
 import { type FileSource, readAll, toUrl } from './files.ts';
 import type { HostOp } from './host.ts';
+import type { MemoryPlanner } from './memory.ts';
 import { PLAN_MAJOR, type Plan } from './plan.ts';
 import { type AnyEntry, type EntryTypes, type Model, Session } from './session.ts';
 import { uploadWeights } from './weights.ts';
@@ -78,12 +79,14 @@ export interface LoadParts {
   readonly devices: Readonly<Record<string, DeviceFactory>>;
   /** Plays steps that need the host; see {@link Control}. */
   readonly control?: Control;
+  /** Lays out memory for plans with symbolic sizes. */
+  readonly planner?: MemoryPlanner;
   /** Built-in host functions. */
   readonly host?: (name: string) => HostOp | undefined | Promise<HostOp | undefined>;
 }
 
 /** Makes a `load` of these parts. */
-export function createLoad({ devices, control, host = () => undefined }: LoadParts) {
+export function createLoad({ devices, control, planner, host = () => undefined }: LoadParts) {
   /**
    * Loads a compiled model. `from` is the artifact's folder or plan.json (address or path), or its parts.
    * Throws INFC6xxx: unreadable or damaged files, a plan that is too new, no device, not enough memory, INFC6010 when aborted.
@@ -139,7 +142,7 @@ export function createLoad({ devices, control, host = () => undefined }: LoadPar
       });
       signal?.throwIfAborted();
       options.onProgress?.({ phase: 'kernels', bytes: totalBytes, totalBytes });
-      return new Session(plan, device, ranges, hostOps, options.symbols ?? {}, control) as unknown as Model<E>;
+      return new Session(plan, device, ranges, hostOps, options.symbols ?? {}, control, planner) as unknown as Model<E>;
     } catch (error) {
       await device?.destroy();
       if (signal?.aborted) throw new InfcError('INFC6010', 'loading was aborted', { cause: signal.reason });

@@ -133,3 +133,11 @@ export function liveIntervals(buffers: readonly PlanBuffer[], entry: PlanEntry):
   }
   return live;
 }
+
+/** Lays out arenas at run time: for plans with symbolic sizes. */
+export interface MemoryPlanner {
+  readonly liveIntervals: typeof liveIntervals;
+  readonly planMemory: typeof planMemory;
+}
+
+export const memoryPlanner: MemoryPlanner = { liveIntervals, planMemory };

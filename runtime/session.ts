@@ -3,8 +3,9 @@ import { evaluateDim } from './dims.ts';
 import { byteLength } from './dtype.ts';
 import { InfcError } from './errors.ts';
 import { aborted, type Control, Executor, type StepTiming } from './executor.ts';
-import { sizeOf } from './frame.ts';
+import { type Arena, sizeOf } from './frame.ts';
 import type { HostOp, HostValue } from './host.ts';
+import type { MemoryPlanner } from './memory.ts';
 import type { Plan } from './plan.ts';
 import { bindInputs } from './ports.ts';
 import type { Tensor, TensorInput } from './tensor.ts';
@@ -38,12 +39,12 @@ export interface Model<E extends EntryTypes = AnyEntry> extends AsyncDisposable 
   readonly plan: Plan;
   readonly device: { readonly kind: string };
   /**
-   * Runs an entry point; runs of one model take turns. Throws INFC6003 to INFC6009 when the inputs do not fit and INFC6010 when aborted.
+   * Runs an entry point; runs of one model take turns, and inputs are read when theirs comes. Throws INFC6003 to INFC6009 when the inputs do not fit and INFC6010 when aborted.
    */
   run(inputs: E['inputs'], options?: RunOptions): Promise<E['outputs']>;
   /** Sets all states (caches, recurrent state) to zero. */
   reset(): void;
-  /** Frees device memory and workers; later runs are refused. */
+  /** Waits for runs under way, then frees device memory and workers; later runs are refused. */
   dispose(): Promise<void>;
 }
 
@@ -52,6 +53,7 @@ export class Session implements Model {
   private readonly executors = new Map<string, Executor>();
   private readonly states: MemoryRange[] = [];
   private readonly fixed: (MemoryRange | undefined)[];
+  private readonly arena: Arena = { memory: undefined };
   private turn: Promise<unknown> = Promise.resolve();
   private disposed = false;
 
@@ -62,6 +64,7 @@ export class Session implements Model {
     private readonly hostOps: ReadonlyMap<string, HostOp>,
     symbols: Readonly<Record<string, number>>,
     private readonly control: Control | undefined,
+    private readonly planner: MemoryPlanner | undefined,
   ) {
     const values = new Map(Object.entries(symbols));
     this.fixed = plan.buffers.map((b, i) => {
@@ -91,6 +94,7 @@ export class Session implements Model {
   }
 
   async run(inputs: AnyEntry['inputs'], options: RunOptions = {}): Promise<Record<string, Tensor>> {
+    if (this.disposed) throw new InfcError('INFC6017', 'the model has been disposed', { fix: 'Load it again' });
     const name = options.entry ?? Object.keys(this.plan.entries)[0] ?? '';
     const entry = Object.hasOwn(this.plan.entries, name) ? this.plan.entries[name] : undefined;
     if (!entry)
@@ -105,11 +109,19 @@ export class Session implements Model {
       });
     const { tensors, values } = bindInputs(this.plan, entry, inputs);
     const mine = this.turn.then(() => {
-      if (this.disposed) throw new InfcError('INFC6017', 'the model has been disposed', { fix: 'Load it again' });
       if (options.signal?.aborted) throw aborted(options.signal);
       let executor = this.executors.get(name);
       if (!executor) {
-        executor = new Executor(this.plan, entry, this.device, this.fixed, this.hostOps, this.control);
+        executor = new Executor(
+          this.plan,
+          entry,
+          this.device,
+          this.arena,
+          this.fixed,
+          this.hostOps,
+          this.control,
+          this.planner,
+        );
         this.executors.set(name, executor);
       }
       const wanted = options.outputs && new Set(options.outputs);
@@ -128,7 +140,7 @@ export class Session implements Model {
     if (this.disposed) return;
     this.disposed = true;
     await this.turn;
-    for (const e of this.executors.values()) e.destroy();
+    this.executors.clear();
     await this.device.destroy();
   }
 

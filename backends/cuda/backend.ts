@@ -1,7 +1,11 @@
 import { defineBackend } from '../backend.ts';
+import { formattedProducts } from '../templates/formatted.ts';
 import { gemmRegtile } from '../templates/gemm-regtile.ts';
 import { gemv } from '../templates/gemv.ts';
-import { printCuda, storable } from './print.ts';
+import { recurrent } from '../templates/recurrent.ts';
+import { storable } from './operators.ts';
+import { printCuda } from './print.ts';
+import { buildCubin } from './toolchain.ts';
 
 /** CUDA through its driver API, compute capability 8.0 and up. */
 export const cudaBackend = defineBackend({
@@ -15,8 +19,9 @@ export const cudaBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: storable,
-  templates: [...gemmRegtile, ...gemv],
+  templates: [...formattedProducts, ...gemmRegtile, ...gemv, ...recurrent],
   memory: { align: 256, maxBinding: 2 ** 40, readWriteAlias: true },
   print: printCuda,
+  build: buildCubin,
   device: 'cuda',
 });

@@ -211,6 +211,11 @@ export class Reference {
   // ---- element ops -------------------------------------------------------------------------------------------------------------
 
   private element(node: Node, out: Value, scope: Scope): HostTensor {
+    // Nothing to compute, and indices into an empty tensor have no meaning.
+    if (out.type.shape.includes(0)) {
+      const shape = out.type.shape.map((d) => this.dim(scope, d));
+      return { dtype: out.type.dtype, shape, data: viewOf(out.type.dtype, new ArrayBuffer(0), 0, 0) };
+    }
     let c = this.compiled.get(out);
     if (!c) {
       const { kernel, args } = lowerRegion(

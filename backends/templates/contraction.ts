@@ -1,10 +1,11 @@
+import type { DecodedGroup } from '../../compiler/formats/format.ts';
 import { coefficientOf, collectSyms, type Dim, floorDiv, mod, product, sub, sym } from '../../compiler/ir/dim.ts';
 import { computeType, type ScalarType } from '../../compiler/ir/dtype.ts';
 import { type Buffer, dimValue, Expr, type Fold } from '../../compiler/ir/expr.ts';
 import type { Value } from '../../compiler/ir/graph.ts';
 import { type KernelBuilder, visitExpr } from '../../compiler/ir/kernel-builder.ts';
 import { ElementEvaluator, elementsOf } from '../../compiler/lower/element.ts';
-import { substituteSyms, symbolsOf } from '../../compiler/lower/substitute.ts';
+import { mapExpr, substituteSyms, symbolsOf } from '../../compiler/lower/substitute.ts';
 import type { TemplateRequest } from '../../compiler/lower/template.ts';
 
 /**
@@ -27,6 +28,15 @@ export interface Contraction {
   /** The factors at output coordinates and loop indices that are within bounds, in the accumulator's type. */
   left(k: KernelBuilder, coords: readonly Dim[], depth: readonly Dim[]): Expr;
   right(k: KernelBuilder, coords: readonly Dim[], depth: readonly Dim[]): Expr;
+  /** Set when the right factor is kept in a storage format: its values come a block at a time. */
+  readonly rightBlocks?: WeightBlocks;
+}
+
+/** Weights of one column, `length` consecutive depths at a time. */
+export interface WeightBlocks {
+  readonly length: number;
+  /** Weights of one group of a block: codes, scale and offset as the format decodes them; `length / group.codes.length` groups. */
+  groups(k: KernelBuilder, column: Dim, block: Dim): Iterable<DecodedGroup>;
 }
 
 interface Product {
@@ -41,34 +51,37 @@ export function contractionOf(request: Pick<TemplateRequest, 'anchor' | 'ops' | 
   const out = anchor.outputs[0];
   if (!out) return undefined;
   const shape = out.type.shape;
-  const evaluators = new Map<KernelBuilder, { evaluator: ElementEvaluator; counter: number }>();
-  const evaluate = (k: KernelBuilder | undefined, coords: readonly Dim[]): { e: Expr; evaluator: ElementEvaluator } => {
-    let held = k && evaluators.get(k);
-    if (!held) {
-      const bufferFor = (v: Value): Buffer =>
-        k
-          ? request.bind(k, v)
-          : { name: v.name, storage: v.type.dtype, space: 'global', access: 'read', elements: elementsOf(v.type) };
-      const read = (v: Value, index: Dim): Expr =>
-        new Expr(computeType(v.type.dtype), 1, { kind: 'load', buffer: bufferFor(v), index });
-      const isInside = (v: Value): boolean => v === out;
-      held = {
-        evaluator: new ElementEvaluator(request.ops, { read, isInside, typeOf: (v) => v.type }, 'p'),
-        counter: 0,
-      };
-      if (k) evaluators.set(k, held);
-    }
-    return { e: held.evaluator.at(out, coords), evaluator: held.evaluator };
+  // Loads name placeholders first: a factor binds only the values that it reads itself.
+  const placeholders = new Map<Buffer, Value>();
+  const byValue = new Map<Value, Buffer>();
+  const placeholder = (v: Value): Buffer => {
+    const old = byValue.get(v);
+    if (old) return old;
+    const elements = elementsOf(v.type);
+    const b: Buffer = { name: v.name, storage: v.type.dtype, space: 'global', access: 'read', elements };
+    byValue.set(v, b);
+    placeholders.set(b, v);
+    return b;
   };
+  const read = (v: Value, index: Dim): Expr =>
+    new Expr(computeType(v.type.dtype), 1, { kind: 'load', buffer: placeholder(v), index });
+  const evaluator = new ElementEvaluator(request.ops, { read, isInside: (v) => v === out, typeOf: (v) => v.type }, 'p');
+  let counter = 0;
+  const fresh = (hint: string): string => `q${hint}${counter++}`;
+  const bound = (k: KernelBuilder, e: Expr): Expr =>
+    mapExpr(e, new Map(), (x) => {
+      const v = x.node.kind === 'load' ? placeholders.get(x.node.buffer) : undefined;
+      return v && x.node.kind === 'load' ? k.load(request.bind(k, v), x.node.index) : undefined;
+    });
   const names = shape.map((_, i) => `c${i}`);
-  const probe = evaluate(
-    undefined,
+  const probe = evaluator.at(
+    out,
     shape.map((d, i) => (d === 1 ? 0 : sym(names[i] ?? '', { max: sub(d, 1) }))),
   );
-  const found = productOf(probe.e, probe.evaluator.indices);
+  const found = productOf(probe, evaluator.indices);
   if (!found) return undefined;
-  const inLeft = symbolsOf(found.a, probe.evaluator.indices);
-  const inRight = symbolsOf(found.b, probe.evaluator.indices);
+  const inLeft = symbolsOf(found.a, evaluator.indices);
+  const inRight = symbolsOf(found.b, evaluator.indices);
   const axes = shape.map((_, i) => i);
   const only = (mine: ReadonlySet<string>, other: ReadonlySet<string>) =>
     axes.filter((i) => mine.has(names[i] ?? '') && !other.has(names[i] ?? ''));
@@ -81,12 +94,11 @@ export function contractionOf(request: Pick<TemplateRequest, 'anchor' | 'ops' | 
   const init = found.fold.init[0];
   if (init?.node.kind !== 'const') return undefined;
   const factor = (wantLeft: boolean) => (k: KernelBuilder, coords: readonly Dim[], depth: readonly Dim[]) => {
-    const { e, evaluator } = evaluate(k, coords);
-    const p = productOf(e, evaluator.indices);
+    const p = productOf(evaluator.at(out, coords), evaluator.indices);
     if (!p) throw new TypeError('an element expression changed its form');
     const replace = new Map(p.fold.loops.map((l, i) => [l.name, depth[i] ?? 0]));
-    const fresh = (hint: string): string => `q${hint}${(evaluators.get(k) ?? { counter: 0 }).counter++}`;
-    return substituteSyms(wantLeft !== swap ? p.a : p.b, replace, new Map(evaluator.indices), fresh);
+    const side = wantLeft !== swap ? p.a : p.b;
+    return bound(k, substituteSyms(side, replace, new Map(evaluator.indices), fresh));
   };
   const lastLoop = loops.at(-1)?.name;
   const alongDepth = (e: Expr): boolean => lastLoop !== undefined && isContiguous(e, lastLoop);

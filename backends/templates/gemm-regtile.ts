@@ -11,7 +11,7 @@ import {
 } from '../../compiler/lower/template.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { Target } from '../backend.ts';
-import { type Contraction, contractionOf, extentOf, place, split } from './contraction.ts';
+import { type Contraction, contractionOf, extentOf, place, split, type WeightBlocks } from './contraction.ts';
 
 /** A workgroup computes `rows` x `columns` outputs, `depth` terms at a time; each lane holds 4 x 4 of them in registers. */
 interface Tile {
@@ -27,6 +27,8 @@ const lanesOf = (t: Tile): number => (t.rows / PER_LANE) * (t.columns / PER_LANE
 const sharedBytes = (t: Tile): number => 4 * ((t.rows + t.columns) * t.depth + t.rows * t.columns);
 
 function chooseTile(c: Contraction, target: Target): Tile {
+  // A whole number of blocks at a time.
+  if (c.rightBlocks) return { ...SMALL, depth: Math.max(SMALL.depth, c.rightBlocks.length) };
   const fits = sharedBytes(LARGE) <= target.sharedBytes && lanesOf(LARGE) <= target.maxLanes;
   return fits && guess(extentOf(c, c.rows)) >= 64 && guess(extentOf(c, c.columns)) >= 64 ? LARGE : SMALL;
 }
@@ -90,13 +92,43 @@ export function buildTiled(request: TemplateRequest, c: Contraction): LoweredKer
     );
   };
 
+  /** The same for weights in a storage format: a lane decodes a block of one column. */
+  const fillBlocks = (blocks: WeightBlocks, firstDepth: Dim): void => {
+    const perTile = tile.depth / blocks.length;
+    k.for(k.lane, tile.columns * perTile, lanes, (e) => {
+      const [i, j] = [mod(e, tile.columns), floorDiv(e, tile.columns)];
+      const position = add(firstColumn, i);
+      const block = add(floorDiv(firstDepth, blocks.length), j);
+      const at = (d: number): Dim => add(mul(add(mul(j, blocks.length), d), tile.columns), i);
+      const decode = (): void => {
+        const column = k.index(dimValue(position), { min: 0, max: sub(columns, 1) }, 'col');
+        let d = 0;
+        for (const { codes, scale, offset } of blocks.groups(k, column, block))
+          for (const code of codes) {
+            const scaled = scale ? code.mul(scale) : code;
+            k.store(b, at(d++), offset ? scaled.sub(offset) : scaled);
+          }
+      };
+      const zeros = (): void => {
+        for (let d = 0; d < blocks.length; d++) k.store(b, at(d), constant(c.type, 0));
+      };
+      const inside = both(
+        isMultipleOf(columns, tile.columns) ? undefined : dimValue(position).lt(dimValue(columns)),
+        isMultipleOf(depth, tile.depth) ? undefined : dimValue(mul(block, blocks.length)).lt(dimValue(depth)),
+      );
+      if (inside) k.if(inside, decode, zeros);
+      else decode();
+    });
+  };
+
   k.for(
     0,
     depth,
     tile.depth,
     (firstDepth) => {
       fill('left', firstDepth);
-      fill('right', firstDepth);
+      if (c.rightBlocks) fillBlocks(c.rightBlocks, firstDepth);
+      else fill('right', firstDepth);
       k.barrier();
       k.for(
         0,
@@ -207,6 +239,7 @@ const tiled = (op: string): Template =>
         isTyped(node) &&
         s !== undefined &&
         s.groups === 1 &&
+        node.inputs[1]?.type.format === 'dense' &&
         s.rows >= 8 &&
         s.columns >= 8 &&
         s.depth >= 8

@@ -1,5 +1,5 @@
 import { add, ceilDiv, type Dim, floorDiv, isMultipleOf, mod, mul, sub } from '../../compiler/ir/dim.ts';
-import { dimValue } from '../../compiler/ir/expr.ts';
+import { dimValue, type Expr } from '../../compiler/ir/expr.ts';
 import { KernelBuilder } from '../../compiler/ir/kernel-builder.ts';
 import { guess } from '../../compiler/lower/region.ts';
 import {
@@ -9,7 +9,7 @@ import {
   type TemplateRequest,
 } from '../../compiler/lower/template.ts';
 import { InfcError } from '../../runtime/errors.ts';
-import { type Contraction, contractionOf, extentOf, place, split } from './contraction.ts';
+import { type Contraction, contractionOf, extentOf, place, split, type WeightBlocks } from './contraction.ts';
 import { noteOf, productSizes } from './gemm-regtile.ts';
 
 const LANES = 64;
@@ -24,13 +24,14 @@ export function buildDot(request: TemplateRequest, c: Contraction): LoweredKerne
   const columns = extentOf(c, c.columns);
   const batch = extentOf(c, c.batch);
   const depth = c.depth.reduce<Dim>(mul, 1);
-  const outputs = c.rightAlongDepth ? (guess(depth) >= 512 ? 1 : 4) : 16;
+  const outputs = c.rightBlocks ? 4 : c.rightAlongDepth ? (guess(depth) >= 512 ? 1 : 4) : 16;
   const sharers = LANES / outputs;
   const k = new KernelBuilder(request.name, 'simt', LANES, [ceilDiv(columns, outputs), rows, batch]);
   const partial = k.shared('partial', c.type === 'i32' || c.type === 'u32' ? c.type : 'f32', LANES);
-  const [mine, part] = c.rightAlongDepth
-    ? [floorDiv(k.lane, sharers), mod(k.lane, sharers)]
-    : [mod(k.lane, outputs), floorDiv(k.lane, outputs)];
+  const [mine, part] =
+    c.rightBlocks || c.rightAlongDepth
+      ? [floorDiv(k.lane, sharers), mod(k.lane, sharers)]
+      : [mod(k.lane, outputs), floorDiv(k.lane, outputs)];
   const column = add(mul(k.group.x, outputs), mine);
   const slot = add(mul(mine, sharers), part);
   const sum = k.var(c.init, 'sum');
@@ -43,8 +44,29 @@ export function buildDot(request: TemplateRequest, c: Contraction): LoweredKerne
       { axes: c.columns, flat },
     ]);
   };
+  /** Codes are multiplied as they are; the scale is applied once a group, the offset to the group's sum of the left factor. */
+  const accumulateBlocks = (blocks: WeightBlocks, coords: readonly Dim[]): void => {
+    const flat = isWhole ? column : k.index(dimValue(column), { min: 0, max: sub(columns, 1) }, 'col');
+    k.for(part, floorDiv(depth, blocks.length), sharers, (b) => {
+      let at = 0;
+      for (const { codes, scale, offset } of blocks.groups(k, flat, b)) {
+        const xs = codes.map(() => k.let(c.left(k, coords, [add(mul(b, blocks.length), at++)])));
+        const [x0, ...more] = xs;
+        if (!x0) continue;
+        const zero = c.init;
+        const products = k.let(codes.reduce<Expr>((s, code, i) => code.fma(xs[i] ?? zero, s), zero));
+        const scaled = scale ? products.mul(scale) : products;
+        const total = offset ? scaled.sub(offset.mul(more.reduce((s, x) => s.add(x), x0))) : scaled;
+        sum.set(sum.value.add(total));
+      }
+    });
+  };
   const accumulate = (): void => {
     const coords = coordsAt();
+    if (c.rightBlocks) {
+      accumulateBlocks(c.rightBlocks, coords);
+      return;
+    }
     k.for(
       part,
       depth,
@@ -86,6 +108,7 @@ const dot = (op: string): Template =>
         (out === 'f32' || out === 'f16' || out === 'bf16' || out === 'i32') &&
         s !== undefined &&
         s.groups === 1 &&
+        node.inputs[1]?.type.format === 'dense' &&
         s.depth >= 32
       );
     },

@@ -172,7 +172,7 @@ export function vectorBinary(
   if (ARITHMETIC[op]) return m.op(`${shape}.${op}`, [a, b]);
   const sign = isUnsigned(type) ? '_u' : '_s';
   if (op === 'shl' || op === 'shr') {
-    const by = splatOf(b);
+    const by = splatOf(m, b, shape === 'i64x2' ? 64 : 32);
     if (!by) return undefined;
     const amount = by.type === 'i64' ? m.op('i32.wrap_i64', [by]) : by;
     return m.op(op === 'shl' ? `${shape}.shl` : `${shape}.shr${sign}`, [a, amount]);
@@ -221,9 +221,16 @@ function maskBinary(m: Machine, op: BinaryOp, a: Val, b: Val): Val | undefined {
   return undefined;
 }
 
-/** The scalar every lane of a splat holds. */
-const splatOf = (v: Val): Val | undefined =>
-  v.op.endsWith('.splat') && !v.op.includes('load') ? v.args[0] : undefined;
+/** The scalar every lane of a splat (or of a constant with equal lanes) of integers holds. */
+function splatOf(m: Machine, v: Val, bits: 32 | 64): Val | undefined {
+  if (/^i(32|64)x\d\.splat$/.test(v.op)) return v.args[0];
+  if (v.op !== 'v128.const' || !(v.imm instanceof Uint8Array)) return undefined;
+  const view = new DataView(v.imm.buffer, v.imm.byteOffset, 16);
+  const wide = [0, 8].map((at) => view.getBigInt64(at, true));
+  const lanes = bits === 64 ? wide : [0, 4, 8, 12].map((at) => view.getInt32(at, true));
+  const [first] = lanes;
+  return first !== undefined && lanes.every((x) => x === first) ? m.i32(Number(first)) : undefined;
+}
 
 /** A splat of a constant that is not NaN. */
 function isNumber(v: Val, type: ScalarType): boolean {

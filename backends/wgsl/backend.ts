@@ -1,11 +1,13 @@
 import { defineBackend } from '../backend.ts';
+import { formattedProducts } from '../templates/formatted.ts';
 import { gemmRegtile } from '../templates/gemm-regtile.ts';
 import { gemv } from '../templates/gemv.ts';
+import { recurrent } from '../templates/recurrent.ts';
 import { printWgsl } from './print.ts';
 import { storable } from './storage.ts';
 
 /**
- * WebGPU. The target is what every WebGPU device offers (256 lanes, 16 KiB of workgroup memory); `subgroups` is a feature to ask for.
+ * WebGPU. The target is what every WebGPU device offers (256 lanes, 16 KiB of workgroup memory, 8 storage buffers); `subgroups` is a feature to ask for.
  * f64 and sub-byte dtypes stay on the host; 8-, 16- and 64-bit elements are handled by the printer (see storage.ts).
  */
 export const wgslBackend = defineBackend({
@@ -17,9 +19,10 @@ export const wgslBackend = defineBackend({
     maxLanes: 256,
     sharedBytes: 16384,
     vectorBytes: 16,
+    maxBuffers: 8,
   }),
   supports: storable,
-  templates: [...gemmRegtile, ...gemv],
+  templates: [...formattedProducts, ...gemmRegtile, ...gemv, ...recurrent],
   memory: { align: 256, maxBinding: 134217728, readWriteAlias: false },
   print: printWgsl,
   device: 'webgpu',

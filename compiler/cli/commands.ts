@@ -85,6 +85,26 @@ export const commands: readonly Command[] = [
     load: () => import('./explain.ts'),
   },
   {
+    name: 'constrain',
+    summary: 'Check, compile or try out a constraint: a JSON Schema, grammar or regular expression',
+    usage: 'check|compile|explain FILE',
+    options: {
+      vocab: { kind: 'value', value: 'FILE', help: 'compile: tokenizer.json or a .tiktoken file' },
+      eos: { kind: 'list', value: 'TOKEN', help: 'compile: a token that ends a generation, default the usual ones' },
+      output: { kind: 'value', short: 'o', value: 'FILE', help: 'compile: where to write, default FILE with .infg' },
+      states: { kind: 'value', value: 'N', help: 'compile: states to build at most, default 4096' },
+      complete: { kind: 'flag', help: 'compile: fail rather than leave states to a fallback' },
+      text: { kind: 'value', value: 'TEXT', help: 'explain: a text to follow through the constraint' },
+    },
+    examples: [
+      'infc constrain check person.json',
+      'infc constrain compile person.json --vocab tokenizer.json -o person.infg',
+      `infc constrain explain person.json --text '{"name": 1'`,
+    ],
+    more: 'FILE is a .json schema, a .gbnf, .ebnf or .lark grammar, or a .regex pattern.',
+    load: () => import('./constrain.ts'),
+  },
+  {
     name: 'bench',
     summary: 'Measure an artifact, also against other runtimes, once the results agree',
     usage: 'DIR [--threads 1,2] [--vs onnxruntime-web,onnxruntime-node]',

@@ -1,14 +1,18 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { InfcError } from '../../runtime/errors.ts';
 import type { PlanStep } from '../../runtime/plan.ts';
 import { createCompiler } from '../compile.ts';
 import { exitCodes } from '../diagnostics.ts';
+import { isHfModel } from '../import/model-files.ts';
 import { isStatic } from '../ir/dim.ts';
 import { type Constant, forEachNode, formatType, type Program } from '../ir/graph.ts';
 import { memoryReport } from '../plan/report.ts';
+import type { Registry } from '../plugin.ts';
 import { type Args, onlyPositional } from './args.ts';
 import { partBytes, readArtifactFiles } from './compile.ts';
 import type { Io } from './io.ts';
+import { summarizeOnnx } from './onnx-summary.ts';
 import { loadPlugins } from './plugins.ts';
 import { portText } from './ports.ts';
 import { type Artifact, openArtifact } from './record.ts';
@@ -18,12 +22,45 @@ import { formatBytes, formatCount, table } from './table.ts';
 async function runInspect(args: Args, io: Io): Promise<number> {
   const given = onlyPositional(args, 'MODEL or DIR');
   const full = path.resolve(io.cwd, given);
-  if ((await stat(full)).isDirectory()) await inspectArtifact(await openArtifact(given, io.cwd), io);
+  if ((await stat(full)).isDirectory() && !isHfModel(full))
+    await inspectArtifact(await openArtifact(given, io.cwd), io);
   else {
     const compiler = createCompiler({ plugins: await loadPlugins(args.list('plugin'), io.cwd) });
-    inspectProgram(await compiler.import(full, { signal: io.signal }), given, io);
+    try {
+      inspectProgram(await compiler.import(full, { signal: io.signal }), given, io);
+    } catch (error) {
+      if (!(error instanceof InfcError) || error.code !== 'INFC1060') throw error;
+      await inspectUnsupported(full, given, compiler.registry, error, io);
+      return exitCodes.unsupported;
+    }
   }
   return exitCodes.ok;
+}
+
+/** A model with operators that infc does not import: all of them at once. */
+async function inspectUnsupported(
+  file: string,
+  shown: string,
+  registry: Registry,
+  error: InfcError,
+  io: Io,
+): Promise<void> {
+  const { operators, missing } = await summarizeOnnx(file, registry);
+  if (io.json) {
+    io.out(JSON.stringify({ ok: false, outcome: 'unsupported', error: error.toJSON(), operators, missing }, null, 2));
+    return;
+  }
+  const { style } = io;
+  io.out(
+    `${style.bold(shown)}: ${Object.keys(operators).length} operators, ${style.red(`${missing.length} not supported: ${missing.join(', ')}`)}`,
+  );
+  io.out(
+    `${style.dim('ops')}      ${Object.entries(operators)
+      .map(([op, n]) => `${op} ${n}`)
+      .join(', ')}`,
+  );
+  io.err(`${error.code} ${error.reason}`);
+  if (error.fix) io.err(`  fix:   ${error.fix}`);
 }
 
 function countBy(names: Iterable<string>): Record<string, number> {

@@ -5,6 +5,7 @@ import { load } from '../../runtime/index.ts';
 import { exitCodes } from '../diagnostics.ts';
 import { numbersOf, typedData } from '../tensor-values.ts';
 import { type Args, onlyPositional, wholeNumber } from './args.ts';
+import { loadOptions } from './devices.ts';
 import { parseDimValues, readInputs } from './inputs.ts';
 import type { Io } from './io.ts';
 import { encodeNpy } from './npy.ts';
@@ -19,7 +20,7 @@ async function runArtifact(args: Args, io: Io): Promise<number> {
   const { ports, dims } = concretePorts(plan, entry, parseDimValues(args.list('dims')));
   const inputs = await readInputs(ports, args.list('input'), io.cwd);
   const started = performance.now();
-  await using model = await load(dir, { threads: wholeNumber(args, 'threads', 1), signal: io.signal });
+  await using model = await load(dir, await loadOptions(plan, args, io));
   const loadMs = performance.now() - started;
   const times: number[] = [];
   let outputs: Readonly<Record<string, HostTensor>> = {};

@@ -4,14 +4,15 @@ import { evaluate, isTensor } from '../../backends/reference/evaluate.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { hostFunctions } from '../../runtime/host/index.ts';
 import type { HostTensor, HostValue } from '../../runtime/host.ts';
-import { load } from '../../runtime/index.ts';
+import { type LoadOptions, load } from '../../runtime/index.ts';
 import type { Compiler } from '../compile.ts';
 import { exitCodes } from '../diagnostics.ts';
 import type { DType } from '../ir/dtype.ts';
 import { forEachNode, type Program, type Value } from '../ir/graph.ts';
 import { typedData } from '../tensor-values.ts';
 import { type Comparison, compareValues, keepValues, toleranceOf } from '../verify.ts';
-import { type Args, onlyPositional, wholeNumber } from './args.ts';
+import { type Args, onlyPositional } from './args.ts';
+import { loadOptions } from './devices.ts';
 import { parseDimValues, readInputs } from './inputs.ts';
 import type { Io } from './io.ts';
 import { encodeNpy } from './npy.ts';
@@ -84,6 +85,7 @@ class Check {
   device = '';
   private program: Promise<Program> | undefined;
   private made: Promise<Compiler> | undefined;
+  private loading: Promise<LoadOptions> | undefined;
 
   constructor(
     private readonly artifact: Artifact,
@@ -95,12 +97,14 @@ class Check {
   ) {}
 
   async runArtifact(): Promise<Tensors> {
-    await using model = await load(this.artifact.dir, {
-      threads: wholeNumber(this.args, 'threads', 1),
-      signal: this.io.signal,
-    });
+    await using model = await load(this.artifact.dir, await this.options());
     this.device = model.device.kind;
     return await model.run(this.inputs, { entry: this.entry, signal: this.io.signal });
+  }
+
+  private options(): Promise<LoadOptions> {
+    this.loading ??= loadOptions(this.artifact.plan, this.args, this.io);
+    return this.loading;
   }
 
   /** The program as imported, before any pass. */
@@ -153,7 +157,7 @@ class Check {
         ].map(async (f) => [f, new Uint8Array(await readFile(path.join(this.artifact.dir, f)))] as const),
       ),
     );
-    await using model = await load({ plan, files }, { threads: 1, signal: this.io.signal });
+    await using model = await load({ plan, files }, await this.options());
     const values = await model.run(this.inputs, { entry: this.entry, signal: this.io.signal });
     const producers = producersOf(compilation.program, this.entry);
     const expectedOf = (name: string): HostValue | undefined => after.get(name) ?? outputs[name];

@@ -3,6 +3,7 @@ import type { Constant, Program } from '../ir/graph.ts';
 import type { OpTable } from '../ir/graph-builder.ts';
 import { type SafetensorsFile, safetensorsConstant } from './safetensors.ts';
 import { closest } from './suggest.ts';
+import type { SymbolTable } from './symbols.ts';
 
 /** What a `config.json` is read with: each getter checks the type and names the key when it is wrong. */
 export class HfConfig {
@@ -133,5 +134,6 @@ export class HfWeights {
 export interface Architecture {
   /** Names in `architectures` of config.json. */
   readonly names: readonly string[];
-  build(config: HfConfig, weights: HfWeights, ops: OpTable, name: string): Program;
+  /** Asks `symbols` for the dims of its inputs, so that the user's dims hold. */
+  build(config: HfConfig, weights: HfWeights, ops: OpTable, name: string, symbols: SymbolTable): Program;
 }

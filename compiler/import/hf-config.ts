@@ -4,6 +4,7 @@ import type { OpTable } from '../ir/graph-builder.ts';
 import { type Architecture, HfConfig, HfWeights, isRecord } from './architecture.ts';
 import { llama } from './architectures/llama.ts';
 import type { SafetensorsFile } from './safetensors.ts';
+import { type DimOptions, SymbolTable } from './symbols.ts';
 
 /** The families infc knows: one file and one entry here each. */
 export const architectures: readonly Architecture[] = [llama];
@@ -16,7 +17,7 @@ export interface HfModel {
 }
 
 /** Builds the program of a model from its config and weights. Throws INFC108x naming the key or weight. */
-export function importHf(model: HfModel, ops: OpTable): Program {
+export function importHf(model: HfModel, ops: OpTable, dims: DimOptions = {}): Program {
   const { file, text } = model.config;
   let values: unknown;
   try {
@@ -40,5 +41,8 @@ export function importHf(model: HfModel, ops: OpTable): Program {
       fix: `infc knows ${known.join(', ')}; export the model to ONNX otherwise`,
     });
   }
-  return found.build(new HfConfig(values, file), new HfWeights(model.weights), ops, model.name);
+  const symbols = new SymbolTable(dims);
+  const program = found.build(new HfConfig(values, file), new HfWeights(model.weights), ops, model.name, symbols);
+  symbols.checkOptionsUsed();
+  return program;
 }

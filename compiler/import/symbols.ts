@@ -2,7 +2,12 @@ import { InfcError } from '../../runtime/errors.ts';
 import { add, asSym, type Dim, floorDiv, max, min, mod, mul, type Sym, sub, sym } from '../ir/dim.ts';
 
 /** What a user may say about a named dimension: its value, or bounds. */
-export type DimOption = number | { readonly min?: number; readonly max?: number; readonly multipleOf?: number };
+export type DimOption = number | Bounds;
+export interface Bounds {
+  readonly min?: number;
+  readonly max?: number;
+  readonly multipleOf?: number;
+}
 export type DimOptions = Readonly<Record<string, DimOption>>;
 
 /** Words that kernels, WGSL, CUDA or JavaScript already use, and the pattern of names that the kernel builder makes up. */
@@ -27,11 +32,11 @@ export class SymbolTable {
     for (const [name, o] of Object.entries(options)) checkOption(name, o);
   }
 
-  /** The dim a model calls by this name; the same name is the same dim. */
-  named(name: string): Dim {
+  /** The dim a model calls by this name; the same name is the same dim. `bounds` hold where the options say nothing else. */
+  named(name: string, bounds: Bounds = {}): Dim {
     const known = this.byModelName.get(name);
     if (known !== undefined) return known;
-    const dim = this.expression(name) ?? this.create(name);
+    const dim = this.expression(name) ?? this.create(name, bounds);
     this.byModelName.set(name, dim);
     return dim;
   }
@@ -51,7 +56,7 @@ export class SymbolTable {
     });
   }
 
-  private create(modelName: string): Dim {
+  private create(modelName: string, bounds: Bounds = {}): Dim {
     const name = this.identifier(modelName);
     this.names.add(name);
     const key = Object.hasOwn(this.options, modelName)
@@ -62,7 +67,7 @@ export class SymbolTable {
     const option = key === undefined ? undefined : this.options[key];
     if (key !== undefined) this.usedOptions.add(key);
     if (typeof option === 'number') return option;
-    const dim = sym(name, option ?? {});
+    const dim = sym(name, { ...bounds, ...option });
     const s = asSym(dim);
     if (s) this.symbols.set(name, s);
     return dim;

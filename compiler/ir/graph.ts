@@ -140,7 +140,7 @@ export class Graph {
     return node;
   }
 
-  /** Makes every user of `from` (and the graph's outputs) use `to`. */
+  /** Makes every user of `from` (and the graph's outputs) use `to`. An output's name goes over to `to`. */
   replaceUses(from: Value, to: Value): void {
     if (from === to) return;
     for (const user of new Set(from.uses)) {
@@ -152,6 +152,9 @@ export class Graph {
       }
     }
     from.uses.length = 0;
+    // Users know outputs by name: whatever takes the place of one takes its name.
+    const isOutput = this.outputs.includes(from) && !this.outputs.includes(to);
+    if (isOutput && to.producer && this.nodes.includes(to.producer)) to.name = from.name;
     this.replaceOutputs(from, to);
   }
 

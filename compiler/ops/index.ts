@@ -8,10 +8,14 @@ import { matmulOps } from './matmul.ts';
 import { movementOps } from './movement.ts';
 import { normOps } from './norm.ts';
 import { poolOps } from './pool.ts';
+import { quantizeOps } from './quantize.ts';
 import { reduceOps } from './reduce.ts';
 import { runtimeShapeOps } from './runtime-shape.ts';
 import { sampleOps } from './sample.ts';
+import { selectOps } from './select.ts';
 import { shapeOps } from './shape.ts';
+import { signalOps } from './signal.ts';
+import { stringOps } from './strings.ts';
 import { unaryOps } from './unary.ts';
 
 /** Ops of the graph IR, by family. */
@@ -30,4 +34,8 @@ export const tensorOps: readonly OpDef[] = [
   ...normOps,
   ...attentionOps,
   ...sampleOps,
+  ...stringOps,
+  ...signalOps,
+  ...selectOps,
+  ...quantizeOps,
 ];

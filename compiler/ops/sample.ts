@@ -5,7 +5,6 @@ import { constant, dimValue, type Expr } from '../ir/expr.ts';
 import { defineOp, type ElementContext, type OpDef } from '../ir/op.ts';
 import { tap, windowCount, windowsOf } from './conv.ts';
 import {
-  dimAttr,
   dimsAttr,
   flagAttr,
   inputType,
@@ -23,9 +22,10 @@ const shapeOf = (c: ElementContext, i: number): readonly Dim[] => c.inputs[i]?.s
 const resampleTable = defineOp({
   name: 'resample_table',
   infer: (c) => {
-    const size = dimAttr(c.attrs, 'size', 0);
-    const taps = dimAttr(c.attrs, 'taps', 0);
-    const known = taps === 0 ? c.dataDependent(`taps${numberAttr(c.attrs, 'axis', 0)}`, 65536) : taps;
+    const axis = numberAttr(c.attrs, 'axis', 0);
+    const size = c.known(0)?.[1] ?? c.dataDependent(`size${axis}`, 2147483647);
+    const taps = numberAttr(c.attrs, 'taps', 0);
+    const known = taps === 0 ? c.dataDependent(`taps${axis}`, 65536) : taps;
     return [
       { dtype: 'i32', shape: [size, known], format: 'dense' },
       { dtype: 'f32', shape: [size, known], format: 'dense' },

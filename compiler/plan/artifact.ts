@@ -36,8 +36,8 @@ export async function artifactFiles({ plan, files }: Assembled, options: Artifac
   const own = new Set(await readdir(parts).catch(() => []));
   const builtIn = own.has(`runtime-${device}.js`);
   const part = async (from: string, to: string) => fileOf(to, await readFile(new URL(from, parts)));
-  const straight = own.has(`runtime-${device}-straight.js`) && !needsHost(plan);
-  const kind = builtIn ? `${device}${straight ? '-straight' : ''}` : 'custom';
+  const isStatic = own.has(`runtime-${device}-static.js`) && !needsMore(plan);
+  const kind = builtIn ? `${device}${isStatic ? '-static' : ''}` : 'custom';
   const runtime = [await part(`runtime-${kind}.js`, 'runtime.js')];
   if (device === 'wasm') runtime.push(await part('worker.js', 'worker.js'));
   const beside = !builtIn && /[/\\]|\.m?js$/.test(device);
@@ -61,8 +61,8 @@ export async function artifactFiles({ plan, files }: Assembled, options: Artifac
   ];
 }
 
-/** Whether some step of a plan needs more of the runtime than kernels, choices and plain copies. */
-function needsHost(plan: Plan): boolean {
+/** Whether a plan needs more of the runtime than kernels, choices and plain copies in memory that is laid out already. */
+function needsMore(plan: Plan): boolean {
   const onHost = (i: number) => plan.buffers[i]?.role === 'host';
   const needs = (steps: readonly PlanStep[]): boolean =>
     steps.some((s) => {
@@ -70,7 +70,7 @@ function needsHost(plan: Plan): boolean {
       if (s.kind === 'choose') return s.cases.some((c) => needs(c.steps));
       return s.kind !== 'copy' || s.defines !== undefined || onHost(s.from) || onHost(s.to);
     });
-  return Object.values(plan.entries).some((e) => needs(e.steps));
+  return Object.values(plan.entries).some((e) => e.arena === undefined || needs(e.steps));
 }
 
 async function findParts(): Promise<URL> {

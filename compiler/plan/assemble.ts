@@ -163,7 +163,7 @@ const sameContent = (a: string | Uint8Array, b: string | Uint8Array): boolean =>
 async function printAll(kernels: readonly Kernel[], backend: Backend, target: Target): Promise<KernelFile[]> {
   if (kernels.length === 0) return [];
   const files = [...backend.print(kernels, target)];
-  return backend.build ? Promise.all(files.map(async (f) => (await backend.build?.(f)) ?? f)) : files;
+  return backend.build ? Promise.all(files.map(async (f) => (await backend.build?.(f, target)) ?? f)) : files;
 }
 
 function planKernel(k: Kernel, sources: readonly string[], files: readonly KernelFile[]): PlanKernel {

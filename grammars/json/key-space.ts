@@ -5,7 +5,7 @@ import type { KeyLeaf, LiveRegion } from './leaf-object.ts';
 import type { Machine } from './machine.ts';
 import type { SeenSet } from './seen-keys.ts';
 import { jsonLength } from './shortest.ts';
-import { type StringSetId, StringSets } from './string-sets.ts';
+import { type StringSetId, StringSets, wellFormed } from './string-sets.ts';
 
 /** Names no demand lists that match exactly these patterns. */
 export interface Region {
@@ -49,6 +49,7 @@ export class KeyDemands {
   /** What a name leads to, if it can come at all. */
   outcome(key: string): Outcome | undefined {
     if (this.outcomes.has(key)) return this.outcomes.get(key);
+    if (!wellFormed(key)) return undefined;
     const place = this.order?.get(key) ?? Number.POSITIVE_INFINITY;
     const later = this.seen && { ...this.seen, id: -1, has: (k: string) => k === key || this.seen?.has(k) === true };
     const found = this.collect(
@@ -99,6 +100,30 @@ export class KeyDemands {
     return this.regionList;
   }
 
+  /**
+   * The outcome for a plain conjunction of shapes and required names, without splitting: what remains has fewer demands than
+   * what was satisfiable before, so it needs no check.
+   */
+  private plain(state: Formula, key: string): { need: Formula; rest: Formula } | undefined {
+    const { formulas, solver } = this.machine;
+    const needs: Formula[] = [];
+    let owed: Formula | undefined;
+    const place = this.order?.get(key) ?? Number.POSITIVE_INFINITY;
+    let skipped = false;
+    for (const literal of formulas.conjuncts(state)) {
+      if (!formulas.isLiteral(literal) || !formulas.isPositive(literal)) return undefined;
+      const term = solver.term(literal);
+      if (term.sort === 'shape') needs.push(solver.valueOf(term.shape, key));
+      else if (term.sort === 'required') {
+        if (term.key === key) owed = literal;
+        else if (this.order && (this.order.get(term.key) ?? Number.POSITIVE_INFINITY) < place) skipped = true;
+      } else return undefined;
+    }
+    if (skipped) return { need: FALSE, rest: FALSE };
+    const rest = owed === undefined ? state : formulas.and(formulas.conjuncts(state).filter((x) => x !== owed));
+    return { need: formulas.and(needs), rest };
+  }
+
   /** In declared order, choosing a later name means that the earlier ones will not come. */
   private afterSkipping(rest: Formula, place: number): Formula {
     const { order } = this;
@@ -111,10 +136,19 @@ export class KeyDemands {
     });
   }
 
-  private collect(after: (rest: Formula) => Formula, later: SeenSet | undefined): Outcome | undefined {
+  private collect(after: (rest: Formula) => Formula, later: SeenSet | undefined, key?: string): Outcome | undefined {
     const { solver, formulas } = this.machine;
     const rests = new Map<Formula, Map<number, Formula>>();
     this.slots.forEach((slot, i) => {
+      const plain = key === undefined ? undefined : this.plain(slot.state, key);
+      if (plain) {
+        if (plain.rest !== FALSE && solver.satisfiable(plain.need)) {
+          const bySlot = rests.get(plain.need) ?? new Map<number, Formula>();
+          rests.set(plain.need, bySlot);
+          bySlot.set(i, formulas.or([bySlot.get(i) ?? FALSE, plain.rest]));
+        }
+        return;
+      }
       for (const { need, rest } of solver.split(after(slot.state))) {
         if (!solver.satisfiable(need) || !solver.objectRest(rest, later)) continue;
         let bySlot = rests.get(need);
@@ -201,15 +235,25 @@ export class KeySpace {
     return goTo(this.machine.keyState(this, prefix, regions, 0));
   }
 
-  /** Whether a usable listed name goes on from the prefix with a code point in the range. */
-  listedIn(prefix: string, low: number, high: number): boolean {
+  /** What is left of each listed or used name that starts with the prefix. */
+  restsAfter(prefix: string): string[] {
+    const [from, to] = this.range(prefix);
+    const rests: string[] = [];
+    for (let i = from; i < to; i++) rests.push((this.demands.names[i] ?? '').slice(prefix.length));
+    for (const name of this.extra) if (name.startsWith(prefix)) rests.push(name.slice(prefix.length));
+    return rests;
+  }
+
+  /** Code points with which a usable listed name goes on from the prefix. */
+  listedAfter(prefix: string): Set<number> {
+    const found = new Set<number>();
     const [from, to] = this.range(prefix);
     for (let i = from; i < to; i++) {
       const name = this.demands.names[i] ?? '';
       const point = name.codePointAt(prefix.length);
-      if (point !== undefined && point >= low && point <= high && this.usable(name)) return true;
+      if (point !== undefined && !found.has(point) && this.usable(name)) found.add(point);
     }
-    return false;
+    return found;
   }
 
   /** Whether some listed or used name goes on from the prefix with a code point in the range. */

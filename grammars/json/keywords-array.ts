@@ -1,4 +1,5 @@
 import type { SchemaCompiler } from './compiler.ts';
+import { tupleKeyword } from './declared.ts';
 import { type JsonObject, own, type Site } from './document.ts';
 import { type Formula, TRUE } from './formula.ts';
 import { unevaluatedItems } from './unevaluated.ts';
@@ -36,11 +37,4 @@ export function arrayKeywords(compiler: SchemaCompiler, site: Site, scope: numbe
       return max === undefined ? low : formulas.and([low, formulas.not(terms.contains(value, max + 1))]);
     });
   if (draft >= 2019) add('unevaluatedItems', () => unevaluatedItems(compiler, site, scope));
-}
-
-/** The keyword that holds this schema's tuple, if it has one. Arrays under `items` stay tuples in every draft. */
-export function tupleKeyword(site: Site): 'items' | 'prefixItems' | undefined {
-  const schema = site.schema as JsonObject;
-  if (Array.isArray(own(schema, 'items'))) return 'items';
-  return site.resource.draft >= 2020 && own(schema, 'prefixItems') !== undefined ? 'prefixItems' : undefined;
 }

@@ -1,8 +1,8 @@
 import type { SchemaCompiler } from './compiler.ts';
+import { declaredShape } from './declared.ts';
 import { isObject, type Json, type JsonObject, own, type Site } from './document.ts';
 import { FALSE, type Formula, TRUE } from './formula.ts';
 import { StringSets } from './string-sets.ts';
-import type { Shape } from './terms.ts';
 import { unevaluatedProperties } from './unevaluated.ts';
 
 type Add = (keyword: string, make: () => Formula) => void;
@@ -70,37 +70,6 @@ export function objectKeywords(compiler: SchemaCompiler, site: Site, scope: numb
     );
   });
   if (draft >= 2019) add('unevaluatedProperties', () => unevaluatedProperties(compiler, site, scope));
-}
-
-/** The shape of `properties`, `patternProperties` and `additionalProperties` together. */
-export function declaredShape(compiler: SchemaCompiler, site: Site, scope: number): Shape {
-  const schema = site.schema as JsonObject;
-  const properties = own(schema, 'properties') ?? {};
-  const patterns = own(schema, 'patternProperties') ?? {};
-  if (!isObject(properties)) throw compiler.invalid(site, 'properties', 'properties must be an object');
-  if (!isObject(patterns)) throw compiler.invalid(site, 'patternProperties', 'patternProperties must be an object');
-  const memo = new Map<string, Formula>();
-  return {
-    id: compiler.terms.nextShape(),
-    names: Object.keys(properties),
-    named: (key) => {
-      if (!Object.hasOwn(properties, key)) return undefined;
-      let value = memo.get(key);
-      if (value === undefined) {
-        value = compiler.child(site, scope, 'properties', key);
-        memo.set(key, value);
-      }
-      return value;
-    },
-    patterns: Object.keys(patterns).map((source) => ({
-      names: compiler.strings.language(
-        compiler.pattern(compiler.document.child(site, 'patternProperties'), source, source),
-      ),
-      value: compiler.child(site, scope, 'patternProperties', source),
-    })),
-    rest:
-      own(schema, 'additionalProperties') === undefined ? TRUE : compiler.child(site, scope, 'additionalProperties'),
-  };
 }
 
 function names(compiler: SchemaCompiler, site: Site, keyword: string, value: Json | undefined): string[] {

@@ -1,10 +1,10 @@
 import type { Lang } from '../regex/index.ts';
 import type { KeySpace, Region } from './key-space.ts';
-import { type FormulaSlot, goTo, type Leaf, pop, type ResultId } from './leaf.ts';
+import { DEAD, type FormulaSlot, goTo, type Leaf, onlyBytes, pop, type ResultId, WHITESPACE } from './leaf.ts';
 import type { StringProfile } from './leaf-string.ts';
 import { whitespaceStep } from './leaf-structure.ts';
 import type { Machine } from './machine.ts';
-import { atCharacter, type CodePoints, decodeStep } from './utf8-json.ts';
+import { atCharacter, type CodePoints, decodeStep, fillPlain, primeDecoder } from './utf8-json.ts';
 
 /** In an object, outside its keys and values: right after `{`, after a comma, or after a value. */
 export class ObjectLeaf implements Leaf {
@@ -53,6 +53,10 @@ export class ObjectLeaf implements Leaf {
     return results.union(this.slots.filter((s) => solver.objectCanEnd(s.state)).map((s) => s.results));
   }
 
+  prime(row: Int32Array, at: number): void {
+    onlyBytes(row, at, `${WHITESPACE}"},`);
+  }
+
   end(): ResultId {
     return 0;
   }
@@ -67,6 +71,9 @@ export interface LiveRegion {
 /** Inside a property name. */
 export class KeyLeaf implements Leaf, CodePoints {
   readonly kind = 'key';
+  private off: number | undefined;
+  private nearNext: ReadonlySet<number> | undefined;
+  private listedNext: ReadonlySet<number> | undefined;
 
   constructor(
     private readonly machine: Machine,
@@ -88,16 +95,74 @@ export class KeyLeaf implements Leaf, CodePoints {
     return decodeStep(this.decoder, byte, this.machine.options.escapes, this);
   }
 
+  prime(row: Int32Array, at: number): void {
+    if (primeDecoder(this.decoder, row, at)) return;
+    const loop = goTo(this.machine.keyState(this.space, undefined, this.regions, 0)) + 1;
+    if (this.prefix === undefined) {
+      if (this.regions.length === 1 && this.regions[0]?.lang === this.machine.engine.any) fillPlain(row, at, loop);
+      return;
+    }
+    if (this.regions.length > 0 && this.offLeaf === 0) return;
+    // Every byte leaves the listed names behind but those that go on along them.
+    fillPlain(row, at, this.regions.length === 0 ? DEAD : loop);
+    if (this.regions.length === 0) row.fill(DEAD, at + 0x80, at + 256);
+    for (const point of this.near()) {
+      const first =
+        point < 0
+          ? -1
+          : point < 0x80
+            ? point
+            : point < 0x800
+              ? 0xc0 | (point >> 6)
+              : point < 0x10000
+                ? 0xe0 | (point >> 12)
+                : 0xf0 | (point >> 18);
+      if (first >= 0) row[at + first] = 0;
+    }
+    row[at + 0x22] = 0;
+    row[at + 0x5c] = 0;
+  }
+
   end(): ResultId {
     return 0;
   }
 
   next(codePoint: number): number {
+    if (this.prefix !== undefined && !this.near().has(codePoint)) {
+      if (this.regions.length === 0) return 0;
+      if (this.offLeaf !== 0) return goTo(this.offLeaf);
+    }
     return this.space.step(this, codePoint);
   }
 
+  /** The state once the name is known to be unlisted, where that state admits every name; 0 otherwise. */
+  get offLeaf(): number {
+    if (this.off === undefined) {
+      const free = this.regions.length === 1 && this.regions[0]?.lang === this.machine.engine.any;
+      this.off = free ? this.machine.keyState(this.space, undefined, this.regions, 0) : 0;
+    }
+    return this.off;
+  }
+
+  /** What is still to be typed of each listed or used name. */
+  nearRests(): readonly string[] {
+    return this.prefix === undefined ? [] : this.space.restsAfter(this.prefix);
+  }
+
+  /** Code points with which a listed or used name goes on, usable or not. */
+  private near(): ReadonlySet<number> {
+    this.nearNext ??= new Set(this.nearRests().map((rest) => rest.codePointAt(0) ?? -1));
+    return this.nearNext;
+  }
+
+  /** Code points with which a usable listed name goes on. */
+  private listed(): ReadonlySet<number> {
+    this.listedNext ??= this.prefix === undefined ? new Set() : this.space.listedAfter(this.prefix);
+    return this.listedNext;
+  }
+
   any(low: number, high: number): boolean {
-    if (this.prefix !== undefined && this.space.listedIn(this.prefix, low, high)) return true;
+    for (const point of this.listed()) if (point >= low && point <= high) return true;
     const { engine } = this.machine;
     return this.regions.some((r) => r.lang === engine.any || this.machine.derivableIn(r.lang, low, high));
   }

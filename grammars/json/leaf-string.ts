@@ -1,7 +1,7 @@
 import type { Lang } from '../regex/index.ts';
-import { type Leaf, pop, type ResultId } from './leaf.ts';
+import { DEAD, goTo, type Leaf, pop, type ResultId } from './leaf.ts';
 import type { Machine } from './machine.ts';
-import { atCharacter, type CodePoints, decodeStep } from './utf8-json.ts';
+import { atCharacter, type CodePoints, decodeStep, fillPlain, primeDecoder } from './utf8-json.ts';
 
 /** Strings still possible: members `list[low..high)` that agree so far (up to UTF-16 position `at`), plus a language of suffixes. */
 export interface StringSlot {
@@ -10,16 +10,20 @@ export interface StringSlot {
   readonly high: number;
   readonly at: number;
   readonly lang: Lang;
+  /** Bounds on the characters still to come; 0 and Infinity where the language says it all. */
+  readonly min: number;
+  readonly max: number;
   readonly results: ResultId;
 }
 
 /**
  * What is known of a string state as a whole: `free` takes any content and may close after it; `length` takes any content of
- * so many characters; `inside` takes any content, but what may follow the closing quote depends on it.
+ * so many characters; `window` has a pattern and bounds on its characters; `inside` takes any content, but what may follow the closing quote depends on it.
  */
 export type StringProfile =
   | { readonly kind: 'free' | 'inside' }
   | { readonly kind: 'length'; readonly min: number; readonly max: number }
+  | { readonly kind: 'window'; readonly min: number; readonly max: number }
   | undefined;
 
 /** Inside a string value. */
@@ -35,15 +39,58 @@ export class StringLeaf implements Leaf, CodePoints {
   get profile(): StringProfile {
     if (this.decoder !== 0) return undefined;
     const { any } = this.machine.engine;
-    if (this.slots.every((s) => s.lang === any)) return { kind: 'free' };
     const [only] = this.slots;
+    if (this.slots.some((s) => s.min > 0 || s.max < Number.POSITIVE_INFINITY)) {
+      if (this.slots.length !== 1 || !only || only.low < only.high) return undefined;
+      return only.lang === any
+        ? { kind: 'length', min: only.min, max: only.max }
+        : { kind: 'window', min: only.min, max: only.max };
+    }
+    if (this.slots.every((s) => s.lang === any)) return { kind: 'free' };
     const counted =
       this.slots.length === 1 && only && only.low >= only.high ? this.machine.lengthProfile(only.lang) : undefined;
     return counted ?? (this.machine.neverDies(this.slots.map((s) => s.lang)) ? { kind: 'inside' } : undefined);
   }
 
+  /** The same state without bounds on its characters. */
+  unbounded(): number {
+    return (
+      this.machine.stringState(
+        this.slots.map((s) => ({ ...s, min: 0, max: Number.POSITIVE_INFINITY })),
+        this.decoder,
+      ) >> 2
+    );
+  }
+
   step(byte: number): number {
     return decodeStep(this.decoder, byte, this.machine.options.escapes, this);
+  }
+
+  prime(row: Int32Array, at: number): void {
+    if (primeDecoder(this.decoder, row, at)) return;
+    const { engine } = this.machine;
+    const [slot] = this.slots;
+    if (this.profile?.kind === 'free') {
+      fillPlain(row, at, goTo(this.machine.stringState(this.slots, 0) >> 2) + 1);
+      return;
+    }
+    if (this.slots.every((s) => s.lang === engine.empty)) {
+      row.fill(DEAD, at, at + 256);
+      for (const s of this.slots)
+        for (let i = s.low; i < s.high; i++) row[at + firstByte(s.list[i]?.codePointAt(s.at))] = 0;
+      row[at + 0x22] = 0;
+      row[at + 0x5c] = 0;
+      return;
+    }
+    if (this.slots.length !== 1 || !slot || slot.low < slot.high) return;
+    const { ascii } = engine.classes(slot.lang);
+    const codes: number[] = [];
+    for (let b = 0x20; b < 0x80; b++) {
+      if (b === 0x22 || b === 0x5c) continue;
+      const cls = ascii[b] ?? 0;
+      codes[cls] ??= this.next(b) + 1;
+      row[at + b] = codes[cls] ?? 0;
+    }
   }
 
   end(): ResultId {
@@ -54,13 +101,17 @@ export class StringLeaf implements Leaf, CodePoints {
     const { engine } = this.machine;
     const next: StringSlot[] = [];
     for (const slot of this.slots) {
-      if (slot.lang === engine.any) {
+      if (slot.lang === engine.any && slot.max === Number.POSITIVE_INFINITY && slot.min === 0) {
         next.push(slot);
         continue;
       }
-      const lang = engine.derive(slot.lang, codePoint);
+      const max = slot.max - 1;
+      const derived = max < 0 ? engine.empty : engine.derive(slot.lang, codePoint);
+      const min = slot.min <= 1 || engine.lengths(derived).min >= slot.min - 1 ? 0 : slot.min - 1;
+      const alive = this.machine.fits(derived, min, max);
       const narrowed = narrow(slot, codePoint);
-      if (narrowed !== undefined || !engine.isEmpty(lang)) next.push(normal(slot, narrowed, lang, engine.any));
+      if (narrowed !== undefined || alive)
+        next.push(normal(slot, narrowed, alive ? derived : engine.empty, min, max, engine.any));
     }
     return next.length === 0 ? 0 : this.machine.stringState(next, 0);
   }
@@ -68,7 +119,10 @@ export class StringLeaf implements Leaf, CodePoints {
   any(low: number, high: number): boolean {
     const { engine } = this.machine;
     return this.slots.some(
-      (slot) => slot.lang === engine.any || memberIn(slot, low, high) || this.machine.derivableIn(slot.lang, low, high),
+      (slot) =>
+        (slot.lang === engine.any && slot.max > 0) ||
+        memberIn(slot, low, high) ||
+        this.machine.derivableIn(slot.lang, low, high),
     );
   }
 
@@ -92,7 +146,10 @@ export class StringLeaf implements Leaf, CodePoints {
     const { engine } = this.machine;
     const ok: ResultId[] = [];
     for (const slot of this.slots)
-      if ((slot.low < slot.high && slot.list[slot.low]?.length === slot.at) || engine.nullable(slot.lang))
+      if (
+        (slot.low < slot.high && slot.list[slot.low]?.length === slot.at) ||
+        (slot.min === 0 && engine.nullable(slot.lang))
+      )
         ok.push(slot.results);
     return ok.length === 0 ? 0 : pop(this.machine.results.union(ok));
   }
@@ -102,10 +159,21 @@ function normal(
   slot: StringSlot,
   narrowed: { low: number; high: number; at: number } | undefined,
   lang: Lang,
+  min: number,
+  max: number,
   any: Lang,
 ): StringSlot {
-  if (lang === any || narrowed === undefined) return { list: [], low: 0, high: 0, at: 0, lang, results: slot.results };
-  return { list: slot.list, ...narrowed, lang, results: slot.results };
+  const bounds = min === 0 && max === Number.POSITIVE_INFINITY ? { min: 0, max } : { min, max };
+  if ((lang === any && max === Number.POSITIVE_INFINITY) || narrowed === undefined)
+    return { list: [], low: 0, high: 0, at: 0, lang, ...bounds, results: slot.results };
+  return { list: slot.list, ...narrowed, lang, ...bounds, results: slot.results };
+}
+
+/** First UTF-8 byte of a code point; the quote where a text ends. */
+function firstByte(point: number | undefined): number {
+  if (point === undefined) return 0x22;
+  if (point < 0x80) return point;
+  return point < 0x800 ? 0xc0 | (point >> 6) : point < 0x10000 ? 0xe0 | (point >> 12) : 0xf0 | (point >> 18);
 }
 
 /** The members that go on with the code point. */

@@ -1,4 +1,4 @@
-import type { Lang, RegexEngine } from '../regex/index.ts';
+import type { CostModel, Lang, RegexEngine } from '../regex/index.ts';
 import type { SchemaCompiler } from './compiler.ts';
 import type { Json } from './document.ts';
 import { FALSE, type Formula, type Formulas } from './formula.ts';
@@ -36,9 +36,12 @@ export interface Frame {
   readonly keys?: KeySpace;
 }
 
-const UNKNOWN = -1;
 /** States looked at before a language counts as one that may die. */
 const MAX_UNDYING = 100;
+/** States a pattern may have for its masks to be shared between character counts. */
+const MAX_SPREAD = 400;
+/** Cost model that counts characters. */
+const CHARACTERS: CostModel = { name: 'characters', cheapest: () => 1 };
 
 /**
  * The lazily determinised visibly-pushdown automaton of a schema: interned leaves (states local to one value), a push table
@@ -67,9 +70,14 @@ export class Machine {
   private readonly resumed = new Map<number, number>();
   private readonly atomsOf = new Map<string, NumberAtoms>();
   private readonly lengthProfiles = new Map<Lang, StringProfile | null>();
+  private readonly loops: (Uint32Array | null | undefined)[] = [];
+  private readonly spreads = new Map<Lang, { readonly need: number; readonly states: readonly Lang[] } | null>();
+  private readonly numberStates = new Map<string, number>();
   private readonly undying = new Map<Lang, boolean>();
   private readonly slotKeys = new WeakMap<object, string>();
-  private table = new Int32Array(64 * 256).fill(UNKNOWN);
+  /** Transition codes plus one (0: not yet known), 64 leaves to a page. */
+  readonly pages: Int32Array[] = [];
+  private readonly primed: boolean[] = [];
 
   constructor(
     readonly compiler: SchemaCompiler,
@@ -81,7 +89,7 @@ export class Machine {
     this.strings = compiler.strings;
     this.engine = compiler.strings.engine;
     this.seen = new SeenSets();
-    this.intern('dead', () => ({ kind: 'dead', step: () => 0, end: () => 0 }));
+    this.intern('dead', () => ({ kind: 'dead', step: () => 0, prime: () => undefined, end: () => 0 }));
     this.frames.push({ kind: 'root', slots: [], rests: [], seen: 0, captures: false });
     const root = compiler.root();
     this.results.of([0]);
@@ -92,12 +100,18 @@ export class Machine {
 
   /** The coded transition of a leaf for a byte. */
   step(leaf: number, byte: number): number {
-    const at = (leaf << 8) | byte;
-    const known = this.table[at];
-    if (known !== undefined && known !== UNKNOWN) return known;
+    const page = this.pages[leaf >> 6] ?? this.page(leaf >> 6);
+    const at = ((leaf & 63) << 8) | byte;
+    const known = page[at];
+    if (known) return known - 1;
+    if (this.primed[leaf] !== true) {
+      this.primed[leaf] = true;
+      this.leaves[leaf]?.prime(page, (leaf & 63) << 8);
+      const now = page[at];
+      if (now) return now - 1;
+    }
     const next = this.leaves[leaf]?.step(byte) ?? 0;
-    this.reserve(leaf);
-    this.table[at] = next;
+    page[at] = next + 1;
     return next;
   }
 
@@ -212,7 +226,9 @@ export class Machine {
   stringState(slots: readonly StringSlot[], decoder: number): number {
     const key = slots
       .map(
-        (s) => (s.low < s.high ? `${this.listKey(s.list)}.${s.low}.${s.high}.${s.at}` : '') + `/${s.lang}>${s.results}`,
+        (s) =>
+          (s.low < s.high ? `${this.listKey(s.list)}.${s.low}.${s.high}.${s.at}` : '') +
+          `/${s.lang}:${s.min}:${s.max}>${s.results}`,
       )
       .join(';');
     return goTo(this.intern(`s${decoder},${key}`, () => new StringLeaf(this, slots, decoder)));
@@ -223,14 +239,16 @@ export class Machine {
   }
 
   numberState(slots: readonly FormulaSlot[], atoms: NumberAtoms, phase: NumberPhase, text: string): number {
-    const alive = slots.filter((s) => numberAlive(this, s.state, atoms, phase, text));
-    if (alive.length === 0) return 0;
-    return goTo(
-      this.intern(
-        `n${this.key(alive)}${numberClass(atoms, phase, text)}`,
-        () => new NumberLeaf(this, alive, atoms, phase, text),
-      ),
-    );
+    const spelled = numberClass(atoms, phase, text);
+    const asked = `${this.key(slots)}#${spelled}`;
+    let code = this.numberStates.get(asked);
+    if (code === undefined) {
+      const alive = slots.filter((s) => numberAlive(this, s.state, atoms, phase, text));
+      const make = (): NumberLeaf => new NumberLeaf(this, alive, atoms, phase, text);
+      code = alive.length === 0 ? 0 : goTo(this.intern(`n${this.key(alive)}#${spelled}`, make));
+      this.numberStates.set(asked, code);
+    }
+    return code;
   }
 
   // First bytes of values
@@ -251,9 +269,10 @@ export class Machine {
     const bySet = this.merge(slots.map((s) => ({ state: this.compiler.stringSet(s.state), results: s.results })));
     return this.stringState(
       bySet.map(({ state, results }) => {
-        const { members, lang } = this.strings.get(state);
+        const { members, lang, window } = this.strings.get(state);
         const list = lang === this.engine.any ? [] : members;
-        return { list, low: 0, high: list.length, at: 0, lang, results };
+        const { core, min, max } = window ?? { core: lang, min: 0, max: Number.POSITIVE_INFINITY };
+        return { list, low: 0, high: list.length, at: 0, lang: core, min, max, results };
       }),
       0,
     );
@@ -365,16 +384,42 @@ export class Machine {
   }
 
   /** Whether some code point in the range leads somewhere in a language. */
-  derivableIn(lang: Lang, low: number, high: number): boolean {
+  derivableIn(lang: Lang, low: number, high: number, min = 0, max = Number.POSITIVE_INFINITY): boolean {
     const { engine } = this;
     if (lang === engine.empty || lang === engine.epsilon) return false;
     const { starts, classOf } = engine.classes(lang);
     for (let i = 0; i < starts.length; i++) {
       const cls = classOf[i] ?? 0;
       if (cls === 0 || (starts[i] ?? 0) > high || (starts[i + 1] ?? 0x110000) <= low) continue;
-      if (!engine.isEmpty(engine.deriveClass(lang, cls))) return true;
+      if (this.fits(engine.deriveClass(lang, cls), Math.max(0, min - 1), max - 1)) return true;
     }
     return false;
+  }
+
+  /**
+   * The characters under which a string or key state stays the same: four words of ASCII bits (quote and backslash never
+   * among them), and 1 when all other characters do too. Undefined when there are too few to be of use.
+   */
+  loop(leaf: number): Uint32Array | undefined {
+    const known = this.loops[leaf];
+    if (known !== undefined) return known ?? undefined;
+    const info = this.leaves[leaf];
+    let loop: Uint32Array | null = null;
+    if ((info instanceof StringLeaf || info instanceof KeyLeaf) && info.decoder === 0) {
+      const bits = new Uint32Array(5);
+      let size = 0;
+      for (let b = 0x20; b < 0x80; b++) {
+        if (b === 0x22 || b === 0x5c || this.step(leaf, b) !== goTo(leaf)) continue;
+        bits[b >> 5] = (bits[b >> 5] ?? 0) | (1 << (b & 31));
+        size++;
+      }
+      // The surrogates split the code points in two; they never occur.
+      const uniform = info.alike(0x80, 0xd7ff) >= 0 && info.alike(0xe000, 0x10ffff) >= 0;
+      if (uniform && info.next(0x80) === goTo(leaf) && info.next(0xe000) === goTo(leaf)) bits[4] = 1;
+      if (size > 4 || bits[4] === 1) loop = bits;
+    }
+    this.loops[leaf] = loop;
+    return loop ?? undefined;
   }
 
   /** Whether some member of one of the languages goes on from every text (a search pattern, a pattern and its complement). */
@@ -413,6 +458,47 @@ export class Machine {
       else to = middle;
     }
     return (starts[from + 1] ?? 0x110000) > high ? (starts[from] ?? 0) : -1;
+  }
+
+  /** Whether a language has a member with so many characters. */
+  fits(lang: Lang, min: number, max: number): boolean {
+    const { engine } = this;
+    if (max < 0 || engine.isEmpty(lang)) return false;
+    if (min === 0 && max === Number.POSITIVE_INFINITY) return true;
+    const shortest = engine.shortest(lang, CHARACTERS);
+    if (shortest > max) return false;
+    if (shortest >= min) return true;
+    if (lang === engine.any) return true;
+    return !engine.isEmpty(
+      engine.intersect(
+        lang,
+        engine.repeat(engine.cls([[0, 0x10ffff]]), min, max === Number.POSITIVE_INFINITY ? null : max),
+      ),
+    );
+  }
+
+  /**
+   * Over all states a language's words can reach: the most characters a word still needs, and the states. Undefined when they are too many to tell.
+   */
+  spread(lang: Lang): { readonly need: number; readonly states: readonly Lang[] } | undefined {
+    const known = this.spreads.get(lang);
+    if (known !== undefined) return known ?? undefined;
+    const { engine } = this;
+    const found = new Set<Lang>([lang]);
+    let need = 0;
+    for (const state of found) {
+      if (engine.isEmpty(state)) {
+        found.delete(state);
+        continue;
+      }
+      if (found.size > MAX_SPREAD) break;
+      need = Math.max(need, engine.shortest(state, CHARACTERS));
+      const { representatives } = engine.classes(state);
+      for (let cls = 1; cls < representatives.length; cls++) found.add(engine.deriveClass(state, cls));
+    }
+    const spread = found.size > MAX_SPREAD ? null : { need, states: [...found] };
+    this.spreads.set(lang, spread);
+    return spread ?? undefined;
   }
 
   /** The profile of a language that only counts characters. */
@@ -481,13 +567,9 @@ export class Machine {
     return id;
   }
 
-  private reserve(leaf: number): void {
-    if (this.table.length > (leaf << 8) + 255) return;
-    let size = this.table.length;
-    while (size <= (leaf << 8) + 255) size *= 2;
-    const grown = new Int32Array(size).fill(UNKNOWN);
-    grown.set(this.table);
-    this.table = grown;
+  private page(index: number): Int32Array {
+    while (this.pages.length <= index) this.pages.push(new Int32Array(64 * 256));
+    return this.pages[index] ?? new Int32Array(0);
   }
 }
 

@@ -168,7 +168,19 @@ export class Shortest {
       if (solver.satisfiableAs(formula, 'number')) consider(this.number(compiler.typed(formula, 'number')));
       if (best > 2 && solver.satisfiableAs(formula, 'string')) {
         const { members, lang } = this.machine.strings.get(compiler.stringSet(formula));
-        consider(2 + this.stringRest({ list: members, low: 0, high: members.length, at: 0, lang, results: 0 }));
+        consider(
+          2 +
+            this.stringRest({
+              list: members,
+              low: 0,
+              high: members.length,
+              at: 0,
+              lang,
+              min: 0,
+              max: INFINITE,
+              results: 0,
+            }),
+        );
       }
       if (best > 2 && solver.satisfiableAs(formula, 'array'))
         consider(2 + this.arrayRest(compiler.typed(formula, 'array'), false));

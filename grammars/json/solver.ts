@@ -116,6 +116,11 @@ export class Solver {
     return this.objects.dependsOnSeen(rest);
   }
 
+  /** What a shape demands of the value of `key`. */
+  valueOf(shape: Shape, key: string): Formula {
+    return this.objects.valueOf(shape, key);
+  }
+
   /** What shapes together demand of the value of `key`. */
   demandOf(shapes: readonly Shape[], key: string): Formula {
     return this.objects.demand(shapes, key);

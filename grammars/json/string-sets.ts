@@ -7,6 +7,15 @@ export type StringSetId = number;
 export interface StringSet {
   readonly members: readonly string[];
   readonly lang: Lang;
+  /** When `lang` is the words of `core` with `min` to `max` characters: counting beside the pattern keeps states few. */
+  readonly window?: Window | undefined;
+}
+
+/** A language and bounds on the number of characters. */
+export interface Window {
+  readonly core: Lang;
+  readonly min: number;
+  readonly max: number;
 }
 
 /**
@@ -16,7 +25,10 @@ export interface StringSet {
 export class StringSets {
   static readonly NONE: StringSetId = 0;
   static readonly ALL: StringSetId = 1;
-  private readonly sets: StringSet[] = [];
+  private readonly sets: (StringSet | undefined)[] = [];
+  /** Of each complement: the set it is the complement of; and the other way round. */
+  private readonly positiveOf = new Map<StringSetId, StringSetId>();
+  private readonly complements = new Map<StringSetId, StringSetId>();
   private readonly byKey = new Map<string, StringSetId>();
   private readonly matchMemo = new Map<string, boolean>();
 
@@ -26,11 +38,19 @@ export class StringSets {
   }
 
   get(id: StringSetId): StringSet {
-    return this.sets[id] ?? { members: [], lang: this.engine.empty };
+    let set = this.sets[id];
+    if (!set) {
+      const { members, lang } = this.get(this.positiveOf.get(id) ?? StringSets.NONE);
+      const whole =
+        members.length === 0 ? lang : this.engine.union(lang, ...members.map((s) => this.engine.literal(s)));
+      set = { members: [], lang: this.engine.complement(whole) };
+      this.sets[id] = set;
+    }
+    return set;
   }
 
   of(members: readonly string[]): StringSetId {
-    return this.make([...new Set(members)].sort(), this.engine.empty);
+    return this.make([...new Set(members)].filter(wellFormed).sort(), this.engine.empty);
   }
 
   language(lang: Lang): StringSetId {
@@ -40,29 +60,55 @@ export class StringSets {
   and(a: StringSetId, b: StringSetId): StringSetId {
     if (a === b || b === StringSets.ALL) return a;
     if (a === StringSets.ALL) return b;
+    const notA = this.positiveOf.get(a);
+    const notB = this.positiveOf.get(b);
+    if (notA !== undefined && notB !== undefined) return this.not(this.or(notA, notB));
+    if (notA !== undefined) return this.and(b, a);
     const x = this.get(a);
+    if (notB !== undefined) {
+      const members = x.members.filter((s) => !this.has(notB, s));
+      return this.make(
+        members,
+        x.lang === this.engine.empty ? x.lang : this.engine.intersect(x.lang, this.get(b).lang),
+      );
+    }
     const y = this.get(b);
     const members = x.members.filter((s) => this.has(b, s));
-    for (const s of y.members) if (this.matches(x.lang, s)) members.push(s);
-    return this.make([...new Set(members)].sort(), this.engine.intersect(x.lang, y.lang));
+    if (x.lang !== this.engine.empty) for (const s of y.members) if (this.matches(x.lang, s)) members.push(s);
+    const list = members.length > x.members.length ? [...new Set(members)].sort() : members;
+    const window = this.meet(x, y);
+    const free = window !== undefined && window.min === 0 && window.max === Number.POSITIVE_INFINITY;
+    return this.make(list, free ? window.core : this.engine.intersect(x.lang, y.lang), free ? undefined : window);
   }
 
   or(a: StringSetId, b: StringSetId): StringSetId {
     if (a === b || b === StringSets.NONE) return a;
     if (a === StringSets.NONE) return b;
     if (a === StringSets.ALL || b === StringSets.ALL) return StringSets.ALL;
+    if (this.positiveOf.has(a) || this.positiveOf.has(b)) return this.not(this.and(this.not(a), this.not(b)));
     const x = this.get(a);
     const y = this.get(b);
     return this.make([...new Set([...x.members, ...y.members])].sort(), this.engine.union(x.lang, y.lang));
   }
 
+  /** The complement. Kept as such: only a use of its language spells it out. */
   not(a: StringSetId): StringSetId {
-    const { members, lang } = this.get(a);
-    const whole = members.length === 0 ? lang : this.engine.union(lang, ...members.map((s) => this.engine.literal(s)));
-    return this.make([], this.engine.complement(whole));
+    const positive = this.positiveOf.get(a);
+    if (positive !== undefined) return positive;
+    if (a <= StringSets.ALL) return StringSets.ALL - a;
+    let id = this.complements.get(a);
+    if (id === undefined) {
+      id = this.sets.length;
+      this.sets.push(undefined);
+      this.complements.set(a, id);
+      this.positiveOf.set(id, a);
+    }
+    return id;
   }
 
   has(a: StringSetId, text: string): boolean {
+    const positive = this.positiveOf.get(a);
+    if (positive !== undefined) return !this.has(positive, text);
     const { members, lang } = this.get(a);
     return (members.length > 0 && search(members, text)) || this.matches(lang, text);
   }
@@ -89,16 +135,44 @@ export class StringSets {
     return result;
   }
 
-  private make(members: readonly string[], lang: Lang): StringSetId {
+  /** The window of an intersection, if counting apart is of use. */
+  private meet(x: StringSet, y: StringSet): Window | undefined {
+    const { engine } = this;
+    const of = ({ lang, window }: StringSet): Window => {
+      if (window) return window;
+      const { min, max } = engine.lengths(lang);
+      const counted = engine.repeat(engine.cls([[0, 0x10ffff]]), min, max === Number.POSITIVE_INFINITY ? null : max);
+      return counted === lang ? { core: engine.any, min, max } : { core: lang, min: 0, max: Number.POSITIVE_INFINITY };
+    };
+    const a = of(x);
+    const b = of(y);
+    const core = engine.intersect(a.core, b.core);
+    // Bounds that the pattern keeps by itself need no counting.
+    const { min, max } = engine.lengths(core);
+    const low = Math.max(a.min, b.min);
+    const high = Math.min(a.max, b.max);
+    const window = { core, min: min >= low ? 0 : low, max: max <= high ? Number.POSITIVE_INFINITY : high };
+    const bounded = low > 0 || high < Number.POSITIVE_INFINITY;
+    return bounded && core !== engine.any && core !== engine.empty ? window : undefined;
+  }
+
+  private make(members: readonly string[], lang: Lang, window?: Window): StringSetId {
     const key = `${lang} ${members.length === 0 ? '' : JSON.stringify(members)}`;
     const known = this.byKey.get(key);
     if (known !== undefined) return known;
     const id = this.sets.length;
-    this.sets.push({ members, lang });
+    this.sets.push({ members, lang, window });
     this.byKey.set(key, id);
     return id;
   }
 }
+
+/** Whether a text has no lone surrogates: UTF-8 cannot spell them. */
+export function wellFormed(text: string): boolean {
+  return !LONE_SURROGATE.test(text);
+}
+
+const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
 function search(sorted: readonly string[], text: string): boolean {
   let low = 0;

@@ -16,15 +16,23 @@ export interface StringTokens {
   readonly lengths: Uint8Array;
   /** The most characters of a token that stays inside. */
   readonly longest: number;
+  /** Tokens that stay inside, by their number of characters. */
+  readonly byLength: readonly (readonly number[])[];
+  /** Memo of {@link insideUpTo}. */
+  readonly limited: (Uint32Array | undefined)[];
+  /** Tokens that close the string, by what they put before the quote. */
+  readonly byContent: ReadonlyMap<string, readonly number[]>;
 }
 
-/** The tokens that stay inside a string and put at most `limit` characters into it. */
+/** The tokens that stay inside a string and put at most `limit` characters into it; kept for the vocabulary. */
 export function insideUpTo(tokens: StringTokens, limit: number): Uint32Array {
-  const words = new Uint32Array(tokens.inside.length);
-  tokens.lengths.forEach((length, token) => {
-    if (length <= limit)
-      words[token >>> 5] = (words[token >>> 5] ?? 0) | ((tokens.inside[token >>> 5] ?? 0) & (1 << (token & 31)));
-  });
+  if (limit >= tokens.longest) return tokens.inside;
+  const known = tokens.limited[limit];
+  if (known) return known;
+  const words = insideUpTo(tokens, limit + 1).slice();
+  for (const token of tokens.byLength[limit + 1] ?? [])
+    words[token >>> 5] = (words[token >>> 5] ?? 0) & ~(1 << (token & 31));
+  tokens.limited[limit] = words;
   return words;
 }
 
@@ -65,6 +73,9 @@ function classify(vocabulary: Vocabulary, escapes: Escapes): StringTokens {
   const chars = new Uint8Array(trie.maxDepth + 1);
   const lengths = new Uint8Array(vocabulary.size);
   const quotes: { bytes: Uint8Array; tokens: number[] }[] = [];
+  const byLength: number[][] = [];
+  const byContent = new Map<string, number[]>();
+  const decoderOf = new TextDecoder();
   let longest = 0;
   for (let i = 1; i < trie.count; ) {
     const d = trie.depth[i] ?? 0;
@@ -78,6 +89,10 @@ function classify(vocabulary: Vocabulary, escapes: Escapes): StringTokens {
         const bytes = whole.subarray(d);
         quotes.push({ bytes: whole, tokens: [token] });
         lengths[token] = chars[d - 1] ?? 0;
+        const content = JSON.parse(`"${decoderOf.decode(whole.subarray(0, d - 1))}"`) as string;
+        const same = byContent.get(content);
+        if (same) same.push(token);
+        else byContent.set(content, [token]);
         if (bytes.length === 0) {
           closing.push(token);
           continue;
@@ -99,9 +114,20 @@ function classify(vocabulary: Vocabulary, escapes: Escapes): StringTokens {
       const token = trie.tokens[t] ?? 0;
       inside[token >>> 5] = (inside[token >>> 5] ?? 0) | (1 << (token & 31));
       lengths[token] = length;
+      (byLength[length] ??= []).push(token);
       longest = Math.max(longest, length);
     }
     i++;
   }
-  return { inside, tails: buildTrie([...tails.values()]), closing, quotes: buildTrie(quotes), lengths, longest };
+  return {
+    inside,
+    tails: buildTrie([...tails.values()]),
+    closing,
+    quotes: buildTrie(quotes),
+    lengths,
+    longest,
+    byLength,
+    limited: [],
+    byContent,
+  };
 }

@@ -1,8 +1,7 @@
 import type { SchemaCompiler } from './compiler.ts';
+import { declaredShape, tupleKeyword } from './declared.ts';
 import { isObject, type JsonObject, own, type Site } from './document.ts';
 import { type Formula, TRUE } from './formula.ts';
-import { tupleKeyword } from './keywords-array.ts';
-import { declaredShape } from './keywords-object.ts';
 import type { Shape } from './terms.ts';
 
 /** What an in-place subschema evaluates, and the conditions under which it counts. */

@@ -1,5 +1,5 @@
 import type { Acceptor } from '../acceptor.ts';
-import { classOfCodePoint, type Lang, type RegexEngine } from './index.ts';
+import type { Lang, RegexEngine } from './index.ts';
 
 /** A state between two characters, or inside one: `need` continuation bytes are due and spell a code point of [low, high]. */
 interface State {
@@ -7,42 +7,54 @@ interface State {
   readonly need: number;
   readonly low: number;
   readonly high: number;
-  /** Next state of each class (between characters) or of each byte from 0x80 (inside one); -1 is not known yet. */
-  readonly next: Int32Array;
+  /** Next state of each byte, -1 where it is not known yet; made when the state is first left. */
+  row: Int32Array | undefined;
 }
+
+/** Full ranges of code points for one, two and three continuation bytes, without surrogates. */
+const CANONICAL: readonly (readonly [number, number] | undefined)[] = [
+  undefined,
+  [0x400, 0x43f],
+  [0x1000, 0x1fff],
+  [0x40000, 0x7ffff],
+];
 
 /** An acceptor of the UTF-8 spelling of a language; prefix-exact by the engine's emptiness test. */
 export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
-  const states: State[] = [{ lang: engine.empty, need: 0, low: 0, high: 0, next: new Int32Array(0) }];
+  const states: State[] = [{ lang: engine.empty, need: 0, low: 0, high: 0, row: undefined }];
   const between = new Map<Lang, number>();
   const inside = new Map<string, number>();
+  const anyCharacter = engine.cls([[0, 0x10ffff]]);
 
   const enter = (target: Lang): number => {
     let id = between.get(target);
     if (id === undefined) {
-      id = engine.isEmpty(target)
-        ? 0
-        : add({
-            lang: target,
-            need: 0,
-            low: 0,
-            high: 0,
-            next: new Int32Array(128 + engine.classes(target).representatives.length).fill(-1),
-          });
+      id = engine.isEmpty(target) ? 0 : add({ lang: target, need: 0, low: 0, high: 0, row: undefined });
       between.set(target, id);
     }
     return id;
   };
   const add = (state: State): number => states.push(state) - 1;
 
-  /** The state after some bytes of a character; the last language does not matter once all of the range leads to one. */
+  /** The state after some bytes of a character. A full range that leads to one language all over is one state, whatever the bytes were. */
   const enterInside = (from: Lang, need: number, low: number, high: number): number => {
     const key = `${from},${need},${low},${high}`;
     let id = inside.get(key);
     if (id === undefined) {
-      id = targets(from, low, high).some((target) => !engine.isEmpty(target))
-        ? add({ lang: from, need, low, high, next: new Int32Array(64).fill(-1) })
-        : 0;
+      const reached = targets(from, low, high);
+      const [only, other] = reached;
+      const canonical = CANONICAL[need];
+      if (
+        only !== undefined &&
+        other === undefined &&
+        canonical &&
+        high - low === canonical[1] - canonical[0] &&
+        low !== canonical[0]
+      ) {
+        id = only === engine.empty ? 0 : enterInside(engine.concat(anyCharacter, only), need, ...canonical);
+      } else if (reached.some((target) => !engine.isEmpty(target)))
+        id = add({ lang: from, need, low, high, row: undefined });
+      else id = 0;
       inside.set(key, id);
     }
     return id;
@@ -58,7 +70,7 @@ export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
     ) {
       seen.add(partition.classOf[segment] ?? 0);
     }
-    return [...seen].map((cls) => engine.deriveClass(from, cls));
+    return [...new Set([...seen].map((cls) => engine.deriveClass(from, cls)))];
   };
 
   const stepBetween = (state: State, byte: number): number => {
@@ -91,16 +103,12 @@ export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
     start: enter(lang),
     step(id, byte) {
       const state = states[id];
-      if (!state || id === 0) return 0;
-      if (state.need > 0) {
-        if (byte < 0x80 || byte > 0xbf) return 0;
-        let next = state.next[byte - 0x80] ?? 0;
-        if (next < 0) state.next[byte - 0x80] = next = stepInside(state, byte);
-        return next;
-      }
-      const at = byte < 0x80 ? 128 + classOfCodePoint(engine.classes(state.lang), byte) : byte - 0x80;
-      let next = state.next[at] ?? 0;
-      if (next < 0) state.next[at] = next = stepBetween(state, byte);
+      if (state === undefined || id === 0) return 0;
+      const row = state.row ?? (state.row = new Int32Array(256).fill(-1));
+      const known = row[byte] ?? 0;
+      if (known >= 0) return known;
+      const next = state.need > 0 ? stepInside(state, byte) : stepBetween(state, byte);
+      row[byte] = next;
       return next;
     },
     accepts(id) {

@@ -56,7 +56,7 @@ export class PatternReader {
     return text;
   }
 
-  fail(reason: string, code = 'INFC5001'): never {
+  fail(reason: string, code = 'INFC5101'): never {
     const shown = this.source.length > 80 ? this.source.slice(0, 77) + '...' : this.source;
     throw new InfcError(code, `invalid regular expression /${shown}/: ${reason}`, { offset: this.at });
   }
@@ -200,7 +200,7 @@ export function characterEscape(reader: PatternReader, mode: CharacterMode, inCl
 }
 
 function digitOrIdentityEscape(reader: PatternReader, mode: CharacterMode, letter: string, inClass: boolean): number {
-  if (mode.perl && /^[A-Za-z<>]$/.test(letter)) reader.fail(`\\${letter} is not supported`, 'INFC5002');
+  if (mode.perl && /^[A-Za-z<>]$/.test(letter)) reader.fail(`\\${letter} is not supported`, 'INFC5102');
   if (letter >= '0' && letter <= '9') {
     if (letter === '0' && !/^[0-9]$/.test(reader.peek())) return 0;
     if (mode.unicode) reader.fail(`\\${letter} is not an escape with the u flag`);
@@ -298,7 +298,7 @@ export function characterClass(reader: PatternReader, mode: CharacterMode): Rege
   if (mode.sets) return classSet(reader, mode, negated);
   const set: (readonly [number, number])[] = [];
   for (let first = true; ; first = false) {
-    if (reader.done) reader.fail('unterminated character class', 'INFC5001');
+    if (reader.done) reader.fail('unterminated character class', 'INFC5101');
     if (reader.peek() === ']' && !(first && mode.perl)) break;
     const low = classAtom(reader, mode);
     if (reader.peek() === '-' && reader.peek(1) !== ']' && reader.peek(1) !== '') {

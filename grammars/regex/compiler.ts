@@ -209,7 +209,7 @@ export class Compiler {
       case 'repeat':
         return languages.repeat(this.#simple(node.item), node.min, node.max);
       default:
-        throw new InfcError('INFC5002', `a ${node.type} assertion has no language of its own`);
+        throw new InfcError('INFC5102', `a ${node.type} assertion has no language of its own`);
     }
   }
 
@@ -222,7 +222,7 @@ export class Compiler {
     if (index === undefined) {
       index = this.#histories.length;
       if (index >= MAX_BEHINDS)
-        throw new InfcError('INFC5003', `a regular expression looks behind in more than ${MAX_BEHINDS} ways`);
+        throw new InfcError('INFC5103', `a regular expression looks behind in more than ${MAX_BEHINDS} ways`);
       this.#histories.push(history);
       this.#historyIds.set(history, index);
     }
@@ -232,7 +232,7 @@ export class Compiler {
   /** Inside a look-behind the text after its end is unknown: an assertion about it cannot be decided there. */
   #refuseAhead(continuation: Lang): void {
     if (this.#insideBehind && this.#languages.node(continuation).minLength === 0) {
-      throw new InfcError('INFC5002', 'a look-behind that looks ahead of its own end is not supported', {
+      throw new InfcError('INFC5102', 'a look-behind that looks ahead of its own end is not supported', {
         fix: 'Move the look-ahead, $ or \\b out of the look-behind',
       });
     }

@@ -16,7 +16,7 @@ export const UTF8_COST: CostModel = {
   cheapest: ([first = 0]) => (first < 0x80 ? 1 : first < 0x800 ? 2 : first < 0x10000 ? 3 : 4),
 };
 
-/** Exact, memoised decisions about languages, each within a budget of derivative states (INFC5005 beyond it). */
+/** Exact, memoised decisions about languages, each within a budget of derivative states (INFC5105 beyond it). */
 export class Decisions {
   readonly #languages: Languages;
   readonly #derivatives: Derivatives;
@@ -271,7 +271,7 @@ export class Decisions {
   }
 
   #exceeded(what: string, lang: Lang): never {
-    throw new InfcError('INFC5005', `deciding ${what} of a regular expression takes more than ${this.#budget} states`, {
+    throw new InfcError('INFC5105', `deciding ${what} of a regular expression takes more than ${this.#budget} states`, {
       fix: `Make the expression simpler (language ${lang}) or raise the budget`,
     });
   }

@@ -23,17 +23,17 @@ interface Mode extends CharacterMode {
 
 /**
  * Parses a regular expression of ECMA-262 (annex B without the u flag; u and v as specified, characters always being code points).
- * Throws INFC5001 for bad syntax, INFC5002 for back-references, INFC5003 beyond the nesting limit.
+ * Throws INFC5101 for bad syntax, INFC5102 for back-references, INFC5103 beyond the nesting limit.
  */
 export function parseRegex(source: string, flags = '', dialect: Dialect = 'ecma'): RegexNode {
   const bad = /[^dgimsuvy]/.exec(flags);
   if (bad || (flags.includes('u') && flags.includes('v'))) {
-    throw new InfcError('INFC5001', `invalid regular expression flags '${flags}'`, {
+    throw new InfcError('INFC5101', `invalid regular expression flags '${flags}'`, {
       fix: 'Use letters of dgimsuvy, u or v but not both',
     });
   }
   if (source.length > MAX_LENGTH)
-    throw new InfcError('INFC5003', `regular expression of ${source.length} characters is too long`);
+    throw new InfcError('INFC5103', `regular expression of ${source.length} characters is too long`);
   const mode: Mode = {
     unicode: dialect === 'ecma' && /[uv]/.test(flags),
     unicodeClasses: dialect !== 'ecma' && flags.includes('u'),
@@ -65,7 +65,7 @@ class Parser {
 
   #choice(outer: Mode): RegexNode {
     const reader = this.#reader;
-    if (++this.#depth > MAX_DEPTH) reader.fail('groups nest too deeply', 'INFC5003');
+    if (++this.#depth > MAX_DEPTH) reader.fail('groups nest too deeply', 'INFC5103');
     let mode = outer;
     const branches: RegexNode[] = [];
     let items: RegexNode[] = [];
@@ -239,7 +239,7 @@ class Parser {
     const letter = reader.peek();
     if (letter === 'b' || letter === 'B') {
       reader.next();
-      if (mode.perl && reader.peek() === '{') reader.fail('\\b{...} is not supported', 'INFC5002');
+      if (mode.perl && reader.peek() === '{') reader.fail('\\b{...} is not supported', 'INFC5102');
       return { type: 'boundary', negated: letter === 'B', word: wordCharacters(mode) };
     }
     if (mode.perl) {
@@ -271,7 +271,7 @@ class Parser {
     const refers =
       (digits && (mode.unicode || mode.perl || Number(digits[0]) <= this.#groups.count)) ||
       (named && (mode.unicode || this.#groups.names.size > 0));
-    if (refers) reader.fail(`the back-reference \\${(digits ?? named)?.[0]} is not a regular language`, 'INFC5002');
+    if (refers) reader.fail(`the back-reference \\${(digits ?? named)?.[0]} is not a regular language`, 'INFC5102');
   }
 }
 

@@ -15,9 +15,10 @@ export const foldIntoWeights = definePass({
       if (node.op !== 'mul' || !graph.nodes.includes(node)) continue;
       const [a, b] = node.inputs;
       if (!a || !b) continue;
-      const made = scaled(graph, node, a, b, context) ?? scaled(graph, node, b, a, context);
       const y = node.outputs[0];
-      if (!made || !y) continue;
+      if (!y) continue;
+      const made = scaled(graph, node, a, b, y.name, context) ?? scaled(graph, node, b, a, y.name, context);
+      if (!made) continue;
       if (graph.outputs.includes(y)) made.name = y.name;
       graph.replaceUses(y, made);
       context.changed(node, 'scale folded into the weights');
@@ -25,7 +26,15 @@ export const foldIntoWeights = definePass({
   },
 });
 
-function scaled(graph: Graph, node: Node, x: Value, scale: Value, context: PassContext): Value | undefined {
+/** `x * scale` under the given name; values on the way are new ones, and nodes keep the source of what they replace. */
+function scaled(
+  graph: Graph,
+  node: Node,
+  x: Value,
+  scale: Value,
+  name: string,
+  context: PassContext,
+): Value | undefined {
   if (!scale.constant || x.uses.length !== 1 || graph.outputs.includes(x) || scale.type.dtype !== x.type.dtype)
     return undefined;
   const p = x.producer;
@@ -37,8 +46,10 @@ function scaled(graph: Graph, node: Node, x: Value, scale: Value, context: PassC
       [p.inputs[1], p.inputs[0]],
     ]) {
       if (!sum || !other?.constant || sum.uses.length !== 1 || !isLinear(sum.producer?.op)) continue;
-      const inner = scaled(graph, node, sum, scale, context);
-      if (inner) return b.node('add', [inner, b.node('mul', [other, scale])], {}, x.name);
+      const inner = scaled(graph, node, sum, scale, '', context);
+      if (!inner) continue;
+      b.source = p.source;
+      return b.node('add', [inner, b.node('mul', [other, scale])], {}, name);
     }
     return undefined;
   }
@@ -47,7 +58,9 @@ function scaled(graph: Graph, node: Node, x: Value, scale: Value, context: PassC
   const per = perChannelShape(p, x, w, scale);
   if (!per) return undefined;
   const factor = b.node('reshape', [scale], { shape: per });
-  return b.node(p.op, [input, b.node('mul', [w, factor])], p.attrs, x.name);
+  const weights = b.node('mul', [w, factor]);
+  b.source = p.source;
+  return b.node(p.op, [input, weights], p.attrs, name);
 }
 
 const isLinear = (op: string | undefined): boolean => op === 'conv' || op === 'matmul' || op === 'conv_transpose';

@@ -15,6 +15,8 @@ export interface FusionRules {
   isAnchor(node: Node): boolean;
   /** Whether the node runs as a kernel at all (not on the host). */
   isKernel(node: Node): boolean;
+  /** Buffers one kernel may bind. */
+  readonly maxBuffers?: number;
 }
 
 /** How often a node reads each input per output element, and what it costs to compute again. */
@@ -69,6 +71,7 @@ export function formRegions(graph: Graph, rules: FusionRules): Region[] {
         if (!p || owner.has(p) || members.size >= MOST_NODES || p.outputs.length !== 1 || !rules.isKernel(p))
           return false;
         if (!here.has(p) || outputs.has(v) || !v.uses.every((u) => members.has(u))) return false;
+        if (rules.maxBuffers !== undefined && buffersOf([...members, p]) > rules.maxBuffers) return false;
         const sameElements = elementsOf(v.type) === elementsOf(output.type);
         if (rules.isAnchor(p)) {
           // The accumulator is handed to the epilogue at its own coordinates: only elementwise ops in between.
@@ -113,6 +116,12 @@ function isElementwise(m: Node, v: Value, members: ReadonlySet<Node>, ops: OpTab
   if (!depends(m)) return true;
   const out = m.outputs[0];
   return ops.op(m.op)?.scalar !== undefined && out !== undefined && sameDims(out.type.shape, v.type.shape);
+}
+
+/** Values that a region of these nodes reads from outside, and its output. */
+function buffersOf(nodes: readonly Node[]): number {
+  const made = new Set(nodes.flatMap((n) => n.outputs));
+  return new Set(nodes.flatMap((n) => n.inputs.filter((v) => v && !made.has(v)))).size + 1;
 }
 
 const sameDims = (a: readonly Dim[], b: readonly Dim[]): boolean =>

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { runInChild } from '../kit/child.ts';
 import { hasGxx, hasNvcc } from '../kit/cuda-cpu.ts';
 import type { CudaModelRun } from '../kit/model-cuda.ts';
-import { hasModels, modelCases } from '../kit/models.ts';
+import { findCase, hasModels, modelCases } from '../kit/models.ts';
 
 const reason = !hasGxx ? ' (g++ is absent)' : !hasModels ? ' (../shared/models is absent)' : '';
 
@@ -19,7 +19,7 @@ describe(`models as CUDA under the CPU shim${hasNvcc ? ', compiled by nvcc too' 
       if (process.env.INFC_VERBOSE) console.log(JSON.stringify(r));
       expect(r?.error).toBeUndefined();
       expect(r?.nvcc).toBe('');
-      expect(r?.difference).toBeLessThanOrEqual(modelCases.find((m) => m.name === name)?.tolerance ?? 0);
+      expect(r?.difference).toBeLessThanOrEqual(findCase(name).tolerance);
     },
     180_000,
   );

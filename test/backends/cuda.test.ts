@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { cudaBackend } from '../../backends/cuda/backend.ts';
 import { printCuda } from '../../backends/cuda/print.ts';
+import { buildCubin } from '../../backends/cuda/toolchain.ts';
 import { compileWithNvcc, hasGxx, hasNvcc, runCudaOnCpu } from '../kit/cuda-cpu.ts';
 import { bytesOf, disagreement, expected, gridOf, simtCases } from '../kit/simt-cases.ts';
 
@@ -46,5 +48,25 @@ describe('CUDA printer', () => {
       expect(wrong.filter(Boolean)).toEqual([]);
     },
     300_000,
+  );
+
+  test('the text goes into the artifact unless the target names an architecture', async () => {
+    if (file) expect(await buildCubin(file, cudaBackend.target())).toBe(file);
+  });
+
+  test.skipIf(!hasNvcc)(
+    `nvcc builds a cubin for a named architecture${hasNvcc ? '' : ' (nvcc is absent)'}`,
+    async () => {
+      const text = 'extern "C" __global__ void k(float* x) { x[threadIdx.x] = 1.0f; }';
+      const one = { file: 'kernels.cu', content: text, entries: new Map([['k', 'k']]) };
+      const built = await buildCubin(one, cudaBackend.target(['sm_90']));
+      expect(built.file).toBe('kernels.cubin');
+      expect([...(typeof built.content === 'string' ? [] : built.content.subarray(0, 4))]).toEqual([
+        0x7f, 0x45, 0x4c, 0x46,
+      ]);
+      const bad = { ...one, content: 'extern "C" __global__ void k() { oops; }' };
+      await expect(buildCubin(bad, cudaBackend.target(['sm_90']))).rejects.toThrow(/INFC4031.*oops/s);
+    },
+    60_000,
   );
 });

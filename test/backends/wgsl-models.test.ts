@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { runInChild } from '../kit/child.ts';
 import { hasSwiftShader, swiftShaderEnv } from '../kit/dawn.ts';
 import type { ModelRun } from '../kit/model-webgpu.ts';
-import { hasModels, modelCases } from '../kit/models.ts';
+import { findCase, hasModels, modelCases } from '../kit/models.ts';
 
 const reason = !hasSwiftShader
   ? ' (chromium with SwiftShader is absent)'
@@ -22,7 +22,7 @@ describe('models on the WebGPU device over SwiftShader', () => {
       );
       if (process.env.INFC_VERBOSE) console.log(JSON.stringify(r));
       expect(r?.error).toBeUndefined();
-      expect(r?.difference).toBeLessThanOrEqual(modelCases.find((m) => m.name === name)?.tolerance ?? 0);
+      expect(r?.difference).toBeLessThanOrEqual(findCase(name).tolerance);
     },
     180_000,
   );

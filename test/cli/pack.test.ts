@@ -25,7 +25,7 @@ async function install(): Promise<void> {
   for (const name of Object.keys(pkg.dependencies))
     await symlink(path.join(root, 'node_modules', name), path.join(modules, name));
   await mkdir(path.join(modules, '@types'));
-  for (const name of ['@types/node', 'typescript']) {
+  for (const name of ['@types/node', 'typescript', 'onnxruntime-node']) {
     await mkdir(path.dirname(path.join(modules, name)), { recursive: true });
     await symlink(path.join(root, 'node_modules', name), path.join(modules, name));
   }
@@ -84,6 +84,11 @@ describe('the packed package in an empty folder', () => {
     expect((await npx('verify', 'out', '--dims', 'n=2')).stdout).toContain('agrees');
     expect((await npx('inspect', 'out')).stdout).toContain('f32[n, 3]');
     expect((await npx('view', 'out')).stdout).toContain('view.html');
+    const bench = JSON.parse(
+      (await npx('bench', 'out', '--dims', 'n=2', '--seconds', '0.1', '--vs', 'onnxruntime-node', '--json')).stdout,
+    );
+    expect(bench.rows.map((r: { engine: string }) => r.engine)).toEqual(['infc', 'onnxruntime-node']);
+    expect(bench.peaks.gflops).toBeGreaterThan(0.1);
     expect(await readdir(path.join(dir, 'out'))).toContain('model.d.ts');
   });
 

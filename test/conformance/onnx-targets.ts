@@ -6,7 +6,7 @@ import { load } from '../../runtime/index.ts';
 
 /** A compiled model that can be played. */
 export interface Player {
-  run(inputs: Readonly<Record<string, HostValue>>): Promise<Readonly<Record<string, HostValue>>>;
+  run(inputs: Readonly<Record<string, HostValue>>, entry?: string): Promise<Readonly<Record<string, HostValue>>>;
   dispose(): Promise<void>;
 }
 
@@ -22,8 +22,11 @@ export async function player(compilation: Compilation): Promise<Player> {
   });
   const model = await load({ plan, files: contents, hostOps: Object.fromEntries(known) }, { threads: 1 });
   return {
-    run: async (inputs) =>
-      (await model.run(inputs as Parameters<typeof model.run>[0])) as Record<string, HostValue & never>,
+    run: async (inputs, entry) =>
+      (await model.run(inputs as Parameters<typeof model.run>[0], entry === undefined ? {} : { entry })) as Record<
+        string,
+        HostValue & never
+      >,
     dispose: () => model.dispose(),
   };
 }

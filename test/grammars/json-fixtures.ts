@@ -243,4 +243,20 @@ export const SCHEMAS: readonly {
     valid: ['1', '1.0', '1.5', '"a"', 'null', 'true', '[1,"x"]', '{"k":[null]}', '{}'],
     invalid: ['2', 'false', '[1]', '{"k":[]}', '"b"'],
   },
+  {
+    name: 'pattern with length bounds',
+    schema: { type: 'string', pattern: '^[a-c]+(-[a-c]+)*$', minLength: 2, maxLength: 6 },
+    valid: ['"ab"', '"a-b-c"', '"aaaaaa"'],
+    invalid: ['"a"', '"a-"', '"aaaaaaa"', '"ab-"'],
+  },
+  {
+    name: 'long bounded pattern',
+    schema: {
+      type: 'object',
+      properties: { s: { type: 'string', pattern: '^[a-zé]+(/[a-z]+)*$', maxLength: 60 } },
+      required: ['s'],
+    },
+    valid: ['{"s":"abé/b"}', '{"s":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}'],
+    invalid: ['{"s":"a/"}', '{"s":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}'],
+  },
 ];

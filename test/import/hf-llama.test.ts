@@ -3,12 +3,14 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { evaluate, isTensor } from '../../backends/reference/evaluate.ts';
 import { builtin } from '../../compiler/builtin.ts';
+import { compile } from '../../compiler/compile.ts';
 import { importHf } from '../../compiler/import/hf-config.ts';
 import { memorySource, openSafetensors, type SafetensorsFile } from '../../compiler/import/safetensors.ts';
 import { formatType, type Program } from '../../compiler/ir/graph.ts';
 import type { HostTensor } from '../../compiler/ir/op.ts';
 import { verifyProgram } from '../../compiler/ir/verify.ts';
 import { Registry } from '../../compiler/plugin.ts';
+import { player } from '../conformance/onnx-targets.ts';
 
 const registry = new Registry([builtin]);
 const config = {
@@ -142,5 +144,30 @@ describe.skipIf(!existsSync(folder))(`llama-story-655k (${folder})`, () => {
       out = run('decode', { input_ids: ids([token]), ...caches });
     }
     expect(tokens).toEqual(golden.greedy_ids.slice(0, 8));
+  }, 60000);
+
+  it('gives the same tokens compiled to Wasm, straight from its folder', async () => {
+    const compilation = await compile(folder);
+    const model = await player(compilation);
+    const golden = JSON.parse(readFileSync(resolve(folder, 'golden.json'), 'utf8'))['Once upon a time'];
+    const ids = (list: number[]): HostTensor => ({
+      dtype: 'i64',
+      shape: [1, list.length],
+      data: BigInt64Array.from(list, BigInt),
+    });
+    let out = await model.run({ input_ids: ids(golden.prompt_ids_with_bos) }, 'prefill');
+    const tokens: number[] = [];
+    for (let i = 0; i < 24; i++) {
+      const { logits } = out;
+      if (!logits || !isTensor(logits)) throw new Error('no logits');
+      const last = Array.from(logits.data, Number).slice(-2048);
+      const token = last.indexOf(Math.max(...last));
+      tokens.push(token);
+      const caches = Object.entries(out).filter(([name]) => name.startsWith('present.'));
+      const past = Object.fromEntries(caches.map(([name, t]) => [name.replace('present', 'past'), t]));
+      out = await model.run({ input_ids: ids([token]), ...past }, 'decode');
+    }
+    await model.dispose();
+    expect(tokens).toEqual(golden.greedy_ids.slice(0, 24));
   }, 60000);
 });

@@ -1,12 +1,19 @@
 import { describe, expect, it } from 'vitest';
+import type { Target } from '../../backends/backend.ts';
+import { interpret } from '../../backends/reference/interpret.ts';
+import { recurrent } from '../../backends/templates/recurrent.ts';
 import { wasmBackend } from '../../backends/wasm/backend.ts';
 import { recurrentSimd } from '../../backends/wasm/templates/recurrent.ts';
+import { wgslBackend } from '../../backends/wgsl/backend.ts';
 import { builtin } from '../../compiler/builtin.ts';
 import { type Dim, evaluate, sym } from '../../compiler/ir/dim.ts';
+import type { TypedArray } from '../../compiler/ir/dtype.ts';
 import { type Attributes, Graph, tensor, type Value } from '../../compiler/ir/graph.ts';
 import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
+import type { Kernel } from '../../compiler/ir/kernel.ts';
 import { verifyKernel } from '../../compiler/ir/verify-kernel.ts';
 import { lowerAnchor } from '../../compiler/lower/anchor.ts';
+import type { Template } from '../../compiler/lower/template.ts';
 import { type RecurrentOp, recurrentGates } from '../../compiler/ops/recurrent.ts';
 import { Registry } from '../../compiler/plugin.ts';
 import { hostFunctions } from '../../runtime/host/index.ts';
@@ -14,7 +21,6 @@ import type { HostTensor } from '../../runtime/host.ts';
 import { instantiate } from './run-wasm.ts';
 
 const registry = new Registry([builtin]);
-const target = wasmBackend.target([]);
 
 function random(n: number, seed: number): Float32Array {
   let s = seed;
@@ -75,7 +81,37 @@ const CASES: Case[] = [
   { name: 'lstm with a fused consumer', op: 'lstm', hidden: 6, fused: true },
 ];
 
-function check(c: Case): void {
+interface Kind {
+  readonly name: string;
+  readonly target: Target;
+  readonly templates: readonly Template[];
+  /** Plays a kernel over arrays in binding order, which it changes in place. */
+  play(kernel: Kernel, buffers: TypedArray[], scalars: Record<string, number>): readonly TypedArray[];
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    name: 'simd kernel on Wasm',
+    target: wasmBackend.target([]),
+    templates: recurrentSimd,
+    play: (kernel, buffers, scalars) => {
+      const running = instantiate(kernel, buffers, scalars);
+      running.run();
+      return running.views;
+    },
+  },
+  {
+    name: 'simt kernel in the interpreter',
+    target: wgslBackend.target([]),
+    templates: recurrent,
+    play: (kernel, buffers, scalars) => {
+      interpret(kernel, buffers, scalars);
+      return buffers;
+    },
+  },
+];
+
+function check(c: Case, { target, templates, play }: Kind): void {
   const { op, hidden, steps = 5, batch = 3 } = c;
   const gates = recurrentGates[op];
   const width = gates * hidden;
@@ -109,7 +145,7 @@ function check(c: Case): void {
   const inputs = [given('gates', [T, B, width], random(steps * batch * width, 1)), r, h, ...extra];
   const y = b.node(op, inputs, attrs);
   const anchor = y.producer;
-  const [template] = recurrentSimd.filter((t) => t.op === op);
+  const [template] = templates.filter((t) => t.op === op);
   if (!anchor || !template) throw new Error('no node or template');
   expect(template.when(anchor, target)).toBe(true);
   const output = c.fused ? b.node('mul', [b.node('neg', [y]), b.scalar('f32', 3)]) : y;
@@ -130,10 +166,9 @@ function check(c: Case): void {
     const constant = a.value.constant;
     return data.get(a.value) ?? new Float32Array(constant?.read().slice().buffer ?? new ArrayBuffer(0));
   });
-  const running = instantiate(lowered.kernel, buffers, symbols);
-  running.run();
+  const views = play(lowered.kernel, buffers, symbols);
   const at = lowered.args.findIndex((a) => a.kind === 'value' && a.value === output);
-  const got = running.views[at] ?? new Float32Array(0);
+  const got = views[at] ?? new Float32Array(0);
   const host = (v: Value | null): HostTensor | null => {
     const values = v && data.get(v);
     return v && values
@@ -156,10 +191,10 @@ function check(c: Case): void {
   }
 }
 
-describe('recurrent kernels', () => {
-  it.each(CASES.map((c) => [c.name, c] as const))('%s', (_name, c) => check(c));
+describe.each(KINDS)('recurrent: $name', (kind) => {
+  it.each(CASES.map((c) => [c.name, c] as const))('%s', (_name, c) => check(c, kind));
 
-  it('leave weights that are not constant to the host', () => {
+  it('leaves weights that are not constant to the host', () => {
     const g = new Graph('g');
     const b = new GraphBuilder(g, registry, { name: 'n', op: 'RNN' });
     const y = b.node('rnn', [
@@ -168,8 +203,8 @@ describe('recurrent kernels', () => {
       g.input('h', tensor('f32', [1, 4])),
       null,
     ]);
-    expect(y.producer && recurrentSimd.some((t) => t.op === 'rnn' && y.producer && t.when(y.producer, target))).toBe(
-      false,
-    );
+    expect(
+      y.producer && kind.templates.some((t) => t.op === 'rnn' && y.producer && t.when(y.producer, kind.target)),
+    ).toBe(false);
   });
 });

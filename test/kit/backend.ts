@@ -34,7 +34,7 @@ export function backendConformance({ backend, createDevice, features, tolerance 
       if (!createDevice) return;
       const expected = buffersOf(c);
       interpret(c.kernel, expected, c.scalars);
-      const built = backend.build ? await backend.build(holder) : holder;
+      const built = backend.build ? await backend.build(holder, target) : holder;
       const kernel: PlanKernel = {
         name: c.kernel.name,
         file: built.file,

@@ -1,13 +1,15 @@
 import type { Backend } from '../../backends/backend.ts';
 import { Reference } from '../../backends/reference/evaluate.ts';
+import { interpret } from '../../backends/reference/interpret.ts';
 import { builtin } from '../../compiler/builtin.ts';
 import { type Dim, evaluate, sym } from '../../compiler/ir/dim.ts';
-import type { DType, TypedArray } from '../../compiler/ir/dtype.ts';
-import { type Attribute, Graph, tensor, type Value } from '../../compiler/ir/graph.ts';
+import { type DType, type TypedArray, viewOf } from '../../compiler/ir/dtype.ts';
+import { type Attribute, type Constant, Graph, tensor, type Value } from '../../compiler/ir/graph.ts';
 import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
 import type { Kernel } from '../../compiler/ir/kernel.ts';
 import { Registry } from '../../compiler/plugin.ts';
 import { Scheduler } from '../../compiler/schedule.ts';
+import { decoder, encodeRows } from '../formats/decoder.ts';
 import { arrayOf, randomSource } from './simt-cases.ts';
 
 const registry = new Registry([builtin]);
@@ -21,7 +23,9 @@ interface Spec {
   /** Bias added along this axis, then relu. */
   readonly biasAxis?: number;
   readonly symbols?: Readonly<Record<string, number>>;
-  readonly template: 'gemm-regtile' | 'gemv';
+  /** The second operand is a constant in this storage format. */
+  readonly format?: string;
+  readonly template: 'gemm-regtile' | 'gemv' | 'gemm-format' | 'gemv-format';
 }
 
 const m = sym('m', { min: 1, max: 4096 });
@@ -147,6 +151,42 @@ const SPECS: readonly Spec[] = [
     attrs: conv([0, 0, 0, 0]),
     template: 'gemm-regtile',
   },
+  ...['q4g32', 'q8g32', 'dense-f16'].flatMap((format): Spec[] => [
+    {
+      name: `tile_${format}`,
+      op: 'matmul',
+      shapes: [
+        [19, 96],
+        [96, 45],
+      ],
+      format,
+      biasAxis: 1,
+      template: 'gemm-format',
+    },
+    {
+      name: `rows_${format}`,
+      op: 'matmul',
+      shapes: [
+        [m, 64],
+        [37, 64],
+      ],
+      attrs: { transposeB: true },
+      symbols: { m: 40 },
+      format,
+      template: 'gemm-format',
+    },
+    {
+      name: `vector_${format}`,
+      op: 'matmul',
+      shapes: [
+        [1, 224],
+        [224, 21],
+      ],
+      format,
+      biasAxis: 1,
+      template: 'gemv-format',
+    },
+  ]),
   {
     name: 'vector',
     op: 'matmul',
@@ -197,8 +237,17 @@ export function contractionCases(backend: Backend): ContractionCase[] {
     const { dtype = 'f32', symbols = {} } = s;
     const graph = new Graph(s.name);
     const b = new GraphBuilder(graph, registry, { name: s.name, op: s.op });
-    const inputs: Value[] = s.shapes.map((shape, i) => graph.input(`x${i}`, tensor(dtype, shape)));
-    let y = b.node(s.op, inputs, s.attrs ?? {});
+    const inputs: Value[] = s.shapes
+      .slice(0, s.format ? 1 : 2)
+      .map((shape, i) => graph.input(`x${i}`, tensor(dtype, shape)));
+    const operands = [...inputs];
+    // The reference sees what the format makes of the weights.
+    let plain: ReturnType<typeof weightsIn> | undefined;
+    if (s.format) {
+      plain = weightsIn(s, random);
+      operands.push(graph.constant(plain.constant));
+    }
+    let y = b.node(s.op, operands, s.attrs ?? {});
     if (s.biasAxis !== undefined) {
       const shape = y.type.shape.map((d, i) => (i === s.biasAxis ? d : 1));
       const bias = graph.input('bias', tensor(dtype, shape));
@@ -220,22 +269,61 @@ export function contractionCases(backend: Backend): ContractionCase[] {
     const feeds = Object.fromEntries(
       [...arrays].map(([v, data]) => [v.name, { dtype, shape: sizes(v.type.shape), data }]),
     );
-    const want = new Reference({ ops: registry, host: () => undefined }).run(graph, feeds)[y.name];
-    if (!want || Array.isArray(want) || !('data' in want) || Array.isArray(want.data)) throw new Error('no reference');
     const scheduler = new Scheduler(registry, backend, backend.target());
     const program = { name: 'p', entries: new Map([['main', graph]]), states: [], symbols: new Map(), metadata: {} };
     scheduler.schedule(program);
+    plain?.decode();
+    const want = new Reference({ ops: registry, host: () => undefined }).run(graph, feeds)[y.name];
+    if (!want || Array.isArray(want) || !('data' in want) || Array.isArray(want.data)) throw new Error('no reference');
     const [lowered, ...more] = scheduler.kernels;
     if (!lowered || more.length > 0) throw new Error(`${s.name}: ${scheduler.kernels.length} kernels`);
     if (lowered.kernel.note.template !== s.template)
       throw new Error(`${s.name}: lowered by ${lowered.kernel.note.template}, not ${s.template}`);
     let output = -1;
     const data = lowered.args.map((a, i) => {
-      if (a.kind !== 'value') throw new Error('a packed argument');
+      if (a.kind === 'packed') {
+        const bytes = a.constant.read().slice();
+        const elements = evaluate(lowered.kernel.buffers[i]?.elements ?? 0, {});
+        return viewOf(a.constant.type.dtype, bytes.buffer, 0, elements);
+      }
+      if (a.kind !== 'value') throw new Error('a scratch argument');
       const known = arrays.get(a.value);
       if (!known) output = i;
       return known ?? arrayOf(dtype, new Array<number>(count(y.type.shape)).fill(0));
     });
     return { name: s.name, kernel: lowered.kernel, data, scalars: symbols, want: want.data as TypedArray, output };
   });
+}
+
+/** Constant weights in a storage format; `decode` replaces what is read by what the format keeps of them. */
+function weightsIn(s: Spec, random: () => number): { constant: Constant; decode(): void } {
+  const shape = (s.shapes[1] ?? []).map(Number);
+  const [rows = 1, columns = 1] = shape;
+  const format = registry.format(s.format ?? '');
+  if (!format) throw new Error(`no format ${s.format}`);
+  const transposed = Boolean(s.attrs?.transposeB);
+  const [n, depth] = transposed ? [rows, columns] : [columns, rows];
+  const at = (c: number, i: number): number => (transposed ? c * depth + i : i * n + c);
+  const w = Float32Array.from({ length: n * depth }, () => random() - 0.5);
+  let current = w;
+  return {
+    constant: {
+      name: 'w',
+      type: { ...tensor('f32', shape), format: format.name },
+      bytes: w.byteLength,
+      read: () => new Uint8Array(current.buffer),
+    },
+    decode: () => {
+      const decoded = new Float32Array(w.length);
+      for (let c = 0; c < n; c++) {
+        const row = Float32Array.from({ length: depth }, (_, i) => w[at(c, i)] ?? 0);
+        const out = new Float32Array(depth);
+        interpret(decoder(format, depth, 1), [...encodeRows(format, [row], depth), out]);
+        out.forEach((v, i) => {
+          decoded[at(c, i)] = v;
+        });
+      }
+      current = decoded;
+    },
+  };
 }

@@ -30,9 +30,10 @@ export function feedsFor(program: Program, c: ModelCase): Record<string, Feed> {
     );
     const n = shape.reduce((p, d) => p * d, 1);
     const top = c.integers?.[v.name] ?? 2;
+    const fixed = c.values?.[v.name];
     const values = Array.from({ length: n }, random);
     const { dtype } = v.type;
-    const integer = (x: number): number => Math.floor(x * top);
+    const integer = (x: number): number => fixed ?? Math.floor(x * top);
     const data: TypedArray =
       dtype === 'i64'
         ? BigInt64Array.from(values, (x) => BigInt(integer(x)))

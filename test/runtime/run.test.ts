@@ -145,6 +145,26 @@ describe('run', () => {
     expect((await model.run({ a: [1, 2, 3, 4] })).y?.data).toEqual(Float32Array.of(2));
   });
 
+  it('refuses a shape that needs too much memory before it allocates, and goes on with others', async () => {
+    const cube = ['mul', 'n', 'n', 'n', 100] as const;
+    const buffers = [f32('input', ['n'], { name: 'a' }), f32('arena', [cube]), f32('output', ['n'], { name: 'y' })];
+    const steps: PlanStep[] = [{ kind: 'kernel', kernel: 0, bind: [0, 0, 1], grid: ['n', 1, 1] }, add(0, 0, 2)];
+    await using model = await open(plan(buffers, steps));
+    const small = () => model.run({ a: [1, 2] });
+    expect((await small()).y?.data).toEqual(Float32Array.of(2, 4));
+    for (let i = 0; i < 2; i++)
+      await expect(model.run({ a: new Float32Array(1000) })).rejects.toThrow(/INFC6011.*4\d{11} bytes/);
+    expect((await small()).y?.data).toEqual(Float32Array.of(2, 4));
+    expect((await model.run({ a: new Float32Array(20).fill(1) })).y?.data).toEqual(new Float32Array(20).fill(2));
+  });
+
+  it('lets a run finish that was under way when the model was disposed', async () => {
+    const model = await open(simple);
+    const [last, gone] = [model.run({ a: [1], b: [1] }), model.dispose()];
+    expect((await last).y?.data).toEqual(Float32Array.of(3));
+    await gone;
+  });
+
   it('chooses a case by dims', async () => {
     const buffers = [f32('input', ['n'], { name: 'a' }), f32('output', ['n'], { name: 'y' })];
     const mul: PlanStep = { kind: 'kernel', kernel: 1, bind: [0, 0, 1], grid: ['n', 1, 1] };

@@ -1,7 +1,8 @@
-import { add, asSym, type Dim, sym } from '../../ir/dim.ts';
+import { add, type Dim } from '../../ir/dim.ts';
 import { Graph, type Program, tensor, type Value } from '../../ir/graph.ts';
 import { GraphBuilder, type OpTable } from '../../ir/graph-builder.ts';
 import type { Architecture, HfConfig, HfWeights } from '../architecture.ts';
+import type { SymbolTable } from '../symbols.ts';
 
 /** Sizes of a llama model, from its config. */
 interface Sizes {
@@ -216,20 +217,19 @@ class LlamaGraph {
  */
 export const llama: Architecture = {
   names: ['LlamaForCausalLM'],
-  build(config: HfConfig, weights: HfWeights, ops: OpTable, name: string): Program {
+  build(config: HfConfig, weights: HfWeights, ops: OpTable, name: string, table: SymbolTable): Program {
     const sizes = sizesOf(config);
     const embedding =
       ['model.embed_tokens.weight', 'lm_head.weight'].find((n) => weights.has(n)) ?? 'model.embed_tokens.weight';
     const tied = config.flag('tie_word_embeddings', false);
     const head = weights.has('lm_head.weight') ? 'lm_head.weight' : tied ? embedding : 'lm_head.weight';
     const frequency = frequencies(config, sizes.headDim);
-    const seq = sym('seq', { min: 1, max: sizes.positions });
-    const past = sym('past', { min: 1, max: sizes.positions - 1 });
+    const seq = table.named('seq', { min: 1, max: sizes.positions });
+    const past = table.named('past', { min: 1, max: sizes.positions - 1 });
     const prefill = new LlamaGraph(sizes, weights, ops, 'prefill', frequency, seq, 0);
     prefill.build(embedding, head, undefined);
     const decode = new LlamaGraph(sizes, weights, ops, 'decode', frequency, 1, past);
     decode.build(embedding, head, past);
-    const symbols = new Map([seq, past].flatMap((d) => asSym(d) ?? []).map((x) => [x.name, x]));
     return {
       name,
       entries: new Map([
@@ -237,7 +237,7 @@ export const llama: Architecture = {
         ['decode', decode.graph],
       ]),
       states: [],
-      symbols,
+      symbols: table.symbols,
       metadata: { format: 'safetensors', architecture: 'LlamaForCausalLM' },
     };
   },

@@ -34,7 +34,9 @@ export function knownNumbers(v: Value | null | undefined): readonly number[] | u
 export function dimsOf(b: GraphBuilder, v: Value, role: string, max = 2147483647): readonly Dim[] {
   const known = knownDims(v);
   if (known) return known;
-  const [copy] = b.nodes('read_dims', [cast(b, v, 'i64')], { role, max });
+  // One ONNX node may read several tensors: the number of nodes so far keeps their symbols apart.
+  const attrs = { role: `${role}${b.graph.nodes.length}_`, max };
+  const [copy] = b.nodes('read_dims', [cast(b, v, 'i64')], attrs);
   return copy?.known ?? [];
 }
 

@@ -57,10 +57,11 @@ function planAxes(
 ): AxisPlan[] {
   const lengths = axes.map((a) => x.type.shape[a] ?? 1);
   if (sizes) {
-    const wanted = dimsOf(b, sizes, 'size');
     const policy = node.string('keep_aspect_ratio_policy', 'stretch');
-    if (policy === 'stretch')
+    if (policy === 'stretch') {
+      const wanted = dimsOf(b, sizes, 'size');
       return axes.map((axis, i) => ({ axis, size: wanted[i] ?? 1, scale: undefined, position: i }));
+    }
     // One scale for all axes: the smallest or largest of those asked for.
     const floats = cast(b, shapeVector(b, lengths), 'f32');
     const ratios = b.node('div', [cast(b, sizes, 'f32'), floats]);
@@ -144,7 +145,6 @@ function buildResize(node: OnnxNode, b: GraphBuilder): readonly Value[] {
       {
         ...attrs,
         axis: p.axis,
-        size: p.size,
         taps,
         ...(scale === undefined ? {} : { scale }),
         scaleAt: p.scaleAt ?? 0,

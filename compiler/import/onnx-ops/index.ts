@@ -3,10 +3,15 @@ import { attentionOnnxOps } from './attention.ts';
 import { elementwiseOnnxOps } from './elementwise.ts';
 import { imageOnnxOps } from './image.ts';
 import { linearOnnxOps } from './linear.ts';
+import { mlOnnxOps } from './ml.ts';
 import { movementOnnxOps } from './movement.ts';
 import { normOnnxOps } from './norm.ts';
+import { quantizeOnnxOps } from './quantize.ts';
 import { reduceOnnxOps } from './reduce.ts';
+import { selectOnnxOps } from './select.ts';
 import { shapeOnnxOps } from './shape.ts';
+import { signalOnnxOps } from './signal.ts';
+import { stringOnnxOps } from './strings.ts';
 
 /** Adapters of the tensor operators, by family. */
 export const tensorOnnxOps: readonly OnnxOp[] = [
@@ -18,4 +23,9 @@ export const tensorOnnxOps: readonly OnnxOp[] = [
   ...normOnnxOps,
   ...attentionOnnxOps,
   ...imageOnnxOps,
+  ...stringOnnxOps,
+  ...mlOnnxOps,
+  ...signalOnnxOps,
+  ...selectOnnxOps,
+  ...quantizeOnnxOps,
 ];

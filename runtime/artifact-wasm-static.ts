@@ -1,4 +1,4 @@
-// What a Wasm artifact carries as runtime.js when its plan is kernels and copies alone.
+// What a Wasm artifact carries as runtime.js when its plan is kernels and copies alone, with static sizes.
 import { WasmDevice } from './devices/wasm.ts';
 import { createLoad } from './load.ts';
 

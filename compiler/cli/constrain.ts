@@ -1,0 +1,207 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Acceptor } from '../../grammars/acceptor.ts';
+import type { TokenMachine } from '../../grammars/token-machine.ts';
+import type { Vocabulary } from '../../grammars/vocabulary.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import { exitCodes, nearest } from '../diagnostics.ts';
+import type { Args } from './args.ts';
+import type { Io } from './io.ts';
+import { formatBytes, formatCount, table } from './table.ts';
+
+/** A constraint as the commands need it. */
+interface Source {
+  readonly kind: string;
+  readonly acceptor: Acceptor;
+  masks(vocabulary: Vocabulary): TokenMachine;
+}
+
+const ACTIONS = ['check', 'compile', 'explain'];
+
+/** `infc constrain check|compile|explain SCHEMA`: what a constraint can do, ahead of any model. */
+async function runConstrain(args: Args, io: Io): Promise<number> {
+  const [action, file, extra] = args.positionals;
+  if (action === undefined || !ACTIONS.includes(action)) {
+    const near = action === undefined ? undefined : nearest(action, ACTIONS);
+    throw new InfcError('INFC8003', action === undefined ? 'nothing to do' : `unknown action '${action}'`, {
+      fix: near ? `Did you mean '${near}'?` : 'Give check, compile or explain',
+    });
+  }
+  if (file === undefined)
+    throw new InfcError('INFC8003', 'which constraint?', {
+      fix: `Write infc constrain ${action} FILE, a .json schema or a .gbnf, .ebnf, .lark or .regex file`,
+    });
+  if (extra !== undefined)
+    throw new InfcError('INFC8003', `unexpected argument '${extra}'`, { fix: 'See infc constrain --help' });
+  if (action === 'check') return check(file, io);
+  return action === 'compile' ? compile(file, args, io) : explain(file, args, io);
+}
+
+async function check(file: string, io: Io): Promise<number> {
+  if (path.extname(file) !== '.json') {
+    const { kind, acceptor } = await open(file, io);
+    const shortest = acceptor.shortest(acceptor.start);
+    if (io.json) io.out(JSON.stringify({ kind, exact: true, satisfiable: true, unsupported: [], shortest }, null, 2));
+    else io.out(`${file}: ${kind}, honoured exactly; the shortest text takes ${formatCount(shortest)} bytes.`);
+    return exitCodes.ok;
+  }
+  const { constrain } = await import('../../grammars/constrain.ts');
+  const report = constrain.check(await readSchema(file, io));
+  const good = report.exact && report.satisfiable;
+  if (io.json) {
+    io.out(JSON.stringify({ kind: 'JSON Schema', ...report }, null, 2));
+    return good ? exitCodes.ok : exitCodes.badInput;
+  }
+  const { style } = io;
+  if (report.unsupported.length > 0) {
+    io.out(
+      table(
+        [{ title: 'where' }, { title: 'code' }, { title: 'why', max: 100 }],
+        report.unsupported.map((problem) => [problem.pointer || '/', problem.code, problem.reason]),
+        style,
+      ),
+    );
+    io.out('');
+  }
+  const size = Number.isFinite(report.shortest)
+    ? `; the shortest document takes ${formatCount(report.shortest)} bytes`
+    : '';
+  io.out(
+    good
+      ? `${file}: every keyword is honoured exactly${size}.`
+      : style.red(
+          report.satisfiable
+            ? `${file}: not every keyword can be honoured.`
+            : `${file}: no value satisfies the schema.`,
+        ),
+  );
+  return good ? exitCodes.ok : exitCodes.badInput;
+}
+
+async function compile(file: string, args: Args, io: Io): Promise<number> {
+  const vocabulary = await readVocabulary(args, io);
+  const output = args.value('output') ?? `${file.replace(/\.[^./]+$/, '')}.infg`;
+  const limit = args.value('states');
+  const maxStates = limit === undefined ? undefined : Number(limit);
+  if (maxStates !== undefined && !(Number.isInteger(maxStates) && maxStates > 0))
+    throw new InfcError('INFC8003', `--states '${limit}' is not a count`, { fix: 'Give a positive integer' });
+  const { compileArtifact } = await import('../../grammars/artifact.ts');
+  const { masks } = await open(file, io);
+  const { bytes, report } = compileArtifact(masks(vocabulary), {
+    complete: args.flag('complete'),
+    ...(maxStates === undefined ? {} : { maxStates }),
+  });
+  await writeFile(path.resolve(io.cwd, output), bytes);
+  if (io.json) io.out(JSON.stringify({ output, bytes: bytes.length, vocabulary: vocabulary.hash, ...report }, null, 2));
+  else {
+    io.out(
+      `${output}: ${formatCount(report.states)} states, ${formatCount(report.masks)} masks, ${formatBytes(bytes.length)}.`,
+    );
+    if (!report.complete) io.out('Not all states are inside: open it with the live constraint as its fallback.');
+  }
+  return exitCodes.ok;
+}
+
+/** Follows a text byte by byte to the first byte that cannot come, or says what may come next. */
+async function explain(file: string, args: Args, io: Io): Promise<number> {
+  const text = args.value('text');
+  if (text === undefined) throw new InfcError('INFC8003', 'no text to explain', { fix: 'Give --text TEXT' });
+  const { acceptor } = await open(file, io);
+  const bytes = new TextEncoder().encode(text);
+  let state = acceptor.start;
+  let at = 0;
+  while (at < bytes.length) {
+    const next = acceptor.step(state, bytes[at] ?? 0);
+    if (next === 0) break;
+    state = next;
+    at++;
+  }
+  const decoder = new TextDecoder();
+  const expected: string[] = [];
+  for (let byte = 0; byte < 256; byte++)
+    if (acceptor.step(state, byte) !== 0)
+      expected.push(byte < 0x80 ? JSON.stringify(String.fromCharCode(byte)) : `0x${byte.toString(16)}`);
+  const found = {
+    status: at < bytes.length ? 'rejected' : acceptor.accepts(state) ? 'accepted' : 'prefix',
+    offset: at,
+    good: decoder.decode(bytes.subarray(0, at)),
+    expected,
+    bytesToEnd: acceptor.shortest(state),
+  };
+  const code = found.status === 'rejected' ? exitCodes.disagreement : exitCodes.ok;
+  if (io.json) {
+    io.out(JSON.stringify(found, null, 2));
+    return code;
+  }
+  const { style } = io;
+  const shown = expected.slice(0, 24).join(' ') + (expected.length > 24 ? ` and ${expected.length - 24} more` : '');
+  if (found.status === 'rejected') {
+    io.out(`${style.green(found.good)}${style.red(decoder.decode(bytes.subarray(at)))}`);
+    io.out(`Byte ${at} cannot come there. Possible: ${shown || 'the end only'}.`);
+  } else if (found.status === 'accepted')
+    io.out(`The text is complete.${expected.length > 0 ? ` It may go on with ${shown}.` : ''}`);
+  else io.out(`A good beginning: at least ${formatCount(found.bytesToEnd)} more bytes. Next: ${shown}.`);
+  return code;
+}
+
+async function open(file: string, io: Io): Promise<Source> {
+  const extension = path.extname(file);
+  if (extension === '.json') {
+    const { constrain } = await import('../../grammars/constrain.ts');
+    const constraint = constrain(await readSchema(file, io));
+    return { kind: 'JSON Schema', acceptor: constraint.acceptor, masks: (vocabulary) => constraint.masks(vocabulary) };
+  }
+  if (!['.gbnf', '.ebnf', '.lark', '.regex'].includes(extension)) {
+    throw new InfcError('INFC8003', `'${file}' is no constraint by its name`, {
+      file,
+      fix: 'Use .json, .gbnf, .ebnf, .lark or .regex',
+    });
+  }
+  const { grammar, regex } = await import('../../grammars/text-constraint.ts');
+  const text = await readFile(path.resolve(io.cwd, file), 'utf8');
+  const folder = path.dirname(path.resolve(io.cwd, file));
+  const resolve = (name: string): Promise<string | undefined> =>
+    readFile(path.join(folder, `${name}.lark`), 'utf8').catch(() => undefined);
+  switch (extension) {
+    case '.gbnf':
+      return asSource('GBNF grammar', await grammar({ gbnf: text }));
+    case '.ebnf':
+      return asSource('EBNF grammar', await grammar({ ebnf: text }));
+    case '.lark':
+      return asSource('Lark grammar', await grammar({ lark: text, resolve }));
+    default:
+      return asSource('regular expression', regex(text.replace(/\r?\n$/, '')));
+  }
+}
+
+function asSource(kind: string, constraint: Omit<Source, 'kind'>): Source {
+  return { kind, acceptor: constraint.acceptor, masks: (vocabulary) => constraint.masks(vocabulary) };
+}
+
+async function readSchema(file: string, io: Io): Promise<unknown> {
+  const text = await readFile(path.resolve(io.cwd, file), 'utf8');
+  try {
+    const schema: unknown = JSON.parse(text);
+    return schema;
+  } catch (cause) {
+    throw new InfcError('INFC5016', `the schema is not JSON: ${cause instanceof Error ? cause.message : ''}`, {
+      file,
+      cause,
+    });
+  }
+}
+
+async function readVocabulary(args: Args, io: Io): Promise<Vocabulary> {
+  const file = args.value('vocab');
+  if (file === undefined)
+    throw new InfcError('INFC8003', 'which vocabulary?', { fix: 'Give --vocab tokenizer.json (or a .tiktoken file)' });
+  const { vocabularyFromTiktoken, vocabularyFromTokenizerJson } = await import('../../grammars/tokenizer/index.ts');
+  const text = await readFile(path.resolve(io.cwd, file), 'utf8');
+  const eos = args.list('eos');
+  const options = eos.length > 0 ? { eos } : {};
+  return file.endsWith('.tiktoken')
+    ? vocabularyFromTiktoken(text, options)
+    : vocabularyFromTokenizerJson(text, options);
+}
+
+export { runConstrain as run };

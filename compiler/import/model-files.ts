@@ -1,0 +1,102 @@
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { InfcError } from '../../runtime/errors.ts';
+import type { HfModel } from './hf-config.ts';
+import { type ByteSource, openSafetensors } from './safetensors.ts';
+
+/** Random access to a file on disk; it is opened for each read, so nothing is held. */
+export function fileSource(file: string): ByteSource {
+  const within = <T>(use: (handle: number) => T): T => {
+    let handle: number;
+    try {
+      handle = openSync(file, 'r');
+    } catch (cause) {
+      throw new InfcError('INFC1087', 'the file cannot be read', {
+        file,
+        cause,
+        fix: 'Check its name and permissions',
+      });
+    }
+    try {
+      return use(handle);
+    } finally {
+      closeSync(handle);
+    }
+  };
+  const bytes = within((handle) => fstatSync(handle).size);
+  return {
+    name: path.basename(file),
+    bytes,
+    read: (offset, length) =>
+      within((handle) => {
+        const out = new Uint8Array(length);
+        // One call reads at most 2 GiB.
+        for (let done = 0; done < length; ) {
+          const n = readSync(handle, out, done, Math.min(length - done, 1 << 30), offset + done);
+          if (n === 0) throw new InfcError('INFC1087', 'the file ended early', { file, offset: offset + done });
+          done += n;
+        }
+        return out;
+      }),
+  };
+}
+
+/** Whether a path names a model in Hugging Face's layout: a folder with config.json, or a .safetensors file beside one. */
+export function isHfModel(file: string): boolean {
+  if (file.endsWith('.safetensors')) return true;
+  return existsSync(path.join(file, 'config.json')) && statSync(file).isDirectory();
+}
+
+/** Opens a folder with config.json and its weights (one file, or the shards its index names), or one weights file beside a config. */
+export function openHfModel(file: string, name?: string): HfModel {
+  const isFile = file.endsWith('.safetensors');
+  const folder = isFile ? path.dirname(file) : file;
+  const config = path.join(folder, 'config.json');
+  if (!existsSync(config))
+    throw new InfcError('INFC1080', 'there is no config.json beside the weights', {
+      file: config,
+      fix: 'Put the config.json of the model into the folder of its weights',
+    });
+  const weights = isFile ? [path.basename(file)] : weightFiles(folder);
+  return {
+    name: name ?? path.basename(path.resolve(folder)),
+    config: { file: config, text: readFileSync(config, 'utf8') },
+    weights: weights.map((f) => openSafetensors(fileSource(path.join(folder, f)))),
+  };
+}
+
+function weightFiles(folder: string): string[] {
+  const all = readdirSync(folder).filter((f) => f.endsWith('.safetensors'));
+  const index = path.join(folder, 'model.safetensors.index.json');
+  const shards = existsSync(index) ? shardsOf(index) : undefined;
+  const files = shards ?? (all.includes('model.safetensors') ? ['model.safetensors'] : all.sort());
+  const missing = files.find((f) => !all.includes(f));
+  if (missing !== undefined || files.length === 0)
+    throw new InfcError(
+      'INFC1084',
+      missing ? `weights file '${missing}' is missing` : 'there is no .safetensors file',
+      {
+        file: folder,
+        fix: 'Put all weight files of the model into the folder',
+      },
+    );
+  return files;
+}
+
+/** File names of an index; they must lie in the folder itself. */
+function shardsOf(index: string): string[] {
+  let map: unknown;
+  try {
+    map = JSON.parse(readFileSync(index, 'utf8')).weight_map;
+  } catch {
+    map = undefined;
+  }
+  const names = typeof map === 'object' && map !== null ? [...new Set(Object.values(map))] : [];
+  const files = names.filter((f) => typeof f === 'string');
+  if (files.length === 0 || files.length !== names.length || files.some((f) => f !== path.basename(f)))
+    throw new InfcError('INFC1088', 'the index of the weights names no files of its folder', {
+      file: index,
+      fix: 'Download the index again',
+    });
+  return files.sort();
+}

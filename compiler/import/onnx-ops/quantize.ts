@@ -1,0 +1,155 @@
+import { type DType, isFloat } from '../../ir/dtype.ts';
+import type { Value } from '../../ir/graph.ts';
+import type { GraphBuilder } from '../../ir/graph-builder.ts';
+import { integerRange } from '../../ops/shapes.ts';
+import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
+import { axisIn, cast, dtypeOf, rankOf, reshape, scalar } from './common.ts';
+import { geometry, matmulOf } from './linear.ts';
+
+function groups(node: OnnxNode, x: Value): { axis: number; block: number } {
+  const rank = rankOf(x);
+  const scale = node.input(1);
+  const block = node.int('block_size', 0);
+  // The axis means nothing for a single scale; old exporters leave the default of 1 on vectors.
+  const axis = rankOf(scale) === 0 || rank === 0 ? 0 : node.int('axis', 1);
+  return { axis: axisIn(node, rank > 0 && axis >= rank && scale.type.shape[0] === 1 ? 0 : axis, rank), block };
+}
+
+function buildDequantize(node: OnnxNode, b: GraphBuilder): readonly Value[] {
+  const x = node.input(0);
+  const dtype = node.int('output_dtype', 0) === 0 ? node.input(1).type.dtype : dtypeOf(node, node.int('output_dtype'));
+  const zero = node.inputs[2];
+  const inputs = zero && !isFloat(x.type.dtype) ? [x, node.input(1), zero] : [x, node.input(1)];
+  return [b.node('dequantize_linear', inputs, { ...groups(node, x), dtype })];
+}
+
+function buildQuantize(node: OnnxNode, b: GraphBuilder): readonly Value[] {
+  const [x, scale] = [node.input(0), node.input(1)];
+  const zero = node.inputs[2];
+  const wanted = node.int('output_dtype', 0);
+  const dtype: DType = zero ? zero.type.dtype : wanted === 0 ? 'u8' : dtypeOf(node, wanted);
+  const common = x.type.dtype === scale.type.dtype && isFloat(x.type.dtype) ? x.type.dtype : 'f32';
+  const precision = node.int('precision', 0) === 0 ? common : dtypeOf(node, node.int('precision'));
+  const attrs = { ...groups(node, x), dtype, precision, noSaturate: node.int('saturate', 1) === 0 };
+  return [b.node('quantize_linear', zero ? [x, scale, zero] : [x, scale], attrs)];
+}
+
+export interface DynamicQuantized {
+  readonly codes: Value;
+  readonly scale: Value;
+  readonly zero: Value;
+}
+
+/** Quantizes to u8 over the range of x, which always holds 0. */
+export function dynamicQuantize(b: GraphBuilder, x: Value): DynamicQuantized {
+  const axes = x.type.shape.map((_, i) => i);
+  const none = scalar(b, 'f32', 0);
+  const high = b.node('max', [b.node('reduce_max', [x], { axes, keepDims: false }), none]);
+  const low = b.node('min', [b.node('reduce_min', [x], { axes, keepDims: false }), none]);
+  const span = b.node('sub', [high, low]);
+  const flat = b.node('eq', [span, none]);
+  const scale = b.node('div', [b.node('where', [flat, scalar(b, 'f32', 1), span]), scalar(b, 'f32', 255)]);
+  const middle = b.node('round', [b.node('div', [b.node('neg', [low]), scale])]);
+  const zero = cast(b, b.node('clip', [middle, none, scalar(b, 'f32', 255)]), 'u8');
+  const codes = b.node('quantize_linear', [x, scale, zero], { axis: 0, block: 0, dtype: 'u8', precision: 'f32' });
+  return { codes, scale, zero };
+}
+
+/** x - zero in 32-bit integers; `shape` places a vector of zero points. */
+export function centred(b: GraphBuilder, x: Value, zero: Value | null | undefined, shape?: (v: Value) => Value): Value {
+  const wide = cast(b, x, 'i32');
+  if (!zero) return wide;
+  const z = cast(
+    b,
+    rankOf(zero) === 0 || zero.type.shape[0] === 1 ? reshape(b, zero, []) : shape ? shape(zero) : zero,
+    'i32',
+  );
+  return b.node('sub', [wide, z]);
+}
+
+/** One zero point a row: a column that broadcasts over the product's columns. */
+const asColumn = (b: GraphBuilder, v: Value): Value => (rankOf(v) === 1 ? reshape(b, v, [...v.type.shape, 1]) : v);
+
+function buildMatMulInteger(node: OnnxNode, b: GraphBuilder): readonly Value[] {
+  const a = centred(b, node.input(0), node.inputs[2], (v) => asColumn(b, v));
+  return [matmulOf(b, a, centred(b, node.input(1), node.inputs[3]))];
+}
+
+function buildConvInteger(node: OnnxNode, b: GraphBuilder): readonly Value[] {
+  const [x, w] = [node.input(0), node.input(1)];
+  const perChannel = (v: Value): Value => reshape(b, v, [v.type.shape[0] ?? 1, ...w.type.shape.slice(1).map(() => 1)]);
+  const attrs = { ...geometry(node, x, w.type.shape.slice(2)), group: node.int('group', 1) };
+  return [b.node('conv', [centred(b, x, node.inputs[2]), centred(b, w, node.inputs[3], perChannel)], attrs)];
+}
+
+/** Rounds a product of integers times a factor, adds the zero point and keeps within the range. */
+function requantize(b: GraphBuilder, product: Value, factor: Value, zero: Value): Value {
+  const { dtype } = zero.type;
+  const scaled = b.node('round', [b.node('mul', [cast(b, product, 'f32'), factor])]);
+  const moved = b.node('add', [
+    scaled,
+    cast(b, rankOf(zero) === 1 && zero.type.shape[0] === 1 ? reshape(b, zero, []) : zero, 'f32'),
+  ]);
+  if (isFloat(dtype)) return cast(b, moved, dtype);
+  const { min, max } = integerRange(dtype);
+  return cast(b, b.node('clip', [moved, scalar(b, 'f32', Number(min)), scalar(b, 'f32', Number(max))]), dtype);
+}
+
+const single = (b: GraphBuilder, v: Value): Value => (v.type.shape[0] === 1 && rankOf(v) === 1 ? reshape(b, v, []) : v);
+
+function buildQLinearMatMul(node: OnnxNode, b: GraphBuilder): readonly Value[] {
+  const [x, xScale, xZero, w, wScale, wZero, yScale, yZero] = Array.from({ length: 8 }, (_, i) => node.input(i)) as [
+    Value,
+    Value,
+    Value,
+    Value,
+    Value,
+    Value,
+    Value,
+    Value,
+  ];
+  const product = isFloat(x.type.dtype)
+    ? matmulOf(b, cast(b, x, 'f32'), cast(b, w, 'f32'))
+    : matmulOf(
+        b,
+        centred(b, x, xZero, (v) => asColumn(b, v)),
+        centred(b, w, wZero),
+      );
+  const [a, c, y] = [xScale, wScale, yScale].map((v) => cast(b, single(b, v), 'f32'));
+  if (!a || !c || !y) return node.fail('its scales are missing');
+  const rows = rankOf(a) === 1 ? asColumn(b, a) : a;
+  return [requantize(b, product, b.node('div', [b.node('mul', [rows, c]), y]), yZero)];
+}
+
+function buildQLinearConv(node: OnnxNode, b: GraphBuilder): readonly Value[] {
+  const [x, w] = [node.input(0), node.input(3)];
+  const channels = (v: Value, rank: number): Value =>
+    rankOf(v) === 1 && v.type.shape[0] !== 1
+      ? reshape(b, v, [v.type.shape[0] ?? 1, ...new Array<number>(rank).fill(1)])
+      : single(b, v);
+  const rank = rankOf(x);
+  const attrs = { ...geometry(node, x, w.type.shape.slice(2)), group: node.int('group', 1) };
+  let y = b.node(
+    'conv',
+    [centred(b, x, node.input(2)), centred(b, w, node.input(5), (v) => channels(v, rank - 1))],
+    attrs,
+  );
+  const bias = node.inputs[8];
+  if (bias) y = b.node('add', [y, channels(cast(b, bias, 'i32'), rank - 2)]);
+  const scale = b.node('mul', [single(b, node.input(1)), channels(node.input(4), rank - 2)]);
+  return [requantize(b, y, b.node('div', [scale, single(b, node.input(6))]), node.input(7))];
+}
+
+/** Quantization operators of ai.onnx. */
+export const quantizeOnnxOps: readonly OnnxOp[] = [
+  onnxOp('DequantizeLinear', buildDequantize),
+  onnxOp('QuantizeLinear', buildQuantize),
+  onnxOp('DynamicQuantizeLinear', (node, b) => {
+    const { codes, scale, zero } = dynamicQuantize(b, node.input(0));
+    return [codes, scale, zero];
+  }),
+  onnxOp('MatMulInteger', buildMatMulInteger),
+  onnxOp('ConvInteger', buildConvInteger),
+  onnxOp('QLinearMatMul', buildQLinearMatMul),
+  onnxOp('QLinearConv', buildQLinearConv),
+];

@@ -1,0 +1,83 @@
+import type { TokenTrie } from '../trie.ts';
+
+/**
+ * What lies below each node of a token trie: which ASCII bytes occur (four words), whether others do, and whether everything
+ * below is well-formed UTF-8 when a character ends at the node. Lets a walk take whole subtrees at once where a state stays
+ * the same under all their characters.
+ */
+export interface Subtrees {
+  /** Words `4 i .. 4 i + 3`: bit `b & 31` of word `b >> 5` is set when ASCII byte `b` occurs below node `i`. */
+  readonly ascii: Uint32Array;
+  /** 0: only ASCII below; 1: other characters too; 2: bytes that are not well-formed. */
+  readonly other: Uint8Array;
+}
+
+const cache = new WeakMap<TokenTrie, Subtrees>();
+
+// Positions within a UTF-8 character: 0 between characters, 1..3 continuation bytes to come, then the restricted second bytes.
+const AFTER_E0 = 4;
+const AFTER_ED = 5;
+const AFTER_F0 = 6;
+const AFTER_F4 = 7;
+
+/** The position after a byte, or -1. */
+function utf8Step(position: number, byte: number): number {
+  const continuation = (byte & 0xc0) === 0x80;
+  switch (position) {
+    case 0:
+      if (byte < 0x80) return 0;
+      if (byte < 0xc2 || byte > 0xf4) return -1;
+      if (byte < 0xe0) return 1;
+      if (byte < 0xf0) return byte === 0xe0 ? AFTER_E0 : byte === 0xed ? AFTER_ED : 2;
+      return byte === 0xf0 ? AFTER_F0 : byte === 0xf4 ? AFTER_F4 : 3;
+    case AFTER_E0:
+      return continuation && byte >= 0xa0 ? 1 : -1;
+    case AFTER_ED:
+      return continuation && byte < 0xa0 ? 1 : -1;
+    case AFTER_F0:
+      return continuation && byte >= 0x90 ? 2 : -1;
+    case AFTER_F4:
+      return continuation && byte < 0x90 ? 2 : -1;
+    default:
+      return continuation ? position - 1 : -1;
+  }
+}
+
+/** Computes {@link Subtrees}, once for each trie. */
+export function subtreesOf(trie: TokenTrie): Subtrees {
+  const known = cache.get(trie);
+  if (known) return known;
+  const { count, byte, depth } = trie;
+  const ascii = new Uint32Array(count * 4);
+  const other = new Uint8Array(count);
+  // Bit p: everything below the node is well-formed when the node is at position p of a character.
+  const sound = new Uint8Array(count).fill(255);
+  const high = new Uint8Array(count);
+  const steps = new Int8Array(8 * 256);
+  for (let p = 0; p < 8; p++) for (let b = 0; b < 256; b++) steps[p * 256 + b] = utf8Step(p, b);
+  const parent = new Int32Array(count);
+  const path = new Int32Array(trie.maxDepth + 1);
+  for (let i = 1; i < count; i++) {
+    const d = depth[i] ?? 0;
+    path[d] = i;
+    parent[i] = path[d - 1] ?? 0;
+  }
+  for (let i = count - 1; i > 0; i--) {
+    const up = parent[i] ?? 0;
+    const b = byte[i] ?? 0;
+    for (let w = 0; w < 4; w++) ascii[up * 4 + w] = (ascii[up * 4 + w] ?? 0) | (ascii[i * 4 + w] ?? 0);
+    if (b < 0x80) ascii[up * 4 + (b >> 5)] = (ascii[up * 4 + (b >> 5)] ?? 0) | (1 << (b & 31));
+    else high[up] = 1;
+    if (high[i] === 1) high[up] = 1;
+    let ok = sound[up] ?? 0;
+    for (let p = 0; p < 8; p++) {
+      const next = steps[p * 256 + b] ?? -1;
+      if (next < 0 || (((sound[i] ?? 0) >> next) & 1) === 0) ok &= ~(1 << p);
+    }
+    sound[up] = ok;
+  }
+  for (let i = 0; i < count; i++) other[i] = ((sound[i] ?? 0) & 1) === 0 ? 2 : (high[i] ?? 0);
+  const subtrees = { ascii, other };
+  cache.set(trie, subtrees);
+  return subtrees;
+}

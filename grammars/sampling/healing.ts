@@ -1,0 +1,60 @@
+import type { Acceptor } from '../acceptor.ts';
+import { composite } from '../composite.ts';
+import { type TokenTrie, vocabularyTrie } from '../trie.ts';
+import type { Vocabulary } from '../vocabulary.ts';
+
+/** A prompt cut back to where its tokenization is not prejudiced by its end. */
+export interface HealedPrompt {
+  /** Tokens to run as the prompt. */
+  readonly tokens: readonly number[];
+  /** Bytes of the prompt that the generation must begin with. */
+  readonly prefix: Uint8Array;
+}
+
+/**
+ * Heals the end of a prompt: drops trailing tokens while some token of the vocabulary begins with their bytes and goes on, so that the model
+ * may choose that longer token. Generate with the remaining bytes as a required beginning ({@link withPrefix}).
+ */
+export function healPrompt(vocabulary: Vocabulary, tokens: readonly number[], maxDropped = 8): HealedPrompt {
+  const trie = vocabularyTrie(vocabulary);
+  let best = tokens.length;
+  let suffix: number[] = [];
+  for (let at = tokens.length - 1; at >= Math.max(0, tokens.length - maxDropped); at--) {
+    const bytes = vocabulary.bytes[tokens[at] ?? -1];
+    if (!bytes) break;
+    suffix = [...bytes, ...suffix];
+    if (goesOn(trie, suffix)) best = at;
+  }
+  const prefix = tokens.slice(best).flatMap((token) => [...(vocabulary.bytes[token] ?? [])]);
+  return { tokens: tokens.slice(0, best), prefix: Uint8Array.from(prefix) };
+}
+
+/** Whether some token is these bytes and more. */
+function goesOn(trie: TokenTrie, bytes: readonly number[]): boolean {
+  let node = 0;
+  for (const byte of bytes) {
+    const end = node + (trie.size[node] ?? 1);
+    let child = node + 1;
+    while (child < end && trie.byte[child] !== byte) child += trie.size[child] ?? 1;
+    if (child >= end) return false;
+    node = child;
+  }
+  return (trie.size[node] ?? 1) > 1;
+}
+
+/** An acceptor of the bytes followed by what the inner one accepts. */
+export function withPrefix(prefix: Uint8Array, inner: Acceptor): Acceptor {
+  const literal: Acceptor = {
+    start: 1,
+    step: (state, byte) => (state > 0 && prefix[state - 1] === byte ? state + 1 : 0),
+    accepts: (state) => state === prefix.length + 1,
+    shortest: (state) => (state > 0 ? prefix.length + 1 - state : Number.POSITIVE_INFINITY),
+  };
+  return composite(
+    [
+      { acceptor: literal, next: [{ part: 1 }], final: false },
+      { acceptor: inner, next: [], final: true },
+    ],
+    0,
+  );
+}

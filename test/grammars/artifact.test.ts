@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { compileArtifact } from '../../grammars/artifact.ts';
+import { openArtifact } from '../../grammars/artifact-machine.ts';
+import { constrain, regex, tools, vocabularyFromBytes } from '../../grammars/index.ts';
+import type { TokenMachine } from '../../grammars/token-machine.ts';
+
+const WORDS = ['{"', '":', '": "', '", "', '"}', 'name', 'age', '12', 'tr', 'true', 'é', ' ', ', ', 'abc def'];
+const bytes = [...Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)), ...WORDS, null, null];
+const special = { '</s>': 256 + WORDS.length, '<tool_call>': 257 + WORDS.length };
+const vocabulary = vocabularyFromBytes(bytes, { special, eos: ['</s>'] });
+const closed = {
+  type: 'object',
+  properties: { name: { type: 'string', maxLength: 8 }, age: { type: 'integer', minimum: 0, maximum: 120 } },
+  required: ['name'],
+  additionalProperties: false,
+} as const;
+
+/** Walks both machines over random allowed tokens and compares everything that can be seen. */
+function compare(live: TokenMachine, loaded: TokenMachine, walks: number): number {
+  let seed = 7;
+  const random = (below: number): number => {
+    seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
+    return (seed >> 8) % below;
+  };
+  let states = 0;
+  for (let walk = 0; walk < walks; walk++) {
+    let a = live.start;
+    let b = loaded.start;
+    for (let i = 0; i < 40; i++) {
+      const words = Array.from(live.pool.view(live.mask(a)));
+      expect(Array.from(loaded.pool.view(loaded.mask(b)))).toEqual(words);
+      expect([loaded.accepts(b), loaded.shortest(b)]).toEqual([live.accepts(a), live.shortest(a)]);
+      states++;
+      const allowed = bytes
+        .map((_, token) => token)
+        .filter((token) => ((words[token >>> 5] ?? 0) >>> (token & 31)) & 1 && !vocabulary.eos.includes(token));
+      const token = allowed[random(allowed.length || 1)];
+      if (token === undefined) break;
+      const text = vocabulary.bytes[token];
+      a = text ? live.run(a, text) : (live.special?.(a, token) ?? 0);
+      b = text ? loaded.run(b, text) : (loaded.special?.(b, token) ?? 0);
+    }
+  }
+  return states;
+}
+
+describe('ahead-of-time artifacts', () => {
+  it('are the same machine as the live one: schemas, regular expressions, tools', () => {
+    for (const machine of [
+      constrain(closed).masks(vocabulary),
+      regex(/(abc|é+ )*true/u).masks(vocabulary),
+      tools({ now: { input: { type: 'object', properties: {}, additionalProperties: false } } }).masks(vocabulary),
+    ]) {
+      const { bytes: file, report } = compileArtifact(machine, { complete: true });
+      expect(report.complete).toBe(true);
+      expect(compare(machine, openArtifact(file, vocabulary), 60)).toBeGreaterThan(100);
+      expect(compileArtifact(machine, { complete: true }).bytes).toEqual(file);
+    }
+  });
+
+  it('carry a matcher', () => {
+    const machine = openArtifact(
+      compileArtifact(constrain(closed, { whitespace: 'compact' }).masks(vocabulary)).bytes,
+      vocabulary,
+    );
+    const matcher = machine.matcher({ maxTokens: 20 });
+    for (const byte of new TextEncoder().encode('{"name":"abc"}')) matcher.commit(byte);
+    expect(matcher.allows(special['</s>'])).toBe(true);
+    matcher.rollback(1);
+    expect(matcher.allows(special['</s>'])).toBe(false);
+  });
+
+  it('fall back to the live constraint beyond their states', () => {
+    const recursive = { $ref: '#/$defs/tree', $defs: { tree: { type: 'array', items: { $ref: '#/$defs/tree' } } } };
+    const live = constrain(recursive).masks(vocabulary);
+    expect(() => compileArtifact(live, { maxStates: 50, complete: true })).toThrow(/INFC5501/);
+    const { bytes: file, report } = compileArtifact(live, { maxStates: 50 });
+    expect(report).toMatchObject({ states: 50, complete: false });
+    const fresh = constrain(recursive).masks(vocabulary);
+    compare(live, openArtifact(file, vocabulary, { fallback: () => fresh }), 40);
+    const alone = openArtifact(file, vocabulary);
+    expect(() => alone.run(alone.start, new TextEncoder().encode('['.repeat(100)))).toThrow(/INFC5504/);
+  });
+
+  it('refuse damage, other versions and other vocabularies', () => {
+    const { bytes: file } = compileArtifact(regex(/a+b/).masks(vocabulary));
+    for (let at = 0; at < file.length; at += 97) {
+      const broken = file.slice();
+      broken[at] = (broken[at] ?? 0) ^ 0x40;
+      expect(() => openArtifact(broken, vocabulary)).toThrow(/INFC550[23]/);
+    }
+    expect(() => openArtifact(file.subarray(0, 100), vocabulary)).toThrow(/INFC5502/);
+    const other = vocabularyFromBytes([...bytes.slice(0, -1), 'x'], {
+      special: { '</s>': special['</s>'] },
+      eos: ['</s>'],
+    });
+    expect(() => openArtifact(file, other)).toThrow(/INFC5503/);
+    const shifted = new Uint8Array(file.length + 1);
+    shifted.set(file, 1);
+    expect(openArtifact(shifted.subarray(1), vocabulary).start).toBe(1);
+  });
+});
