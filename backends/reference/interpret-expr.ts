@@ -1,4 +1,4 @@
-import type { Atom, Dim, Sym } from '../../compiler/ir/dim.ts';
+import { type Atom, collectSyms, type Dim, type Sym } from '../../compiler/ir/dim.ts';
 import type { Expr } from '../../compiler/ir/expr.ts';
 import { visitExpr } from '../../compiler/ir/kernel-builder.ts';
 import { InfcError } from '../../runtime/errors.ts';
@@ -29,6 +29,8 @@ export interface Frame {
   readonly subgroupSize: number;
   /** Values of lets, vars, loop indices and predefined symbols, by name, then lane. */
   readonly values: Map<string, (Value | undefined)[]>;
+  /** How a computed index breaks the bounds its symbol declares, by name, then lane: an error once an address depends on it. */
+  readonly broken: Map<string, (string | undefined)[]>;
   readonly buffers: ReadonlyMap<string, CheckedBuffer>;
   readonly scalars: ReadonlyMap<string, number>;
   readonly intrinsics: ReadonlyMap<string, IntrinsicMeaning>;
@@ -75,6 +77,29 @@ export function compileDim(dim: Dim, frame: Frame): EvaluateDim {
     if (v > I32_MAX || v < -I32_MAX - 1) throw new AccessFault('INFC4015', `index ${v} does not fit 32 bits`);
     return v;
   };
+}
+
+/** The address of an access: an index expression whose symbols must keep the bounds they declare. */
+export function compileIndex(dim: Dim, frame: Frame): EvaluateDim {
+  const index = compileDim(dim, frame);
+  const symbols = [...collectSyms(dim).keys()].map((name) => brokenSlot(frame, name));
+  return (lane) => {
+    for (const broken of symbols) {
+      const how = broken[lane];
+      if (how !== undefined) throw new AccessFault('INFC4019', how);
+    }
+    return index(lane);
+  };
+}
+
+/** Where broken bounds of a symbol are noted. */
+export function brokenSlot(frame: Frame, name: string): (string | undefined)[] {
+  let slot = frame.broken.get(name);
+  if (!slot) {
+    slot = new Array<string | undefined>(frame.lanes).fill(undefined);
+    frame.broken.set(name, slot);
+  }
+  return slot;
 }
 
 function dimFunction(dim: Dim, frame: Frame): EvaluateDim {
@@ -174,7 +199,7 @@ export function compileExpr(root: Expr, frame: Frame): CompiledExpr {
       }
       case 'load': {
         const buffer = bufferOf(frame, n.buffer.name);
-        const index = compileDim(n.index, frame);
+        const index = compileIndex(n.index, frame);
         const width = e.width;
         if (width === 1) return (lane) => [buffer.read(index(lane), lane)];
         return (lane) => {

@@ -5,10 +5,12 @@ import type { Kernel, Stmt } from '../../compiler/ir/kernel.ts';
 import { visitExpr } from '../../compiler/ir/kernel-builder.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import {
+  brokenSlot,
   bufferOf,
   type CompiledExpr,
   compileDim,
   compileExpr,
+  compileIndex,
   type Frame,
   type IntrinsicMeaning,
   slotOf,
@@ -71,6 +73,7 @@ export function interpret(
     lanes: kernel.lanes,
     subgroupSize,
     values: new Map(),
+    broken: new Map(),
     buffers,
     scalars: values,
     intrinsics,
@@ -100,7 +103,7 @@ class Program {
   ) {
     this.everyLane = Array.from({ length: kernel.lanes }, (_, i) => i);
     collectKernelSyms(kernel, this.symbols);
-    for (const name of frame.scalars.keys()) this.boundsCheck(name, '')?.([0]);
+    for (const name of frame.scalars.keys()) this.boundsCheck(name, '')?.(this.everyLane);
     this.body = this.block(kernel.body, '');
   }
 
@@ -159,23 +162,26 @@ class Program {
     }
   }
 
-  /** A check of a freshly defined symbol against the bounds its uses rely on, if it is used as one. */
+  /**
+   * Notes where a freshly defined symbol breaks the bounds that its uses rely on. That is an error only once an address depends on it:
+   * an index may be computed first and compared with its limit afterwards.
+   */
   private boundsCheck(name: string, path: string): ((lanes: readonly number[]) => void) | undefined {
     const s = this.symbols.get(name);
     if (!s) return undefined;
     const max = compileDim(s.max, this.frame);
     const slot = slotOf(this.frame, name);
+    const broken = brokenSlot(this.frame, name);
     const fixed = this.frame.scalars.get(name);
     const multiple = s.multipleOf > 1 ? `, a multiple of ${s.multipleOf}` : '';
     return (lanes) =>
       this.each(lanes, path, name, (lane) => {
         const v = fixed ?? Number(slot[lane]?.[0]);
         const high = max(lane);
-        if (v < s.min || v > high || v % s.multipleOf !== 0)
-          throw new AccessFault(
-            'INFC4019',
-            `'${name}' is ${v}, but its uses rely on ${s.min} <= ${name} <= ${high}${multiple}`,
-          );
+        broken[lane] =
+          v < s.min || v > high || v % s.multipleOf !== 0
+            ? `'${name}' is ${v}, but its uses rely on ${s.min} <= ${name} <= ${high}${multiple}`
+            : undefined;
       });
   }
 
@@ -205,7 +211,7 @@ class Program {
       case 'store': {
         const what = `store ${s.buffer.name}`;
         const buffer = bufferOf(frame, s.buffer.name);
-        const index = compileDim(s.index, frame);
+        const index = compileIndex(s.index, frame);
         const value = this.expr(s.value, path, what);
         return (active) => {
           frame.stamp++;
@@ -222,7 +228,7 @@ class Program {
       case 'atomicAdd': {
         const what = `atomicAdd ${s.buffer.name}`;
         const buffer = bufferOf(frame, s.buffer.name);
-        const index = compileDim(s.index, frame);
+        const index = compileIndex(s.index, frame);
         const value = this.expr(s.value, path, what);
         const add = binaryFunction('add', s.value.type);
         return (active) => {

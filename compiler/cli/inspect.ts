@@ -4,6 +4,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import type { PlanStep } from '../../runtime/plan.ts';
 import { createCompiler } from '../compile.ts';
 import { exitCodes } from '../diagnostics.ts';
+import { isHfModel } from '../import/model-files.ts';
 import { isStatic } from '../ir/dim.ts';
 import { type Constant, forEachNode, formatType, type Program } from '../ir/graph.ts';
 import { memoryReport } from '../plan/report.ts';
@@ -21,7 +22,8 @@ import { formatBytes, formatCount, table } from './table.ts';
 async function runInspect(args: Args, io: Io): Promise<number> {
   const given = onlyPositional(args, 'MODEL or DIR');
   const full = path.resolve(io.cwd, given);
-  if ((await stat(full)).isDirectory()) await inspectArtifact(await openArtifact(given, io.cwd), io);
+  if ((await stat(full)).isDirectory() && !isHfModel(full))
+    await inspectArtifact(await openArtifact(given, io.cwd), io);
   else {
     const compiler = createCompiler({ plugins: await loadPlugins(args.list('plugin'), io.cwd) });
     try {

@@ -73,6 +73,12 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
   const derivatives = new Derivatives(languages);
   const decisions = new Decisions(languages, derivatives, options.budget ?? 20_000);
   const compiled = new Map<string, Lang>();
+  const characters = new Map<number, Lang>();
+  const characterOf = (cp: number): Lang => {
+    let lang = characters.get(cp);
+    if (lang === undefined) characters.set(cp, (lang = languages.class(languages.sets.of([[cp, cp]]))));
+    return lang;
+  };
   const compile = (how: 'full' | 'search', source: string, flags: string, dialect: Dialect): Lang => {
     const key = `${how}/${dialect}/${flags}/${source}`;
     let lang = compiled.get(key);
@@ -89,10 +95,8 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
     compile: (node) => new Compiler(languages).full(node),
     literal(text) {
       let lang = EPSILON;
-      for (const char of Array.from(text).reverse()) {
-        const cp = char.codePointAt(0) ?? 0;
-        lang = languages.concat(languages.class(languages.sets.of([[cp, cp]])), lang);
-      }
+      for (const char of Array.from(text).reverse())
+        lang = languages.concat(characterOf(char.codePointAt(0) ?? 0), lang);
       return lang;
     },
     cls: (ranges) => languages.class(languages.sets.of(ranges)),

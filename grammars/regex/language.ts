@@ -1,72 +1,14 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { ALL_SET, type CharSet, CharSets, EMPTY_SET, type Partition } from './charset.ts';
-import type { CostModel } from './decisions.ts';
+import { ALL_SET, type CharSet, CharSets, EMPTY_SET } from './charset.ts';
+import { disjoint } from './intersection.ts';
+import { EMPTY, EPSILON, type Expand, type Lang, type LanguageNode, type RuleDefinition, UNBOUNDED } from './node.ts';
+import { mergeUnion } from './union.ts';
 
-/** Interned id of a language over Unicode scalar values. Equal ids mean equal languages; the converse holds only up to rewriting. */
-export type Lang = number;
+export { EMPTY, EPSILON, type Lang, type LanguageNode, type RuleDefinition } from './node.ts';
 
-export type NodeKind =
-  | 'empty'
-  | 'epsilon'
-  | 'class'
-  | 'concat'
-  | 'union'
-  | 'intersect'
-  | 'not'
-  | 'repeat'
-  | 'behind'
-  | 'context'
-  | 'loop'
-  | 'rule';
-
-/**
- * One interned node. Which of the fields mean something depends on the kind:
- * class `a` = set; concat `a b`; repeat `a{min,max}`; not `a`; behind `a` = index, `b` = 1 when negated;
- * context `kids` = [expression, history, history, ...]; loop: see {@link Expand}; rule `a` = index of its {@link RuleDefinition}.
- */
-export interface LanguageNode {
-  readonly kind: NodeKind;
-  readonly a: number;
-  readonly b: number;
-  readonly min: number;
-  readonly max: number;
-  readonly kids: readonly Lang[];
-  /** True, false, or undefined when it depends on look-behind bits. */
-  readonly nullable: boolean | undefined;
-  /** Bounds on the number of code points of a member; exact where no Boolean operator is below. */
-  readonly minLength: number;
-  readonly maxLength: number;
-  /** True when nothing below intersects, complements, looks behind or loops: then the bounds are exact. */
-  readonly plain: boolean;
-  /** True when the language can be empty without being the node `empty`. */
-  readonly opaque: boolean;
-  /** Bit i set when look-behind i of the enclosing context decides something below. */
-  readonly behinds: number;
-  /** True when a recursive loop is below. */
-  readonly looping: boolean;
-}
-
-/** Defines a loop node: the language of one unrolling. */
-export type Expand = () => Lang;
-
-/** A nonterminal of a context-free grammar: a language known by how it derives. It must not be empty. */
-export interface RuleDefinition {
-  readonly nullable: boolean;
-  /** A lower bound on the number of code points of a member. */
-  readonly minLength: number;
-  /** True when the language followed by itself is itself. */
-  readonly idempotent: boolean;
-  classes(): Partition;
-  derive(codePoint: number): Lang;
-  shortest(cost: CostModel): number;
-}
-
-export const EMPTY: Lang = 0;
-export const EPSILON: Lang = 1;
-
-const UNBOUNDED = Number.POSITIVE_INFINITY;
 /** Unions and intersections wider than this are refused: their derivatives would be too costly. */
 const MAX_WIDTH = 20_000;
+const NO_KIDS: readonly Lang[] = [];
 const MAX_DISTRIBUTION = 64;
 
 /**
@@ -78,6 +20,9 @@ export class Languages {
   readonly nodes: LanguageNode[] = [];
   readonly rules: RuleDefinition[] = [];
   readonly #ids = new Map<string, Lang>();
+  /** Concatenations by `a * 2^26 + b`: the most frequent look-up. */
+  readonly #concatenations = new Map<number, Lang>();
+  readonly #classes: (Lang | undefined)[] = [];
   readonly #expansions = new Map<Lang, Expand>();
   readonly #expanded = new Map<Lang, Lang>();
   /** Every string. */
@@ -98,7 +43,12 @@ export class Languages {
 
   class(set: CharSet): Lang {
     if (set === EMPTY_SET) return EMPTY;
-    return this.#make(`c${set}`, { kind: 'class', a: set, nullable: false, minLength: 1, maxLength: 1 });
+    let id = this.#classes[set];
+    if (id === undefined) {
+      id = this.#make(`c${set}`, { kind: 'class', a: set, nullable: false, minLength: 1, maxLength: 1 });
+      this.#classes[set] = id;
+    }
+    return id;
   }
 
   /** Matches nothing, or the empty string, by whether the look-behind of that index holds here. */
@@ -197,6 +147,15 @@ export class Languages {
     if (a === EMPTY || b === EMPTY) return EMPTY;
     if (a === EPSILON) return b;
     if (b === EPSILON) return a;
+    const key = a * 0x4000000 + b;
+    const known = this.#concatenations.get(key);
+    if (known !== undefined) return known;
+    const out = this.#concat(a, b);
+    this.#concatenations.set(key, out);
+    return out;
+  }
+
+  #concat(a: Lang, b: Lang): Lang {
     const left = this.node(a);
     if (left.kind === 'concat') {
       const spine: Lang[] = [];
@@ -221,10 +180,13 @@ export class Languages {
     }
     if ((a === this.any && right.nullable === true) || (b === this.any && left.nullable === true)) return this.any;
     const nullable = left.nullable === false || right.nullable === false ? false : left.nullable && right.nullable;
-    return this.#make(`.${a},${b}`, {
+    return this.#add({
       kind: 'concat',
       a,
       b,
+      min: 0,
+      max: 0,
+      kids: NO_KIDS,
       nullable,
       minLength: left.minLength + right.minLength,
       maxLength: left.maxLength + right.maxLength,
@@ -281,7 +243,7 @@ export class Languages {
     };
     for (const kid of kids) visit(kid);
     if (set !== EMPTY_SET) members.add(this.class(set));
-    if (members.size > 1 && !members.has(this.any)) this.#mergeUnion(members);
+    if (members.size > 1 && !members.has(this.any)) mergeUnion(this, members);
     if (members.has(this.any)) return this.any;
     for (const lang of members) {
       const node = this.node(lang);
@@ -291,71 +253,6 @@ export class Languages {
     if (members.has(EPSILON) && [...members].some((lang) => lang !== EPSILON && this.node(lang).nullable === true))
       members.delete(EPSILON);
     return this.#makeSet('union', members);
-  }
-
-  /** Left-factors `h·t | h·u`, joins `r{..}·t` of touching counts, and merges classes before one tail. */
-  #mergeUnion(members: Set<Lang>): void {
-    const byHead = new Map<Lang, Lang[]>();
-    for (const lang of members) {
-      const node = this.node(lang);
-      const head = node.kind === 'concat' ? node.a : lang;
-      const tails = byHead.get(head);
-      if (tails) tails.push(lang);
-      else byHead.set(head, [lang]);
-    }
-    for (const [head, group] of byHead) {
-      if (group.length < 2) continue;
-      for (const lang of group) members.delete(lang);
-      const tails = group.map((lang) => (lang === head ? EPSILON : this.node(lang).b));
-      members.add(this.concat(head, this.union(tails)));
-    }
-    const classes = new Map<Lang, CharSet>();
-    for (const lang of members) {
-      const { kind, a, b } = this.node(lang);
-      if (kind === 'concat' && this.node(a).kind === 'class')
-        classes.set(b, this.sets.union(classes.get(b) ?? EMPTY_SET, this.node(a).a));
-    }
-    for (const lang of [...members]) {
-      const node = this.node(lang);
-      if (node.kind !== 'concat' || this.node(node.a).kind !== 'class') continue;
-      const set = classes.get(node.b) ?? EMPTY_SET;
-      if (set === this.node(node.a).a) continue;
-      members.delete(lang);
-      members.add(this.concat(this.class(set), node.b));
-    }
-    this.#mergeCounters(members);
-  }
-
-  #mergeCounters(members: Set<Lang>): void {
-    const spans = new Map<string, { base: Lang; tail: Lang; list: { lang: Lang; min: number; max: number }[] }>();
-    for (const lang of members) {
-      const node = this.node(lang);
-      const head = this.node(node.kind === 'concat' ? node.a : lang);
-      if (head.kind !== 'repeat') continue;
-      const tail = node.kind === 'concat' ? node.b : EPSILON;
-      const key = `${head.a},${tail}`;
-      const span = spans.get(key) ?? { base: head.a, tail, list: [] };
-      span.list.push({ lang, min: head.min, max: head.max });
-      spans.set(key, span);
-    }
-    for (const { base, tail, list } of spans.values()) {
-      if (members.has(tail)) list.push({ lang: tail, min: 0, max: 0 });
-      const once = this.concat(base, tail);
-      if (members.has(once)) list.push({ lang: once, min: 1, max: 1 });
-      if (list.length < 2) continue;
-      list.sort((x, y) => x.min - y.min);
-      let current = list[0];
-      for (const next of list.slice(1)) {
-        if (current && next.min <= current.max + 1) {
-          members.delete(current.lang);
-          members.delete(next.lang);
-          const max = Math.max(current.max, next.max);
-          const lang = this.concat(this.repeat(base, current.min, max), tail);
-          current = { lang, min: current.min, max };
-          members.add(lang);
-        } else current = next;
-      }
-    }
   }
 
   intersect(kids: readonly Lang[]): Lang {
@@ -380,43 +277,13 @@ export class Languages {
     if (set !== undefined) members.add(this.class(set));
     members.delete(this.any);
     if (members.has(EMPTY)) return EMPTY;
-    if (members.size > 1 && this.#disjoint(members)) return EMPTY;
+    if (members.size > 1 && disjoint(this, members)) return EMPTY;
     if (members.has(EPSILON) && [...members].every((lang) => this.node(lang).nullable === true)) return EPSILON;
     for (const lang of members) {
       const node = this.node(lang);
       if (node.kind === 'union' && node.kids.some((kid) => members.has(kid))) members.delete(lang);
     }
     return this.#distribute(members) ?? this.#makeSet('intersect', members);
-  }
-
-  /** Cheap proofs that an intersection is empty; also drops plain length bounds that another member implies. */
-  #disjoint(members: Set<Lang>): boolean {
-    let low = 0;
-    let high = UNBOUNDED;
-    let heads: CharSet = ALL_SET;
-    let nullable = true;
-    for (const lang of members) {
-      const node = this.node(lang);
-      if (node.kind === 'not' && members.has(node.a)) return true;
-      low = Math.max(low, node.minLength);
-      high = Math.min(high, node.maxLength);
-      if (node.nullable === false) nullable = false;
-      const head = node.kind === 'concat' ? this.node(node.a) : node;
-      if (head.kind === 'class') heads = this.sets.intersect(heads, head.a);
-      else if (head.kind === 'repeat' && head.min > 0 && this.node(head.a).kind === 'class')
-        heads = this.sets.intersect(heads, this.node(head.a).a);
-    }
-    if (low > high || heads === EMPTY_SET) return true;
-    if (members.has(EPSILON) && !nullable) return true;
-    for (const lang of [...members]) {
-      const node = this.node(lang);
-      if (node.kind !== 'repeat' || this.node(node.a).a !== ALL_SET || this.node(node.a).kind !== 'class') continue;
-      for (const other of members) {
-        const { minLength, maxLength } = this.node(other);
-        if (other !== lang && minLength >= node.min && maxLength <= node.max) members.delete(lang);
-      }
-    }
-    return false;
   }
 
   /** Intersections over looping unions become unions of intersections: only so are their derivatives finitely many. */
@@ -561,10 +428,13 @@ export class Languages {
   }
 
   #intern(key: string, node: LanguageNode): Lang {
-    const id = this.nodes.length;
-    this.nodes.push(node);
+    const id = this.#add(node);
     this.#ids.set(key, id);
     return id;
+  }
+
+  #add(node: LanguageNode): Lang {
+    return this.nodes.push(node) - 1;
   }
 }
 

@@ -6,38 +6,28 @@ type Pairs = (readonly [number, number])[];
 const properties = new Map<string, Pairs>();
 
 /**
- * The code points with a Unicode property, as the running JavaScript engine knows it.
- * The engine matches maximal runs plane by plane, which is far cheaper than one test a code point.
+ * The code points with a Unicode property, as the running JavaScript engine knows it: the borders of its runs are searched plane by plane.
  */
 export function unicodeProperty(expression: string): Pairs {
   const known = properties.get(expression);
   if (known) return known;
-  let matcher: RegExp;
-  try {
-    matcher = new RegExp(`\\p{${expression}}+`, 'gu');
-  } catch {
-    throw new InfcError('INFC5110', `unknown Unicode property \\p{${expression}}`, {
-      fix: 'Use a general category, Script=..., Script_Extensions=... or a binary property of ECMA-262',
-    });
-  }
+  const inside = matcherOf(`\\p{${expression}}`);
+  const outside = matcherOf(`\\P{${expression}}`);
   const pairs: Pairs = [];
   for (let plane = 0; plane <= MAX_CODE_POINT; plane += 0x10000) {
     if (!ASSIGNED_PLANES.includes(plane)) {
       // Unassigned and private planes are uniform but for their last two code points.
       for (const [lo, hi] of [[plane, plane + 0xfffd] as const, [plane + 0xfffe, plane + 0xffff] as const]) {
-        matcher.lastIndex = 0;
-        if (matcher.test(String.fromCodePoint(lo))) pairs.push([lo, hi]);
+        if (search(inside, String.fromCodePoint(lo), 0) === 0) pairs.push([lo, hi]);
       }
       continue;
     }
     const text = planeText(plane);
-    matcher.lastIndex = 0;
-    for (let match = matcher.exec(text); match; match = matcher.exec(text)) {
-      const first = text.codePointAt(match.index) ?? 0;
-      const end = match.index + match[0].length;
-      const last = text.codePointAt(plane === 0 ? end - 1 : end - 2) ?? 0;
+    for (let at = search(inside, text, 0); at < text.length; ) {
+      const end = search(outside, text, at);
       // Surrogates are not in the text of plane 0, so a run may jump over them; no set keeps them anyway.
-      pairs.push([first, last]);
+      pairs.push([text.codePointAt(at) ?? 0, text.codePointAt(end - (plane === 0 ? 1 : 2)) ?? 0]);
+      at = search(inside, text, end);
     }
   }
   properties.set(expression, pairs);
@@ -47,16 +37,39 @@ export function unicodeProperty(expression: string): Pairs {
 const ASSIGNED_PLANES: readonly number[] = [0, 0x10000, 0x20000, 0x30000, 0xe0000];
 const planeTexts = new Map<number, string>();
 
+/** All characters of a plane, in order, surrogates left out. */
 function planeText(plane: number): string {
   const known = planeTexts.get(plane);
   if (known !== undefined) return known;
-  let text = '';
-  for (let at = plane; at < plane + 0x10000; at += 0x800) {
-    if (at === 0xd800) continue;
-    text += String.fromCodePoint(...Array.from({ length: 0x800 }, (_, i) => at + i));
+  const units = new Uint16Array(plane === 0 ? 0x10000 - 0x800 : 0x20000);
+  let at = 0;
+  for (let cp = plane; cp < plane + 0x10000; cp++) {
+    if (cp >= 0xd800 && cp <= 0xdfff) continue;
+    if (plane > 0) {
+      units[at++] = 0xd800 + ((cp - 0x10000) >> 10);
+      units[at++] = 0xdc00 + (cp & 0x3ff);
+    } else units[at++] = cp;
   }
+  let text = '';
+  for (let i = 0; i < units.length; i += 0x2000) text += String.fromCharCode(...units.subarray(i, i + 0x2000));
   planeTexts.set(plane, text);
   return text;
+}
+
+function matcherOf(source: string): RegExp {
+  try {
+    return new RegExp(source, 'gu');
+  } catch {
+    throw new InfcError('INFC5110', `unknown Unicode property ${source.replace('P', 'p')}`, {
+      fix: 'Use a general category, Script=..., Script_Extensions=... or a binary property of ECMA-262',
+    });
+  }
+}
+
+/** Offset of the next character that matches, or the length of the text. */
+function search(matcher: RegExp, text: string, from: number): number {
+  matcher.lastIndex = from;
+  return matcher.exec(text)?.index ?? text.length;
 }
 
 let variants: Map<number, readonly number[]> | undefined;
