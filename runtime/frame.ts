@@ -17,7 +17,7 @@ export const sizeOf = (shape: readonly DimCode[], values: SymbolValues): number 
     return n * size;
   }, 1);
 
-/** Device memory of one entry, shared by its frames: the arena grows to the largest. */
+/** Device memory that all frames share: it grows to the largest. */
 export interface Arena {
   memory: DeviceMemory | undefined;
 }
