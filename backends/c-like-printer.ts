@@ -414,14 +414,17 @@ export function headerComment(k: Kernel): string {
   return lines.map((l) => `// ${clean(l)}\n`).join('');
 }
 
+/** Larger decimals round to this value but are refused as literals. */
+const LARGEST_F32 = 3.4028234663852886e38;
+
 /** A float literal's shortest decimal digits that round back to the same 32-bit value; always with a point or exponent. */
 export function shortestFloat(value: number): string {
   const v = Math.fround(value);
-  for (let digits = 1; digits < 9; digits++) {
-    const text = v.toPrecision(digits);
-    if (Math.fround(Number(text)) === v) return withPoint(String(Number(text)));
+  for (let digits = 1; digits <= 9; digits++) {
+    const n = Number(v.toPrecision(digits));
+    if (Math.fround(n) === v && Math.abs(n) <= LARGEST_F32) return withPoint(String(n));
   }
-  return withPoint(String(Number(v.toPrecision(9))));
+  return withPoint(String(v));
 }
 
 const withPoint = (text: string): string => (/[.e]/.test(text) ? text : `${text}.0`);

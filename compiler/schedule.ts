@@ -8,6 +8,7 @@ import { lowerAnchor } from './lower/anchor.ts';
 import { lowerConcat } from './lower/concat.ts';
 import { lowerRegion } from './lower/loops.ts';
 import { type LowerContext, legalTemplates, type Region } from './lower/region.ts';
+import { isSubByte, lowerSubByte } from './lower/sub-byte.ts';
 import type { LoweredKernel } from './lower/template.ts';
 import type { EntrySchedule, Schedule, ScheduledItem } from './plan/schedule.ts';
 import type { Registry } from './plugin.ts';
@@ -77,13 +78,13 @@ export class Scheduler {
     });
     const items: ScheduledItem[] = [];
     for (const region of regions) {
-      items.push(...this.region(region));
+      items.push(...this.region(region, prepared));
       this.onRegion();
     }
     return items;
   }
 
-  private region(region: Region): ScheduledItem[] {
+  private region(region: Region, graph: Graph): ScheduledItem[] {
     const node = region.output.producer;
     if (!node) throw new InfcError('INFC3010', `region without producer for '${region.output.name}'`);
     const op = this.registry.op(node.op);
@@ -97,10 +98,11 @@ export class Scheduler {
     }
     const obstacle = kernelObstacle(node, this.registry, this.backend);
     if (obstacle === undefined) {
+      if (isSubByte(region.output.type.dtype)) return this.lowered(region, [lowerSubByte(region, this.context)]);
       const parts = lowerConcat(region, this.context);
       if (parts) return this.lowered(region, parts);
       if (node.outputs.length === 1) return this.lowered(region, [lowerRegion(region, this.context)]);
-      const used = node.outputs.filter((o) => o.uses.length > 0 || isOutput(o, node));
+      const used = node.outputs.filter((o) => o.uses.length > 0 || graph.outputs.includes(o));
       return used.flatMap((output) =>
         this.lowered({ ...region, output }, [lowerRegion({ ...region, output }, this.context)]),
       );
@@ -236,8 +238,6 @@ function dimOf(a: Attribute): Dim {
   if (typeof a === 'number' || (typeof a === 'object' && a !== null && 'terms' in a)) return a;
   throw new InfcError('INFC2013', 'an assumption about something that is not a dimension');
 }
-
-const isOutput = (v: Value, node: Node): boolean => node.outputs.length === 1 || v.uses.length > 0;
 
 /**
  * Gives control nodes what the plan wants explicit: a scan gets its trip count as a last input, a loop body reads `true` for the

@@ -1,7 +1,7 @@
-import type { Device, DeviceMemory, MemoryRange } from './devices/device.ts';
+import type { Device, MemoryRange } from './devices/device.ts';
 import { type TypedArray, viewOf } from './dtype.ts';
 import { InfcError } from './errors.ts';
-import { chooseCase, Frame, sizeOf } from './frame.ts';
+import { type Arena, chooseCase, Frame, sizeOf } from './frame.ts';
 import type { HostOp, HostTensor, HostValue } from './host.ts';
 import type { Interval, MemoryPlanner } from './memory.ts';
 import type { Plan, PlanEntry, PlanStep } from './plan.ts';
@@ -33,7 +33,6 @@ export type Control = (executor: Executor, step: PlanStep, frame: Frame) => Prom
 export class Executor {
   private readonly live: ReadonlyMap<number, Interval>;
   private readonly frames = new Map<string, Frame>();
-  private readonly arena: { memory: DeviceMemory | undefined } = { memory: undefined };
   private options: PlayOptions = {};
   private yielded = 0;
 
@@ -41,6 +40,8 @@ export class Executor {
     readonly plan: Plan,
     private readonly entry: PlanEntry,
     readonly device: Device,
+    /** Shared by the entries of a model: one runs at a time. */
+    private readonly arena: Arena,
     /** Ranges of weights and states, by buffer. */
     private readonly fixed: readonly (MemoryRange | undefined)[],
     readonly hostOps: ReadonlyMap<string, HostOp>,
@@ -79,12 +80,6 @@ export class Executor {
     } finally {
       frame.finish();
     }
-  }
-
-  destroy(): void {
-    if (this.arena.memory) this.device.free(this.arena.memory);
-    this.arena.memory = undefined;
-    this.frames.clear();
   }
 
   private frame(values: ReadonlyMap<string, number>): Frame {

@@ -17,7 +17,7 @@ export const sizeOf = (shape: readonly DimCode[], values: SymbolValues): number 
     return n * size;
   }, 1);
 
-/** Device memory of one entry, shared by its frames: the arena grows to the largest. */
+/** Device memory that all frames share: it grows to the largest. */
 export interface Arena {
   memory: DeviceMemory | undefined;
 }
@@ -37,6 +37,7 @@ export class Frame {
   readonly ranges: (MemoryRange | undefined)[] = [];
   private readonly launches = new Map<PlanStep, Launch>();
   readonly late = new Set<number>();
+  private placedIn: DeviceMemory | undefined;
   private readonly offsets = new Map<number, number>();
   /** Memory of late buffers, by the step that placed them. */
   readonly lateMemory = new Map<object, DeviceMemory>();
@@ -81,13 +82,10 @@ export class Frame {
     this.values = new Map(this.early);
     this.host.length = 0;
     const memory = arena.memory;
-    for (const [i, offset] of this.offsets) {
-      const bytes = this.bytes(i);
-      if (memory && this.ranges[i]?.memory !== memory) {
-        this.ranges[i] = { memory, offset, bytes };
-        this.launches.clear();
-      }
-    }
+    if (!memory || memory === this.placedIn) return;
+    this.placedIn = memory;
+    this.launches.clear();
+    for (const [i, offset] of this.offsets) this.ranges[i] = { memory, offset, bytes: this.bytes(i) };
   }
 
   /** Frees the memory of late buffers. */

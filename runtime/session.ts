@@ -3,7 +3,7 @@ import { evaluateDim } from './dims.ts';
 import { byteLength } from './dtype.ts';
 import { InfcError } from './errors.ts';
 import { aborted, type Control, Executor, type StepTiming } from './executor.ts';
-import { sizeOf } from './frame.ts';
+import { type Arena, sizeOf } from './frame.ts';
 import type { HostOp, HostValue } from './host.ts';
 import type { MemoryPlanner } from './memory.ts';
 import type { Plan } from './plan.ts';
@@ -53,6 +53,7 @@ export class Session implements Model {
   private readonly executors = new Map<string, Executor>();
   private readonly states: MemoryRange[] = [];
   private readonly fixed: (MemoryRange | undefined)[];
+  private readonly arena: Arena = { memory: undefined };
   private turn: Promise<unknown> = Promise.resolve();
   private disposed = false;
 
@@ -111,7 +112,16 @@ export class Session implements Model {
       if (options.signal?.aborted) throw aborted(options.signal);
       let executor = this.executors.get(name);
       if (!executor) {
-        executor = new Executor(this.plan, entry, this.device, this.fixed, this.hostOps, this.control, this.planner);
+        executor = new Executor(
+          this.plan,
+          entry,
+          this.device,
+          this.arena,
+          this.fixed,
+          this.hostOps,
+          this.control,
+          this.planner,
+        );
         this.executors.set(name, executor);
       }
       const wanted = options.outputs && new Set(options.outputs);
@@ -130,7 +140,7 @@ export class Session implements Model {
     if (this.disposed) return;
     this.disposed = true;
     await this.turn;
-    for (const e of this.executors.values()) e.destroy();
+    this.executors.clear();
     await this.device.destroy();
   }
 

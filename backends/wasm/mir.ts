@@ -261,8 +261,18 @@ function simplify(m: Machine, name: string, args: readonly Val[]): Val | undefin
       if (c?.op === 'i32.const') return c.imm === 0 ? b : a;
       return a === b ? a : undefined;
     }
-    case 'v128.bitselect':
-      return a === b ? a : undefined;
+    case 'v128.bitselect': {
+      if (a === b) return a;
+      // x > y ? x : y and its like are one instruction.
+      const mask = args[2];
+      const [p, q] = mask?.args ?? [];
+      const shape = /^(f32x4|f64x2)\.([lg])t$/.exec(mask?.op ?? '');
+      if (!shape || !b) return undefined;
+      const [, kind, side] = shape;
+      const [less, more] = side === 'l' ? [p, q] : [q, p];
+      if (less === b && more === a) return m.op(`${kind}.pmax`, [b, a]);
+      return less === a && more === b ? m.op(`${kind}.pmin`, [b, a]) : undefined;
+    }
   }
   return undefined;
 }

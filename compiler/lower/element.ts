@@ -17,6 +17,8 @@ export function ravel(coords: readonly Dim[], shape: readonly Dim[]): Dim {
 
 /** Coordinates of a row-major position in a tensor of `shape`. */
 export function unravel(position: Dim, shape: readonly Dim[]): Dim[] {
+  // A tensor without elements has no positions: nothing that is written for them ever runs.
+  if (shape.includes(0)) return shape.map(() => 0);
   const coords: Dim[] = new Array(shape.length);
   let rest = position;
   for (let i = shape.length - 1; i >= 0; i--) {

@@ -81,7 +81,17 @@ export function lowerRegion(
   context: LowerContext,
   place: Place = { value: region.output, starts: [] },
 ): LoweredKernel {
+  if (place.value.type.shape.includes(0) || region.output.type.shape.includes(0))
+    return lowerNothing(region, context, place);
   return context.target.kernels === 'simd' ? lowerSimd(region, context, place) : lowerSimt(region, context, place);
+}
+
+/** An output without elements: a kernel with nothing to do (indices into an empty tensor have no meaning). */
+function lowerNothing(region: Region, context: LowerContext, place: Place): LoweredKernel {
+  const k = new KernelBuilder(context.name(region), context.target.kernels, 1, [0, 1, 1]);
+  const bindings = new Bindings(k);
+  bindings.write(place.value);
+  return finish(k, bindings, region, 'empty', false);
 }
 
 class RegionElements {

@@ -15,6 +15,7 @@ import { sampleOps } from './sample.ts';
 import { selectOps } from './select.ts';
 import { shapeOps } from './shape.ts';
 import { signalOps } from './signal.ts';
+import { stringOps } from './strings.ts';
 import { unaryOps } from './unary.ts';
 
 /** Ops of the graph IR, by family. */
@@ -33,6 +34,7 @@ export const tensorOps: readonly OpDef[] = [
   ...normOps,
   ...attentionOps,
   ...sampleOps,
+  ...stringOps,
   ...signalOps,
   ...selectOps,
   ...quantizeOps,

@@ -45,6 +45,8 @@ function parametersOf(entry: PlanEntry): Map<string, string> {
   const out = new Map<string, string>();
   const taken = new Set(['Tensor', 'TensorInput', 'DType', 'Inputs', 'Outputs']);
   for (const port of entry.inputs) {
+    // Elements of a sequence need not share shapes.
+    if (port.container) continue;
     for (const d of port.shape) {
       if (typeof d !== 'string' || out.has(d)) continue;
       let name = identifier(d);
@@ -62,9 +64,17 @@ function shapeType(shape: readonly DimCode[], parameters: ReadonlyMap<string, st
   return `readonly [${items.join(', ')}]`;
 }
 
-const shapeNote = (port: PlanPort): string => `${port.dtype}[${port.shape.map(formatDimCode).join(', ')}]`;
+const shapeNote = (port: PlanPort): string =>
+  port.container ? `${port.container} of ${port.dtype}` : `${port.dtype}[${port.shape.map(formatDimCode).join(', ')}]`;
+
+/** A value of tensors of type `element`: itself, an array, or possibly nothing. */
+function contained(container: PlanPort['container'], element: string): string {
+  const held = container === 'sequence' || container === 'optional-sequence' ? `readonly ${element}[]` : element;
+  return container === 'optional' || container === 'optional-sequence' ? `${held} | null` : held;
+}
 
 function inputType(port: PlanPort, parameters: ReadonlyMap<string, string>): string {
+  if (port.container) return contained(port.container, `TensorInput<'${port.dtype}'>`);
   const whole = `TensorInput<'${port.dtype}', ${shapeType(port.shape, parameters)}>`;
   // Data alone says the shape when nothing but one length is open.
   const bare = port.shape.length === 1 || port.shape.every((d) => typeof d === 'number');
@@ -142,6 +152,7 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
       properties: entry.inputs.map((p) => ({
         name: key(p.name),
         isReadonly: true,
+        hasQuestionToken: p.container === 'optional' || p.container === 'optional-sequence',
         type: inputType(p, parameters),
         docs: [comment(shapeNote(p))],
       })),
@@ -155,8 +166,8 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
         name: key(p.name),
         isReadonly: true,
         type:
-          plan.buffers[p.buffer]?.role === 'host' && p.dtype !== 'string'
-            ? 'unknown'
+          p.container !== undefined
+            ? contained(p.container, `Tensor<'${p.dtype}'>`)
             : `Tensor<'${p.dtype}', ${shapeType(p.shape, parameters)}>`,
         docs: [comment(shapeNote(p))],
       })),

@@ -28,6 +28,7 @@ export class JsonAcceptor implements Acceptor {
   }
 
   step(state: number, byte: number): number {
+    this.machine.solver.budget.reset();
     this.load(state);
     return this.advance(byte) ? this.save() : 0;
   }
@@ -48,6 +49,7 @@ export class JsonAcceptor implements Acceptor {
 
   /** The state after several bytes, or 0. */
   run(state: number, bytes: Uint8Array): number {
+    this.machine.solver.budget.reset();
     this.load(state);
     for (let i = 0; i < bytes.length; i++) if (!this.advance(bytes[i] ?? 0)) return 0;
     return this.save();

@@ -1,6 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { formatLanguage } from '../formats/index.ts';
 import { type Decimal, parseDecimal } from './decimal.ts';
+import { overlappingGroups } from './disjoint.ts';
 import {
   isObject,
   type Json,
@@ -167,7 +168,11 @@ export class SchemaCompiler {
     if (draft >= 2020) add('$dynamicRef', () => this.dynamic(site, scope));
     add('allOf', () => formulas.and(this.list(site, scope, 'allOf')));
     add('anyOf', () => formulas.or(this.list(site, scope, 'anyOf')));
-    add('oneOf', () => formulas.exactlyOne(this.list(site, scope, 'oneOf').map((x) => this.typed(x, type))));
+    add('oneOf', () => {
+      const parts = this.list(site, scope, 'oneOf').map((x) => this.typed(x, type));
+      const groups = type === 'object' ? overlappingGroups(this, parts) : [parts];
+      return formulas.or(groups.map((group) => formulas.exactlyOne(group)));
+    });
     add('not', () => formulas.not(this.child(site, scope, 'not')));
     if (draft >= 7)
       add('if', () => {

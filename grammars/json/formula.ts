@@ -28,8 +28,14 @@ export class Formulas {
   private readonly byKey = new Map<string, Formula>();
   private readonly literals: Formula[] = [];
 
-  /** @param budget most formula nodes kept before the schema counts as too complex (INFC5020) */
-  constructor(private readonly budget = 400_000) {}
+  /**
+   * @param work is told the size of each simplification
+   * @param budget most formula nodes kept before the schema counts as too complex (INFC5020)
+   */
+  constructor(
+    private readonly work: (operands: number) => void = () => undefined,
+    private readonly budget = 400_000,
+  ) {}
 
   get size(): number {
     return this.kinds.length;
@@ -223,6 +229,7 @@ export class Formulas {
     const absorbing = kind === AND ? FALSE : TRUE;
     const dual = kind === AND ? OR : AND;
     const set = new Set<Formula>();
+    this.work(parts.length);
     for (const part of parts) {
       if (part === absorbing) return absorbing;
       if (part === neutral) continue;
@@ -255,6 +262,7 @@ export class Formulas {
       }
     }
     if (set.size === 0) return neutral;
+    this.work(set.size);
     const sorted = [...set].sort((a, b) => a - b);
     const first = sorted[0];
     if (sorted.length === 1 && first !== undefined) return first;

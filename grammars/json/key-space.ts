@@ -5,7 +5,7 @@ import type { KeyLeaf, LiveRegion } from './leaf-object.ts';
 import type { Machine } from './machine.ts';
 import type { SeenSet } from './seen-keys.ts';
 import { jsonLength } from './shortest.ts';
-import { type StringSetId, StringSets } from './string-sets.ts';
+import { type StringSetId, StringSets, wellFormed } from './string-sets.ts';
 
 /** Names no demand lists that match exactly these patterns. */
 export interface Region {
@@ -49,6 +49,7 @@ export class KeyDemands {
   /** What a name leads to, if it can come at all. */
   outcome(key: string): Outcome | undefined {
     if (this.outcomes.has(key)) return this.outcomes.get(key);
+    if (!wellFormed(key)) return undefined;
     const place = this.order?.get(key) ?? Number.POSITIVE_INFINITY;
     const later = this.seen && { ...this.seen, id: -1, has: (k: string) => k === key || this.seen?.has(k) === true };
     const found = this.collect(

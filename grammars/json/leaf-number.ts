@@ -1,6 +1,6 @@
 import { type Decimal, decimal, parseDecimal, power10 } from './decimal.ts';
 import type { Formula } from './formula.ts';
-import { type FormulaSlot, goTo, type Leaf, popThen, type ResultId } from './leaf.ts';
+import { type FormulaSlot, goTo, type Leaf, onlyBytes, popThen, type ResultId, WHITESPACE } from './leaf.ts';
 import type { Machine } from './machine.ts';
 import { type NumberAtoms, numberExists, numberSatisfies } from './number-cells.ts';
 
@@ -40,6 +40,9 @@ export function numberPhase(phase: NumberPhase | 'start', byte: number): NumberP
 
 const CAN_END: ReadonlySet<NumberPhase> = new Set<NumberPhase>(['zero', 'int', 'frac', 'exp']);
 
+/** What can follow within a number or end it. */
+const NUMBER_BYTES = `${WHITESPACE}0123456789+-.eE,]}`;
+
 /** Inside a number no demand depends on: the plain JSON grammar. */
 export class FreeNumberLeaf implements Leaf {
   readonly kind = 'number';
@@ -54,6 +57,10 @@ export class FreeNumberLeaf implements Leaf {
     const next = numberPhase(this.phase, byte);
     if (next !== undefined) return goTo(this.machine.freeNumber(next, this.results));
     return CAN_END.has(this.phase) ? popThen(this.results) : 0;
+  }
+
+  prime(row: Int32Array, at: number): void {
+    onlyBytes(row, at, NUMBER_BYTES);
   }
 
   end(): ResultId {
@@ -90,6 +97,10 @@ export class NumberLeaf implements Leaf {
   private finish(): number {
     const result = this.end();
     return result === 0 ? 0 : popThen(result);
+  }
+
+  prime(row: Int32Array, at: number): void {
+    onlyBytes(row, at, NUMBER_BYTES);
   }
 
   end(): ResultId {

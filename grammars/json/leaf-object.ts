@@ -1,10 +1,10 @@
 import type { Lang } from '../regex/index.ts';
 import type { KeySpace, Region } from './key-space.ts';
-import { type FormulaSlot, goTo, type Leaf, pop, type ResultId } from './leaf.ts';
+import { DEAD, type FormulaSlot, goTo, type Leaf, onlyBytes, pop, type ResultId, WHITESPACE } from './leaf.ts';
 import type { StringProfile } from './leaf-string.ts';
 import { whitespaceStep } from './leaf-structure.ts';
 import type { Machine } from './machine.ts';
-import { atCharacter, type CodePoints, decodeStep } from './utf8-json.ts';
+import { atCharacter, type CodePoints, decodeStep, fillPlain, primeDecoder } from './utf8-json.ts';
 
 /** In an object, outside its keys and values: right after `{`, after a comma, or after a value. */
 export class ObjectLeaf implements Leaf {
@@ -53,6 +53,10 @@ export class ObjectLeaf implements Leaf {
     return results.union(this.slots.filter((s) => solver.objectCanEnd(s.state)).map((s) => s.results));
   }
 
+  prime(row: Int32Array, at: number): void {
+    onlyBytes(row, at, `${WHITESPACE}"},`);
+  }
+
   end(): ResultId {
     return 0;
   }
@@ -89,6 +93,34 @@ export class KeyLeaf implements Leaf, CodePoints {
 
   step(byte: number): number {
     return decodeStep(this.decoder, byte, this.machine.options.escapes, this);
+  }
+
+  prime(row: Int32Array, at: number): void {
+    if (primeDecoder(this.decoder, row, at)) return;
+    const loop = goTo(this.machine.keyState(this.space, undefined, this.regions, 0)) + 1;
+    if (this.prefix === undefined) {
+      if (this.regions.length === 1 && this.regions[0]?.lang === this.machine.engine.any) fillPlain(row, at, loop);
+      return;
+    }
+    if (this.regions.length > 0 && this.offLeaf === 0) return;
+    // Every byte leaves the listed names behind but those that go on along them.
+    fillPlain(row, at, this.regions.length === 0 ? DEAD : loop);
+    if (this.regions.length === 0) row.fill(DEAD, at + 0x80, at + 256);
+    for (const point of this.near()) {
+      const first =
+        point < 0
+          ? -1
+          : point < 0x80
+            ? point
+            : point < 0x800
+              ? 0xc0 | (point >> 6)
+              : point < 0x10000
+                ? 0xe0 | (point >> 12)
+                : 0xf0 | (point >> 18);
+      if (first >= 0) row[at + first] = 0;
+    }
+    row[at + 0x22] = 0;
+    row[at + 0x5c] = 0;
   }
 
   end(): ResultId {

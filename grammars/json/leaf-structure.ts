@@ -1,4 +1,4 @@
-import { type FormulaSlot, goTo, type Leaf, pop, push, type ResultId } from './leaf.ts';
+import { type FormulaSlot, goTo, type Leaf, onlyBytes, pop, push, type ResultId, WHITESPACE } from './leaf.ts';
 import type { Machine } from './machine.ts';
 import type { JsonType } from './terms.ts';
 
@@ -86,6 +86,10 @@ export class ValueLeaf implements Leaf {
     return result === 0 ? 0 : goTo(this.machine.wordState(text, 1, result));
   }
 
+  prime(row: Int32Array, at: number): void {
+    onlyBytes(row, at, `${WHITESPACE}{["tfn-0123456789`);
+  }
+
   end(): ResultId {
     return 0;
   }
@@ -109,6 +113,10 @@ export class WordLeaf implements Leaf {
       : goTo(this.machine.wordState(this.text, this.at + 1, this.results));
   }
 
+  prime(row: Int32Array, at: number): void {
+    onlyBytes(row, at, this.text.charAt(this.at));
+  }
+
   end(): ResultId {
     return 0;
   }
@@ -129,6 +137,10 @@ export class ColonLeaf implements Leaf {
     return whitespaceStep(this.machine.options.whitespace, 'none', 0, byte) >= 0
       ? goTo(this.machine.colonState(this.entry))
       : 0;
+  }
+
+  prime(row: Int32Array, at: number): void {
+    onlyBytes(row, at, `${WHITESPACE}:`);
   }
 
   end(): ResultId {
@@ -176,6 +188,10 @@ export class ArrayLeaf implements Leaf {
     return results.union(this.slots.filter((s) => solver.arrayCanEnd(s.state)).map((s) => s.results));
   }
 
+  prime(row: Int32Array, at: number): void {
+    onlyBytes(row, at, `${WHITESPACE}],{["tfn-0123456789`);
+  }
+
   end(): ResultId {
     return 0;
   }
@@ -194,6 +210,10 @@ export class EndLeaf implements Leaf {
     return this.machine.options.whitespace === 'json' && whitespaceStep('json', 'none', 0, byte) >= 0
       ? goTo(this.id)
       : 0;
+  }
+
+  prime(row: Int32Array, at: number): void {
+    onlyBytes(row, at, WHITESPACE);
   }
 
   end(): ResultId {

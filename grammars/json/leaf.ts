@@ -20,6 +20,11 @@ export interface Leaf {
   readonly kind: string;
   /** The coded transition for a byte. */
   step(byte: number): number;
+  /**
+   * Fills what is cheaply known of the transitions in `row[at .. at + 256)`: {@link DEAD} or a code plus one; the rest stays 0.
+   * Called once, before the first transition.
+   */
+  prime(row: Int32Array, at: number): void;
   /** The result when the value may end here without a further byte (numbers only, and the end of the document), or 0. */
   end(): ResultId;
 }
@@ -32,3 +37,15 @@ export const push = (id: number): number => (id << 2) | 1;
 export const pop = (result: ResultId): number => (result << 2) | 2;
 /** The value was complete before this byte: resume the frame below and give it the byte. */
 export const popThen = (result: ResultId): number => (result << 2) | 3;
+
+/** A table entry for "no transition". */
+export const DEAD = 1;
+
+/** Marks every byte dead but the listed ones. */
+export function onlyBytes(row: Int32Array, at: number, bytes: string): void {
+  row.fill(DEAD, at, at + 256);
+  for (let i = 0; i < bytes.length; i++) row[at + bytes.charCodeAt(i)] = 0;
+}
+
+/** JSON's whitespace. */
+export const WHITESPACE = ' \n\t\r';

@@ -72,10 +72,12 @@ export class Machine {
   private readonly lengthProfiles = new Map<Lang, StringProfile | null>();
   private readonly loops: (Uint32Array | null | undefined)[] = [];
   private readonly spreads = new Map<Lang, { readonly need: number; readonly states: readonly Lang[] } | null>();
+  private readonly numberStates = new Map<string, number>();
   private readonly undying = new Map<Lang, boolean>();
   private readonly slotKeys = new WeakMap<object, string>();
   /** Transition codes plus one (0: not yet known), 64 leaves to a page. */
-  private readonly pages: Int32Array[] = [];
+  readonly pages: Int32Array[] = [];
+  private readonly primed: boolean[] = [];
 
   constructor(
     readonly compiler: SchemaCompiler,
@@ -87,7 +89,7 @@ export class Machine {
     this.strings = compiler.strings;
     this.engine = compiler.strings.engine;
     this.seen = new SeenSets();
-    this.intern('dead', () => ({ kind: 'dead', step: () => 0, end: () => 0 }));
+    this.intern('dead', () => ({ kind: 'dead', step: () => 0, prime: () => undefined, end: () => 0 }));
     this.frames.push({ kind: 'root', slots: [], rests: [], seen: 0, captures: false });
     const root = compiler.root();
     this.results.of([0]);
@@ -102,6 +104,12 @@ export class Machine {
     const at = ((leaf & 63) << 8) | byte;
     const known = page[at];
     if (known) return known - 1;
+    if (this.primed[leaf] !== true) {
+      this.primed[leaf] = true;
+      this.leaves[leaf]?.prime(page, (leaf & 63) << 8);
+      const now = page[at];
+      if (now) return now - 1;
+    }
     const next = this.leaves[leaf]?.step(byte) ?? 0;
     page[at] = next + 1;
     return next;
@@ -231,14 +239,16 @@ export class Machine {
   }
 
   numberState(slots: readonly FormulaSlot[], atoms: NumberAtoms, phase: NumberPhase, text: string): number {
-    const alive = slots.filter((s) => numberAlive(this, s.state, atoms, phase, text));
-    if (alive.length === 0) return 0;
-    return goTo(
-      this.intern(
-        `n${this.key(alive)}${numberClass(atoms, phase, text)}`,
-        () => new NumberLeaf(this, alive, atoms, phase, text),
-      ),
-    );
+    const spelled = numberClass(atoms, phase, text);
+    const asked = `${this.key(slots)}#${spelled}`;
+    let code = this.numberStates.get(asked);
+    if (code === undefined) {
+      const alive = slots.filter((s) => numberAlive(this, s.state, atoms, phase, text));
+      const make = (): NumberLeaf => new NumberLeaf(this, alive, atoms, phase, text);
+      code = alive.length === 0 ? 0 : goTo(this.intern(`n${this.key(alive)}#${spelled}`, make));
+      this.numberStates.set(asked, code);
+    }
+    return code;
   }
 
   // First bytes of values

@@ -349,16 +349,28 @@ export class JsonMasks implements TokenMachine {
 
   private walk(trie: TokenTrie): void {
     const { byte, depth, size, from, tokens, count } = trie;
-    const { found, leafAt } = this;
+    const { found, leafAt, stackAt, namedAt, exact } = this;
+    const { pages } = this.acceptor.machine;
     const { ascii, other } = subtreesOf(trie);
     for (let i = 1; i < count; ) {
       const d = depth[i] ?? 0;
-      if (!this.move(d - 1, d, byte[i] ?? 0)) {
+      const here = leafAt[d - 1] ?? 0;
+      // Known transitions within a level are read in place: they are nearly all of the walk.
+      const known = pages[here >> 6]?.[((here & 63) << 8) | (byte[i] ?? 0)] ?? 0;
+      if (known === 1) {
+        i += size[i] ?? 1;
+        continue;
+      }
+      if (known !== 0 && ((known - 1) & 3) === 0 && !exact) {
+        leafAt[d] = (known - 1) >> 2;
+        stackAt[d] = stackAt[d - 1] ?? 0;
+        namedAt[d] = namedAt[d - 1] ?? 0;
+      } else if (!this.move(d - 1, d, byte[i] ?? 0)) {
         i += size[i] ?? 1;
         continue;
       }
       const below = size[i] ?? 1;
-      if (below > WORTH && !this.exact) {
+      if (below > WORTH && !exact) {
         const loop = this.acceptor.machine.loop(leafAt[d] ?? 0);
         const at = i * 4;
         if (

@@ -1,6 +1,6 @@
 import { FALSE, type Formula, type Formulas, TRUE } from './formula.ts';
 import type { SeenKeys, Solver } from './solver.ts';
-import { type StringSetId, StringSets } from './string-sets.ts';
+import { type StringSetId, StringSets, wellFormed } from './string-sets.ts';
 import { type Shape, shapeValue, type Terms } from './terms.ts';
 
 /** A conjunction of object atoms, sorted by kind. */
@@ -112,7 +112,7 @@ export class ObjectSolver {
     const barred = (key: string): boolean => absent.has(key) || seen?.has(key) === true;
     const demands = new Map<string, Formula>();
     for (const key of required) {
-      if (barred(key)) return false;
+      if (barred(key) || !wellFormed(key)) return false;
       const value = this.demand(all, key);
       if (!this.solver.satisfiable(value)) return false;
       demands.set(key, value);

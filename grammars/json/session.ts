@@ -25,7 +25,7 @@ export interface JsonOptions {
   readonly draft?: Draft;
   /** Schemas by absolute URI for references that leave the document; nothing is fetched. */
   readonly remotes?: Readonly<Record<string, unknown>>;
-  /** Search steps per question (default 200,000). */
+  /** Search steps per question (default 20,000). */
   readonly budget?: number;
   readonly signal?: AbortSignal;
 }
@@ -45,13 +45,14 @@ export function openSchema(schema: Json, options: JsonOptions): JsonSession {
     ...(options.draft === undefined ? {} : { draft: options.draft }),
     ...(options.remotes === undefined ? {} : { remotes: options.remotes }),
   });
-  const terms = new Terms(new Formulas());
+  const budget = new Budget(options.budget, options.signal);
+  const terms = new Terms(new Formulas(budget.work));
   const strings = new StringSets(createRegexEngine());
   const compiler = new SchemaCompiler(document, terms, strings, {
     format: options.format ?? 'assert',
     onUnsupported: options.onUnsupported ?? 'error',
   });
-  const solver = new Solver(compiler, new Budget(options.budget, options.signal));
+  const solver = new Solver(compiler, budget);
   const machine = new Machine(compiler, solver, {
     order: options.order ?? 'schema',
     whitespace: options.whitespace ?? 'bounded',

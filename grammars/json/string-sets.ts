@@ -50,7 +50,7 @@ export class StringSets {
   }
 
   of(members: readonly string[]): StringSetId {
-    return this.make([...new Set(members)].sort(), this.engine.empty);
+    return this.make([...new Set(members)].filter(wellFormed).sort(), this.engine.empty);
   }
 
   language(lang: Lang): StringSetId {
@@ -166,6 +166,13 @@ export class StringSets {
     return id;
   }
 }
+
+/** Whether a text has no lone surrogates: UTF-8 cannot spell them. */
+export function wellFormed(text: string): boolean {
+  return !LONE_SURROGATE.test(text);
+}
+
+const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
 function search(sorted: readonly string[], text: string): boolean {
   let low = 0;

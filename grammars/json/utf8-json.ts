@@ -169,3 +169,32 @@ function hexDigit(byte: number): number {
   if (byte >= 0x61 && byte <= 0x66) return byte - 0x57;
   return -1;
 }
+
+/** Sets every ASCII byte that stands for itself in a string to one table entry, and control characters to dead (1). */
+export function fillPlain(row: Int32Array, at: number, entry: number): void {
+  row.fill(1, at, at + 0x20);
+  row.fill(entry, at + 0x20, at + 0x80);
+  row[at + 0x22] = 0;
+  row[at + 0x5c] = 0;
+  row.fill(1, at + 0x80, at + 0xc2);
+  row.fill(1, at + 0xf5, at + 0x100);
+}
+
+/** Marks the bytes dead that no character in progress takes; true when one is in progress. */
+export function primeDecoder(decoder: number, row: Int32Array, at: number): boolean {
+  switch (decoder >>> 24) {
+    case 0:
+      row.fill(1, at, at + 0x20);
+      row.fill(1, at + 0x80, at + 0xc2);
+      row.fill(1, at + 0xf5, at + 0x100);
+      return false;
+    case UTF8:
+    case SKIP:
+      row.fill(1, at, at + 0x80);
+      row.fill(1, at + 0xc0, at + 0x100);
+      return true;
+    default:
+      row.fill(1, at + 0x80, at + 0x100);
+      return true;
+  }
+}

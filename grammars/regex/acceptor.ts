@@ -1,5 +1,5 @@
 import type { Acceptor } from '../acceptor.ts';
-import { classOfCodePoint, type Lang, type RegexEngine } from './index.ts';
+import type { Lang, RegexEngine } from './index.ts';
 
 /** A state between two characters, or inside one: `need` continuation bytes are due and spell a code point of [low, high]. */
 interface State {
@@ -7,8 +7,8 @@ interface State {
   readonly need: number;
   readonly low: number;
   readonly high: number;
-  /** Next state of each class (between characters) or of each byte from 0x80 (inside one); -1 is not known yet. */
-  readonly next: Int32Array;
+  /** Next state of each byte, -1 where it is not known yet; made when the state is first left. */
+  row: Int32Array | undefined;
 }
 
 /** Full ranges of code points for one, two and three continuation bytes, without surrogates. */
@@ -21,7 +21,7 @@ const CANONICAL: readonly (readonly [number, number] | undefined)[] = [
 
 /** An acceptor of the UTF-8 spelling of a language; prefix-exact by the engine's emptiness test. */
 export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
-  const states: State[] = [{ lang: engine.empty, need: 0, low: 0, high: 0, next: new Int32Array(0) }];
+  const states: State[] = [{ lang: engine.empty, need: 0, low: 0, high: 0, row: undefined }];
   const between = new Map<Lang, number>();
   const inside = new Map<string, number>();
   const anyCharacter = engine.cls([[0, 0x10ffff]]);
@@ -29,15 +29,7 @@ export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
   const enter = (target: Lang): number => {
     let id = between.get(target);
     if (id === undefined) {
-      id = engine.isEmpty(target)
-        ? 0
-        : add({
-            lang: target,
-            need: 0,
-            low: 0,
-            high: 0,
-            next: new Int32Array(128 + engine.classes(target).representatives.length).fill(-1),
-          });
+      id = engine.isEmpty(target) ? 0 : add({ lang: target, need: 0, low: 0, high: 0, row: undefined });
       between.set(target, id);
     }
     return id;
@@ -61,7 +53,7 @@ export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
       ) {
         id = only === engine.empty ? 0 : enterInside(engine.concat(anyCharacter, only), need, ...canonical);
       } else if (reached.some((target) => !engine.isEmpty(target)))
-        id = add({ lang: from, need, low, high, next: new Int32Array(64).fill(-1) });
+        id = add({ lang: from, need, low, high, row: undefined });
       else id = 0;
       inside.set(key, id);
     }
@@ -111,16 +103,12 @@ export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
     start: enter(lang),
     step(id, byte) {
       const state = states[id];
-      if (!state || id === 0) return 0;
-      if (state.need > 0) {
-        if (byte < 0x80 || byte > 0xbf) return 0;
-        let next = state.next[byte - 0x80] ?? 0;
-        if (next < 0) state.next[byte - 0x80] = next = stepInside(state, byte);
-        return next;
-      }
-      const at = byte < 0x80 ? 128 + classOfCodePoint(engine.classes(state.lang), byte) : byte - 0x80;
-      let next = state.next[at] ?? 0;
-      if (next < 0) state.next[at] = next = stepBetween(state, byte);
+      if (state === undefined || id === 0) return 0;
+      const row = state.row ?? (state.row = new Int32Array(256).fill(-1));
+      const known = row[byte] ?? 0;
+      if (known >= 0) return known;
+      const next = state.need > 0 ? stepInside(state, byte) : stepBetween(state, byte);
+      row[byte] = next;
       return next;
     },
     accepts(id) {

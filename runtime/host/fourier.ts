@@ -37,7 +37,10 @@ export function transform(re: Float64Array, im: Float64Array, inverse: boolean):
   const n = re.length;
   const sign = inverse ? 1 : -1;
   if (n <= 1) return;
-  if ((n & (n - 1)) === 0) return transformPowerOfTwo(re, im, sign);
+  if ((n & (n - 1)) === 0) {
+    transformPowerOfTwo(re, im, sign);
+    return;
+  }
   const size = 2 ** Math.ceil(Math.log2(2 * n - 1));
   const [ar, ai, br, bi] = [0, 1, 2, 3].map(() => new Float64Array(size)) as [
     Float64Array,

@@ -2,6 +2,7 @@ import type { HostOp } from '../host.ts';
 import { fail } from './fail.ts';
 import { dft, melWeights, stft } from './fourier.ts';
 import { linearAttention } from './linear-attention.ts';
+import { labelEncode, tfIdf, treeEnsemble } from './ml.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
 import { resampleTable } from './resample-table.ts';
 import { roiAlign } from './roi-align.ts';
@@ -23,9 +24,42 @@ import {
   sequenceLength,
   splitToSequence,
 } from './sequence.ts';
+import {
+  regexFullMatch,
+  stringCast,
+  stringConcat,
+  stringEqual,
+  stringExpand,
+  stringGather,
+  stringJoin,
+  stringNormalize,
+  stringReshape,
+  stringSlice,
+  stringSplit,
+  stringTile,
+  stringTranspose,
+  stringWhere,
+} from './strings.ts';
 
 /** Host functions by name, one line each; an artifact carries only those its plan needs. */
 const functions: Readonly<Record<string, HostOp>> = {
+  regex_full_match: regexFullMatch,
+  string_cast: stringCast,
+  string_concat: stringConcat,
+  string_equal: stringEqual,
+  string_expand: stringExpand,
+  string_gather: stringGather,
+  string_join: stringJoin,
+  string_normalize: stringNormalize,
+  string_reshape: stringReshape,
+  string_slice: stringSlice,
+  string_split: stringSplit,
+  string_tile: stringTile,
+  string_transpose: stringTranspose,
+  string_where: stringWhere,
+  label_encode: labelEncode,
+  tf_idf: tfIdf,
+  tree_ensemble: treeEnsemble,
   dft,
   mel_weights: melWeights,
   stft,

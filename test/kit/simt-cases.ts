@@ -189,6 +189,28 @@ export function scalarCases(): SimtCase[] {
       0,
     ),
   );
+  const extremes = [
+    3.4028234663852886e38,
+    -3.4028234663852886e38,
+    1.17549435e-38,
+    16777217,
+    0.1,
+    1 / 3,
+    1e10,
+    123456.789,
+  ];
+  extremes.forEach((value, n) => {
+    out.push(
+      elementwise(
+        `literal_${n}`,
+        ['f32'],
+        'f32',
+        [[1, 2]],
+        ([x]) => (x ?? constant('f32', 0)).lt(1.5).select(constant('f32', value), 0),
+        0,
+      ),
+    );
+  });
   for (const type of ['i32', 'u32', 'i64', 'u64'] as const) {
     const wide = type === 'i64' || type === 'u64';
     const base: (number | bigint)[] = wide

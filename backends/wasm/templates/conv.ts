@@ -4,7 +4,6 @@ import {
   type Dim,
   min as dimMin,
   floorDiv,
-  isAtMost,
   isStatic,
   mod,
   mul,
@@ -13,42 +12,35 @@ import {
   sub,
 } from '../../../compiler/ir/dim.ts';
 import type { DType } from '../../../compiler/ir/dtype.ts';
-import { type Buffer, constant, dimValue, type Expr, pack } from '../../../compiler/ir/expr.ts';
+import { type Buffer, dimValue } from '../../../compiler/ir/expr.ts';
 import type { Node, Value } from '../../../compiler/ir/graph.ts';
 import type { Kernel, KernelNote } from '../../../compiler/ir/kernel.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
-import { type Window, windowsOf } from '../../../compiler/ops/conv.ts';
+import { windowsOf } from '../../../compiler/ops/conv.ts';
 import { numberAttr } from '../../../compiler/ops/shapes.ts';
 import { finishTile, Tile } from './microkernel.ts';
 import { constantNumbers, packedConstant, packedIndices } from './packing.ts';
+import {
+  type Axis,
+  type Block,
+  blockOf,
+  blocksOf,
+  copyPatch,
+  flatAxis,
+  locate,
+  type Patched,
+  tapOffset,
+} from './patch.ts';
 
 const ROWS = 4;
-/** Columns of a block where the width comes at run time, most columns of one, and floats of the input patch it copies to scratch. */
-const BLOCK_COLUMNS = 32;
-const MOST_COLUMNS = 64;
-const PATCH_FLOATS = 1 << 16;
-
 const FLOATS: ReadonlySet<DType> = new Set(['f32', 'f16', 'bf16']);
 
-/** One spatial axis: sizes of input and output, window. */
-interface Axis extends Window {
-  readonly taps: number;
-  readonly input: Dim;
-  readonly output: Dim;
-}
-
 /** A convolution over at most two spatial axes (a missing one has length 1). */
-interface Geometry {
-  readonly x: Value;
+interface Geometry extends Patched {
   readonly w: Value;
   readonly batch: Dim;
   readonly group: number;
-  /** Input and output channels of one group. */
-  readonly depth: number;
-  readonly channels: number;
-  readonly y: Axis;
-  readonly columns: Axis;
   readonly rank: number;
 }
 
@@ -69,15 +61,14 @@ function geometryOf(node: Node): Geometry | undefined {
       output: out.shape[2 + i] ?? 1,
     }),
   );
-  const flat: Axis = { kernel: 1, stride: 1, dilation: 1, begin: 0, end: 0, taps: 1, input: 1, output: 1 };
   let columns = axes.at(-1);
   if (!columns) return undefined;
-  let y = axes.length === 2 ? (axes[0] ?? flat) : flat;
+  let y = axes.length === 2 ? (axes[0] ?? flatAxis) : flatAxis;
   let rank = kernel.length;
   // One tap, no stride, no padding: rows follow each other in memory, so the image is one long row.
   if (rank === 2 && [y, columns].every((a) => a.taps === 1 && a.stride === 1 && a.begin === 0 && a.end === 0)) {
     columns = { ...columns, input: mul(y.input, columns.input), output: mul(y.output, columns.output) };
-    y = flat;
+    y = flatAxis;
     rank = 1;
   }
   return {
@@ -98,150 +89,6 @@ const isFloatConv = (node: Node): boolean => {
   const out = node.outputs[0];
   return [x, w, out].every((v) => v && FLOATS.has(v.type.dtype) && v.type.format === 'dense');
 };
-
-/** The piece of the output one work item computes and the patch of the input it needs. */
-interface Block {
-  readonly rows: number;
-  readonly columns: number;
-  /** Vectors that cover the columns of one row. */
-  readonly vectors: number;
-  /** Rows of the patch; with one tap a row holds just what is read. */
-  readonly patchRows: number;
-  /** Columns of one phase of the patch: columns of input whose distance is the stride lie side by side. */
-  readonly phases: number;
-  readonly phaseColumns: number;
-  readonly plane: number;
-}
-
-/** Columns of a block: the whole row when it is short, else an even share of it that fills pairs of vectors. */
-function blockColumns(g: Geometry): number {
-  const { output } = g.columns;
-  if (!isStatic(output)) return BLOCK_COLUMNS;
-  const most = Math.max(8, Math.min(MOST_COLUMNS, Math.floor(PATCH_FLOATS / g.depth / 8) * 8));
-  if (output <= most) return Math.max(1, output);
-  const shares = Array.from({ length: 8 }, (_, i) => 8 * Math.ceil(output / 8 / (Math.ceil(output / most) + i)));
-  const waste = (share: number) => Math.ceil(output / share) * share;
-  return Math.min(
-    most,
-    shares.reduce((best, share) => (waste(share) < waste(best) ? share : best)),
-  );
-}
-
-function blockOf(g: Geometry): Block {
-  const { y, columns: c } = g;
-  const columns = blockColumns(g);
-  const vectors = Math.ceil(columns / 4);
-  const phases = c.taps === 1 ? 1 : c.stride;
-  const reach = c.taps === 1 ? columns : (Math.max(columns, 4) - 1) * c.stride + (c.taps - 1) * c.dilation + 1;
-  const phaseColumns = Math.ceil(Math.max(Math.ceil(reach / phases), vectors * 4) / 4) * 4;
-  const patch = (rows: number) => (y.taps === 1 ? rows : (rows - 1) * y.stride + (y.taps - 1) * y.dilation + 1);
-  const size = (rows: number) => g.depth * phases * patch(rows) * phaseColumns;
-  const most = isStatic(y.output) ? Math.max(1, y.output) : 8;
-  let rows = 1;
-  // Copying the rows that blocks share costs little beside many output channels, much beside few.
-  const enough = g.channels >= 16 ? 24 : 192;
-  while (rows < most && rows * vectors < enough && size(rows + 1) <= PATCH_FLOATS) rows++;
-  // Blocks of equal height waste nothing on the last one.
-  if (isStatic(y.output) && y.output > 0) rows = Math.ceil(y.output / Math.ceil(y.output / rows));
-  return {
-    rows,
-    columns,
-    vectors,
-    patchRows: patch(rows),
-    phases,
-    phaseColumns,
-    plane: phases * patch(rows) * phaseColumns,
-  };
-}
-
-/** Where tap (ky, kx) of channel 0 of the patch starts for output (0, 0). */
-function tapOffset(g: Geometry, b: Block, ky: number, kx: number): number {
-  const across = kx * g.columns.dilation;
-  const phase = b.phases === 1 ? 0 : across % b.phases;
-  const position = b.phases === 1 ? across : Math.floor(across / b.phases);
-  return (phase * b.patchRows + ky * g.y.dilation) * b.phaseColumns + position;
-}
-
-/** Where a block is: image, first input channel, first output row and column, and how much of it exists. */
-interface Place {
-  readonly n: Dim;
-  readonly first: Dim;
-  readonly row: Dim;
-  readonly column: Dim;
-  readonly rows: Dim;
-  readonly vectors: Dim;
-}
-
-/** Copies the input a block needs to scratch, with zeros outside the image and the columns sorted by phase. */
-function copyPatch(k: KernelBuilder, g: Geometry, b: Block, x: Buffer, patch: Buffer, at: Place): void {
-  const { y, columns: c } = g;
-  const zero = constant('f32', 0);
-  const channelsIn = g.x.type.shape[1] ?? 1;
-  const top = sub(mul(at.row, y.stride), y.begin);
-  const left = sub(mul(at.column, c.stride), c.begin);
-  const inside = (v: Dim, size: Dim, length: number): Expr | undefined => {
-    const low = isAtMost(0, v) ? undefined : dimValue(v).ge(0);
-    const high = isAtMost(add(v, length), size) ? undefined : dimValue(add(v, length)).le(dimValue(size));
-    return low && high ? low.and(high) : (low ?? high);
-  };
-  const both = (p: Expr | undefined, q: Expr | undefined): Expr | undefined => (p && q ? p.and(q) : (p ?? q));
-  const patchRows = y.taps === 1 ? at.rows : add(mul(sub(at.rows, 1), y.stride), (y.taps - 1) * y.dilation + 1);
-  const reach = Math.ceil(((c.taps - 1) * c.dilation) / b.phases);
-  const across = isStatic(at.vectors) ? b.phaseColumns : dimMin(b.phaseColumns, add(mul(at.vectors, 4), reach));
-  k.for(0, g.depth, 1, (d) => {
-    k.for(0, patchRows, 1, (r) => {
-      const iy = y.taps === 1 ? sub(mul(add(at.row, r), y.stride), y.begin) : add(top, r);
-      const line = mul(add(mul(add(mul(at.n, channelsIn), add(at.first, d)), y.input), iy), c.input);
-      const to = add(mul(d, b.plane), mul(r, b.phaseColumns));
-      const rowInside = inside(iy, y.input, 1);
-      const one = (ix: Dim): Expr => {
-        const value = k.load(x, add(line, ix));
-        const condition = both(rowInside, inside(ix, c.input, 1));
-        return condition ? condition.guard(value, zero) : value;
-      };
-      if (c.stride === 1) {
-        k.for(0, across, 4, (p) => {
-          const ix = add(left, p);
-          const whole = both(rowInside, inside(ix, c.input, 4));
-          const fast = () => k.store(patch, add(to, p), k.load(x, add(line, ix), 4));
-          if (!whole) fast();
-          else
-            k.if(whole, fast, () => {
-              k.store(patch, add(to, p), pack([0, 1, 2, 3].map((i) => one(add(ix, i)))));
-            });
-        });
-      } else if (c.stride === 2) {
-        // Two vectors hold four columns of each phase.
-        k.for(0, across, 4, (p) => {
-          const ix = add(left, mul(p, 2));
-          const whole = both(rowInside, inside(ix, c.input, 8));
-          const put = (phase: number, value: Expr) =>
-            k.store(patch, add(add(to, phase * b.patchRows * b.phaseColumns), p), value);
-          const fast = () => {
-            const [low, high] = [k.load(x, add(line, ix), 4), k.load(x, add(line, add(ix, 4)), 4)];
-            for (let phase = 0; phase < b.phases; phase++)
-              put(phase, low.shuffle(high, [phase, phase + 2, phase + 4, phase + 6]));
-          };
-          const slow = () => {
-            for (let phase = 0; phase < b.phases; phase++)
-              put(phase, pack([0, 2, 4, 6].map((i) => one(add(ix, i + phase)))));
-          };
-          if (whole) k.if(whole, fast, slow);
-          else fast();
-        });
-      } else {
-        k.for(0, across, 1, (p) => {
-          for (let phase = 0; phase < b.phases; phase++)
-            k.store(
-              patch,
-              add(add(to, phase * b.patchRows * b.phaseColumns), p),
-              one(add(left, add(mul(p, c.stride), phase))),
-            );
-        });
-      }
-    });
-  });
-}
 
 /** Weights as [group][tile of rows][tap][channel][row], zero rows filling the last tile. */
 function packWeights(g: Geometry, rows: number, tiles: number): ReturnType<typeof packedConstant> {
@@ -272,8 +119,7 @@ function build(g: Geometry, request: TemplateRequest): Kernel {
   const depthwise = g.depth === 1 && c.taps <= 8;
   const group = depthwise && rows === 1 && c.taps <= 3 ? 3 : 2;
   const tiles = Math.ceil(g.channels / rows);
-  const rowBlocks = ceilDiv(y.output, b.rows);
-  const columnBlocks = isStatic(c.output) && c.output === b.columns ? 1 : ceilDiv(c.output, b.columns);
+  const { rowBlocks, columnBlocks } = blocksOf(g, b);
   // Few blocks of pixels: split the channels too, so that threads have something to share.
   const blocks = product([g.batch, g.group, rowBlocks, columnBlocks]);
   const split = range(blocks).max < 8 && tiles >= 16 ? Math.min(4, Math.floor(tiles / 8)) : 1;
@@ -294,15 +140,7 @@ function build(g: Geometry, request: TemplateRequest): Kernel {
   const part = take(split);
   const groupIndex = take(g.group);
   const n = rest;
-  const row = mul(rowBlock, b.rows);
-  const overlaps = columnBlocks !== 1 && isAtMost(b.columns, c.output);
-  const column = overlaps ? dimMin(mul(columnBlock, b.columns), sub(c.output, b.columns)) : mul(columnBlock, b.columns);
-  const rowsHere = isAtMost(add(row, b.rows), y.output)
-    ? b.rows
-    : k.index(dimValue(dimMin(b.rows, sub(y.output, row))), { min: 1, max: b.rows }, 'rows');
-  const vectors = isStatic(c.output)
-    ? b.vectors
-    : k.index(dimValue(dimMin(b.vectors, ceilDiv(sub(c.output, column), 4))), { min: 1, max: b.vectors }, 'vectors');
+  const { row, column, rows: rowsHere, vectors } = locate(k, g, b, rowBlock, columnBlock);
   copyPatch(k, g, b, x, patch, { n, first: mul(groupIndex, g.depth), row, column, rows: rowsHere, vectors });
 
   const taps = y.taps * c.taps;

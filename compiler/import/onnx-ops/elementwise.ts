@@ -215,7 +215,7 @@ export const elementwiseOnnxOps: readonly OnnxOp[] = [
   onnxOp('BitCast', (node, b) => [b.node('bitcast', [node.input(0)], { to: dtypeOf(node, node.int('to')) })]),
   onnxOp('Identity', (node, b) => {
     const x = node.input(0);
-    return [x.type.container ? x : b.node('identity', [x])];
+    return [x.type.container || x.type.dtype === 'string' ? x : b.node('identity', [x])];
   }),
   onnxOp('SwiGLU', buildSwiGlu),
 ];

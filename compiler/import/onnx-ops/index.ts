@@ -1,8 +1,11 @@
 import type { OnnxOp } from '../onnx-op.ts';
 import { attentionOnnxOps } from './attention.ts';
+import { contribOnnxOps } from './contrib.ts';
+import { contribAttentionOnnxOps } from './contrib-attention.ts';
 import { elementwiseOnnxOps } from './elementwise.ts';
 import { imageOnnxOps } from './image.ts';
 import { linearOnnxOps } from './linear.ts';
+import { mlOnnxOps } from './ml.ts';
 import { movementOnnxOps } from './movement.ts';
 import { normOnnxOps } from './norm.ts';
 import { quantizeOnnxOps } from './quantize.ts';
@@ -10,6 +13,7 @@ import { reduceOnnxOps } from './reduce.ts';
 import { selectOnnxOps } from './select.ts';
 import { shapeOnnxOps } from './shape.ts';
 import { signalOnnxOps } from './signal.ts';
+import { stringOnnxOps } from './strings.ts';
 
 /** Adapters of the tensor operators, by family. */
 export const tensorOnnxOps: readonly OnnxOp[] = [
@@ -21,6 +25,10 @@ export const tensorOnnxOps: readonly OnnxOp[] = [
   ...normOnnxOps,
   ...attentionOnnxOps,
   ...imageOnnxOps,
+  ...contribOnnxOps,
+  ...contribAttentionOnnxOps,
+  ...stringOnnxOps,
+  ...mlOnnxOps,
   ...signalOnnxOps,
   ...selectOnnxOps,
   ...quantizeOnnxOps,

@@ -32,8 +32,9 @@ const buildWindow =
 
 /** The seed attribute, or one made from the node's name: the same model draws the same numbers. */
 function seedOf(node: OnnxNode): number {
-  const bits = new Float32Array([node.float('seed', 0)]);
-  if (node.has('seed')) return new Uint32Array(bits.buffer)[0] ?? 0;
+  // Dropout's seed is an integer, the others' a float.
+  if (node.has('seed') && node.op === 'Dropout') return node.int('seed') >>> 0;
+  if (node.has('seed')) return new Uint32Array(new Float32Array([node.float('seed')]).buffer)[0] ?? 0;
   let h = 2166136261;
   for (const c of node.name) h = Math.imul(h ^ c.charCodeAt(0), 16777619);
   return h >>> 0;
