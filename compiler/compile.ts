@@ -194,7 +194,7 @@ async function readModel(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
   } catch (cause) {
-    throw new InfcError('INFC1001', 'the model cannot be read', { file, cause, fix: 'Check the path' });
+    throw new InfcError('INFC1003', 'the model cannot be read', { file, cause, fix: 'Check the path' });
   }
 }
 

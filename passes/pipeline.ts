@@ -3,6 +3,7 @@ import { dropUnitAxes } from './canonicalize/drop-unit-axes.ts';
 import { foldConstants } from './canonicalize/fold-constants.ts';
 import { removeDead } from './canonicalize/remove-dead.ts';
 import { removeIdentity } from './canonicalize/remove-identity.ts';
+import { convTransposeToConv } from './fuse/conv-transpose-to-conv.ts';
 import { decompose } from './fuse/decompose.ts';
 import { foldIntoWeights } from './fuse/fold-into-weights.ts';
 import { fuseTranspose } from './fuse/fuse-transpose.ts';
@@ -29,6 +30,7 @@ export const pipeline: readonly Pass[] = [
   // precision, format: assigned by plugins and by compression recipes
   // fuse: prepare what kernels will swallow
   decompose,
+  convTransposeToConv,
   fuseTranspose,
   foldIntoWeights,
 ];

@@ -75,7 +75,7 @@ async function prepare(compiler: Compiler, test: BackendTest, target: string): P
     return { inputs, outputs, player: { run, dispose: async () => undefined } };
   }
   const compilation = await compiler.compile(program, { targets: [target === 'cuda-cpu' ? 'cuda' : target] });
-  return { inputs, outputs, player: await player(compilation) };
+  return { inputs, outputs, player: await player(compilation, target) };
 }
 
 const dataSets = (test: BackendTest): string[] =>

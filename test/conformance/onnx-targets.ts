@@ -1,7 +1,9 @@
 import type { Compilation } from '../../compiler/compile.ts';
 import { contentsOf } from '../../compiler/plan/weights-file.ts';
+import { WebGpuDevice } from '../../runtime/devices/webgpu.ts';
 import { hostFunctions } from '../../runtime/host/index.ts';
 import type { HostValue } from '../../runtime/host.ts';
+import type { LoadOptions } from '../../runtime/index.ts';
 import { load } from '../../runtime/index.ts';
 
 /** A compiled model that can be played. */
@@ -11,7 +13,7 @@ export interface Player {
 }
 
 /** Loads a compilation from memory on the device of its target. */
-export async function player(compilation: Compilation): Promise<Player> {
+export async function player(compilation: Compilation, target = 'wasm'): Promise<Player> {
   const [compiled] = compilation.targets;
   if (!compiled) throw new Error('nothing was compiled');
   const { plan, files } = compiled.assembled;
@@ -20,7 +22,10 @@ export async function player(compilation: Compilation): Promise<Player> {
     const f = hostFunctions(name);
     return f ? [[name, f] as const] : [];
   });
-  const model = await load({ plan, files: contents, hostOps: Object.fromEntries(known) }, { threads: 1 });
+  const model = await load(
+    { plan, files: contents, hostOps: Object.fromEntries(known) },
+    { threads: 1, ...(await deviceFor(target)) },
+  );
   return {
     run: async (inputs, entry) =>
       (await model.run(inputs as Parameters<typeof model.run>[0], entry === undefined ? {} : { entry })) as Record<
@@ -29,4 +34,22 @@ export async function player(compilation: Compilation): Promise<Player> {
       >,
     dispose: () => model.dispose(),
   };
+}
+
+/** SwiftShader over Dawn for WGSL, the CPU shim for CUDA; other targets use their own device. */
+async function deviceFor(target: string): Promise<Pick<LoadOptions, 'device'>> {
+  if (target === 'cuda-cpu') {
+    const { CudaCpuDevice } = await import('../kit/cuda-cpu-device.ts');
+    return { device: () => new CudaCpuDevice() };
+  }
+  if (target !== 'wgsl') return {};
+  const { create, globals } = await import('webgpu');
+  // Kept reachable: Dawn hangs or aborts when it is collected.
+  const held = globalThis as { infcConformanceGpu?: GPU };
+  if (!held.infcConformanceGpu) {
+    Object.assign(globalThis, globals);
+    held.infcConformanceGpu = create(['backend=vulkan']);
+  }
+  const gpu = held.infcConformanceGpu;
+  return { device: () => WebGpuDevice.create({ gpu }) };
 }
