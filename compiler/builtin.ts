@@ -9,6 +9,7 @@ import { tensorOnnxOps } from './import/onnx-ops/index.ts';
 import { recurrentOnnxOps } from './import/onnx-ops/recurrent.ts';
 import { retiredOnnxOps } from './import/onnx-ops/retired.ts';
 import { sequenceOnnxOps } from './import/onnx-ops/sequence.ts';
+import { trainingOnnxOps } from './import/onnx-ops/training.ts';
 import { controlOps } from './ops/control.ts';
 import { tensorOps } from './ops/index.ts';
 import { recurrentOps } from './ops/recurrent.ts';
@@ -30,5 +31,6 @@ export const builtin = definePlugin({
     ...recurrentOnnxOps,
     ...retiredOnnxOps,
     ...sequenceOnnxOps,
+    ...trainingOnnxOps,
   ],
 });

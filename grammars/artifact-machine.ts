@@ -139,7 +139,7 @@ export class ArtifactMachine implements TokenMachine {
     const foreign = machine.mask(state - this.count);
     let id = this.liveMasks.get(foreign);
     if (id === undefined) {
-      id = this.internWords(machine.pool.view(foreign));
+      id = this.internWords(machine.pool.view(foreign).slice());
       this.liveMasks.set(foreign, id);
     }
     return id;
@@ -151,20 +151,26 @@ export class ArtifactMachine implements TokenMachine {
       const [base = -1, from = 0, count = 0] = this.maskIndex.subarray(3 * index, 3 * index + 3);
       if (count < 0) id = this.pool.intern(this.baseAt(index), new Int32Array(0), 0);
       else if (base < 0) id = this.pool.intern(-1, this.maskData.subarray(from, from + count), count);
-      else {
-        const words = Uint32Array.from(this.wordsAt(base));
-        for (const token of this.maskData.subarray(from, from + count))
-          words[token >>> 5] = (words[token >>> 5] ?? 0) ^ (1 << (token & 31));
-        id = this.internWords(words);
-      }
+      else id = this.changed(base, this.maskData.subarray(from, from + count));
       this.maskIds.set(index, id);
     }
     return id;
   }
 
+  /** A mask that differs from a kept one in some tokens: an addition to it where none is taken away. */
+  private changed(base: number, tokens: Int32Array): MaskId {
+    const words = this.wordsAt(base);
+    if (tokens.every((token) => (((words[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 0))
+      return this.pool.intern(this.baseAt(base), tokens, tokens.length);
+    const own = words.slice();
+    for (const token of tokens) own[token >>> 5] = (own[token >>> 5] ?? 0) ^ (1 << (token & 31));
+    return this.internWords(own);
+  }
+
+  /** The words of a kept mask: a view, not a copy. */
   private wordsAt(index: number): Uint32Array {
     const from = this.maskIndex[3 * index + 1] ?? 0;
-    return Uint32Array.from(this.maskData.subarray(from, from + this.pool.words));
+    return new Uint32Array(this.maskData.buffer, this.maskData.byteOffset + 4 * from, this.pool.words);
   }
 
   private baseAt(index: number): number {
@@ -177,12 +183,7 @@ export class ArtifactMachine implements TokenMachine {
   }
 
   private internWords(words: Uint32Array): MaskId {
-    const tokens: number[] = [];
-    words.forEach((word, w) => {
-      for (let bits = word; bits !== 0; bits = (bits & (bits - 1)) >>> 0)
-        tokens.push(32 * w + 31 - Math.clz32(bits & -bits));
-    });
-    return this.pool.intern(-1, Int32Array.from(tokens), tokens.length);
+    return this.pool.intern(this.pool.addBase(words), new Int32Array(0), 0);
   }
 
   private fromLive(state: number): number {

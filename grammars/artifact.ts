@@ -1,11 +1,12 @@
 import { InfcError } from '../runtime/errors.ts';
 import { ARTIFACT_MAGIC, ARTIFACT_VERSION, checksum, HEADER_WORDS, OUTSIDE } from './artifact-machine.ts';
 import type { MaskId } from './mask-pool.ts';
+import { minimize } from './minimize.ts';
 import type { TokenMachine } from './token-machine.ts';
 
 /** Options of {@link compileArtifact}. */
 export interface ArtifactOptions {
-  /** States to build at most (default 4,096), nearest to the start first. */
+  /** States to look at (default 20,000), nearest to the start first; equivalent ones are then merged. */
   readonly maxStates?: number;
   /** Fail with INFC5501 when not all states fit, instead of leaving the rest to a fallback. */
   readonly complete?: boolean;
@@ -28,8 +29,9 @@ export function compileArtifact(
   machine: TokenMachine,
   options: ArtifactOptions = {},
 ): { readonly bytes: Uint8Array; readonly report: ArtifactReport } {
-  const limit = options.maxStates ?? 4096;
-  const { states, rows, parents, specials, complete } = explore(machine, limit);
+  const limit = options.maxStates ?? 20_000;
+  const { complete, ...found } = explore(machine, limit);
+  const { states, rows, parents, specials } = merge(machine, found);
   if (!complete && options.complete) {
     throw new InfcError('INFC5501', `the constraint has more than ${limit} states`, {
       fix: 'Forbid additional properties, bound lengths, or raise maxStates',
@@ -74,6 +76,41 @@ export function compileArtifact(
   return {
     bytes: new Uint8Array(data.buffer),
     report: { states: states.length, masks: masks.index.length / 3, complete },
+  };
+}
+
+interface Explored {
+  readonly states: readonly number[];
+  readonly rows: readonly Int32Array[];
+  readonly parents: readonly number[];
+  /** From, token, and row entry of each step over a special token. */
+  readonly specials: readonly number[];
+}
+
+/** Keeps one state of each class of equivalent ones. */
+function merge(machine: TokenMachine, { states, rows, parents, specials }: Explored): Explored {
+  const edges: number[][] = states.map(() => []);
+  for (let i = 0; i < specials.length; i += 3)
+    edges[specials[i] ?? 0]?.push(specials[i + 1] ?? 0, specials[i + 2] ?? 0);
+  const { classOf, count } = minimize({ rows, kinds: states.map((state) => (machine.accepts(state) ? 1 : 0)), edges });
+  const leaders: number[] = new Array<number>(count).fill(-1);
+  classOf.forEach((cls, state) => {
+    if (leaders[cls] === -1) leaders[cls] = state;
+  });
+  const renamed = (entry: number): number => (entry > 0 ? (classOf[entry - 1] ?? 0) + 1 : entry);
+  return {
+    states: leaders.map((leader) => states[leader] ?? 0),
+    rows: leaders.map((leader) => (rows[leader] ?? new Int32Array(256)).map(renamed)),
+    parents: leaders.flatMap((leader) => [
+      leader === 0 ? -1 : (classOf[parents[2 * leader] ?? 0] ?? 0),
+      parents[2 * leader + 1] ?? 0,
+    ]),
+    specials: leaders.flatMap((leader, cls) => {
+      const own = edges[leader] ?? [];
+      const out: number[] = [];
+      for (let i = 0; i < own.length; i += 2) out.push(cls, own[i] ?? 0, renamed(own[i + 1] ?? 0));
+      return out;
+    }),
   };
 }
 

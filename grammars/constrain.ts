@@ -1,5 +1,6 @@
 import { InfcError } from '../runtime/errors.ts';
 import type { Acceptor } from './acceptor.ts';
+import { type ArtifactMachine, type OpenOptions, openArtifact } from './artifact-machine.ts';
 import type { Infer, StandardSchemaLike } from './infer.ts';
 import { auditSchema, type SchemaReport } from './json/audit.ts';
 import type { Relaxation } from './json/compiler.ts';
@@ -154,3 +155,10 @@ export function constrain<const S>(schema: S, options: ConstrainOptions = {}): C
 /** Checks a schema without a tokenizer: what is exact, what is not and why, with JSON pointers. */
 constrain.check = (schema: unknown, options: ConstrainOptions = {}): SchemaReport =>
   auditSchema(jsonSchemaOf(schema), options);
+
+/**
+ * Opens a constraint compiled ahead of time (`compileArtifact`, `infc constrain compile`). For the smallest bundle import `openArtifact`
+ * itself, which leaves the schema compiler out.
+ */
+constrain.static = (bytes: Uint8Array, vocabulary: Vocabulary, options: OpenOptions = {}): ArtifactMachine =>
+  openArtifact(bytes, vocabulary, options);

@@ -111,5 +111,24 @@ const dequantizeBits = defineOp({
   flops: () => 4,
 });
 
+/** Codes of `bits` bits out of bytes, low end first: the last axis grows by 8 / bits. */
+const unpackBits = defineOp({
+  name: 'unpack_bits',
+  infer: (c) => {
+    const x = inputType(c, 0);
+    const per = 8 / numberAttr(c.attrs, 'bits', 4);
+    return { ...x, shape: x.shape.map((n, i) => (i === x.shape.length - 1 ? D.mul(n, per) : n)) };
+  },
+  element: (c) => {
+    const bits = numberAttr(c.attrs, 'bits', 4);
+    const per = 8 / bits;
+    return (coords) => {
+      const last = coords[coords.length - 1] ?? 0;
+      const byte = c.at(0, [...coords.slice(0, -1), D.floorDiv(last, per)]);
+      return byte.shr(dimValue(D.mul(D.mod(last, per), bits)).cast('u32')).and(2 ** bits - 1);
+    };
+  },
+});
+
 /** Conversions between floats and quantized codes. */
-export const quantizeOps: readonly OpDef[] = [dequantizeLinear, quantizeLinear, dequantizeBits];
+export const quantizeOps: readonly OpDef[] = [dequantizeLinear, quantizeLinear, dequantizeBits, unpackBits];

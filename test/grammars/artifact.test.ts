@@ -58,6 +58,11 @@ describe('ahead-of-time artifacts', () => {
     }
   });
 
+  it('merge equivalent states', () => {
+    const { report } = compileArtifact(regex(/(?:a[ab]|ba|bb)(?:c|d){2}/).masks(vocabulary));
+    expect(report.states).toBe(5);
+  });
+
   it('carry a matcher', () => {
     const machine = openArtifact(
       compileArtifact(constrain(closed, { whitespace: 'compact' }).masks(vocabulary)).bytes,
@@ -75,7 +80,8 @@ describe('ahead-of-time artifacts', () => {
     const live = constrain(recursive).masks(vocabulary);
     expect(() => compileArtifact(live, { maxStates: 50, complete: true })).toThrow(/INFC5501/);
     const { bytes: file, report } = compileArtifact(live, { maxStates: 50 });
-    expect(report).toMatchObject({ states: 50, complete: false });
+    expect(report.complete).toBe(false);
+    expect(report.states).toBeLessThanOrEqual(50);
     const fresh = constrain(recursive).masks(vocabulary);
     compare(live, openArtifact(file, vocabulary, { fallback: () => fresh }), 40);
     const alone = openArtifact(file, vocabulary);

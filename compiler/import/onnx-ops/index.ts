@@ -1,5 +1,7 @@
 import type { OnnxOp } from '../onnx-op.ts';
 import { attentionOnnxOps } from './attention.ts';
+import { contribOnnxOps } from './contrib.ts';
+import { contribAttentionOnnxOps } from './contrib-attention.ts';
 import { elementwiseOnnxOps } from './elementwise.ts';
 import { imageOnnxOps } from './image.ts';
 import { linearOnnxOps } from './linear.ts';
@@ -23,6 +25,8 @@ export const tensorOnnxOps: readonly OnnxOp[] = [
   ...normOnnxOps,
   ...attentionOnnxOps,
   ...imageOnnxOps,
+  ...contribOnnxOps,
+  ...contribAttentionOnnxOps,
   ...stringOnnxOps,
   ...mlOnnxOps,
   ...signalOnnxOps,
