@@ -3,6 +3,7 @@ import type { Acceptor } from './acceptor.ts';
 import { compileGrammar } from './cfg/context-free.ts';
 import type { Grammar } from './cfg/grammar.ts';
 import type { LarkOptions } from './frontends/lark.ts';
+import { LogitsProcessor } from './logits-processor.ts';
 import { Matcher, type MatcherOptions } from './matcher.ts';
 import { regexAcceptor } from './regex/acceptor.ts';
 import { createRegexEngine, type Dialect } from './regex/index.ts';
@@ -31,6 +32,11 @@ export class TextConstraint {
       this.machines.set(vocabulary, masks);
     }
     return masks;
+  }
+
+  /** A logits processor in the style of transformers.js, for a batch of sequences that start empty. */
+  asLogitsProcessor(vocabulary: Vocabulary, options: MatcherOptions = {}): LogitsProcessor {
+    return new LogitsProcessor(() => this.matcher(vocabulary, options));
   }
 
   /** Whether a whole text satisfies the constraint. */

@@ -34,6 +34,18 @@ describe('text constraints', () => {
     expect(constraint.accepts('abcabc12')).toBe(false);
   });
 
+  it('masks logits row by row', () => {
+    const processor = regex(/ab|é/u).asLogitsProcessor(vocabulary);
+    const rows = [new Float32Array(vocabulary.size), new Float32Array(vocabulary.size)];
+    processor.process([[], []], rows);
+    const kept = (row: Float32Array | undefined): number[] =>
+      Array.from(row ?? [], (value, token) => (value === 0 ? token : -1)).filter((token) => token >= 0);
+    expect(kept(rows[0])).toEqual([97, 0xc3, 256 + WORDS.indexOf('ab'), 256 + WORDS.indexOf('é')]);
+    const next = [new Float32Array(vocabulary.size), new Float32Array(vocabulary.size)];
+    processor.process([[97], [0xc3n]], next);
+    expect([kept(next[0]), kept(next[1])]).toEqual([[98], [0xa9]]);
+  });
+
   it('regex: contradictions and back-references are errors', () => {
     expect(() => regex(/(?!a)a/)).toThrow(/INFC5010/);
     expect(() => regex(/(a)\1/)).toThrow(/INFC5102/);

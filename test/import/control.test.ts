@@ -72,6 +72,26 @@ describe('If', () => {
     expect(load(graph('no')).nodes.map((n) => n.op)).toEqual(['concat']);
   });
 
+  it('joins a scalar with one element under an axis', () => {
+    const one = {
+      name: 'a',
+      output: [{ name: 'a' }],
+      initializer: [f32('p', [1], [3])],
+      node: [t('Same', ['p'], ['a'])],
+    };
+    const none = {
+      name: 'b',
+      output: [{ name: 'b' }],
+      initializer: [f32('q', [], [4])],
+      node: [t('Same', ['q'], ['b'])],
+    };
+    const g = load({
+      ...graph('c'),
+      node: [node('If', ['c'], ['y'], [attribute.graph('then_branch', one), attribute.graph('else_branch', none)])],
+    });
+    expect(outputs(g)).toEqual(['f32[1]']);
+  });
+
   it('refuses branches of different types', () => {
     const g = graph('c');
     const [n] = g.node ?? [];

@@ -34,6 +34,10 @@ export function knownNumbers(v: Value | null | undefined): readonly number[] | u
 export function dimsOf(b: GraphBuilder, v: Value, role: string, max = 2147483647): readonly Dim[] {
   const known = knownDims(v);
   if (known) return known;
+  // A shape put together from parts: only the parts that are not known are left to the run.
+  const { producer } = v;
+  if (producer?.op === 'concat' && producer.inputs.some((x) => knownDims(x)) && v.type.shape.length === 1)
+    return producer.inputs.flatMap((x) => (x ? dimsOf(b, x, role, max) : []));
   // One ONNX node may read several tensors: the number of nodes so far keeps their symbols apart.
   const attrs = { role: `${role}${b.graph.nodes.length}_`, max };
   const [copy] = b.nodes('read_dims', [cast(b, v, 'i64')], attrs);

@@ -13,6 +13,7 @@ const buildIf: OnnxOp['build'] = (node, b) => {
   if (known?.length === 1) return node.inline(known[0] ? 'then_branch' : 'else_branch', []);
   const body = node.subgraph('then_branch', []);
   const otherwise = node.subgraph('else_branch', []);
+  joinSingles(body, otherwise, b);
   const ranksDiffer = body.outputs.some((v, i) => v.type.shape.length !== otherwise.outputs[i]?.type.shape.length);
   const equal = ranksDiffer ? equalDims(condition) : undefined;
   if (equal) {
@@ -25,6 +26,24 @@ const buildIf: OnnxOp['build'] = (node, b) => {
   }
   return b.nodes('if', [scalar(condition, node, b)], { body, otherwise }, node.outputs);
 };
+
+/** Where one branch gives a scalar and the other one element under more axes, both give the latter's shape: it broadcasts alike. */
+function joinSingles(a: Graph, c: Graph, b: GraphBuilder): void {
+  const isSingle = (v: Value | undefined): v is Value =>
+    v !== undefined && !v.type.container && v.type.shape.every((d) => d === 1);
+  a.outputs.forEach((x, i) => {
+    const y = c.outputs[i];
+    if (!isSingle(x) || !isSingle(y)) return;
+    const shape = x.type.shape.length > y.type.shape.length ? x.type.shape : y.type.shape;
+    for (const [g, v] of [
+      [a, x],
+      [c, y],
+    ] as const) {
+      if (v.type.shape.length === shape.length) continue;
+      g.outputs[i] = new GraphBuilder(g, b.ops, b.source).node('reshape', [v], { shape });
+    }
+  });
+}
 
 /** The two dims a condition compares for equality, when it is such a comparison. */
 function equalDims(condition: Value): readonly [Dim, Dim] | undefined {
