@@ -81,9 +81,21 @@ export type GrammarInput =
 
 /** Constrains text to a context-free grammar. The parser of the notation is loaded when first needed. */
 export async function grammar(input: GrammarInput): Promise<TextConstraint> {
-  const parsed = await parse(input);
-  const engine = createRegexEngine();
-  return checked(regexAcceptor(engine, compileGrammar(engine, parsed).lang), `no text derives from '${parsed.start}'`);
+  try {
+    const parsed = await parse(input);
+    const engine = createRegexEngine();
+    return checked(
+      regexAcceptor(engine, compileGrammar(engine, parsed).lang),
+      `no text derives from '${parsed.start}'`,
+    );
+  } catch (error) {
+    // Parsers and rules recurse; what nests beyond the stack is the input's fault.
+    if (!(error instanceof RangeError)) throw error;
+    throw new InfcError('INFC5304', 'the grammar nests too deeply', {
+      cause: error,
+      fix: 'Write it with fewer levels',
+    });
+  }
 }
 
 async function parse(input: GrammarInput): Promise<Grammar> {
