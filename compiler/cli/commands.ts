@@ -56,6 +56,10 @@ export const commands: readonly Command[] = [
       plugin: { kind: 'list', value: 'FILE', help: 'Plugins the model was compiled with' },
       tolerance: { kind: 'value', value: 'X', help: 'Relative error allowed, default by dtype' },
       threads: { kind: 'value', value: 'N', help: 'Wasm threads, default 1' },
+      'outputs-only': {
+        kind: 'flag',
+        help: 'Do not look for the op that diverges (the reference is slow on big models)',
+      },
       repro: { kind: 'value', value: 'DIR', help: 'Where to write a repro folder on disagreement, default DIR-repro' },
     },
     examples: ['infc verify out', 'infc verify out --against onnxruntime --dims n=2'],
@@ -151,7 +155,7 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'plugin',
-    summary: 'Start a plugin package with a tested op, pass and storage format',
+    summary: 'Start a plugin package: an op under the conformance kit',
     usage: 'new NAME',
     options: {},
     examples: ['infc plugin new acme-ops'],

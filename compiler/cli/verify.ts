@@ -60,7 +60,7 @@ async function runVerify(args: Args, io: Io): Promise<number> {
     throw new InfcError('INFC8003', `--tolerance '${override}' is not a number`, { fix: 'Write --tolerance 1e-3' });
   const results = entry.outputs.map((o) => compareValues(o.name, actual[o.name], expected[o.name], tolerance, dtypes));
   const ok = results.every((r) => r.agrees);
-  const divergence = ok ? undefined : await check.bisect(dtypes);
+  const divergence = ok || args.flag('outputs-only') ? undefined : await check.bisect(dtypes);
   const repro = ok
     ? undefined
     : await writeRepro(
@@ -76,7 +76,7 @@ async function runVerify(args: Args, io: Io): Promise<number> {
         2,
       ),
     );
-  else report(results, { against, device: check.device, divergence, repro }, io);
+  else report(results, { against, device: check.device, divergence, repro, searched: !args.flag('outputs-only') }, io);
   return ok ? exitCodes.ok : exitCodes.disagreement;
 }
 
@@ -287,6 +287,7 @@ function report(
     readonly device: string;
     readonly divergence: Divergence | undefined;
     readonly repro: string | undefined;
+    readonly searched: boolean;
   },
   io: Io,
 ): void {
@@ -325,7 +326,7 @@ function report(
       `  ${d.value.reason ?? `error ${d.value.error.toExponential(1)} at ${d.value.at}: ${d.value.actual} instead of ${d.value.expected}`}`,
     );
     if (d.sources.length > 0) io.out(`  from ${d.sources.join(', ')}`);
-  } else
+  } else if (more.searched)
     io.out(
       `${style.red('the outputs differ')}, but no single value does by more than its tolerance: errors add up along the way`,
     );

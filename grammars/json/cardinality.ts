@@ -1,6 +1,6 @@
 import { compare, power10 } from './decimal.ts';
 import { type Formula, TRUE } from './formula.ts';
-import { numberAtoms, numberExists, numberSatisfies } from './number-cells.ts';
+import { isUnit, numberAtoms, numberExists, numberSatisfies } from './number-cells.ts';
 import type { Solver } from './solver.ts';
 
 const INFINITE = Number.POSITIVE_INFINITY;
@@ -48,7 +48,7 @@ function numbers(solver: Solver, typed: Formula, limit: number): number {
     // Numbers off every unit are dense in the interval.
     const dense = formulas.evaluate(typed, (leaf) => {
       const term = terms.get(leaf);
-      if (term.sort !== 'number' || term.test === 'multiple') return false;
+      if (term.sort !== 'number' || isUnit(term.test)) return false;
       return low !== undefined && compare(term.value, low) <= 0;
     });
     if (dense || low === undefined || high === undefined) return INFINITE;

@@ -210,7 +210,7 @@ export class SchemaCompiler {
     }
     if (names.includes(type)) return TRUE;
     if (type === 'number' && names.includes('integer'))
-      return this.terms.number('multiple', { digits: 1n, exponent: 0 });
+      return this.terms.number(site.resource.draft === 4 ? 'spelled' : 'multiple', { digits: 1n, exponent: 0 });
     return FALSE;
   }
 

@@ -1,5 +1,5 @@
 import { type Decimal, decimal, parseDecimal, power10 } from './decimal.ts';
-import type { Formula } from './formula.ts';
+import { FALSE, type Formula } from './formula.ts';
 import { type FormulaSlot, goTo, type Leaf, onlyBytes, popThen, type ResultId, WHITESPACE } from './leaf.ts';
 import type { Machine } from './machine.ts';
 import { type NumberAtoms, numberExists, numberSatisfies } from './number-cells.ts';
@@ -114,15 +114,27 @@ export class NumberLeaf implements Leaf {
   }
 }
 
+/** Draft 4's integers end at the point or exponent. */
+function asSpelled(machine: Machine, formula: Formula, phase: NumberPhase): Formula {
+  if (phase === 'minus' || phase === 'zero' || phase === 'int') return formula;
+  const { formulas, terms } = machine;
+  return formulas.substitute(formula, (leaf) => {
+    const term = terms.get(leaf);
+    return term.sort === 'number' && term.test === 'spelled' ? FALSE : formulas.leaf(leaf);
+  });
+}
+
 /** Whether some completion of a number prefix satisfies the formula. */
 export function numberAlive(
   machine: Machine,
-  formula: Formula,
+  demand: Formula,
   atoms: NumberAtoms,
   phase: NumberPhase,
   text: string,
 ): boolean {
   const { formulas, terms } = machine;
+  const formula = asSpelled(machine, demand, phase);
+  if (formula === FALSE) return false;
   const exists = (low: Decimal | undefined, lowIn: boolean, high: Decimal | undefined, highIn: boolean): boolean =>
     numberExists(formulas, terms, formula, { low, lowIn, high, highIn }, atoms);
   const zero: Decimal = { digits: 0n, exponent: 0 };

@@ -224,6 +224,7 @@ export class Machine {
   }
 
   stringState(slots: readonly StringSlot[], decoder: number): number {
+    this.solver.budget.work(slots.length);
     const key = slots
       .map(
         (s) =>

@@ -1,7 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { compare, type Decimal, decimal, isMultiple, power10 } from './decimal.ts';
 import type { Formula, Formulas } from './formula.ts';
-import type { Terms } from './terms.ts';
+import type { NumberTest, Terms } from './terms.ts';
 
 /** An interval of decimals; undefined bounds are infinite. */
 export interface Range {
@@ -20,6 +20,11 @@ export interface NumberAtoms {
 const EVERYTHING: Range = { low: undefined, lowIn: false, high: undefined, highIn: false };
 const MAX_CANDIDATES = 5000n;
 
+/** Whether a test is about remainders. */
+export function isUnit(test: NumberTest): boolean {
+  return test === 'multiple' || test === 'spelled';
+}
+
 /** Collects the number atoms of formulas. */
 export function numberAtoms(formulas: Formulas, terms: Terms, list: readonly Formula[]): NumberAtoms {
   const thresholds: Decimal[] = [];
@@ -31,7 +36,7 @@ export function numberAtoms(formulas: Formulas, terms: Terms, list: readonly For
       seen.add(leaf);
       const term = terms.get(leaf);
       if (term.sort !== 'number') continue;
-      const into = term.test === 'multiple' ? units : thresholds;
+      const into = isUnit(term.test) ? units : thresholds;
       if (!into.some((x) => compare(x, term.value) === 0)) into.push(term.value);
     }
   }
@@ -43,7 +48,7 @@ export function numberSatisfies(formulas: Formulas, terms: Terms, formula: Formu
   return formulas.evaluate(formula, (leaf) => {
     const term = terms.get(leaf);
     if (term.sort !== 'number') return true;
-    if (term.test === 'multiple') return isMultiple(value, term.value);
+    if (isUnit(term.test)) return isMultiple(value, term.value);
     const order = compare(value, term.value);
     return term.test === 'above' ? order > 0 : order >= 0;
   });
@@ -96,7 +101,7 @@ function cellExists(
     formulas.evaluate(formula, (leaf) => {
       const term = terms.get(leaf);
       if (term.sort !== 'number') return true;
-      if (term.test === 'multiple') return multiple(term.value);
+      if (isUnit(term.test)) return multiple(term.value);
       return low !== undefined && compare(term.value, low) <= 0;
     });
   if (holds(() => false)) return true;

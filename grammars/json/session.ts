@@ -47,7 +47,7 @@ export function openSchema(schema: Json, options: JsonOptions): JsonSession {
   });
   const budget = new Budget(options.budget, options.signal);
   const terms = new Terms(new Formulas(budget.work));
-  const strings = new StringSets(createRegexEngine());
+  const strings = new StringSets(createRegexEngine(), budget.work);
   const compiler = new SchemaCompiler(document, terms, strings, {
     format: options.format ?? 'assert',
     onUnsupported: options.onUnsupported ?? 'error',

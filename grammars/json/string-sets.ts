@@ -32,7 +32,11 @@ export class StringSets {
   private readonly byKey = new Map<string, StringSetId>();
   private readonly matchMemo = new Map<string, boolean>();
 
-  constructor(readonly engine: RegexEngine) {
+  /** @param work is told how many members each operation looks at */
+  constructor(
+    readonly engine: RegexEngine,
+    private readonly work: (members: number) => void = () => undefined,
+  ) {
     this.make([], engine.empty);
     this.make([], engine.any);
   }
@@ -65,6 +69,7 @@ export class StringSets {
     if (notA !== undefined && notB !== undefined) return this.not(this.or(notA, notB));
     if (notA !== undefined) return this.and(b, a);
     const x = this.get(a);
+    this.work(x.members.length);
     if (notB !== undefined) {
       const members = x.members.filter((s) => !this.has(notB, s));
       return this.make(
@@ -88,6 +93,7 @@ export class StringSets {
     if (this.positiveOf.has(a) || this.positiveOf.has(b)) return this.not(this.and(this.not(a), this.not(b)));
     const x = this.get(a);
     const y = this.get(b);
+    this.work(x.members.length + y.members.length);
     return this.make([...new Set([...x.members, ...y.members])].sort(), this.engine.union(x.lang, y.lang));
   }
 

@@ -4,6 +4,9 @@ import type { Formula } from './formula.ts';
 import { Formulas } from './formula.ts';
 import type { StringSetId } from './string-sets.ts';
 
+/** Tests of numbers; `spelled` is draft 4's integer: a multiple of 1 written without fraction or exponent. */
+export type NumberTest = 'atLeast' | 'above' | 'multiple' | 'spelled';
+
 /** JSON types; `integer` is a property of numbers. */
 export type JsonType = 'null' | 'boolean' | 'number' | 'string' | 'array' | 'object';
 export const JSON_TYPES: readonly JsonType[] = ['null', 'boolean', 'number', 'string', 'array', 'object'];
@@ -35,7 +38,7 @@ export type Term =
   | { readonly sort: 'const'; readonly value: Json }
   | { readonly sort: 'true' }
   | { readonly sort: 'string'; readonly set: StringSetId }
-  | { readonly sort: 'number'; readonly test: 'atLeast' | 'above' | 'multiple'; readonly value: Decimal }
+  | { readonly sort: 'number'; readonly test: NumberTest; readonly value: Decimal }
   /** Every property still to come satisfies the shape. */
   | { readonly sort: 'shape'; readonly shape: Shape }
   /** A property of that name is still to come. */
@@ -86,7 +89,7 @@ export class Terms {
     return this.intern(`"${set}`, () => ({ sort: 'string', set }));
   }
 
-  number(test: 'atLeast' | 'above' | 'multiple', value: Decimal): Formula {
+  number(test: NumberTest, value: Decimal): Formula {
     return this.intern(`#${test}${value.digits}e${value.exponent}`, () => ({ sort: 'number', test, value }));
   }
 

@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import type { Json } from '../../grammars/json/document.ts';
 import { JsonMasks } from '../../grammars/json/masks.ts';
 import { openSchema } from '../../grammars/json/session.ts';
+import { vocabularyFromTokenizerJson } from '../../grammars/tokenizer/index.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { quantile, round } from './statistics.ts';
 import { llama3 } from './vocabularies.ts';
@@ -34,7 +35,13 @@ const only = flags.get('--only');
 const verbose = flags.has('--verbose');
 
 const NONE = new Uint8Array(0);
-const vocabulary = await llama3();
+const file = flags.get('--vocab');
+const vocabulary =
+  file === undefined ? await llama3() : vocabularyFromTokenizerJson(JSON.parse(readFileSync(file, 'utf8')));
+function encode(text: string): number[] {
+  if (!vocabulary.encode) throw new Error(`${file} has no encoder`);
+  return vocabulary.encode(text);
+}
 /** Milliseconds of wall time, or with --cpu of processor time (for machines that do other work at the same time). */
 const clock = flags.has('--cpu')
   ? () => {
@@ -78,7 +85,7 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
     let state = acceptor.start;
     let accepted = true;
     let early = -1;
-    const tokens = vocabulary.encode(text);
+    const tokens = encode(text);
     let at = 0;
     try {
       for (const token of tokens) {

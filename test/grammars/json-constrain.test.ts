@@ -1,0 +1,254 @@
+import { Type } from '@sinclair/typebox';
+import { type } from 'arktype';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { z } from 'zod';
+import { constrain } from '../../grammars/constrain.ts';
+import { PartialJson } from '../../grammars/partial.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import { JSON_TEXTS, random, vocabularyOf } from './json-fixtures.ts';
+
+const vocabulary = vocabularyOf(JSON_TEXTS);
+const [eos = -1] = vocabulary.eos;
+
+function commitText(matcher: ReturnType<ReturnType<typeof constrain>['matcher']>, text: string): void {
+  for (const byte of new TextEncoder().encode(text)) matcher.commit(byte);
+}
+
+function failure(run: () => unknown): InfcError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof InfcError) return error;
+    throw error;
+  }
+  throw new Error('no error');
+}
+
+describe('schema sources', () => {
+  it('takes Zod, ArkType, TypeBox and plain JSON Schema, with types', () => {
+    const fromZod = constrain(z.object({ name: z.string(), tags: z.array(z.enum(['a', 'b'])).optional() }));
+    expectTypeOf(fromZod.parse('{"name":"x"}')).toEqualTypeOf<{ name: string; tags?: ('a' | 'b')[] | undefined }>();
+    expect(fromZod.accepts('{"name":"x","tags":["a"]}')).toBe(true);
+    expect(fromZod.accepts('{"name":"x","tags":["c"]}')).toBe(false);
+    const fromArk = constrain(type({ n: 'number.integer' }));
+    expectTypeOf(fromArk.parse('{"n":1}')).toEqualTypeOf<{ n: number }>();
+    expect(fromArk.accepts('{"n":1.5}')).toBe(false);
+    const fromTypeBox = constrain(Type.Object({ ok: Type.Boolean() }));
+    expectTypeOf(fromTypeBox.parse('{"ok":true}')).toEqualTypeOf<{ ok: boolean }>();
+    expect(fromTypeBox.accepts('{"ok":true}')).toBe(true);
+    const plain = constrain({
+      type: 'object',
+      properties: { a: { type: 'string' }, b: { enum: [1, 'x'] } },
+      required: ['a'],
+    });
+    expectTypeOf(plain.parse('{"a":""}')).toEqualTypeOf<{ a: string; b?: 1 | 'x' }>();
+  });
+
+  it('validates refinements that a constraint cannot know', () => {
+    const c = constrain(z.object({ n: z.int() }).refine((v) => v.n % 7 === 0));
+    expect(c.parse('{"n":14}')).toEqual({ n: 14 });
+    expect(failure(() => c.parse('{"n":15}')).code).toBe('INFC5015');
+  });
+});
+
+describe('check and errors', () => {
+  it('lists what is not exact, with pointers', () => {
+    const report = constrain.check({
+      properties: { a: { type: 'strin' }, b: { pattern: '(a)\\1' }, c: { $ref: '#/nope' } },
+    });
+    expect(report.exact).toBe(false);
+    expect(report.unsupported.map((p) => [p.code, p.pointer, p.keyword]).sort()).toEqual([
+      ['INFC5001', '/properties/a/type', 'type'],
+      ['INFC5004', '/properties/c/$ref', '$ref'],
+      ['INFC5005', '/properties/b/pattern', 'pattern'],
+    ]);
+    expect(constrain.check({ type: 'array', items: { type: 'integer' }, minItems: 2 })).toMatchObject({
+      exact: true,
+      satisfiable: true,
+      shortest: 5,
+    });
+  });
+
+  it('relaxes only on request, and says so', () => {
+    const schema = { type: 'string', pattern: '^(a)\\1$' };
+    expect(failure(() => constrain(schema)).code).toBe('INFC5005');
+    const relaxed = constrain(schema, { onUnsupported: 'relax' });
+    expect(relaxed.accepts('"b"')).toBe(true);
+    expect(relaxed.report).toMatchObject([{ pointer: '/pattern', keyword: 'pattern' }]);
+  });
+
+  it.each([
+    ['contradiction', { allOf: [{ type: 'string' }, { type: 'number' }] }, 'INFC5010'],
+    [
+      'recursion without base case',
+      {
+        $ref: '#/$defs/a',
+        $defs: { a: { type: 'object', properties: { n: { $ref: '#/$defs/a' } }, required: ['n'] } },
+      },
+      'INFC5010',
+    ],
+    ['reference to itself', { $ref: '#' }, 'INFC5022'],
+    ['invalid regex', { type: 'string', pattern: '(' }, 'INFC5005'],
+    ['text that UTF-8 cannot spell', { const: '\ud800' }, 'INFC5010'],
+    [
+      'more distinct items than there are',
+      { type: 'array', uniqueItems: true, minItems: 300, items: { type: 'integer', minimum: 0, maximum: 200 } },
+      'INFC5010',
+    ],
+    ['no schema', 'string', 'INFC5001'],
+  ])('%s gives a typed error', (_, schema, code) => {
+    expect(failure(() => constrain(schema)).code).toBe(code);
+  });
+
+  const objectOf = (n: number): object => ({
+    type: 'object',
+    properties: Object.fromEntries(Array.from({ length: n }, (_, j) => [`p${j}`, { type: 'string' }])),
+    required: ['p0'],
+  });
+  let nested: object = { type: 'string' };
+  for (let i = 0; i < 16; i++)
+    nested = { oneOf: ['a', 'b'].map((k) => ({ type: 'object', properties: { [k]: nested }, required: [k] })) };
+  it.each<[string, object]>([
+    ['oneOf nested 16 deep', nested],
+    ['an enum of 5,383 values', { enum: Array.from({ length: 5383 }, (_, i) => `value ${i * 7919}`) }],
+    [
+      'a megabyte of schema',
+      {
+        properties: Object.fromEntries(
+          Array.from({ length: 9000 }, (_, i) => [`property ${i}`, { type: 'string', description: 'x'.repeat(80) }]),
+        ),
+      },
+    ],
+    ['repeats nested four deep', { type: 'string', pattern: '^(?:(?:(?:a{0,65536}b){0,65536}c){0,65536}d){0,65536}$' }],
+    [
+      '500 tools',
+      {
+        oneOf: Array.from({ length: 500 }, (_, i) => ({
+          type: 'object',
+          properties: { name: { const: `t${i}` }, args: objectOf(20) },
+          required: ['name', 'args'],
+        })),
+      },
+    ],
+    [
+      '40 overlapping alternatives',
+      {
+        oneOf: Array.from({ length: 40 }, (_, i) => ({
+          type: 'object',
+          properties: Object.fromEntries(
+            Array.from({ length: 8 }, (_, j) => [`k${(i + j) % 12}`, { type: j % 2 ? 'string' : 'integer' }]),
+          ),
+          required: [`k${i % 12}`],
+        })),
+      },
+    ],
+  ])('%s works or is refused within its budget', (_, schema) => {
+    const before = process.cpuUsage();
+    let code = '';
+    try {
+      const matcher = constrain(schema, { order: 'any' }).matcher(vocabulary);
+      for (let step = 0; step < 3; step++) {
+        const words = matcher.mask();
+        const token = Array.from({ length: 256 }, (_, t) => t).find(
+          (t) => t > 0x20 && ((words[t >>> 5] ?? 0) >>> (t & 31)) & 1,
+        );
+        if (token === undefined) break;
+        matcher.commit(token);
+      }
+    } catch (error) {
+      if (!(error instanceof InfcError)) throw error;
+      code = error.code;
+    }
+    const { user, system } = process.cpuUsage(before);
+    expect(['', 'INFC5020', 'INFC5021']).toContain(code);
+    // Ten times the aim: shared test machines are slow. The measured figures are in the conformance report.
+    expect((user + system) / 1000).toBeLessThan(2000);
+  });
+});
+
+describe('matcher', () => {
+  const schema = {
+    type: 'object',
+    properties: {
+      name: { type: 'string' },
+      list: { type: 'array', items: { type: 'object', properties: { q: { type: 'number' } }, required: ['q'] } },
+    },
+    required: ['name', 'list'],
+  } as const;
+
+  it('explains, forces, rolls back and forks', () => {
+    const c = constrain(schema, { whitespace: 'compact' });
+    const m = c.matcher(vocabulary);
+    expect(new TextDecoder().decode(m.forcedBytes())).toBe('{"name":"');
+    commitText(m, '{"name":"x","list":[{"q":1');
+    expect(m.explain(0x61)).toMatchObject({ allowed: false, accepted: 0 });
+    expect(m.explain(0x61).expected).toContain('"}"');
+    const fork = m.fork();
+    commitText(fork, '2}]}');
+    expect([fork.accepting, m.accepting]).toEqual([true, false]);
+    fork.commit(eos);
+    expect(fork.done).toBe(true);
+    fork.rollback(3);
+    expect([fork.done, fork.length]).toEqual([false, m.length + 2]);
+    const again = c.matcher(vocabulary);
+    commitText(again, '{"name":"x","list":[{"q":12}');
+    expect(again.maskId()).toBe(fork.maskId());
+    expect(failure(() => m.commit(0x61)).code).toBe('INFC5012');
+    expect(failure(() => m.rollback(999)).code).toBe('INFC5013');
+  });
+
+  it('closes in time for every token budget', () => {
+    const next = random(11);
+    const c = constrain(schema);
+    const least = c.matcher(vocabulary).minTokensToEnd();
+    expect(failure(() => c.matcher(vocabulary, { maxTokens: least - 1 })).code).toBe('INFC5011');
+    for (let extra = 0; extra < 24; extra++) {
+      const matcher = c.matcher(vocabulary, { maxTokens: least + extra });
+      const bytes: number[] = [];
+      while (!matcher.done) {
+        const words = matcher.mask();
+        const options = vocabulary.bytes.map((_, t) => t).filter((t) => ((words[t >>> 5] ?? 0) >>> (t & 31)) & 1);
+        const token = options[Math.floor(next() * options.length)];
+        if (token === undefined) throw new Error(`dead end after ${Buffer.from(bytes).toString()}`);
+        matcher.commit(token);
+        bytes.push(...(vocabulary.bytes[token] ?? []));
+      }
+      expect(matcher.length).toBeLessThanOrEqual(least + extra);
+      expect(c.accepts(Buffer.from(bytes).toString())).toBe(true);
+    }
+  });
+
+  it('masks logits for a batch', () => {
+    const processor = constrain({ enum: ['a', 'b'] }).asLogitsProcessor(vocabulary);
+    const rows = [new Float32Array(vocabulary.size), new Float32Array(vocabulary.size)];
+    processor.process([[], [0x22]], rows);
+    expect([rows[0]?.[0x22], rows[0]?.[0x61], rows[1]?.[0x22], rows[1]?.[0x61]]).toEqual([
+      0,
+      Number.NEGATIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+      0,
+    ]);
+  });
+});
+
+describe('partial values', () => {
+  it('follow the text wherever it is cut, and end equal to JSON.parse', () => {
+    const text = JSON.stringify({ a: [1, -2.5e3, 'x\n"é😀'], b: { c: null, 'd/~': true }, e: '', f: [] });
+    const bytes = new TextEncoder().encode(text);
+    for (let cut = 1; cut < 7; cut++) {
+      const partial = new PartialJson();
+      for (let i = 0; i < bytes.length; i += cut) partial.pushBytes(bytes.subarray(i, i + cut));
+      expect(partial.value).toEqual(JSON.parse(text));
+      expect(partial.done).toBe(true);
+      expect(partial.completed('/b/d~1~0')).toBe(true);
+      expect(partial.completedPointers().at(-1)).toBe('');
+    }
+    const partial = new PartialJson<{ name: string }>();
+    partial.push('{"name":"Zo\\u00');
+    expect(partial.value).toEqual({ name: 'Zo' });
+    expect(partial.completed('/name')).toBe(false);
+    partial.push('eb"');
+    expect(partial.value).toEqual({ name: 'Zoë' });
+    expect(partial.completed('/name')).toBe(true);
+  });
+});
