@@ -3,6 +3,7 @@ import type { Acceptor } from './acceptor.ts';
 import { compileGrammar } from './cfg/context-free.ts';
 import type { Grammar } from './cfg/grammar.ts';
 import type { LarkOptions } from './frontends/lark.ts';
+import { LogitsProcessor } from './logits-processor.ts';
 import { Matcher, type MatcherOptions } from './matcher.ts';
 import { regexAcceptor } from './regex/acceptor.ts';
 import { createRegexEngine, type Dialect } from './regex/index.ts';
@@ -31,6 +32,11 @@ export class TextConstraint {
       this.machines.set(vocabulary, masks);
     }
     return masks;
+  }
+
+  /** A logits processor in the style of transformers.js, for a batch of sequences that start empty. */
+  asLogitsProcessor(vocabulary: Vocabulary, options: MatcherOptions = {}): LogitsProcessor {
+    return new LogitsProcessor(() => this.matcher(vocabulary, options));
   }
 
   /** Whether a whole text satisfies the constraint. */
@@ -75,9 +81,21 @@ export type GrammarInput =
 
 /** Constrains text to a context-free grammar. The parser of the notation is loaded when first needed. */
 export async function grammar(input: GrammarInput): Promise<TextConstraint> {
-  const parsed = await parse(input);
-  const engine = createRegexEngine();
-  return checked(regexAcceptor(engine, compileGrammar(engine, parsed).lang), `no text derives from '${parsed.start}'`);
+  try {
+    const parsed = await parse(input);
+    const engine = createRegexEngine();
+    return checked(
+      regexAcceptor(engine, compileGrammar(engine, parsed).lang),
+      `no text derives from '${parsed.start}'`,
+    );
+  } catch (error) {
+    // Parsers and rules recurse; what nests beyond the stack is the input's fault.
+    if (!(error instanceof RangeError)) throw error;
+    throw new InfcError('INFC5304', 'the grammar nests too deeply', {
+      cause: error,
+      fix: 'Write it with fewer levels',
+    });
+  }
 }
 
 async function parse(input: GrammarInput): Promise<Grammar> {
@@ -89,5 +107,7 @@ async function parse(input: GrammarInput): Promise<Grammar> {
 
 function checked(acceptor: Acceptor, reason: string): TextConstraint {
   if (acceptor.start === 0) throw new InfcError('INFC5010', reason, { fix: 'Remove the contradiction' });
+  // A first step shows nesting beyond the stack here rather than in the middle of a generation.
+  acceptor.step(acceptor.start, 0x20);
   return new TextConstraint(acceptor);
 }

@@ -1,6 +1,7 @@
 import { InfcError } from '../runtime/errors.ts';
 import type { Acceptor } from './acceptor.ts';
 import { type ConstrainOptions, type Constraint, constrain } from './constrain.ts';
+import { LogitsProcessor } from './logits-processor.ts';
 import { Matcher, type MatcherOptions } from './matcher.ts';
 import type { TextConstraint } from './text-constraint.ts';
 import { AcceptorMasks } from './token-machine.ts';
@@ -87,6 +88,11 @@ export class ToolSet {
   /** A matcher for one turn with a tokenizer's vocabulary. */
   matcher(vocabulary: Vocabulary, options: MatcherOptions = {}): Matcher {
     return new Matcher(this.masks(vocabulary), options);
+  }
+
+  /** A logits processor in the style of transformers.js, for a batch of sequences that start empty. */
+  asLogitsProcessor(vocabulary: Vocabulary, options: MatcherOptions = {}): LogitsProcessor {
+    return new LogitsProcessor(() => this.matcher(vocabulary, options));
   }
 
   /** The automaton over a vocabulary: what matchers share. */

@@ -29,6 +29,15 @@ export async function* readChunks(
     yield { chunk: source, total: source.length };
     return;
   }
+  if (source.protocol === 'data:') {
+    // Bundlers inline small files; decoding them here works where a content security policy forbids to fetch them.
+    const at = source.href.indexOf(',');
+    const body = decodeURIComponent(source.href.slice(at + 1));
+    const isBase64 = source.href.slice(0, at).endsWith(';base64');
+    const chunk = isBase64 ? Uint8Array.from(atob(body), (c) => c.charCodeAt(0)) : new TextEncoder().encode(body);
+    yield { chunk, total: chunk.length };
+    return;
+  }
   const fs = source.protocol === 'file:' ? nodeModule<typeof import('node:fs')>('node:fs') : undefined;
   try {
     if (fs) {

@@ -70,6 +70,18 @@ export const library: Readonly<Record<string, string>> = {
   for (unsigned long long e = (unsigned long long)b; e; e >>= 1) { if (e & 1) result *= base; base *= base; }
   return (T)result;
 }`,
+  // Elements below a byte, inside words: a store clears, then sets, only its own bits, whichever threads share the word.
+  load_signed: `template <int B> __device__ __forceinline__ int load_signed(const unsigned* p, int i) {
+  return (int)(p[i / (32 / B)] << (32 - B - i % (32 / B) * B)) >> (32 - B);
+}`,
+  load_unsigned: `template <int B> __device__ __forceinline__ unsigned load_unsigned(const unsigned* p, int i) {
+  return (p[i / (32 / B)] >> (i % (32 / B) * B)) & ((1u << B) - 1u);
+}`,
+  store_bits: `template <int B> __device__ __forceinline__ void store_bits(unsigned* p, int i, unsigned x) {
+  const unsigned mask = (1u << B) - 1u, shift = i % (32 / B) * B;
+  atomicAnd(p + i / (32 / B), ~(mask << shift));
+  atomicOr(p + i / (32 / B), (x & mask) << shift);
+}`,
   load_f16: fn('float load_f16(unsigned short x)', 'return __half2float(__ushort_as_half(x));'),
   store_f16: fn('unsigned short store_f16(float x)', 'return __half_as_ushort(__float2half_rn(x));'),
   load_bf16: fn('float load_bf16(unsigned short x)', 'return __uint_as_float((unsigned)x << 16);'),

@@ -2,6 +2,7 @@ import type { DType, ScalarType } from '../../compiler/ir/dtype.ts';
 import type { BinaryOp, Buffer, Expr, UnaryOp, Width } from '../../compiler/ir/expr.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { type KernelPrinter, shortestFloat, type Text, unwrap } from '../c-like-printer.ts';
+import { isLegalized } from '../legalize.ts';
 
 /** C++ types values are computed in. */
 export const SCALAR: Partial<Record<ScalarType, string>> = {
@@ -29,10 +30,15 @@ export const STORAGE: Partial<Record<DType, string>> = {
   i8: 'signed char',
   u8: 'unsigned char',
   bool: 'unsigned char',
+  // Below a byte: inside words.
+  i4: 'unsigned',
+  u4: 'unsigned',
+  i2: 'unsigned',
+  u2: 'unsigned',
 };
 
 /** dtypes whose elements kernels of this backend may load and store. */
-export const storable = (dtype: DType): boolean => STORAGE[dtype] !== undefined;
+export const storable = (dtype: DType): boolean => STORAGE[dtype] !== undefined || isLegalized(dtype);
 
 const OPERATOR: Partial<Record<BinaryOp, string>> = {
   add: '+',

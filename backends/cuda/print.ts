@@ -1,10 +1,11 @@
 import { evaluate, isMultipleOf, isStatic, upperBound } from '../../compiler/ir/dim.ts';
-import { computeType } from '../../compiler/ir/dtype.ts';
+import { bitsOf, computeType } from '../../compiler/ir/dtype.ts';
 import type { Buffer } from '../../compiler/ir/expr.ts';
 import type { Kernel } from '../../compiler/ir/kernel.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { KernelFile, Target } from '../backend.ts';
 import { headerComment, KernelPrinter, type Language, libraryText, unwrap } from '../c-like-printer.ts';
+import { legalizeNarrow } from '../legalize.ts';
 import { library } from './library.ts';
 import {
   BITCAST,
@@ -119,6 +120,16 @@ const language: Language = {
   load: (buffer, index, width, p) => {
     const name = p.identifier(buffer.name);
     storageName(buffer, p);
+    const bits = bitsOf[buffer.storage];
+    if (bits < 8) {
+      const load = p.need(buffer.storage.startsWith('i') ? 'load_signed' : 'load_unsigned');
+      const type = computeType(buffer.storage);
+      const at = width === 1 ? p.dim(index) : p.namedDim(index);
+      const one = (i: number): string => `${load}<${bits}>(${name}, ${i === 0 ? unwrap(at) : `${at} + ${i}`})`;
+      if (width === 1) return one(0);
+      p.need('vec');
+      return `vec<${scalarName(type)}, ${width}>{{${Array.from({ length: width }, (_, i) => one(i)).join(', ')}}}`;
+    }
     if (width === 1) return widen(buffer, `${name}[${unwrap(p.dim(index))}]`, p);
     const type = computeType(buffer.storage);
     const base = p.namedDim(index);
@@ -137,6 +148,18 @@ const language: Language = {
   store: (buffer, index, value, p) => {
     const name = p.identifier(buffer.name);
     storageName(buffer, p);
+    const bits = bitsOf[buffer.storage];
+    if (bits < 8) {
+      const at = value.width === 1 ? p.dim(index) : p.namedDim(index);
+      const v = value.width === 1 ? value.text : p.name(value);
+      for (let i = 0; i < value.width; i++) {
+        const part = value.width === 1 ? unwrap(v) : component(v, i);
+        p.emit(
+          `${p.need('store_bits')}<${bits}>(${name}, ${i === 0 ? unwrap(at) : `${at} + ${i}`}, (unsigned)(${part}));`,
+        );
+      }
+      return;
+    }
     if (value.width === 1) {
       p.emit(`${name}[${unwrap(p.dim(index))}] = ${narrowed(buffer, value.text, p)};`);
       return;
@@ -172,11 +195,12 @@ const language: Language = {
 export const MAX_GROUPS_YZ = 65535;
 
 /** Text of one kernel and the library functions it needs. */
-export function printKernel(kernel: Kernel): {
+export function printKernel(source: Kernel): {
   readonly text: string;
   readonly entry: string;
   readonly needed: ReadonlySet<string>;
 } {
+  const kernel = legalizeNarrow(source);
   if (kernel.kind !== 'simt')
     throw new InfcError('INFC4020', `kernel '${kernel.name}' is of kind simd: CUDA runs simt kernels only`);
   const p = new KernelPrinter(kernel, language);

@@ -176,6 +176,18 @@ export const library: Readonly<Record<string, string>> = {
   acos_f32: `fn acos_f32(x: f32) -> f32 { return atan2_f32(sqrt((1.0 - x) * (1.0 + x)), x); }`,
 
   // Narrow elements inside a 32-bit word.
+  unpack_i4: `fn unpack_i4(word: u32, i: i32) -> i32 { return bitcast<i32>(word << (28u - u32(i) * 4u)) >> 28u; }`,
+  unpack_u4: `fn unpack_u4(word: u32, i: i32) -> u32 { return (word >> (u32(i) * 4u)) & 0xfu; }`,
+  pack_i4: `fn pack_i4(x: i32) -> u32 { return bitcast<u32>(x) & 0xfu; }`,
+  pack_u4: `fn pack_u4(x: u32) -> u32 { return x & 0xfu; }`,
+  narrow_i4: `fn narrow_i4(x: i32) -> i32 { return (x << 28u) >> 28u; }`,
+  narrow_u4: `fn narrow_u4(x: u32) -> u32 { return x & 0xfu; }`,
+  unpack_i2: `fn unpack_i2(word: u32, i: i32) -> i32 { return bitcast<i32>(word << (30u - u32(i) * 2u)) >> 30u; }`,
+  unpack_u2: `fn unpack_u2(word: u32, i: i32) -> u32 { return (word >> (u32(i) * 2u)) & 0x3u; }`,
+  pack_i2: `fn pack_i2(x: i32) -> u32 { return bitcast<u32>(x) & 0x3u; }`,
+  pack_u2: `fn pack_u2(x: u32) -> u32 { return x & 0x3u; }`,
+  narrow_i2: `fn narrow_i2(x: i32) -> i32 { return (x << 30u) >> 30u; }`,
+  narrow_u2: `fn narrow_u2(x: u32) -> u32 { return x & 0x3u; }`,
   unpack_bool: `fn unpack_bool(word: u32, i: i32) -> bool { return ((word >> (u32(i) * 8u)) & 0xffu) != 0u; }`,
   unpack_i8: `fn unpack_i8(word: u32, i: i32) -> i32 { return bitcast<i32>(word << (24u - u32(i) * 8u)) >> 24u; }`,
   unpack_u8: `fn unpack_u8(word: u32, i: i32) -> u32 { return (word >> (u32(i) * 8u)) & 0xffu; }`,

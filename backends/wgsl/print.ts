@@ -4,6 +4,7 @@ import type { Kernel } from '../../compiler/ir/kernel.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { KernelFile, Target } from '../backend.ts';
 import { headerComment, KernelPrinter, type Language, libraryText, type Text } from '../c-like-printer.ts';
+import { legalizeNarrow } from '../legalize.ts';
 import { int64 } from './int64.ts';
 import { library } from './library.ts';
 import { binary, cast, constant, is64, typeName, unary } from './operators.ts';
@@ -93,7 +94,8 @@ export const MAX_GROUPS = 65535;
  * {@link MAX_GROUPS} the kernel decodes its indices from the linear workgroup number, so the device may dispatch any three sizes whose
  * product covers the grid; surplus workgroups return at once.
  */
-export function printKernel(kernel: Kernel): { readonly text: string; readonly entry: string } {
+export function printKernel(source: Kernel): { readonly text: string; readonly entry: string } {
+  const kernel = legalizeNarrow(source);
   if (kernel.kind !== 'simt')
     throw new InfcError('INFC4020', `kernel '${kernel.name}' is of kind simd: WGSL runs simt kernels only`);
   const reps = representations(kernel);

@@ -5,12 +5,13 @@ import type { Buffer, Expr, Width } from '../../compiler/ir/expr.ts';
 import type { Kernel, Stmt } from '../../compiler/ir/kernel.ts';
 import { visitExpr } from '../../compiler/ir/kernel-builder.ts';
 import { type KernelPrinter, type Text, unwrap } from '../c-like-printer.ts';
+import { isLegalized } from '../legalize.ts';
 
 /**
  * How a buffer is declared in one kernel. Memory is always the dense layout of its dtype, little end first:
  * - `plain`: 32-bit elements; `vec4` when every access is four aligned elements;
  * - `pair`: 64-bit integers as vec2<u32>, low word first;
- * - `packed`: 8- and 16-bit elements inside u32 words. Whole aligned words are stored plainly; a kernel that stores single elements
+ * - `packed`: 16-bit and narrower elements inside u32 words. Whole aligned words are stored plainly; a kernel that stores single elements
  *   declares the words atomic and clears, then sets, only its own bits: correct whichever lanes share the word;
  * - `wide`: workgroup memory of narrow types, one 32-bit element each, rounded on store.
  */
@@ -20,11 +21,19 @@ export interface Representation {
   readonly atomic: boolean;
 }
 
-const NARROW: ReadonlySet<DType> = new Set(['bool', 'i8', 'u8', 'i16', 'u16', 'f16', 'bf16']);
+const NARROW: ReadonlySet<DType> = new Set([
+  ...(['bool', 'i8', 'u8', 'i16', 'u16', 'f16', 'bf16', 'i4', 'u4', 'i2', 'u2'] as const),
+]);
 
 /** dtypes whose elements kernels of this backend may load and store. */
 export const storable = (dtype: DType): boolean =>
-  NARROW.has(dtype) || dtype === 'f32' || dtype === 'i32' || dtype === 'u32' || dtype === 'i64' || dtype === 'u64';
+  NARROW.has(dtype) ||
+  isLegalized(dtype) ||
+  dtype === 'f32' ||
+  dtype === 'i32' ||
+  dtype === 'u32' ||
+  dtype === 'i64' ||
+  dtype === 'u64';
 
 interface Access {
   readonly width: Width;
@@ -177,7 +186,7 @@ export function printStore(buffer: Buffer, r: Representation, index: Dim, value:
       return;
     }
     const base = p.namedDim(index);
-    const mask = per === 4 ? '0xffu' : '0xffffu';
+    const mask = `0x${(2 ** bitsOf[storage] - 1).toString(16)}u`;
     bits.forEach((b, k) => {
       const i = p.name({ text: k === 0 ? base : `${base} + ${k}`, type: 'i32', width: 1 }, 'at');
       const shift = p.name({ text: `u32(${i} & ${per - 1}) * ${32 / per}u`, type: 'u32', width: 1 }, 'shift');

@@ -38,8 +38,8 @@ const LAYOUTS: Partial<Record<DType, Layout>> = {
 export const isMinifloat = (dtype: DType): boolean =>
   dtype === 'bf16' || dtype === 'f8e8m0' || LAYOUTS[dtype] !== undefined;
 
-/** f32 value of raw bits (u32, any width). */
-export function decodeMinifloat(dtype: DType, bits: Expr): Expr {
+/** f32 value of raw bits (u32, any width). `flushing` avoids f32 subnormals on the way, for targets that may take them for zero. */
+export function decodeMinifloat(dtype: DType, bits: Expr, flushing = false): Expr {
   const u = (v: number) => constant('u32', v);
   if (dtype === 'bf16') return bits.shl(u(16)).bitcast('f32');
   if (dtype === 'f8e8m0') {
@@ -51,11 +51,19 @@ export function decodeMinifloat(dtype: DType, bits: Expr): Expr {
   const size = t.exponent + t.mantissa;
   const magnitude = bits.and(u((1 << size) - 1));
   // Read with f32's bias and scale: subnormals come out right too, the product is exact.
-  const scaled = magnitude
-    .shl(u(23 - t.mantissa))
-    .bitcast('f32')
-    .mul(2 ** (127 - t.bias))
-    .bitcast('u32');
+  const raised = magnitude.shl(u(23 - t.mantissa));
+  const scaled = flushing
+    ? magnitude.lt(u(1 << t.mantissa)).select(
+        magnitude
+          .cast('f32')
+          .mul(2 ** (1 - t.bias - t.mantissa))
+          .bitcast('u32'),
+        raised.add(u((127 - t.bias) << 23)),
+      )
+    : raised
+        .bitcast('f32')
+        .mul(2 ** (127 - t.bias))
+        .bitcast('u32');
   const special = t.hasInfinity
     ? magnitude.gt(u(t.largest)).select(scaled.or(u(0x7f80_0000)), scaled)
     : t.nan === (1 << size) - 1 && t.largest < t.nan

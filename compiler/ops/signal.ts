@@ -25,11 +25,9 @@ const dft = defineOp({
       if (i === rank - 1) return parts;
       if (axis === undefined) return c.dataDependent(`dim${i}`, MOST);
       if (i !== axis) return n;
-      const length = c.inputs[1]
-        ? (c.known(1)?.[0] ?? c.dataDependent('length', MOST))
-        : inverse && onesided
-          ? D.mul(2, D.sub(n, 1))
-          : n;
+      // A length that only the run knows must be a symbol of its own: half of a symbol would never be bound.
+      if (c.inputs[1] && !c.known(1)) return c.dataDependent('bins', MOST);
+      const length = c.known(1)?.[0] ?? (inverse && onesided ? D.mul(2, D.sub(n, 1)) : n);
       return onesided && !inverse ? D.add(D.floorDiv(length, 2), 1) : length;
     });
     return dense(x.dtype, shape);
@@ -44,12 +42,15 @@ const stft = defineOp({
     const x = inputType(c, 0);
     const [batch = 1, n = 0] = x.shape;
     const step = c.known(1)?.[0];
-    const length = c.inputs[3] ? (c.known(3)?.[0] ?? c.dataDependent('length', MOST)) : (c.inputs[2]?.shape[0] ?? 1);
+    // The window, where there is one, has the length of a frame.
+    const length = c.inputs[2]?.shape[0] ?? c.known(3)?.[0];
     const frames =
-      step !== undefined && D.range(step).min >= 1
+      step !== undefined && length !== undefined && D.range(step).min >= 1
         ? D.add(D.floorDiv(D.sub(n, length), step), 1)
         : c.dataDependent('frames', MOST);
-    const bins = flagAttr(c.attrs, 'onesided') ? D.add(D.floorDiv(length, 2), 1) : length;
+    const onesided = flagAttr(c.attrs, 'onesided');
+    const bins =
+      length === undefined ? c.dataDependent('bins', MOST) : onesided ? D.add(D.floorDiv(length, 2), 1) : length;
     return dense(x.dtype, [batch, frames, bins, 2]);
   },
   host: 'stft',

@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
+import { parsePlan } from '../../runtime/load.ts';
 import type { Plan, PlanStep } from '../../runtime/plan.ts';
 import type { Assembled } from './assemble.ts';
 import { writeTypedModule } from './typed-module.ts';
@@ -104,6 +105,8 @@ export async function writeArtifact(
   signal?: AbortSignal,
 ): Promise<void> {
   const target = path.resolve(folder);
+  await refuseForeignPackage(target, files);
+  const old = await filesOfOldPlan(target);
   const staging = `${target}.partial-${process.pid}`;
   try {
     for (const file of files) {
@@ -123,6 +126,8 @@ export async function writeArtifact(
       await mkdir(path.dirname(path.join(target, name)), { recursive: true });
       await rename(path.join(staging, name), path.join(target, name));
     }
+    const now = new Set(files.map((f) => f.name));
+    for (const name of old) if (!now.has(name)) await rm(path.join(target, name), { force: true });
   } catch (cause) {
     if (cause instanceof InfcError || signal?.aborted) throw cause;
     throw new InfcError(
@@ -136,5 +141,37 @@ export async function writeArtifact(
     );
   } finally {
     await rm(staging, { recursive: true, force: true });
+  }
+}
+
+/** The artifact's own package.json must not replace that of a project. */
+async function refuseForeignPackage(target: string, files: readonly ArtifactFile[]): Promise<void> {
+  if (!files.some((f) => f.name === 'package.json')) return;
+  const text = await readFile(path.join(target, 'package.json'), 'utf8').catch(() => undefined);
+  if (text === undefined || /"main":\s*"model\.js"/.test(text)) return;
+  throw new InfcError('INFC8904', 'the folder holds the package.json of something else', {
+    file: target,
+    fix: 'Write the artifact to a folder of its own',
+  });
+}
+
+/** Names of the files that an earlier artifact in this folder may have beyond those of the new one. */
+async function filesOfOldPlan(target: string): Promise<string[]> {
+  try {
+    const plan = parsePlan(JSON.parse(await readFile(path.join(target, 'plan.json'), 'utf8')));
+    const named = [
+      ...plan.weights.map((w) => w.file),
+      ...plan.kernels.map((k) => k.file),
+      ...(plan.variants ?? []).map((v) => v.use),
+      ...plan.host.map((op) => `host/${op}.js`),
+      'worker.js',
+      'device.js',
+    ];
+    // Only what lies inside: the plan in the folder may be anything.
+    return named.filter(
+      (name) => !path.relative(target, path.resolve(target, name)).startsWith('..') && !path.isAbsolute(name),
+    );
+  } catch {
+    return [];
   }
 }

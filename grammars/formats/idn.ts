@@ -29,8 +29,8 @@ const RTL_SCRIPTS = [
 
 /**
  * Internationalised host names of RFC 5890 ff.: PVALID characters, the contextual rules of RFC 5892 and the Bidi rule of RFC 5893.
- * Two conditions are not regular, and a stricter regular one stands in: A-labels (`xn--`) are left out, and a label with characters beyond
- * ASCII has at most 30 of them, so that its Punycode fits into 63 octets in practice.
+ * Two conditions are not regular, and a stricter regular one stands in: A-labels (`xn--`) are left out, and labels beyond ASCII are so short
+ * that their Punycode fits into 63 octets: 12 characters, 15 of the basic plane, or 24 whose other than ASCII ones share a block of 256.
  */
 export function idnHostname(engine: RegexEngine): Lang {
   const separator = '[.\\u{3002}\\u{FF0E}\\u{FF61}]';
@@ -42,6 +42,14 @@ export function idnHostname(engine: RegexEngine): Lang {
     engine.union(join(labels.leftToRight), join(bidi)),
     engine.repeat(engine.cls([[0, 0x10ffff]]), 1, 253),
   );
+}
+
+/** Lengths at which no random label out of thousands needed more than 59 digits of Punycode (RFC 3492). */
+function shortEnough(engine: RegexEngine): Lang {
+  const upTo = (count: number | null, ...ranges: [number, number][]): Lang =>
+    engine.repeat(engine.cls(ranges), 0, count);
+  const blocks = Array.from({ length: 0x21 }, (_, i) => upTo(24, [0, 0x7f], [i << 8, (i << 8) | 0xff]));
+  return engine.union(upTo(null, [0, 0x7f]), upTo(12, [0, 0x10ffff]), upTo(15, [0, 0xffff]), ...blocks);
 }
 
 function labelLanguages(engine: RegexEngine): { leftToRight: Lang; bidiLeftToRight: Lang; rightToLeft: Lang } {
@@ -59,7 +67,7 @@ function labelLanguages(engine: RegexEngine): { leftToRight: Lang; bidiLeftToRig
     engine.union(not('[\\u{660}-\\u{669}]'), not('[\\u{6F0}-\\u{6F9}]')),
     not(`(?<![${VIRAMA}])\\u{200D}`),
     not(`(?<![${VIRAMA}]|[${DUAL_JOINING}]\\p{Mn}*)\\u{200C}|(?<![${VIRAMA}])\\u{200C}(?!\\p{Mn}*[${RIGHT_JOINING}])`),
-    engine.union(parse('[\\x00-\\x7F]*'), parse('.{0,30}')),
+    shortEnough(engine),
   );
   const hasRtl = engine.search(rtlClass, 'v');
   const leftToRight = engine.intersect(label, engine.complement(hasRtl), not('[\\u{660}-\\u{669}]'));

@@ -1,33 +1,38 @@
 // Runs a folder or archive of ONNX backend tests: npm run conformance:onnx -- PATH [--target NAME] [--filter RE] [--json FILE]
+import { type ChildProcess, fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import { swiftShaderEnv } from '../kit/dawn.ts';
 import { type BackendTest, readTests } from './onnx-data.ts';
 import { type Outcome, runTest, type Status } from './onnx-run.ts';
 
 const LIMIT_MS = 30_000;
 const TARGETS = ['wasm', 'reference', 'wgsl', 'cuda-cpu'];
 
-/** Runs tests one after the other in a worker, so that a crash or an endless loop costs one test. */
+/** Runs tests one after the other in a child process, so that a crash or an endless loop costs one test. */
 class Runner {
-  private worker: Worker | undefined;
+  private child: ChildProcess | undefined;
 
   constructor(private readonly target: string) {}
 
+  private start(): ChildProcess {
+    const execArgv = ['--stack-size=4000', '--max-old-space-size=3000'];
+    const env = this.target === 'wgsl' ? { ...process.env, ...swiftShaderEnv } : process.env;
+    return fork(fileURLToPath(import.meta.url), ['--serve'], { serialization: 'advanced', execArgv, env });
+  }
+
   async run(test: BackendTest): Promise<Outcome> {
-    const worker = (this.worker ??= new Worker(new URL(import.meta.url), {
-      resourceLimits: { stackSizeMb: 8, maxOldGenerationSizeMb: 3000 },
-    }));
+    const child = (this.child ??= this.start());
     const started = performance.now();
     return new Promise((resolve) => {
       const finish = (outcome: Outcome, broken: boolean) => {
         clearTimeout(timer);
-        worker.off('message', answered);
-        worker.off('error', crashed);
+        child.off('message', answered);
+        child.off('exit', exited);
         if (broken) {
-          worker.on('error', () => undefined);
-          void worker.terminate();
-          this.worker = undefined;
+          child.kill('SIGKILL');
+          this.child = undefined;
         }
         resolve(outcome);
       };
@@ -35,21 +40,21 @@ class Runner {
         finish({ name: test.name, status: 'error', reason, ms: Math.round(performance.now() - started) }, true);
       const timer = setTimeout(() => failed(`no result after ${LIMIT_MS / 1000} s`), LIMIT_MS);
       const answered = (outcome: Outcome) => finish(outcome, false);
-      const crashed = (e: unknown) => failed(`the worker crashed: ${e instanceof Error ? e.message : String(e)}`);
-      worker.on('message', answered);
-      worker.on('error', crashed);
-      worker.postMessage({ test, target: this.target });
+      const exited = (code: number | null, signal: string | null) => failed(`the process died (${signal ?? code})`);
+      child.on('message', answered);
+      child.on('exit', exited);
+      child.send({ test, target: this.target });
     });
   }
 
-  async close(): Promise<void> {
-    await this.worker?.terminate();
+  close(): void {
+    this.child?.kill();
   }
 }
 
 function serve(): void {
-  parentPort?.on('message', async ({ test, target }: { test: BackendTest; target: string }) => {
-    parentPort?.postMessage(await runTest(test, target));
+  process.on('message', async ({ test, target }: { test: BackendTest; target: string }) => {
+    process.send?.(await runTest(test, target));
   });
 }
 
@@ -82,7 +87,7 @@ async function main(): Promise<void> {
       console.log(`${outcome.status.padEnd(11)} ${outcome.name}: ${outcome.reason.slice(0, 400)}`);
     else if (values.verbose) console.log(`passed      ${outcome.name} (${outcome.ms} ms)`);
   }
-  await runner.close();
+  runner.close();
   const count = (status: Status): number => outcomes.filter((o) => o.status === status).length;
   const summary = {
     total: outcomes.length,
@@ -100,5 +105,5 @@ async function main(): Promise<void> {
   process.exitCode = summary.total > 0 && summary.wrong === 0 && summary.error === 0 ? 0 : 1;
 }
 
-if (isMainThread) await main();
-else serve();
+if (process.argv.includes('--serve')) serve();
+else await main();

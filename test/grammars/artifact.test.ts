@@ -64,7 +64,7 @@ describe('ahead-of-time artifacts', () => {
   });
 
   it('carry a matcher', () => {
-    const machine = openArtifact(
+    const machine = constrain.static(
       compileArtifact(constrain(closed, { whitespace: 'compact' }).masks(vocabulary)).bytes,
       vocabulary,
     );

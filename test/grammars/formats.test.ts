@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { domainToASCII } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { type Draft, formatLanguage } from '../../grammars/formats/index.ts';
 import { createRegexEngine } from '../../grammars/regex/index.ts';
@@ -25,6 +26,37 @@ describe('formats', () => {
       expect(valid('time', `${clock((2879 - minutes) % 1440)}:60-${clock(minutes)}`)).toBe(true);
       expect(valid('time', `${clock((1438 + minutes) % 1440)}:60+${clock(minutes)}`)).toBe(false);
     }
+  });
+
+  it('keeps the Punycode of international labels within 63 octets', () => {
+    const lang = formatLanguage(engine, 'idn-hostname', '2020-12') ?? engine.empty;
+    let seed = 3;
+    const random = (below: number): number => {
+      seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
+      return (seed >> 8) % below;
+    };
+    const alphabets = [
+      [0xe0, 0xff],
+      [0x3b1, 0x3c9],
+      [0x430, 0x44f],
+      [0x4e00, 0x9fa5],
+      [0xac00, 0xd7a3],
+      [0x20000, 0x2a6d6],
+      [0x61, 0x7a],
+    ];
+    let members = 0;
+    for (let i = 0; i < 3000; i++) {
+      const mixed = random(3) === 0;
+      let [low = 0, high = 0] = alphabets[random(alphabets.length)] ?? [];
+      const label = Array.from({ length: 1 + random(30) }, () => {
+        if (mixed) [low = 0, high = 0] = alphabets[random(alphabets.length)] ?? [];
+        return String.fromCodePoint(low + random(high - low + 1));
+      }).join('');
+      if (!engine.matches(lang, label)) continue;
+      members++;
+      expect([label, domainToASCII(label).length <= 63]).toEqual([label, true]);
+    }
+    expect(members).toBeGreaterThan(500);
   });
 
   it('leaves unknown names to the annotations', () => {

@@ -34,6 +34,18 @@ describe('text constraints', () => {
     expect(constraint.accepts('abcabc12')).toBe(false);
   });
 
+  it('masks logits row by row', () => {
+    const processor = regex(/ab|é/u).asLogitsProcessor(vocabulary);
+    const rows = [new Float32Array(vocabulary.size), new Float32Array(vocabulary.size)];
+    processor.process([[], []], rows);
+    const kept = (row: Float32Array | undefined): number[] =>
+      Array.from(row ?? [], (value, token) => (value === 0 ? token : -1)).filter((token) => token >= 0);
+    expect(kept(rows[0])).toEqual([97, 0xc3, 256 + WORDS.indexOf('ab'), 256 + WORDS.indexOf('é')]);
+    const next = [new Float32Array(vocabulary.size), new Float32Array(vocabulary.size)];
+    processor.process([[97], [0xc3n]], next);
+    expect([kept(next[0]), kept(next[1])]).toEqual([[98], [0xa9]]);
+  });
+
   it('regex: contradictions and back-references are errors', () => {
     expect(() => regex(/(?!a)a/)).toThrow(/INFC5010/);
     expect(() => regex(/(a)\1/)).toThrow(/INFC5102/);
@@ -54,5 +66,19 @@ describe('text constraints', () => {
     expect(sum.accepts('1 + 22+ 3 ')).toBe(true);
     expect(sum.accepts('1 + ')).toBe(false);
     await expect(grammar({ ebnf: 'a = a ;' })).rejects.toThrow(/INFC5010/);
+  });
+
+  it('grammar: hostile input gives typed errors or quick answers', async () => {
+    const nested = '('.repeat(20_000) + '"a"' + ')'.repeat(20_000);
+    await expect(grammar({ gbnf: `root ::= ${nested}` })).rejects.toThrow(/INFC5304/);
+    await expect(grammar({ ebnf: `root = ${nested};` })).rejects.toThrow(/INFC5304/);
+    await expect(grammar({ lark: `start: ${nested}` })).rejects.toThrow(/INFC5304/);
+    await expect(grammar({ lark: 'start: t{"a"}\nt{x}: x t{_s{x}} | x\n_s{x}: x x' })).rejects.toThrow(/INFC5304/);
+    const chain = `${Array.from({ length: 5000 }, (_, i) => `r${i} ::= r${i + 1}`).join('\n')}\nr5000 ::= "x"`;
+    await expect(grammar({ gbnf: chain, start: 'r0' })).rejects.toThrow(/INFC5106/);
+    const counted = await grammar({ gbnf: 'root ::= (((("a"{0,65536} "b"){0,65536} "c"){0,65536} "d"){0,65536})' });
+    expect([counted.accepts('aabcd'), counted.accepts('aabcdb')]).toEqual([true, false]);
+    const ambiguous = await grammar({ gbnf: 'root ::= root root | "a" | "a" root "b"? | ""' });
+    expect(ambiguous.accepts('a'.repeat(60))).toBe(true);
   });
 });

@@ -177,3 +177,58 @@ function check(c: Case): void {
 describe('conv-simd', () => {
   for (const c of CASES) it(c.name, () => check(c));
 });
+
+describe('conv-simd with fused consumers', () => {
+  /** y + other, where `other` has its own shape: full, per channel, per row, per column. */
+  const shapes: readonly (readonly number[])[] = [[1, 6, 5, 7], [1, 6, 1, 1], [5, 1], [7], [1, 1, 5, 7]];
+  for (const kernel of [1, 3])
+    for (const shape of shapes)
+      it(`${kernel}x${kernel}, plus a tensor of [${shape}]`, () => {
+        const [c, m, h, wide] = [3, 6, 5, 7];
+        const pad = kernel === 3 ? 1 : 0;
+        const x = random(c * h * wide, 1);
+        const weights = random(m * c * kernel * kernel, 2);
+        const other = random(
+          shape.reduce((p, d) => p * d, 1),
+          3,
+        );
+        const { lowered, inputs } = lowerOne(
+          convSimd,
+          wasmBackend.target(),
+          'conv',
+          [
+            { dtype: 'f32', shape: [1, c, h, wide] },
+            { dtype: 'f32', shape: [m, c, kernel, kernel], data: weights },
+            { dtype: 'f32', shape },
+          ],
+          { strides: [1, 1], dilations: [1, 1], pads: [pad, pad, pad, pad], group: 1 },
+          (b, y, all) => b.node('add', [y, all[2] ?? y]),
+        );
+        const out = new Float32Array(m * h * wide);
+        const data = lowered.args.map((arg) => {
+          if (arg.kind === 'packed') {
+            const bytes = arg.constant.read().slice().buffer;
+            return arg.constant.type.dtype === 'i32' ? new Int32Array(bytes) : new Float32Array(bytes);
+          }
+          if (arg.kind === 'value' && arg.value === inputs[0]) return x;
+          return arg.kind === 'value' && arg.value === inputs[2] ? other : out;
+        });
+        const running = instantiate(lowered.kernel, data);
+        running.run();
+        const got = running.views[data.indexOf(out)];
+        const full = [1, 1, 1, 1, ...shape].slice(-4);
+        for (let i = 0; i < out.length; i++) {
+          const [ch, oy, ox] = [Math.floor(i / (h * wide)), Math.floor(i / wide) % h, i % wide];
+          let sum = 0;
+          for (let d = 0; d < c; d++)
+            for (let ky = 0; ky < kernel; ky++)
+              for (let kx = 0; kx < kernel; kx++) {
+                const [iy, ix] = [oy + ky - pad, ox + kx - pad];
+                if (iy < 0 || iy >= h || ix < 0 || ix >= wide) continue;
+                sum += (x[(d * h + iy) * wide + ix] ?? 0) * (weights[((ch * c + d) * kernel + ky) * kernel + kx] ?? 0);
+              }
+          const at = [0, ch, oy, ox].reduce((p, v, axis) => p * (full[axis] ?? 1) + (full[axis] === 1 ? 0 : v), 0);
+          expect(Math.abs(Number(got?.[i]) - sum - (other[at] ?? 0)), `element ${i}`).toBeLessThan(1e-4);
+        }
+      });
+});

@@ -44,7 +44,7 @@ export function lowerOne(
     if (o.format !== undefined) v.type = { ...type, format: o.format };
     return v;
   });
-  const y = b.node(op, inputs, attrs);
+  const y = b.node(op, inputs.slice(0, 2), attrs);
   const anchor = y.producer;
   if (!anchor) throw new TypeError('no node');
   const output = after(b, y, inputs);

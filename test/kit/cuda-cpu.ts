@@ -112,6 +112,9 @@ function pointerType(kernel: Kernel, i: number): string {
     i8: 'signed char',
     u8: 'unsigned char',
     bool: 'unsigned char',
+    ...{ i4: 'unsigned', u4: 'unsigned', i2: 'unsigned', u2: 'unsigned', f4e2m1: 'unsigned' },
+    ...{ f8e4m3fn: 'unsigned char', f8e4m3fnuz: 'unsigned char', f8e5m2: 'unsigned char' },
+    ...{ f8e5m2fnuz: 'unsigned char', f8e8m0: 'unsigned char' },
   };
   return `${types[kernel.buffers[i]?.storage ?? ''] ?? 'void'}*`;
 }

@@ -1,11 +1,12 @@
 import { interpret } from '../../backends/reference/interpret.ts';
+import { elementAccess } from '../../backends/reference/memory.ts';
 import { add, type Dim, evaluate, floorDiv, mod, mul, sub, sym } from '../../compiler/ir/dim.ts';
 import type { DType, ScalarType, TypedArray } from '../../compiler/ir/dtype.ts';
-import { byteLength, viewOf } from '../../compiler/ir/dtype.ts';
+import { bitsOf, byteLength, viewOf } from '../../compiler/ir/dtype.ts';
 import { type BinaryOp, constant, dimValue, Expr, pack, type UnaryOp } from '../../compiler/ir/expr.ts';
 import type { Kernel, KernelNote } from '../../compiler/ir/kernel.ts';
 import { KernelBuilder } from '../../compiler/ir/kernel-builder.ts';
-import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
+import { decodeFloat } from '../../runtime/minifloat.ts';
 
 /** A kernel with data: what the interpreter makes of it is what every backend must make of it. */
 export interface SimtCase {
@@ -31,10 +32,9 @@ export function randomSource(seed: number): () => number {
 export function arrayOf(dtype: DType, values: readonly (number | bigint)[]): TypedArray {
   const bytes = new ArrayBuffer(Math.ceil(byteLength(dtype, values.length) / 8) * 8 + 16);
   const a = viewOf(dtype, bytes, 0, values.length);
+  const { write } = elementAccess(dtype, a);
   values.forEach((v, i) => {
-    if (a instanceof BigInt64Array || a instanceof BigUint64Array) a[i] = BigInt(v);
-    else if (dtype === 'f16' || dtype === 'bf16') a[i] = encodeFloat(dtype, Number(v));
-    else a[i] = Number(v);
+    write(i, a instanceof BigInt64Array || a instanceof BigUint64Array ? BigInt(v) : Number(v));
   });
   return a;
 }
@@ -305,6 +305,34 @@ export function storageCases(): SimtCase[] {
   out.push(elementwise('round_to_f16', ['f32'], 'f16', [tough], ([x]) => x ?? constant('f32', 0), 0));
   out.push(elementwise('round_to_bf16', ['f32'], 'bf16', [tough], ([x]) => x ?? constant('f32', 0), 0));
   out.push(elementwise('narrow_f16', ['f32'], 'f32', [tough], ([x]) => (x ?? constant('f32', 0)).narrow('f16'), 0));
+  for (const dtype of ['f8e4m3fn', 'f8e4m3fnuz', 'f8e5m2', 'f8e5m2fnuz', 'f8e8m0', 'f4e2m1'] as const) {
+    const values = [
+      ...FLOATS,
+      ...tough.filter((v) => Number.isFinite(v)),
+      448,
+      460,
+      240,
+      57344,
+      0.0019,
+      0.25,
+      5,
+      6,
+    ].map((v) => (dtype === 'f8e8m0' ? Math.abs(v) : v));
+    out.push(elementwise(`round_to_${dtype}`, ['f32'], dtype, [values], ([x]) => x ?? constant('f32', 0), 0));
+    out.push(elementwise(`widen_${dtype}`, [dtype], 'f32', [values], ([x]) => x ?? constant('f32', 0), 0));
+    out.push(
+      elementwise(`narrow_${dtype}`, ['f32'], 'f32', [values], ([x]) => (x ?? constant('f32', 0)).narrow(dtype), 0),
+    );
+  }
+  for (const dtype of ['i4', 'u4', 'i2', 'u2'] as const) {
+    const type = dtype.startsWith('i') ? 'i32' : 'u32';
+    const values = Array.from({ length: 37 }, (_, i) => (dtype.startsWith('i') ? i - 18 : i));
+    out.push(elementwise(`copy_${dtype}`, [dtype], dtype, [values], ([x]) => x ?? constant(type, 0), 0));
+    out.push(elementwise(`wrap_to_${dtype}`, [type], dtype, [values], ([x]) => x ?? constant(type, 0), 0));
+    out.push(
+      elementwise(`narrow_${dtype}`, [type], type, [values], ([x]) => (x ?? constant(type, 0)).narrow(dtype), 0),
+    );
+  }
   out.push(elementwise('narrow_i8', ['i32'], 'i32', [INTS], ([x]) => (x ?? constant('i32', 0)).narrow('i8'), 0));
   out.push(elementwise('wrap_to_i8', ['i32'], 'i8', [INTS], ([x]) => x ?? constant('i32', 0), 0));
   for (const dtype of ['f32', 'f16', 'i8', 'u8', 'bool', 'i32'] as const) {
@@ -461,7 +489,12 @@ export function disagreement(c: SimtCase, want: readonly TypedArray[], got: read
     if (buffer.access === 'read' || !w || !bytes) continue;
     const padded = new ArrayBuffer(Math.ceil(bytes.byteLength / 8) * 8);
     new Uint8Array(padded).set(bytes);
-    const g = viewOf(buffer.storage, padded, 0, w.length);
+    const g = viewOf(
+      buffer.storage,
+      padded,
+      0,
+      Math.floor((w.length * w.BYTES_PER_ELEMENT * 8) / bitsOf[buffer.storage]),
+    );
     for (let i = 0; i < w.length; i++) {
       const x = valueAt(buffer.storage, w, i);
       const y = valueAt(buffer.storage, g, i);

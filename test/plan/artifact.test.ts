@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -199,6 +199,33 @@ describe('the artifact', () => {
     // The same bar holds for plans with host steps, branches and loops.
     const full = await Promise.all(['runtime-wasm.js', 'worker.js'].map((f) => readFile(new URL(f, parts))));
     expect(full.reduce((n, bytes) => n + gzipSync(bytes, { level: 9 }).length, 0)).toBeLessThan(15_000);
+  });
+
+  it('replaces an earlier artifact entirely, and nothing else', async () => {
+    const out = await write('again');
+    const plan = JSON.parse(await readFile(path.join(out, 'plan.json'), 'utf8'));
+    const old = {
+      ...plan,
+      weights: [
+        { file: 'weights-9.safetensors', bytes: 1 },
+        { file: '../outside', bytes: 1 },
+      ],
+      host: ['gone'],
+    };
+    await writeFile(path.join(out, 'plan.json'), JSON.stringify(old));
+    await mkdir(path.join(out, 'host'), { recursive: true });
+    for (const f of ['weights-9.safetensors', 'host/gone.js', 'mine.txt', '../outside'])
+      await writeFile(path.join(out, f), 'x');
+    const before = (await readdir(await write('fresh'))).sort();
+    await write('again');
+    expect((await readdir(out)).sort()).toEqual([...before, 'host', 'mine.txt'].sort());
+    expect(await readdir(path.join(out, 'host'))).toEqual([]);
+    expect(await readFile(path.join(folder, 'outside'), 'utf8')).toBe('x');
+
+    await mkdir(path.join(folder, 'project'));
+    await writeFile(path.join(folder, 'project/package.json'), '{"name":"project"}');
+    await expect(write('project')).rejects.toThrow(/INFC8904/);
+    expect(await readFile(path.join(folder, 'project/package.json'), 'utf8')).toBe('{"name":"project"}');
   });
 
   it('leaves nothing behind when writing fails or is aborted', async () => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
+import { build as buildVite } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compile } from '../../compiler/compile.ts';
 import { sym } from '../../compiler/ir/dim.ts';
@@ -197,6 +198,21 @@ describe.skipIf(!found)(
       Array.from(expected?.data as Float32Array).forEach((v, i) => {
         expect(Math.abs((got.data?.[i] ?? Number.NaN) - v)).toBeLessThan(1e-4);
       });
+      await page.close();
+    }, 120_000);
+
+    it('runs out of a Vite build as it is', async () => {
+      await writeFile(path.join(folder, 'main.html'), '<!doctype html><script type="module" src="./main.js"></script>');
+      await buildVite({
+        root: folder,
+        base: './',
+        logLevel: 'error',
+        build: { target: 'es2022', outDir: 'vite', rollupOptions: { input: path.join(folder, 'main.html') } },
+      });
+      const page = await browser.newPage();
+      await page.goto(`${origin}/isolated/vite/main.html?threads=2`);
+      await page.waitForFunction(() => document.title !== '', undefined, { timeout: 30_000 }).catch(() => {});
+      expect(JSON.parse((await page.title()) || '{}')).toEqual({ isolated: true, wrong: 0, bias: [1, 2] });
       await page.close();
     }, 120_000);
   },

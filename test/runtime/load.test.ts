@@ -59,6 +59,15 @@ describe('load', () => {
     await model.dispose();
   });
 
+  it('reads files that a bundler inlined', async () => {
+    const base64 = (bytes: Uint8Array) =>
+      new URL(`data:application/octet-stream;base64,${Buffer.from(bytes).toString('base64')}`);
+    const text = new URL(`data:application/json,${encodeURIComponent(JSON.stringify(plan(good.length)))}`);
+    const inlined = Object.fromEntries(Object.entries(files(good)).map(([name, bytes]) => [name, base64(bytes)]));
+    await using model = await load({ plan: text, files: inlined }, { threads: 1 });
+    expect((await model.run({})).y?.shape).toEqual([2]);
+  });
+
   it('names what is wrong', async () => {
     await expect(open(weights)).rejects.toThrow(/INFC6013.*' '/);
     await expect(open(safetensors('{', 8))).rejects.toThrow(/INFC6013.*JSON.*w\.safetensors/);

@@ -284,6 +284,9 @@ T __shfl_xor_sync(unsigned, T v, int mask, int width = 32) {
 template <typename T>
 T atomicAdd(T* p, T v) { T old = *p; *p = old + v; return old; }
 
+inline unsigned atomicAnd(unsigned* p, unsigned v) { unsigned old = *p; *p &= v; return old; }
+inline unsigned atomicOr(unsigned* p, unsigned v) { unsigned old = *p; *p |= v; return old; }
+
 namespace cuda_cpu {
 template <typename To, typename From>
 To bits(From x) { To r; static_assert(sizeof r == sizeof x, "same size"); memcpy(&r, &x, sizeof r); return r; }
