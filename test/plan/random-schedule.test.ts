@@ -81,7 +81,7 @@ const { items } = fc.letrec<{ items: readonly Item[]; item: Item }>((tie) => ({
 const n = sym('n', { min: 1, max: 64 });
 
 /** A schedule over f32[n] values; numbers pick among the values that exist so far. */
-function scheduleOf(program: readonly Item[]): Schedule {
+function scheduleOf(program: readonly Item[], kept: number): Schedule {
   resetNames();
   const g = new Graph('random');
   let counter = 0;
@@ -113,9 +113,13 @@ function scheduleOf(program: readonly Item[]): Schedule {
         case 'if': {
           const [body, otherwise] = [lower(item.body, scope), lower(item.otherwise, scope)];
           const value = (s: readonly Value[], i: number) => s[i % s.length] ?? x;
-          const output = { body: value(body.scope, item.a), otherwise: value(otherwise.scope, item.b), to };
-          scope.push(to);
-          return { kind: 'if', condition: flag, body: body.items, otherwise: otherwise.items, outputs: [output] };
+          const second = fresh();
+          const outputs = [
+            { body: value(body.scope, item.a), otherwise: value(otherwise.scope, item.b), to },
+            { body: value(body.scope, item.b), otherwise: value(otherwise.scope, item.a), to: second },
+          ];
+          scope.push(to, second);
+          return { kind: 'if', condition: flag, body: body.items, otherwise: otherwise.items, outputs };
         }
         case 'loop': {
           const carried = item.carried.map((c) => ({
@@ -142,7 +146,10 @@ function scheduleOf(program: readonly Item[]): Schedule {
       {
         name: 'main',
         inputs: [x, flag, trip],
-        outputs: scope.map((value, i) => ({ name: `y${i}`, value })),
+        // Few outputs, so that most values die early and their memory is used again.
+        outputs: scope
+          .map((value, i) => ({ name: `y${i}`, value }))
+          .filter((_, i) => i === scope.length - 1 || i % 7 === kept),
         items: [first, ...body],
         guards: [],
       },
@@ -212,8 +219,8 @@ function meaning(items: readonly ScheduledItem[], values: Map<Value, Float32Arra
 describe('memory planning', () => {
   it('never changes what a schedule means: random ones with branches, nested loops, aliases and host steps', async () => {
     await fc.assert(
-      fc.asyncProperty(items, fc.boolean(), fc.nat(3), async (program, flag, trip) => {
-        const schedule = scheduleOf(program);
+      fc.asyncProperty(items, fc.boolean(), fc.nat(3), fc.nat(6), async (program, flag, trip, kept) => {
+        const schedule = scheduleOf(program, kept);
         const { files } = await assemblePlan(schedule, { backend: handBackend, target });
         const contents = Object.fromEntries(files.map((f) => [f.name, contentsOf(f)]));
         const plan = contents['plan.json'] ?? new Uint8Array(0);
@@ -234,7 +241,7 @@ describe('memory planning', () => {
           expect(Object.fromEntries(Object.entries(got).map(([name, t]) => [name, t.data]))).toEqual(expected);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 300 },
     );
   }, 120_000);
 });
