@@ -81,9 +81,21 @@ export type GrammarInput =
 
 /** Constrains text to a context-free grammar. The parser of the notation is loaded when first needed. */
 export async function grammar(input: GrammarInput): Promise<TextConstraint> {
-  const parsed = await parse(input);
-  const engine = createRegexEngine();
-  return checked(regexAcceptor(engine, compileGrammar(engine, parsed).lang), `no text derives from '${parsed.start}'`);
+  try {
+    const parsed = await parse(input);
+    const engine = createRegexEngine();
+    return checked(
+      regexAcceptor(engine, compileGrammar(engine, parsed).lang),
+      `no text derives from '${parsed.start}'`,
+    );
+  } catch (error) {
+    // Parsers and rules recurse; what nests beyond the stack is the input's fault.
+    if (!(error instanceof RangeError)) throw error;
+    throw new InfcError('INFC5304', 'the grammar nests too deeply', {
+      cause: error,
+      fix: 'Write it with fewer levels',
+    });
+  }
 }
 
 async function parse(input: GrammarInput): Promise<Grammar> {
@@ -95,5 +107,7 @@ async function parse(input: GrammarInput): Promise<Grammar> {
 
 function checked(acceptor: Acceptor, reason: string): TextConstraint {
   if (acceptor.start === 0) throw new InfcError('INFC5010', reason, { fix: 'Remove the contradiction' });
+  // A first step shows nesting beyond the stack here rather than in the middle of a generation.
+  acceptor.step(acceptor.start, 0x20);
   return new TextConstraint(acceptor);
 }

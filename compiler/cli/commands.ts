@@ -155,7 +155,7 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'plugin',
-    summary: 'Start a plugin package with a tested op, pass and storage format',
+    summary: 'Start a plugin package: an op under the conformance kit',
     usage: 'new NAME',
     options: {},
     examples: ['infc plugin new acme-ops'],

@@ -7,7 +7,7 @@ import type { Args } from './args.ts';
 import type { Io } from './io.ts';
 import { version } from './version.ts';
 
-/** `infc plugin new NAME`: a package with one op, one rewrite and one format, each under its conformance test. */
+/** `infc plugin new NAME`: a package with one op under its conformance test. */
 async function runPluginNew(args: Args, io: Io): Promise<number> {
   const [verb, name, extra] = args.positionals;
   if (verb !== 'new' || name === undefined || extra !== undefined)

@@ -8,6 +8,7 @@ import { analyze, type RuleFacts } from './analysis.ts';
 import type { Expression, Grammar } from './grammar.ts';
 
 const MAX_COMPONENT = 400;
+const MAX_RULES = 20_000;
 
 interface Rule {
   readonly name: string;
@@ -26,6 +27,8 @@ export function compileGrammar(
   engine: RegexEngine,
   grammar: Grammar,
 ): { readonly lang: Lang; readonly unproductive: readonly string[] } {
+  if (grammar.rules.size > MAX_RULES)
+    throw new InfcError('INFC5304', `a grammar of ${grammar.rules.size} rules is too large (at most ${MAX_RULES})`);
   const facts = analyze(engine, grammar);
   const compiler = new GrammarCompiler(engine, grammar, facts);
   return {
@@ -137,36 +140,49 @@ class GrammarCompiler {
 
   /** The rules in a cycle of left edges through this one, or undefined when there is none. */
   #componentOf(lang: Lang): readonly Lang[] | undefined {
-    if (!this.#components.has(lang)) {
-      const down = this.#reachable(lang);
-      const members = [...down].filter((other) => this.#reachable(other).has(lang));
-      if (members.length > MAX_COMPONENT)
-        throw new InfcError(
-          'INFC5304',
-          `${members.length} rules of the grammar are left-recursive through one another`,
-        );
-      const component = members.length > 0 ? members.sort((a, b) => a - b) : undefined;
-      for (const member of members) this.#components.set(member, component);
-      this.#components.set(lang, component);
-    }
+    if (!this.#components.has(lang)) this.#findComponents(lang);
     return this.#components.get(lang);
   }
 
-  readonly #reach = new Map<Lang, ReadonlySet<Lang>>();
-
-  /** Rules at the left edge of a rule, at any depth (itself only when it is left-recursive). */
-  #reachable(lang: Lang): ReadonlySet<Lang> {
-    const known = this.#reach.get(lang);
-    if (known) return known;
-    const seen = new Set<Lang>();
-    const stack = [...this.#leftEdge(lang)];
-    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-      if (seen.has(next)) continue;
-      seen.add(next);
-      stack.push(...this.#leftEdge(next));
+  /** Strongly connected components of the left edges from a rule on (Tarjan 1972, without recursion). */
+  #findComponents(start: Lang): void {
+    const order = new Map<Lang, number>([[start, 0]]);
+    const low = new Map<Lang, number>([[start, 0]]);
+    const open = [start];
+    const inside = new Set(open);
+    const frames = [{ rule: start, next: 0 }];
+    for (let frame = frames.at(-1); frame; frame = frames.at(-1)) {
+      const { rule } = frame;
+      const target = this.#leftEdge(rule)[frame.next++];
+      if (target !== undefined) {
+        if (this.#components.has(target)) continue;
+        if (!order.has(target)) {
+          order.set(target, order.size);
+          low.set(target, order.get(target) ?? 0);
+          open.push(target);
+          inside.add(target);
+          frames.push({ rule: target, next: 0 });
+        } else if (inside.has(target)) low.set(rule, Math.min(low.get(rule) ?? 0, order.get(target) ?? 0));
+        continue;
+      }
+      frames.pop();
+      const parent = frames.at(-1)?.rule;
+      if (parent !== undefined) low.set(parent, Math.min(low.get(parent) ?? 0, low.get(rule) ?? 0));
+      if (low.get(rule) === order.get(rule)) this.#closeComponent(open.splice(open.indexOf(rule)), inside);
     }
-    this.#reach.set(lang, seen);
-    return seen;
+  }
+
+  #closeComponent(members: Lang[], inside: Set<Lang>): void {
+    if (members.length > MAX_COMPONENT) {
+      throw new InfcError('INFC5304', `${members.length} rules of the grammar are left-recursive through one another`);
+    }
+    const [only] = members;
+    const recursive = members.length > 1 || (only !== undefined && this.#leftEdge(only).includes(only));
+    const component = recursive ? members.sort((a, b) => a - b) : undefined;
+    for (const member of members) {
+      inside.delete(member);
+      this.#components.set(member, component);
+    }
   }
 
   #leftEdge(rule: Lang): readonly Lang[] {

@@ -1,3 +1,4 @@
+import { InfcError } from '../../runtime/errors.ts';
 import type { Acceptor } from '../acceptor.ts';
 import type { Lang, RegexEngine } from './index.ts';
 
@@ -100,14 +101,14 @@ export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
   };
 
   return {
-    start: enter(lang),
+    start: shallow(() => enter(lang)),
     step(id, byte) {
       const state = states[id];
       if (state === undefined || id === 0) return 0;
       const row = state.row ?? (state.row = new Int32Array(256).fill(-1));
       const known = row[byte] ?? 0;
       if (known >= 0) return known;
-      const next = state.need > 0 ? stepInside(state, byte) : stepBetween(state, byte);
+      const next = shallow(() => (state.need > 0 ? stepInside(state, byte) : stepBetween(state, byte)));
       row[byte] = next;
       return next;
     },
@@ -128,6 +129,19 @@ export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
       );
     },
   };
+}
+
+/** Runs a derivation; one that nests beyond the stack is a typed error (INFC5106). */
+function shallow<T>(derive: () => T): T {
+  try {
+    return derive();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new InfcError('INFC5106', 'the expression or grammar nests too deeply', {
+      cause: error,
+      fix: 'Write it with fewer levels',
+    });
+  }
 }
 
 function segmentOf(starts: readonly number[], codePoint: number): number {

@@ -25,7 +25,7 @@ async function install(): Promise<void> {
   for (const name of Object.keys(pkg.dependencies))
     await symlink(path.join(root, 'node_modules', name), path.join(modules, name));
   await mkdir(path.join(modules, '@types'));
-  for (const name of ['@types/node', 'typescript', 'onnxruntime-node']) {
+  for (const name of ['@types/node', 'typescript', 'onnxruntime-node', 'vitest']) {
     await mkdir(path.dirname(path.join(modules, name)), { recursive: true });
     await symlink(path.join(root, 'node_modules', name), path.join(modules, name));
   }
@@ -136,5 +136,20 @@ export const other = loadAny('./out');
     const checked = await run(process.execPath, [tsc, ...options, 'use.ts'], { cwd: dir }).catch((error) => error);
     expect(checked.stdout).toBe('');
     await import(path.join(dir, 'node_modules/infc/dist/index.js'));
+  });
+
+  it('starts a plugin package whose types and tests pass', async () => {
+    await npx('plugin', 'new', 'acme-ops');
+    const cwd = path.join(dir, 'acme-ops');
+    const checked = await run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '--noEmit'], {
+      cwd,
+    }).catch((error) => error);
+    expect(checked.stdout).toBe('');
+    const tested = await run(
+      process.execPath,
+      [path.join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--reporter=json'],
+      { cwd },
+    );
+    expect(JSON.parse(tested.stdout)).toMatchObject({ numFailedTests: 0, numPassedTests: 2 });
   });
 });

@@ -67,4 +67,18 @@ describe('text constraints', () => {
     expect(sum.accepts('1 + ')).toBe(false);
     await expect(grammar({ ebnf: 'a = a ;' })).rejects.toThrow(/INFC5010/);
   });
+
+  it('grammar: hostile input gives typed errors or quick answers', async () => {
+    const nested = '('.repeat(20_000) + '"a"' + ')'.repeat(20_000);
+    await expect(grammar({ gbnf: `root ::= ${nested}` })).rejects.toThrow(/INFC5304/);
+    await expect(grammar({ ebnf: `root = ${nested};` })).rejects.toThrow(/INFC5304/);
+    await expect(grammar({ lark: `start: ${nested}` })).rejects.toThrow(/INFC5304/);
+    await expect(grammar({ lark: 'start: t{"a"}\nt{x}: x t{_s{x}} | x\n_s{x}: x x' })).rejects.toThrow(/INFC5304/);
+    const chain = `${Array.from({ length: 5000 }, (_, i) => `r${i} ::= r${i + 1}`).join('\n')}\nr5000 ::= "x"`;
+    await expect(grammar({ gbnf: chain, start: 'r0' })).rejects.toThrow(/INFC5106/);
+    const counted = await grammar({ gbnf: 'root ::= (((("a"{0,65536} "b"){0,65536} "c"){0,65536} "d"){0,65536})' });
+    expect([counted.accepts('aabcd'), counted.accepts('aabcdb')]).toEqual([true, false]);
+    const ambiguous = await grammar({ gbnf: 'root ::= root root | "a" | "a" root "b"? | ""' });
+    expect(ambiguous.accepts('a'.repeat(60))).toBe(true);
+  });
 });
