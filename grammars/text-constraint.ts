@@ -107,5 +107,7 @@ async function parse(input: GrammarInput): Promise<Grammar> {
 
 function checked(acceptor: Acceptor, reason: string): TextConstraint {
   if (acceptor.start === 0) throw new InfcError('INFC5010', reason, { fix: 'Remove the contradiction' });
+  // A first step shows nesting beyond the stack here rather than in the middle of a generation.
+  acceptor.step(acceptor.start, 0x20);
   return new TextConstraint(acceptor);
 }
