@@ -30,7 +30,8 @@ export interface MemoryImport {
   readonly shared: boolean;
 }
 
-const CONTROL: Readonly<Record<string, readonly number[]>> = {
+/** Bytes of control, local and constant instructions; blocks have no result. */
+export const controlCodes: Readonly<Record<string, readonly number[]>> = {
   block: [0x02, 0x40],
   loop: [0x03, 0x40],
   if: [0x04, 0x40],
@@ -111,7 +112,7 @@ class Bytes {
 const scratch = new DataView(new ArrayBuffer(8));
 
 function instruction(b: Bytes, i: Instr): void {
-  const code = CONTROL[i.op] ?? (i.op === 'v128.const' ? [0xfd, 12] : opcodes.get(i.op));
+  const code = controlCodes[i.op] ?? (i.op === 'v128.const' ? [0xfd, 12] : opcodes.get(i.op));
   if (!code) throw new InfcError('INFC4001', `no Wasm instruction '${i.op}'`);
   b.all(code);
   if ('index' in i) b.u32(i.index);

@@ -57,6 +57,8 @@ export interface Artifact {
   readonly dir: string;
   readonly plan: Plan;
   readonly record: CompileRecord | undefined;
+  /** Folder of the record, which its paths are relative to: above `dir` when several targets were compiled. */
+  readonly home: string;
 }
 
 /** Reads the plan of an artifact, and the record when there is one. Throws INFC8005 or INFC6001, INFC6002. */
@@ -64,7 +66,12 @@ export async function openArtifact(given: string, cwd: string, target?: string):
   const root = path.resolve(cwd, given);
   const dir = await findPlan(root, target);
   const plan = parsePlan(parseJson(await readFile(path.join(dir, 'plan.json'), 'utf8'), path.join(dir, 'plan.json')));
-  return { dir, plan, record: await readRecord(root) };
+  for (const home of [root, path.dirname(root)]) {
+    const record = await readRecord(home);
+    // A folder above belongs to this artifact only when it is one of its targets.
+    if (record && (home === root || record.targets.includes(path.basename(root)))) return { dir, plan, record, home };
+  }
+  return { dir, plan, record: undefined, home: dir };
 }
 
 async function findPlan(root: string, target: string | undefined): Promise<string> {
@@ -97,8 +104,8 @@ function parseJson(text: string, file: string): unknown {
 }
 
 /** The model an artifact was compiled from. Throws INFC8012 when it is unknown, gone or has changed. */
-export async function modelOf({ dir, record }: Artifact, given: string | undefined, cwd: string): Promise<string> {
-  const file = given === undefined ? record && path.resolve(dir, record.model) : path.resolve(cwd, given);
+export async function modelOf({ home, record }: Artifact, given: string | undefined, cwd: string): Promise<string> {
+  const file = given === undefined ? record && path.resolve(home, record.model) : path.resolve(cwd, given);
   if (file === undefined)
     throw new InfcError('INFC8012', `the artifact does not say what it was compiled from (no ${RECORD})`, {
       fix: 'Give the model: --model FILE',
@@ -117,11 +124,11 @@ export async function modelOf({ dir, record }: Artifact, given: string | undefin
 
 /** The compiler an artifact was made with: its plugins, or those given instead. */
 export async function compilerOf(
-  { dir, record }: Artifact,
+  { home, record }: Artifact,
   plugins: readonly string[],
   cwd: string,
 ): Promise<Compiler> {
-  const files = plugins.length > 0 ? plugins : (record?.plugins ?? []).map((f) => path.resolve(dir, f));
+  const files = plugins.length > 0 ? plugins : (record?.plugins ?? []).map((f) => path.resolve(home, f));
   return createCompiler({ plugins: await loadPlugins(files, cwd) });
 }
 

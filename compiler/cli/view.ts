@@ -1,5 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { decodeModule } from '../../backends/wasm/decode.ts';
+import { functionText } from '../../backends/wasm/wat.ts';
 import { exitCodes } from '../diagnostics.ts';
 import { forEachNode, formatType, type Program } from '../ir/graph.ts';
 import { printKernel } from '../ir/text-kernel.ts';
@@ -33,10 +35,16 @@ async function runView(args: Args, io: Io): Promise<number> {
     if (!texts.has(file) && !file.endsWith('.wasm') && !file.endsWith('.cubin'))
       texts.set(file, await readFile(path.join(dir, file), 'utf8'));
   }
+  const modules = new Map<string, ReadonlyMap<string, string>>();
+  for (const { file } of plan.kernels) {
+    if (modules.has(file) || !file.endsWith('.wasm')) continue;
+    const functions = decodeModule(await readFile(path.join(dir, file)));
+    modules.set(file, new Map(functions.map((f) => [f.name, functionText(f)])));
+  }
   const kernels = plan.kernels.map((k): KernelView => {
     const ir = lowered.get(k.name);
-    const text = texts.get(k.file);
-    const shared = plan.kernels.filter((o) => o.file === k.file).length > 1;
+    const text = modules.get(k.file)?.get(k.entry) ?? texts.get(k.file);
+    const shared = !modules.has(k.file) && plan.kernels.filter((o) => o.file === k.file).length > 1;
     const parts = [ir ? printKernel(ir) : '', text === undefined ? '' : shared ? excerpt(text, k.entry) : text];
     const w = work.get(k.name);
     return {
