@@ -70,15 +70,15 @@ export class Constraint<T = unknown> {
       throw new InfcError('INFC5014', 'the schema validates asynchronously', {
         fix: 'Use JSON.parse and validate yourself',
       });
-    if (isObject(outcome) && 'issues' in outcome && outcome['issues'] !== undefined && outcome['issues'] !== null)
+    if (isObject(outcome) && 'issues' in outcome && outcome.issues !== undefined && outcome.issues !== null)
       throw new InfcError(
         'INFC5015',
-        `the value breaks a refinement the constraint cannot know: ${JSON.stringify(outcome['issues']).slice(0, 300)}`,
+        `the value breaks a refinement the constraint cannot know: ${JSON.stringify(outcome.issues).slice(0, 300)}`,
         {
           fix: 'Express the refinement in the schema or retry',
         },
       );
-    return (isObject(outcome) && 'value' in outcome ? outcome['value'] : value) as T;
+    return (isObject(outcome) && 'value' in outcome ? outcome.value : value) as T;
   }
 
   /** A reader of partial values for streaming. */

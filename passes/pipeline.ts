@@ -9,6 +9,7 @@ import { foldIntoWeights } from './fuse/fold-into-weights.ts';
 import { fuseTranspose } from './fuse/fuse-transpose.ts';
 import type { Pass } from './pass.ts';
 import { recognizeActivations } from './recognize/activation.ts';
+import { recognizeAttention } from './recognize/attention.ts';
 import { recognizeNorms } from './recognize/norm.ts';
 import { recognizeSliceAssignment } from './recognize/slice-assignment.ts';
 
@@ -26,6 +27,7 @@ export const pipeline: readonly Pass[] = [
   // recognize: decomposed norms, activations and attention become one op again
   recognizeNorms,
   recognizeActivations,
+  recognizeAttention,
   recognizeSliceAssignment,
   // precision, format: assigned by plugins and by compression recipes
   // fuse: prepare what kernels will swallow

@@ -11,8 +11,15 @@ export interface CodeExplanation {
   readonly uses: readonly CodeUse[];
 }
 
-/** All codes with their messages: from dist/codes.json beside the built program, else from the sources. */
-export async function allCodes(): Promise<Record<string, CodeUse[]>> {
+let table: Promise<Record<string, CodeUse[]>> | undefined;
+
+/** All codes with their messages, read once: from dist/codes.json beside the built program, else from the sources. */
+export function allCodes(): Promise<Record<string, CodeUse[]>> {
+  table ??= readCodes();
+  return table;
+}
+
+async function readCodes(): Promise<Record<string, CodeUse[]>> {
   try {
     return JSON.parse(await readFile(new URL('./codes.json', import.meta.url), 'utf8'));
   } catch {

@@ -30,7 +30,7 @@ export async function harvestCodes(root: string): Promise<Record<string, CodeUse
 /** A code in quotes, the message literal that follows it, and a `fix:` literal before the call ends. */
 export function usesIn(source: string, file: string): [string, CodeUse][] {
   const uses: [string, CodeUse][] = [];
-  for (const m of source.matchAll(/(?:InfcError|Error|fail|error|refuse|bad|broken)\w*\(\s*'(INFC\d{4})'\s*,\s*/g)) {
+  for (const m of source.matchAll(/\b\w+\(\s*(?:[\w.]+\s*,\s*)?'(INFC\d{4})'\s*,\s*/g)) {
     const code = m[1] ?? '';
     const start = m.index + m[0].length;
     const says = literalAt(source, start);

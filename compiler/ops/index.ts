@@ -3,6 +3,7 @@ import { attentionOps } from './attention.ts';
 import { binaryOps } from './binary.ts';
 import { castOps } from './cast.ts';
 import { convOps } from './conv.ts';
+import { dotProductAttentionOps } from './dot-product-attention.ts';
 import { gatherOps } from './gather.ts';
 import { matmulOps } from './matmul.ts';
 import { movementOps } from './movement.ts';
@@ -32,6 +33,7 @@ export const tensorOps: readonly OpDef[] = [
   ...convOps,
   ...poolOps,
   ...normOps,
+  ...dotProductAttentionOps,
   ...attentionOps,
   ...sampleOps,
   ...stringOps,

@@ -153,8 +153,10 @@ export class SchemaCompiler {
     const reference = own(schema, '$ref');
     if (draft <= 7 && typeof reference === 'string') return this.sub(this.document.resolve(site, reference), scope);
     const parts: Formula[] = [];
+    const asserts = assertsValidation(site.resource);
     const add = (keyword: string, make: () => Formula): void => {
-      if (own(schema, keyword) !== undefined) parts.push(this.attempt(site, keyword, make));
+      if (own(schema, keyword) !== undefined && (asserts || !VALIDATION.has(keyword)))
+        parts.push(this.attempt(site, keyword, make));
     };
     add('type', () => this.type(site, type));
     if (parts[0] === FALSE) return FALSE;
@@ -417,6 +419,20 @@ export class SchemaCompiler {
 }
 
 const DRAFT_NAMES = { 4: '4', 6: '6', 7: '7', 2019: '2019-09', 2020: '2020-12' } as const;
+
+/** Keywords of the validation vocabulary. */
+const VALIDATION = new Set(
+  'type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern maxItems minItems uniqueItems maxProperties minProperties required dependentRequired'.split(
+    ' ',
+  ),
+);
+
+/** Whether the dialect of a resource asserts the validation vocabulary (custom meta-schemas may leave it out). */
+function assertsValidation({ vocabulary }: Resource): boolean {
+  if (!vocabulary) return true;
+  for (const uri of vocabulary) if (uri.endsWith('/vocab/validation')) return true;
+  return false;
+}
 
 const RELAXABLE = new Set(['INFC5001', 'INFC5002', 'INFC5004', 'INFC5005', 'INFC5006']);
 

@@ -106,6 +106,10 @@ export class KeyLeaf implements Leaf, CodePoints {
     // Every byte leaves the listed names behind but those that go on along them.
     fillPlain(row, at, this.regions.length === 0 ? DEAD : loop);
     if (this.regions.length === 0) row.fill(DEAD, at + 0x80, at + 256);
+    else if (![...this.near()].some((point) => point >= 0x80)) {
+      // Other characters lead where they lead from an unlisted name.
+      for (let b = 0xc2; b < 0xf5; b++) row[at + b] = this.machine.step(this.offLeaf, b) + 1;
+    }
     for (const point of this.near()) {
       const first =
         point < 0

@@ -83,6 +83,9 @@ export class StringLeaf implements Leaf, CodePoints {
       return;
     }
     if (this.slots.length !== 1 || !slot || slot.low < slot.high) return;
+    const uniform =
+      this.machine.segment(slot.lang, 0x80, 0xd7ff) >= 0 && this.machine.segment(slot.lang, 0xe000, 0x10ffff) >= 0;
+    if (uniform && this.next(0x80) === 0 && this.next(0xe000) === 0) row.fill(DEAD, at + 0x80, at + 256);
     const { ascii } = engine.classes(slot.lang);
     const codes: number[] = [];
     for (let b = 0x20; b < 0x80; b++) {

@@ -406,7 +406,13 @@ export class Machine {
     if (known !== undefined) return known ?? undefined;
     const info = this.leaves[leaf];
     let loop: Uint32Array | null = null;
-    if ((info instanceof StringLeaf || info instanceof KeyLeaf) && info.decoder === 0) {
+    // A state that changes under all of a few common characters is no loop worth having.
+    const common = [0x61, 0x65, 0x30, 0x41, 0x20, 0x2d, 0x5f];
+    if (
+      (info instanceof StringLeaf || info instanceof KeyLeaf) &&
+      info.decoder === 0 &&
+      common.some((b) => this.step(leaf, b) === goTo(leaf))
+    ) {
       const bits = new Uint32Array(5);
       let size = 0;
       for (let b = 0x20; b < 0x80; b++) {

@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseArgs } from '../../compiler/cli/args.ts';
+import { allCodes } from '../../compiler/cli/codes.ts';
 import { commands } from '../../compiler/cli/commands.ts';
 import { editDistance, exitCodes, nearest, outcomeOf, toInfcError } from '../../compiler/diagnostics.ts';
 import { InfcError } from '../../runtime/errors.ts';
@@ -85,6 +86,17 @@ describe('arguments', () => {
     [['-o', 'a', '-o', 'b'], 'INFC8003'],
   ])('refuses %j with %s', (argv, code) => {
     expect(() => parseArgs(argv, options)).toThrow(code);
+  });
+});
+
+describe('error codes', () => {
+  it('explains every code that the sources raise, nearly all with their messages', async () => {
+    const codes = await allCodes();
+    const list = Object.keys(codes);
+    expect(list.length).toBeGreaterThan(150);
+    const bare = list.filter((c) => codes[c]?.every((u) => u.says.startsWith('(the message')));
+    expect(bare.length).toBeLessThan(list.length / 20);
+    for (const code of list) expect((await infc(['explain', code])).code).toBe(0);
   });
 });
 

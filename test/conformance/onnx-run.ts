@@ -1,5 +1,7 @@
 import { Reference } from '../../backends/reference/evaluate.ts';
 import { type Compiler, createCompiler } from '../../compiler/compile.ts';
+import { decodeModel } from '../../compiler/import/onnx-decode.ts';
+import { dtypeOfOnnx } from '../../compiler/import/onnx-type.ts';
 import type { Value } from '../../compiler/ir/graph.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { hostFunctions } from '../../runtime/host/index.ts';
@@ -14,23 +16,39 @@ export interface Outcome {
   readonly status: Status;
   readonly reason: string;
   readonly ms: number;
+  /** The operator of a model with one node, by domain and name; for the table of what is supported. */
+  readonly op?: string;
+  /** dtypes of the model's inputs and outputs. */
+  readonly dtypes?: readonly string[];
 }
 
 const TOLERANCE: Tolerance = { relative: 1e-3, absolute: 1e-7 };
 
 /** Codes that say "not supported", as opposed to a failure. */
-const UNSUPPORTED = new Set(['INFC1060', 'INFC1052', 'INFC1050', 'INFC1016', 'INFC3006', 'INFC4006', 'INFC1061']);
+const UNSUPPORTED = new Set([
+  'INFC1060',
+  'INFC1052',
+  'INFC1050',
+  'INFC1016',
+  'INFC3006',
+  'INFC4006',
+  'INFC1061',
+  'INFC3011',
+]);
 
 /** Compiles a test's model, plays its data sets on the target and compares the outputs. */
 export async function runTest(test: BackendTest, target: string): Promise<Outcome> {
   const started = performance.now();
+  let about: Pick<Outcome, 'op' | 'dtypes'> = {};
   const outcome = (status: Status, reason = ''): Outcome => ({
     name: test.name,
     status,
     reason,
     ms: Math.round(performance.now() - started),
+    ...about,
   });
   try {
+    about = describe(test);
     const compiler = createCompiler();
     const { inputs: ins, outputs: outs, player } = await prepare(compiler, test, target);
     for (const set of dataSets(test)) {
@@ -76,6 +94,20 @@ async function prepare(compiler: Compiler, test: BackendTest, target: string): P
   }
   const compilation = await compiler.compile(program, { targets: [target === 'cuda-cpu' ? 'cuda' : target] });
   return { inputs, outputs, player: await player(compilation, target) };
+}
+
+/** What a test is about: its operator, when it has one node, and the dtypes that go in and out. */
+function describe(test: BackendTest): Pick<Outcome, 'op' | 'dtypes'> {
+  const { graph } = decodeModel(test.files.get('model.onnx') ?? new Uint8Array(0)).model;
+  const nodes = (graph?.node ?? []).filter((n) => n.opType !== 'Constant');
+  const types = [...(graph?.input ?? []), ...(graph?.output ?? [])].flatMap((v) => {
+    const inner = v.type?.sequenceType?.elemType ?? v.type?.optionalType?.elemType ?? v.type;
+    return dtypeOfOnnx(inner?.tensorType?.elemType ?? 0) ?? [];
+  });
+  const [only] = nodes;
+  const domain = only?.domain ? `${only.domain}.` : '';
+  const dtypes = [...new Set(types)].sort();
+  return nodes.length === 1 && only ? { op: `${domain}${only.opType ?? ''}`, dtypes } : { dtypes };
 }
 
 const dataSets = (test: BackendTest): string[] =>

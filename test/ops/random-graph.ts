@@ -113,7 +113,7 @@ const steps: readonly ((b: Builder) => void)[] = [
   (b) => {
     const x = b.value();
     const positive = b.add('Abs', [x.name], x.shape);
-    const one = b.add('Add', [positive.name, b.weights([1])], x.shape);
+    const one = b.add('Add', [positive.name, b.weights([])], x.shape);
     const safe = b.add('Abs', [one.name], x.shape);
     b.add('Sqrt', [safe.name], x.shape);
   },

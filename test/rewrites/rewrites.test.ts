@@ -27,7 +27,7 @@ test.each(rewrites.map(({ pass, r }) => [pass, r.name, r] as const))('%s: %s kee
         for (const [name, type] of Object.entries(types)) {
           const { shape, count } = sizes(type);
           // Scalars are parameters such as an epsilon: constants, and positive.
-          if (shape.length === 0) holes[name] = b.constant('f32', [], [Math.abs(next()) * 0.01 + 1e-3]);
+          if (shape.length === 0) holes[name] = b.constant('f32', [], [Math.abs(next()) * 0.25 + 0.25]);
           else {
             holes[name] = graph.input(name, type);
             inputs[name] = { dtype: 'f32', shape, data: Float32Array.from({ length: count }, next) };
