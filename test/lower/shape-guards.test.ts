@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { compile } from '../../compiler/compile.ts';
+import type { HostTensor } from '../../runtime/host.ts';
+import { player } from '../conformance/onnx-targets.ts';
+import { encodeModel, f32, info, node } from '../import/build-onnx.ts';
+
+const vector = (...values: number[]): HostTensor => ({
+  dtype: 'f32',
+  shape: [values.length],
+  data: Float32Array.from(values),
+});
+
+describe('equalities that shapes rest on', () => {
+  const model = encodeModel({
+    name: 'g',
+    input: [info('x', ['n']), info('z', ['m'])],
+    initializer: [f32('w', [2], [10, 20])],
+    output: [info('y', [2]), info('s', [null])],
+    node: [node('Add', ['x', 'w'], ['y']), node('Mul', ['z', 'z'], ['s'])],
+  });
+
+  it('are checked when a run binds its inputs', async () => {
+    const compilation = await compile(model);
+    const guards = compilation.targets[0]?.plan.entries.main?.guards;
+    expect(guards?.map((g) => g.why)).toEqual(["'Add_y' (add) needs n = 2"]);
+    const m = await player(compilation);
+    const out = await m.run({ x: vector(1, 2), z: vector(3) });
+    expect(out.y).toEqual(vector(11, 22));
+    await expect(m.run({ x: vector(1), z: vector(3) })).rejects.toThrow(/INFC6009.*'Add_y' \(add\) needs n = 2/);
+    await expect(m.run({ x: vector(1, 2, 3), z: vector(3) })).rejects.toThrow(/INFC6009/);
+    await m.dispose();
+  });
+
+  it('need no check once the dim is given', async () => {
+    const compilation = await compile(model, { dims: { n: 1 } });
+    expect(compilation.targets[0]?.plan.entries.main?.guards).toEqual([]);
+    const m = await player(compilation);
+    expect((await m.run({ x: vector(1), z: vector(3) })).y).toEqual(vector(11, 21));
+    await m.dispose();
+  });
+});
