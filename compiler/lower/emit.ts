@@ -2,7 +2,9 @@ import { coefficientOf, collectSyms, type Dim, floorDiv, mul, sub, sym } from '.
 import { constant, dimValue, Expr, type Fold, pack, type Width } from '../ir/expr.ts';
 import type { KernelBuilder, Variable } from '../ir/kernel-builder.ts';
 import { visitExpr } from '../ir/kernel-builder.ts';
+import { combine, identity, monoidItem, SPLITTABLE } from './monoid.ts';
 import { rebuild, substituteSyms, symbolsOf } from './substitute.ts';
+import { is32, isDirect, isVectorizable } from './vectorizable.ts';
 
 /** One open block: what it defines, and what has been computed in it. */
 interface Scope {
@@ -259,14 +261,7 @@ export class Emitter {
     const lanes = this.lanesTogether;
     const inner = fold.loops.at(-1);
     const init = fold.init[0];
-    if (
-      lanes === 1 ||
-      this.depth !== 0 ||
-      !inner ||
-      !init ||
-      fold.init.length !== 1 ||
-      !SHARED_MONOIDS.has(fold.monoid)
-    )
+    if (lanes === 1 || this.depth !== 0 || !inner || !init || fold.init.length !== 1 || !SPLITTABLE.has(fold.monoid))
       return undefined;
     const item = monoidItem(fold, this.indices);
     const state = fold.state[0];
@@ -358,11 +353,11 @@ export class Emitter {
     const inner = fold.loops.at(-1);
     const init = fold.init[0];
     const next = fold.next[0];
-    if (width === 1 || !inner || !init || !next || fold.init.length !== 1 || !VECTOR_MONOIDS.has(fold.monoid))
+    if (width === 1 || !inner || !init || !next || fold.init.length !== 1 || !SPLITTABLE.has(fold.monoid))
       return undefined;
     if (!is32(init.type) || (typeof inner.extent === 'number' && inner.extent < 2 * width)) return undefined;
     const item = monoidItem(fold, this.indices);
-    if (!item || !this.isVectorizable(item, inner.name, true)) return undefined;
+    if (!item || !isVectorizable(item, inner.name, this.indices)) return undefined;
     const state = fold.state[0] ?? 's';
     const total = this.k.var(this.value(init), state, true);
     const accumulator = this.k.var(identity(fold.monoid, init.type).splat(width), this.fresh('acc'), true);
@@ -413,60 +408,6 @@ export class Emitter {
     return [total];
   }
 
-  /**
-   * Whether `width` consecutive values of `e` along symbol `j` are worth computing side by side: 32-bit types, and at least one
-   * contiguous load (or `needLoad` false) with nothing that falls apart into single lanes.
-   */
-  isVectorizable(e: Expr, j: string, needLoad: boolean): boolean {
-    let loads = 0;
-    let work = 0;
-    let gathers = 0;
-    let broken = false;
-    const seen = new Set<Expr>();
-    const visit = (x: Expr): void => {
-      if (broken || seen.has(x)) return;
-      seen.add(x);
-      if (!symbolsOf(x, this.indices).has(j)) return;
-      const n = x.node;
-      if (!is32(x.type) && x.type !== 'bool') broken = true;
-      else if (n.kind === 'load') {
-        if (coefficientOf(n.index, j) === 1 && this.isDirect(n.index, j)) loads++;
-        else gathers++;
-      } else if (n.kind === 'dim') {
-        if (!this.isDirect(n.dim, j) || typeof coefficientOf(n.dim, j) !== 'number') broken = true;
-      } else if (n.kind === 'guard') {
-        if (symbolsOf(n.condition, this.indices).has(j)) broken = true;
-        visit(n.a);
-        visit(n.otherwise);
-      } else if (n.kind === 'foldResult') {
-        if (n.fold.loops.some((l) => collectSyms(l.extent).has(j))) broken = true;
-        n.fold.init.forEach(visit);
-        n.fold.next.forEach(visit);
-      } else if (n.kind === 'narrow' || n.kind === 'intrinsic' || n.kind === 'bitcast') {
-        if (n.kind === 'narrow' && !VECTOR_NARROW.has(n.to)) broken = true;
-        else visitExpr(x, visit, () => {});
-      } else {
-        if (n.kind === 'unary') work += SIMPLE.has(n.op) ? 1 : 12;
-        else if (n.kind === 'binary') work += n.op === 'pow' || n.op === 'atan2' ? 16 : 1;
-        else if (n.kind === 'fma' || n.kind === 'select') work++;
-        visitExpr(x, visit, () => {});
-      }
-    };
-    visit(e);
-    // Four scalar loads for one vector pay when there is enough arithmetic on it.
-    if (broken || work < 4 * gathers) return false;
-    return loads + gathers > 0 || !needLoad;
-  }
-
-  /** No data-derived index in the dim depends on `j`. */
-  private isDirect(d: Dim, j: string): boolean {
-    for (const name of collectSyms(d).keys()) {
-      const definition = this.indices.get(name);
-      if (definition && symbolsOf(definition, this.indices).has(j)) return false;
-    }
-    return coefficientOf(d, j) !== undefined;
-  }
-
   /** `width` values of `e` for j, j+1, ... side by side. Shared vectors are named in the innermost scope. */
   vector(e: Expr, j: string, width: Width): Expr {
     if (!symbolsOf(e, this.indices).has(j)) {
@@ -497,14 +438,14 @@ export class Emitter {
     const go = (x: Expr): Expr => (symbolsOf(x, this.indices).has(j) ? this.vector(x, j, width) : this.value(x));
     switch (n.kind) {
       case 'load':
-        if (coefficientOf(n.index, j) === 1 && this.isDirect(n.index, j)) {
+        if (coefficientOf(n.index, j) === 1 && isDirect(n.index, j, this.indices)) {
           this.defineIndices(n.index);
           return new Expr(e.type, width, n);
         }
         return this.lanes(e, j, width);
       case 'dim': {
         const c = coefficientOf(n.dim, j);
-        if (typeof c !== 'number' || !this.isDirect(n.dim, j)) return this.lanes(e, j, width);
+        if (typeof c !== 'number' || !isDirect(n.dim, j, this.indices)) return this.lanes(e, j, width);
         this.defineIndices(n.dim);
         const steps = pack(Array.from({ length: width }, (_, l) => constant('i32', c * l)));
         return dimValue(n.dim).splat(width).add(steps);
@@ -637,52 +578,5 @@ export class Emitter {
   }
 }
 
-const SIMPLE: ReadonlySet<string> = new Set(['neg', 'abs', 'not', 'floor', 'ceil', 'trunc', 'round', 'isnan']);
-const VECTOR_MONOIDS: ReadonlySet<Fold['monoid']> = new Set(['sum', 'prod', 'max', 'min']);
-const SHARED_MONOIDS: ReadonlySet<Fold['monoid']> = new Set(['sum', 'prod', 'max', 'min']);
 const storageOf = (type: Expr['type']): 'f32' | 'i32' | 'u32' => (type === 'i32' || type === 'u32' ? type : 'f32');
-const VECTOR_NARROW: ReadonlySet<string> = new Set(['i8', 'u8', 'i16', 'u16', 'f16', 'bf16']);
-const is32 = (type: Expr['type']): boolean => type === 'f32' || type === 'i32' || type === 'u32';
 const addDim = (d: Dim, n: number): Dim => sub(d, -n);
-
-/** The item a monoid fold combines into its state, if `next` has that form. */
-function monoidItem(fold: Fold, indices: ReadonlyMap<string, Expr>): Expr | undefined {
-  const next = fold.next[0];
-  const state = fold.state[0];
-  const isState = (x: Expr): boolean => x.node.kind === 'var' && x.node.name === state;
-  const n = next?.node;
-  const wanted = { sum: 'add', prod: 'mul', max: 'max', min: 'min' }[fold.monoid as 'sum'];
-  if (n?.kind === 'binary' && n.op === wanted) {
-    const item = isState(n.a) ? n.b : isState(n.b) ? n.a : undefined;
-    return item && state !== undefined && !symbolsOf(item, indices).has(state) ? item : undefined;
-  }
-  if (n?.kind === 'fma' && fold.monoid === 'sum' && isState(n.c)) return n.a.mul(n.b);
-  return undefined;
-}
-
-function combine(monoid: Fold['monoid'], a: Expr, b: Expr): Expr {
-  switch (monoid) {
-    case 'prod':
-      return a.mul(b);
-    case 'max':
-      return a.max(b);
-    case 'min':
-      return a.min(b);
-    default:
-      return b.node.kind === 'binary' && b.node.op === 'mul' && b.type === 'f32' ? b.node.a.fma(b.node.b, a) : a.add(b);
-  }
-}
-
-function identity(monoid: Fold['monoid'], type: Expr['type']): Expr {
-  const float = type === 'f32';
-  switch (monoid) {
-    case 'prod':
-      return constant(type, 1);
-    case 'max':
-      return constant(type, float ? Number.NEGATIVE_INFINITY : type === 'u32' ? 0 : -2147483648);
-    case 'min':
-      return constant(type, float ? Number.POSITIVE_INFINITY : type === 'u32' ? 4294967295 : 2147483647);
-    default:
-      return constant(type, 0);
-  }
-}

@@ -24,6 +24,7 @@ import { Emitter } from './emit.ts';
 import { constantScalar, guess, isInRegion, type LowerContext, type Region, typeOf } from './region.ts';
 import { symbolsOf } from './substitute.ts';
 import type { KernelArgument, LoweredKernel } from './template.ts';
+import { isVectorizable } from './vectorizable.ts';
 
 /** Buffers of a kernel under construction, one per graph value, in order of first use. */
 export class Bindings {
@@ -182,8 +183,7 @@ function chooseShape(region: Region, context: LowerContext, place: Place): Choic
     const coords = [...axisSyms(outer), ...unravel(f, inner)];
     if (coefficientOf(positionIn(place, coords), 'f') !== 1) return false;
     const p = probe(region, context, coords);
-    const k = new KernelBuilder('probe', 'simd', 1, [1, 1, 1]);
-    return new Emitter(k, p.evaluator.indices).isVectorizable(p.e, 'f', true);
+    return isVectorizable(p.e, 'f', p.evaluator.indices);
   };
   if (narrow && context.target.vectorBytes >= 16) {
     for (let from = hasFold && depth === rank ? 0 : least; from < rank; from++) {

@@ -9,7 +9,7 @@ const DEPTH = 3;
 
 /**
  * The language of regular expressions (ECMA-262 with the u flag). Their nesting is not regular, so this is the part with groups up to
- * three deep and without back-references, at most one named group, ranges only inside 0-9, a-z or A-Z, and bounds `{n}`, `{n,}`, `{0,m}`.
+ * three deep and without back-references, at most one named group, ranges only inside 0-9, a-z or A-Z, and bounds `{n}`, `{n,}`, `{n,m}` (both below 100, or m with more digits).
  */
 export function regexSyntax(engine: RegexEngine): Lang {
   const parse = (source: string): Lang => engine.parse(source, 'su');
@@ -35,7 +35,7 @@ export function regexSyntax(engine: RegexEngine): Lang {
     engine.literal(']'),
   );
 
-  const quantifier = parse('(?:(?:[*+?]|\\{\\d{1,9},?\\}|\\{0,\\d{1,9}\\})\\??)?');
+  const quantifier = parse(`(?:(?:[*+?]|\\{\\d{1,9},?\\}|\\{(?:0,\\d{1,9}|${orderedBounds()})\\})\\??)?`);
   const character = engine.union(parse('[^\\^$\\\\.*+?\\(\\)\\[\\]\\{\\}\\|]|\\.'), escaped, set);
   const flat = engine.union(engine.concat(character, quantifier), parse('\\^|\\$|\\\\b|\\\\B'));
   let alternatives = choice(many(flat));
@@ -49,6 +49,18 @@ export function regexSyntax(engine: RegexEngine): Lang {
 }
 
 /** Patterns of the ranges in order inside a run of characters, one for each first character. */
+/** Bounds `n,m` with n <= m: m has more digits, or both have one or two. */
+function orderedBounds(): string {
+  const parts = ['\\d,[1-9]\\d{1,8}', '[1-9]\\d,[1-9]\\d{2,8}', '[1-9]\\d{2},[1-9]\\d{3,8}'];
+  for (let n = 1; n < 10; n++) parts.push(`${n},[${n}-9]`);
+  for (let n = 10; n < 100; n++) {
+    const tens = Math.floor(n / 10);
+    const above = tens < 9 ? `|[${tens + 1}-9]\\d` : '';
+    parts.push(`${n},(?:${tens}[${n % 10}-9]${above})`);
+  }
+  return parts.join('|');
+}
+
 function spans(start: number, count: number): string[] {
   const last = String.fromCharCode(start + count - 1);
   return Array.from({ length: count }, (_, i) => {

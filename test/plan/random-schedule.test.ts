@@ -22,7 +22,7 @@ const noReuse: MemoryPlanner = {
 };
 
 type Item =
-  | { readonly kind: 'binary'; readonly op: 'add' | 'mul'; readonly a: number; readonly b: number }
+  | { readonly kind: 'binary'; readonly op: 'add' | 'mul' | 'mirror'; readonly a: number; readonly b: number }
   | { readonly kind: 'alias' | 'copy'; readonly a: number }
   | { readonly kind: 'host'; readonly a: number; readonly b: number }
   | {
@@ -44,7 +44,7 @@ const simple: fc.Arbitrary<Item> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       kind: fc.constant('binary' as const),
-      op: fc.constantFrom('add' as const, 'mul' as const),
+      op: fc.constantFrom('add' as const, 'mul' as const, 'mirror' as const),
       a: pick,
       b: pick,
     }),
@@ -178,10 +178,11 @@ function meaning(items: readonly ScheduledItem[], values: Map<Value, Float32Arra
         const [a, b, c] = item.lowered.args.map((arg) => (arg.kind === 'value' ? arg.value : undefined));
         if (!a || !b || !c) throw new Error('three values expected');
         const [p, q] = [of(a), of(b)];
-        const add = item.lowered.kernel.name.startsWith('add');
+        const { op } = item.lowered.kernel.note;
+        const left = op === 'mirror' ? p.toReversed() : p;
         values.set(
           c,
-          p.map((v, i) => (add ? v + (q[i] ?? 0) : v * (q[i] ?? 0))),
+          left.map((v, i) => (op === 'mul' ? v * (q[i] ?? 0) : v + (q[i] ?? 0))),
         );
         break;
       }

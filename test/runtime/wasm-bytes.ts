@@ -38,6 +38,7 @@ export const i32 = (n: number): number[] => [0x41, n & 127]; // 0..63
 export const ADD = 0x6a;
 export const SHL = 0x74;
 export const MUL = 0x6c;
+export const SUB = 0x6b;
 export const LOAD_I32 = [0x28, 2, 0];
 export const STORE_I32 = [0x36, 2, 0];
 export const LOAD_F32 = [0x2a, 2, 0];
@@ -70,5 +71,16 @@ export const binaryF32 = (kernel: string, op: number): HandKernel => ({
     ...LOAD_F32,
     op,
     ...STORE_F32,
+  ]),
+});
+
+/** c[i] = a[end - 1 - i] + b[i]: wrong when c shares memory with a. For one thread. */
+export const mirrorF32 = (kernel: string): HandKernel => ({
+  name: kernel,
+  parameters: 5,
+  locals: 2,
+  body: forRange(5, 3, 4, [
+    ...[...get(4), ...i32(1), SUB, ...get(5), SUB, ...set(6)],
+    ...[...element(2, 5), ...element(0, 6), ...LOAD_F32, ...element(1, 5), ...LOAD_F32, ADD_F32, ...STORE_F32],
   ]),
 });
