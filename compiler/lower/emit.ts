@@ -186,6 +186,8 @@ export class Emitter {
   }
 
   private emitFold(fold: Fold): void {
+    // A prefix may end at an index that data gives.
+    for (const l of fold.loops) this.defineIndices(l.extent);
     if (this.results(fold)) return;
     const vars = this.foldVector(fold) ?? this.foldCooperative(fold) ?? this.foldScalar(fold);
     this.remember(fold, vars);
