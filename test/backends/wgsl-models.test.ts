@@ -12,7 +12,10 @@ const reason = !hasSwiftShader
 
 describe('models on the WebGPU device over SwiftShader', () => {
   const names = process.env.INFC_MODELS?.split(',') ?? modelCases.map((m) => m.name);
-  test.skipIf(reason !== '').each(names)(
+  const isSlow = (name: string): boolean =>
+    process.env.INFC_MODELS === undefined && process.env.INFC_SLOW !== '1' && findCase(name).slow === true;
+  test.skip.each(names.filter(isSlow))('%s (slow on a software GPU: set INFC_SLOW=1)', () => undefined);
+  test.skipIf(reason !== '').each(names.filter((n) => !isSlow(n)))(
     `%s agrees with onnxruntime${reason}`,
     async (name) => {
       const [r] = await runInChild<unknown, ModelRun[]>(

@@ -13,6 +13,8 @@ export interface ModelCase {
   readonly sizes?: Readonly<Record<string, readonly number[]>>;
   /** Inputs that are not random floats in [0, 1). */
   readonly integers?: Readonly<Record<string, number>>;
+  /** Only with INFC_SLOW=1 on WGSL: a software GPU needs half a minute or more to compile its kernels. */
+  readonly slow?: true;
   /** Inputs with one value throughout. */
   readonly values?: Readonly<Record<string, number>>;
   readonly tolerance: number;
@@ -31,9 +33,10 @@ export const modelCases: readonly ModelCase[] = [
     file: 'ppocr-cls/ch_ppocr_mobile_v2.0_cls_infer.onnx',
     sizes: { '*': [1, 3, 48, 192] },
     tolerance: 1e-3,
+    slow: true,
   },
   { name: 'magika', file: 'magika/magika_standard_v3_3.onnx', integers: { bytes: 257 }, tolerance: 1e-3 },
-  { name: 'squeezenet-fp16', file: 'squeezenet-fp16/SqueezeNet_fp16.onnx', tolerance: 2e-2 },
+  { name: 'squeezenet-fp16', file: 'squeezenet-fp16/SqueezeNet_fp16.onnx', tolerance: 2e-2, slow: true },
 ];
 
 /** More models for a wider look (INFC_MODELS=name,...): slower ones, and those with states and integers. */
