@@ -2,7 +2,7 @@ import * as D from '../ir/dim.ts';
 import { computeType } from '../ir/dtype.ts';
 import { constant, dimValue } from '../ir/expr.ts';
 import { defineOp, type OpDef } from '../ir/op.ts';
-import { flagAttr, inputType, numberAttr, only, withCoord } from './shapes.ts';
+import { dimsAttr, flagAttr, inputType, numberAttr, only, withCoord } from './shapes.ts';
 
 /**
  * Rotary position embedding of the whole last axis of x (rank 4, positions along `seqAxis`): inputs x, cos and sin [batch or 1, seq,
@@ -40,10 +40,9 @@ const rope = defineOp({
 const attentionMask = defineOp({
   name: 'attention_mask',
   infer: (c) => {
-    const shape = c.attrs.shape;
     return {
       dtype: inputType(c, 0).dtype,
-      shape: Array.isArray(shape) ? (shape as readonly D.Dim[]) : [],
+      shape: dimsAttr(c.attrs, 'shape'),
       format: 'dense',
     };
   },

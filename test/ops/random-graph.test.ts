@@ -10,7 +10,7 @@ import { onnxruntime, random } from './against-onnxruntime.ts';
 import { type RandomGraph, randomGraphs } from './random-graph.ts';
 
 /** Graphs to try; CI raises it. */
-const RUNS = Number(process.env.INFC_RANDOM_GRAPHS ?? 60);
+const RUNS = Number(process.env.INFC_RANDOM_GRAPHS ?? 120);
 const SEED = Number(process.env.INFC_RANDOM_SEED ?? 20261121);
 const TOLERANCE: Tolerance = { relative: 2e-3, absolute: 1e-4 };
 
@@ -66,10 +66,13 @@ describe(`random graphs (seed ${SEED})`, () => {
         await fc.assert(
           fc.asyncProperty(randomGraphs(6), async (g) => {
             const { reference, x } = await results(g);
-            const session = await ort.InferenceSession.create(g.model, { logSeverityLevel: 3 });
-            const raw = await session.run({ x: new ort.Tensor('float32', x.data as Float32Array, [...x.shape]) });
+            // What onnxruntime cannot run (it refuses some pads) proves nothing; too many of them fail the property.
+            const raw = await ort.InferenceSession.create(g.model, { logSeverityLevel: 3 })
+              .then((session) => session.run({ x: new ort.Tensor('float32', x.data as Float32Array, [...x.shape]) }))
+              .catch(() => undefined);
+            fc.pre(raw !== undefined);
             const theirs = Object.fromEntries(
-              Object.entries(raw).map(([name, t]): [string, HostTensor] => [
+              Object.entries(raw ?? {}).map(([name, t]): [string, HostTensor] => [
                 name,
                 { dtype: 'f32', shape: t.dims.map(Number), data: t.data as Float32Array },
               ]),
