@@ -1,5 +1,5 @@
-import { add, type Dim } from '../../compiler/ir/dim.ts';
-import { constant, Expr, type ExprNode } from '../../compiler/ir/expr.ts';
+import type { Dim } from '../../compiler/ir/dim.ts';
+import type { Expr, ExprNode } from '../../compiler/ir/expr.ts';
 import { visitExpr } from '../../compiler/ir/kernel-builder.ts';
 
 /** Structural identity of expressions: two that are written alike get one number. */
@@ -7,7 +7,6 @@ export class ExprTable {
   private readonly ids = new Map<Expr, number>();
   private readonly byKey = new Map<string, number>();
   private readonly objects = new Map<object, number>();
-  private readonly lanes = new Map<Expr, Map<number, Expr>>();
 
   id(e: Expr): number {
     const known = this.ids.get(e);
@@ -86,49 +85,5 @@ export class ExprTable {
       );
     this.found.set(e, yes);
     return yes;
-  }
-
-  /** One lane of a vector expression as a scalar expression that computes (and loads) nothing of the other lanes. */
-  lane(e: Expr, lane: number): Expr {
-    if (e.width === 1) return e;
-    let byLane = this.lanes.get(e);
-    if (!byLane) this.lanes.set(e, (byLane = new Map()));
-    let scalar = byLane.get(lane);
-    if (!scalar) byLane.set(lane, (scalar = this.buildLane(e, lane)));
-    return scalar;
-  }
-
-  private buildLane(e: Expr, lane: number): Expr {
-    const n = e.node;
-    const of = (x: Expr) => this.lane(x, lane);
-    const scalar = (node: ExprNode) => new Expr(e.type, 1, node);
-    switch (n.kind) {
-      case 'load':
-        return scalar({ ...n, index: add(n.index, lane) });
-      case 'unary':
-      case 'cast':
-      case 'bitcast':
-      case 'narrow':
-        return scalar({ ...n, a: of(n.a) });
-      case 'binary':
-        return scalar({ ...n, a: of(n.a), b: of(n.b) });
-      case 'fma':
-      case 'dot4':
-        return scalar({ ...n, a: of(n.a), b: of(n.b), c: of(n.c) });
-      case 'select':
-        return scalar({ ...n, condition: of(n.condition), a: of(n.a), b: of(n.b) });
-      case 'guard':
-        return scalar({ ...n, condition: of(n.condition), a: of(n.a), otherwise: of(n.otherwise) });
-      case 'splat':
-        return n.a;
-      case 'pack':
-        return n.elements[lane] ?? constant(e.type, 0);
-      case 'shuffle': {
-        const from = n.lanes[lane] ?? 0;
-        return from < n.a.width ? this.lane(n.a, from) : this.lane(n.b, from - n.a.width);
-      }
-      default:
-        return scalar({ kind: 'extract', a: e, lane });
-    }
   }
 }

@@ -355,11 +355,7 @@ export class ExprLowering {
   /** `a` and what it loads are computed only where the condition holds: an `if` that sets locals. */
   private guard(e: Expr, condition: Expr, a: Expr, otherwise: Expr): readonly Val[] {
     const { m } = this;
-    if (condition.width > 1) {
-      const scalar = (lane: number) =>
-        this.table.lane(condition, lane).guard(this.table.lane(a, lane), this.table.lane(otherwise, lane));
-      return this.parts(pack(Array.from({ length: e.width }, (_, lane) => scalar(lane))));
-    }
+    if (condition.width > 1) throw unsupported('a guard with a condition for each lane');
     const test = this.one(condition);
     const outer = m.current;
     const branch = (x: Expr, into: readonly number[] | undefined): { block: Block; locals: readonly number[] } => {

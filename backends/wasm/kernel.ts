@@ -1,4 +1,4 @@
-import { type Dim, lessThan } from '../../compiler/ir/dim.ts';
+import { type Dim, isAtMost, lessThan, sub } from '../../compiler/ir/dim.ts';
 import type { Buffer } from '../../compiler/ir/expr.ts';
 import { type Kernel, type Stmt, sharedLayout } from '../../compiler/ir/kernel.ts';
 import { InfcError } from '../../runtime/errors.ts';
@@ -151,6 +151,12 @@ class KernelLowering implements Scope {
       case 'for': {
         const value = (d: Dim) => this.dims.value(d);
         const runs = lessThan(s.from, s.to) === true;
+        if (runs && isAtMost(sub(s.to, s.from), s.step)) {
+          // One round: no loop.
+          this.define(s.name, [value(s.from)]);
+          this.statements(s.body);
+          break;
+        }
         this.loop(s.name, value(s.from), value(s.to), value(s.step), runs, s.body);
         break;
       }

@@ -283,6 +283,17 @@ const roiAlign = defineOp({
   host: 'roi_align',
 });
 
+/** Largest element of each bin of regions: inputs x, rois [r, 5]. A host step. */
+const maxRoiPool = defineOp({
+  name: 'max_roi_pool',
+  infer: (c) => {
+    const x = inputType(c, 0);
+    const [height, width] = [numberAttr(c.attrs, 'height', 1), numberAttr(c.attrs, 'width', 1)];
+    return { ...x, shape: [inputType(c, 1).shape[0] ?? 1, x.shape[1] ?? 1, height, width] };
+  },
+  host: 'max_roi_pool',
+});
+
 /** Resizing and sampling at fractional positions. */
 export const sampleOps: readonly OpDef[] = [
   resampleTable,
@@ -292,4 +303,5 @@ export const sampleOps: readonly OpDef[] = [
   affineGrid,
   deformConv,
   roiAlign,
+  maxRoiPool,
 ];

@@ -1,7 +1,7 @@
 import type { ILexingError, IRecognitionException } from 'chevrotain';
 import { InfcError } from '../../runtime/errors.ts';
 import { parseRegex } from '../regex/parser.ts';
-import type { ClassRanges, RegexNode } from '../regex/syntax.ts';
+import { invert, type RegexNode } from '../regex/syntax.ts';
 
 /** Throws INFC5301 for the first lexing or parsing error of a grammar text, with its line and column. */
 export function refuseErrors(
@@ -65,18 +65,7 @@ export function bracketClass(source: string): RegexNode {
       i += 2;
     } else ranges.push([low, low]);
   }
-  return { type: 'class', ranges: negated ? complement(ranges) : ranges };
-}
-
-function complement(ranges: ClassRanges): ClassRanges {
-  const out: [number, number][] = [];
-  let next = 0;
-  for (const [lo, hi] of [...ranges].sort((a, b) => a[0] - b[0])) {
-    if (lo > next) out.push([next, lo - 1]);
-    next = Math.max(next, hi + 1);
-  }
-  if (next <= 0x10ffff) out.push([next, 0x10ffff]);
-  return out;
+  return { type: 'class', ranges: negated ? invert(ranges) : ranges };
 }
 
 /** Any character. */

@@ -70,6 +70,7 @@ export class Machine {
   private readonly resumed = new Map<number, number>();
   private readonly atomsOf = new Map<string, NumberAtoms>();
   private readonly lengthProfiles = new Map<Lang, StringProfile | null>();
+  private readonly links: ({ readonly next: number; readonly bits: Uint32Array } | null | undefined)[] = [];
   private readonly loops: (Uint32Array | null | undefined)[] = [];
   private readonly spreads = new Map<Lang, { readonly need: number; readonly states: readonly Lang[] } | null>();
   private readonly numberStates = new Map<string, number>();
@@ -398,35 +399,54 @@ export class Machine {
   }
 
   /**
-   * The characters under which a string or key state stays the same: four words of ASCII bits (quote and backslash never
-   * among them), and 1 when all other characters do too. Undefined when there are too few to be of use.
+   * Characters of which any few may follow a string or key state in any order: four words of ASCII bits (quote and backslash
+   * never among them), 1 when all other characters may too, and how many may follow (counting states end after some). They
+   * are those that lead along one chain of states. Undefined when there are too few to be of use.
    */
   loop(leaf: number): Uint32Array | undefined {
     const known = this.loops[leaf];
     if (known !== undefined) return known ?? undefined;
+    const bits = new Uint32Array([0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 1, 0]);
+    let at = leaf;
+    for (let length = 1; ; length++) {
+      const link = this.link(at);
+      if (!link) break;
+      for (let w = 0; w < 5; w++) bits[w] = (bits[w] ?? 0) & (link.bits[w] ?? 0);
+      if (size(bits) <= 4) break;
+      bits[5] = link.next === at ? 255 : length;
+      if (link.next === at || length >= MAX_CHAIN) break;
+      at = link.next;
+    }
+    // The break on too few characters came before the count was raised: what is left then is of no use.
+    const loop = (bits[5] ?? 0) > 1 && size(bits) > 4 ? bits : null;
+    this.loops[leaf] = loop;
+    return loop ?? undefined;
+  }
+
+  /** The state that most characters lead to from a string or key state, and these characters. */
+  private link(leaf: number): { readonly next: number; readonly bits: Uint32Array } | undefined {
+    const known = this.links[leaf];
+    if (known !== undefined) return known ?? undefined;
     const info = this.leaves[leaf];
-    let loop: Uint32Array | null = null;
-    // A state that changes under all of a few common characters is no loop worth having.
-    const common = [0x61, 0x65, 0x30, 0x41, 0x20, 0x2d, 0x5f];
-    if (
-      (info instanceof StringLeaf || info instanceof KeyLeaf) &&
-      info.decoder === 0 &&
-      common.some((b) => this.step(leaf, b) === goTo(leaf))
-    ) {
+    this.links[leaf] = null;
+    if (!(info instanceof StringLeaf || info instanceof KeyLeaf) || info.decoder !== 0) return undefined;
+    for (const guess of COMMON) {
+      const code = this.step(leaf, guess);
+      if (code === 0) continue;
       const bits = new Uint32Array(5);
-      let size = 0;
       for (let b = 0x20; b < 0x80; b++) {
-        if (b === 0x22 || b === 0x5c || this.step(leaf, b) !== goTo(leaf)) continue;
+        if (b === 0x22 || b === 0x5c || this.step(leaf, b) !== code) continue;
         bits[b >> 5] = (bits[b >> 5] ?? 0) | (1 << (b & 31));
-        size++;
       }
       // The surrogates split the code points in two; they never occur.
       const uniform = info.alike(0x80, 0xd7ff) >= 0 && info.alike(0xe000, 0x10ffff) >= 0;
-      if (uniform && info.next(0x80) === goTo(leaf) && info.next(0xe000) === goTo(leaf)) bits[4] = 1;
-      if (size > 4 || bits[4] === 1) loop = bits;
+      if (uniform && info.next(0x80) === code && info.next(0xe000) === code) bits[4] = 1;
+      if (size(bits) <= 4) continue;
+      const link = { next: code >> 2, bits };
+      this.links[leaf] = link;
+      return link;
     }
-    this.loops[leaf] = loop;
-    return loop ?? undefined;
+    return undefined;
   }
 
   /** Whether some member of one of the languages goes on from every text (a search pattern, a pattern and its complement). */
@@ -578,6 +598,18 @@ export class Machine {
     while (this.pages.length <= index) this.pages.push(new Int32Array(64 * 256));
     return this.pages[index] ?? new Int32Array(0);
   }
+}
+
+/** Characters to guess the main successor of a state by. */
+const COMMON = [0x61, 0x30, 0x20, 0x41, 0x2d];
+/** Longest chain of states followed. */
+const MAX_CHAIN = 24;
+
+/** Number of characters in a set of {@link Machine.loop}; all others count as many. */
+function size(bits: Uint32Array): number {
+  let n = bits[4] === 1 ? 5 : 0;
+  for (let w = 0; w < 4; w++) for (let x = bits[w] ?? 0; x !== 0; x &= x - 1) n++;
+  return n;
 }
 
 const utf8 = new TextDecoder();

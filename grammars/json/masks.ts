@@ -351,7 +351,7 @@ export class JsonMasks implements TokenMachine {
     const { byte, depth, size, from, tokens, count } = trie;
     const { found, leafAt, stackAt, namedAt, exact } = this;
     const { pages } = this.acceptor.machine;
-    const { ascii, other } = subtreesOf(trie);
+    const { ascii, other, height } = subtreesOf(trie);
     for (let i = 1; i < count; ) {
       const d = depth[i] ?? 0;
       const here = leafAt[d - 1] ?? 0;
@@ -379,7 +379,8 @@ export class JsonMasks implements TokenMachine {
           ((ascii[at + 1] ?? 0) & ~(loop[1] ?? 0)) === 0 &&
           ((ascii[at + 2] ?? 0) & ~(loop[2] ?? 0)) === 0 &&
           ((ascii[at + 3] ?? 0) & ~(loop[3] ?? 0)) === 0 &&
-          (other[i] ?? 2) <= (loop[4] ?? 0)
+          (other[i] ?? 2) <= (loop[4] ?? 0) &&
+          (height[i] ?? 255) <= (loop[5] ?? 0)
         ) {
           const first = from[i] ?? 0;
           const last = from[i + below] ?? 0;

@@ -10,6 +10,8 @@ export interface Subtrees {
   readonly ascii: Uint32Array;
   /** 0: only ASCII below; 1: other characters too; 2: bytes that are not well-formed. */
   readonly other: Uint8Array;
+  /** Bytes of the longest text below the node. */
+  readonly height: Uint8Array;
 }
 
 const cache = new WeakMap<TokenTrie, Subtrees>();
@@ -53,6 +55,7 @@ export function subtreesOf(trie: TokenTrie): Subtrees {
   // Bit p: everything below the node is well-formed when the node is at position p of a character.
   const sound = new Uint8Array(count).fill(255);
   const high = new Uint8Array(count);
+  const height = new Uint8Array(count);
   const steps = new Int8Array(8 * 256);
   for (let p = 0; p < 8; p++) for (let b = 0; b < 256; b++) steps[p * 256 + b] = utf8Step(p, b);
   const parent = new Int32Array(count);
@@ -69,6 +72,7 @@ export function subtreesOf(trie: TokenTrie): Subtrees {
     if (b < 0x80) ascii[up * 4 + (b >> 5)] = (ascii[up * 4 + (b >> 5)] ?? 0) | (1 << (b & 31));
     else high[up] = 1;
     if (high[i] === 1) high[up] = 1;
+    height[up] = Math.max(height[up] ?? 0, (height[i] ?? 0) + 1);
     let ok = sound[up] ?? 0;
     for (let p = 0; p < 8; p++) {
       const next = steps[p * 256 + b] ?? -1;
@@ -77,7 +81,7 @@ export function subtreesOf(trie: TokenTrie): Subtrees {
     sound[up] = ok;
   }
   for (let i = 0; i < count; i++) other[i] = ((sound[i] ?? 0) & 1) === 0 ? 2 : (high[i] ?? 0);
-  const subtrees = { ascii, other };
+  const subtrees = { ascii, other, height };
   cache.set(trie, subtrees);
   return subtrees;
 }

@@ -5,7 +5,7 @@ import { linearAttention } from './linear-attention.ts';
 import { labelEncode, tfIdf, treeEnsemble } from './ml.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
 import { resampleTable } from './resample-table.ts';
-import { roiAlign } from './roi-align.ts';
+import { maxRoiPool, roiAlign } from './roi-align.ts';
 import { padBy, readDims, reshapeTo, sliceBy, squeeze, unsqueeze } from './runtime-shape.ts';
 import { scatterElements, scatterNd } from './scatter.ts';
 import { bitcast, compress, det, nonMaxSuppression, nonZero, tensorScatter, topK, unique } from './select.ts';
@@ -86,6 +86,7 @@ const functions: Readonly<Record<string, HostOp>> = {
   resample_table: resampleTable,
   reshape_to: reshapeTo,
   rnn,
+  max_roi_pool: maxRoiPool,
   roi_align: roiAlign,
   scatter_elements: scatterElements,
   scatter_nd: scatterNd,

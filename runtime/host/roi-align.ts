@@ -73,3 +73,40 @@ function bilinear(y: number, x: number, h: number, w: number, read: (y: number, 
     fy * fx * read(y1, x1),
   ];
 }
+
+/** MaxRoiPool of ai.onnx: inputs x [n, c, h, w], regions [r, 5] (batch, x1, y1, x2, y2); the largest element of each bin. */
+export const maxRoiPool: HostOp = ([image, regions], attrs, { fail }) => {
+  if (!isTensor(image) || !isTensor(regions)) return fail('two tensors are needed');
+  const [, channels = 1, h = 1, w = 1] = image.shape;
+  const [x, rois] = [toNumbers(image), toNumbers(regions)];
+  const [oh, ow, scale] = [Number(attrs.height), Number(attrs.width), Number(attrs.spatialScale)];
+  const count = regions.shape[0] ?? 0;
+  const out = emptyTensor(image.dtype, [count, channels, oh, ow]);
+  const encode = (v: number) => (image.dtype === 'f16' || image.dtype === 'bf16' ? encodeFloat(image.dtype, v) : v);
+  // Bin i of an axis that starts at `start` and covers `length` elements, kept inside the image.
+  const bin = (i: number, start: number, length: number, bins: number, limit: number): [number, number] => {
+    const clamp = (v: number): number => Math.max(0, Math.min(limit, v + start));
+    return [clamp(Math.floor((i * length) / bins)), clamp(Math.ceil(((i + 1) * length) / bins))];
+  };
+  let at = 0;
+  for (let r = 0; r < count; r++) {
+    const [batch = 0, x1 = 0, y1 = 0, x2 = 0, y2 = 0] = rois.slice(r * 5, r * 5 + 5);
+    const [left, top] = [Math.round(x1 * scale), Math.round(y1 * scale)];
+    const width = Math.max(Math.round(x2 * scale) - left + 1, 1);
+    const height = Math.max(Math.round(y2 * scale) - top + 1, 1);
+    for (let c = 0; c < channels; c++) {
+      const plane = (batch * channels + c) * h * w;
+      for (let py = 0; py < oh; py++) {
+        const [ya, yb] = bin(py, top, height, oh, h);
+        for (let px = 0; px < ow; px++) {
+          const [xa, xb] = bin(px, left, width, ow, w);
+          let best = yb <= ya || xb <= xa ? 0 : Number.NEGATIVE_INFINITY;
+          for (let yy = ya; yy < yb; yy++)
+            for (let xx = xa; xx < xb; xx++) best = Math.max(best, x[plane + yy * w + xx] ?? 0);
+          out.data[at++] = encode(best);
+        }
+      }
+    }
+  }
+  return [out];
+};

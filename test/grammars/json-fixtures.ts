@@ -259,4 +259,13 @@ export const SCHEMAS: readonly {
     valid: ['{"s":"abé/b"}', '{"s":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}'],
     invalid: ['{"s":"a/"}', '{"s":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}'],
   },
+  {
+    name: 'counted format',
+    schema: {
+      type: 'array',
+      items: { type: 'string', pattern: '^[a-z0-9]{1,20}(@[a-z]{1,9}){0,2}$', minLength: 3, maxLength: 25 },
+    },
+    valid: ['[]', '["abc"]', '["a@b","abc123@dog@cat"]'],
+    invalid: ['["ab"]', '["a@"]', '["aaaaaaaaaaaaaaaaaaaaa"]'],
+  },
 ];

@@ -218,6 +218,19 @@ const cases: Record<string, NodeCase> = {
     inputs: [random([3, 3], 1), wholes('i64', [2, 3], [0, 1, 1, 0, 2, 2]), random([2, 3], 2)],
     rank: 2,
   }),
+  MaxRoiPool: f32({
+    op: 'MaxRoiPool',
+    attributes: [ints('pooled_shape', [2, 3]), float('spatial_scale', 0.5)],
+    inputs: [random([2, 2, 8, 9], 1), floats([2, 5], [0, 0, 0, 14, 12, 1, 4, 3, 9, 15])],
+    rank: 4,
+  }),
+  RoiAlign: f32({
+    op: 'RoiAlign',
+    opset: 16,
+    attributes: [int('output_height', 3), int('output_width', 2), float('spatial_scale', 0.5)],
+    inputs: [random([2, 2, 8, 9], 1), floats([2, 4], [0, 0, 14, 12, 4, 3, 9, 15]), wholes('i64', [2], [1, 0])],
+    rank: 4,
+  }),
   NonMaxSuppression: {
     op: 'NonMaxSuppression',
     inputs: [

@@ -211,6 +211,12 @@ function buildRoiAlign(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   return [b.node('roi_align', [node.input(0), node.input(1), node.input(2)], attrs)];
 }
 
+function buildMaxRoiPool(node: OnnxNode, b: GraphBuilder): readonly Value[] {
+  const [height, width] = node.ints('pooled_shape');
+  const attrs = { height: height ?? 1, width: width ?? 1, spatialScale: node.float('spatial_scale', 1) };
+  return [b.node('max_roi_pool', [node.input(0), node.input(1)], attrs)];
+}
+
 function buildDeformConv(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const [x, w, offset] = [node.input(0), node.input(1), node.input(2)];
   const mask = node.inputs[4];
@@ -230,5 +236,6 @@ export const imageOnnxOps: readonly OnnxOp[] = [
   onnxOp('GridSample', buildGridSample),
   onnxOp('AffineGrid', buildAffineGrid),
   onnxOp('RoiAlign', buildRoiAlign),
+  onnxOp('MaxRoiPool', buildMaxRoiPool),
   onnxOp('DeformConv', buildDeformConv),
 ];

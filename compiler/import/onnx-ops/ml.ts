@@ -119,6 +119,26 @@ function buildImputer(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   return [b.node('where', [missing, numbers(b, dtype, [values.length], values), x])];
 }
 
+/** Strings to whole numbers or back by a list of pairs. */
+function buildCategoryMapper(node: OnnxNode, b: GraphBuilder): readonly Value[] {
+  const x = node.input(0);
+  const [words, codes] = [node.strings('cats_strings'), node.ints('cats_int64s')];
+  const attrs =
+    x.type.dtype === 'string'
+      ? { keys: words, values: codes, fallback: node.int('default_int64', -1), dtype: 'i64' }
+      : { keys: codes, values: words, fallback: node.string('default_string', '_Unused'), dtype: 'string' };
+  return [b.node('label_encode', [x], attrs)];
+}
+
+/** Columns of all inputs side by side, as floats. */
+function buildFeatureVectorizer(node: OnnxNode, b: GraphBuilder): readonly Value[] {
+  const columns = node.inputs.map((_, i) => {
+    const x = cast(b, node.input(i), 'f32');
+    return rankOf(x) === 2 ? x : reshape(b, x, [1, x.type.shape[0] ?? 1]);
+  });
+  return [b.node('concat', columns, { axis: 1 })];
+}
+
 /** What ai.onnx.ml does to scores at the end. */
 function postTransform(node: OnnxNode, b: GraphBuilder, scores: Value): Value {
   const kind = node.string('post_transform', 'NONE');
@@ -315,6 +335,8 @@ export const mlOnnxOps: readonly OnnxOp[] = [
   onnxOp('Normalizer', buildNormalizer, ML),
   onnxOp('OneHotEncoder', buildOneHotEncoder, ML),
   onnxOp('Imputer', buildImputer, ML),
+  onnxOp('CategoryMapper', buildCategoryMapper, ML),
+  onnxOp('FeatureVectorizer', buildFeatureVectorizer, ML),
   onnxOp('LinearRegressor', (node, b) => [postTransform(node, b, linearScores(node, b, node.int('targets', 1)))], ML),
   onnxOp('LinearClassifier', buildLinearClassifier, ML),
   onnxOp('TreeEnsembleRegressor', buildTreeRegressor, ML),
