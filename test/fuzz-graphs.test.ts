@@ -66,6 +66,15 @@ async function disagreement(s: number, dynamic: boolean): Promise<string | undef
 }
 
 describe('random graphs', () => {
+  // A cumulative sum read through a gather; an expansion of a dynamic size that is 1.
+  it.each([
+    [50321, false],
+    [50687, false],
+    [40809861, true],
+  ])('that once failed (%i, dynamic: %s)', async (s, dynamic) => {
+    expect((await disagreement(s, dynamic)) ?? '').toBe('');
+  });
+
   it.each([false, true])(
     'compile to what onnxruntime computes (dynamic: %s)',
     async (dynamic) => {

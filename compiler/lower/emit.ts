@@ -186,9 +186,24 @@ export class Emitter {
   }
 
   private emitFold(fold: Fold): void {
+    // A prefix may end at an index that data gives.
+    for (const l of fold.loops) this.defineIndices(l.extent);
     if (this.results(fold)) return;
+    // How far a loop goes may depend on data (a cumulative sum read through a gather).
+    const own = new Set(fold.loops.map((l) => l.name));
+    for (const l of fold.loops)
+      if (![...collectSyms(l.extent).keys()].some((name) => this.dependsOn(name, own))) this.defineIndices(l.extent);
     const vars = this.foldVector(fold) ?? this.foldCooperative(fold) ?? this.foldScalar(fold);
     this.remember(fold, vars);
+  }
+
+  /** Whether a symbol is one of `names`, or is computed from one. */
+  private dependsOn(symbol: string, names: ReadonlySet<string>): boolean {
+    const definition = this.indices.get(symbol);
+    return (
+      names.has(symbol) ||
+      (definition !== undefined && [...symbolsOf(definition, this.indices)].some((n) => names.has(n)))
+    );
   }
 
   private results(fold: Fold): boolean {
@@ -335,6 +350,7 @@ export class Emitter {
       body();
       return;
     }
+    this.defineIndices(l.extent);
     this.k.for(
       0,
       l.extent,

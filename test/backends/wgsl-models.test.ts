@@ -21,12 +21,12 @@ describe('models on the WebGPU device over SwiftShader', () => {
       const [r] = await runInChild<unknown, ModelRun[]>(
         'model-webgpu.ts',
         { flags: ['backend=vulkan'], names: [name] },
-        { env: swiftShaderEnv, timeoutMs: 170_000 },
+        { env: swiftShaderEnv, timeoutMs: 400_000 },
       );
       if (process.env.INFC_VERBOSE) console.log(JSON.stringify(r));
       expect(r?.error).toBeUndefined();
       expect(r?.difference).toBeLessThanOrEqual(findCase(name).tolerance);
     },
-    180_000,
+    420_000,
   );
 });
