@@ -186,6 +186,8 @@ export class Emitter {
   }
 
   private emitFold(fold: Fold): void {
+    // A prefix may end at an index that data gives.
+    for (const l of fold.loops) this.defineIndices(l.extent);
     if (this.results(fold)) return;
     // How far a loop goes may depend on data (a cumulative sum read through a gather).
     const own = new Set(fold.loops.map((l) => l.name));
