@@ -13,7 +13,8 @@ type Guard = EntrySchedule['guards'][number];
 export function shapeGuards(graph: Graph, ops: OpTable): Guard[] {
   const guards = new Map<string, Guard>();
   const need = (a: Dim | undefined, b: Dim | undefined, node: Node): void => {
-    if (a === undefined || b === undefined || a === b || equals(a, b) !== undefined) return;
+    // Dims that never agree were typed as if they did: such a graph works for no size, and every run says so.
+    if (a === undefined || b === undefined || a === b || equals(a, b) === true) return;
     const late = [a, b].some((d) => [...collectSyms(d).keys()].some((name) => name.includes('@')));
     const text = `${formatDim(a)} = ${formatDim(b)}`;
     if (!late && !guards.has(text))

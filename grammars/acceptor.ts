@@ -9,7 +9,7 @@ export interface Acceptor {
   /** The state after one more byte (0..255), or 0 when no accepted text continues so. */
   step(state: number, byte: number): number;
   accepts(state: number): boolean;
-  /** Fewest bytes from this state to acceptance (exact); 0 in accepting states. */
+  /** Fewest bytes from this state to acceptance; 0 in accepting states. Never too low; an acceptor that may be too high says where. */
   shortest(state: number): number;
   /** The state after a special token, or 0; absent where special tokens are never part of the text. */
   special?(state: number, token: number): number;

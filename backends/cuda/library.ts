@@ -71,13 +71,16 @@ export const library: Readonly<Record<string, string>> = {
   return (T)result;
 }`,
   // Elements below a byte, inside words: a store clears, then sets, only its own bits, whichever threads share the word.
-  load_signed: `template <int B> __device__ __forceinline__ int load_signed(const unsigned* p, int i) {
+  load_signed: `template <int B> __device__ __forceinline__ int load_signed(const unsigned char* bytes, int i) {
+  const unsigned* p = reinterpret_cast<const unsigned*>(bytes);
   return (int)(p[i / (32 / B)] << (32 - B - i % (32 / B) * B)) >> (32 - B);
 }`,
-  load_unsigned: `template <int B> __device__ __forceinline__ unsigned load_unsigned(const unsigned* p, int i) {
+  load_unsigned: `template <int B> __device__ __forceinline__ unsigned load_unsigned(const unsigned char* bytes, int i) {
+  const unsigned* p = reinterpret_cast<const unsigned*>(bytes);
   return (p[i / (32 / B)] >> (i % (32 / B) * B)) & ((1u << B) - 1u);
 }`,
-  store_bits: `template <int B> __device__ __forceinline__ void store_bits(unsigned* p, int i, unsigned x) {
+  store_bits: `template <int B> __device__ __forceinline__ void store_bits(unsigned char* bytes, int i, unsigned x) {
+  unsigned* p = reinterpret_cast<unsigned*>(bytes);
   const unsigned mask = (1u << B) - 1u, shift = i % (32 / B) * B;
   atomicAnd(p + i / (32 / B), ~(mask << shift));
   atomicOr(p + i / (32 / B), (x & mask) << shift);

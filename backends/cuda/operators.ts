@@ -30,11 +30,11 @@ export const STORAGE: Partial<Record<DType, string>> = {
   i8: 'signed char',
   u8: 'unsigned char',
   bool: 'unsigned char',
-  // Below a byte: inside words.
-  i4: 'unsigned',
-  u4: 'unsigned',
-  i2: 'unsigned',
-  u2: 'unsigned',
+  // Below a byte: kernels that write whole bytes see bytes, others words.
+  i4: 'unsigned char',
+  u4: 'unsigned char',
+  i2: 'unsigned char',
+  u2: 'unsigned char',
 };
 
 /** dtypes whose elements kernels of this backend may load and store. */

@@ -112,7 +112,7 @@ function pointerType(kernel: Kernel, i: number): string {
     i8: 'signed char',
     u8: 'unsigned char',
     bool: 'unsigned char',
-    ...{ i4: 'unsigned', u4: 'unsigned', i2: 'unsigned', u2: 'unsigned', f4e2m1: 'unsigned' },
+    ...{ i4: 'unsigned char', u4: 'unsigned char', i2: 'unsigned char', u2: 'unsigned char', f4e2m1: 'unsigned char' },
     ...{ f8e4m3fn: 'unsigned char', f8e4m3fnuz: 'unsigned char', f8e5m2: 'unsigned char' },
     ...{ f8e5m2fnuz: 'unsigned char', f8e8m0: 'unsigned char' },
   };
