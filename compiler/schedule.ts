@@ -71,6 +71,7 @@ export class Scheduler {
   private graph(graph: Graph): ScheduledItem[] {
     const isAnchor = (node: Node): boolean => legalTemplates(node, this.target, this.context.templates).length > 0;
     const prepared = prepareControl(graph, this.registry);
+    if (this.target.kernels === 'simd') widenOperands(prepared, this.registry, isAnchor);
     const regions = formRegions(prepared, {
       ops: this.registry,
       isAnchor,
@@ -273,6 +274,35 @@ function prepareControl(graph: Graph, registry: Registry): Graph {
     }
   }
   return graph;
+}
+
+/**
+ * Kernels that read each element many times would convert 16-bit floats as often: such operands are converted once, before. Results
+ * keep their dtype; the conversion joins the kernel that makes the operand where it can.
+ */
+function widenOperands(graph: Graph, registry: Registry, isAnchor: (node: Node) => boolean): void {
+  const wide = new Map<Value, Value>();
+  for (const node of [...graph.nodes]) {
+    const [x] = node.inputs;
+    if ((node.op !== 'conv' && node.op !== 'matmul') || !x || x.constant || !isAnchor(node)) continue;
+    const [y] = node.outputs;
+    if (
+      (x.type.dtype !== 'f16' && x.type.dtype !== 'bf16') ||
+      !y ||
+      node.inputs.some((v) => v?.type.format !== 'dense')
+    )
+      continue;
+    const b = new GraphBuilder(graph, registry, node.source, node);
+    const operands = node.inputs.map((v) => {
+      if (!v || v.constant || v.type.dtype !== x.type.dtype) return v;
+      const made = wide.get(v) ?? b.node('cast', [v], { to: 'f32' });
+      wide.set(v, made);
+      return made;
+    });
+    const made = b.node(node.op, operands, { ...node.attrs, dtype: y.type.dtype }, y.name);
+    graph.replaceUses(y, made);
+    graph.remove(node);
+  }
 }
 
 /** Attributes as plan JSON; bodies never reach a host step, bigints become numbers. */
