@@ -50,13 +50,17 @@ export class Scheduler {
   }
 
   schedule(program: Program): Schedule {
-    const entries: EntrySchedule[] = [...program.entries].map(([name, graph]) => ({
-      name,
-      inputs: graph.inputs,
-      outputs: graph.outputs.map((value) => ({ name: value.name, value })),
-      items: this.graph(graph),
-      guards: shapeGuards(graph, this.registry),
-    }));
+    const entries = [...program.entries].map(([name, graph]): EntrySchedule => {
+      // First: scheduling may replace nodes, graph outputs among them.
+      const items = this.graph(graph);
+      return {
+        name,
+        inputs: graph.inputs,
+        outputs: graph.outputs.map((value) => ({ name: value.name, value })),
+        items,
+        guards: shapeGuards(graph, this.registry),
+      };
+    });
     return { name: program.name, entries, states: program.states, symbols: program.symbols };
   }
 

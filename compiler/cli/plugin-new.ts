@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
 import { exitCodes } from '../diagnostics.ts';
+import { makeFolder } from '../folders.ts';
 import type { Args } from './args.ts';
 import type { Io } from './io.ts';
 import { version } from './version.ts';
@@ -19,7 +20,7 @@ async function runPluginNew(args: Args, io: Io): Promise<number> {
     throw new InfcError('INFC8007', 'the folder exists already', { file: dir, fix: 'Choose another name' });
   const files = pluginFiles(name);
   for (const [file, text] of Object.entries(files)) {
-    await mkdir(path.dirname(path.join(dir, file)), { recursive: true });
+    await makeFolder(path.dirname(path.join(dir, file)));
     await writeFile(path.join(dir, file), text);
   }
   if (io.json) io.out(JSON.stringify({ ok: true, dir, files: Object.keys(files) }, null, 2));

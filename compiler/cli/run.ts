@@ -1,8 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { HostTensor } from '../../runtime/host.ts';
 import { load } from '../../runtime/index.ts';
 import { exitCodes } from '../diagnostics.ts';
+import { makeFolder } from '../folders.ts';
 import { numbersOf, typedData } from '../tensor-values.ts';
 import { type Args, onlyPositional, wholeNumber } from './args.ts';
 import { loadOptions } from './devices.ts';
@@ -92,7 +93,7 @@ async function writeOutputs(
 ): Promise<string[]> {
   if (to === undefined) return [];
   const dir = path.resolve(cwd, to);
-  await mkdir(dir, { recursive: true });
+  await makeFolder(dir);
   const written: string[] = [];
   for (const [name, tensor] of Object.entries(outputs)) {
     const file = path.join(dir, `${fileName(name)}.npy`);

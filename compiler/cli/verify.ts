@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { evaluate, isTensor } from '../../backends/reference/evaluate.ts';
 import { InfcError } from '../../runtime/errors.ts';
@@ -7,6 +7,7 @@ import type { HostTensor, HostValue } from '../../runtime/host.ts';
 import { type LoadOptions, load } from '../../runtime/index.ts';
 import type { Compiler } from '../compile.ts';
 import { exitCodes } from '../diagnostics.ts';
+import { makeFolder } from '../folders.ts';
 import type { DType } from '../ir/dtype.ts';
 import { forEachNode, type Program, type Value } from '../ir/graph.ts';
 import { typedData } from '../tensor-values.ts';
@@ -264,7 +265,7 @@ async function writeRepro(to: string, repro: Repro, io: Io): Promise<string> {
   const dir = path.resolve(io.cwd, to);
   await rm(dir, { recursive: true, force: true });
   for (const side of ['inputs', 'actual', 'expected'] as const) {
-    await mkdir(path.join(dir, side), { recursive: true });
+    await makeFolder(path.join(dir, side));
     for (const [name, value] of Object.entries(repro[side])) {
       if (isTensor(value) && typedData(value))
         await writeFile(path.join(dir, side, `${fileName(name)}.npy`), encodeNpy(value));

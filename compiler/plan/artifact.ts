@@ -1,8 +1,9 @@
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
 import { parsePlan } from '../../runtime/load.ts';
 import type { Plan, PlanStep } from '../../runtime/plan.ts';
+import { makeFolder } from '../folders.ts';
 import type { Assembled } from './assemble.ts';
 import { writeTypedModule } from './typed-module.ts';
 import { type ArtifactFile, fileOf } from './weights-file.ts';
@@ -112,7 +113,7 @@ export async function writeArtifact(
     for (const file of files) {
       signal?.throwIfAborted();
       const to = path.join(staging, file.name);
-      await mkdir(path.dirname(to), { recursive: true });
+      await makeFolder(path.dirname(to));
       const handle = await open(to, 'w');
       try {
         for (const chunk of file.chunks()) await handle.writeFile(chunk);
@@ -123,7 +124,7 @@ export async function writeArtifact(
     signal?.throwIfAborted();
     const order = [...files].sort((a, b) => Number(a.name === 'plan.json') - Number(b.name === 'plan.json'));
     for (const { name } of order) {
-      await mkdir(path.dirname(path.join(target, name)), { recursive: true });
+      await makeFolder(path.dirname(path.join(target, name)));
       await rename(path.join(staging, name), path.join(target, name));
     }
     const now = new Set(files.map((f) => f.name));
