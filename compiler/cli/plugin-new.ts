@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
 import { exitCodes } from '../diagnostics.ts';
-import { makeFolder } from '../folders.ts';
+import { makeFolder } from '../plan/folders.ts';
 import type { Args } from './args.ts';
 import type { Io } from './io.ts';
 import { version } from './version.ts';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { HostTensor } from '../../runtime/host.ts';
 import { load } from '../../runtime/index.ts';
 import { exitCodes } from '../diagnostics.ts';
-import { makeFolder } from '../folders.ts';
+import { makeFolder } from '../plan/folders.ts';
 import { numbersOf, typedData } from '../tensor-values.ts';
 import { type Args, onlyPositional, wholeNumber } from './args.ts';
 import { loadOptions } from './devices.ts';

@@ -3,8 +3,8 @@ import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
 import { parsePlan } from '../../runtime/load.ts';
 import type { Plan, PlanStep } from '../../runtime/plan.ts';
-import { makeFolder } from '../folders.ts';
 import type { Assembled } from './assemble.ts';
+import { makeFolder } from './folders.ts';
 import { writeTypedModule } from './typed-module.ts';
 import { type ArtifactFile, fileOf } from './weights-file.ts';
 
