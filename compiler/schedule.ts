@@ -236,7 +236,7 @@ export class Scheduler {
           .map((to, i) => ({ from: input(states + i), to, axis: inAxes[i] ?? 0, reverse: inReverse[i] === 1 })),
       };
     }
-    throw new InfcError('INFC3012', `control op '${node.op}' has no schedule`, { node: node.source.name });
+    throw new InfcError('INFC3014', `control op '${node.op}' has no schedule`, { node: node.source.name });
   }
 }
 

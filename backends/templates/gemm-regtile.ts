@@ -250,7 +250,7 @@ const tiled = (op: string): Template =>
     build: (request) => {
       const c = contractionOf(request);
       if (!c)
-        throw new InfcError('INFC3012', `'${request.anchor.op}' is no sum of products`, {
+        throw new InfcError('INFC3015', `'${request.anchor.op}' is no sum of products`, {
           node: request.anchor.source.name,
         });
       return [buildTiled(request, c)];

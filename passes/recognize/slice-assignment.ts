@@ -1,6 +1,6 @@
 import { isStatic } from '../../compiler/ir/dim.ts';
 import { byteLength, viewOf } from '../../compiler/ir/dtype.ts';
-import type { Node, Value } from '../../compiler/ir/graph.ts';
+import type { Value } from '../../compiler/ir/graph.ts';
 import { builderAt, definePass } from '../pass.ts';
 
 /**
@@ -17,7 +17,7 @@ export const recognizeSliceAssignment = definePass({
       const y = node.outputs[0];
       if (node.op !== 'scatter_nd' || !data || !indices || !updates || !y) continue;
       if (node.attrs.reduction !== undefined && node.attrs.reduction !== 'none') continue;
-      const box = boxOf(node, indices, data);
+      const box = boxOf(indices, data);
       if (!box) continue;
       const b = builderAt(graph, node, context);
       const rest = data.type.shape.slice(box.starts.length);
@@ -31,7 +31,7 @@ export const recognizeSliceAssignment = definePass({
 });
 
 /** First position and lengths of the box that the index tuples enumerate in row-major order. */
-function boxOf(_node: Node, indices: Value, data: Value): { starts: number[]; lengths: number[] } | undefined {
+function boxOf(indices: Value, data: Value): { starts: number[]; lengths: number[] } | undefined {
   const shape = indices.type.shape.filter(isStatic);
   if (!indices.constant || shape.length !== indices.type.shape.length || indices.type.dtype !== 'i64') return undefined;
   const depth = shape.at(-1) ?? 0;
