@@ -1,22 +1,8 @@
 import { InfcError } from '../../runtime/errors.ts';
 import type { DType } from '../ir/dtype.ts';
 import { type Constant, tensor } from '../ir/graph.ts';
+import type { ByteSource } from './byte-source.ts';
 import { JsonError, StrictJson } from './strict-json.ts';
-
-/** Random access to a file's bytes: headers are read first, tensors when they are needed. */
-export interface ByteSource {
-  readonly name: string;
-  readonly bytes: number;
-  /** Exactly `length` bytes from `offset`; the caller keeps to the file. */
-  read(offset: number, length: number): Uint8Array;
-}
-
-/** Bytes that are in memory already. */
-export const memorySource = (name: string, data: Uint8Array): ByteSource => ({
-  name,
-  bytes: data.byteLength,
-  read: (offset, length) => data.subarray(offset, offset + length),
-});
 
 /** One tensor of a file; `begin` and `end` count from the start of the file. */
 export interface SafetensorsEntry {

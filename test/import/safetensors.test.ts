@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { memorySource, openSafetensors, safetensorsConstant } from '../../compiler/import/safetensors.ts';
+import { memorySource } from '../../compiler/import/byte-source.ts';
+import { openSafetensors, safetensorsConstant } from '../../compiler/import/safetensors.ts';
 import { InfcError } from '../../runtime/errors.ts';
 
 const shared = process.env.INFC_SHARED ?? resolve(import.meta.dirname, '../../../shared');
