@@ -15,11 +15,12 @@ describe('block codecs', () => {
     expect(Object.keys(cases).sort()).toEqual([...blockCodecs.keys()].sort());
   });
 
-  it.each([...blockCodecs.values()].map((c) => [c.name, c] as const))('%s reads what ggml reads, bit for bit', (_, c) => {
+  it.each([...blockCodecs.values()].map((c) => [c.name, c] as const))('%s reads what ggml reads, exactly', (_, c) => {
     const { data = '', weights = '' } = cases[c.name] ?? {};
     const expected = new Float32Array(bytes(weights).slice().buffer);
     expect(expected.length).toBeGreaterThan(0);
-    expect([...dequantize(c, bytes(data))]).toEqual([...expected].map((v) => (v === 0 ? expect.closeTo(0) : v)));
+    // Zero has no sign here.
+    expect(dequantize(c, bytes(data)).map((v) => v + 0)).toEqual(expected.map((v) => v + 0));
   });
 
   it.each([...blockCodecs.values()].map((c) => [c.name, c] as const))('%s has the sizes of its type', (_, c) => {
