@@ -8,7 +8,7 @@ import { hostFunctions } from '../runtime/host/index.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { builtin } from './builtin.ts';
 import { externalFilesIn } from './import/external-files.ts';
-import { type GenerationSettings, readGenerationSettings, withGeneration } from './import/generation.ts';
+import { asLanguageModel } from './import/generation.ts';
 import { importHf } from './import/hf-config.ts';
 import { isFolder, isHfModel, openHfModel } from './import/model-files.ts';
 import { importOnnx } from './import/onnx.ts';
@@ -31,6 +31,8 @@ export interface CompileOptions {
   readonly name?: string;
   readonly onProgress?: (event: { readonly phase: string; readonly done: number; readonly total: number }) => void;
   readonly signal?: AbortSignal;
+  /** Decode strategies that a language model's artifact carries beyond greedy and sampling: beam, speculative and so on. */
+  readonly strategies?: readonly string[];
   /** Last phase of passes to run, for looking at intermediate graphs; nothing is lowered then. */
   readonly stopAfter?: string;
 }
@@ -84,10 +86,9 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
   const read = async (model: ModelSource, o: CompileOptions = {}): Promise<Program> => {
     if (typeof model !== 'string' && !(model instanceof Uint8Array)) return model;
     const file = typeof model === 'string' ? model : undefined;
-    const settings = (): GenerationSettings =>
-      file === undefined ? { eos: [] } : readGenerationSettings(isFolder(file) ? file : path.dirname(file));
+    const folder = file === undefined ? undefined : isFolder(file) ? file : path.dirname(file);
     if (file !== undefined && isHfModel(file))
-      return withGeneration(importHf(openHfModel(file, o.name), registry, o.dims), settings());
+      return asLanguageModel(importHf(openHfModel(file, o.name), registry, o.dims), folder);
     const bytes = typeof model === 'string' ? await readModel(model) : model;
     const name = o.name ?? (file ? path.basename(file).replace(/\.[^.]+$/, '') : 'model');
     const program = importOnnx(
@@ -100,7 +101,7 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       },
       registry,
     );
-    return withGeneration(program, settings());
+    return asLanguageModel(program, folder);
   };
   return {
     registry,
@@ -122,7 +123,7 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       let fused = 0;
       if (o.stopAfter === undefined) {
         for (const backend of backends) {
-          const { compiled, swallowed } = await compileTarget(program, registry, backend, clock);
+          const { compiled, swallowed } = await compileTarget(program, registry, backend, clock, o.strategies ?? []);
           fused = swallowed;
           targets.push(compiled);
         }
@@ -168,7 +169,14 @@ export async function writeArtifact(
   await writeFiles(folder, all, signal);
 }
 
-async function compileTarget(program: Program, registry: Registry, backend: Backend, clock: Clock) {
+async function compileTarget(
+  program: Program,
+  registry: Registry,
+  backend: Backend,
+  clock: Clock,
+  strategies: readonly string[],
+) {
+  const { tokenizer } = program;
   const target = backend.target();
   const scheduler = new Scheduler(registry, backend, target, () => clock.tick());
   const schedule = await clock.phase(`lower ${backend.name}`, () => scheduler.schedule(program));
@@ -179,7 +187,7 @@ async function compileTarget(program: Program, registry: Registry, backend: Back
     device: backend.device,
     plan,
     assembled,
-    files: () => artifactFiles(assembled, { device: backend.device }),
+    files: () => artifactFiles(assembled, { device: backend.device, strategies, ...(tokenizer ? { tokenizer } : {}) }),
     kernels: scheduler.kernels,
     memory: memoryReport(plan, Object.keys(plan.entries)[0] ?? 'main'),
   };

@@ -173,6 +173,8 @@ export interface PlanGeneration {
   readonly pad?: number;
   /** Bytes of all states. */
   readonly stateBytes: number;
+  /** tokenizer.json and tokenizer_config.json lie beside the plan. */
+  readonly tokenizer?: true;
   /** Sampling that the model's authors recommend. */
   readonly sampling?: {
     readonly temperature?: number;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { compile, writeArtifact } from '../../compiler/compile.ts';
-import { Generator } from '../../runtime/generate/index.ts';
+import { LanguageModel } from '../../runtime/generate/index.ts';
 import { load } from '../../runtime/index.ts';
 
 const shared = process.env.INFC_SHARED ?? path.resolve(import.meta.dirname, '../../../shared');
@@ -13,14 +13,14 @@ const golden = (name: string) => JSON.parse(readFileSync(path.join(models, name,
 const folders: string[] = [];
 
 /** Compiles a model of the shared folder and opens its generator. */
-async function open(file: string): Promise<Generator> {
+async function open(file: string): Promise<LanguageModel> {
   const folder = await mkdtemp(path.join(tmpdir(), 'infc-generate-'));
   folders.push(folder);
   await writeArtifact(await compile(path.join(models, file)), folder);
   const model = await load(folder, { threads: 1 });
   const { generation } = model.plan;
   if (!generation) throw new Error('the plan does not say how to generate');
-  return new Generator(model, generation, undefined);
+  return new LanguageModel(model, generation, undefined);
 }
 
 afterAll(() => Promise.all(folders.map((f) => rm(f, { recursive: true, force: true }))));
@@ -28,7 +28,9 @@ afterAll(() => Promise.all(folders.map((f) => rm(f, { recursive: true, force: tr
 describe.skipIf(!existsSync(models))('models that others trained give their golden tokens', () => {
   it('llama-story-655k', async () => {
     await using g = await open('llama-story-655k');
-    for (const story of Object.values<{ prompt_ids_with_bos: number[]; greedy_ids: number[] }>(golden('llama-story-655k'))) {
+    for (const story of Object.values<{ prompt_ids_with_bos: number[]; greedy_ids: number[] }>(
+      golden('llama-story-655k'),
+    )) {
       const { tokens, usage } = await g.generate(story.prompt_ids_with_bos, { maxTokens: story.greedy_ids.length });
       console.log(usage);
       expect(tokens).toEqual(story.greedy_ids);
@@ -40,6 +42,6 @@ describe.skipIf(!existsSync(models))('models that others trained give their gold
     const { tokens, finish, usage } = await g.generate(prompt_ids);
     expect(tokens).toEqual(greedy_ids);
     expect(finish).toBe('end');
-      console.log(usage);
+    console.log(usage);
   });
 });

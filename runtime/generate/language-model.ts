@@ -1,6 +1,5 @@
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { InfcError } from '../errors.ts';
-import { aborted } from '../executor.ts';
 import type { PlanGeneration } from '../plan.ts';
 import type { Model } from '../session.ts';
 import type { Decoder } from './decoder.ts';
@@ -105,7 +104,7 @@ export class TextStream<T> implements AsyncIterable<Piece> {
 }
 
 /** A loaded language model. Its calls may overlap: they take turns token by token. */
-export class Generator implements AsyncDisposable {
+export class LanguageModel implements AsyncDisposable {
   private readonly shared: { readonly decoder: Decoder; turn: Promise<unknown> };
 
   constructor(
@@ -174,7 +173,7 @@ export class Generator implements AsyncDisposable {
   ): AsyncGenerator<Piece, Result<ValueOf<O>>> {
     const started = performance.now();
     const { signal, output } = options;
-    if (signal?.aborted) throw aborted(signal);
+    if (signal?.aborted) throw new InfcError('INFC6010', 'the generation was aborted', { cause: signal.reason });
     const prompt = this.encode(given, options.template);
     const decoder = this.decoder();
     const slide = options.overflow === 'slide';
