@@ -5,7 +5,7 @@ import type { DType } from './dtype.ts';
  * Readers refuse a newer `infc` (major); a newer `minor` only adds fields.
  */
 export const PLAN_MAJOR = 1;
-export const PLAN_MINOR = 0;
+export const PLAN_MINOR = 1;
 
 /** A dimension expression in prefix form: a number, a symbol's name, or an operation. Division floors. */
 export type DimCode = number | string | readonly ['add' | 'mul' | 'div' | 'mod' | 'min' | 'max', ...DimCode[]];
@@ -136,12 +136,43 @@ export interface PlanPort {
 
 export interface PlanEntry {
   readonly inputs: readonly PlanPort[];
+  /** Symbols that no input's shape fixes: the caller gives their values with the run. Since minor 1. */
+  readonly symbols?: readonly string[];
   readonly outputs: readonly PlanPort[];
   /** Facts the compiler relied on; a run that breaks one is refused with INFC6xxx. */
   readonly guards: readonly { readonly condition: ConditionCode; readonly why: string }[];
   readonly steps: readonly PlanStep[];
   /** Arena bytes when static. */
   readonly arena?: number;
+}
+
+/** What the runtime needs to know of a language model beyond its entries. */
+export interface PlanGeneration {
+  /** decoder: a KV cache; recurrent: a state of fixed size; encoder: one pass, no state. */
+  readonly kind: 'decoder' | 'recurrent' | 'encoder';
+  /**
+   * Names of entries. All take `input_ids` [1, seq] and, with a state, the symbol `past`: the tokens run before. `prefill` gives the
+   * `logits` of its last token, `decode` those of its only one, `verify` those of every token; an encoder's `encode` gives hidden states.
+   */
+  readonly entries: {
+    readonly prefill?: string;
+    readonly decode?: string;
+    readonly verify?: string;
+    readonly encode?: string;
+  };
+  /** Most tokens of one prefill or encode run. */
+  readonly chunk: number;
+  /** Most tokens of one verify run. */
+  readonly draft?: number;
+  /** Most tokens that the state takes in all; absent when there is no limit. */
+  readonly context?: number;
+  readonly vocabulary: number;
+  /** Name of the KV policy. */
+  readonly policy?: string;
+  /** Tokens that end a text. */
+  readonly eos: readonly number[];
+  readonly bos?: number;
+  readonly pad?: number;
 }
 
 export interface PlanWeights {
@@ -168,6 +199,8 @@ export interface Plan {
   }[];
   readonly weights: readonly PlanWeights[];
   readonly entries: Readonly<Record<string, PlanEntry>>;
+  /** Language models. Since minor 1. */
+  readonly generation?: PlanGeneration;
   /** Names of runtime/host functions the plan needs. */
   readonly host: readonly string[];
 }

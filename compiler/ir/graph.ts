@@ -1,4 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
+import type { PlanGeneration } from '../../runtime/plan.ts';
 import { type Dim, formatDim, type Sym } from './dim.ts';
 import type { DType } from './dtype.ts';
 
@@ -97,6 +98,8 @@ export class Graph {
   readonly inputs: Value[] = [];
   outputs: Value[] = [];
   nodes: Node[] = [];
+  /** Symbols that the caller of this entry gives, since no input's shape fixes them. */
+  readonly given: string[] = [];
   private made = 0;
 
   constructor(readonly name: string) {}
@@ -204,6 +207,8 @@ export interface Program {
   readonly entries: Map<string, Graph>;
   readonly states: State[];
   readonly symbols: Map<string, Sym>;
+  /** Language models say how to generate. */
+  readonly generation?: PlanGeneration;
   /** Producer, opsets and other provenance for `infc inspect`. */
   readonly metadata: Readonly<Record<string, string>>;
 }

@@ -16,6 +16,7 @@ import { sampleOps } from './sample.ts';
 import { selectOps } from './select.ts';
 import { shapeOps } from './shape.ts';
 import { signalOps } from './signal.ts';
+import { stateOps } from './state.ts';
 import { stringOps } from './strings.ts';
 import { unaryOps } from './unary.ts';
 
@@ -40,4 +41,5 @@ export const tensorOps: readonly OpDef[] = [
   ...signalOps,
   ...selectOps,
   ...quantizeOps,
+  ...stateOps,
 ];

@@ -55,6 +55,7 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
     const steps = new StepWriter(e, table, (k) => kernels.number(k), hostOps, constantTrue).write();
     entries[e.name] = {
       inputs: e.inputs.map((v) => portOf(v.name, v, table)),
+      ...(e.given && e.given.length > 0 ? { symbols: e.given } : {}),
       outputs: portsOf(e, table),
       guards: e.guards.map((g) => ({ condition: toConditionCode(g.condition), why: g.why })),
       steps,
@@ -102,6 +103,7 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
     ...(variants.length > 0 ? { variants } : {}),
     weights: weights.map((f) => ({ file: f.name, bytes: f.bytes })),
     entries: placed,
+    ...(schedule.generation ? { generation: schedule.generation } : {}),
     host: [...hostOps].sort(),
   };
   return {
