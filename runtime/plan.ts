@@ -146,39 +146,43 @@ export interface PlanEntry {
   readonly arena?: number;
 }
 
-/** What the runtime needs to know of a language model beyond its entries. */
-export interface PlanGeneration {
-  /** decoder: a KV cache; recurrent: a state of fixed size; encoder: one pass, no state. */
-  readonly kind: 'decoder' | 'recurrent' | 'encoder';
-  /**
-   * Names of entries. All take `input_ids` [1, seq] and, with a state, the symbol `past`: the tokens run before. `prefill` gives the
-   * `logits` of its last token, `decode` those of its only one, `verify` those of every token; an encoder's `encode` gives hidden states.
-   */
-  readonly entries: {
-    readonly prefill?: string;
-    readonly decode?: string;
-    readonly verify?: string;
-    readonly encode?: string;
-  };
-  /** Most tokens of one prefill or encode run. */
-  readonly chunk: number;
-  /** Most tokens of one verify run. */
-  readonly draft?: number;
-  /** Most tokens that the state takes in all; absent when there is no limit. */
-  readonly context?: number;
-  readonly vocabulary: number;
-  /** Name of the KV policy. */
-  readonly policy?: string;
-  /** Tokens that end a text. */
-  readonly eos: readonly number[];
-  readonly bos?: number;
-  readonly pad?: number;
-}
-
 export interface PlanWeights {
   /** A safetensors file beside the plan. */
   readonly file: string;
   readonly bytes: number;
+}
+
+/**
+ * How a language model's entries are driven. Every entry takes `input_ids` [1, seq]; those that decode give `logits` (f32).
+ * Without a `policy` the caches are no states: they go in as `past.N` (or `past_key_values.N`) and come out as `present.N`.
+ */
+export interface PlanGeneration {
+  readonly kind: 'decoder' | 'recurrent' | 'encoder';
+  /** Names of entries. `verify` gives the logits of every token of a short run. */
+  readonly entries: { readonly prefill: string; readonly decode: string; readonly verify?: string };
+  /** Most tokens that one run of `prefill` takes. */
+  readonly chunk?: number;
+  /** Most tokens that one run of `verify` takes. */
+  readonly verifyChunk?: number;
+  /** Most tokens that the model attends to. */
+  readonly context: number;
+  readonly vocabulary: number;
+  /** Name of the KV policy. */
+  readonly policy?: string;
+  /** Tokens that end a text, begin one, and fill a batch. */
+  readonly eos: readonly number[];
+  readonly bos?: number;
+  readonly pad?: number;
+  /** Bytes of all states. */
+  readonly stateBytes: number;
+  /** Sampling that the model's authors recommend. */
+  readonly sampling?: {
+    readonly temperature?: number;
+    readonly topK?: number;
+    readonly topP?: number;
+    readonly minP?: number;
+    readonly repetitionPenalty?: number;
+  };
 }
 
 export interface Plan {
@@ -199,8 +203,8 @@ export interface Plan {
   }[];
   readonly weights: readonly PlanWeights[];
   readonly entries: Readonly<Record<string, PlanEntry>>;
-  /** Language models. Since minor 1. */
-  readonly generation?: PlanGeneration;
   /** Names of runtime/host functions the plan needs. */
   readonly host: readonly string[];
+  /** Present when the model generates text. */
+  readonly generation?: PlanGeneration;
 }

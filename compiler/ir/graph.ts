@@ -207,10 +207,10 @@ export interface Program {
   readonly entries: Map<string, Graph>;
   readonly states: State[];
   readonly symbols: Map<string, Sym>;
-  /** Language models say how to generate. */
-  readonly generation?: PlanGeneration;
   /** Producer, opsets and other provenance for `infc inspect`. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** How the entries generate text, when they do. */
+  readonly generation?: PlanGeneration;
 }
 
 export const formatType = (t: TensorType): string =>

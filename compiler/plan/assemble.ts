@@ -103,8 +103,8 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
     ...(variants.length > 0 ? { variants } : {}),
     weights: weights.map((f) => ({ file: f.name, bytes: f.bytes })),
     entries: placed,
-    ...(schedule.generation ? { generation: schedule.generation } : {}),
     host: [...hostOps].sort(),
+    ...(schedule.generation ? { generation: schedule.generation } : {}),
   };
   return {
     plan,
