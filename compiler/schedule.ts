@@ -1,4 +1,5 @@
 import type { Backend, Target } from '../backends/backend.ts';
+import { decomposeNode } from '../passes/fuse/decompose.ts';
 import { formRegions } from '../passes/fuse/regions.ts';
 import { InfcError } from '../runtime/errors.ts';
 import type { Dim } from './ir/dim.ts';
@@ -78,6 +79,8 @@ export class Scheduler {
 
   private graph(graph: Graph): ScheduledItem[] {
     const isAnchor = (node: Node): boolean => legalTemplates(node, this.target, this.context.templates).length > 0;
+    for (const node of [...graph.nodes])
+      if (this.registry.op(node.op)?.lateDecompose && !isAnchor(node)) decomposeNode(graph, node, this.registry);
     const prepared = prepareControl(graph, this.registry);
     if (this.target.kernels === 'simd') widenOperands(prepared, this.registry, isAnchor);
     const regions = formRegions(prepared, {

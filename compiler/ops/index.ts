@@ -1,6 +1,7 @@
 import type { OpDef } from '../ir/op.ts';
 import { attentionOps } from './attention.ts';
 import { binaryOps } from './binary.ts';
+import { cachedAttentionOps } from './cached-attention.ts';
 import { castOps } from './cast.ts';
 import { convOps } from './conv.ts';
 import { dotProductAttentionOps } from './dot-product-attention.ts';
@@ -42,4 +43,5 @@ export const tensorOps: readonly OpDef[] = [
   ...selectOps,
   ...quantizeOps,
   ...stateOps,
+  ...cachedAttentionOps,
 ];
