@@ -1,8 +1,9 @@
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
+import type { ByteSource } from './byte-source.ts';
 import type { HfModel } from './hf-config.ts';
-import { type ByteSource, openSafetensors } from './safetensors.ts';
+import { openSafetensors } from './safetensors.ts';
 
 /** Random access to a file on disk; it is opened for each read, so nothing is held. */
 export function fileSource(file: string): ByteSource {
