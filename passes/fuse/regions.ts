@@ -76,7 +76,8 @@ export function formRegions(graph: Graph, rules: FusionRules): Region[] {
         if (!p || owner.has(p) || members.size >= MOST_NODES || p.outputs.length !== 1 || !rules.isKernel(p))
           return false;
         if (p.op === 'state_write' || p.inputs.some((i) => i && (overwritten.get(i) ?? at + 1) <= at)) return false;
-        if (!here.has(p) || outputs.has(v) || !v.uses.every((u) => members.has(u))) return false;
+        // A template reads what its anchor uses from memory.
+        if (!here.has(p) || outputs.has(v) || !v.uses.every((u) => members.has(u) && u !== anchor)) return false;
         if (rules.maxBuffers !== undefined && buffersOf([...members, p]) > rules.maxBuffers) return false;
         const sameElements = elementsOf(v.type) === elementsOf(target.type);
         if (rules.isAnchor(p)) {
