@@ -39,28 +39,23 @@ export type AnyEntry = {
 /** A loaded model. `E` gives the types of its default entry point. */
 export interface Model<E extends EntryTypes = AnyEntry> extends AsyncDisposable {
   readonly plan: Plan;
-  readonly device: { readonly kind: string };
+  readonly device: Device;
+  /** Where the states (caches, recurrent state) are on the device. */
+  readonly states: readonly MemoryRange[];
   /**
    * Runs an entry point; runs of one model take turns, and inputs are read when theirs comes. Throws INFC6003 to INFC6009 when the inputs do not fit and INFC6010 when aborted.
    */
   run(inputs: E['inputs'], options?: RunOptions): Promise<E['outputs']>;
   /** Sets all states (caches, recurrent state) to zero. */
   reset(): void;
-  /** Copies the contents of all states, after the runs under way. */
-  saveStates(): Promise<SavedStates>;
-  /** Puts back what {@link saveStates} copied from this model. */
-  restoreStates(saved: SavedStates): Promise<void>;
   /** Waits for runs under way, then frees device memory and workers; later runs are refused. */
   dispose(): Promise<void>;
 }
 
-/** Contents of a model's states at one moment. */
-export type SavedStates = readonly Uint8Array[];
-
 /** A plan on a device: owns weights, states and one executor an entry. */
 export class Session implements Model {
   private readonly executors = new Map<string, Executor>();
-  private readonly states: MemoryRange[] = [];
+  readonly states: MemoryRange[] = [];
   private readonly fixed: (MemoryRange | undefined)[];
   private readonly arena: Arena = { memory: undefined };
   private turn: Promise<unknown> = Promise.resolve();
@@ -143,30 +138,6 @@ export class Session implements Model {
 
   reset(): void {
     for (const s of this.states) this.device.fill(s, 0);
-  }
-
-  saveStates(): Promise<SavedStates> {
-    return this.inTurn(async () => {
-      const saved: Uint8Array[] = [];
-      // What a device gives may be a view that the next call changes.
-      for (const s of this.states) saved.push((await this.device.read(s)).slice());
-      return saved;
-    });
-  }
-
-  restoreStates(saved: SavedStates): Promise<void> {
-    return this.inTurn(async () => {
-      this.states.forEach((s, i) => {
-        const bytes = saved[i];
-        if (bytes?.length === s.bytes) this.device.write(s.memory, s.offset, bytes);
-      });
-    });
-  }
-
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.turn.then(work);
-    this.turn = mine.catch(() => undefined);
-    return mine;
   }
 
   async dispose(): Promise<void> {

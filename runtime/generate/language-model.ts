@@ -219,7 +219,8 @@ export class LanguageModel implements AsyncDisposable {
       while (finish === undefined) {
         const next = await run.next();
         if (next.done) {
-          finish = next.value;
+          const context = next.value === 'length' && maxTokens < (options.maxTokens ?? Number.POSITIVE_INFINITY);
+          finish = context ? 'context' : next.value;
           break;
         }
         if (tokens.length === 0) firstTokenMs = performance.now() - started;

@@ -1,11 +1,11 @@
 import type { PlanGeneration } from '../plan.ts';
-import type { Model, SavedStates } from '../session.ts';
+import type { Model } from '../session.ts';
 import { checkTokens, commonPrefix, type Decoder, type Snapshot, type Wanted } from './decoder.ts';
 import { logitsOf } from './port-decoder.ts';
 
 interface StateSnapshot extends Snapshot {
   /** Contents of the states, where they are small and cannot be rewound. */
-  readonly states?: SavedStates;
+  readonly states?: readonly Uint8Array[];
 }
 
 /**
@@ -92,14 +92,22 @@ export class StateDecoder implements Decoder {
   async snapshot(): Promise<StateSnapshot> {
     const { tokens } = this;
     const same = tokens.length > 0 && tokens.length === this.cached.length;
-    return this.recurrent && same ? { tokens, states: await this.model.saveStates() } : { tokens };
+    if (!this.recurrent || !same) return { tokens };
+    const { device, states } = this.model;
+    const saved: Uint8Array[] = [];
+    // What a device gives may be a view that the next call changes.
+    for (const range of states) saved.push((await device.read(range)).slice());
+    return { tokens, states: saved };
   }
 
   async restore(snapshot: Snapshot): Promise<void> {
     const { tokens, states } = snapshot as StateSnapshot; // made by snapshot
     this.tokens = tokens;
     if (!states || commonPrefix(this.cached, tokens) === this.cached.length) return;
-    await this.model.restoreStates(states);
+    const { device, states: ranges } = this.model;
+    ranges.forEach(({ memory, offset }, i) => {
+      if (states[i]) device.write(memory, offset, states[i]);
+    });
     this.cached = tokens;
   }
 }
