@@ -3,6 +3,8 @@ import path from 'node:path';
 import type { Backend } from '../backends/backend.ts';
 import { decodeRows } from '../backends/reference/decode-format.ts';
 import { Reference } from '../backends/reference/evaluate.ts';
+import type { DeferredWork } from '../passes/pass.ts';
+import type { InputStatistics } from '../passes/precision/quantizer.ts';
 import { type Change, orderPasses, runPasses } from '../passes/run.ts';
 import { InfcError } from '../runtime/errors.ts';
 import { hostFunctions } from '../runtime/host/index.ts';
@@ -35,6 +37,10 @@ export interface CompileOptions {
   readonly signal?: AbortSignal;
   /** How weights are stored: a recipe, its name (f16, q8, q4, auto...) or that of a storage format. Default: as the model has them. */
   readonly quant?: string | FormatRecipe;
+  /** What the recipe's algorithms know about the weights' inputs, from `calibrate`. */
+  readonly calibration?: ReadonlyMap<string, InputStatistics>;
+  /** Progress of the recipe's algorithms, weight by weight. */
+  readonly onWeight?: (event: { readonly name: string; readonly done: number; readonly total: number }) => void;
   /** Last phase of passes to run, for looking at intermediate graphs; nothing is lowered then. */
   readonly stopAfter?: string;
 }
@@ -114,6 +120,7 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       const backends = (o.targets ?? ['wasm']).map((name) => findBackend(registry, name));
       const program = await clock.phase('import', () => read(model, o));
       const nodesIn = countNodes(program);
+      const later: DeferredWork[] = [];
       const changes = await clock.phase('passes', () =>
         runPasses(program, registry.passes, {
           ops: registry,
@@ -121,11 +128,15 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
           storage: {
             format: (name) => registry.format(name),
             decode: decodeRows,
+            algorithms: registry,
+            later,
+            ...(o.calibration ? { calibration: new Map(o.calibration) } : {}),
             ...(o.quant === undefined ? {} : { recipe: recipeOf(o.quant, registry) }),
           },
           ...(o.stopAfter === undefined ? {} : { stopAfter: o.stopAfter }),
         }),
       );
+      if (later.length > 0) await clock.phase('quantize', () => runLater(later, o));
       const nodesAfter = countNodes(program);
       const targets: TargetCompilation[] = [];
       let fused = 0;
@@ -209,6 +220,17 @@ async function readModel(file: string): Promise<Uint8Array> {
     return await readFile(file);
   } catch (cause) {
     throw new InfcError('INFC1003', 'the model cannot be read', { file, cause, fix: 'Check the path' });
+  }
+}
+
+/** Runs the slow work on weights one by one; between two of them the event loop has a turn, so that a cancel arrives. */
+async function runLater(later: readonly DeferredWork[], o: CompileOptions): Promise<void> {
+  for (const [i, work] of later.entries()) {
+    o.signal?.throwIfAborted();
+    const report = (share: number): void => o.onWeight?.({ name: work.name, done: i + share, total: later.length });
+    report(0);
+    work.run(report, o.signal);
+    await new Promise((resolve) => setTimeout(resolve));
   }
 }
 

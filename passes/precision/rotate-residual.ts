@@ -27,6 +27,7 @@ export const rotateResidual = definePass({
   phase: 'precision',
   does: 'rotates the residual stream by a Hadamard matrix folded into the weights, so that quantization finds no outliers',
   run(graph, context) {
+    if (context.storage?.recipe?.rotate !== true) return;
     for (const node of graph.nodes) {
       if (node.op !== 'gather' || !node.inputs[0]?.constant || node.inputs[0].type.shape.length !== 2) continue;
       const stream = follow(graph, node);
