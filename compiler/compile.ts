@@ -9,8 +9,9 @@ import type { Plan } from '../runtime/plan.ts';
 import { builtin } from './builtin.ts';
 import { externalFilesIn } from './import/external-files.ts';
 import { type GenerationSettings, readGenerationSettings, withGeneration } from './import/generation.ts';
-import { importHf } from './import/hf-config.ts';
-import { isFolder, isHfModel, openHfModel } from './import/model-files.ts';
+import { importGguf } from './import/gguf/import.ts';
+import { architectures, importHf } from './import/hf-config.ts';
+import { isFolder, isGgufModel, isHfModel, openGgufModel, openHfModel } from './import/model-files.ts';
 import { importOnnx } from './import/onnx.ts';
 import type { DimOptions } from './import/symbols.ts';
 import { forEachNode, type Program } from './ir/graph.ts';
@@ -88,6 +89,8 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       file === undefined ? { eos: [] } : readGenerationSettings(isFolder(file) ? file : path.dirname(file));
     if (file !== undefined && isHfModel(file))
       return withGeneration(importHf(openHfModel(file, o.name), registry, o.dims), settings());
+    if (file !== undefined && isGgufModel(file))
+      return importGguf(openGgufModel(file, o.name), architectures, registry, o.dims);
     const bytes = typeof model === 'string' ? await readModel(model) : model;
     const name = o.name ?? (file ? path.basename(file).replace(/\.[^.]+$/, '') : 'model');
     const program = importOnnx(

@@ -1,6 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
 import type { Constant, Program } from '../ir/graph.ts';
 import type { OpTable } from '../ir/graph-builder.ts';
+import type { GgufFamily } from './gguf/family.ts';
 import { closest } from './suggest.ts';
 import type { SymbolTable } from './symbols.ts';
 import type { WeightFile } from './weight-file.ts';
@@ -133,6 +134,8 @@ export class HfWeights {
 export interface Architecture {
   /** Names in `architectures` of config.json. */
   readonly names: readonly string[];
+  /** Its GGUF files, if there are any. */
+  readonly gguf?: readonly GgufFamily[];
   /** Asks `symbols` for the dims of its inputs, so that the user's dims hold. */
   build(config: HfConfig, weights: HfWeights, ops: OpTable, name: string, symbols: SymbolTable): Program;
 }

@@ -2,6 +2,8 @@ import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, 
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
 import type { ByteSource } from './byte-source.ts';
+import type { GgufModel } from './gguf/import.ts';
+import { type GgufFile, openGguf } from './gguf/reader.ts';
 import type { HfModel } from './hf-config.ts';
 import { openSafetensors } from './safetensors.ts';
 
@@ -102,4 +104,27 @@ function shardsOf(index: string): string[] {
       fix: 'Download the index again',
     });
   return files.sort();
+}
+
+/** Whether a path names a GGUF file. */
+export const isGgufModel = (file: string): boolean => file.endsWith('.gguf');
+
+const SPLIT = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
+
+/** Opens a GGUF file with all its splits (`name-00001-of-00003.gguf`), whichever of them is named. */
+export function openGgufModel(file: string, name?: string): GgufModel {
+  const base = path.basename(file);
+  const [, stem, , total] = SPLIT.exec(base) ?? [];
+  const own = name ?? stem ?? base.replace(/\.gguf$/, '');
+  if (stem === undefined || total === undefined) return { name: own, files: [openGguf(fileSource(file))] };
+  const open = (i: number): GgufFile => {
+    const split = path.join(path.dirname(file), `${stem}-${String(i + 1).padStart(5, '0')}-of-${total}.gguf`);
+    if (!existsSync(split))
+      throw new InfcError('INFC1084', `split ${i + 1} of ${Number(total)} of the weights is missing`, {
+        file: split,
+        fix: 'Put all splits of the model into one folder, under the names they were published with',
+      });
+    return openGguf(fileSource(split));
+  };
+  return { name: own, files: [open(0), ...Array.from({ length: Number(total) - 1 }, (_, i) => open(i + 1))] };
 }

@@ -2,6 +2,7 @@ import { add, type Dim } from '../../ir/dim.ts';
 import { Graph, type Program, tensor, type Value } from '../../ir/graph.ts';
 import { GraphBuilder, type OpTable } from '../../ir/graph-builder.ts';
 import type { Architecture, HfConfig, HfWeights } from '../architecture.ts';
+import { rotaryPairs } from '../gguf/family.ts';
 import type { SymbolTable } from '../symbols.ts';
 
 /** Sizes of a llama model, from its config. */
@@ -217,6 +218,17 @@ class LlamaGraph {
  */
 export const llama: Architecture = {
   names: ['LlamaForCausalLM'],
+  gguf: [
+    {
+      architecture: 'llama',
+      tensors: Object.fromEntries(
+        ['q', 'k'].map((p) => [
+          `model.layers.#.self_attn.${p}_proj`,
+          { tensor: `blk.#.attn_${p}`, rows: (c: HfConfig) => rotaryPairs(sizesOf(c).headDim) },
+        ]),
+      ),
+    },
+  ],
   build(config: HfConfig, weights: HfWeights, ops: OpTable, name: string, table: SymbolTable): Program {
     const sizes = sizesOf(config);
     const embedding =
