@@ -109,22 +109,28 @@ function shardsOf(index: string): string[] {
 /** Whether a path names a GGUF file. */
 export const isGgufModel = (file: string): boolean => file.endsWith('.gguf');
 
-const SPLIT = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
+const SPLIT = /^(.+)-(\d{5})-of-(\d{5})\.gguf$/;
 
-/** Opens a GGUF file with all its splits (`name-00001-of-00003.gguf`), whichever of them is named. */
+/** All files of a GGUF model (`name-00001-of-00003.gguf`), whichever of them is named. */
+export function splitsOf(file: string): string[] {
+  const [, stem, , total] = SPLIT.exec(path.basename(file)) ?? [];
+  if (stem === undefined || total === undefined) return [file];
+  return Array.from({ length: Number(total) }, (_, i) =>
+    path.join(path.dirname(file), `${stem}-${String(i + 1).padStart(5, '0')}-of-${total}.gguf`),
+  );
+}
+
+/** Opens a GGUF file with all its splits. */
 export function openGgufModel(file: string, name?: string): GgufModel {
-  const base = path.basename(file);
-  const [, stem, , total] = SPLIT.exec(base) ?? [];
-  const own = name ?? stem ?? base.replace(/\.gguf$/, '');
-  if (stem === undefined || total === undefined) return { name: own, files: [openGguf(fileSource(file))] };
-  const open = (i: number): GgufFile => {
-    const split = path.join(path.dirname(file), `${stem}-${String(i + 1).padStart(5, '0')}-of-${total}.gguf`);
-    if (!existsSync(split))
-      throw new InfcError('INFC1084', `split ${i + 1} of ${Number(total)} of the weights is missing`, {
-        file: split,
-        fix: 'Put all splits of the model into one folder, under the names they were published with',
-      });
-    return openGguf(fileSource(split));
-  };
-  return { name: own, files: [open(0), ...Array.from({ length: Number(total) - 1 }, (_, i) => open(i + 1))] };
+  const splits = splitsOf(file);
+  const missing = splits.findIndex((f) => !existsSync(f));
+  if (missing >= 0 && splits.length > 1)
+    throw new InfcError('INFC1084', `split ${missing + 1} of ${splits.length} of the weights is missing`, {
+      ...(splits[missing] === undefined ? {} : { file: splits[missing] }),
+      fix: 'Put all splits of the model into one folder, under the names they were published with',
+    });
+  const open = (f: string): GgufFile => openGguf(fileSource(f));
+  const [first = file, ...rest] = splits;
+  const stem = path.basename(file).replace(/(-\d{5}-of-\d{5})?\.gguf$/, '');
+  return { name: name ?? stem, files: [open(first), ...rest.map(open)] };
 }
