@@ -70,7 +70,8 @@ export function formRegions(graph: Graph, rules: FusionRules): Region[] {
         const p = v.producer;
         if (!p || owner.has(p) || members.size >= MOST_NODES || p.outputs.length !== 1 || !rules.isKernel(p))
           return false;
-        if (!here.has(p) || outputs.has(v) || !v.uses.every((u) => members.has(u))) return false;
+        // A template reads what its anchor uses from memory.
+        if (!here.has(p) || outputs.has(v) || !v.uses.every((u) => members.has(u) && u !== anchor)) return false;
         if (rules.maxBuffers !== undefined && buffersOf([...members, p]) > rules.maxBuffers) return false;
         const sameElements = elementsOf(v.type) === elementsOf(output.type);
         if (rules.isAnchor(p)) {
