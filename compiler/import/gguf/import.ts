@@ -4,6 +4,7 @@ import type { OpTable } from '../../ir/graph-builder.ts';
 import { type Architecture, HfConfig, HfWeights } from '../architecture.ts';
 import { generationSettings, withGeneration } from '../generation.ts';
 import { type DimOptions, SymbolTable } from '../symbols.ts';
+import { buildTransformer, type TransformerOptions } from '../transformer/model.ts';
 import { ggufConfig } from './config.ts';
 import { type GgufFamily, ggufNames } from './family.ts';
 import { GgufKeys } from './keys.ts';
@@ -25,6 +26,7 @@ export function importGguf(
   architectures: readonly Architecture[],
   ops: OpTable,
   dims: DimOptions = {},
+  options: TransformerOptions = {},
 ): Program {
   const [first] = model.files;
   const keys = new GgufKeys(first);
@@ -35,7 +37,8 @@ export function importGguf(
   const names = ggufNames(family, config);
   const symbols = new SymbolTable(dims);
   const weights = new HfWeights(model.files.map((f) => ggufWeights(f, names)));
-  const program = architecture.build(config, weights, ops, model.name, symbols);
+  const described = architecture.describe(config, weights, options);
+  const program = buildTransformer(described, model.name, weights, ops, symbols, options);
   symbols.checkOptionsUsed();
   return withGeneration(
     { ...program, metadata: { ...program.metadata, format: `GGUF ${first.version}` } },
