@@ -48,6 +48,13 @@ export class HfConfig {
     return v;
   }
 
+  /** A list of strings. */
+  strings(key: string): readonly string[] {
+    const v = this.values[key];
+    if (!Array.isArray(v) || !v.every((x) => typeof x === 'string')) throw this.bad(key, 'a list of strings', v);
+    return v;
+  }
+
   /** A nested object. */
   section(key: string): HfConfig | undefined {
     const v = this.values[key];
@@ -136,9 +143,15 @@ export class HfWeights {
   }
 }
 
-/** The tensor of the output projection: its own, or the embedding table when the config ties them. */
-export function headWeight(config: HfConfig, weights: HfWeights, table: string, head = 'lm_head.weight'): string {
-  return weights.has(head) || !config.flag('tie_word_embeddings', false) ? head : table;
+/** The tensor of the output projection: its own, or the embedding table when the model ties them (default: as the config says). */
+export function headWeight(
+  config: HfConfig,
+  weights: HfWeights,
+  table: string,
+  options: { readonly head?: string; readonly tied?: boolean | undefined } = {},
+): string {
+  const { head = 'lm_head.weight', tied = config.flag('tie_word_embeddings', false) } = options;
+  return weights.has(head) || !tied ? head : table;
 }
 
 /** One model family: what its config and weights mean, in terms of the toolbox (../transformer). */

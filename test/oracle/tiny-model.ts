@@ -26,12 +26,24 @@ export interface TinyModel {
   readonly config: Readonly<Record<string, unknown>>;
   readonly weights: readonly TinyWeight[];
   readonly tokens: readonly number[];
+  /** Who gives the reference logits: llama.cpp, unless it lacks the architecture or computes part of it in f16 (GELU). */
+  readonly oracle?: 'torch';
+  /** Set for encoders: how the tokens' vectors become one. */
+  readonly embedding?: 'mean' | 'cls';
+  /** Context to compile for, when it is not what the config says. */
+  readonly context?: number;
+  /** Results depend on how runs are cut: all tokens in one. */
+  readonly oneRun?: true;
+  /** The GGUF file holds weights in a form that gives another (equal) program. */
+  readonly sameProgram?: false;
   /** Absent when llama.cpp has no such architecture. */
-  readonly gguf?: {
-    readonly metadata: Readonly<Record<string, MetadataValue>>;
-    /** Tensors that are made of several weights, or of none. */
-    readonly more?: (values: (name: string) => Values) => Readonly<Record<string, Values>>;
-  };
+  readonly gguf?:
+    | undefined
+    | {
+        readonly metadata: Readonly<Record<string, MetadataValue>>;
+        /** Tensors that are made of several weights, or of none. */
+        readonly more?: (values: (name: string) => Values) => Readonly<Record<string, Values>>;
+      };
 }
 
 export const VOCABULARY = 64;
@@ -140,7 +152,8 @@ export function commonMetadata(
   const a = architecture;
   return {
     'general.architecture': text(a),
-    'general.name': text(`tiny ${a}`),
+    // llama.cpp treats vocabularies of some models by this name.
+    'general.name': text('tiny'),
     'general.file_type': u32(0),
     [`${a}.context_length`]: u32(sizes.context),
     [`${a}.embedding_length`]: u32(sizes.hidden),

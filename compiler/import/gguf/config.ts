@@ -1,4 +1,6 @@
 import type { GgufKeys } from './keys.ts';
+import type { GgufFile } from './reader.ts';
+import { constantOf } from './weights.ts';
 
 /** Values of a config.json. */
 export type ConfigValues = Readonly<Record<string, unknown>>;
@@ -31,7 +33,8 @@ const NUMBERS: readonly (readonly [gguf: string, hf: string])[] = [
  */
 export function ggufConfig(keys: GgufKeys): ConfigValues {
   const { tensors } = keys.file;
-  const values: Record<string, unknown> = {};
+  // Weights come as llama.cpp's converter leaves them.
+  const values: Record<string, unknown> = { gguf: true };
   for (const [from, to] of NUMBERS) {
     const n = keys.optionalNumber(from);
     if (n !== undefined) values[to] = n;
@@ -44,23 +47,37 @@ export function ggufConfig(keys: GgufKeys): ConfigValues {
 }
 
 function ropeScaling(keys: GgufKeys): ConfigValues | undefined {
-  const type = keys.optionalString('.rope.scaling.type') ?? 'none';
+  const { file } = keys;
+  const [divisors, long, short] = ['rope_freqs', 'rope_factors_long', 'rope_factors_short'].map((name) =>
+    smallTensor(file, `${name}.weight`),
+  );
+  if (divisors) return { rope_type: 'divisors', divisors };
   const number = (key: string): number | undefined => keys.optionalNumber(`.rope.scaling.${key}`);
+  const given = keys.optionalString('.rope.scaling.type') ?? 'none';
   const factor = number('factor') ?? keys.optionalNumber('.rope.scale_linear');
-  if (type === 'none' && (factor === undefined || factor === 0 || factor === 1)) return undefined;
+  const attention = number('attn_factor');
   const original = number('original_context_length');
-  return {
+  const type = long ? 'longrope' : given;
+  if (type === 'none' && (factor === undefined || factor === 0 || factor === 1)) return undefined;
+  // llama.cpp multiplies YaRN's own factor by this one.
+  const yarn = type === 'yarn' && attention !== undefined ? attention * (1 + 0.1 * Math.log(factor ?? 1)) : attention;
+  const values = {
     rope_type: type === 'none' ? 'linear' : type,
-    ...(factor === undefined ? {} : { factor }),
-    ...(original === undefined ? {} : { original_max_position_embeddings: original }),
-    ...Object.fromEntries(
-      (
-        [
-          ['attention_factor', number('attn_factor')],
-          ['beta_fast', number('yarn_beta_fast')],
-          ['beta_slow', number('yarn_beta_slow')],
-        ] as const
-      ).filter(([, v]) => v !== undefined),
-    ),
+    factor,
+    original_max_position_embeddings: original,
+    attention_factor: yarn,
+    beta_fast: number('yarn_beta_fast'),
+    beta_slow: number('yarn_beta_slow'),
+    long_factor: long,
+    short_factor: short,
   };
+  return Object.fromEntries(Object.entries(values).filter(([, v]) => v !== undefined));
+}
+
+/** Values of an f32 tensor that says what config.json says elsewhere. */
+function smallTensor(file: GgufFile, name: string): readonly number[] | undefined {
+  const t = file.tensors.get(name);
+  if (!t) return undefined;
+  const bytes = constantOf(file, t, name, { tensor: name }).read();
+  return t.type.dtype === 'f32' ? Array.from(new Float32Array(bytes.slice().buffer)) : undefined;
 }

@@ -137,6 +137,31 @@ const plain = {
   neighbours: true,
 } as const;
 
+const llama3Scaling = { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 32 };
+
+/** Divisors of the frequencies, which llama.cpp's converter stores as a tensor. */
+function llama3Factors(headDim: number): Float32Array {
+  const {
+    factor,
+    low_freq_factor: low,
+    high_freq_factor: high,
+    original_max_position_embeddings: trained,
+  } = llama3Scaling;
+  return Float32Array.from({ length: headDim / 2 }, (_, i) => {
+    const wavelength = 2 * Math.PI * 10000 ** ((2 * i) / headDim);
+    if (wavelength < trained / high) return 1;
+    if (wavelength > trained / low) return factor;
+    const smooth = (trained / wavelength - low) / (high - low);
+    return 1 / ((1 - smooth) / factor + smooth);
+  });
+}
+
+const llama3 = llamaLike({
+  ...plain,
+  name: 'llama3',
+  config: { rope_scaling: { rope_type: 'llama3', ...llama3Scaling } },
+});
+
 /** Llama, its rope scalings, and what is Llama under another name. */
 export const llamaModels: readonly TinyModel[] = [
   llamaLike({ ...plain, name: 'llama' }),
@@ -147,4 +172,123 @@ export const llamaModels: readonly TinyModel[] = [
     config: { rope_scaling: { type: 'linear', factor: 2.5 } },
     metadata: { '.rope.scaling.type': text('linear'), '.rope.scaling.factor': f32(2.5) },
   }),
+  {
+    ...llama3,
+    // The divisors are rounded to f32 in the file.
+    sameProgram: false,
+    gguf: {
+      metadata: llama3.gguf?.metadata ?? {},
+      more: () => ({ 'rope_freqs.weight': { shape: [4], data: llama3Factors(8) } }),
+    },
+  },
+  llamaLike({
+    ...plain,
+    name: 'llama-yarn',
+    headDim: 16,
+    config: { rope_scaling: { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 16 } },
+    metadata: {
+      '.rope.scaling.type': text('yarn'),
+      '.rope.scaling.factor': f32(4),
+      '.rope.scaling.original_context_length': u32(16),
+    },
+  }),
+  // llama.cpp has no dynamic scaling.
+  {
+    ...llamaLike({
+      ...plain,
+      name: 'llama-dynamic',
+      tokens: 12,
+      config: { max_position_embeddings: 8, rope_scaling: { rope_type: 'dynamic', factor: 4 } },
+    }),
+    gguf: undefined,
+    oracle: 'torch',
+    context: 64,
+    // Keys in the cache keep the rotation of the run that wrote them, here as in the published code.
+    oneRun: true,
+  },
+  llamaLike({
+    ...plain,
+    name: 'mistral',
+    architecture: 'MistralForCausalLM',
+    type: 'mistral',
+    config: { sliding_window: null },
+  }),
+  {
+    ...llamaLike({
+      ...plain,
+      name: 'mistral-window',
+      architecture: 'MistralForCausalLM',
+      type: 'mistral',
+      config: { sliding_window: 4 },
+    }),
+    gguf: undefined,
+    oracle: 'torch',
+  },
+  llamaLike({
+    name: 'qwen2',
+    architecture: 'Qwen2ForCausalLM',
+    type: 'qwen2',
+    gguf: 'qwen2',
+    qkvBias: true,
+    tied: true,
+  }),
+  llamaLike({
+    name: 'qwen3',
+    architecture: 'Qwen3ForCausalLM',
+    type: 'qwen3',
+    gguf: 'qwen3',
+    qkNorm: true,
+    headDim: 16,
+    config: { rope_theta: 1000000 },
+    metadata: { '.rope.freq_base': f32(1000000) },
+  }),
+  mixtral(),
 ];
+
+/** A mixture of experts: the router and four experts, which the file stacks. */
+function mixtral(): TinyModel {
+  const [experts, hidden, inner] = [4, 32, 24];
+  const base = llamaLike({
+    ...plain,
+    name: 'mixtral',
+    architecture: 'MixtralForCausalLM',
+    type: 'mixtral',
+    inner,
+    config: { num_local_experts: experts, num_experts_per_tok: 2 },
+    metadata: { '.expert_count': u32(experts), '.expert_used_count': u32(2) },
+  });
+  const weights = base.weights.filter((w) => !w.name.includes('.mlp.'));
+  const expert = (l: number, e: number, w: string): string =>
+    `model.layers.${l}.block_sparse_moe.experts.${e}.${w}.weight`;
+  for (let l = 0; l < 2; l++) {
+    weights.push({
+      name: `model.layers.${l}.block_sparse_moe.gate.weight`,
+      shape: [experts, hidden],
+      scale: 0.5,
+      gguf: `blk.${l}.ffn_gate_inp.weight`,
+    });
+    for (let e = 0; e < experts; e++) {
+      weights.push({ name: expert(l, e, 'w1'), shape: [inner, hidden] });
+      weights.push({ name: expert(l, e, 'w3'), shape: [inner, hidden] });
+      weights.push({ name: expert(l, e, 'w2'), shape: [hidden, inner] });
+    }
+  }
+  const stacked = { w1: 'ffn_gate_exps', w3: 'ffn_up_exps', w2: 'ffn_down_exps' };
+  return {
+    ...base,
+    weights,
+    gguf: {
+      metadata: base.gguf?.metadata ?? {},
+      more: (values) =>
+        Object.fromEntries(
+          [0, 1].flatMap((l) =>
+            Object.entries(stacked).map(([w, name]) => {
+              const parts = Array.from({ length: experts }, (_, e) => values(expert(l, e, w)));
+              const data = Float32Array.from(parts.flatMap((p) => [...p.data]));
+              return [`blk.${l}.${name}.weight`, { shape: [experts, ...(parts[0]?.shape ?? [])], data }];
+            }),
+          ),
+        ),
+    },
+  };
+}
