@@ -16,6 +16,7 @@ import { architectures, importHf } from './import/hf-config.ts';
 import { isFolder, isGgufModel, isHfModel, openGgufModel, openHfModel } from './import/model-files.ts';
 import { importOnnx } from './import/onnx.ts';
 import type { DimOptions } from './import/symbols.ts';
+import type { TransformerOptions } from './import/transformer/model.ts';
 import { forEachNode, type Program } from './ir/graph.ts';
 import type { LoweredKernel } from './lower/template.ts';
 import { artifactFiles, writeArtifact as writeFiles } from './plan/artifact.ts';
@@ -25,7 +26,7 @@ import type { ArtifactFile } from './plan/weights-file.ts';
 import { type Plugin, Registry } from './plugin.ts';
 import { Scheduler } from './schedule.ts';
 
-export interface CompileOptions {
+export interface CompileOptions extends TransformerOptions {
   /** Targets by backend name; default `['wasm']`. */
   readonly targets?: readonly string[];
   /** Values or bounds for symbolic dimensions, by their name in the model. */
@@ -92,9 +93,9 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
     const settings = (): GenerationSettings =>
       file === undefined ? { eos: [] } : readGenerationSettings(isFolder(file) ? file : path.dirname(file));
     if (file !== undefined && isHfModel(file))
-      return withGeneration(importHf(openHfModel(file, o.name), registry, o.dims), settings());
+      return withGeneration(importHf(openHfModel(file, o.name), registry, o.dims, o), settings());
     if (file !== undefined && isGgufModel(file))
-      return importGguf(openGgufModel(file, o.name), architectures, registry, o.dims);
+      return importGguf(openGgufModel(file, o.name), architectures, registry, o.dims, o);
     const bytes = typeof model === 'string' ? await readModel(model) : model;
     const name = o.name ?? (file ? path.basename(file).replace(/\.[^.]+$/, '') : 'model');
     const program = importOnnx(

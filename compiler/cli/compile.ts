@@ -11,6 +11,7 @@ import {
   writeArtifact,
 } from '../compile.ts';
 import { exitCodes } from '../diagnostics.ts';
+import type { TransformerOptions } from '../import/transformer/model.ts';
 import { printProgram } from '../ir/text.ts';
 import { type ArtifactPart, partOf } from '../plan/artifact.ts';
 import { memoryReport } from '../plan/report.ts';
@@ -32,6 +33,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const name = args.value('name');
   const stopAfter = args.value('stop-after');
   const quant = await readRecipe(args.value('quant'), io);
+  const transformer = transformerOptions(args);
   const output = args.value('output');
   if (output === undefined && stopAfter === undefined)
     throw new InfcError('INFC8003', 'no output folder', { fix: 'Write infc compile MODEL -o DIR' });
@@ -46,6 +48,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
     onProgress: ({ phase, done, total }) =>
       io.progress(`${'#'.repeat(done)}${'.'.repeat(Math.max(0, total - done))} ${phase}`),
     ...(name === undefined ? {} : { name }),
+    ...transformer,
     ...(quant === undefined ? {} : { quant }),
     ...(stopAfter === undefined ? {} : { stopAfter }),
   };
@@ -63,6 +66,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
       plugins: args.list('plugin'),
       ...(name === undefined ? {} : { name }),
       ...(quant === undefined ? {} : { quant }),
+      ...transformer,
     },
     io.cwd,
   );
@@ -71,6 +75,16 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   if (io.json) io.out(JSON.stringify({ ok: true, dir, ms, ...(await summaryOf(compilation)) }, null, 2));
   else await screen(model, output ?? dir, ms, compilation, io);
   return exitCodes.ok;
+}
+
+/** `--context N --kv NAME`. */
+function transformerOptions(args: Args): TransformerOptions {
+  const [context, kv] = [args.value('context'), args.value('kv')];
+  if (context !== undefined && !/^[1-9]\d*$/.test(context))
+    throw new InfcError('INFC8003', `--context '${context}' is not a number of tokens`, {
+      fix: 'Write --context 2048',
+    });
+  return { ...(context === undefined ? {} : { context: Number(context) }), ...(kv === undefined ? {} : { kv }) };
 }
 
 /** Refuses to replace a folder that infc did not write. */

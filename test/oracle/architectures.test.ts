@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -7,9 +7,10 @@ import { builtin } from '../../compiler/builtin.ts';
 import { printProgram } from '../../compiler/ir/text.ts';
 import { verifyProgram } from '../../compiler/ir/verify.ts';
 import { Registry } from '../../compiler/plugin.ts';
+import { record, recorded } from './recorded.ts';
 import { distance, fromGguf, fromSafetensors, results } from './run-tiny.ts';
 import { tinyModels } from './tiny/index.ts';
-import { ggufOf, safetensorsOf, type TinyModel, VOCABULARY } from './tiny-model.ts';
+import { ggufOf, safetensorsOf, type TinyModel } from './tiny-model.ts';
 
 /**
  * Every architecture with random weights against llama.cpp, or PyTorch where llama.cpp lacks something. What they gave is recorded in
@@ -22,22 +23,6 @@ const peers = process.env.INFC_PEERS;
 const torch = process.env.INFC_TORCH;
 const TOLERANCE = 1e-3;
 const LOOSE = 2e-2;
-
-const fixtureOf = (model: TinyModel): string => path.join(import.meta.dirname, 'fixtures', `${model.name}.json`);
-
-interface Fixture {
-  readonly tokens: readonly number[];
-  /** f32, one row of log-probabilities for each token; or an embedding. */
-  readonly rows: string;
-}
-
-function recorded(model: TinyModel): Float32Array[] {
-  const { tokens, rows }: Fixture = JSON.parse(readFileSync(fixtureOf(model), 'utf8'));
-  expect(tokens).toEqual(model.tokens);
-  const values = new Float32Array(new Uint8Array(Buffer.from(rows, 'base64')).buffer);
-  if (model.embedding) return [values];
-  return tokens.map((_, i) => values.subarray(i * VOCABULARY, (i + 1) * VOCABULARY));
-}
 
 /** Runs `use` on a folder that holds the model in both forms. */
 function inFolder<T>(model: TinyModel, use: (folder: string) => T): T {
@@ -72,12 +57,6 @@ const askTorch = (model: TinyModel): number[][] =>
     });
     return JSON.parse(out);
   });
-
-function record(model: TinyModel, rows: readonly (readonly number[])[]): void {
-  const flat = Float32Array.from(rows.flat());
-  const fixture: Fixture = { tokens: model.tokens, rows: Buffer.from(flat.buffer).toString('base64') };
-  writeFileSync(fixtureOf(model), `${JSON.stringify(fixture, null, 2)}\n`);
-}
 
 describe.each(tinyModels.map((m) => [m.name, m] as const))('%s', (_, model) => {
   const judge = model.oracle ?? 'llama.cpp';

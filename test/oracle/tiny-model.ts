@@ -30,6 +30,8 @@ export interface TinyModel {
   readonly oracle?: 'torch';
   /** Set for encoders: how the tokens' vectors become one. */
   readonly embedding?: 'mean' | 'cls';
+  /** Keeps a state of fixed size. */
+  readonly recurrent?: true;
   /** Context to compile for, when it is not what the config says. */
   readonly context?: number;
   /** Results depend on how runs are cut: all tokens in one. */
