@@ -13,8 +13,9 @@ import { builtin } from './builtin.ts';
 import { type FormatRecipe, recipeOf } from './formats/recipe.ts';
 import { externalFilesIn } from './import/external-files.ts';
 import { asLanguageModel } from './import/generation.ts';
-import { importHf } from './import/hf-config.ts';
-import { isFolder, isHfModel, openHfModel } from './import/model-files.ts';
+import { importGguf } from './import/gguf/import.ts';
+import { architectures, importHf } from './import/hf-config.ts';
+import { isFolder, isGgufModel, isHfModel, openGgufModel, openHfModel } from './import/model-files.ts';
 import { importOnnx } from './import/onnx.ts';
 import type { DimOptions } from './import/symbols.ts';
 import type { TransformerOptions } from './import/transformer/model.ts';
@@ -100,6 +101,8 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
     const folder = file === undefined ? undefined : isFolder(file) ? file : path.dirname(file);
     if (file !== undefined && isHfModel(file))
       return asLanguageModel(importHf(openHfModel(file, o.name), registry, o.dims, o), folder);
+    if (file !== undefined && isGgufModel(file))
+      return asLanguageModel(importGguf(openGgufModel(file, o.name), architectures, registry, o.dims, o), undefined);
     const bytes = typeof model === 'string' ? await readModel(model) : model;
     const name = o.name ?? (file ? path.basename(file).replace(/\.[^.]+$/, '') : 'model');
     const program = importOnnx(
