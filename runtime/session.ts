@@ -70,8 +70,9 @@ export class Session implements Model {
   ) {
     const values = new Map(Object.entries(symbols));
     this.fixed = plan.buffers.map((b, i) => {
-      if (b.role !== 'weight' && b.role !== 'state') return undefined;
+      if (b.role !== 'weight' && b.role !== 'state' && b.role !== 'derived') return undefined;
       const bytes = b.bytes === undefined ? byteLength(b.dtype, sizeOf(b.shape, values)) : evaluateDim(b.bytes, values);
+      if (b.role === 'derived') return { memory: device.allocate(bytes), offset: 0, bytes };
       if (b.role === 'state') {
         if (Number.isNaN(bytes))
           throw new InfcError('INFC6007', `state '${b.name ?? i}' has a dimension without a value`, {
@@ -132,6 +133,17 @@ export class Session implements Model {
     this.turn = mine.catch(() => undefined);
     // Sequences and absent optionals pass through as they are.
     return (await mine) as Record<string, Tensor & HostValue>;
+  }
+
+  /** Runs the plan's `load` steps. */
+  async unpack(): Promise<void> {
+    for (const { kernel, bind, grid } of this.plan.load ?? []) {
+      const bindings = bind.flatMap((i) => this.fixed[i] ?? []);
+      const [x, y, z] = grid.map(Number);
+      const work = bindings.reduce((n, b) => n + b.bytes, 0);
+      this.device.launch(this.device.prepare({ kernel, bindings, scalars: [], grid: [x ?? 1, y ?? 1, z ?? 1], work }));
+    }
+    if (this.plan.load) await this.device.finish();
   }
 
   reset(): void {

@@ -3,6 +3,7 @@ import { byteLength } from '../../runtime/dtype.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { inArena, liveIntervals, planMemory } from '../../runtime/memory.ts';
 import {
+  type DimCode,
   PLAN_MAJOR,
   PLAN_MINOR,
   type Plan,
@@ -45,7 +46,7 @@ const MAX_FILE_BYTES = 2 ** 30;
 export async function assemblePlan(schedule: Schedule, options: AssembleOptions): Promise<Assembled> {
   const { backend, target } = options;
   const writer = new WeightsWriter();
-  const table = new BufferTable(writer);
+  const table = new BufferTable(writer, target.kernels);
   const kernels = new KernelList();
   const hostOps = new Set<string>();
   const constantTrue = () => table.constant(TRUE, TRUE.type, TRUE.name);
@@ -61,6 +62,12 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
       steps,
     };
   }
+  const load = table.expansions.map(({ kernel, bind }) => ({
+    kind: 'kernel' as const,
+    kernel: kernels.number(kernel),
+    bind,
+    grid: kernel.grid.map(toDimCode) as [DimCode, DimCode, DimCode],
+  }));
   const align = Math.max(64, backend.memory.align);
   const { buffers, entries: placed } = placeArenas(table.buffers, entries, align);
   const printed = await printAll(kernels.list, backend, target);
@@ -101,7 +108,12 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
     buffers,
     kernels: kernels.list.map((k, i) => planKernel(k, kernels.sources(i), printed)),
     ...(variants.length > 0 ? { variants } : {}),
-    weights: weights.map((f) => ({ file: f.name, bytes: f.bytes })),
+    weights: weights.map((f) => ({
+      file: f.name,
+      bytes: f.bytes,
+      ...(f.transient ? { transient: true as const } : {}),
+    })),
+    ...(load.length > 0 ? { load } : {}),
     entries: placed,
     host: [...hostOps].sort(),
     ...(schedule.generation ? { generation: schedule.generation } : {}),
