@@ -15,7 +15,7 @@ export const registry = new Registry([builtin]);
 export interface Operand {
   readonly dtype: DType;
   readonly shape: readonly Dim[];
-  readonly data?: Float32Array;
+  readonly data?: Float32Array | Int8Array | Uint8Array;
   readonly format?: string;
 }
 
@@ -44,7 +44,7 @@ export function lowerOne(
     if (o.format !== undefined) v.type = { ...type, format: o.format };
     return v;
   });
-  const y = b.node(op, inputs.slice(0, 2), attrs);
+  const y = b.node(op, op.endsWith('_integer') ? inputs : inputs.slice(0, 2), attrs);
   const anchor = y.producer;
   if (!anchor) throw new TypeError('no node');
   const output = after(b, y, inputs);

@@ -8,7 +8,7 @@ import { defineTemplate, type Template, type TemplateRequest } from '../../../co
 import { windowsOf } from '../../../compiler/ops/conv.ts';
 import { flagAttr, numbersAttr } from '../../../compiler/ops/shapes.ts';
 import { finishVector } from './microkernel.ts';
-import { type Axis, blockOf, blocksOf, copyPatch, flatAxis, locate, type Patched } from './patch.ts';
+import { type Axis, blockOf, blocksOf, copyPatch, flatAxis, floatPlanes, locate, type Patched } from './patch.ts';
 
 const FLOATS: ReadonlySet<DType> = new Set(['f32', 'f16', 'bf16']);
 
@@ -73,7 +73,8 @@ function build(request: TemplateRequest, kind: 'max' | 'mean'): Kernel {
   const channel = take(channels);
   const n = rest;
   const at = locate(k, g, b, rowBlock, columnBlock);
-  copyPatch(k, g, b, x, patch, { n, first: channel, ...at }, kind === 'max' ? Number.NEGATIVE_INFINITY : 0);
+  const outside = kind === 'max' ? Number.NEGATIVE_INFINITY : 0;
+  copyPatch(k, g, b, floatPlanes(k, g, x, n, channel, outside), patch, at);
 
   const along = (taps: number, load: (tap: Dim) => Expr): Expr => {
     if (taps <= 8) {
