@@ -19,18 +19,22 @@ export interface Operand {
   readonly format?: string;
 }
 
-/** Builds `op` over the operands, then the consumers, and schedules it with the template. */
+/**
+ * Builds `op` over the operands (all for integer products, whose zero points follow; else the first two: the rest is for the consumers),
+ * then the consumers, and schedules it with the template. null leaves an operand out.
+ */
 export function lowerOne(
   template: Template,
   target: Target,
   op: string,
-  operands: readonly Operand[],
+  operands: readonly (Operand | null)[],
   attrs: Attributes,
-  after: (b: GraphBuilder, y: Value, inputs: readonly Value[]) => Value = (_, y) => y,
-): { lowered: LoweredKernel; inputs: readonly Value[]; output: Value } {
+  after: (b: GraphBuilder, y: Value, inputs: readonly (Value | null)[]) => Value = (_, y) => y,
+): { lowered: LoweredKernel; inputs: readonly (Value | null)[]; output: Value } {
   const graph = new Graph('test');
   const b = new GraphBuilder(graph, registry, { name: 'test', op });
   const inputs = operands.map((o, i) => {
+    if (!o) return null;
     const type: TensorType = tensor(o.dtype, o.shape);
     if (!o.data) return graph.input(`x${i}`, type);
     const { data } = o;

@@ -128,7 +128,7 @@ function build(o: Operands, request: TemplateRequest): Kernel {
   const panelWords = k.shared('panel', 'u32', pairs * PANEL);
   const overPanel = (panel: Dim, source: (i: Dim, v: number) => Expr): void => {
     const column = n >= PANEL ? dimMin(mul(panel, PANEL), n - PANEL) : 0;
-    overRows(k, 0, count, isStatic(count) ? count : 0, (row, height) => {
+    overRows(k, 0, count, count, (row, height) => {
       const tile = new Tile(k, height, VECTORS, undefined, halfSums);
       tile.loop(pairs, (i) => ({
         a: (r) => k.load(wide, add(mul(add(row, r), pairs), i)),
