@@ -7,6 +7,7 @@ import { gemmSimd } from './templates/gemm.ts';
 import { gemmFormat } from './templates/gemm-format.ts';
 import { gemmInteger } from './templates/gemm-integer.ts';
 import { poolSimd } from './templates/pool.ts';
+import { rangeSimd } from './templates/range.ts';
 import { recurrentSimd } from './templates/recurrent.ts';
 
 /**
@@ -24,7 +25,7 @@ export const wasmBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: (dtype) => dtype !== 'string' && dtype !== 'c64' && dtype !== 'c128',
-  templates: [gemmFormat, gemmSimd, gemmInteger, convSimd, convInteger, ...poolSimd, ...recurrentSimd],
+  templates: [gemmFormat, gemmSimd, gemmInteger, convSimd, convInteger, ...poolSimd, rangeSimd, ...recurrentSimd],
   memory: { align: 16, maxBinding: 2 ** 32 - 65536, readWriteAlias: true },
   print: (kernels, target) => [printWasm(kernels, target)],
   variants: [{ name: 'relaxed', features: ['relaxed-simd'], needs: ['relaxed-madd'], applies: usesFusedMultiplyAdd }],

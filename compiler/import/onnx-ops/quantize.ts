@@ -42,10 +42,11 @@ export interface DynamicQuantized {
 
 /** Quantizes to u8 over the range of x, which always holds 0. */
 export function dynamicQuantize(b: GraphBuilder, x: Value): DynamicQuantized {
-  const axes = x.type.shape.map((_, i) => i);
   const none = scalar(b, 'f32', 0);
-  const high = b.node('max', [b.node('reduce_max', [x], { axes, keepDims: false }), none]);
-  const low = b.node('min', [b.node('reduce_min', [x], { axes, keepDims: false }), none]);
+  const range = b.node('value_range', [x]);
+  const side = (at: number): Value =>
+    reshape(b, b.node('slice', [range], { starts: [at], steps: [1], shape: [1] }), []);
+  const [low, high] = [side(0), side(1)];
   const span = b.node('sub', [high, low]);
   const flat = b.node('eq', [span, none]);
   const scale = b.node('div', [b.node('where', [flat, scalar(b, 'f32', 1), span]), scalar(b, 'f32', 255)]);
