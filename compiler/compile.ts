@@ -8,8 +8,9 @@ import { hostFunctions } from '../runtime/host/index.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { builtin } from './builtin.ts';
 import { externalFilesIn } from './import/external-files.ts';
+import { type GenerationSettings, readGenerationSettings, withGeneration } from './import/generation.ts';
 import { importHf } from './import/hf-config.ts';
-import { isHfModel, openHfModel } from './import/model-files.ts';
+import { isFolder, isHfModel, openHfModel } from './import/model-files.ts';
 import { importOnnx } from './import/onnx.ts';
 import type { DimOptions } from './import/symbols.ts';
 import { forEachNode, type Program } from './ir/graph.ts';
@@ -83,10 +84,13 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
   const read = async (model: ModelSource, o: CompileOptions = {}): Promise<Program> => {
     if (typeof model !== 'string' && !(model instanceof Uint8Array)) return model;
     const file = typeof model === 'string' ? model : undefined;
-    if (file !== undefined && isHfModel(file)) return importHf(openHfModel(file, o.name), registry, o.dims);
+    const settings = (): GenerationSettings =>
+      file === undefined ? { eos: [] } : readGenerationSettings(isFolder(file) ? file : path.dirname(file));
+    if (file !== undefined && isHfModel(file))
+      return withGeneration(importHf(openHfModel(file, o.name), registry, o.dims), settings());
     const bytes = typeof model === 'string' ? await readModel(model) : model;
     const name = o.name ?? (file ? path.basename(file).replace(/\.[^.]+$/, '') : 'model');
-    return importOnnx(
+    const program = importOnnx(
       bytes,
       {
         name,
@@ -96,6 +100,7 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       },
       registry,
     );
+    return withGeneration(program, settings());
   };
   return {
     registry,

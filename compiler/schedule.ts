@@ -61,7 +61,8 @@ export class Scheduler {
         guards: shapeGuards(graph, this.registry),
       };
     });
-    return { name: program.name, entries, states: program.states, symbols: program.symbols };
+    const { name, states, symbols, generation } = program;
+    return { name, entries, states, symbols, ...(generation ? { generation } : {}) };
   }
 
   private kernelName(region: Region): string {

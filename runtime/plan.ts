@@ -150,6 +150,39 @@ export interface PlanWeights {
   readonly bytes: number;
 }
 
+/**
+ * How a language model's entries are driven. Every entry takes `input_ids` [1, seq]; those that decode give `logits` (f32).
+ * Without a `policy` the caches are no states: they go in as `past.N` (or `past_key_values.N`) and come out as `present.N`.
+ */
+export interface PlanGeneration {
+  readonly kind: 'decoder' | 'recurrent' | 'encoder';
+  /** Names of entries. `verify` gives the logits of every token of a short run. */
+  readonly entries: { readonly prefill: string; readonly decode: string; readonly verify?: string };
+  /** Most tokens that one run of `prefill` takes. */
+  readonly chunk?: number;
+  /** Most tokens that one run of `verify` takes. */
+  readonly verifyChunk?: number;
+  /** Most tokens that the model attends to. */
+  readonly context: number;
+  readonly vocabulary: number;
+  /** Name of the KV policy. */
+  readonly policy?: string;
+  /** Tokens that end a text, begin one, and fill a batch. */
+  readonly eos: readonly number[];
+  readonly bos?: number;
+  readonly pad?: number;
+  /** Bytes of all states. */
+  readonly stateBytes: number;
+  /** Sampling that the model's authors recommend. */
+  readonly sampling?: {
+    readonly temperature?: number;
+    readonly topK?: number;
+    readonly topP?: number;
+    readonly minP?: number;
+    readonly repetitionPenalty?: number;
+  };
+}
+
 export interface Plan {
   readonly infc: typeof PLAN_MAJOR;
   readonly minor: number;
@@ -170,4 +203,6 @@ export interface Plan {
   readonly entries: Readonly<Record<string, PlanEntry>>;
   /** Names of runtime/host functions the plan needs. */
   readonly host: readonly string[];
+  /** Present when the model generates text. */
+  readonly generation?: PlanGeneration;
 }

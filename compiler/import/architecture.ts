@@ -1,9 +1,9 @@
 import { InfcError } from '../../runtime/errors.ts';
 import type { Constant, Program } from '../ir/graph.ts';
 import type { OpTable } from '../ir/graph-builder.ts';
-import { type SafetensorsFile, safetensorsConstant } from './safetensors.ts';
 import { closest } from './suggest.ts';
 import type { SymbolTable } from './symbols.ts';
+import type { WeightFile } from './weight-file.ts';
 
 /** What a `config.json` is read with: each getter checks the type and names the key when it is wrong. */
 export class HfConfig {
@@ -74,15 +74,15 @@ export const isRecord = (v: unknown): v is Record<string, unknown> =>
 /** Weights by name over all files of a model. */
 export class HfWeights {
   private readonly constants = new Map<string, Constant>();
-  private readonly names = new Map<string, SafetensorsFile>();
+  private readonly names = new Map<string, WeightFile>();
 
-  constructor(private readonly files: readonly SafetensorsFile[]) {
+  constructor(private readonly files: readonly WeightFile[]) {
     for (const f of files) {
       for (const name of f.tensors.keys()) {
         const other = this.names.get(name);
         if (other)
-          throw new InfcError('INFC1083', `tensor '${name}' is in '${other.source.name}' and in '${f.source.name}'`, {
-            file: f.source.name,
+          throw new InfcError('INFC1083', `tensor '${name}' is in '${other.name}' and in '${f.name}'`, {
+            file: f.name,
             fix: 'Give each weight file once',
           });
         this.names.set(name, f);
@@ -97,7 +97,7 @@ export class HfWeights {
   /** Where the files' metadata say a tied weight lives. */
   tied(name: string): string | undefined {
     for (const f of this.files) {
-      const target = f.metadata.get(name);
+      const target = f.tied(name);
       if (target !== undefined && this.has(target)) return target;
     }
     return undefined;
@@ -108,14 +108,13 @@ export class HfWeights {
     let c = this.constants.get(name);
     if (!c) {
       const file = this.names.get(name);
-      const entry = file?.tensors.get(name);
-      if (!file || !entry) {
+      if (!file) {
         const near = closest(name, this.names.keys());
         throw new InfcError('INFC1084', `weight '${name}' is missing`, {
           fix: near ? `The closest name is '${near}': check the architecture` : 'Give all weight files of the model',
         });
       }
-      c = safetensorsConstant(file, entry);
+      c = file.constant(name);
       this.constants.set(name, c);
     }
     if (c.type.shape.length !== shape.length || c.type.shape.some((d, i) => d !== shape[i]))

@@ -3,8 +3,8 @@ import type { Program } from '../ir/graph.ts';
 import type { OpTable } from '../ir/graph-builder.ts';
 import { type Architecture, HfConfig, HfWeights, isRecord } from './architecture.ts';
 import { llama } from './architectures/llama.ts';
-import type { SafetensorsFile } from './safetensors.ts';
 import { type DimOptions, SymbolTable } from './symbols.ts';
+import type { WeightFile } from './weight-file.ts';
 
 /** The families infc knows: one file and one entry here each. */
 export const architectures: readonly Architecture[] = [llama];
@@ -13,7 +13,7 @@ export const architectures: readonly Architecture[] = [llama];
 export interface HfModel {
   readonly name: string;
   readonly config: { readonly file: string; readonly text: string };
-  readonly weights: readonly SafetensorsFile[];
+  readonly weights: readonly WeightFile[];
 }
 
 /** Builds the program of a model from its config and weights. Throws INFC108x naming the key or weight. */

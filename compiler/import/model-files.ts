@@ -1,8 +1,9 @@
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
+import type { ByteSource } from './byte-source.ts';
 import type { HfModel } from './hf-config.ts';
-import { type ByteSource, openSafetensors } from './safetensors.ts';
+import { openSafetensors } from './safetensors.ts';
 
 /** Random access to a file on disk; it is opened for each read, so nothing is held. */
 export function fileSource(file: string): ByteSource {
@@ -44,8 +45,10 @@ export function fileSource(file: string): ByteSource {
 /** Whether a path names a model in Hugging Face's layout: a folder with config.json, or a .safetensors file beside one. */
 export function isHfModel(file: string): boolean {
   if (file.endsWith('.safetensors')) return true;
-  return existsSync(path.join(file, 'config.json')) && statSync(file).isDirectory();
+  return existsSync(path.join(file, 'config.json')) && isFolder(file);
 }
+
+export const isFolder = (file: string): boolean => existsSync(file) && statSync(file).isDirectory();
 
 /** Opens a folder with config.json and its weights (one file, or the shards its index names), or one weights file beside a config. */
 export function openHfModel(file: string, name?: string): HfModel {

@@ -1,4 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
+import type { PlanGeneration } from '../../runtime/plan.ts';
 import { type Dim, formatDim, type Sym } from './dim.ts';
 import type { DType } from './dtype.ts';
 
@@ -206,6 +207,8 @@ export interface Program {
   readonly symbols: Map<string, Sym>;
   /** Producer, opsets and other provenance for `infc inspect`. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** How the entries generate text, when they do. */
+  readonly generation?: PlanGeneration;
 }
 
 export const formatType = (t: TensorType): string =>

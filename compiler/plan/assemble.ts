@@ -103,6 +103,7 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
     weights: weights.map((f) => ({ file: f.name, bytes: f.bytes })),
     entries: placed,
     host: [...hostOps].sort(),
+    ...(schedule.generation ? { generation: schedule.generation } : {}),
   };
   return {
     plan,

@@ -1,3 +1,4 @@
+import type { PlanGeneration } from '../../runtime/plan.ts';
 import type { Dim, Sym } from '../ir/dim.ts';
 import type { State, Value } from '../ir/graph.ts';
 import type { LoweredKernel } from '../lower/template.ts';
@@ -97,4 +98,5 @@ export interface Schedule {
   readonly states: readonly State[];
   /** Symbols of the model's shapes, with bounds; data-dependent ones included. */
   readonly symbols: ReadonlyMap<string, Sym>;
+  readonly generation?: PlanGeneration;
 }
