@@ -5,6 +5,7 @@ import { convInteger } from '../../backends/wasm/templates/conv-integer.ts';
 import { gemmInteger } from '../../backends/wasm/templates/gemm-integer.ts';
 import { type Dim, evaluate, sym } from '../../compiler/ir/dim.ts';
 import { type TypedArray, viewOf } from '../../compiler/ir/dtype.ts';
+import type { Value } from '../../compiler/ir/graph.ts';
 import type { LoweredKernel, Template } from '../../compiler/lower/template.ts';
 import { instantiate } from './run-wasm.ts';
 import { lowerOne, type Operand } from './template-request.ts';
@@ -55,7 +56,12 @@ function run(
   template: Template,
   op: string,
   codes: Codes,
-  shapes: { readonly x: readonly Dim[]; readonly w: readonly number[]; readonly channels: number },
+  shapes: {
+    readonly x: readonly Dim[];
+    readonly w: readonly Dim[];
+    readonly channels: number;
+    readonly late?: boolean;
+  },
   attrs: Parameters<typeof lowerOne>[4],
   scalars: Readonly<Record<string, number>>,
   outputs: number,
@@ -71,13 +77,19 @@ function run(
   const zeros = wZeros && (codes.w === 'i8' ? Int8Array.from(wZeros) : Uint8Array.from(wZeros));
   const operands: (Operand | null)[] = [
     { dtype: codes.x, shape: shapes.x },
-    { dtype: codes.w, shape: shapes.w, data: w },
+    shapes.late ? { dtype: codes.w, shape: shapes.w } : { dtype: codes.w, shape: shapes.w, data: w },
     xZero === undefined ? null : { dtype: codes.x, shape: [] },
-    zeros ? { dtype: codes.w, shape: wZero === 'channels' ? [shapes.channels] : [], data: zeros } : null,
+    zeros
+      ? {
+          dtype: codes.w,
+          shape: wZero === 'channels' ? [shapes.channels] : [],
+          ...(shapes.late ? {} : { data: zeros }),
+        }
+      : null,
   ];
   const { lowered, inputs } = lowerOne(template, wasmBackend.target(), op, operands, attrs);
   const out = new Int32Array(outputs).fill(0x7777);
-  const data = (): TypedArray[] => buffers(lowered, (v) => (v === inputs[0] ? x : v === inputs[2] ? zero : out));
+  const data = (): TypedArray[] => buffers(lowered, (v) => [x, w, zero, zeros ?? zero][inputs.indexOf(v)] ?? out);
   const zero = codes.x === 'i8' ? Int8Array.of(xZero ?? 0) : Uint8Array.of(xZero ?? 0);
   const given = data();
   const running = instantiate(lowered.kernel, given, scalars);
@@ -92,9 +104,9 @@ function run(
   return { x, w, xZero: xZero ?? 0, wZeros: zeros ? Array.from(zeros) : [0], got };
 }
 
-function buffers(lowered: LoweredKernel, of: (value: unknown) => TypedArray): TypedArray[] {
+function buffers(lowered: LoweredKernel, of: (value: Value | null) => TypedArray): TypedArray[] {
   return lowered.args.map((a) => {
-    if (a.kind !== 'packed') return of(a.kind === 'value' ? a.value : undefined);
+    if (a.kind !== 'packed') return of(a.kind === 'value' ? a.value : null);
     const { dtype, shape } = a.constant.type;
     return viewOf(dtype, a.constant.read().slice().buffer, 0, Number(shape[0]));
   });
@@ -102,9 +114,14 @@ function buffers(lowered: LoweredKernel, of: (value: unknown) => TypedArray): Ty
 
 const seq = sym('seq', { min: 1, max: 300 });
 
+const columns = sym('columns', { min: 1, max: 300 });
+
 const PRODUCTS: readonly {
   readonly m: Dim;
-  readonly n: number;
+  readonly n: Dim;
+  /** b comes at run time, one matrix for each of a. */
+  readonly late?: boolean;
+  readonly width?: number;
   readonly k: number;
   readonly batch?: number;
   readonly transposeB?: boolean;
@@ -115,20 +132,42 @@ const PRODUCTS: readonly {
   { m: 97, n: 12, k: 18 },
   { m: 3, n: 300, k: 11 },
   { m: 5, n: 16, k: 24, batch: 3 },
+  ...[1, 4, 9, 20].flatMap((n) =>
+    [1, 2, 7, 16, 19].map((k, i) => ({
+      m: [1, 5, 8][i % 3] ?? 1,
+      n,
+      k,
+      batch: 2,
+      late: true,
+      transposeB: i % 2 === 0,
+    })),
+  ),
+  ...[1, 7, 8, 33].flatMap((width) =>
+    [false, true].map((transposeB) => ({ m: seq, n: columns, k: 21, rows: 9, width, late: true, transposeB })),
+  ),
+  { m: 6, n: 19, k: 40, late: true, transposeB: true },
   ...[1, 3, 4, 98, 200].map((rows) => ({ m: seq, n: 11, k: 14, rows })),
 ];
 
 describe('gemm-integer', () => {
-  PRODUCTS.forEach(({ m, n, k, batch = 1, transposeB = false, rows }, i) => {
-    it(`${rows ?? m} x ${n} x ${k}${batch > 1 ? `, batch ${batch}` : ''}${transposeB ? ', b transposed' : ''}`, () => {
+  PRODUCTS.forEach(({ m, n: wide, k, batch = 1, transposeB = false, rows, width, late = false }, i) => {
+    const n = width ?? Number(wide);
+    const name = `${rows ?? m} x ${n} x ${k}${batch > 1 ? `, batch ${batch}` : ''}${transposeB ? ', b transposed' : ''}`;
+    it(late ? `${name}, b at run time` : name, () => {
       const height = rows ?? Number(m);
       CODES.forEach((codes, c) => {
+        if (late && codes.wZero === 'channels') return;
+        const batches = batch > 1 ? [batch] : [];
         const shapes = {
-          x: batch > 1 ? [batch, m, k] : [m, k],
-          w: transposeB ? [n, k] : [k, n],
+          x: [...batches, m, k],
+          w: [...(late ? batches : []), ...(transposeB ? [wide, k] : [k, wide])],
           channels: n,
+          late,
         };
-        const scalars: Record<string, number> = rows === undefined ? {} : { seq: rows };
+        const scalars = {
+          ...(rows === undefined ? {} : { seq: rows }),
+          ...(width === undefined ? {} : { columns: width }),
+        };
         const outputs = batch * height * n;
         const checked = i % 7 === 0 && c < 2;
         const d = run(gemmInteger, 'matmul_integer', codes, shapes, { transposeB }, scalars, outputs, checked);
@@ -136,7 +175,8 @@ describe('gemm-integer', () => {
           for (let j = 0; j < n; j++) {
             let sum = 0;
             for (let p = 0; p < k; p++) {
-              const b = (d.w[transposeB ? j * k + p : p * n + j] ?? 0) - (d.wZeros[j % d.wZeros.length] ?? 0);
+              const first = late ? Math.floor(r / height) * n * k : 0;
+              const b = (d.w[first + (transposeB ? j * k + p : p * n + j)] ?? 0) - (d.wZeros[j % d.wZeros.length] ?? 0);
               sum += ((d.x[r * k + p] ?? 0) - d.xZero) * b;
             }
             if (d.got[r * n + j] !== sum)

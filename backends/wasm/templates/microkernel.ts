@@ -1,5 +1,5 @@
 import { add, type Dim, min as dimMin, floorDiv, isAtMost, mul, sub } from '../../../compiler/ir/dim.ts';
-import { constant, dimValue, type Expr } from '../../../compiler/ir/expr.ts';
+import { type Buffer, constant, dimValue, type Expr } from '../../../compiler/ir/expr.ts';
 import type { KernelBuilder, Variable } from '../../../compiler/ir/kernel-builder.ts';
 
 /** What a tile sums up: its start, one step with a scalar of a row set to all lanes, and how a finished sum is stored. */
@@ -123,6 +123,17 @@ export interface TileOutput {
   finish(value: Expr, row: Dim, column: Dim, vector: Dim): void;
 }
 
+const edges = new WeakMap<KernelBuilder, Map<number, Buffer>>();
+
+/** Scratch for the accumulators of a tile at the edge: tiles of one size share it, those of another have their own. */
+function edgeOf(k: KernelBuilder, storage: Sums['storage'], elements: number): Buffer {
+  const known = edges.get(k) ?? new Map<number, Buffer>();
+  edges.set(k, known);
+  const buffer = known.get(elements) ?? k.shared(`edge${elements}`, storage, elements);
+  known.set(elements, buffer);
+  return buffer;
+}
+
 /**
  * Passes the accumulators of a tile on: as vectors where all of them lie before the limit, else through scratch and lane by lane, which
  * keeps that rare part of the kernel small.
@@ -143,7 +154,7 @@ export function finishTile(k: KernelBuilder, tile: Tile, output: TileOutput): vo
     return;
   }
   const edge = (): void => {
-    const scratch = k.shared('edge', tile.sums.storage, rows * vectors * 4);
+    const scratch = edgeOf(k, tile.sums.storage, rows * vectors * 4);
     for (let r = 0; r < rows; r++)
       for (let v = 0; v < vectors; v++) k.store(scratch, (r * vectors + v) * 4, tile.value(r, v));
     k.for(0, rows, 1, (r) => {

@@ -106,13 +106,13 @@ export interface PatchSource {
   load(d: Dim, position: Dim, width: Width): Expr;
 }
 
-/** The channels of image `n` from `first` on, with `outside` around them. */
+/** The channels of image `n` from `first` on as floats, with `outside` around them. */
 export function floatPlanes(k: KernelBuilder, g: Patched, x: Buffer, n: Dim, first: Dim, outside = 0): PatchSource {
   const channel = add(mul(n, g.x.type.shape[1] ?? 1), first);
   const size = mul(g.y.input, g.columns.input);
   return {
     outside: constant('f32', outside),
-    load: (d, position, width) => k.load(x, add(mul(add(channel, d), size), position), width),
+    load: (d, position, width) => k.load(x, add(mul(add(channel, d), size), position), width).cast('f32'),
   };
 }
 
