@@ -1,6 +1,7 @@
 import { defineBackend } from '../backend.ts';
 import { printWasm } from './print.ts';
 import { usesFusedMultiplyAdd } from './relaxed.ts';
+import { attentionSimd } from './templates/attention.ts';
 import { convSimd } from './templates/conv.ts';
 import { convInteger } from './templates/conv-integer.ts';
 import { gatherFormat } from './templates/gather-format.ts';
@@ -33,6 +34,7 @@ export const wasmBackend = defineBackend({
     gemmInteger,
     convSimd,
     convInteger,
+    attentionSimd,
     ...poolSimd,
     rangeSimd,
     ...recurrentSimd,
