@@ -167,6 +167,8 @@ export interface PlanGeneration {
   /** Most tokens that the model attends to. */
   readonly context: number;
   readonly vocabulary: number;
+  /** Most of the last tokens that the states can forget and go on before; absent: any number. */
+  readonly rewind?: number;
   /** Name of the KV policy. */
   readonly policy?: string;
   /** Tokens that end a text, begin one, and fill a batch. */
