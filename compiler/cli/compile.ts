@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { InfcError } from '../../runtime/errors.ts';
@@ -216,13 +216,17 @@ async function printAfter(compilation: Compilation, io: Io): Promise<number> {
   return exitCodes.ok;
 }
 
-/** Files of an artifact folder, as a compilation would give them. */
+/** Files of an artifact folder, as a compilation would give them: their contents are read when asked for. */
 export async function readArtifactFiles(dir: string): Promise<ArtifactFile[]> {
   const files: ArtifactFile[] = [];
   for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const full = path.join(entry.parentPath, entry.name);
-    files.push(fileOf(path.relative(dir, full).replaceAll('\\', '/'), await readFile(full)));
+    files.push({
+      name: path.relative(dir, full).replaceAll('\\', '/'),
+      bytes: (await stat(full)).size,
+      chunks: () => [readFileSync(full)],
+    });
   }
   return files;
 }
