@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { InfcError } from '../../runtime/errors.ts';
@@ -51,6 +51,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
     ...transformer,
     ...(quant === undefined ? {} : { quant }),
     ...(stopAfter === undefined ? {} : { stopAfter }),
+    strategies: args.list('strategy').flatMap((s) => s.split(',')),
   };
   const started = performance.now();
   const compiler = createCompiler({ plugins: await loadPlugins(args.list('plugin'), io.cwd) });
@@ -116,7 +117,7 @@ export function partBytes(files: readonly ArtifactFile[]): PartBytes[] {
     sum.bytes += file.bytes;
     if (part !== 'weights') sum.gzip += gzipSync(contentsOf(file)).length;
   }
-  return (['plan', 'kernels', 'module', 'runtime', 'weights'] as const).flatMap((part) => {
+  return (['plan', 'kernels', 'module', 'runtime', 'tokenizer', 'weights'] as const).flatMap((part) => {
     const sum = parts.get(part);
     if (!sum) return [];
     return [part === 'weights' ? { part, bytes: sum.bytes } : { part, ...sum }];
@@ -130,8 +131,8 @@ async function targetSummary(compiled: TargetCompilation) {
     target,
     kernels: kernels.length,
     parts,
-    /** Everything but the weights, as fetched. */
-    gzipWithoutWeights: parts.reduce((n, p) => n + (p.gzip ?? 0), 0),
+    /** Everything but the weights and the tokenizer, as fetched. */
+    gzipWithoutWeights: parts.reduce((n, p) => n + (p.part === 'tokenizer' ? 0 : (p.gzip ?? 0)), 0),
     memory: Object.keys(plan.entries).map((entry) => {
       const { peakBytes, bytesWithoutReuse, fixedBytes, at } = memoryReport(plan, entry);
       return { entry, peakBytes, bytesWithoutReuse, fixedBytes, at };
@@ -187,7 +188,7 @@ async function screen(model: string, shown: string, ms: number, compilation: Com
         `${p.part} ${formatBytes(p.bytes)}${p.gzip === undefined ? '' : style.dim(` (${formatBytes(p.gzip)} gz)`)}`,
     );
     io.out(
-      `${label(t.target)}${parts.join(', ')}; without weights ${style.bold(`${formatBytes(t.gzipWithoutWeights)} gz`)}`,
+      `${label(t.target)}${parts.join(', ')}; without weights${t.parts.some((p) => p.part === 'tokenizer') ? ' and tokenizer' : ''} ${style.bold(`${formatBytes(t.gzipWithoutWeights)} gz`)}`,
     );
     for (const m of t.memory) {
       const at = shownDims(m.at);
@@ -216,13 +217,17 @@ async function printAfter(compilation: Compilation, io: Io): Promise<number> {
   return exitCodes.ok;
 }
 
-/** Files of an artifact folder, as a compilation would give them. */
+/** Files of an artifact folder, as a compilation would give them: their contents are read when asked for. */
 export async function readArtifactFiles(dir: string): Promise<ArtifactFile[]> {
   const files: ArtifactFile[] = [];
   for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const full = path.join(entry.parentPath, entry.name);
-    files.push(fileOf(path.relative(dir, full).replaceAll('\\', '/'), await readFile(full)));
+    files.push({
+      name: path.relative(dir, full).replaceAll('\\', '/'),
+      bytes: (await stat(full)).size,
+      chunks: () => [readFileSync(full)],
+    });
   }
   return files;
 }

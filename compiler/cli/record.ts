@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
@@ -7,6 +6,7 @@ import type { Plan } from '../../runtime/plan.ts';
 import { type Compilation, type CompileOptions, type Compiler, createCompiler } from '../compile.ts';
 import type { TransformerOptions } from '../import/transformer/model.ts';
 import type { Io } from './io.ts';
+import { modelHash } from './model-hash.ts';
 import { loadPlugins } from './plugins.ts';
 import { version } from './version.ts';
 
@@ -42,12 +42,10 @@ export async function makeRecord(
 ): Promise<CompileRecord> {
   const file = path.resolve(cwd, model);
   const relative = (f: string): string => path.relative(dir, path.resolve(cwd, f)).replaceAll('\\', '/');
-  const content = await readFile(file);
   return {
     infc: version,
     model: relative(file),
-    sha256: createHash('sha256').update(content).digest('hex'),
-    bytes: content.length,
+    ...(await modelHash(file)),
     ...(options.name === undefined ? {} : { name: options.name }),
     targets: options.targets,
     dims: options.dims,
@@ -115,14 +113,14 @@ export async function modelOf({ home, record }: Artifact, given: string | undefi
     throw new InfcError('INFC8012', `the artifact does not say what it was compiled from (no ${RECORD})`, {
       fix: 'Give the model: --model FILE',
     });
-  const content = await readFile(file).catch((cause: unknown) => {
+  const { sha256 } = await modelHash(file).catch((cause: unknown) => {
     throw new InfcError('INFC8012', 'the model of this artifact is not there any more', {
       file,
       fix: 'Give its place: --model FILE',
       cause,
     });
   });
-  if (record && createHash('sha256').update(content).digest('hex') !== record.sha256)
+  if (record && sha256 !== record.sha256)
     throw new InfcError('INFC8012', 'the model has changed since it was compiled', { file, fix: 'Compile it again' });
   return file;
 }
