@@ -208,8 +208,8 @@ export interface Plan {
     readonly kernels?: readonly number[];
   }[];
   readonly weights: readonly PlanWeights[];
-  /** Kernels that run once when the model is loaded: they fill the `derived` buffers. Since minor 2. */
-  readonly load?: readonly (PlanStep & { readonly kind: 'kernel' })[];
+  /** Runs once when the model is loaded, to fill the `derived` buffers; no inputs, no outputs. Since minor 2. */
+  readonly load?: PlanEntry;
   readonly entries: Readonly<Record<string, PlanEntry>>;
   /** Names of runtime/host functions the plan needs. */
   readonly host: readonly string[];

@@ -113,7 +113,7 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
       bytes: f.bytes,
       ...(f.transient ? { transient: true as const } : {}),
     })),
-    ...(load.length > 0 ? { load } : {}),
+    ...(load.length > 0 ? { load: { inputs: [], outputs: [], guards: [], steps: load, arena: 0 } } : {}),
     entries: placed,
     host: [...hostOps].sort(),
     ...(schedule.generation ? { generation: schedule.generation } : {}),

@@ -58,7 +58,7 @@ test.each(
   a.forEach((v, i) => expect(Math.abs(v - (e[i] ?? 0))).toBeLessThan(scale * (dtype === 'f32' ? 1e-4 : 2e-3)));
   const narrow = quant.startsWith('q');
   if (narrow || dtype === 'f32') {
-    expect(plan?.load?.length).toBe(3);
+    expect(plan?.load?.steps.length).toBe(3);
     expect(plan?.weights.some((w) => w.transient)).toBe(true);
     const bits = narrow ? Number(quant[1]) : 16;
     const total = plan?.weights.reduce((n, w) => n + w.bytes, 0) ?? 0;
