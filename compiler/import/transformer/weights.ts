@@ -47,6 +47,10 @@ export class WeightSource {
     return this.weights.get(name, shape);
   }
 
+  shapeOf(name: string): readonly number[] | undefined {
+    return this.weights.shapeOf(name);
+  }
+
   /** W [outputs, inputs] of a projection. */
   matrix(p: Projection, outputs: number, inputs: number): Constant {
     const rows = p.rows?.of ?? outputs;
