@@ -15,6 +15,8 @@ import { rotateResidual } from './precision/rotate-residual.ts';
 import { recognizeActivations } from './recognize/activation.ts';
 import { recognizeAttention } from './recognize/attention.ts';
 import { recognizeNorms } from './recognize/norm.ts';
+import { recognizeQuantizedMovement } from './recognize/quantized-movement.ts';
+import { foldDequantized, recognizeQuantizedProducts } from './recognize/quantized-product.ts';
 import { recognizeSliceAssignment } from './recognize/slice-assignment.ts';
 
 /**
@@ -28,7 +30,10 @@ export const pipeline: readonly Pass[] = [
   dropUnitAxes,
   dedupe,
   removeDead,
-  // recognize: decomposed norms, activations and attention become one op again
+  // recognize: quantized graphs compute on codes; decomposed norms, activations and attention become one op again
+  recognizeQuantizedMovement,
+  recognizeQuantizedProducts,
+  foldDequantized,
   recognizeNorms,
   recognizeActivations,
   recognizeAttention,

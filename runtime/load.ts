@@ -151,7 +151,8 @@ export function createLoad({ devices, control, planner, host = () => undefined }
   };
 }
 
-function planUrl(place: string | URL): URL {
+/** Address of the plan of an artifact: the file itself, or the one in a folder. */
+export function planUrl(place: string | URL): URL {
   const url = toUrl(place);
   if (url.pathname.endsWith('.json')) return url;
   return new URL(url.pathname.endsWith('/') ? 'plan.json' : `${url.pathname.split('/').pop() ?? ''}/plan.json`, url);

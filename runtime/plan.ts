@@ -167,6 +167,8 @@ export interface PlanGeneration {
   /** Most tokens that the model attends to. */
   readonly context: number;
   readonly vocabulary: number;
+  /** Most of the last tokens that the states can forget and go on before; absent: any number. */
+  readonly rewind?: number;
   /** Name of the KV policy. */
   readonly policy?: string;
   /** Tokens that end a text, begin one, and fill a batch. */
@@ -175,6 +177,8 @@ export interface PlanGeneration {
   readonly pad?: number;
   /** Bytes of all states. */
   readonly stateBytes: number;
+  /** tokenizer.json and tokenizer_config.json lie beside the plan. */
+  readonly tokenizer?: true;
   /** Sampling that the model's authors recommend. */
   readonly sampling?: {
     readonly temperature?: number;

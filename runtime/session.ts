@@ -39,7 +39,9 @@ export type AnyEntry = {
 /** A loaded model. `E` gives the types of its default entry point. */
 export interface Model<E extends EntryTypes = AnyEntry> extends AsyncDisposable {
   readonly plan: Plan;
-  readonly device: { readonly kind: string };
+  readonly device: Device;
+  /** Where the states (caches, recurrent state) are on the device. */
+  readonly states: readonly MemoryRange[];
   /**
    * Runs an entry point; runs of one model take turns, and inputs are read when theirs comes. Throws INFC6003 to INFC6009 when the inputs do not fit and INFC6010 when aborted.
    */
@@ -53,7 +55,7 @@ export interface Model<E extends EntryTypes = AnyEntry> extends AsyncDisposable 
 /** A plan on a device: owns weights, states and one executor an entry. */
 export class Session implements Model {
   private readonly executors = new Map<string, Executor>();
-  private readonly states: MemoryRange[] = [];
+  readonly states: MemoryRange[] = [];
   private readonly fixed: (MemoryRange | undefined)[];
   private readonly arena: Arena = { memory: undefined };
   private turn: Promise<unknown> = Promise.resolve();

@@ -216,6 +216,12 @@ function removeOne<T>(list: T[], item: T): void {
   if (at >= 0) list.splice(at, 1);
 }
 
+/** A model's tokenizer: the texts of its tokenizer.json and of its tokenizer_config.json, chat template included. */
+export interface TokenizerFiles {
+  readonly tokenizer: string;
+  readonly config: string;
+}
+
 /** A whole model: entry points that share constants (by object identity) and states, and the symbols their shapes use. */
 export interface Program {
   readonly name: string;
@@ -226,6 +232,7 @@ export interface Program {
   readonly metadata: Readonly<Record<string, string>>;
   /** How the entries generate text, when they do. */
   readonly generation?: PlanGeneration;
+  readonly tokenizer?: TokenizerFiles;
 }
 
 export const formatType = (t: TensorType): string =>
