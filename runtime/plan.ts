@@ -138,6 +138,8 @@ export interface PlanEntry {
   readonly inputs: readonly PlanPort[];
   /** Symbols that no input's shape fixes: the caller gives their values with the run. Since minor 1. */
   readonly symbols?: readonly string[];
+  /** Those of `symbols` that decide no buffer's size or place: a run with others of their values reuses what is prepared. Since minor 2. */
+  readonly free?: readonly string[];
   readonly outputs: readonly PlanPort[];
   /** Facts the compiler relied on; a run that breaks one is refused with INFC6xxx. */
   readonly guards: readonly { readonly condition: ConditionCode; readonly why: string }[];

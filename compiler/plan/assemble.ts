@@ -18,6 +18,7 @@ import { BufferTable } from './buffers.ts';
 import { toConditionCode, toDimCode } from './codes.ts';
 import { kernelKey } from './kernel-key.ts';
 import type { EntrySchedule, Schedule } from './schedule.ts';
+import { sizeSymbols } from './size-symbols.ts';
 import { StepWriter } from './steps.ts';
 import { type ArtifactFile, fileOf, WeightsWriter } from './weights-file.ts';
 
@@ -54,13 +55,16 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
   const entries: Record<string, PlanEntry> = {};
   for (const e of schedule.entries) {
     const steps = new StepWriter(e, table, (k) => kernels.number(k), hostOps, constantTrue).write();
-    entries[e.name] = {
+    const entry: PlanEntry = {
       inputs: e.inputs.map((v) => portOf(v.name, v, table)),
       ...(e.given && e.given.length > 0 ? { symbols: e.given } : {}),
       outputs: portsOf(e, table),
       guards: e.guards.map((g) => ({ condition: toConditionCode(g.condition), why: g.why })),
       steps,
     };
+    const sizes = sizeSymbols(table.buffers, entry);
+    const free = e.given?.filter((s) => !sizes.has(s)) ?? [];
+    entries[e.name] = free.length > 0 ? { ...entry, free } : entry;
   }
   const load = table.expansions.map(({ kernel, bind }) => ({
     kind: 'kernel' as const,
