@@ -26,7 +26,11 @@ export const commands: readonly Command[] = [
         value: 'N',
         help: "Language models: most tokens of prompt and answer, default the model's, at most 4096",
       },
-      kv: { kind: 'value', value: 'POLICY', help: 'Language models: how the KV cache is kept: contiguous (default)' },
+      kv: {
+        kind: 'value',
+        value: 'POLICY',
+        help: 'Language models: how the KV cache is kept: contiguous (default), sliding (texts longer than the context), q8',
+      },
       name: { kind: 'value', value: 'NAME', help: "Name of the module, default the model's" },
       strategy: {
         kind: 'list',
