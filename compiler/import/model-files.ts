@@ -6,6 +6,7 @@ import type { GgufModel } from './gguf/import.ts';
 import { type GgufFile, openGguf } from './gguf/reader.ts';
 import type { HfModel } from './hf-config.ts';
 import { openSafetensors } from './safetensors.ts';
+import { readTokenizer } from './tokenizer-files.ts';
 
 /** Random access to a file on disk; it is opened for each read, so nothing is held. */
 export function fileSource(file: string): ByteSource {
@@ -127,5 +128,6 @@ export function openGgufModel(file: string, name?: string): GgufModel {
   const open = (f: string): GgufFile => openGguf(fileSource(f));
   const [first = file, ...rest] = splits;
   const stem = path.basename(file).replace(/(-\d{5}-of-\d{5})?\.gguf$/, '');
-  return { name: name ?? stem, files: [open(first), ...rest.map(open)] };
+  const tokenizer = readTokenizer(path.dirname(file));
+  return { name: name ?? stem, files: [open(first), ...rest.map(open)], ...(tokenizer ? { tokenizer } : {}) };
 }
