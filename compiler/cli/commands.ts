@@ -97,6 +97,23 @@ export const commands: readonly Command[] = [
     load: () => import('./chat.ts'),
   },
   {
+    name: 'embed',
+    summary: 'Turn texts into vectors with an encoder such as BERT',
+    usage: 'DIR --text TEXT...',
+    options: {
+      text: { kind: 'list', value: 'TEXT', help: 'A text; several are also compared with the first' },
+      pooling: {
+        kind: 'value',
+        value: 'mean|cls|last',
+        help: 'How tokens become one vector, for models that leave it open',
+      },
+      raw: { kind: 'flag', help: 'Leave the length of the vectors as it is, default 1' },
+      threads: { kind: 'value', value: 'N', help: 'Wasm threads, default 1' },
+    },
+    examples: ['infc embed out --text "a cat" --text "a kitten"', 'infc embed out --text "a cat" --json'],
+    load: () => import('./embed.ts'),
+  },
+  {
     name: 'verify',
     summary: 'Compare an artifact with a reference, op by op to the first that diverges',
     usage: 'DIR [--against reference|onnxruntime]',
