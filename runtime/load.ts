@@ -1,8 +1,10 @@
 import type { CudaAddon } from './devices/cuda.ts';
 import type { Device, MemoryRange } from './devices/device.ts';
+import { byteLength } from './dtype.ts';
 import { InfcError } from './errors.ts';
 import type { Control } from './executor.ts';
 import { type FileSource, readAll, toUrl } from './files.ts';
+import { sizeOf } from './frame.ts';
 import type { HostOp } from './host.ts';
 import type { MemoryPlanner } from './memory.ts';
 import { PLAN_MAJOR, type Plan } from './plan.ts';
@@ -126,8 +128,16 @@ export function createLoad({ devices, control, planner, host = () => undefined }
         });
       device = typeof chosen === 'function' ? await chosen(options) : chosen;
       const totalBytes = plan.weights.reduce((n, w) => n + w.bytes, 0);
-      const arena = Math.max(0, ...Object.values(plan.entries).map((e) => e.arena ?? 0));
-      device.reserve?.(totalBytes + arena + (plan.weights.length + 4) * 256);
+      const arena = Math.max(0, ...Object.values(plan.entries).map((e) => e.arena ?? e.peak ?? 0));
+      const states = stateBytes(plan, options.symbols ?? {});
+      const need = totalBytes + states + arena;
+      if (need > (device.capacity ?? need))
+        throw new InfcError(
+          'INFC6025',
+          `the model needs ${need} bytes (weights ${totalBytes}, states ${states}, activations ${arena}); there are ${device.capacity}`,
+          { fix: 'Compile it again with --quant, a smaller --context or --kv q8, or use a larger machine' },
+        );
+      device.reserve?.(need + (plan.buffers.length + 4) * 256);
       const ranges = new Map<string, MemoryRange>();
       let bytes = 0;
       for (const w of plan.weights) {
@@ -152,6 +162,15 @@ export function createLoad({ devices, control, planner, host = () => undefined }
 }
 
 /** Address of the plan of an artifact: the file itself, or the one in a folder. */
+/** Bytes of all states; those whose size is not known yet are refused later. */
+const stateBytes = (plan: Plan, symbols: Readonly<Record<string, number>>): number => {
+  const values = new Map(Object.entries(symbols));
+  return plan.buffers.reduce(
+    (n, b) => n + (b.role === 'state' ? byteLength(b.dtype, sizeOf(b.shape, values)) || 0 : 0),
+    0,
+  );
+};
+
 export function planUrl(place: string | URL): URL {
   const url = toUrl(place);
   if (url.pathname.endsWith('.json')) return url;

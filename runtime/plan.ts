@@ -138,12 +138,16 @@ export interface PlanEntry {
   readonly inputs: readonly PlanPort[];
   /** Symbols that no input's shape fixes: the caller gives their values with the run. Since minor 1. */
   readonly symbols?: readonly string[];
+  /** Those of them that decide no size: runs that differ in them alone share one layout and most launches. Since minor 1. */
+  readonly free?: readonly string[];
   readonly outputs: readonly PlanPort[];
   /** Facts the compiler relied on; a run that breaks one is refused with INFC6xxx. */
   readonly guards: readonly { readonly condition: ConditionCode; readonly why: string }[];
   readonly steps: readonly PlanStep[];
   /** Arena bytes when static. */
   readonly arena?: number;
+  /** Arena bytes of the longest run, where symbols decide them: language models. Since minor 1. */
+  readonly peak?: number;
 }
 
 export interface PlanWeights {

@@ -1,4 +1,5 @@
 import type { Backend, KernelFile, Target } from '../../backends/backend.ts';
+import { evaluateDim } from '../../runtime/dims.ts';
 import { byteLength } from '../../runtime/dtype.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { inArena, liveIntervals, planMemory } from '../../runtime/memory.ts';
@@ -8,6 +9,7 @@ import {
   type Plan,
   type PlanBuffer,
   type PlanEntry,
+  type PlanGeneration,
   type PlanKernel,
   type PlanPort,
 } from '../../runtime/plan.ts';
@@ -15,6 +17,7 @@ import { type Constant, tensor, type Value } from '../ir/graph.ts';
 import { type Kernel, sharedLayout } from '../ir/kernel.ts';
 import { BufferTable } from './buffers.ts';
 import { toConditionCode, toDimCode } from './codes.ts';
+import { freeSymbols } from './free-symbols.ts';
 import { kernelKey } from './kernel-key.ts';
 import type { EntrySchedule, Schedule } from './schedule.ts';
 import { StepWriter } from './steps.ts';
@@ -61,6 +64,10 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
       steps,
     };
   }
+  for (const [name, entry] of Object.entries(entries)) {
+    const free = freeSymbols(table.buffers, entry);
+    if (free.length > 0) entries[name] = { ...entry, free };
+  }
   const align = Math.max(64, backend.memory.align);
   const { buffers, entries: placed } = placeArenas(table.buffers, entries, align);
   const printed = await printAll(kernels.list, backend, target);
@@ -102,7 +109,7 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
     kernels: kernels.list.map((k, i) => planKernel(k, kernels.sources(i), printed)),
     ...(variants.length > 0 ? { variants } : {}),
     weights: weights.map((f) => ({ file: f.name, bytes: f.bytes })),
-    entries: placed,
+    entries: schedule.generation ? withPeaks(placed, buffers, schedule.generation, schedule.symbols) : placed,
     host: [...hostOps].sort(),
     ...(schedule.generation ? { generation: schedule.generation } : {}),
   };
@@ -207,6 +214,42 @@ function placeArenas(
     return [name, { ...entry, arena: bytes }];
   });
   return { buffers: out, entries: Object.fromEntries(placed) };
+}
+
+/** Arena bytes of the longest run of each entry of a language model, so that a machine can be told before it loads the weights. */
+function withPeaks(
+  entries: Readonly<Record<string, PlanEntry>>,
+  buffers: readonly PlanBuffer[],
+  generation: PlanGeneration,
+  symbols: Schedule['symbols'],
+): Record<string, PlanEntry> {
+  const most = [...symbols].map(([name, s]): [string, number] => [
+    name,
+    typeof s.max === 'number' ? s.max : Number.NaN,
+  ]);
+  return Object.fromEntries(
+    Object.entries(entries).map(([name, entry]) => {
+      if (entry.arena !== undefined) return [name, entry];
+      const values = new Map(most);
+      if (name === generation.entries.verify && generation.verifyChunk) values.set('seq', generation.verifyChunk);
+      const requests = [...liveIntervals(buffers, entry)].map(([i, at]) => ({
+        ...at,
+        bytes: bytesAt(buffers[i], values),
+      }));
+      const { bytes } = planMemory(requests, 64);
+      return [name, Number.isFinite(bytes) ? { ...entry, peak: bytes } : entry];
+    }),
+  );
+}
+
+/** Bytes of a buffer at given values of the symbols. */
+export function bytesAt(b: PlanBuffer | undefined, values: ReadonlyMap<string, number>): number {
+  if (!b || b.role === 'host') return 0;
+  if (b.bytes !== undefined) return evaluateDim(b.bytes, values);
+  return byteLength(
+    b.dtype,
+    b.shape.reduce<number>((n, d) => n * evaluateDim(d, values), 1),
+  );
 }
 
 /** Bytes of a buffer when its shape is static, else NaN. */
