@@ -1,10 +1,8 @@
 import type { CudaAddon } from './devices/cuda.ts';
 import type { Device, MemoryRange } from './devices/device.ts';
-import { byteLength } from './dtype.ts';
 import { InfcError } from './errors.ts';
 import type { Control } from './executor.ts';
 import { type FileSource, readAll, toUrl } from './files.ts';
-import { sizeOf } from './frame.ts';
 import type { HostOp } from './host.ts';
 import type { MemoryPlanner } from './memory.ts';
 import { PLAN_MAJOR, type Plan } from './plan.ts';
@@ -72,7 +70,23 @@ export function parsePlan(json: unknown): Plan {
   for (const b of buffers)
     if (b.of !== undefined && !(b.of >= 0 && b.of < buffers.indexOf(b)))
       throw new InfcError('INFC6002', 'an alias of the plan does not point back', { fix: 'Compile the model again' });
-  return plan as Plan;
+  const { deltas, ...rest } = plan as Plan & { readonly deltas?: boolean };
+  return deltas ? { ...rest, entries: absolute(entries) } : (plan as Plan);
+}
+
+/** Entries whose kernel steps say how their bindings differ from those of the step before with the same kernel, undone. */
+function absolute(entries: Plan['entries']): Plan['entries'] {
+  const last: (readonly number[])[] = [];
+  return Object.fromEntries(
+    Object.entries(entries).map(([name, entry]) => {
+      const steps = entry.steps.map((s) =>
+        s.kind === 'kernel'
+          ? { ...s, bind: (last[s.kernel] = s.bind.map((d, i) => d + (last[s.kernel]?.[i] ?? 0))) }
+          : s,
+      );
+      return [name, { ...entry, steps }];
+    }),
+  );
 }
 
 /** What a `load` can do: an artifact's own has only what its plan needs. */
@@ -129,13 +143,13 @@ export function createLoad({ devices, control, planner, host = () => undefined }
       device = typeof chosen === 'function' ? await chosen(options) : chosen;
       const totalBytes = plan.weights.reduce((n, w) => n + w.bytes, 0);
       const arena = Math.max(0, ...Object.values(plan.entries).map((e) => e.arena ?? e.peak ?? 0));
-      const states = stateBytes(plan, options.symbols ?? {});
+      const states = plan.generation?.stateBytes ?? 0;
       const need = totalBytes + states + arena;
       if (need > (device.capacity ?? need))
         throw new InfcError(
           'INFC6025',
-          `the model needs ${need} bytes (weights ${totalBytes}, states ${states}, activations ${arena}); there are ${device.capacity}`,
-          { fix: 'Compile it again with --quant, a smaller --context or --kv q8, or use a larger machine' },
+          `${need} bytes are needed (weights ${totalBytes}, states ${states}, activations ${arena}); there are ${device.capacity}`,
+          { fix: 'Compile it again with --quant, a smaller --context or --kv q8' },
         );
       device.reserve?.(need + (plan.buffers.length + 4) * 256);
       const ranges = new Map<string, MemoryRange>();
@@ -162,15 +176,6 @@ export function createLoad({ devices, control, planner, host = () => undefined }
 }
 
 /** Address of the plan of an artifact: the file itself, or the one in a folder. */
-/** Bytes of all states; those whose size is not known yet are refused later. */
-const stateBytes = (plan: Plan, symbols: Readonly<Record<string, number>>): number => {
-  const values = new Map(Object.entries(symbols));
-  return plan.buffers.reduce(
-    (n, b) => n + (b.role === 'state' ? byteLength(b.dtype, sizeOf(b.shape, values)) || 0 : 0),
-    0,
-  );
-};
-
 export function planUrl(place: string | URL): URL {
   const url = toUrl(place);
   if (url.pathname.endsWith('.json')) return url;

@@ -51,24 +51,19 @@ export function bindShape(
   }
 }
 
-/** Binds the symbols that the caller has to give. Throws INFC6024 for a missing or unknown one, INFC6007 for one out of bounds. */
+/** Binds the symbols that the caller has to give. Throws INFC6024 for a missing, unknown or broken one, INFC6007 for one out of bounds. */
 function bindGiven(
   plan: Plan,
   values: Map<string, number>,
   wanted: readonly string[],
   given: Readonly<Record<string, number>>,
 ): void {
-  const bad = (reason: string): InfcError =>
-    new InfcError('INFC6024', reason, {
-      fix: wanted.length > 0 ? `Give { symbols: { ${wanted.map((n) => `${n}: 0`).join(', ')} } }` : 'Give no symbols',
-    });
-  for (const name of Object.keys(given)) {
-    if (!wanted.includes(name)) throw bad(`this entry point takes no value for dimension '${name}'`);
-  }
-  for (const name of wanted) {
+  for (const name of new Set([...wanted, ...Object.keys(given)])) {
     const value = given[name];
-    if (value === undefined) throw bad(`dimension '${name}' follows from no input and was not given`);
-    if (!Number.isSafeInteger(value)) throw bad(`dimension '${name}' cannot be ${String(value)}`);
+    if (!wanted.includes(name) || value === undefined || !Number.isSafeInteger(value))
+      throw new InfcError('INFC6024', `dimension '${name}' is given as ${value}`, {
+        fix: `Give whole numbers for ${wanted.join(', ') || 'no dimension'} in the symbols option`,
+      });
     bindSymbol(plan, values, name, value, 'the symbols option');
   }
 }

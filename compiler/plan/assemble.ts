@@ -19,6 +19,7 @@ import { BufferTable } from './buffers.ts';
 import { toConditionCode, toDimCode } from './codes.ts';
 import { freeSymbols } from './free-symbols.ts';
 import { kernelKey } from './kernel-key.ts';
+import { planText } from './plan-text.ts';
 import type { EntrySchedule, Schedule } from './schedule.ts';
 import { StepWriter } from './steps.ts';
 import { type ArtifactFile, fileOf, WeightsWriter } from './weights-file.ts';
@@ -115,7 +116,7 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
   };
   return {
     plan,
-    files: [fileOf('plan.json', `${JSON.stringify(plan)}\n`), ...files, ...weights],
+    files: [fileOf('plan.json', planText(plan)), ...files, ...weights],
     names: table.names(),
   };
 }

@@ -81,11 +81,15 @@ describe('load', () => {
     await expect(open(good, { weights: [{ file: 'w.safetensors', bytes: 2 ** 40 }] })).rejects.toThrow(
       /INFC6025.*10995\d{8}/,
     );
-    const state = { role: 'state', dtype: 'f32', shape: [2 ** 20, 'n'] } as const;
-    const buffers = [...plan(0).buffers, state];
-    await expect(open(good, { buffers }, { symbols: { n: 2 ** 12 } })).rejects.toThrow(
-      /INFC6025.*states 17179869184.*--context/,
-    );
+    const generation = {
+      kind: 'decoder',
+      entries: { prefill: 'main', decode: 'main' },
+      context: 9,
+      vocabulary: 2,
+      eos: [],
+      stateBytes: 2 ** 34,
+    } as const;
+    await expect(open(good, { generation })).rejects.toThrow(/INFC6025.*states 17179869184.*--context/);
     const entries = { main: { inputs: [], outputs: [], guards: [], steps: [], peak: 2 ** 33 } };
     await expect(open(good, { entries })).rejects.toThrow(/INFC6025.*activations 8589934592/);
     await expect(open(good, {}, { signal: AbortSignal.abort() })).rejects.toThrow('INFC6010');
