@@ -1,28 +1,23 @@
 import type { DimCode, PlanBuffer, PlanEntry, PlanStep } from '../../runtime/plan.ts';
 
-/** Symbols given by the caller that decide the size or place of no buffer which the entry uses. */
-export function freeSymbols(buffers: readonly PlanBuffer[], entry: PlanEntry): readonly string[] {
-  const sizes = sizeSymbols(buffers, entry);
-  return (entry.symbols ?? []).filter((s) => !sizes.has(s));
-}
-
-function sizeSymbols(buffers: readonly PlanBuffer[], entry: PlanEntry): ReadonlySet<string> {
+/** Symbols that decide the size or place of a buffer which the entry uses. */
+export function sizeSymbols(buffers: readonly PlanBuffer[], entry: PlanEntry): ReadonlySet<string> {
   const names = new Set<string>();
   const code = (c: DimCode | undefined): void => {
     if (typeof c === 'string') names.add(c);
     else if (typeof c === 'object') for (const operand of c.slice(1)) code(operand as DimCode);
   };
   const seen = new Set<number>();
-  const buffer = (i: number): void => {
-    const b = seen.has(i) ? undefined : buffers[i];
-    if (!b) return;
+  const buffer = (i: number | null | undefined): void => {
+    const b = typeof i === 'number' && !seen.has(i) ? buffers[i] : undefined;
+    if (!b || typeof i !== 'number') return;
     seen.add(i);
     if (b.bytes === undefined || b.role === 'alias') b.shape.forEach(code);
     code(b.bytes);
     code(b.at);
-    if (b.of !== undefined) buffer(b.of);
+    buffer(b.of);
   };
-  /** Every number in a step that is no kernel's is looked at as a buffer: too many rather than too few. */
+  /** Every number in a step that is not a kernel's is looked at as a buffer: too many rather than too few. */
   const anything = (x: unknown): void => {
     if (typeof x === 'number') buffer(x);
     else if (Array.isArray(x)) for (const y of x) anything(y);
