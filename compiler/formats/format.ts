@@ -20,6 +20,24 @@ export interface Grid {
   nearest(weight: number): number;
 }
 
+/** A word of integer codes: four bytes or two 16-bit halves, low ones first, and which weights of the group they are. */
+export interface CodeWord {
+  /** u32, as wide as the plane values. */
+  readonly word: Expr;
+  readonly elements: readonly number[];
+}
+
+/** Access to codes as integers, for kernels that multiply integers. Scale and offset are those of `decode`, for these codes. */
+export interface IntegerAccess {
+  /** Largest magnitude of a code, at most 128. Codes below zero make a format signed; others are 0 to 127. */
+  readonly largest: number;
+  readonly signed: boolean;
+  /** Words of four codes: the elements of one word lie in the same 32 weights (counted from the start of a row), each run alike. */
+  bytes(planes: Readonly<Record<string, readonly Expr[]>>, part: number): readonly CodeWord[];
+  /** The same as pairs of 16-bit integers, where that takes fewer operations than widening bytes. */
+  halves?(planes: Readonly<Record<string, readonly Expr[]>>, part: number): readonly CodeWord[];
+}
+
 /**
  * A storage format: how a row of weights is kept as bytes. `decode` sees plane *values*, never addresses, so the same function
  * serves one lane (simt) and several rows side by side (simd). A row is a run of `multiple`-divisible length along the reduced axis.
@@ -45,6 +63,7 @@ export interface StorageFormat {
   grid?(weights: Float32Array, importance?: Float32Array): Grid;
   /** Values of one group from the plane entries that cover it (an entry covering several groups is passed to each, with `part` saying which). */
   decode(planes: Readonly<Record<string, readonly Expr[]>>, part: number): DecodedGroup;
+  readonly integer?: IntegerAccess;
   /** Largest |decode(encode(w)) - w| allowed, for a row with largest magnitude 1. */
   readonly errorBound: number;
 }

@@ -44,5 +44,23 @@ export const q4g32 = defineFormat({
       ...(step ? { scale: step, offset: step.mul(8) } : {}),
     };
   },
+  integer: {
+    largest: 15,
+    signed: false,
+    bytes: ({ codes = [] }) =>
+      codes.flatMap((word, i) =>
+        [0, 1].map((odd) => ({
+          word: (odd ? word.shr(constant('u32', 4)) : word).and(constant('u32', 0x0f0f0f0f)),
+          elements: [0, 2, 4, 6].map((e) => 8 * i + e + odd),
+        })),
+      ),
+    halves: ({ codes = [] }) =>
+      codes.flatMap((word, i) =>
+        [0, 1, 2, 3].map((e) => ({
+          word: word.shr(constant('u32', 4 * e)).and(constant('u32', 0x000f000f)),
+          elements: [8 * i + e, 8 * i + e + 4],
+        })),
+      ),
+  },
   errorBound: 0.5 / 7 + 2 ** -10,
 });

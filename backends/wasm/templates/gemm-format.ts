@@ -18,6 +18,7 @@ import { unravel } from '../../../compiler/lower/element.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
 import { InfcError } from '../../../runtime/errors.ts';
 import { noteFor, type Operands, operandsOf, overRows } from './gemm.ts';
+import { buildIntegerProduct } from './integer-product.ts';
 import { finishTile, finishVector, Tile } from './microkernel.ts';
 import { bindPanels, blockOf, PANEL } from './panels.ts';
 
@@ -165,6 +166,8 @@ export const gemmFormat = defineTemplate({
   build: (request) => {
     const o = operandsOf(request.anchor);
     if (!o) throw new TypeError('not a matmul');
-    return build(o, request.format(o.b.type.format), request);
+    const format = request.format(o.b.type.format);
+    const { integer } = format;
+    return integer ? buildIntegerProduct(o, format, integer, request) : build(o, format, request);
   },
 });
