@@ -261,6 +261,10 @@ function simplify(m: Machine, name: string, args: readonly Val[]): Val | undefin
       if (c?.op === 'i32.const') return c.imm === 0 ? b : a;
       return a === b ? a : undefined;
     }
+    case 'i32x4.shl':
+    case 'i32x4.shr_s':
+    case 'i32x4.shr_u':
+      return isConst(b, 0) ? a : undefined;
     case 'v128.and': {
       // The bits that a shift of words moves from one half to the other are masked out: a shift of halves.
       const [, by] = a.args;

@@ -32,10 +32,12 @@ export interface IntegerAccess {
   /** Largest magnitude of a code, at most 128. Codes below zero make a format signed; others are 0 to 127. */
   readonly largest: number;
   readonly signed: boolean;
-  /** Words of four codes: the elements of one word lie in the same 32 weights (counted from the start of a row), each run alike. */
-  bytes(planes: Readonly<Record<string, readonly Expr[]>>, part: number): readonly CodeWord[];
+  /** Weights that one call covers: 32 or a divisor. */
+  readonly step: number;
+  /** Words of four codes, from the entries of those planes that cover at most a step; elements count within the step. */
+  bytes(planes: Readonly<Record<string, readonly Expr[]>>): readonly CodeWord[];
   /** The same as pairs of 16-bit integers, where that takes fewer operations than widening bytes. */
-  halves?(planes: Readonly<Record<string, readonly Expr[]>>, part: number): readonly CodeWord[];
+  halves?(planes: Readonly<Record<string, readonly Expr[]>>): readonly CodeWord[];
 }
 
 /**

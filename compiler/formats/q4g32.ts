@@ -47,6 +47,7 @@ export const q4g32 = defineFormat({
   integer: {
     largest: 15,
     signed: false,
+    step: 8,
     bytes: ({ codes = [] }) =>
       codes.flatMap((word, i) =>
         [0, 1].map((odd) => ({

@@ -41,6 +41,7 @@ export const q8g32 = defineFormat({
   integer: {
     largest: 128,
     signed: true,
+    step: 4,
     bytes: ({ codes = [] }) => codes.map((word, i) => ({ word, elements: [0, 1, 2, 3].map((e) => 4 * i + e) })),
   },
   // Half a step, and what is lost at the end of the range when the f16 scale rounds down.

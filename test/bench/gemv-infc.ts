@@ -66,6 +66,7 @@ export function productJob(c: ProductCase, features: readonly string[]): Job {
   const target = wasmBackend.target(features);
   const [template] = legalTemplates(anchor, target, wasmBackend.templates);
   if (!template) throw new TypeError('no template');
+  scratchAt = undefined;
   let made = 0;
   const lowered = lowerAnchor({ nodes: graph.nodes, output: y, anchor }, anchor, template, {
     ops: registry,

@@ -1,35 +1,45 @@
 import type { IntegerAccess, StorageFormat } from '../../../compiler/formats/format.ts';
-import { add, ceilDiv, type Dim, min as dimMin, floorDiv, mod, mul, product } from '../../../compiler/ir/dim.ts';
-import { constant, type Expr } from '../../../compiler/ir/expr.ts';
-import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
+import {
+  add,
+  ceilDiv,
+  type Dim,
+  min as dimMin,
+  floorDiv,
+  isAtMost,
+  mod,
+  mul,
+  product,
+} from '../../../compiler/ir/dim.ts';
+import { type Buffer, constant, dimValue, type Expr } from '../../../compiler/ir/expr.ts';
+import { KernelBuilder, type Variable } from '../../../compiler/ir/kernel-builder.ts';
 import { unravel } from '../../../compiler/lower/element.ts';
 import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/template.ts';
 import { dot16 } from '../intrinsics.ts';
 import { noteFor, type Operands, overRows } from './gemm.ts';
-import { bindRows, halvesOf, quantizeRows, RUN, rowLayout } from './integer-rows.ts';
+import {
+  bindRows,
+  halvesOf,
+  type IntegerRows,
+  quantizeRows,
+  type RowLayout,
+  type RowsSize,
+  RUN,
+  rowLayout,
+} from './integer-rows.ts';
 import { finishVector } from './microkernel.ts';
 import { bindPanels, blockOf, PANEL, type PackedPlane } from './panels.ts';
 
 const VECTORS = PANEL / 4;
 /** Rows that one work item computes: their integers stay in the second-level cache while the panels of weights pass by. */
 const ITEM_ROWS = 192;
-
-/** The values of a plane's entries for four rows of weights. 16-bit floats are known to be finite here. */
-export function loadEntries(
-  k: KernelBuilder,
-  { buffer, per }: PackedPlane,
-  group: number,
-  first: Dim,
-  vector: number,
-): Expr[] {
-  return Array.from({ length: Math.max(1, group / per) }, (_, i) =>
-    k.load(buffer, add(mul(add(first, i), PANEL), 4 * vector), 4),
-  );
-}
+/** Up to this many rows the codes are widened as they are multiplied. */
+const FEW_ROWS = Number(process.env.FEW ?? 4);
+const UNROLL = Number(process.env.UNROLL ?? 1);
 
 /**
- * Products with weights of small integer codes, multiplied as integers: activations become 12-bit integers in runs of 32 beforehand, two
- * products of 16 bits are added at once, and each run's exact sum is scaled to f32. One pass over the weights serves up to four rows.
+ * Products with weights of small integer codes, multiplied as integers: activations become 16-bit integers in runs of 32 beforehand, two
+ * products of 16 bits are added at once, and each run's exact sum is scaled to f32. Loops are kept short on purpose: V8 keeps what a short
+ * loop uses in registers, and spills much of what a long one does.
  */
 export function buildIntegerProduct(
   o: Operands,
@@ -37,90 +47,227 @@ export function buildIntegerProduct(
   access: IntegerAccess,
   request: TemplateRequest,
 ): LoweredKernel[] {
-  const n = Number(o.n);
-  const depth = Number(o.depth);
-  const rows = product([...o.batch, o.m]);
+  const size = { rows: product([...o.batch, o.m]), depth: Number(o.depth) };
   const layout = rowLayout(format, access);
-  const prepare = quantizeRows(request, o.a, { rows, depth }, layout);
-  const panels = Math.ceil(n / PANEL);
-  const blocks = ceilDiv(rows, ITEM_ROWS);
-  const k = new KernelBuilder(request.name, 'simd', 1, [mul(blocks, panels), 1, 1]);
-  const x = bindRows(k, request, o.a, { rows, depth }, layout, 'read');
-  const planes = bindPanels(k, o.b, format, { rows: n, length: depth }, !o.transposeB, request);
-  const panel = mod(k.group.x, panels);
-  const block = floorDiv(k.group.x, panels);
-  const column = n >= PANEL ? dimMin(mul(panel, PANEL), n - PANEL) : 0;
-  const from = mul(block, ITEM_ROWS);
-  const to = dimMin(add(from, ITEM_ROWS), rows);
-  const length = blockOf(format);
-  const zero = constant('f32', 0).splat(4);
+  const kernel = new IntegerProduct(o, format, access, layout, size, request);
+  return [quantizeRows(request, o.a, size, layout), kernel.build()];
+}
 
-  const tile = (row: Dim, count: number): void => {
-    const totals = Array.from({ length: count * VECTORS }, () => k.var(zero, 'total'));
-    k.for(0, depth / length, 1, (b) => {
-      const at = new Map<number, number>();
-      for (let part = 0; part < length / format.group; part++) {
-        const values = Array.from({ length: VECTORS }, (_, v) =>
-          Object.fromEntries(
-            planes.map((p) => {
-              const first = Math.floor((part * format.group) / p.per);
-              const base = add(mul(add(mul(panel, depth / length), b), p.entries), first);
-              return [p.name, loadEntries(k, p, format.group, base, v).map((e) => k.let(e, 'w'))];
-            }),
-          ),
-        );
-        const words = values.map((v) => halvesOf(access, v, part));
-        const scaled = values.map((v) => format.decode(v, part));
-        const scales = scaled.map((d) => d.scale && k.let(d.scale, 'scale'));
-        const offsets = scaled.map((d) => d.offset && k.let(d.offset, 'offset'));
-        const firstRun = Math.floor((part * format.group) / RUN);
-        for (let r = firstRun; r < Math.max(firstRun + 1, ((part + 1) * format.group) / RUN); r++) {
-          const run = add(mul(b, length / RUN), r);
-          const sums = Array.from({ length: count * VECTORS }, () => k.var(constant('i32', 0).splat(4), 'sum'));
-          const mine = (words[0] ?? [])
-            .map((w, i) => ({ i, run: Math.floor((part * format.group + (w.elements[0] ?? 0)) / RUN) }))
-            .filter((w) => w.run === r);
-          for (const { i } of mine) {
-            const slot = at.get(r) ?? 0;
-            at.set(r, slot + 1);
-            const ws = words.map((w) => k.let(w[i]?.word.bitcast('i32') ?? constant('i32', 0).splat(4), 'pair'));
-            for (let c = 0; c < count; c++) {
-              const index = add(add(mul(add(row, c), depth / 2), mul(run, RUN / 2)), slot & ~3);
-              const four = k.load(x.codes, index, 4);
-              const pair = four.shuffle(four, [slot & 3, slot & 3, slot & 3, slot & 3]);
-              ws.forEach((w, v) => {
-                const s = sums[c * VECTORS + v];
-                s?.set(s.value.add(dot16(pair, w)));
-              });
+class IntegerProduct {
+  private readonly k: KernelBuilder;
+  private readonly x: IntegerRows;
+  private readonly planes: readonly PackedPlane[];
+  private readonly panels: number;
+  private readonly panel: Dim;
+  private readonly column: Dim;
+  private readonly segments: number;
+
+  constructor(
+    private readonly o: Operands,
+    private readonly format: StorageFormat,
+    private readonly access: IntegerAccess,
+    private readonly layout: RowLayout,
+    private readonly size: RowsSize,
+    private readonly request: TemplateRequest,
+  ) {
+    const n = Number(o.n);
+    const { depth, rows } = size;
+    this.panels = Math.ceil(n / PANEL);
+    this.k = new KernelBuilder(request.name, 'simd', 1, [mul(ceilDiv(rows, ITEM_ROWS), this.panels), 1, 1]);
+    this.x = bindRows(this.k, request, o.a, size, layout, 'read');
+    this.planes = bindPanels(this.k, o.b, format, { rows: n, length: depth }, !o.transposeB, request);
+    this.panel = mod(this.k.group.x, this.panels);
+    this.column = n >= PANEL ? dimMin(mul(this.panel, PANEL), n - PANEL) : 0;
+    this.segments = depth / layout.segment;
+  }
+
+  build(): LoweredKernel {
+    const { k, size, o } = this;
+    const from = mul(floorDiv(k.group.x, this.panels), ITEM_ROWS);
+    const to = dimMin(add(from, ITEM_ROWS), size.rows);
+    const few = (): void => overRows(k, from, to, size.rows, (row, count) => this.direct(row, count));
+    const many = (): void => {
+      const unpacked = this.unpack();
+      overRows(k, from, to, size.rows, (row, count) => this.tile(row, count, unpacked));
+    };
+    if (isAtMost(size.rows, FEW_ROWS)) few();
+    else if (isAtMost(FEW_ROWS + 1, size.rows)) many();
+    else k.if(dimValue(size.rows).le(FEW_ROWS), few, many);
+    return this.request.close(k, noteFor(o, this.request, 'integers'));
+  }
+
+  /** Words of the codes of step number `step` of the depth, for four rows of weights. */
+  private words(step: Dim, vector: number): readonly Expr[] {
+    const own = this.planes.filter((p) => p.per <= this.access.step);
+    const values = Object.fromEntries(
+      own.map((p) => [p.name, this.entries(p, step, this.access.step / p.per, vector)]),
+    );
+    return halvesOf(this.access, values).map((w) => w.word.bitcast('i32'));
+  }
+
+  /** Entries `at * count` and on of each of four rows of a plane. */
+  private entries(p: PackedPlane, at: Dim, count: number, vector: number): Expr[] {
+    const start = add(mul(this.panel, this.size.depth / p.per), mul(at, count));
+    return Array.from({ length: count }, (_, i) =>
+      this.k.load(p.buffer, add(mul(add(start, i), PANEL), 4 * vector), 4),
+    );
+  }
+
+  /** Scale and offset of group `part` of block `block`, for four rows of weights. */
+  private parameters(block: Dim, part: number, vector: number): { readonly scale?: Expr; readonly offset?: Expr } {
+    const { format } = this;
+    const values = this.planes.map((p) => {
+      const count = Math.max(1, format.group / p.per);
+      const first = Math.floor((part * format.group) / p.per / count);
+      return [p.name, this.entries(p, add(mul(block, p.entries / count), first), count, vector)] as const;
+    });
+    return format.decode(Object.fromEntries(values), part);
+  }
+
+  /** Pairs of activations number `pair` of row `row`, in every lane. */
+  private activations(row: Dim, pair: Dim): Expr {
+    return this.k.load(this.x.codes, add(mul(row, this.size.depth / 2), pair)).splat(4);
+  }
+
+  /** Sums of products of one segment, for `count` rows and each vector of weights. */
+  private sums(count: number): readonly Variable[] {
+    return Array.from({ length: count * VECTORS }, () => this.k.var(constant('i32', 0).splat(4), 'sum'));
+  }
+
+  private multiply(sums: readonly Variable[], row: Dim, pair: Dim, words: readonly Expr[]): void {
+    for (let c = 0; c * VECTORS < sums.length; c++) {
+      const x = this.activations(add(row, c), pair);
+      words.forEach((w, v) => {
+        const sum = sums[c * VECTORS + v];
+        sum?.set(sum.value.add(dot16(x, w)));
+      });
+    }
+  }
+
+  /** Adds the scaled sums of a segment to the totals. */
+  private accumulate(
+    totals: readonly Variable[],
+    sums: readonly Variable[],
+    row: Dim,
+    segment: Dim,
+    parameters: readonly { readonly scale?: Expr; readonly offset?: Expr }[],
+  ): void {
+    const { k, x, layout, segments } = this;
+    const perRun = RUN / layout.segment;
+    const run = perRun === 1 ? segment : floorDiv(segment, perRun);
+    totals.forEach((total, i) => {
+      const at = add(row, Math.floor(i / VECTORS));
+      const { scale, offset } = parameters[i % VECTORS] ?? {};
+      const factor = k.load(x.scales, add(mul(at, segments / perRun), run)).splat(4);
+      const sum = sums[i]?.value.cast('f32') ?? factor;
+      const product = sum.fma(scale ? scale.mul(factor) : factor, total.value);
+      const all = k.load(x.sums, add(mul(at, segments), segment)).splat(4);
+      total.set(offset ? offset.neg().fma(all, product) : product);
+    });
+  }
+
+  private store(row: Dim, totals: readonly Variable[]): void {
+    const { k, o, request } = this;
+    totals.forEach((total, i) => {
+      const at = add(row, Math.floor(i / VECTORS));
+      finishVector(k, total.value, add(this.column, 4 * (i % VECTORS)), Number(o.n), (value, c) =>
+        request.finish(k, value, [...unravel(at, [...o.batch, o.m]), c]),
+      );
+    });
+  }
+
+  private totals(count: number): readonly Variable[] {
+    return Array.from({ length: count * VECTORS }, () => this.k.var(constant('f32', 0).splat(4), 'total'));
+  }
+
+  /** Few rows: codes are widened where they are used. */
+  private direct(row: Dim, count: number): void {
+    const { k, format, layout, size, access } = this;
+    const totals = this.totals(count);
+    const length = blockOf(format);
+    const steps = layout.segment / access.step;
+    const unroll = Math.min(steps, UNROLL);
+    k.for(0, size.depth / length, 1, (block) => {
+      for (let part = 0; part < length / format.group; part++)
+        k.for(0, format.group / layout.segment, 1, (s) => {
+          const segment = add(add(mul(block, length / layout.segment), (part * format.group) / layout.segment), s);
+          const sums = this.sums(count);
+          k.for(0, steps, unroll, (j) => {
+            for (let u = 0; u < unroll; u++) {
+              const step = add(add(mul(segment, steps), j), u);
+              const words = Array.from({ length: VECTORS }, (_, v) => this.words(step, v).map((w) => k.let(w, 'pair')));
+              for (let i = 0; i < access.step / 2; i++)
+                this.multiply(
+                  sums,
+                  row,
+                  add(mul(step, access.step / 2), i),
+                  words.map((w) => w[i] ?? constant('i32', 0).splat(4)),
+                );
             }
-          }
-          const segment = add(mul(run, RUN / layout.segment), ((part * format.group) % RUN) / layout.segment);
-          for (let c = 0; c < count; c++) {
-            const factor = k.load(x.scales, add(mul(add(row, c), depth / RUN), run)).splat(4);
-            for (let v = 0; v < VECTORS; v++) {
-              const total = totals[c * VECTORS + v];
-              const sum = sums[c * VECTORS + v]?.value.cast('f32');
-              if (!total || !sum) continue;
-              const scale = scales[v];
-              const product = sum.fma(scale ? scale.mul(factor) : factor, total.value);
-              const offset = offsets[v];
-              if (!offset) {
-                total.set(product);
-                continue;
-              }
-              const all = k.load(x.sums, add(mul(add(row, c), depth / layout.segment), segment)).splat(4);
-              total.set(offset.neg().fma(all, product));
-            }
+          });
+          const parameters = Array.from({ length: VECTORS }, (_, v) => this.parameters(block, part, v));
+          this.accumulate(totals, sums, row, segment, parameters);
+        });
+    });
+    this.store(row, totals);
+  }
+
+  /** Widens the codes of the panel, and decodes scales and offsets, to scratch. */
+  private unpack(): Unpacked {
+    const { k, format, layout, size, access, segments } = this;
+    const pairs = k.shared('pairs', 'i32', (size.depth / 2) * PANEL);
+    const scales = k.shared('scales', 'f32', segments * PANEL);
+    let offsets: Buffer | undefined;
+    k.for(0, size.depth / access.step, 1, (step) => {
+      for (let v = 0; v < VECTORS; v++)
+        this.words(step, v).forEach((w, i) => {
+          k.store(pairs, add(mul(add(mul(step, access.step / 2), i), PANEL), 4 * v), w);
+        });
+    });
+    const length = blockOf(format);
+    k.for(0, size.depth / length, 1, (block) => {
+      for (let part = 0; part < length / format.group; part++)
+        for (let v = 0; v < VECTORS; v++) {
+          const { scale = constant('f32', 1).splat(4), offset } = this.parameters(block, part, v);
+          const named = k.let(scale, 'scale');
+          const base = offset && k.let(offset.neg(), 'offset');
+          for (let s = 0; s < format.group / layout.segment; s++) {
+            const segment = add(mul(block, length / layout.segment), (part * format.group) / layout.segment + s);
+            k.store(scales, add(mul(segment, PANEL), 4 * v), named);
+            if (!base) continue;
+            offsets ??= k.shared('offsets', 'f32', segments * PANEL);
+            k.store(offsets, add(mul(segment, PANEL), 4 * v), base);
           }
         }
-      }
     });
-    for (let c = 0; c < count; c++)
-      for (let v = 0; v < VECTORS; v++)
-        finishVector(k, totals[c * VECTORS + v]?.value ?? zero, add(column, 4 * v), n, (value, at) =>
-          request.finish(k, value, [...unravel(add(row, c), [...o.batch, o.m]), at]),
-        );
-  };
-  overRows(k, from, to, rows, tile);
-  return [prepare, request.close(k, noteFor(o, request, 'integers'))];
+    return { pairs, scales, ...(offsets ? { offsets } : {}) };
+  }
+
+  /** Many rows: a tile of them times the panel in scratch. */
+  private tile(row: Dim, count: number, { pairs, scales, offsets }: Unpacked): void {
+    const { k, layout, segments } = this;
+    const totals = this.totals(count);
+    const own = layout.segment / 2;
+    k.for(0, segments, 1, (segment) => {
+      const sums = this.sums(count);
+      k.for(0, own, 1, (i) => {
+        const pair = add(mul(segment, own), i);
+        const words = Array.from({ length: VECTORS }, (_, v) => k.load(pairs, add(mul(pair, PANEL), 4 * v), 4));
+        this.multiply(sums, row, pair, words);
+      });
+      const parameters = Array.from({ length: VECTORS }, (_, v) => {
+        const at = add(mul(segment, PANEL), 4 * v);
+        return { scale: k.load(scales, at, 4), ...(offsets ? { offset: k.load(offsets, at, 4).neg() } : {}) };
+      });
+      this.accumulate(totals, sums, row, segment, parameters);
+    });
+    this.store(row, totals);
+  }
+}
+
+/** A panel of weights in scratch: words of two codes, and for each segment its scale and its offset with the sign changed. */
+interface Unpacked {
+  readonly pairs: Buffer;
+  readonly scales: Buffer;
+  readonly offsets?: Buffer;
 }

@@ -6,7 +6,6 @@ import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/template.ts';
 import { InfcError } from '../../../runtime/errors.ts';
 import { evenBytes, oddBytes } from '../intrinsics.ts';
-import { blockOf } from './panels.ts';
 
 /** Activations are scaled to integers in runs of this many. */
 export const RUN = 32;
@@ -27,11 +26,11 @@ export interface RowLayout {
 
 type PlaneValues = Readonly<Record<string, readonly Expr[]>>;
 
-/** Words of two codes: as the format gives them, or its bytes widened. */
-export function halvesOf(access: IntegerAccess, planes: PlaneValues, part: number): readonly CodeWord[] {
-  if (access.halves) return access.halves(planes, part);
+/** Words of two codes for one step: as the format gives them, or its bytes widened. */
+export function halvesOf(access: IntegerAccess, planes: PlaneValues): readonly CodeWord[] {
+  if (access.halves) return access.halves(planes);
   const low = constant('u32', 0x00ff00ff);
-  return access.bytes(planes, part).flatMap(({ word, elements: [a = 0, b = 0, c = 0, d = 0] }) => [
+  return access.bytes(planes).flatMap(({ word, elements: [a = 0, b = 0, c = 0, d = 0] }) => [
     { word: access.signed ? evenBytes(word) : word.and(low), elements: [a, c] },
     { word: access.signed ? oddBytes(word) : word.shr(constant('u32', 8)).and(low), elements: [b, d] },
   ]);
@@ -39,29 +38,20 @@ export function halvesOf(access: IntegerAccess, planes: PlaneValues, part: numbe
 
 /** Layout of activations for a format, found by asking it for its words. */
 export function rowLayout(format: StorageFormat, access: IntegerAccess): RowLayout {
-  const block = blockOf(format);
+  const { step } = access;
   const dummy = Object.fromEntries(
-    Object.entries(format.planes).map(([name, { per }]) => [
-      name,
-      Array.from({ length: Math.max(1, format.group / per) }, () => constant('u32', 0)),
-    ]),
+    Object.entries(format.planes)
+      .filter(([, { per }]) => per <= step)
+      .map(([name, { per }]) => [name, Array.from({ length: step / per }, () => constant('u32', 0))]),
   );
-  const runs = Array.from({ length: Math.max(1, block / RUN) }, (): number[][] => []);
-  for (let part = 0; part < block / format.group; part++)
-    for (const { elements } of halvesOf(access, dummy, part)) {
-      const all = elements.map((e) => part * format.group + e);
-      const run = Math.floor((all[0] ?? 0) / RUN);
-      runs[run]?.push(all.map((e) => e - run * RUN));
-    }
-  const [first = [], ...others] = runs;
-  const text = JSON.stringify(first);
-  const inside = first.every((w) => w.every((e) => e >= 0 && e < RUN));
-  if (block % RUN !== 0 || !inside || others.some((r) => JSON.stringify(r) !== text))
-    throw new InfcError('INFC4028', `format '${format.name}' has integer codes whose order differs from run to run`, {
-      fix: 'Let the elements of a word lie in one run of 32 weights, each run in the same order',
+  const own = halvesOf(access, dummy).map((w) => w.elements);
+  if (RUN % step !== 0 || own.some((w) => w.some((e) => e < 0 || e >= step)) || own.length !== step / 2)
+    throw new InfcError('INFC4028', `format '${format.name}' gives integer codes in steps of ${step}`, {
+      fix: 'Let a step divide 32 and its words hold each element once',
     });
+  const words = Array.from({ length: RUN / step }, (_, i) => own.map((w) => w.map((e) => i * step + e))).flat();
   const segment = Math.min(RUN, format.group);
-  return { key: `${segment} ${text}`, words: first, segment };
+  return { key: `${segment} ${JSON.stringify(words)}`, words, segment };
 }
 
 /** Memory that holds the activations as integers. */
