@@ -39,7 +39,7 @@ export interface TemplateRequest {
   /** Binds a value of the graph as a buffer of the kernel under construction (each value once). */
   bind(k: KernelBuilder, value: Value): Buffer;
   /** Binds bytes derived from a constant value; `key` names the layout. The constant is the packed result. */
-  bindPacked(k: KernelBuilder, from: Value, key: string, constant: Constant): Buffer;
+  bindPacked(k: KernelBuilder, from: Value, key: string, constant: Constant, traits?: Pick<Buffer, 'finite'>): Buffer;
   /** Binds memory that one kernel of the template fills for others; equal keys (and types) are the same memory. */
   bindScratch(k: KernelBuilder, key: string, type: TensorType, access: 'read' | 'write'): Buffer;
   /**

@@ -24,6 +24,7 @@ import { finishTile, Tile } from './microkernel.ts';
 import { constantNumbers, packedConstant } from './packing.ts';
 
 const ROWS = 4;
+
 const VECTORS = 2;
 const PANEL = 4 * VECTORS;
 /** Rows one work item computes: a (rows x depth) stays in the second-level cache while the panels of b pass by. */
@@ -99,7 +100,14 @@ export function noteFor(o: Operands, request: TemplateRequest, why: string): Ker
  * Runs `tile(row, rows)` over the rows [from, to): register tiles of ROWS, then what is left. With a known count of at least ROWS rows the
  * last tile overlaps its neighbour.
  */
-export function overRows(k: KernelBuilder, from: Dim, to: Dim, all: Dim, tile: (row: Dim, rows: number) => void): void {
+export function overRows(
+  k: KernelBuilder,
+  from: Dim,
+  to: Dim,
+  all: Dim,
+  tile: (row: Dim, rows: number) => void,
+  ROWS = 4,
+): void {
   if (isStatic(all) && all < ROWS) {
     tile(0, all);
     return;

@@ -14,7 +14,7 @@ import { type Buffer, constant, dimValue, type Expr } from '../../../compiler/ir
 import { KernelBuilder, type Variable } from '../../../compiler/ir/kernel-builder.ts';
 import { unravel } from '../../../compiler/lower/element.ts';
 import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/template.ts';
-import { dot16 } from '../intrinsics.ts';
+import { addHalves, dot8, dot16, sumHalves } from '../intrinsics.ts';
 import { noteFor, type Operands, overRows } from './gemm.ts';
 import {
   bindRows,
@@ -33,8 +33,9 @@ const VECTORS = PANEL / 4;
 /** Rows that one work item computes: their integers stay in the second-level cache while the panels of weights pass by. */
 const ITEM_ROWS = 192;
 /** Up to this many rows the codes are widened as they are multiplied. */
-const FEW_ROWS = Number(process.env.FEW ?? 4);
-const UNROLL = Number(process.env.UNROLL ?? 1);
+const FEW_ROWS = 1;
+/** Rows of a tile: with four vectors of weights the sums fill half the registers. */
+const TILE_ROWS = 2;
 
 /**
  * Products with weights of small integer codes, multiplied as integers: activations become 16-bit integers in runs of 32 beforehand, two
@@ -85,24 +86,33 @@ class IntegerProduct {
     const { k, size, o } = this;
     const from = mul(floorDiv(k.group.x, this.panels), ITEM_ROWS);
     const to = dimMin(add(from, ITEM_ROWS), size.rows);
-    const few = (): void => overRows(k, from, to, size.rows, (row, count) => this.direct(row, count));
+    const few = (): void => overRows(k, from, to, size.rows, (row, count) => this.direct(row, count), TILE_ROWS);
     const many = (): void => {
       const unpacked = this.unpack();
-      overRows(k, from, to, size.rows, (row, count) => this.tile(row, count, unpacked));
+      overRows(k, from, to, size.rows, (row, count) => this.tile(row, count, unpacked), TILE_ROWS);
     };
+    this.byRows(few, many);
+    if (this.layout.bytes) k.alternative('relaxed-dot', () => this.asBytes(from, to));
+    return this.request.close(k, noteFor(o, this.request, 'integers'));
+  }
+
+  /** Chooses by the number of rows, at run time where it is not known before. */
+  private byRows(few: () => void, many: () => void): void {
+    const { k, size } = this;
     if (isAtMost(size.rows, FEW_ROWS)) few();
     else if (isAtMost(FEW_ROWS + 1, size.rows)) many();
     else k.if(dimValue(size.rows).le(FEW_ROWS), few, many);
-    return this.request.close(k, noteFor(o, this.request, 'integers'));
   }
 
   /** Words of the codes of step number `step` of the depth, for four rows of weights. */
   private words(step: Dim, vector: number): readonly Expr[] {
+    return halvesOf(this.access, this.stepEntries(step, vector)).map((w) => w.word.bitcast('i32'));
+  }
+
+  /** Entries of those planes that cover at most a step. */
+  private stepEntries(step: Dim, vector: number): Readonly<Record<string, readonly Expr[]>> {
     const own = this.planes.filter((p) => p.per <= this.access.step);
-    const values = Object.fromEntries(
-      own.map((p) => [p.name, this.entries(p, step, this.access.step / p.per, vector)]),
-    );
-    return halvesOf(this.access, values).map((w) => w.word.bitcast('i32'));
+    return Object.fromEntries(own.map((p) => [p.name, this.entries(p, step, this.access.step / p.per, vector)]));
   }
 
   /** Entries `at * count` and on of each of four rows of a plane. */
@@ -151,6 +161,7 @@ class IntegerProduct {
     row: Dim,
     segment: Dim,
     parameters: readonly { readonly scale?: Expr; readonly offset?: Expr }[],
+    whole: (sum: Expr) => Expr = (sum) => sum,
   ): void {
     const { k, x, layout, segments } = this;
     const perRun = RUN / layout.segment;
@@ -158,12 +169,93 @@ class IntegerProduct {
     totals.forEach((total, i) => {
       const at = add(row, Math.floor(i / VECTORS));
       const { scale, offset } = parameters[i % VECTORS] ?? {};
-      const factor = k.load(x.scales, add(mul(at, segments / perRun), run)).splat(4);
-      const sum = sums[i]?.value.cast('f32') ?? factor;
+      const factor = k.load(x.scales, mul(add(mul(at, segments / perRun), run), 2)).splat(4);
+      const own = sums[i];
+      if (!own) return;
+      const sum = whole(own.value).cast('f32');
       const product = sum.fma(scale ? scale.mul(factor) : factor, total.value);
       const all = k.load(x.sums, add(mul(at, segments), segment)).splat(4);
       total.set(offset ? offset.neg().fma(all, product) : product);
     });
+  }
+
+  /** All of it by products of bytes, for engines that have them. */
+  private asBytes(from: Dim, to: Dim): void {
+    const { k, size, access } = this;
+    const rows = (words: (step: Dim, vector: number) => readonly Expr[]): void =>
+      overRows(k, from, to, size.rows, (row, count) => this.byteTile(row, count, words), TILE_ROWS);
+    const few = (): void => rows((step, v) => this.quads(step, v));
+    const many = (): void => {
+      const own = access.step / 4;
+      const quads = k.shared('quads', 'i32', (size.depth / 4) * PANEL);
+      const at = (step: Dim, v: number, i: number): Dim => add(mul(add(mul(step, own), i), PANEL), 4 * v);
+      k.for(0, size.depth / access.step, 1, (step) => {
+        for (let v = 0; v < VECTORS; v++) this.quads(step, v).forEach((w, i) => k.store(quads, at(step, v, i), w));
+      });
+      rows((step, v) => Array.from({ length: own }, (_, i) => k.load(quads, at(step, v, i), 4)));
+    };
+    this.byRows(few, many);
+  }
+
+  /** Words of four codes of step number `step` of the depth, for four rows of weights. */
+  private quads(step: Dim, vector: number): readonly Expr[] {
+    return this.access.bytes(this.stepEntries(step, vector)).map((w) => w.word.bitcast('i32'));
+  }
+
+  private byteTile(row: Dim, count: number, words: (step: Dim, vector: number) => readonly Expr[]): void {
+    const { k, x, format, layout, size, access, segments } = this;
+    const totals = this.totals(count);
+    const length = blockOf(format);
+    const steps = layout.segment / access.step;
+    const own = access.step / 4;
+    const perRun = RUN / layout.segment;
+    const runOf = (segment: Dim): Dim => (perRun === 1 ? segment : floorDiv(segment, perRun));
+    /** Sums of products in halves; `first` is 0 for the bytes, RUN / 4 for the finer ones. */
+    const products = (rows: readonly Dim[], segment: Dim, first: number): readonly Variable[] => {
+      const sums = this.sums(rows.length);
+      const inRun = perRun === 1 ? 0 : mul(mod(segment, perRun), layout.segment / 4);
+      const start = add(add(mul(runOf(segment), RUN / 2), inRun), first);
+      k.for(0, steps, 1, (j) => {
+        const step = add(mul(segment, steps), j);
+        const ws = Array.from({ length: VECTORS }, (_, v) => words(step, v).map((w) => k.let(w, 'quad')));
+        for (let i = 0; i < own; i++)
+          rows.forEach((r, c) => {
+            const four = this.activations(r, add(start, add(mul(j, own), i)));
+            for (let v = 0; v < VECTORS; v++) {
+              const sum = sums[c * VECTORS + v];
+              sum?.set(addHalves(sum.value, dot8(four, ws[v]?.[i] ?? four)));
+            }
+          });
+      });
+      return sums;
+    };
+    k.for(0, size.depth / length, 1, (block) => {
+      for (let part = 0; part < length / format.group; part++)
+        k.for(0, format.group / layout.segment, 1, (s) => {
+          const segment = add(add(mul(block, length / layout.segment), (part * format.group) / layout.segment), s);
+          const rows = Array.from({ length: count }, (_, c) => add(row, c));
+          const sums = products(rows, segment, 0);
+          const parameters = Array.from({ length: VECTORS }, (_, v) => this.parameters(block, part, v));
+          this.accumulate(totals, sums, row, segment, parameters, sumHalves);
+          rows.forEach((r, c) => {
+            const at = add(mul(add(mul(r, segments / perRun), runOf(segment)), 2), 1);
+            const fine = k.let(k.load(x.scales, at), 'fine');
+            k.if(fine.ne(0), () => {
+              products([r], segment, RUN / 4).forEach((sum, v) => {
+                const total = totals[c * VECTORS + v];
+                const { scale } = this.parameters(block, part, v);
+                const factor = fine.splat(4);
+                total?.set(
+                  sumHalves(sum.value)
+                    .cast('f32')
+                    .fma(scale ? scale.mul(factor) : factor, total.value),
+                );
+              });
+            });
+          });
+        });
+    });
+    this.store(row, totals);
   }
 
   private store(row: Dim, totals: readonly Variable[]): void {
@@ -186,23 +278,17 @@ class IntegerProduct {
     const totals = this.totals(count);
     const length = blockOf(format);
     const steps = layout.segment / access.step;
-    const unroll = Math.min(steps, UNROLL);
     k.for(0, size.depth / length, 1, (block) => {
       for (let part = 0; part < length / format.group; part++)
         k.for(0, format.group / layout.segment, 1, (s) => {
           const segment = add(add(mul(block, length / layout.segment), (part * format.group) / layout.segment), s);
           const sums = this.sums(count);
-          k.for(0, steps, unroll, (j) => {
-            for (let u = 0; u < unroll; u++) {
-              const step = add(add(mul(segment, steps), j), u);
-              const words = Array.from({ length: VECTORS }, (_, v) => this.words(step, v).map((w) => k.let(w, 'pair')));
-              for (let i = 0; i < access.step / 2; i++)
-                this.multiply(
-                  sums,
-                  row,
-                  add(mul(step, access.step / 2), i),
-                  words.map((w) => w[i] ?? constant('i32', 0).splat(4)),
-                );
+          k.for(0, steps, 1, (j) => {
+            const step = add(mul(segment, steps), j);
+            const words = Array.from({ length: VECTORS }, (_, v) => this.words(step, v).map((w) => k.let(w, 'pair')));
+            for (let i = 0; i < access.step / 2; i++) {
+              const own = words.flatMap((w) => w[i] ?? []);
+              this.multiply(sums, row, add(mul(step, access.step / 2), i), own);
             }
           });
           const parameters = Array.from({ length: VECTORS }, (_, v) => this.parameters(block, part, v));

@@ -9,7 +9,7 @@ import type { TemplateRequest } from '../../../compiler/lower/template.ts';
 import { InfcError } from '../../../runtime/errors.ts';
 
 /** Rows of weights (columns of the product) that lie side by side. */
-export const PANEL = 8;
+export const PANEL = 16;
 
 /** One plane of packed weights and how it is indexed: entry e of column j of panel p is at (p * perColumn + e) * PANEL + j. */
 export interface PackedPlane {
@@ -60,9 +60,8 @@ export function bindPanels(
       if (plane.dtype === 'f16') checkFinite(out, source.name, name);
       return out;
     });
-    const buffer = request.bindPacked(k, weights, key, packed);
-    const finite: Buffer = plane.dtype === 'f16' ? { ...buffer, finite: true } : buffer;
-    return { name, buffer: finite, entries: blockOf(format) / plane.per, per: plane.per };
+    const buffer = request.bindPacked(k, weights, key, packed, plane.dtype === 'f16' ? { finite: true } : {});
+    return { name, buffer, entries: blockOf(format) / plane.per, per: plane.per };
   });
 }
 
