@@ -69,7 +69,10 @@ const web = await build({
   chunkNames: 'chunk-web-[hash]',
   entryPoints: pick('runtime', 'grammars'),
   platform: 'neutral',
-  minify: true,
+  // White space stays: without it esbuild drops the notes on which calls are pure, and bundles of users could not leave out what they do
+  // not use. They are minified there.
+  minifyIdentifiers: true,
+  minifySyntax: true,
   metafile: true,
 });
 

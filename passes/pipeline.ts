@@ -9,6 +9,9 @@ import { decompose } from './fuse/decompose.ts';
 import { foldIntoWeights } from './fuse/fold-into-weights.ts';
 import { fuseTranspose } from './fuse/fuse-transpose.ts';
 import type { Pass } from './pass.ts';
+import { equalize } from './precision/equalize.ts';
+import { pruneWeights } from './precision/prune-weights.ts';
+import { rotateResidual } from './precision/rotate-residual.ts';
 import { recognizeActivations } from './recognize/activation.ts';
 import { recognizeAttention } from './recognize/attention.ts';
 import { recognizeNorms } from './recognize/norm.ts';
@@ -30,7 +33,10 @@ export const pipeline: readonly Pass[] = [
   recognizeActivations,
   recognizeAttention,
   recognizeSliceAssignment,
-  // precision: assigned by plugins
+  // precision: what makes weights stand quantization better (--quant)
+  rotateResidual,
+  equalize,
+  pruneWeights,
   // format: how weights are stored
   assignFormats,
   // fuse: prepare what kernels will swallow

@@ -1,6 +1,7 @@
 import { defineBackend } from '../backend.ts';
 import { printWasm } from './print.ts';
 import { gainsFromRelaxed } from './relaxed.ts';
+import { attentionSimd } from './templates/attention.ts';
 import { convSimd } from './templates/conv.ts';
 import { gatherFormat } from './templates/gather-format.ts';
 import { gemmSimd } from './templates/gemm.ts';
@@ -23,7 +24,7 @@ export const wasmBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: (dtype) => dtype !== 'string' && dtype !== 'c64' && dtype !== 'c128',
-  templates: [gemmFormat, gatherFormat, gemmSimd, convSimd, ...poolSimd, ...recurrentSimd],
+  templates: [gemmFormat, gatherFormat, gemmSimd, convSimd, attentionSimd, ...poolSimd, ...recurrentSimd],
   memory: { align: 16, maxBinding: 2 ** 32 - 65536, readWriteAlias: true },
   print: (kernels, target) => [printWasm(kernels, target)],
   variants: [

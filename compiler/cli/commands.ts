@@ -20,6 +20,12 @@ export const commands: readonly Command[] = [
         value: 'RECIPE',
         help: 'How weights are stored: f16, q8, q4, auto, a storage format, or FILE.json with rules',
       },
+      context: {
+        kind: 'value',
+        value: 'N',
+        help: "Language models: most tokens of prompt and answer, default the model's, at most 4096",
+      },
+      kv: { kind: 'value', value: 'POLICY', help: 'Language models: how the KV cache is kept: contiguous (default)' },
       name: { kind: 'value', value: 'NAME', help: "Name of the module, default the model's" },
       'stop-after': { kind: 'value', value: 'PHASE', help: 'Stop after import or a pass phase, and print the graph' },
       plugin: { kind: 'list', value: 'FILE', help: 'A plugin module (its exports that are plugins are used)' },

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { InfcError } from '../../runtime/errors.ts';
@@ -11,6 +11,7 @@ import {
   writeArtifact,
 } from '../compile.ts';
 import { exitCodes } from '../diagnostics.ts';
+import type { TransformerOptions } from '../import/transformer/model.ts';
 import { printProgram } from '../ir/text.ts';
 import { type ArtifactPart, partOf } from '../plan/artifact.ts';
 import { memoryReport } from '../plan/report.ts';
@@ -32,6 +33,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const name = args.value('name');
   const stopAfter = args.value('stop-after');
   const quant = await readRecipe(args.value('quant'), io);
+  const transformer = transformerOptions(args);
   const output = args.value('output');
   if (output === undefined && stopAfter === undefined)
     throw new InfcError('INFC8003', 'no output folder', { fix: 'Write infc compile MODEL -o DIR' });
@@ -46,6 +48,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
     onProgress: ({ phase, done, total }) =>
       io.progress(`${'#'.repeat(done)}${'.'.repeat(Math.max(0, total - done))} ${phase}`),
     ...(name === undefined ? {} : { name }),
+    ...transformer,
     ...(quant === undefined ? {} : { quant }),
     ...(stopAfter === undefined ? {} : { stopAfter }),
   };
@@ -63,6 +66,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
       plugins: args.list('plugin'),
       ...(name === undefined ? {} : { name }),
       ...(quant === undefined ? {} : { quant }),
+      ...transformer,
     },
     io.cwd,
   );
@@ -71,6 +75,16 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   if (io.json) io.out(JSON.stringify({ ok: true, dir, ms, ...(await summaryOf(compilation)) }, null, 2));
   else await screen(model, output ?? dir, ms, compilation, io);
   return exitCodes.ok;
+}
+
+/** `--context N --kv NAME`. */
+function transformerOptions(args: Args): TransformerOptions {
+  const [context, kv] = [args.value('context'), args.value('kv')];
+  if (context !== undefined && !/^[1-9]\d*$/.test(context))
+    throw new InfcError('INFC8003', `--context '${context}' is not a number of tokens`, {
+      fix: 'Write --context 2048',
+    });
+  return { ...(context === undefined ? {} : { context: Number(context) }), ...(kv === undefined ? {} : { kv }) };
 }
 
 /** Refuses to replace a folder that infc did not write. */
@@ -202,13 +216,17 @@ async function printAfter(compilation: Compilation, io: Io): Promise<number> {
   return exitCodes.ok;
 }
 
-/** Files of an artifact folder, as a compilation would give them. */
+/** Files of an artifact folder, as a compilation would give them: their contents are read when asked for. */
 export async function readArtifactFiles(dir: string): Promise<ArtifactFile[]> {
   const files: ArtifactFile[] = [];
   for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const full = path.join(entry.parentPath, entry.name);
-    files.push(fileOf(path.relative(dir, full).replaceAll('\\', '/'), await readFile(full)));
+    files.push({
+      name: path.relative(dir, full).replaceAll('\\', '/'),
+      bytes: (await stat(full)).size,
+      chunks: () => [readFileSync(full)],
+    });
   }
   return files;
 }

@@ -2,12 +2,35 @@ import { InfcError } from '../../runtime/errors.ts';
 import type { Program } from '../ir/graph.ts';
 import type { OpTable } from '../ir/graph-builder.ts';
 import { type Architecture, HfConfig, HfWeights, isRecord } from './architecture.ts';
+import { bert } from './architectures/bert.ts';
+import { gemma2 } from './architectures/gemma2.ts';
+import { gemma3 } from './architectures/gemma3.ts';
+import { gptNeox } from './architectures/gpt-neox.ts';
+import { gpt2 } from './architectures/gpt2.ts';
 import { llama } from './architectures/llama.ts';
+import { mistral } from './architectures/mistral.ts';
+import { mixtral } from './architectures/mixtral.ts';
+import { phi3 } from './architectures/phi3.ts';
+import { qwen2 } from './architectures/qwen2.ts';
+import { qwen3 } from './architectures/qwen3.ts';
 import { type DimOptions, SymbolTable } from './symbols.ts';
+import { buildTransformer, type TransformerOptions } from './transformer/model.ts';
 import type { WeightFile } from './weight-file.ts';
 
-/** The families infc knows: one file and one entry here each. */
-export const architectures: readonly Architecture[] = [llama];
+/** The families infc knows: one file and one entry here each. Of those that share a GGUF architecture the first that wants a file gets it. */
+export const architectures: readonly Architecture[] = [
+  mixtral,
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  gemma2,
+  gemma3,
+  phi3,
+  gpt2,
+  gptNeox,
+  bert,
+];
 
 /** What makes up a model in Hugging Face's layout. */
 export interface HfModel {
@@ -17,7 +40,12 @@ export interface HfModel {
 }
 
 /** Builds the program of a model from its config and weights. Throws INFC108x naming the key or weight. */
-export function importHf(model: HfModel, ops: OpTable, dims: DimOptions = {}): Program {
+export function importHf(
+  model: HfModel,
+  ops: OpTable,
+  dims: DimOptions = {},
+  options: TransformerOptions = {},
+): Program {
   const { file, text } = model.config;
   let values: unknown;
   try {
@@ -42,7 +70,9 @@ export function importHf(model: HfModel, ops: OpTable, dims: DimOptions = {}): P
     });
   }
   const symbols = new SymbolTable(dims);
-  const program = found.build(new HfConfig(values, file), new HfWeights(model.weights), ops, model.name, symbols);
+  const weights = new HfWeights(model.weights);
+  const described = found.describe(new HfConfig(values, file), weights, options);
+  const program = buildTransformer(described, model.name, weights, ops, symbols, options);
   symbols.checkOptionsUsed();
   return program;
 }

@@ -113,6 +113,8 @@ export class Graph {
   readonly inputs: Value[] = [];
   outputs: Value[] = [];
   nodes: Node[] = [];
+  /** Symbols that the caller of this entry gives, since no input's shape fixes them. */
+  readonly given: string[] = [];
   private made = 0;
 
   constructor(readonly name: string) {}

@@ -1,5 +1,6 @@
 import type { Grid } from '../../compiler/formats/format.ts';
-import { inverseFactor } from './cholesky.ts';
+import { gridSpan } from '../../compiler/formats/format.ts';
+import { feedbackOf } from './feedback.ts';
 import { defineQuantizer, gramOf, gridOf } from './quantizer.ts';
 import { settle } from './settle.ts';
 
@@ -12,24 +13,28 @@ export const gptq = defineQuantizer({
   does: 'rounds column by column and lets later columns make up for the error (needs calibration)',
   needs: 'gram',
   quantize: (request) => {
-    const { weights, n, k, format, statistics } = request;
-    const factor = inverseFactor(gramOf(request, 'gptq'), k);
-    const groups = k / format.group;
+    const { weights, n, k, format, statistics, mask } = request;
+    const feedback = feedbackOf(gramOf(request, 'gptq'), k);
+    const span = gridSpan(format);
+    const groups = k / span;
     const grids: Grid[] = new Array(n * groups);
     const importance = statistics?.meanSquare;
     let grid: Grid | undefined;
+    let [first, start] = [0, 0];
     settle(
       weights,
       n,
       k,
-      factor,
+      feedback,
       {
-        segment: format.group,
+        segment: span,
         begin: (row, w, from, to) => {
+          first = row * k;
           grid = gridOf(format, w.subarray(from, to), importance?.subarray(from, to));
-          grids[row * groups + from / format.group] = grid;
+          grids[row * groups + from / span] = grid;
+          start = from;
         },
-        value: (_, w) => grid?.nearest(w) ?? w,
+        value: (column, w) => (mask?.[first + column] === 0 ? 0 : (grid?.nearest(w, column - start) ?? w)),
       },
       (share) => {
         request.signal?.throwIfAborted();

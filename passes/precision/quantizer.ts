@@ -13,6 +13,8 @@ export interface InputStatistics {
   readonly maxAbs: Float32Array;
   /** Mean of x x^T, [k, k] row-major; there when an algorithm asked for it. */
   readonly gram?: Float64Array;
+  /** Entropy in bits of the inputs, each in steps of a sixteenth of their deviation. */
+  readonly entropy?: number;
 }
 
 /** Statistics an algorithm reads: none, the moments of each input, or the Gram matrix too. */
@@ -27,6 +29,8 @@ export interface MatrixRequest {
   readonly n: number;
   readonly k: number;
   readonly format: StorageFormat;
+  /** Weights that are pruned (0) and must stay zero, [n, k]. */
+  readonly mask?: Uint8Array;
   readonly statistics?: InputStatistics;
   readonly signal?: AbortSignal;
   /** Share done, 0 to 1. */

@@ -27,7 +27,7 @@ import {
   rowLayout,
 } from './integer-rows.ts';
 import { finishVector } from './microkernel.ts';
-import { bindPanels, blockOf, PANEL, type PackedPlane } from './panels.ts';
+import { bindPanels, PANEL, type PackedPlane } from './panels.ts';
 
 const VECTORS = PANEL / 4;
 /** Rows that one work item computes: their integers stay in the second-level cache while the panels of weights pass by. */
@@ -62,6 +62,7 @@ class IntegerProduct {
   private readonly panel: Dim;
   private readonly column: Dim;
   private readonly segments: number;
+  private counter = 0;
 
   constructor(
     private readonly o: Operands,
@@ -88,12 +89,23 @@ class IntegerProduct {
     const to = dimMin(add(from, ITEM_ROWS), size.rows);
     const few = (): void => overRows(k, from, to, size.rows, (row, count) => this.direct(row, count), TILE_ROWS);
     const many = (): void => {
-      const unpacked = this.unpack();
-      overRows(k, from, to, size.rows, (row, count) => this.tile(row, count, unpacked), TILE_ROWS);
+      const pairs = this.widen('pairs', this.access.step / 2, (step, v) => this.pairs(step, v));
+      const parameters = this.decodeParameters();
+      overRows(k, from, to, size.rows, (row, count) => this.tile(row, count, pairs, parameters), TILE_ROWS);
     };
     this.byRows(few, many);
     if (this.layout.bytes) k.alternative('relaxed-dot', () => this.asBytes(from, to));
     return this.request.close(k, noteFor(o, this.request, 'integers'));
+  }
+
+  /** Vectors of weights that one short loop takes: fewer where each needs several loads. */
+  private get waves(): readonly (readonly number[])[] {
+    const all = Array.from({ length: VECTORS }, (_, v) => v);
+    const loads = this.access.planes.reduce(
+      (n, name) => n + Math.max(1, this.access.step / (this.format.planes[name]?.per ?? 1)),
+      0,
+    );
+    return loads === 1 ? [all] : [all.slice(0, VECTORS / 2), all.slice(VECTORS / 2)];
   }
 
   /** Chooses by the number of rows, at run time where it is not known before. */
@@ -104,15 +116,29 @@ class IntegerProduct {
     else k.if(dimValue(size.rows).le(FEW_ROWS), few, many);
   }
 
-  /** Words of the codes of step number `step` of the depth, for four rows of weights. */
-  private words(step: Dim, vector: number): readonly Expr[] {
+  /** Words of two codes of step number `step` of the depth, for four rows of weights. */
+  private pairs(step: Dim, vector: number): readonly Expr[] {
     return halvesOf(this.access, this.stepEntries(step, vector)).map((w) => w.word.bitcast('i32'));
   }
 
-  /** Entries of those planes that cover at most a step. */
+  /** Words of four codes. */
+  private quads(step: Dim, vector: number): readonly Expr[] {
+    return this.access.bytes(this.stepEntries(step, vector)).map((w) => w.word.bitcast('i32'));
+  }
+
+  /** What integer access takes for a step. */
   private stepEntries(step: Dim, vector: number): Readonly<Record<string, readonly Expr[]>> {
-    const own = this.planes.filter((p) => p.per <= this.access.step);
-    return Object.fromEntries(own.map((p) => [p.name, this.entries(p, step, this.access.step / p.per, vector)]));
+    const own = this.planes.filter((p) => this.access.planes.includes(p.name));
+    return Object.fromEntries(
+      own.map((p) => {
+        if (p.per <= this.access.step) return [p.name, this.entries(p, step, this.access.step / p.per, vector)];
+        const steps = p.per / this.access.step;
+        const by = dimValue(mul(mod(step, steps), 64 / p.per))
+          .cast('u32')
+          .splat(4);
+        return [p.name, this.entries(p, floorDiv(step, steps), 1, vector).map((w) => w.shr(by))];
+      }),
+    );
   }
 
   /** Entries `at * count` and on of each of four rows of a plane. */
@@ -123,15 +149,26 @@ class IntegerProduct {
     );
   }
 
-  /** Scale and offset of group `part` of block `block`, for four rows of weights. */
-  private parameters(block: Dim, part: number, vector: number): { readonly scale?: Expr; readonly offset?: Expr } {
-    const { format } = this;
+  /** Scale and offset of group number `group` of the depth, for four rows of weights. */
+  private parameters(group: Dim, vector: number): Parameters {
+    const { format, access } = this;
     const values = this.planes.map((p) => {
       const count = Math.max(1, format.group / p.per);
-      const first = Math.floor((part * format.group) / p.per / count);
-      return [p.name, this.entries(p, add(mul(block, p.entries / count), first), count, vector)] as const;
+      const at = p.per > format.group ? floorDiv(group, p.per / format.group) : group;
+      return [p.name, this.entries(p, at, count, vector)] as const;
     });
-    return format.decode(Object.fromEntries(values), part);
+    const { scale, offset } = format.decode(Object.fromEntries(values), 0);
+    const { bias = 0 } = access;
+    const shift = bias === 0 ? undefined : (scale?.mul(bias) ?? constant('f32', bias).splat(4));
+    const both = shift && offset ? offset.add(shift) : (shift ?? offset);
+    return { ...(scale ? { scale } : {}), ...(both ? { offset: both } : {}) };
+  }
+
+  /** Scales and offsets of a segment's group, for each vector of weights. */
+  private parametersOf(segment: Dim): readonly Parameters[] {
+    const perGroup = this.format.group / this.layout.segment;
+    const group = perGroup === 1 ? segment : floorDiv(segment, perGroup);
+    return Array.from({ length: VECTORS }, (_, v) => this.parameters(group, v));
   }
 
   /** Pairs of activations number `pair` of row `row`, in every lane. */
@@ -160,7 +197,7 @@ class IntegerProduct {
     sums: readonly Variable[],
     row: Dim,
     segment: Dim,
-    parameters: readonly { readonly scale?: Expr; readonly offset?: Expr }[],
+    parameters: readonly Parameters[],
     whole: (sum: Expr) => Expr = (sum) => sum,
   ): void {
     const { k, x, layout, segments } = this;
@@ -181,33 +218,36 @@ class IntegerProduct {
 
   /** All of it by products of bytes, for engines that have them. */
   private asBytes(from: Dim, to: Dim): void {
-    const { k, size, access } = this;
-    const rows = (words: (step: Dim, vector: number) => readonly Expr[]): void =>
-      overRows(k, from, to, size.rows, (row, count) => this.byteTile(row, count, words), TILE_ROWS);
-    const few = (): void => rows((step, v) => this.quads(step, v));
+    const { k, size } = this;
+    const rows = (
+      words: (step: Dim, vector: number) => readonly Expr[],
+      parameters: (segment: Dim) => readonly Parameters[],
+    ): void =>
+      overRows(k, from, to, size.rows, (row, count) => this.byteTile(row, count, words, parameters), TILE_ROWS);
+    const few = (): void =>
+      rows(
+        (step, v) => this.quads(step, v),
+        (segment) => this.parametersOf(segment),
+      );
     const many = (): void => {
-      const own = access.step / 4;
-      const quads = k.shared('quads', 'i32', (size.depth / 4) * PANEL);
-      const at = (step: Dim, v: number, i: number): Dim => add(mul(add(mul(step, own), i), PANEL), 4 * v);
-      k.for(0, size.depth / access.step, 1, (step) => {
-        for (let v = 0; v < VECTORS; v++) this.quads(step, v).forEach((w, i) => k.store(quads, at(step, v, i), w));
-      });
-      rows((step, v) => Array.from({ length: own }, (_, i) => k.load(quads, at(step, v, i), 4)));
+      const perStep = this.access.step / 4;
+      const quads = this.widen('quads', perStep, (step, v) => this.quads(step, v));
+      const load = (step: Dim, v: number, i: number): Expr =>
+        k.load(quads, add(mul(add(mul(step, perStep), i), PANEL), 4 * v), 4);
+      rows((step, v) => Array.from({ length: perStep }, (_, i) => load(step, v, i)), this.decodeParameters());
     };
     this.byRows(few, many);
   }
 
-  /** Words of four codes of step number `step` of the depth, for four rows of weights. */
-  private quads(step: Dim, vector: number): readonly Expr[] {
-    return this.access.bytes(this.stepEntries(step, vector)).map((w) => w.word.bitcast('i32'));
-  }
-
-  private byteTile(row: Dim, count: number, words: (step: Dim, vector: number) => readonly Expr[]): void {
-    const { k, x, format, layout, size, access, segments } = this;
+  private byteTile(
+    row: Dim,
+    count: number,
+    words: (step: Dim, vector: number) => readonly Expr[],
+    parameters: (segment: Dim) => readonly Parameters[],
+  ): void {
+    const { k, x, layout, segments } = this;
     const totals = this.totals(count);
-    const length = blockOf(format);
-    const steps = layout.segment / access.step;
-    const own = access.step / 4;
+    const steps = layout.segment / this.access.step;
     const perRun = RUN / layout.segment;
     const runOf = (segment: Dim): Dim => (perRun === 1 ? segment : floorDiv(segment, perRun));
     /** Sums of products in halves; `first` is 0 for the bytes, RUN / 4 for the finer ones. */
@@ -216,11 +256,12 @@ class IntegerProduct {
       const inRun = perRun === 1 ? 0 : mul(mod(segment, perRun), layout.segment / 4);
       const start = add(add(mul(runOf(segment), RUN / 2), inRun), first);
       k.for(0, steps, 1, (j) => {
-        const step = add(mul(segment, steps), j);
-        const ws = Array.from({ length: VECTORS }, (_, v) => words(step, v).map((w) => k.let(w, 'quad')));
-        for (let i = 0; i < own; i++)
+        const ws = Array.from({ length: VECTORS }, (_, v) =>
+          words(add(mul(segment, steps), j), v).map((w) => k.let(w, 'quad')),
+        );
+        for (let i = 0; i < this.access.step / 4; i++)
           rows.forEach((r, c) => {
-            const four = this.activations(r, add(start, add(mul(j, own), i)));
+            const four = this.activations(r, add(start, add(mul(j, this.access.step / 4), i)));
             for (let v = 0; v < VECTORS; v++) {
               const sum = sums[c * VECTORS + v];
               sum?.set(addHalves(sum.value, dot8(four, ws[v]?.[i] ?? four)));
@@ -229,31 +270,23 @@ class IntegerProduct {
       });
       return sums;
     };
-    k.for(0, size.depth / length, 1, (block) => {
-      for (let part = 0; part < length / format.group; part++)
-        k.for(0, format.group / layout.segment, 1, (s) => {
-          const segment = add(add(mul(block, length / layout.segment), (part * format.group) / layout.segment), s);
-          const rows = Array.from({ length: count }, (_, c) => add(row, c));
-          const sums = products(rows, segment, 0);
-          const parameters = Array.from({ length: VECTORS }, (_, v) => this.parameters(block, part, v));
-          this.accumulate(totals, sums, row, segment, parameters, sumHalves);
-          rows.forEach((r, c) => {
-            const at = add(mul(add(mul(r, segments / perRun), runOf(segment)), 2), 1);
-            const fine = k.let(k.load(x.scales, at), 'fine');
-            k.if(fine.ne(0), () => {
-              products([r], segment, RUN / 4).forEach((sum, v) => {
-                const total = totals[c * VECTORS + v];
-                const { scale } = this.parameters(block, part, v);
-                const factor = fine.splat(4);
-                total?.set(
-                  sumHalves(sum.value)
-                    .cast('f32')
-                    .fma(scale ? scale.mul(factor) : factor, total.value),
-                );
-              });
-            });
+    k.for(0, segments, 1, (segment) => {
+      const rows = Array.from({ length: count }, (_, c) => add(row, c));
+      const sums = products(rows, segment, 0);
+      this.accumulate(totals, sums, row, segment, parameters(segment), sumHalves);
+      rows.forEach((r, c) => {
+        const at = add(mul(add(mul(r, segments / perRun), runOf(segment)), 2), 1);
+        const fine = k.let(k.load(x.scales, at), 'fine');
+        k.if(fine.ne(0), () => {
+          const own = parameters(segment);
+          products([r], segment, RUN / 4).forEach((sum, v) => {
+            const total = totals[c * VECTORS + v];
+            const factor = fine.splat(4);
+            const scale = own[v]?.scale?.mul(factor) ?? factor;
+            total?.set(sumHalves(sum.value).cast('f32').fma(scale, total.value));
           });
         });
+      });
     });
     this.store(row, totals);
   }
@@ -274,63 +307,69 @@ class IntegerProduct {
 
   /** Few rows: codes are widened where they are used. */
   private direct(row: Dim, count: number): void {
-    const { k, format, layout, size, access } = this;
+    const { k, layout, segments } = this;
     const totals = this.totals(count);
-    const length = blockOf(format);
-    const steps = layout.segment / access.step;
-    k.for(0, size.depth / length, 1, (block) => {
-      for (let part = 0; part < length / format.group; part++)
-        k.for(0, format.group / layout.segment, 1, (s) => {
-          const segment = add(add(mul(block, length / layout.segment), (part * format.group) / layout.segment), s);
-          const sums = this.sums(count);
-          k.for(0, steps, 1, (j) => {
-            const step = add(mul(segment, steps), j);
-            const words = Array.from({ length: VECTORS }, (_, v) => this.words(step, v).map((w) => k.let(w, 'pair')));
-            for (let i = 0; i < access.step / 2; i++) {
-              const own = words.flatMap((w) => w[i] ?? []);
-              this.multiply(sums, row, add(mul(step, access.step / 2), i), own);
-            }
-          });
-          const parameters = Array.from({ length: VECTORS }, (_, v) => this.parameters(block, part, v));
-          this.accumulate(totals, sums, row, segment, parameters);
+    const steps = layout.segment / this.access.step;
+    k.for(0, segments, 1, (segment) => {
+      const sums = this.sums(count);
+      for (const vectors of this.waves)
+        k.for(0, steps, 1, (j) => {
+          const step = add(mul(segment, steps), j);
+          const words = vectors.map((v) => this.pairs(step, v).map((w) => k.let(w, 'pair')));
+          for (let i = 0; i < this.access.step / 2; i++) {
+            const x = Array.from({ length: count }, (_, c) =>
+              this.activations(add(row, c), add(mul(step, this.access.step / 2), i)),
+            );
+            x.forEach((pair, c) => {
+              vectors.forEach((v, own) => {
+                const sum = sums[c * VECTORS + v];
+                sum?.set(sum.value.add(dot16(pair, words[own]?.[i] ?? pair)));
+              });
+            });
+          }
         });
+      this.accumulate(totals, sums, row, segment, this.parametersOf(segment));
     });
     this.store(row, totals);
   }
 
-  /** Widens the codes of the panel, and decodes scales and offsets, to scratch. */
-  private unpack(): Unpacked {
-    const { k, format, layout, size, access, segments } = this;
-    const pairs = k.shared('pairs', 'i32', (size.depth / 2) * PANEL);
-    const scales = k.shared('scales', 'f32', segments * PANEL);
-    let offsets: Buffer | undefined;
-    k.for(0, size.depth / access.step, 1, (step) => {
+  /** Widens the codes of the panel to scratch: `perStep` words a step. */
+  private widen(name: string, perStep: number, words: (step: Dim, vector: number) => readonly Expr[]): Buffer {
+    const { k, size } = this;
+    const scratch = k.shared(name, 'i32', (size.depth / this.access.step) * perStep * PANEL);
+    k.for(0, size.depth / this.access.step, 1, (step) => {
       for (let v = 0; v < VECTORS; v++)
-        this.words(step, v).forEach((w, i) => {
-          k.store(pairs, add(mul(add(mul(step, access.step / 2), i), PANEL), 4 * v), w);
+        words(step, v).forEach((w, i) => {
+          k.store(scratch, add(mul(add(mul(step, perStep), i), PANEL), 4 * v), w);
         });
     });
-    const length = blockOf(format);
-    k.for(0, size.depth / length, 1, (block) => {
-      for (let part = 0; part < length / format.group; part++)
-        for (let v = 0; v < VECTORS; v++) {
-          const { scale = constant('f32', 1).splat(4), offset } = this.parameters(block, part, v);
-          const named = k.let(scale, 'scale');
-          const base = offset && k.let(offset.neg(), 'offset');
-          for (let s = 0; s < format.group / layout.segment; s++) {
-            const segment = add(mul(block, length / layout.segment), (part * format.group) / layout.segment + s);
-            k.store(scales, add(mul(segment, PANEL), 4 * v), named);
-            if (!base) continue;
-            offsets ??= k.shared('offsets', 'f32', segments * PANEL);
-            k.store(offsets, add(mul(segment, PANEL), 4 * v), base);
-          }
-        }
+    return scratch;
+  }
+
+  /** Decodes scales and offsets of the panel to scratch, for each segment, and gives those of a segment. */
+  private decodeParameters(): (segment: Dim) => readonly Parameters[] {
+    const { k, segments } = this;
+    const scales = k.shared(`scales${this.counter}`, 'f32', segments * PANEL);
+    let offsets: Buffer | undefined;
+    const at = (segment: Dim, v: number): Dim => add(mul(segment, PANEL), 4 * v);
+    k.for(0, segments, 1, (segment) => {
+      this.parametersOf(segment).forEach(({ scale, offset }, v) => {
+        k.store(scales, at(segment, v), scale ?? constant('f32', 1).splat(4));
+        if (!offset) return;
+        offsets ??= k.shared(`offsets${this.counter}`, 'f32', segments * PANEL);
+        k.store(offsets, at(segment, v), offset);
+      });
     });
-    return { pairs, scales, ...(offsets ? { offsets } : {}) };
+    this.counter++;
+    return (segment) =>
+      Array.from({ length: VECTORS }, (_, v) => ({
+        scale: k.load(scales, at(segment, v), 4),
+        ...(offsets ? { offset: k.load(offsets, at(segment, v), 4) } : {}),
+      }));
   }
 
   /** Many rows: a tile of them times the panel in scratch. */
-  private tile(row: Dim, count: number, { pairs, scales, offsets }: Unpacked): void {
+  private tile(row: Dim, count: number, pairs: Buffer, parameters: (segment: Dim) => readonly Parameters[]): void {
     const { k, layout, segments } = this;
     const totals = this.totals(count);
     const own = layout.segment / 2;
@@ -341,19 +380,14 @@ class IntegerProduct {
         const words = Array.from({ length: VECTORS }, (_, v) => k.load(pairs, add(mul(pair, PANEL), 4 * v), 4));
         this.multiply(sums, row, pair, words);
       });
-      const parameters = Array.from({ length: VECTORS }, (_, v) => {
-        const at = add(mul(segment, PANEL), 4 * v);
-        return { scale: k.load(scales, at, 4), ...(offsets ? { offset: k.load(offsets, at, 4).neg() } : {}) };
-      });
-      this.accumulate(totals, sums, row, segment, parameters);
+      this.accumulate(totals, sums, row, segment, parameters(segment));
     });
     this.store(row, totals);
   }
 }
 
-/** A panel of weights in scratch: words of two codes, and for each segment its scale and its offset with the sign changed. */
-interface Unpacked {
-  readonly pairs: Buffer;
-  readonly scales: Buffer;
-  readonly offsets?: Buffer;
+/** Scale and offset of four rows of weights, in one group. */
+interface Parameters {
+  readonly scale?: Expr;
+  readonly offset?: Expr;
 }

@@ -45,28 +45,24 @@ export function halvesOf(access: IntegerAccess, planes: PlaneValues): readonly C
 export function rowLayout(format: StorageFormat, access: IntegerAccess): RowLayout {
   const { step } = access;
   const dummy = Object.fromEntries(
-    Object.entries(format.planes)
-      .filter(([, { per }]) => per <= step)
-      .map(([name, { per }]) => [name, Array.from({ length: step / per }, () => constant('u32', 0))]),
+    access.planes.map((name) => {
+      const per = format.planes[name]?.per ?? 1;
+      return [name, Array.from({ length: Math.max(1, step / per) }, () => constant('u32', 0))];
+    }),
   );
-  const own = halvesOf(access, dummy).map((w) => w.elements);
-  if (RUN % step !== 0 || own.some((w) => w.some((e) => e < 0 || e >= step)) || own.length !== step / 2)
-    throw new InfcError('INFC4028', `format '${format.name}' gives integer codes in steps of ${step}`, {
-      fix: 'Let a step divide 32 and its words hold each element once',
-    });
-  const words = Array.from({ length: RUN / step }, (_, i) => own.map((w) => w.map((e) => i * step + e))).flat();
+  const whole = (own: readonly CodeWord[]): readonly (readonly number[])[] => {
+    const elements = own.map((w) => w.elements);
+    const sorted = elements.flat().sort((a, b) => a - b);
+    if (sorted.length !== step || sorted.some((e, i) => e !== i))
+      throw new InfcError('INFC4028', `format '${format.name}' does not give each integer code of a step once`, {
+        fix: 'Let `integer.bytes` give words of four codes, and `halves` words of two',
+      });
+    return Array.from({ length: RUN / step }, (_, i) => elements.map((w) => w.map((e) => i * step + e))).flat();
+  };
   const segment = Math.min(RUN, format.group);
-  if (segment % step !== 0)
-    throw new InfcError(
-      'INFC4028',
-      `format '${format.name}' gives codes in steps of ${step} and scales for ${segment}`,
-      {
-        fix: 'Let the steps divide the groups',
-      },
-    );
-  const four = access.bytes(dummy).map((w) => w.elements);
+  const words = whole(halvesOf(access, dummy));
+  const bytes = whole(access.bytes(dummy));
   const fits = !access.signed && (segment / 4) * 2 * access.largest * LARGEST_BYTE < 2 ** 15;
-  const bytes = Array.from({ length: RUN / step }, (_, i) => four.map((w) => w.map((e) => i * step + e))).flat();
   const key = `${segment} ${JSON.stringify([words, fits ? bytes : []])}`;
   return { key, words, segment, ...(fits ? { bytes } : {}) };
 }
