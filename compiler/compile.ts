@@ -12,7 +12,7 @@ import type { Plan } from '../runtime/plan.ts';
 import { builtin } from './builtin.ts';
 import { type FormatRecipe, recipeOf } from './formats/recipe.ts';
 import { externalFilesIn } from './import/external-files.ts';
-import { type GenerationSettings, readGenerationSettings, withGeneration } from './import/generation.ts';
+import { asLanguageModel } from './import/generation.ts';
 import { importGguf } from './import/gguf/import.ts';
 import { architectures, importHf } from './import/hf-config.ts';
 import { isFolder, isGgufModel, isHfModel, openGgufModel, openHfModel } from './import/model-files.ts';
@@ -37,6 +37,8 @@ export interface CompileOptions extends TransformerOptions {
   readonly name?: string;
   readonly onProgress?: (event: { readonly phase: string; readonly done: number; readonly total: number }) => void;
   readonly signal?: AbortSignal;
+  /** Decode strategies that a language model's artifact carries beyond greedy and sampling: beam, speculative and so on. */
+  readonly strategies?: readonly string[];
   /** How weights are stored: a recipe, its name (f16, q8, q4, auto...) or that of a storage format. Default: as the model has them. */
   readonly quant?: string | FormatRecipe;
   /** What the recipe's algorithms know about the weights' inputs, from `calibrate`. */
@@ -96,12 +98,11 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
   const read = async (model: ModelSource, o: CompileOptions = {}): Promise<Program> => {
     if (typeof model !== 'string' && !(model instanceof Uint8Array)) return model;
     const file = typeof model === 'string' ? model : undefined;
-    const settings = (): GenerationSettings =>
-      file === undefined ? { eos: [] } : readGenerationSettings(isFolder(file) ? file : path.dirname(file));
+    const folder = file === undefined ? undefined : isFolder(file) ? file : path.dirname(file);
     if (file !== undefined && isHfModel(file))
-      return withGeneration(importHf(openHfModel(file, o.name), registry, o.dims, o), settings());
+      return asLanguageModel(importHf(openHfModel(file, o.name), registry, o.dims, o), folder);
     if (file !== undefined && isGgufModel(file))
-      return importGguf(openGgufModel(file, o.name), architectures, registry, o.dims, o);
+      return asLanguageModel(importGguf(openGgufModel(file, o.name), architectures, registry, o.dims, o), undefined);
     const bytes = typeof model === 'string' ? await readModel(model) : model;
     const name = o.name ?? (file ? path.basename(file).replace(/\.[^.]+$/, '') : 'model');
     const program = importOnnx(
@@ -114,7 +115,7 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       },
       registry,
     );
-    return withGeneration(program, settings());
+    return asLanguageModel(program, folder);
   };
   return {
     registry,
@@ -146,7 +147,7 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       let fused = 0;
       if (o.stopAfter === undefined) {
         for (const backend of backends) {
-          const { compiled, swallowed } = await compileTarget(program, registry, backend, clock);
+          const { compiled, swallowed } = await compileTarget(program, registry, backend, clock, o.strategies ?? []);
           fused = swallowed;
           targets.push(compiled);
         }
@@ -192,7 +193,14 @@ export async function writeArtifact(
   await writeFiles(folder, all, signal);
 }
 
-async function compileTarget(program: Program, registry: Registry, backend: Backend, clock: Clock) {
+async function compileTarget(
+  program: Program,
+  registry: Registry,
+  backend: Backend,
+  clock: Clock,
+  strategies: readonly string[],
+) {
+  const { tokenizer } = program;
   const target = backend.target();
   const scheduler = new Scheduler(registry, backend, target, () => clock.tick());
   const schedule = await clock.phase(`lower ${backend.name}`, () => scheduler.schedule(program));
@@ -203,7 +211,7 @@ async function compileTarget(program: Program, registry: Registry, backend: Back
     device: backend.device,
     plan,
     assembled,
-    files: () => artifactFiles(assembled, { device: backend.device }),
+    files: () => artifactFiles(assembled, { device: backend.device, strategies, ...(tokenizer ? { tokenizer } : {}) }),
     kernels: scheduler.kernels,
     memory: memoryReport(plan, Object.keys(plan.entries)[0] ?? 'main'),
   };

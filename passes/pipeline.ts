@@ -4,6 +4,7 @@ import { foldConstants } from './canonicalize/fold-constants.ts';
 import { removeDead } from './canonicalize/remove-dead.ts';
 import { removeIdentity } from './canonicalize/remove-identity.ts';
 import { assignFormats } from './format/assign-formats.ts';
+import { compactWeights } from './format/compact-weights.ts';
 import { convTransposeToConv } from './fuse/conv-transpose-to-conv.ts';
 import { decompose } from './fuse/decompose.ts';
 import { foldIntoWeights } from './fuse/fold-into-weights.ts';
@@ -15,6 +16,8 @@ import { rotateResidual } from './precision/rotate-residual.ts';
 import { recognizeActivations } from './recognize/activation.ts';
 import { recognizeAttention } from './recognize/attention.ts';
 import { recognizeNorms } from './recognize/norm.ts';
+import { recognizeQuantizedMovement } from './recognize/quantized-movement.ts';
+import { foldDequantized, recognizeQuantizedProducts } from './recognize/quantized-product.ts';
 import { recognizeSliceAssignment } from './recognize/slice-assignment.ts';
 
 /**
@@ -28,7 +31,10 @@ export const pipeline: readonly Pass[] = [
   dropUnitAxes,
   dedupe,
   removeDead,
-  // recognize: decomposed norms, activations and attention become one op again
+  // recognize: quantized graphs compute on codes; decomposed norms, activations and attention become one op again
+  recognizeQuantizedMovement,
+  recognizeQuantizedProducts,
+  foldDequantized,
   recognizeNorms,
   recognizeActivations,
   recognizeAttention,
@@ -39,6 +45,7 @@ export const pipeline: readonly Pass[] = [
   pruneWeights,
   // format: how weights are stored
   assignFormats,
+  compactWeights,
   // fuse: prepare what kernels will swallow
   decompose,
   convTransposeToConv,

@@ -51,6 +51,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
     ...transformer,
     ...(quant === undefined ? {} : { quant }),
     ...(stopAfter === undefined ? {} : { stopAfter }),
+    strategies: args.list('strategy').flatMap((s) => s.split(',')),
   };
   const started = performance.now();
   const compiler = createCompiler({ plugins: await loadPlugins(args.list('plugin'), io.cwd) });
@@ -116,7 +117,7 @@ export function partBytes(files: readonly ArtifactFile[]): PartBytes[] {
     sum.bytes += file.bytes;
     if (part !== 'weights') sum.gzip += gzipSync(contentsOf(file)).length;
   }
-  return (['plan', 'kernels', 'module', 'runtime', 'weights'] as const).flatMap((part) => {
+  return (['plan', 'kernels', 'module', 'runtime', 'tokenizer', 'weights'] as const).flatMap((part) => {
     const sum = parts.get(part);
     if (!sum) return [];
     return [part === 'weights' ? { part, bytes: sum.bytes } : { part, ...sum }];
@@ -130,8 +131,8 @@ async function targetSummary(compiled: TargetCompilation) {
     target,
     kernels: kernels.length,
     parts,
-    /** Everything but the weights, as fetched. */
-    gzipWithoutWeights: parts.reduce((n, p) => n + (p.gzip ?? 0), 0),
+    /** Everything but the weights and the tokenizer, as fetched. */
+    gzipWithoutWeights: parts.reduce((n, p) => n + (p.part === 'tokenizer' ? 0 : (p.gzip ?? 0)), 0),
     memory: Object.keys(plan.entries).map((entry) => {
       const { peakBytes, bytesWithoutReuse, fixedBytes, at } = memoryReport(plan, entry);
       return { entry, peakBytes, bytesWithoutReuse, fixedBytes, at };
@@ -187,7 +188,7 @@ async function screen(model: string, shown: string, ms: number, compilation: Com
         `${p.part} ${formatBytes(p.bytes)}${p.gzip === undefined ? '' : style.dim(` (${formatBytes(p.gzip)} gz)`)}`,
     );
     io.out(
-      `${label(t.target)}${parts.join(', ')}; without weights ${style.bold(`${formatBytes(t.gzipWithoutWeights)} gz`)}`,
+      `${label(t.target)}${parts.join(', ')}; without weights${t.parts.some((p) => p.part === 'tokenizer') ? ' and tokenizer' : ''} ${style.bold(`${formatBytes(t.gzipWithoutWeights)} gz`)}`,
     );
     for (const m of t.memory) {
       const at = shownDims(m.at);

@@ -55,6 +55,8 @@ export interface StorageFormat {
   readonly name: string;
   /** dtype the weights have for the graph. */
   readonly logical: DType;
+  /** Width of its codes, where they are integers: what other ops' weights get when they cannot keep the format itself. */
+  readonly bits?: number;
   /** Weights that one decode yields. */
   readonly group: number;
   /** Rows must have a length divisible by this. */

@@ -47,6 +47,7 @@ export function symmetricGroups({ name, bits, scaled }: IntegerGroups): StorageF
   return defineFormat({
     name,
     logical: 'f32',
+    bits,
     group: GROUP,
     multiple: scaled,
     planes: { ...codePlanes(bits), scale: { dtype: 'f16', per: scaled } },
@@ -100,6 +101,7 @@ export function affineGroups({ name, bits, scaled }: IntegerGroups): StorageForm
   return defineFormat({
     name,
     logical: 'f32',
+    bits,
     group: GROUP,
     multiple: scaled,
     planes: {

@@ -31,6 +31,7 @@ const grid = (weights: Float32Array, importance?: Float32Array): ScaledGrid => {
 export const q8g32 = defineFormat({
   name: 'q8g32',
   logical: 'f32',
+  bits: 8,
   group: GROUP,
   multiple: GROUP,
   planes: { codes: { dtype: 'u32', per: 4 }, scale: { dtype: 'f16', per: GROUP } },

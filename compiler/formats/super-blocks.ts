@@ -89,6 +89,7 @@ export function superBlocks({ name, bits, sub, affine, mostScale }: SuperBlocks)
   return defineFormat({
     name,
     logical: 'f32',
+    bits,
     group: sub,
     multiple: SPAN,
     planes: {

@@ -34,6 +34,7 @@ function ternaryFormat(name: string, center: (magnitudes: Float32Array) => numbe
   return defineFormat({
     name,
     logical: 'f32',
+    bits: 2,
     group: GROUP,
     multiple: SPAN,
     planes: { ...codePlanes(2), scale: { dtype: 'f16', per: SPAN } },

@@ -57,15 +57,10 @@ export function openHfModel(file: string, name?: string): HfModel {
   const isFile = file.endsWith('.safetensors');
   const folder = isFile ? path.dirname(file) : file;
   const config = path.join(folder, 'config.json');
-  if (!existsSync(config))
-    throw new InfcError('INFC1080', 'there is no config.json beside the weights', {
-      file: config,
-      fix: 'Put the config.json of the model into the folder of its weights',
-    });
   const weights = isFile ? [path.basename(file)] : weightFiles(folder);
   return {
     name: name ?? path.basename(path.resolve(folder)),
-    config: { file: config, text: readFileSync(config, 'utf8') },
+    ...(existsSync(config) ? { config: { file: config, text: readFileSync(config, 'utf8') } } : {}),
     weights: weights.map((f) => openSafetensors(fileSource(path.join(folder, f)))),
   };
 }

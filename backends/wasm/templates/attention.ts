@@ -11,7 +11,7 @@ import {
   sub,
 } from '../../../compiler/ir/dim.ts';
 import { type Buffer, constant, dimValue, type Expr, pack } from '../../../compiler/ir/expr.ts';
-import type { Node } from '../../../compiler/ir/graph.ts';
+import type { Node, Value } from '../../../compiler/ir/graph.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { defineTemplate, type LoweredKernel, type TemplateRequest } from '../../../compiler/lower/template.ts';
 import { dimAttr, numberAttr } from '../../../compiler/ops/shapes.ts';
@@ -40,6 +40,9 @@ interface Sizes {
   readonly window: number;
   readonly scale: number;
   readonly softCap: number;
+  /** Scales in each row of keys and of values, when these are 8-bit codes. */
+  readonly keyGroups: number;
+  readonly valueGroups: number;
 }
 
 function sizesOf(node: Node): Sizes | undefined {
@@ -47,7 +50,14 @@ function sizesOf(node: Node): Sizes | undefined {
   const [, seq = 1, heads] = q?.type.shape ?? [];
   const [kvHeads, rows, depth] = k?.type.shape ?? [];
   const width = v?.type.shape[2];
-  if ([q, k, v].some((x) => x?.type.dtype !== 'f32') || node.outputs[0]?.type.dtype !== 'f32') return undefined;
+  if (q?.type.dtype !== 'f32' || node.outputs[0]?.type.dtype !== 'f32') return undefined;
+  const [keyGroups, valueGroups] = [k, v].map((codes, i) => {
+    const groups = node.inputs[3 + i]?.type.shape[2] ?? 0;
+    const size = Number(codes?.type.shape[2]) / Number(groups);
+    if (codes?.type.dtype === 'f32') return 0;
+    return codes?.type.dtype === 'i8' && Number.isInteger(size / 4) ? Number(groups) : -1;
+  });
+  if (keyGroups === undefined || valueGroups === undefined || keyGroups < 0 || valueGroups < 0) return undefined;
   if (typeof heads !== 'number' || typeof kvHeads !== 'number' || typeof rows !== 'number') return undefined;
   if (typeof depth !== 'number' || typeof width !== 'number' || depth % 4 !== 0 || width % 4 !== 0) return undefined;
   const [ring = 0, sinks = 0, window = 0, softCap = 0] = ['ring', 'sinks', 'window', 'softCap'].map((name) =>
@@ -55,7 +65,11 @@ function sizesOf(node: Node): Sizes | undefined {
   );
   const past = dimAttr(node.attrs, 'past', 0);
   const scale = numberAttr(node.attrs, 'scale', 1);
-  return { seq, past, heads, kvHeads, group: heads / kvHeads, depth, width, rows, ring, sinks, window, scale, softCap };
+  const group = heads / kvHeads;
+  return {
+    ...{ seq, past, heads, kvHeads, group, depth, width, rows, ring, sinks, window, scale, softCap },
+    ...{ keyGroups, valueGroups },
+  };
 }
 
 /**
@@ -75,8 +89,8 @@ class Attention {
   private readonly top: Buffer;
   private readonly total: Buffer;
   private readonly shrink: Buffer;
-  private readonly keys: Buffer;
-  private readonly values: Buffer;
+  private readonly keys: Rows;
+  private readonly values: Rows;
 
   constructor(
     private readonly request: TemplateRequest,
@@ -95,10 +109,10 @@ class Attention {
       tiles === 1
         ? 0
         : k.index(dimValue(mul(sub(item, mul(this.head, tiles)), this.tokens)), { min: 0, max: sub(seq, 1) }, 'first');
-    const [q, keys, values] = request.anchor.inputs;
+    const [q, keys, values, keyScales, valueScales] = request.anchor.inputs;
     if (!q || !keys || !values) throw new TypeError('sizesOf has looked at the inputs');
-    this.keys = request.bind(k, keys);
-    this.values = request.bind(k, values);
+    this.keys = rowsOf(request, k, 'keys', keys, keyScales, BLOCK * depth);
+    this.values = rowsOf(request, k, 'values', values, valueScales, BLOCK * width);
     const queries = request.bind(k, q);
     this.q = k.shared('q', 'f32', this.rows * depth);
     this.scores = k.shared('scores', 'f32', this.rows * BLOCK);
@@ -160,6 +174,8 @@ class Attention {
       BLOCK,
       (block) => {
         const count = k.index(dimValue(dimMin(sub(last, block), BLOCK)), { min: 1, max: BLOCK }, 'count');
+        this.decode(this.keys, s.depth, s.keyGroups, block, count);
+        this.decode(this.values, s.width, s.valueGroups, block, count);
         this.score(block, count);
         k.for(0, this.rows, 1, (row) => this.weigh(row, block, count, last), 'row');
         this.mix(block, count);
@@ -167,7 +183,8 @@ class Attention {
       'block',
     );
     this.finish();
-    const cache = mul(end, s.kvHeads * (s.depth + s.width) * 4);
+    const bytes = (size: number, groups: number): number => (groups > 0 ? size + 4 * groups : 4 * size);
+    const cache = mul(end, s.kvHeads * (bytes(s.depth, s.keyGroups) + bytes(s.width, s.valueGroups)));
     return this.request.close(k, {
       op: this.request.anchor.op,
       sources: [],
@@ -178,30 +195,61 @@ class Attention {
     });
   }
 
+  /** Rows of a block that are codes become numbers in scratch. */
+  private decode({ codes, scales, plain }: Rows, size: number, groups: number, block: Dim, count: Dim): void {
+    if (!codes || !scales) return;
+    const { k, s } = this;
+    const length = size / groups;
+    k.for(
+      0,
+      count,
+      1,
+      (j) => {
+        const row = add(add(mul(this.head, s.rows), block), j);
+        for (let g = 0; g < groups; g++) {
+          const unit = k.let(k.load(scales, add(mul(row, groups), g)), 'unit');
+          k.for(0, length, 4, (i) => {
+            const at = add(g * length, i);
+            k.store(
+              plain,
+              add(mul(j, size), at),
+              k
+                .load(codes, add(mul(row, size), at), 4)
+                .cast('f32')
+                .mul(unit),
+            );
+          });
+        }
+      },
+      'decoded',
+    );
+  }
+
   /** Scores of every row with the keys of a block: four keys and two rows at a time. */
   private score(block: Dim, count: Dim): void {
     const { k, s, rows } = this;
     const { depth } = s;
-    const aligned = isMultipleOf(s.rows, 4);
+    // Decoded keys lie in scratch, where a whole block has room; others must not be read past the cache.
+    const { codes } = this.keys;
+    const aligned = codes !== undefined || isMultipleOf(s.rows, 4);
     k.for(
       0,
       count,
       4,
       (j) => {
-        const base = mul(this.head, s.rows);
+        const base = codes ? 0 : mul(this.head, s.rows);
         const places = [0, 1, 2, 3].map((u) => {
-          const row = add(add(block, j), u);
+          const row = add(codes ? j : add(block, j), u);
           const inside = aligned || u === 0 ? row : dimMin(row, s.rows - 1);
           return mul(add(base, inside), depth);
         });
-        const addresses = places.map((at) =>
-          k.index(dimValue(at), { min: 0, max: (s.kvHeads * s.rows - 1) * depth }, 'key'),
-        );
+        const most = codes ? (BLOCK - 1) * depth : (s.kvHeads * s.rows - 1) * depth;
+        const addresses = places.map((at) => k.index(dimValue(at), { min: 0, max: most }, 'key'));
         const some = (row: Dim, n: number): void => {
           const zero = constant('f32', 0).splat(4);
           const sums = Array.from({ length: n }, () => addresses.map(() => k.var(zero, 'sum')));
           k.for(0, depth, 4, (i) => {
-            const keys = addresses.map((at) => k.load(this.keys, add(at, i), 4));
+            const keys = addresses.map((at) => k.load(this.keys.plain, add(at, i), 4));
             sums.forEach((list, r) => {
               const q = k.load(this.q, add(mul(add(row, r), depth), i), 4);
               list.forEach((sum, u) => {
@@ -278,11 +326,13 @@ class Attention {
   private mix(block: Dim, count: Dim): void {
     const { k, s, rows } = this;
     const { width } = s;
-    const first = k.index(
-      dimValue(mul(add(mul(this.head, s.rows), block), width)),
-      { min: 0, max: (s.kvHeads * s.rows - 1) * width },
-      'value',
-    );
+    const first = this.values.codes
+      ? 0
+      : k.index(
+          dimValue(mul(add(mul(this.head, s.rows), block), width)),
+          { min: 0, max: (s.kvHeads * s.rows - 1) * width },
+          'value',
+        );
     const tile = (row: Dim, n: number, from: Dim, vectors: number): void => {
       const at = (r: number, v: number): Dim => add(add(mul(add(row, r), width), from), 4 * v);
       const sums = Array.from({ length: n }, (_, r) => {
@@ -291,7 +341,7 @@ class Attention {
       });
       k.for(0, count, 1, (j) => {
         const place = add(add(first, mul(j, width)), from);
-        const values = Array.from({ length: vectors }, (_, v) => k.load(this.values, add(place, 4 * v), 4));
+        const values = Array.from({ length: vectors }, (_, v) => k.load(this.values.plain, add(place, 4 * v), 4));
         sums.forEach((list, r) => {
           const weight = k.load(this.scores, add(mul(add(row, r), BLOCK), j)).splat(4);
           list.forEach((sum, v) => {
@@ -342,6 +392,26 @@ class Attention {
       'row',
     );
   }
+}
+
+/** Keys or values: numbers in the cache itself, or codes there and the numbers of one block in scratch. */
+interface Rows {
+  readonly plain: Buffer;
+  readonly codes?: Buffer;
+  readonly scales?: Buffer;
+}
+
+function rowsOf(
+  request: TemplateRequest,
+  k: KernelBuilder,
+  name: string,
+  cache: Value,
+  scales: Value | null | undefined,
+  block: number,
+): Rows {
+  const bound = request.bind(k, cache);
+  if (!scales) return { plain: bound };
+  return { plain: k.shared(name, 'f32', block), codes: bound, scales: request.bind(k, scales) };
 }
 
 /** The sums of the lanes of four vectors, as one vector. */

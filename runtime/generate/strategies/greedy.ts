@@ -1,0 +1,18 @@
+import { autoregress } from '../autoregress.ts';
+import { Sampler } from '../sampler.ts';
+import { defineStrategy } from '../strategy.ts';
+
+/** The likeliest token each time. */
+export const greedy = defineStrategy({
+  name: 'greedy',
+  run: (decoder, request) => {
+    const { repetitionPenalty } = request.sampling;
+    const sampler = new Sampler(decoder.vocabulary, { repetitionPenalty }, request.prompt);
+    return autoregress(
+      decoder,
+      request,
+      (logits, mask) => sampler.choose(logits, mask),
+      (token) => sampler.see(token),
+    );
+  },
+});

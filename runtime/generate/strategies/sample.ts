@@ -1,0 +1,17 @@
+import { autoregress } from '../autoregress.ts';
+import { Sampler } from '../sampler.ts';
+import { defineStrategy } from '../strategy.ts';
+
+/** Tokens drawn by the request's sampling options; with temperature 0 the same as greedy. */
+export const sample = defineStrategy({
+  name: 'sample',
+  run: (decoder, request) => {
+    const sampler = new Sampler(decoder.vocabulary, request.sampling, request.prompt);
+    return autoregress(
+      decoder,
+      request,
+      (logits, mask) => sampler.choose(logits, mask),
+      (token) => sampler.see(token),
+    );
+  },
+});
