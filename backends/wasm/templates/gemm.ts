@@ -25,6 +25,7 @@ import { finishTile, Tile } from './microkernel.ts';
 import { constantNumbers } from './packing.ts';
 
 const ROWS = 4;
+
 const VECTORS = 2;
 const PANEL = 4 * VECTORS;
 /** Rows one work item computes: a (rows x depth) stays in the second-level cache while the panels of b pass by. */
@@ -97,22 +98,29 @@ export function noteFor(o: Operands, request: TemplateRequest, why: string): Ker
 }
 
 /**
- * Runs `tile(row, rows)` over the rows [from, to): register tiles of ROWS, then what is left. With a known count of at least ROWS rows the
- * last tile overlaps its neighbour.
+ * Runs `tile(row, rows)` over the rows [from, to): register tiles of `height` rows, then what is left. With a known count of at least that
+ * many rows the last tile overlaps its neighbour.
  */
-export function overRows(k: KernelBuilder, from: Dim, to: Dim, all: Dim, tile: (row: Dim, rows: number) => void): void {
-  if (isStatic(all) && all < ROWS) {
+export function overRows(
+  k: KernelBuilder,
+  from: Dim,
+  to: Dim,
+  all: Dim,
+  tile: (row: Dim, rows: number) => void,
+  height = ROWS,
+): void {
+  if (isStatic(all) && all < height) {
     tile(0, all);
     return;
   }
   const count = sub(to, from);
-  if (isAtMost(ROWS, all)) {
-    k.for(0, ceilDiv(count, ROWS), 1, (t) => tile(dimMin(add(from, mul(t, ROWS)), sub(all, ROWS)), ROWS));
+  if (isAtMost(height, all)) {
+    k.for(0, ceilDiv(count, height), 1, (t) => tile(dimMin(add(from, mul(t, height)), sub(all, height)), height));
     return;
   }
-  const whole = floorDiv(count, ROWS);
-  k.for(0, whole, 1, (t) => tile(add(from, mul(t, ROWS)), ROWS));
-  k.for(mul(whole, ROWS), count, 1, (t) => tile(add(from, t), 1));
+  const whole = floorDiv(count, height);
+  k.for(0, whole, 1, (t) => tile(add(from, mul(t, height)), height));
+  k.for(mul(whole, height), count, 1, (t) => tile(add(from, t), 1));
 }
 
 /** Constant b, packed into panels of 8 columns with k running down; a is read in place, its batch dims joined with its rows. */
