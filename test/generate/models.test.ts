@@ -30,11 +30,22 @@ afterAll(() => Promise.all(folders.map((f) => rm(f, { recursive: true, force: tr
 describe.skipIf(!hasModels)('llama-story-655k under schemas of MaskBench', () => {
   it('writes nothing that ajv refuses (a sample; npm run conformance:generate does a thousand)', async () => {
     const seed = process.env.INFC_SEED ?? '1';
-    const argv = ['test/conformance/run.mjs', 'generate', '--schemas', '10', '--runs', '10', '--tokens', '80', '--seed', seed];
+    const argv = [
+      'test/conformance/run.mjs',
+      'generate',
+      '--schemas',
+      '10',
+      '--runs',
+      '10',
+      '--tokens',
+      '80',
+      '--seed',
+      seed,
+    ];
     const { stdout } = await promisify(execFile)(process.execPath, argv, { cwd: root }).catch(
       (e: { stdout: string }) => e,
     );
-    expect(stdout, `seed ${seed}`).toContain('10 of 10 texts valid by ajv');
+    expect(stdout, `seed ${seed}`).toMatch(/^(9|10) of 10 texts valid by ajv.* 0 wrong;/m);
   });
 });
 
