@@ -19,8 +19,26 @@ export const commands: readonly Command[] = [
       quant: {
         kind: 'value',
         value: 'RECIPE',
-        help: 'How weights are stored: f16, q8, q4, auto, a storage format, or FILE.json with rules',
+        help: 'How weights are stored: f16, q8, q4, auto, a storage format (+gptq, +awq, +rotate), or FILE.json with rules',
       },
+      calibrate: {
+        kind: 'value',
+        value: 'FILE',
+        help: 'Data like what the model will see, for gptq, awq, wanda and budgets: a text, or a folder of .npy files',
+      },
+      'max-kl': {
+        kind: 'value',
+        value: 'X',
+        help: 'Choose the smallest recipe with at most this divergence (or relative error)',
+      },
+      'max-drop': {
+        kind: 'value',
+        value: '1%',
+        help: 'Choose the smallest recipe that changes at most this share of decisions',
+      },
+      'max-bytes': { kind: 'value', value: '80MB', help: 'Choose the least damaging recipe within this size' },
+      sparsity: { kind: 'value', value: '2:4', help: 'Prune weights: 2:4, 4:8, block:16x16, unstructured:0.6' },
+      prune: { kind: 'value', value: 'NAME', help: 'How: magnitude (default), wanda or sparsegpt' },
       context: {
         kind: 'value',
         value: 'N',
