@@ -103,6 +103,37 @@ export const commands: readonly Command[] = [
     load: () => import('./generate.ts'),
   },
   {
+    name: 'eval',
+    summary: 'Measure what compressing a model cost: divergence, agreement, perplexity, layer by layer',
+    usage: 'DIR --against DIR2 [--text FILE | --inputs FOLDER]',
+    options: {
+      against: {
+        kind: 'value',
+        value: 'DIR2',
+        help: 'What it is measured against: an artifact, or a model compiled as it is',
+      },
+      text: { kind: 'value', value: 'FILE', help: 'Language models: a text' },
+      tokens: { kind: 'value', value: 'FILE.json', help: 'Language models: lists of token ids' },
+      inputs: {
+        kind: 'value',
+        value: 'FOLDER',
+        help: 'Other models: .npy files (one input), folders of NAME.npy, or random:COUNT',
+      },
+      dims: dimsOption,
+      layers: { kind: 'flag', help: 'Compare the outputs of layers too, worst first' },
+      html: { kind: 'value', value: 'FILE', help: 'Write a page with the layers as a plot' },
+      'max-kl': { kind: 'value', value: 'X', help: 'Exit with 1 when the divergence (or relative error) is larger' },
+      'max-drop': { kind: 'value', value: 'SHARE', help: 'Exit with 1 when more decisions change' },
+      plugin: { kind: 'list', value: 'FILE', help: 'Plugins the models were compiled with' },
+      threads: { kind: 'value', value: 'N', help: 'Wasm threads, default 1' },
+    },
+    examples: [
+      'infc eval small --against large --text stories.txt',
+      'infc eval small --against model.onnx --inputs photos --html eval.html',
+    ],
+    load: () => import('./eval.ts'),
+  },
+  {
     name: 'chat',
     summary: 'Talk with a language model',
     usage: 'DIR',
