@@ -4,6 +4,7 @@ import { foldConstants } from './canonicalize/fold-constants.ts';
 import { removeDead } from './canonicalize/remove-dead.ts';
 import { removeIdentity } from './canonicalize/remove-identity.ts';
 import { assignFormats } from './format/assign-formats.ts';
+import { compactWeights } from './format/compact-weights.ts';
 import { convTransposeToConv } from './fuse/conv-transpose-to-conv.ts';
 import { decompose } from './fuse/decompose.ts';
 import { foldIntoWeights } from './fuse/fold-into-weights.ts';
@@ -44,6 +45,7 @@ export const pipeline: readonly Pass[] = [
   pruneWeights,
   // format: how weights are stored
   assignFormats,
+  compactWeights,
   // fuse: prepare what kernels will swallow
   decompose,
   convTransposeToConv,

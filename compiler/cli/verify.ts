@@ -115,7 +115,7 @@ class Check {
    */
   imported(): Promise<Program> {
     const { record } = this.artifact;
-    const options = { ...importOptions(record), signal: this.io.signal };
+    const options = { ...importOptions(this.artifact), signal: this.io.signal };
     const quant = record?.quant;
     this.program ??= this.compiler().then((c) =>
       quant === undefined

@@ -12,6 +12,10 @@ export class HfConfig {
     readonly file: string,
   ) {}
 
+  keys(): readonly string[] {
+    return Object.keys(this.values);
+  }
+
   has(key: string): boolean {
     return this.values[key] !== undefined && this.values[key] !== null;
   }
@@ -108,6 +112,11 @@ export class HfWeights {
     return this.names.has(name);
   }
 
+  /** Shape of a weight, if there is one of that name. */
+  shapeOf(name: string): readonly number[] | undefined {
+    return this.names.get(name)?.tensors.get(name)?.shape;
+  }
+
   /** Where the files' metadata say a tied weight lives. */
   tied(name: string): string | undefined {
     for (const f of this.files) {
@@ -160,5 +169,7 @@ export interface Architecture {
   readonly names: readonly string[];
   /** Its GGUF files, if there are any. */
   readonly gguf?: readonly GgufFamily[];
+  /** The config.json of weights that came without one, when their names and shapes say that they are of this family. */
+  readonly infer?: (weights: HfWeights) => Readonly<Record<string, unknown>> | undefined;
   describe(config: HfConfig, weights: HfWeights, options: TransformerOptions): Transformer;
 }

@@ -13,6 +13,9 @@ import { mixtral } from './architectures/mixtral.ts';
 import { phi3 } from './architectures/phi3.ts';
 import { qwen2 } from './architectures/qwen2.ts';
 import { qwen3 } from './architectures/qwen3.ts';
+import { rwkv4 } from './architectures/rwkv4.ts';
+import { rwkv5 } from './architectures/rwkv5.ts';
+import { type Adapter, mergeAdapters } from './lora.ts';
 import { type DimOptions, SymbolTable } from './symbols.ts';
 import { buildTransformer, type TransformerOptions } from './transformer/model.ts';
 import type { WeightFile } from './weight-file.ts';
@@ -30,13 +33,18 @@ export const architectures: readonly Architecture[] = [
   gpt2,
   gptNeox,
   bert,
+  rwkv4,
+  rwkv5,
 ];
 
 /** What makes up a model in Hugging Face's layout. */
 export interface HfModel {
   readonly name: string;
-  readonly config: { readonly file: string; readonly text: string };
+  /** Some families can do without: their tensors say it all. */
+  readonly config?: { readonly file: string; readonly text: string };
   readonly weights: readonly WeightFile[];
+  /** LoRA adapters to merge, in this order. */
+  readonly adapters?: readonly Adapter[];
 }
 
 /** Builds the program of a model from its config and weights. Throws INFC108x naming the key or weight. */
@@ -46,6 +54,39 @@ export function importHf(
   dims: DimOptions = {},
   options: TransformerOptions = {},
 ): Program {
+  const weights = new HfWeights(mergeAdapters(model.weights, model.adapters ?? []));
+  const { values, file } = configOf(model, weights);
+  const named: unknown = Array.isArray(values.architectures) ? values.architectures[0] : undefined;
+  const found = architectures.find((a) => typeof named === 'string' && a.names.includes(named));
+  if (!found) {
+    const known = architectures.flatMap((a) => a.names);
+    throw new InfcError('INFC1086', `architecture ${JSON.stringify(named) ?? 'not given'} is not supported`, {
+      file,
+      pointer: '/architectures/0',
+      fix: `infc knows ${known.join(', ')}; export the model to ONNX otherwise`,
+    });
+  }
+  const symbols = new SymbolTable(dims);
+  const described = found.describe(new HfConfig(values, file), weights, options);
+  const program = buildTransformer(described, model.name, weights, ops, symbols, options);
+  symbols.checkOptionsUsed();
+  return program;
+}
+
+function configOf(
+  model: HfModel,
+  weights: HfWeights,
+): { readonly values: Record<string, unknown>; readonly file: string } {
+  if (!model.config) {
+    for (const a of architectures) {
+      const values = a.infer?.(weights);
+      if (values) return { values, file: model.weights[0]?.name ?? '' };
+    }
+    throw new InfcError('INFC1080', 'there is no config.json beside the weights', {
+      file: model.weights[0]?.name ?? model.name,
+      fix: 'Put the config.json of the model into the folder of its weights',
+    });
+  }
   const { file, text } = model.config;
   let values: unknown;
   try {
@@ -59,20 +100,5 @@ export function importHf(
   }
   if (!isRecord(values))
     throw new InfcError('INFC1080', 'the config is no object', { file, fix: 'Give the config.json of the model' });
-  const named: unknown = Array.isArray(values.architectures) ? values.architectures[0] : undefined;
-  const found = architectures.find((a) => typeof named === 'string' && a.names.includes(named));
-  if (!found) {
-    const known = architectures.flatMap((a) => a.names);
-    throw new InfcError('INFC1086', `architecture ${JSON.stringify(named) ?? 'not given'} is not supported`, {
-      file,
-      pointer: '/architectures/0',
-      fix: `infc knows ${known.join(', ')}; export the model to ONNX otherwise`,
-    });
-  }
-  const symbols = new SymbolTable(dims);
-  const weights = new HfWeights(model.weights);
-  const described = found.describe(new HfConfig(values, file), weights, options);
-  const program = buildTransformer(described, model.name, weights, ops, symbols, options);
-  symbols.checkOptionsUsed();
-  return program;
+  return { values, file };
 }

@@ -32,6 +32,9 @@ export interface Source {
   readonly op: string;
 }
 
+/** Values that are all whole numbers -2^(bits-1) < v < 2^(bits-1), or all of a narrower float. */
+export type CompactValues = { readonly bits: number } | { readonly float: 'f16' | 'bf16' };
+
 /** Rows of weights in a storage format: for each plane the entries of one row after the other, rows along the last axis. */
 export interface EncodedRows {
   /** Name of the storage format. */
@@ -52,6 +55,8 @@ export interface Constant {
   read(): Uint8Array;
   readonly strings?: readonly string[];
   readonly encoded?: EncodedRows;
+  /** How the values can be written in fewer bytes without loss, in any order: they are expanded when the model is loaded. */
+  readonly compact?: CompactValues;
   /** Its maker knows that no other constant has these bytes, so that writers need not compare them with others. */
   readonly unique?: true;
 }

@@ -13,7 +13,22 @@ export interface BlockCodec {
   readonly group: number;
   /** Reads the block that starts at byte `at` of `view`. */
   unpack(view: DataView, at: number, into: Groups): void;
+  /** The storage format that keeps the same numbers. */
+  readonly stored: Stored;
 }
+
+/** How a block becomes entries of a storage format's planes, number for number. */
+export interface Stored {
+  readonly format: string;
+  /** Bits of a code, and what is added to make it unsigned. */
+  readonly bits: number;
+  readonly zero: number;
+  /** Writes the entries of the other planes for the block at byte `at`, the `index`-th; f16 ones as bits. */
+  parameters(view: DataView, at: number, index: number, put: Put): void;
+}
+
+/** Sets entry `i` of a plane. */
+export type Put = (plane: string, i: number, value: number) => void;
 
 /** The numbers of one block. */
 export interface Groups {
@@ -33,6 +48,10 @@ export const groupsOf = ({ block, group }: BlockCodec): Groups => ({
 
 /** The f16 at a byte of a block. */
 export const halfAt = (view: DataView, at: number): number => decodeFloat('f16', view.getUint16(at, true));
+
+/** The parameters of a block that begins with its f16 scale. */
+export const scaleOnly = (view: DataView, at: number, index: number, put: Put): void =>
+  put('scale', index, view.getUint16(at, true));
 
 /** Weights of whole blocks as f32. */
 export function dequantize(codec: BlockCodec, data: Uint8Array): Float32Array<ArrayBuffer> {

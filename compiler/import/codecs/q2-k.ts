@@ -16,6 +16,19 @@ export const q2k = defineCodec({
     }
     for (let i = 0; i < 256; i++) codes[i] = pairAt(view, at + 16, i);
   },
+  stored: {
+    format: 'q2_k',
+    bits: 2,
+    zero: 0,
+    parameters: (view, at, index, put) => {
+      put('d', index, view.getUint16(at + 80, true));
+      put('dmin', index, view.getUint16(at + 82, true));
+      for (let g = 0; g < 16; g++) {
+        put('scales', index * 16 + g, view.getUint8(at + g) & 15);
+        put('minima', index * 16 + g, view.getUint8(at + g) >> 4);
+      }
+    },
+  },
 });
 
 /** 2 bits of weight i: each 128 weights share 32 bytes, those 32 apart in one byte, lowest first. */

@@ -1,4 +1,4 @@
-import { defineCodec, halfAt } from './codec.ts';
+import { defineCodec, halfAt, type Put, scaleOnly } from './codec.ts';
 
 /** 16 bytes of nibbles: low ones are the first half of the block, high ones the second. */
 export function nibbles(view: DataView, at: number, codes: Int8Array, zero: number): void {
@@ -7,6 +7,12 @@ export function nibbles(view: DataView, at: number, codes: Int8Array, zero: numb
     codes[i] = (byte & 15) - zero;
     codes[i + 16] = (byte >> 4) - zero;
   }
+}
+
+/** The two f16 at the start of a block, where the second is added: formats subtract it. */
+export function scaleAndMinimum(view: DataView, at: number, index: number, put: Put): void {
+  put('scale', index, view.getUint16(at, true));
+  put('offset', index, view.getUint16(at + 2, true) ^ 0x8000);
 }
 
 /** f16 scale, 32 nibbles with 8 for zero. */
@@ -19,6 +25,7 @@ export const q40 = defineCodec({
     scales[0] = halfAt(view, at);
     nibbles(view, at + 2, codes, 8);
   },
+  stored: { format: 'q4g32', bits: 4, zero: 8, parameters: scaleOnly },
 });
 
 /** f16 scale, f16 minimum, 32 nibbles. */
@@ -32,4 +39,5 @@ export const q41 = defineCodec({
     offsets[0] = halfAt(view, at + 2);
     nibbles(view, at + 4, codes, 0);
   },
+  stored: { format: 'a4g32', bits: 4, zero: 0, parameters: scaleAndMinimum },
 });

@@ -2,6 +2,7 @@ import { InfcError } from '../../../runtime/errors.ts';
 import { type Constant, tensor } from '../../ir/graph.ts';
 import { dequantize } from '../codecs/codec.ts';
 import { blockCodecs } from '../codecs/index.ts';
+import { planesFromBlocks } from '../codecs/planes.ts';
 import type { WeightFile } from '../weight-file.ts';
 import type { GgufFile, GgufTensor } from './reader.ts';
 
@@ -51,16 +52,23 @@ export function constantOf(file: GgufFile, t: GgufTensor, name: string, weight: 
   const stored = sliced ? t.bytes / (t.shape[0] ?? 1) : t.bytes;
   const offset = t.offset + stored * (weight.slice ?? 0);
   const elements = shape.reduce((n, d) => n * d, 1);
-  const read = (): Uint8Array => {
+  const bytes = (): Uint8Array => {
     const data = file.source.read(offset, stored);
-    const ordered = weight.rows ? reordered(data, shape[0] ?? 1, weight.rows) : data;
-    if (codec) {
-      const values = dequantize(codec, ordered);
-      return new Uint8Array(values.buffer);
-    }
-    return ordered.byteOffset % 8 === 0 ? ordered : ordered.slice();
+    return weight.rows ? reordered(data, shape[0] ?? 1, weight.rows) : data;
   };
-  return { name, type: tensor(dtype ?? 'f32', shape), bytes: codec ? elements * 4 : stored, read };
+  if (codec)
+    return {
+      name,
+      type: tensor('f32', shape),
+      bytes: elements * 4,
+      read: () => new Uint8Array(dequantize(codec, bytes()).buffer),
+      encoded: { format: codec.stored.format, planes: () => planesFromBlocks(codec, bytes()) },
+    };
+  const read = (): Uint8Array => {
+    const data = bytes();
+    return data.byteOffset % 8 === 0 ? data : data.slice();
+  };
+  return { name, type: tensor(dtype ?? 'f32', shape), bytes: stored, read };
 }
 
 /** Rows are runs of whole blocks, so any format can be reordered as it is. */

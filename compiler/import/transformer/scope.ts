@@ -48,6 +48,13 @@ export class Scope {
     return this.graph.constant(this.model.weights.get(name, shape));
   }
 
+  /** A weight of `count` elements as f32 [count], however many axes of 1 (or of heads) it is stored with. */
+  vector(name: string, count: number): Value {
+    const shape = this.model.weights.shapeOf(name) ?? [count];
+    const x = this.weight(name, shape.reduce((n, d) => n * d, 1) === count ? shape : [count]);
+    return this.f32(shape.length === 1 ? x : this.b.node('reshape', [x], { shape: [count] }));
+  }
+
   f32(x: Value): Value {
     return x.type.dtype === 'f32' ? x : this.b.node('cast', [x], { to: 'f32' });
   }
