@@ -10,8 +10,9 @@ import { calibrationFor } from './compress.ts';
 import { type Damage, damageOf, dropOf, measureDamage } from './damage.ts';
 import { gridSpan, type StorageFormat } from './formats/format.ts';
 import type { FormatRecipe, FormatRule } from './formats/recipe.ts';
+import { denseRows } from './formats/rows.ts';
 import { bitsOf } from './ir/dtype.ts';
-import type { Constant, Program } from './ir/graph.ts';
+import type { Program } from './ir/graph.ts';
 import type { Plugin, Registry } from './plugin.ts';
 import { calibrationRuns, firstOf, holdOut, type Samples } from './samples.ts';
 
@@ -180,11 +181,12 @@ async function mixed(
 
 interface Layer {
   readonly name: string;
-  readonly constant: Constant;
   readonly rows: number;
   readonly length: number;
   readonly elements: number;
   readonly isMatmul: boolean;
+  /** Rows of weights, [rows, length]. */
+  values(): Float32Array;
 }
 
 /** Weights of products and convolutions, each once. */
@@ -202,15 +204,15 @@ function layersOf(program: Program): Layer[] {
       if (matmul && y && graph.outputs.includes(y)) continue;
       const elements = w.type.shape.reduce<number>((n, d) => n * Number(d), 1);
       if (elements < 1024) continue;
-      const rows = matmul && !matmul.transposed ? matmul.size.rows : Number(w.type.shape[0]);
-      if (matmul?.transposed) continue;
+      const rows = matmul ? matmul.size.rows : Number(w.type.shape[0]);
       found.set(constant.name, {
         name: constant.name,
-        constant,
         rows,
         length: elements / rows,
         elements,
         isMatmul: matmul !== undefined,
+        values: () =>
+          matmul ? denseRows(constant, matmul.size, matmul.transposed) : Float32Array.from(constantValues(constant)),
       });
     }
   }
@@ -224,7 +226,7 @@ const widthOf = (format: StorageFormat): number =>
 /** Bytes and expected damage of a layer in each format of the ladder. */
 function choicesOf(layer: Layer, registry: Registry, calibration: Calibration): LayerChoices {
   const statistics = calibration.get(layer.name);
-  const values = Float32Array.from(constantValues(layer.constant));
+  const values = layer.values();
   const importance = statistics?.meanSquare;
   const energy = values.reduce((s, w, i) => s + w * w * (importance?.[i % layer.length] ?? 1), 0) || 1;
   const options = LADDER.flatMap((name) => {

@@ -13,6 +13,7 @@ export async function readSchema(file: string, io: Io): Promise<unknown> {
   } catch (cause) {
     throw new InfcError('INFC5016', `the schema is not JSON: ${cause instanceof Error ? cause.message : ''}`, {
       file,
+      fix: 'Mend the JSON of the schema',
       cause,
     });
   }

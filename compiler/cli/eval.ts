@@ -15,7 +15,7 @@ import { parseDimValues } from './inputs.ts';
 import type { Io } from './io.ts';
 import { artifactFor } from './language-model.ts';
 import { concretePorts, entryOf } from './ports.ts';
-import { compilerOf, importOptions, modelOf, openArtifact, recompile } from './record.ts';
+import { compilerOf, modelOf, openArtifact, recompile } from './record.ts';
 import { readSamples } from './samples.ts';
 import { formatBytes, formatMs, table } from './table.ts';
 
@@ -120,7 +120,6 @@ async function layersOf(a: Side, b: Side, samples: Samples, args: Args, io: Io):
     }
     // A model that was compiled for this run.
     return createCompiler(plugins).compile(path.resolve(io.cwd, side.shown), {
-      ...importOptions(undefined),
       signal: io.signal,
     });
   };

@@ -31,6 +31,8 @@ export interface CompileRecord extends TransformerOptions {
   readonly calibrate?: string;
   /** How the recipe was chosen. */
   readonly precision?: PrecisionReport;
+  /** Folders of adapters, relative to the artifact's folder. */
+  readonly lora?: readonly string[];
 }
 
 /** Record of a compilation about to be written to `dir`. */
@@ -41,6 +43,7 @@ export async function makeRecord(
     readonly targets: readonly string[];
     readonly dims: CompileRecord['dims'];
     readonly plugins: readonly string[];
+    readonly lora?: readonly string[];
     readonly name?: string;
     readonly quant?: NonNullable<CompileOptions['quant']>;
     readonly calibrate?: string | undefined;
@@ -62,6 +65,7 @@ export async function makeRecord(
     ...(options.calibrate === undefined ? {} : { calibrate: options.calibrate }),
     ...(options.precision === undefined ? {} : { precision: options.precision }),
     ...transformerOptions(options),
+    ...(options.lora && options.lora.length > 0 ? { lora: options.lora.map(relative) } : {}),
   };
 }
 
@@ -152,23 +156,34 @@ const transformerOptions = ({ context, kv }: TransformerOptions): TransformerOpt
 });
 
 /** Options that an artifact's model was imported with. */
-export const importOptions = (
-  record: CompileRecord | undefined,
-): Pick<CompileOptions, 'dims' | keyof TransformerOptions> =>
-  record ? { dims: record.dims, ...transformerOptions(record) } : {};
+export const importOptions = ({
+  record,
+  home,
+}: Artifact): Pick<CompileOptions, 'dims' | 'lora' | keyof TransformerOptions> =>
+  record
+    ? {
+        dims: record.dims,
+        ...transformerOptions(record),
+        ...(record.lora ? { lora: record.lora.map((f) => path.resolve(home, f)) } : {}),
+      }
+    : {};
 
 /** Compiles an artifact's model again with the same options: passes and plan come out the same, with the graph still at hand. */
 export async function recompile(
   compiler: Compiler,
-  { plan, record, home }: Artifact,
+  artifact: Artifact,
   model: string,
   io: Io,
+  /** Last phase of passes to run. */
+  stopAfter?: string,
 ): Promise<Compilation> {
+  const { plan, record, home } = artifact;
   const options: CompileOptions = {
-    ...importOptions(record),
+    ...importOptions(artifact),
     ...(record?.name === undefined ? {} : { name: record.name }),
     onProgress: ({ phase, done, total }) => io.progress(`${phase} ${done}/${total}`),
     signal: io.signal,
+    ...(stopAfter === undefined ? {} : { stopAfter }),
   };
   const { quant, calibrate } = record ?? {};
   const again = { ...options, targets: [plan.target.kind], ...(quant === undefined ? {} : { quant }) };
@@ -181,8 +196,9 @@ export async function recompile(
   const { samples, generation } = await samplesFor(source, { model, compiler, plugins, options, io });
   // A searched recipe was calibrated on the part that was not held out.
   const seen = record?.precision ? holdOut(samples).calibration : samples;
+  const { stopAfter: _, ...whole } = options;
   const calibration = await calibrationFor(model, recipeOf(quant, compiler.registry), {
-    ...options,
+    ...whole,
     plugins,
     runs: () => calibrationRuns(seen, generation),
   });

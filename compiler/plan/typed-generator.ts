@@ -61,19 +61,20 @@ export interface Vocabulary {
   encode?(text: string): number[];
 }
 
-/** What narrows a generation: a mask of the tokens that may come, told every token that came. Matchers of infc/grammars are such. */
+/** What narrows a generation: a mask of the tokens that may come, told every token that came; it may refuse one. Matchers of infc/grammars are such. */
 export interface MaskSource {
   mask(): Uint32Array;
-  commit(token: number): void;
+  tryCommit(token: number): boolean;
   rollback(count: number): void;
   fork(): MaskSource;
+  closingMask?(): Uint32Array;
   forced?(): readonly number[];
   readonly done: boolean;
 }
 
 /** A constraint on what is written: constrain, grammar, regex and tools of infc/grammars make them. */
 export interface Output {
-  matcher(vocabulary: Vocabulary, options?: { readonly maxTokens?: number }): MaskSource;
+  matcher(vocabulary: Vocabulary, options?: { readonly maxTokens?: number; readonly closing?: 'lazily' }): MaskSource;
   parse?(text: string): unknown;
 }
 

@@ -1,6 +1,7 @@
 import type { Decoder } from './decoder.ts';
 import { describe, plain } from './logprobs.ts';
-import { allows, type MaskSource } from './masks.ts';
+import type { MaskSource } from './masks.ts';
+import type { Sampler } from './sampler.ts';
 import { begin, type Emission, type Finish, makeRoom, type Request } from './strategy.ts';
 
 /**
@@ -10,20 +11,18 @@ import { begin, type Emission, type Finish, makeRoom, type Request } from './str
 export async function* autoregress(
   decoder: Decoder,
   request: Request,
-  choose: (logits: Float32Array, mask: Uint32Array | undefined) => number,
-  see: (token: number) => void,
+  sampler: Sampler,
 ): AsyncGenerator<readonly Emission[], Finish> {
   const { masks, eos, logprobs, signal } = request;
   let logits = await begin(decoder, request);
   for (let left = request.maxTokens; left > 0; ) {
     let tokens = masks && logprobs === undefined ? takeForced(masks, left) : [];
     if (tokens.length > 0) {
-      tokens.forEach(see);
+      for (const token of tokens) sampler.see(token);
       yield tokens.map(plain);
     } else {
       const emission = logprobs === undefined ? plain : describe(logits, logprobs);
-      const token = choose(logits, masks?.mask());
-      masks?.commit(token);
+      const token = sampler.choose(logits, masks);
       yield [emission(token)];
       tokens = [token];
     }
@@ -36,12 +35,11 @@ export async function* autoregress(
   return 'length';
 }
 
-/** Commits the tokens that must come, at most `most`: those that a mask with a limit of its own still allows. */
+/** Commits the tokens that must come, at most `most`: those that the masks still take. */
 function takeForced(masks: MaskSource, most: number): number[] {
   const taken: number[] = [];
   for (const token of masks.forced?.() ?? []) {
-    if (taken.length === most || !allows(masks.mask(), token)) break;
-    masks.commit(token);
+    if (taken.length === most || !masks.tryCommit(token)) break;
     taken.push(token);
   }
   return taken;

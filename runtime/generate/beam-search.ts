@@ -114,7 +114,7 @@ async function follow(
   await decoder.restore(beam.state);
   const logits = (await decoder.forward([token], 'last', signal)).slice();
   const masks = beam.masks?.fork();
-  masks?.commit(token);
+  masks?.tryCommit(token);
   return { tokens: [...beam.tokens, token], score, masks, state: await decoder.snapshot(), logits };
 }
 
@@ -122,7 +122,7 @@ async function follow(
 function extend(beam: Beam, count: number, penalty: (token: number) => number): Candidate[] {
   const { logits } = beam;
   const norm = logSumExp(logits);
-  const mask = beam.masks?.mask();
+  const mask = beam.masks?.closingMask?.() ?? beam.masks?.mask();
   const found: Candidate[] = [];
   for (let token = 0; token < logits.length; token++) {
     if (!allows(mask, token)) continue;

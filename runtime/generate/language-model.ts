@@ -15,7 +15,7 @@ import { type Message, StopStrings, type TextCodec, TokenText } from './text.ts'
 
 /** A constraint on what is written: `constrain`, `grammar`, `regex` or `tools` of infc/grammars make them. */
 export interface Output {
-  matcher(vocabulary: Vocabulary, options?: { readonly maxTokens?: number }): MaskSource;
+  matcher(vocabulary: Vocabulary, options?: { readonly maxTokens?: number; readonly closing?: 'lazily' }): MaskSource;
   /** The value of a finished text. */
   parse?(text: string): unknown;
 }
@@ -277,7 +277,7 @@ export class LanguageModel implements AsyncDisposable {
       throw new InfcError('INFC6421', 'a constraint needs the tokens of a tokenizer, and this model has none', {
         fix: 'Compile a folder that has tokenizer.json, or give masks over token ids',
       });
-    return output.matcher(this.text.vocabulary, { maxTokens });
+    return output.matcher(this.text.vocabulary, { maxTokens, closing: 'lazily' });
   }
 
   dispose(): Promise<void> {

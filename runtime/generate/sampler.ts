@@ -1,6 +1,6 @@
 import { InfcError } from '../errors.ts';
 import { expNegative } from './exponential.ts';
-import { forEachAllowed } from './masks.ts';
+import { forEachAllowed, type MaskSource, without } from './masks.ts';
 import { Random } from './random.ts';
 import { keepLargest, keepMass } from './select.ts';
 
@@ -113,21 +113,37 @@ export class Sampler {
     return this.random.next();
   }
 
-  /** The next token; it is also remembered for the penalty. Throws INFC6405 when the logits allow none. */
-  choose(logits: Float32Array, mask?: Uint32Array): number {
-    const token = this.greedy ? this.likeliest(logits, mask) : this.distribution(logits, mask).draw(this.uniform());
-    this.see(token);
-    return token;
+  /** The next token: {@link prepare}, then {@link pick}. */
+  choose(logits: Float32Array, masks?: MaskSource): number {
+    this.prepare(logits);
+    return this.pick(logits, masks);
   }
 
-  likeliest(logits: Float32Array, mask?: Uint32Array): number {
-    this.penalize(logits);
-    return argmax(logits, mask);
+  /** Applies the repetition penalty, once for each row of logits. */
+  prepare(logits: Float32Array): void {
+    if (this.penalty === 1) return;
+    for (const t of this.counts.keys()) {
+      const l = logits[t];
+      if (l !== undefined) logits[t] = l > 0 ? l / this.penalty : l * this.penalty;
+    }
+  }
+
+  /** A token that the masks take; it is remembered for the penalty. Throws INFC6405 or INFC6414 when there is none. */
+  pick(logits: Float32Array, masks?: MaskSource): number {
+    let mask = masks?.mask();
+    for (let refused = 0; ; refused++) {
+      const token = this.greedy ? argmax(logits, mask) : this.distribution(logits, mask).draw(this.uniform());
+      if (!masks || !mask || masks.tryCommit(token)) {
+        this.see(token);
+        return token;
+      }
+      // Refusals are rare, but come in numbers where a text must end: then the whole mask is worth its price.
+      mask = refused === 2 && masks.closingMask ? masks.closingMask() : without(mask, token);
+    }
   }
 
   /** Candidates with their weights; valid until the next call. */
   distribution(logits: Float32Array, mask?: Uint32Array, out = this.candidates): Distribution {
-    this.penalize(logits);
     const { temperature = 1, topK = 0, topP = 1, minP = 0 } = this.options;
     const { ids, weights } = out;
     const most = logits[argmax(logits, mask)] ?? 0;
@@ -164,17 +180,9 @@ export class Sampler {
     out.total = total;
     return out;
   }
-
-  private penalize(logits: Float32Array): void {
-    if (this.penalty === 1) return;
-    for (const t of this.counts.keys()) {
-      const l = logits[t];
-      if (l !== undefined) logits[t] = l > 0 ? l / this.penalty : l * this.penalty;
-    }
-  }
 }
 
-/** The allowed token with the largest logit, the lowest id among equals. Throws INFC6405 when there is none. */
+/** The allowed token with the largest logit, the lowest id among equals. Throws INFC6405 or INFC6414 when there is none. */
 export function argmax(logits: Float32Array, mask?: Uint32Array): number {
   let best = -1;
   let most = Number.NEGATIVE_INFINITY;
@@ -187,11 +195,12 @@ export function argmax(logits: Float32Array, mask?: Uint32Array): number {
   };
   if (mask) forEachAllowed(mask, consider);
   else for (let t = 0; t < logits.length; t++) consider(t);
-  if (best < 0 || most === Number.POSITIVE_INFINITY)
-    throw new InfcError(
-      'INFC6405',
-      best < 0 ? 'no token that may come has a finite logit' : 'the logits are not finite',
-      { fix: 'Check the model with infc verify; a mask may also allow no token of this vocabulary' },
-    );
-  return best;
+  if (best >= 0 && most < Number.POSITIVE_INFINITY) return best;
+  if (mask?.every((word) => word === 0))
+    throw new InfcError('INFC6414', 'the constraint allows no token here: the tokenizer cannot spell what must come', {
+      fix: 'Change the constraint, or use a model whose tokenizer has these characters',
+    });
+  throw new InfcError('INFC6405', 'no token that may come has a finite logit', {
+    fix: 'Check the model with infc verify',
+  });
 }

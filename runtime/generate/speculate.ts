@@ -35,8 +35,7 @@ export async function* speculate(
   const ends = (token: number): boolean => masks?.done === true || eos.includes(token);
   const first = await begin(decoder, request);
   const named = emission(first);
-  let pending = sampler.choose(first, masks?.mask());
-  masks?.commit(pending);
+  let pending = sampler.choose(first, masks);
   const text = [...prompt, pending];
   let left = request.maxTokens - 1;
   yield [named(pending)];
@@ -52,8 +51,7 @@ export async function* speculate(
       const row = rows.subarray(i * decoder.vocabulary, (i + 1) * decoder.vocabulary);
       const as = emission(row);
       const guess = proposals[i];
-      pending = decide(sampler, row, guess, masks?.mask());
-      masks?.commit(pending);
+      pending = decide(sampler, row, guess, masks);
       taken.push(as(pending));
       text.push(pending);
       if (pending !== guess?.token || ends(pending)) break;
@@ -71,11 +69,12 @@ function decide(
   sampler: Sampler,
   row: Float32Array,
   guess: Proposal | undefined,
-  mask: Uint32Array | undefined,
+  masks: MaskSource | undefined,
 ): number {
   const q = guess?.probabilities;
-  if (sampler.greedy || !guess || !q) return sampler.choose(row, mask);
-  const p = sampler.distribution(row, mask);
+  if (sampler.greedy || !guess || !q) return sampler.choose(row, masks);
+  sampler.prepare(row);
+  const p = sampler.distribution(row, masks?.mask());
   const u = sampler.uniform();
   let token = guess.token;
   let own = 0;
@@ -92,6 +91,8 @@ function decide(
     token = p.draw(sampler.uniform());
     if (token < 0) token = guess.token; // p and q are the same up to rounding
   }
+  // What the masks refuse is drawn again: that leaves the distribution over what they take.
+  if (masks && !masks.tryCommit(token)) return sampler.pick(row, masks);
   sampler.see(token);
   return token;
 }

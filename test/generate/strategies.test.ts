@@ -140,7 +140,7 @@ async function expectTexts(
     all.forEach((q, t) => {
       if (q === 0) return;
       const next = source?.fork();
-      next?.commit(t);
+      next?.tryCommit(t);
       visit([...text, t], (p * q) / total, next);
     });
   };

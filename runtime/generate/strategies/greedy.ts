@@ -7,12 +7,6 @@ export const greedy = defineStrategy({
   name: 'greedy',
   run: (decoder, request) => {
     const { repetitionPenalty } = request.sampling;
-    const sampler = new Sampler(decoder.vocabulary, { repetitionPenalty }, request.prompt);
-    return autoregress(
-      decoder,
-      request,
-      (logits, mask) => sampler.choose(logits, mask),
-      (token) => sampler.see(token),
-    );
+    return autoregress(decoder, request, new Sampler(decoder.vocabulary, { repetitionPenalty }, request.prompt));
   },
 });

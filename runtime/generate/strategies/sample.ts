@@ -5,13 +5,6 @@ import { defineStrategy } from '../strategy.ts';
 /** Tokens drawn by the request's sampling options; with temperature 0 the same as greedy. */
 export const sample = defineStrategy({
   name: 'sample',
-  run: (decoder, request) => {
-    const sampler = new Sampler(decoder.vocabulary, request.sampling, request.prompt);
-    return autoregress(
-      decoder,
-      request,
-      (logits, mask) => sampler.choose(logits, mask),
-      (token) => sampler.see(token),
-    );
-  },
+  run: (decoder, request) =>
+    autoregress(decoder, request, new Sampler(decoder.vocabulary, request.sampling, request.prompt)),
 });

@@ -1,6 +1,6 @@
 import { InfcError } from '../../errors.ts';
 import { advanceTo, type Decoder } from '../decoder.ts';
-import { type Distribution, Sampler } from '../sampler.ts';
+import { argmax, type Distribution, Sampler } from '../sampler.ts';
 import { type Proposal, speculate } from '../speculate.ts';
 import { defineStrategy, type Strategy } from '../strategy.ts';
 
@@ -35,8 +35,9 @@ export const speculative = ({ draft, guesses = 4 }: SpeculativeOptions): Strateg
           let logits = await advanceTo(draft, tokens, signal);
           for (;;) {
             const proposal = guess(sampler, logits, masks?.mask());
+            // What the masks refuse the model would not take either.
+            if (masks && !masks.tryCommit(proposal.token)) break;
             guessed.push(proposal);
-            masks?.commit(proposal.token);
             if (guessed.length === room || masks?.done || eos.includes(proposal.token)) break;
             logits = await draft.forward([proposal.token], 'last', signal);
           }
@@ -49,7 +50,7 @@ export const speculative = ({ draft, guesses = 4 }: SpeculativeOptions): Strateg
   });
 
 function guess(sampler: Sampler, logits: Float32Array, mask: Uint32Array | undefined): Proposal {
-  if (sampler.greedy) return { token: sampler.choose(logits, mask) };
+  if (sampler.greedy) return { token: argmax(logits, mask) };
   const distribution: Distribution = sampler.distribution(logits, mask);
   const token = distribution.draw(sampler.uniform());
   return { token, probabilities: distribution.spread(new Float64Array(sampler.vocabulary)) };
