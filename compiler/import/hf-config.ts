@@ -15,6 +15,7 @@ import { qwen2 } from './architectures/qwen2.ts';
 import { qwen3 } from './architectures/qwen3.ts';
 import { rwkv4 } from './architectures/rwkv4.ts';
 import { rwkv5 } from './architectures/rwkv5.ts';
+import { type Adapter, mergeAdapters } from './lora.ts';
 import { unquantized } from './quantized/index.ts';
 import { type DimOptions, SymbolTable } from './symbols.ts';
 import { buildTransformer, type TransformerOptions } from './transformer/model.ts';
@@ -45,6 +46,8 @@ export interface HfModel {
   /** Settings that other files of the folder add to the config. */
   readonly more?: Readonly<Record<string, unknown>>;
   readonly weights: readonly WeightFile[];
+  /** LoRA adapters to merge, in this order. */
+  readonly adapters?: readonly Adapter[];
 }
 
 /** Builds the program of a model from its config and weights. Throws INFC108x naming the key or weight. */
@@ -67,7 +70,7 @@ export function importHf(
     });
   }
   const symbols = new SymbolTable(dims);
-  const weights = new HfWeights(unquantized(model.weights, config));
+  const weights = new HfWeights(mergeAdapters(unquantized(model.weights, config), model.adapters ?? []));
   const described = found.describe(config, weights, options);
   const program = buildTransformer(described, model.name, weights, ops, symbols, options);
   symbols.checkOptionsUsed();
