@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Backend } from '../backends/backend.ts';
+import { decodeRows } from '../backends/reference/decode-format.ts';
 import { Reference } from '../backends/reference/evaluate.ts';
 import { type Change, orderPasses, runPasses } from '../passes/run.ts';
 import { InfcError } from '../runtime/errors.ts';
 import { hostFunctions } from '../runtime/host/index.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { builtin } from './builtin.ts';
+import { type FormatRecipe, recipeOf } from './formats/recipe.ts';
 import { externalFilesIn } from './import/external-files.ts';
 import { type GenerationSettings, readGenerationSettings, withGeneration } from './import/generation.ts';
 import { importHf } from './import/hf-config.ts';
@@ -31,6 +33,8 @@ export interface CompileOptions {
   readonly name?: string;
   readonly onProgress?: (event: { readonly phase: string; readonly done: number; readonly total: number }) => void;
   readonly signal?: AbortSignal;
+  /** How weights are stored: a recipe, its name (f16, q8, q4, auto...) or that of a storage format. Default: as the model has them. */
+  readonly quant?: string | FormatRecipe;
   /** Last phase of passes to run, for looking at intermediate graphs; nothing is lowered then. */
   readonly stopAfter?: string;
 }
@@ -114,6 +118,11 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
         runPasses(program, registry.passes, {
           ops: registry,
           evaluate: (v) => reference.evaluateConstant(v),
+          storage: {
+            format: (name) => registry.format(name),
+            decode: decodeRows,
+            ...(o.quant === undefined ? {} : { recipe: recipeOf(o.quant, registry) }),
+          },
           ...(o.stopAfter === undefined ? {} : { stopAfter: o.stopAfter }),
         }),
       );

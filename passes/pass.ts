@@ -1,3 +1,6 @@
+import type { StorageFormat } from '../compiler/formats/format.ts';
+import type { FormatRecipe } from '../compiler/formats/recipe.ts';
+import type { MatrixSize, Planes } from '../compiler/formats/rows.ts';
 import type { Graph, Node, Program, Value } from '../compiler/ir/graph.ts';
 import { GraphBuilder, type OpTable } from '../compiler/ir/graph-builder.ts';
 import type { HostTensor } from '../runtime/host.ts';
@@ -10,11 +13,22 @@ export type Phase = (typeof phases)[number];
 /** A fact about a program that a pass needs or gives. */
 export type Fact = string;
 
+/** Storage formats, and how a compilation uses them. */
+export interface WeightStorage {
+  format(name: string): StorageFormat | undefined;
+  /** How weights are to be stored; absent: formats that the model file came with are kept. */
+  readonly recipe?: FormatRecipe;
+  /** The weights that planes of a format stand for. */
+  decode(format: StorageFormat, planes: Planes, size: MatrixSize): Float32Array;
+}
+
 export interface PassContext {
   readonly ops: OpTable;
   readonly program: Program;
   /** Value of something that depends on constants only, by the reference meaning of its ops; undefined when it does not. */
   evaluate(value: Value): HostTensor | undefined;
+  /** What passes need that choose how weights are stored. */
+  readonly storage?: WeightStorage;
   /** Records that a pass changed something, for `infc explain`. */
   changed(node: Node, what: string): void;
 }

@@ -3,6 +3,7 @@ import { dropUnitAxes } from './canonicalize/drop-unit-axes.ts';
 import { foldConstants } from './canonicalize/fold-constants.ts';
 import { removeDead } from './canonicalize/remove-dead.ts';
 import { removeIdentity } from './canonicalize/remove-identity.ts';
+import { assignFormats } from './format/assign-formats.ts';
 import { convTransposeToConv } from './fuse/conv-transpose-to-conv.ts';
 import { decompose } from './fuse/decompose.ts';
 import { foldIntoWeights } from './fuse/fold-into-weights.ts';
@@ -29,7 +30,9 @@ export const pipeline: readonly Pass[] = [
   recognizeActivations,
   recognizeAttention,
   recognizeSliceAssignment,
-  // precision, format: assigned by plugins and by compression recipes
+  // precision: assigned by plugins
+  // format: how weights are stored
+  assignFormats,
   // fuse: prepare what kernels will swallow
   decompose,
   convTransposeToConv,

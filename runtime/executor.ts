@@ -1,7 +1,7 @@
 import type { Device, MemoryRange } from './devices/device.ts';
 import { type TypedArray, viewOf } from './dtype.ts';
 import { InfcError } from './errors.ts';
-import { type Arena, chooseCase, Frame, sizeOf } from './frame.ts';
+import { type Arena, chooseCase, Frame, sizeOf, sizeSymbols } from './frame.ts';
 import type { HostOp, HostTensor, HostValue } from './host.ts';
 import type { Interval, MemoryPlanner } from './memory.ts';
 import type { Plan, PlanEntry, PlanStep } from './plan.ts';
@@ -33,6 +33,8 @@ export type Control = (executor: Executor, step: PlanStep, frame: Frame) => Prom
 export class Executor {
   private readonly live: ReadonlyMap<number, Interval>;
   private readonly frames = new Map<string, Frame>();
+  /** Symbols given by the caller that decide no size: all their values share a frame. */
+  private readonly free: ReadonlySet<string>;
   private options: PlayOptions = {};
   private yielded = 0;
 
@@ -48,6 +50,8 @@ export class Executor {
     private readonly control: Control | undefined,
     private readonly planner: MemoryPlanner | undefined,
   ) {
+    const sizes = entry.symbols ? sizeSymbols(plan, entry) : new Set<string>();
+    this.free = new Set(entry.symbols?.filter((s) => !sizes.has(s)));
     this.live = planner && entry.arena === undefined ? planner.liveIntervals(plan.buffers, entry) : new Map();
   }
 
@@ -61,7 +65,7 @@ export class Executor {
     this.options = options;
     this.yielded = performance.now();
     const frame = this.frame(values);
-    frame.start(this.arena);
+    frame.start(this.arena, values);
     try {
       this.plan.buffers.forEach((b, i) => {
         if (b.strings) frame.host[i] = { dtype: 'string', shape: frame.shape(i), data: b.strings };
@@ -83,10 +87,10 @@ export class Executor {
   }
 
   private frame(values: ReadonlyMap<string, number>): Frame {
-    const key = [...values].map(([n, v]) => `${n}=${v}`).join();
+    const sizes = this.free.size === 0 ? values : new Map([...values].filter(([n]) => !this.free.has(n)));
+    const key = [...sizes].map(([n, v]) => `${n}=${v}`).join();
     const frame =
-      this.frames.get(key) ??
-      new Frame(this.plan, this.entry, this.live, this.planner, this.device, this.fixed, values);
+      this.frames.get(key) ?? new Frame(this.plan, this.entry, this.live, this.planner, this.device, this.fixed, sizes);
     if (!this.arena.memory || this.arena.memory.bytes < frame.arenaBytes) {
       // Free first: a larger arena may then take the place of the old one.
       if (this.arena.memory) this.device.free(this.arena.memory);

@@ -22,9 +22,44 @@ export interface Arena {
   memory: DeviceMemory | undefined;
 }
 
+/** Symbols that decide the size or place of a buffer which the entry uses. */
+export function sizeSymbols(plan: Plan, entry: PlanEntry): ReadonlySet<string> {
+  const names = new Set<string>();
+  const code = (c: DimCode | undefined): void => {
+    if (typeof c === 'string') names.add(c);
+    else if (typeof c === 'object') for (const operand of c.slice(1)) code(operand as DimCode);
+  };
+  const seen = new Set<number>();
+  const buffer = (i: number | null | undefined): void => {
+    const b = typeof i === 'number' && !seen.has(i) ? plan.buffers[i] : undefined;
+    if (!b || typeof i !== 'number') return;
+    seen.add(i);
+    if (b.bytes === undefined || b.role === 'alias') b.shape.forEach(code);
+    code(b.bytes);
+    code(b.at);
+    buffer(b.of);
+  };
+  /** Every number in a step that is not a kernel's is looked at as a buffer: too many rather than too few. */
+  const anything = (x: unknown): void => {
+    if (typeof x === 'number') buffer(x);
+    else if (Array.isArray(x)) for (const y of x) anything(y);
+    else if (typeof x === 'object' && x !== null) for (const y of Object.values(x)) anything(y);
+  };
+  const walk = (steps: readonly PlanStep[]): void => {
+    for (const step of steps) {
+      if (step.kind === 'kernel') step.bind.forEach(buffer);
+      else if (step.kind === 'choose') for (const c of step.cases) walk(c.steps);
+      else anything(step);
+    }
+  };
+  walk(entry.steps);
+  for (const port of [...entry.inputs, ...entry.outputs]) buffer(port.buffer);
+  return names;
+}
+
 /**
- * One entry with its symbols resolved: where every buffer is and which launches to make. Kept per tuple of symbol values, so that a
- * repeated shape costs no resolving. Buffers whose size only the run decides are placed by {@link define}, in memory of their own.
+ * One entry with its sizes resolved: where every buffer is and which launches to make. Kept per tuple of the symbols that decide sizes, so
+ * that a repeated shape costs no resolving; launches that depend on other symbols are made anew by each run. Buffers whose size only the run decides are placed by {@link define}, in memory of their own.
  */
 export class Frame {
   /** Steps with every choice that is known by now already made. */
@@ -36,6 +71,7 @@ export class Frame {
   readonly arenaBytes: number;
   readonly ranges: (MemoryRange | undefined)[] = [];
   private readonly launches = new Map<PlanStep, Launch>();
+  private readonly bindings = new Map<PlanStep, readonly MemoryRange[]>();
   readonly late = new Set<number>();
   private placedIn: DeviceMemory | undefined;
   private readonly offsets = new Map<number, number>();
@@ -50,6 +86,7 @@ export class Frame {
     readonly device: Device,
     /** Weights and states. */
     private readonly fixed: readonly (MemoryRange | undefined)[],
+    /** Values of the symbols that decide sizes. */
     private readonly early: SymbolValues,
   ) {
     this.values = new Map(early);
@@ -77,14 +114,15 @@ export class Frame {
     this.arenaBytes = placed.bytes;
   }
 
-  /** Forgets what an earlier run found out, and where the arena was. */
-  start(arena: Arena): void {
-    this.values = new Map(this.early);
+  /** Forgets what an earlier run found out, and where the arena was. `values` are those of all symbols known before the run. */
+  start(arena: Arena, values: SymbolValues): void {
+    this.values = new Map(values);
     this.host.length = 0;
     const memory = arena.memory;
     if (!memory || memory === this.placedIn) return;
     this.placedIn = memory;
     this.launches.clear();
+    this.bindings.clear();
     for (const [i, offset] of this.offsets) this.ranges[i] = { memory, offset, bytes: this.bytes(i) };
   }
 
@@ -133,16 +171,19 @@ export class Frame {
     const grid = [evaluateDim(x, this.values), evaluateDim(y, this.values), evaluateDim(z, this.values)] as const;
     const { note } = kernel ?? {};
     const work = note ? evaluateDim(note.bytes, this.values) + evaluateDim(note.flops, this.values) : 0;
-    const bindings = step.bind.map((i) => this.range(i));
+    const placed = this.bindings.get(step);
+    const bindings = placed ?? step.bind.map((i) => this.range(i));
     if ([...scalars, ...grid].some(Number.isNaN))
       throw new InfcError('INFC6018', `kernel ${kernel?.name} starts before its dimensions are known`, {
         fix: 'Report this: the plan is inconsistent',
       });
     const launch = this.device.prepare({ kernel: step.kernel, bindings, scalars, grid, work });
-    const early =
-      step.bind.every((i) => !this.late.has(rootOf(this.plan.buffers, i)) && !this.lateAlias(i)) &&
-      ![...(kernel?.scalars ?? []), ...step.grid].some((c) => Number.isNaN(evaluateDim(c, this.early)));
-    if (early) this.launches.set(step, launch);
+    if (placed) return launch;
+    if (step.bind.every((i) => !this.late.has(rootOf(this.plan.buffers, i)) && !this.lateAlias(i))) {
+      const early = [...(kernel?.scalars ?? []), ...step.grid].every((c) => !Number.isNaN(evaluateDim(c, this.early)));
+      if (early) this.launches.set(step, launch);
+      else this.bindings.set(step, bindings);
+    }
     return launch;
   }
 

@@ -5,7 +5,7 @@ import type { DType } from './dtype.ts';
  * Readers refuse a newer `infc` (major); a newer `minor` only adds fields.
  */
 export const PLAN_MAJOR = 1;
-export const PLAN_MINOR = 0;
+export const PLAN_MINOR = 1;
 
 /** A dimension expression in prefix form: a number, a symbol's name, or an operation. Division floors. */
 export type DimCode = number | string | readonly ['add' | 'mul' | 'div' | 'mod' | 'min' | 'max', ...DimCode[]];
@@ -136,6 +136,8 @@ export interface PlanPort {
 
 export interface PlanEntry {
   readonly inputs: readonly PlanPort[];
+  /** Symbols that no input's shape fixes: the caller gives their values with the run. Since minor 1. */
+  readonly symbols?: readonly string[];
   readonly outputs: readonly PlanPort[];
   /** Facts the compiler relied on; a run that breaks one is refused with INFC6xxx. */
   readonly guards: readonly { readonly condition: ConditionCode; readonly why: string }[];

@@ -13,6 +13,8 @@ import type { Tensor, TensorInput } from './tensor.ts';
 export interface RunOptions {
   /** Which entry point; default the plan's first. */
   readonly entry?: string;
+  /** Values of the symbols that the entry point takes beside its inputs, such as the tokens in a cache (`past`). */
+  readonly symbols?: Readonly<Record<string, number>>;
   /** Names of the outputs to return; default all. */
   readonly outputs?: readonly string[];
   readonly signal?: AbortSignal;
@@ -107,7 +109,7 @@ export class Session implements Model {
       throw new InfcError('INFC6005', `there is no output '${unknown}'`, {
         fix: `This model gives ${names.join(', ')}`,
       });
-    const { tensors, values } = bindInputs(this.plan, entry, inputs);
+    const { tensors, values } = bindInputs(this.plan, entry, inputs, options.symbols);
     const mine = this.turn.then(() => {
       if (options.signal?.aborted) throw aborted(options.signal);
       let executor = this.executors.get(name);

@@ -2,6 +2,7 @@ import { defineBackend } from '../backend.ts';
 import { printWasm } from './print.ts';
 import { usesFusedMultiplyAdd } from './relaxed.ts';
 import { convSimd } from './templates/conv.ts';
+import { gatherFormat } from './templates/gather-format.ts';
 import { gemmSimd } from './templates/gemm.ts';
 import { gemmFormat } from './templates/gemm-format.ts';
 import { poolSimd } from './templates/pool.ts';
@@ -22,7 +23,7 @@ export const wasmBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: (dtype) => dtype !== 'string' && dtype !== 'c64' && dtype !== 'c128',
-  templates: [gemmFormat, gemmSimd, convSimd, ...poolSimd, ...recurrentSimd],
+  templates: [gemmFormat, gatherFormat, gemmSimd, convSimd, ...poolSimd, ...recurrentSimd],
   memory: { align: 16, maxBinding: 2 ** 32 - 65536, readWriteAlias: true },
   print: (kernels, target) => [printWasm(kernels, target)],
   variants: [{ name: 'relaxed', features: ['relaxed-simd'], needs: ['relaxed-madd'], applies: usesFusedMultiplyAdd }],

@@ -15,12 +15,21 @@ export const commands: readonly Command[] = [
         value: 'n=4|seq=1:4096',
         help: 'Fix or bound symbolic dims; seq=8:4096:8 means multiples of 8',
       },
+      quant: {
+        kind: 'value',
+        value: 'RECIPE',
+        help: 'How weights are stored: f16, q8, q4, auto, a storage format, or FILE.json with rules',
+      },
       name: { kind: 'value', value: 'NAME', help: "Name of the module, default the model's" },
       'stop-after': { kind: 'value', value: 'PHASE', help: 'Stop after import or a pass phase, and print the graph' },
       plugin: { kind: 'list', value: 'FILE', help: 'A plugin module (its exports that are plugins are used)' },
       force: { kind: 'flag', help: 'Replace DIR even when infc did not write it' },
     },
-    examples: ['infc compile model.onnx -o out', 'infc compile model.onnx -o out --target wasm,wgsl --dims n=1'],
+    examples: [
+      'infc compile model.onnx -o out',
+      'infc compile model.onnx -o out --target wasm,wgsl --dims n=1',
+      'infc compile model-folder -o out --quant q8',
+    ],
     load: () => import('./compile.ts'),
   },
   {

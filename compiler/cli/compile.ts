@@ -20,6 +20,7 @@ import { parseDimBounds } from './inputs.ts';
 import type { Io } from './io.ts';
 import { loadPlugins } from './plugins.ts';
 import { portText } from './ports.ts';
+import { readRecipe } from './recipe.ts';
 import { makeRecord, RECORD } from './record.ts';
 import { formatBytes, formatMs } from './table.ts';
 
@@ -30,6 +31,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const dims = parseDimBounds(args.list('dims'));
   const name = args.value('name');
   const stopAfter = args.value('stop-after');
+  const quant = await readRecipe(args.value('quant'), io);
   const output = args.value('output');
   if (output === undefined && stopAfter === undefined)
     throw new InfcError('INFC8003', 'no output folder', { fix: 'Write infc compile MODEL -o DIR' });
@@ -44,6 +46,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
     onProgress: ({ phase, done, total }) =>
       io.progress(`${'#'.repeat(done)}${'.'.repeat(Math.max(0, total - done))} ${phase}`),
     ...(name === undefined ? {} : { name }),
+    ...(quant === undefined ? {} : { quant }),
     ...(stopAfter === undefined ? {} : { stopAfter }),
   };
   const started = performance.now();
@@ -54,7 +57,13 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const record = await makeRecord(
     file,
     dir,
-    { targets, dims, plugins: args.list('plugin'), ...(name === undefined ? {} : { name }) },
+    {
+      targets,
+      dims,
+      plugins: args.list('plugin'),
+      ...(name === undefined ? {} : { name }),
+      ...(quant === undefined ? {} : { quant }),
+    },
     io.cwd,
   );
   await writeArtifact(compilation, dir, io.signal, [fileOf(RECORD, `${JSON.stringify(record, null, 2)}\n`)]);

@@ -23,6 +23,7 @@ export interface CompileRecord {
   readonly targets: readonly string[];
   readonly dims: NonNullable<CompileOptions['dims']>;
   readonly plugins: readonly string[];
+  readonly quant?: NonNullable<CompileOptions['quant']>;
 }
 
 /** Record of a compilation about to be written to `dir`. */
@@ -34,6 +35,7 @@ export async function makeRecord(
     readonly dims: CompileRecord['dims'];
     readonly plugins: readonly string[];
     readonly name?: string;
+    readonly quant?: NonNullable<CompileOptions['quant']>;
   },
   cwd: string,
 ): Promise<CompileRecord> {
@@ -49,6 +51,7 @@ export async function makeRecord(
     targets: options.targets,
     dims: options.dims,
     plugins: options.plugins.map(relative),
+    ...(options.quant === undefined ? {} : { quant: options.quant }),
   };
 }
 
@@ -138,6 +141,7 @@ export function recompile(compiler: Compiler, { plan, record }: Artifact, model:
     targets: [plan.target.kind],
     dims: record?.dims ?? {},
     ...(record?.name === undefined ? {} : { name: record.name }),
+    ...(record?.quant === undefined ? {} : { quant: record.quant }),
     onProgress: ({ phase, done, total }) => io.progress(`${phase} ${done}/${total}`),
     signal: io.signal,
   });

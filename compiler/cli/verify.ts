@@ -108,10 +108,17 @@ class Check {
     return this.loading;
   }
 
-  /** The program as imported, before any pass. */
+  /**
+   * The program as imported, before any pass. With --quant, the program whose weights are stored as they were asked for: what that
+   * costs is not the kernels' doing (`infc eval` tells it).
+   */
   imported(): Promise<Program> {
+    const { dims = {}, quant } = this.artifact.record ?? {};
+    const { signal } = this.io;
     this.program ??= this.compiler().then((c) =>
-      c.import(this.model, { dims: this.artifact.record?.dims ?? {}, signal: this.io.signal }),
+      quant === undefined
+        ? c.import(this.model, { dims, signal })
+        : c.compile(this.model, { dims, signal, quant, stopAfter: 'format' }).then((made) => made.program),
     );
     return this.program;
   }

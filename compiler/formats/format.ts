@@ -17,7 +17,8 @@ export interface DecodedGroup {
 
 /** The values that one group of weights may take once the parameters of the group (scale, offset) are fixed. */
 export interface Grid {
-  nearest(weight: number): number;
+  /** The value that weight number `index` of the group takes. */
+  nearest(weight: number, index: number): number;
 }
 
 /**
@@ -35,12 +36,12 @@ export interface StorageFormat {
   readonly planes: Readonly<Record<string, Plane>>;
   /**
    * Quantizes one row of `row.length` weights; returns each plane's entries in order. With `grids` (those that {@link grid} made, one per
-   * group, in order) their parameters are used, so that weights on the grids are kept exactly.
+   * span, in order) their parameters are used, so that weights on the grids are kept exactly.
    */
   encode(row: Float32Array, grids?: readonly Grid[]): Readonly<Record<string, ArrayLike<number>>>;
   /**
-   * Fits the parameters of one group (`group` weights) and gives the values it can then hold: what algorithms that choose the rounding
-   * themselves need. `importance` weighs the squared error of each weight; default all alike.
+   * Fits the parameters of the {@link gridSpan} weights that share them and gives the values these can then hold: what algorithms that
+   * choose the rounding themselves need. `importance` weighs the squared error of each weight; without it the largest decides.
    */
   grid?(weights: Float32Array, importance?: Float32Array): Grid;
   /** Values of one group from the plane entries that cover it (an entry covering several groups is passed to each, with `part` saying which). */
@@ -48,5 +49,9 @@ export interface StorageFormat {
   /** Largest |decode(encode(w)) - w| allowed, for a row with largest magnitude 1. */
   readonly errorBound: number;
 }
+
+/** Weights that share parameters: as many as the widest plane entry covers. */
+export const gridSpan = (format: StorageFormat): number =>
+  Math.max(format.group, ...Object.values(format.planes).map((p) => p.per));
 
 export const defineFormat = (format: StorageFormat): StorageFormat => format;

@@ -1,8 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
-import type { Constant, Program } from '../ir/graph.ts';
-import type { OpTable } from '../ir/graph-builder.ts';
+import type { Constant } from '../ir/graph.ts';
 import { closest } from './suggest.ts';
-import type { SymbolTable } from './symbols.ts';
+import type { Transformer, TransformerOptions } from './transformer/model.ts';
 import type { WeightFile } from './weight-file.ts';
 
 /** What a `config.json` is read with: each getter checks the type and names the key when it is wrong. */
@@ -38,6 +37,13 @@ export class HfConfig {
   string(key: string, fallback?: string): string {
     const v = this.values[key] ?? fallback;
     if (typeof v !== 'string') throw this.bad(key, 'a string', v);
+    return v;
+  }
+
+  /** A list of numbers. */
+  numbers(key: string): readonly number[] {
+    const v = this.values[key];
+    if (!Array.isArray(v) || !v.every((x) => typeof x === 'number')) throw this.bad(key, 'a list of numbers', v);
     return v;
   }
 
@@ -129,10 +135,14 @@ export class HfWeights {
   }
 }
 
-/** One model family: its graph from a config and weights. */
+/** The tensor of the output projection: its own, or the embedding table when the config ties them. */
+export function headWeight(config: HfConfig, weights: HfWeights, table: string, head = 'lm_head.weight'): string {
+  return weights.has(head) || !config.flag('tie_word_embeddings', false) ? head : table;
+}
+
+/** One model family: what its config and weights mean, in terms of the toolbox (../transformer). */
 export interface Architecture {
   /** Names in `architectures` of config.json. */
   readonly names: readonly string[];
-  /** Asks `symbols` for the dims of its inputs, so that the user's dims hold. */
-  build(config: HfConfig, weights: HfWeights, ops: OpTable, name: string, symbols: SymbolTable): Program;
+  describe(config: HfConfig, weights: HfWeights, options: TransformerOptions): Transformer;
 }

@@ -4,6 +4,7 @@ import type { OpTable } from '../ir/graph-builder.ts';
 import { type Architecture, HfConfig, HfWeights, isRecord } from './architecture.ts';
 import { llama } from './architectures/llama.ts';
 import { type DimOptions, SymbolTable } from './symbols.ts';
+import { buildTransformer, type TransformerOptions } from './transformer/model.ts';
 import type { WeightFile } from './weight-file.ts';
 
 /** The families infc knows: one file and one entry here each. */
@@ -17,7 +18,12 @@ export interface HfModel {
 }
 
 /** Builds the program of a model from its config and weights. Throws INFC108x naming the key or weight. */
-export function importHf(model: HfModel, ops: OpTable, dims: DimOptions = {}): Program {
+export function importHf(
+  model: HfModel,
+  ops: OpTable,
+  dims: DimOptions = {},
+  options: TransformerOptions = {},
+): Program {
   const { file, text } = model.config;
   let values: unknown;
   try {
@@ -42,7 +48,9 @@ export function importHf(model: HfModel, ops: OpTable, dims: DimOptions = {}): P
     });
   }
   const symbols = new SymbolTable(dims);
-  const program = found.build(new HfConfig(values, file), new HfWeights(model.weights), ops, model.name, symbols);
+  const weights = new HfWeights(model.weights);
+  const described = found.describe(new HfConfig(values, file), weights, options);
+  const program = buildTransformer(described, model.name, weights, ops, symbols, options);
   symbols.checkOptionsUsed();
   return program;
 }

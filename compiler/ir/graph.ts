@@ -1,7 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
 import type { PlanGeneration } from '../../runtime/plan.ts';
 import { type Dim, formatDim, type Sym } from './dim.ts';
-import type { DType } from './dtype.ts';
+import type { DType, TypedArray } from './dtype.ts';
 
 /** Type of a value. `dtype` is logical; `format` says how the bytes are stored (`dense` unless a storage format is assigned). */
 export interface TensorType {
@@ -32,13 +32,28 @@ export interface Source {
   readonly op: string;
 }
 
-/** Constant bytes, dense and little-endian; strings are held as such. `read` may be called more than once. */
+/** Rows of weights in a storage format: for each plane the entries of one row after the other, rows along the last axis. */
+export interface EncodedRows {
+  /** Name of the storage format. */
+  readonly format: string;
+  /** May be called more than once; the caller does not write to the arrays. */
+  planes(): Readonly<Record<string, TypedArray>>;
+}
+
+/**
+ * Constant bytes, dense and little-endian; strings are held as such. `read` may be called more than once. With a storage format in
+ * `type`, `read` gives the values that the format keeps, decoded; `encoded` are its planes where they exist already (a model file in
+ * that format, or a quantizer's result), so that nothing is quantized twice.
+ */
 export interface Constant {
   readonly name: string;
   readonly type: TensorType;
   readonly bytes: number;
   read(): Uint8Array;
   readonly strings?: readonly string[];
+  readonly encoded?: EncodedRows;
+  /** Its maker knows that no other constant has these bytes, so that writers need not compare them with others. */
+  readonly unique?: true;
 }
 
 export type Attribute =
@@ -98,6 +113,8 @@ export class Graph {
   readonly inputs: Value[] = [];
   outputs: Value[] = [];
   nodes: Node[] = [];
+  /** Symbols that the caller of this entry gives, since no input's shape fixes them. */
+  readonly given: string[] = [];
   private made = 0;
 
   constructor(readonly name: string) {}

@@ -1,6 +1,7 @@
 import type { OpDef } from '../ir/op.ts';
 import { attentionOps } from './attention.ts';
 import { binaryOps } from './binary.ts';
+import { cachedAttentionOps } from './cached-attention.ts';
 import { castOps } from './cast.ts';
 import { convOps } from './conv.ts';
 import { dotProductAttentionOps } from './dot-product-attention.ts';
@@ -16,6 +17,7 @@ import { sampleOps } from './sample.ts';
 import { selectOps } from './select.ts';
 import { shapeOps } from './shape.ts';
 import { signalOps } from './signal.ts';
+import { stateOps } from './state.ts';
 import { stringOps } from './strings.ts';
 import { unaryOps } from './unary.ts';
 
@@ -40,4 +42,6 @@ export const tensorOps: readonly OpDef[] = [
   ...signalOps,
   ...selectOps,
   ...quantizeOps,
+  ...stateOps,
+  ...cachedAttentionOps,
 ];

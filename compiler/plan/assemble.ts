@@ -55,6 +55,7 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
     const steps = new StepWriter(e, table, (k) => kernels.number(k), hostOps, constantTrue).write();
     entries[e.name] = {
       inputs: e.inputs.map((v) => portOf(v.name, v, table)),
+      ...(e.given && e.given.length > 0 ? { symbols: e.given } : {}),
       outputs: portsOf(e, table),
       guards: e.guards.map((g) => ({ condition: toConditionCode(g.condition), why: g.why })),
       steps,

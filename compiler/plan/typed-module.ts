@@ -136,7 +136,14 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
 
   const types = project.createSourceFile('model.d.ts', '');
   types.addStatements(`// ${comment(title)}.\n${COMMON}`);
-  const runs: { generics: string[]; inputs: string; outputs: string; entry: string; first: boolean }[] = [];
+  const runs: {
+    generics: string[];
+    inputs: string;
+    outputs: string;
+    entry: string;
+    first: boolean;
+    symbols: string;
+  }[] = [];
   Object.entries(plan.entries).forEach(([name, entry], i) => {
     const prefix = i === 0 ? '' : identifier(name);
     const parameters = parametersOf(entry);
@@ -180,6 +187,7 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
       outputs: `${prefix}Outputs${args}`,
       entry: name,
       first: i === 0,
+      symbols: symbolsType(plan, entry),
     });
   });
   types.addInterface({
@@ -193,9 +201,12 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
         typeParameters: r.generics.map((g) => ({ name: `const ${g}`, constraint: 'number' })),
         parameters: [
           { name: 'inputs', type: r.inputs },
-          r.first
+          r.first && r.symbols === ''
             ? { name: 'options', hasQuestionToken: true, type: `RunOptions & { readonly entry?: ${quoted(r.entry)} }` }
-            : { name: 'options', type: `RunOptions & { readonly entry: ${quoted(r.entry)} }` },
+            : {
+                name: 'options',
+                type: `RunOptions & { readonly entry${r.first ? '?' : ''}: ${quoted(r.entry)}${r.symbols} }`,
+              },
         ],
         returnType: `Promise<${r.outputs}>`,
         docs: [`Runs entry point '${comment(r.entry)}'; runs of one model take turns.`],
@@ -210,6 +221,15 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
     }): Promise<Model>;`,
   );
   return { js: js.getFullText(), types: types.getFullText() };
+}
+
+/** The values that the caller gives beside the inputs; empty when there are none. */
+function symbolsType(plan: Plan, { symbols = [] }: PlanEntry): string {
+  if (symbols.length === 0) return '';
+  const members = symbols.map(
+    (s) => `/** Dimension '${comment(s)}'${boundsNote(plan, s)}. */ readonly ${key(s)}: number`,
+  );
+  return `; readonly symbols: { ${members.join('; ')} }`;
 }
 
 const quoted = (s: string): string =>

@@ -60,6 +60,12 @@ export class WeightsWriter {
   add(constant: Constant, wanted: string): string {
     const known = this.known.get(constant);
     if (known !== undefined) return known;
+    if (constant.unique) {
+      const stored = { name: this.unique(wanted || 'constant'), constant };
+      this.tensors.push(stored);
+      this.known.set(constant, stored.name);
+      return stored.name;
+    }
     const peers = this.bySize.get(constant.bytes) ?? [];
     this.bySize.set(constant.bytes, peers);
     // Hashes narrow the search, a comparison decides.

@@ -51,6 +51,8 @@ export function formRegions(graph: Graph, rules: FusionRules): Region[] {
     return s;
   };
   const here = new Set(graph.nodes);
+  const order = new Map(graph.nodes.map((n, i) => [n, i]));
+  const overwritten = overwrites(graph, rules.ops);
   const outputs = new Set(graph.outputs);
   for (const root of [...graph.nodes].reverse()) {
     if (owner.has(root)) continue;
@@ -65,14 +67,19 @@ export function formRegions(graph: Graph, rules: FusionRules): Region[] {
       // How often each member's element is computed per region output element.
       const times = new Map<Node, number>([[root, 1]]);
       let hasFold = shapeOf(root).hasFold;
+      const at = order.get(root) ?? 0;
+      // Of a state only the update is computed.
+      const target = root.op === 'state_write' ? (root.inputs[1] ?? output) : output;
       /** Tries to take the producer of `v` in. */
       const absorb = (v: Value): boolean => {
         const p = v.producer;
         if (!p || owner.has(p) || members.size >= MOST_NODES || p.outputs.length !== 1 || !rules.isKernel(p))
           return false;
-        if (!here.has(p) || outputs.has(v) || !v.uses.every((u) => members.has(u))) return false;
+        if (p.op === 'state_write' || p.inputs.some((i) => i && (overwritten.get(i) ?? at + 1) <= at)) return false;
+        // A template reads what its anchor uses from memory.
+        if (!here.has(p) || outputs.has(v) || !v.uses.every((u) => members.has(u) && u !== anchor)) return false;
         if (rules.maxBuffers !== undefined && buffersOf([...members, p]) > rules.maxBuffers) return false;
-        const sameElements = elementsOf(v.type) === elementsOf(output.type);
+        const sameElements = elementsOf(v.type) === elementsOf(target.type);
         if (rules.isAnchor(p)) {
           // The accumulator is handed to the epilogue at its own coordinates: only elementwise ops in between.
           if (anchor || hasFold || !sameElements || ![...members].every((m) => isElementwise(m, v, members, rules.ops)))
@@ -109,6 +116,26 @@ export function formRegions(graph: Graph, rules: FusionRules): Region[] {
   return regions.reverse();
 }
 
+/**
+ * Position of the node that overwrites each value which is (a view of) the contents of a state: who reads the value must run before, so
+ * it may not join a region that runs later.
+ */
+function overwrites(graph: Graph, ops: OpTable): Map<Value, number> {
+  const stateOf = new Map<Value, string>();
+  const at = new Map<Value, number>();
+  graph.nodes.forEach((node, i) => {
+    const [first] = node.inputs;
+    const [out] = node.outputs;
+    if (!out) return;
+    if (node.op === 'state_read') stateOf.set(out, String(node.attrs.state));
+    const name = first ? stateOf.get(first) : undefined;
+    if (name === undefined) return;
+    if (node.op === 'state_write') for (const [v, of] of stateOf) if (of === name && !at.has(v)) at.set(v, i);
+    if (node.op === 'state_write' || ops.op(node.op)?.view) stateOf.set(out, name);
+  });
+  return at;
+}
+
 /** Whether member `m` either does not depend on `v` inside the region or reads it elementwise at its own coordinates. */
 function isElementwise(m: Node, v: Value, members: ReadonlySet<Node>, ops: OpTable): boolean {
   const depends = (n: Node): boolean =>
@@ -134,12 +161,12 @@ function describe(node: Node, ops: OpTable): Shape {
   const output = node.outputs[0];
   const op = ops.op(node.op);
   const reads = new Map<Value, number>();
-  if (!output || !op || (!op.scalar && !op.element && !op.view))
-    return { reads, hasFold: true, cost: Number.POSITIVE_INFINITY, isMovement: false };
-  if (isBlockwise(node.op)) {
+  if (output && isBlockwise(node.op)) {
     for (const v of node.inputs) if (v) reads.set(v, guessElements(v) / guessElements(output));
     return { reads, hasFold: false, cost: 1, isMovement: true };
   }
+  if (!output || !op || (!op.scalar && !op.element && !op.view))
+    return { reads, hasFold: true, cost: Number.POSITIVE_INFINITY, isMovement: false };
   const k = new KernelBuilder('describe', 'simd', 1, [1, 1, 1]);
   const owners = new Map<Expr, Value>();
   const evaluator = new ElementEvaluator(ops, {

@@ -1,3 +1,4 @@
+import { gridSpan } from '../../compiler/formats/format.ts';
 import { defineEqualizer, type EqualizerRequest, gridOf } from './quantizer.ts';
 
 const STEPS = 20;
@@ -36,16 +37,17 @@ function powers(magnitude: Float32Array, exponent: number): Float32Array<ArrayBu
 function errorUnder({ matrices, k, statistics }: EqualizerRequest, scales: Float32Array, limit: number): number {
   let sum = 0;
   for (const { weights, n, format } of matrices) {
+    const span = gridSpan(format);
     const stride = Math.max(1, Math.floor(n / SAMPLE_ROWS));
     const row = new Float32Array(k);
     for (let r = 0; r < n && sum < limit; r += stride) {
       for (let j = 0; j < k; j++) row[j] = (weights[r * k + j] ?? 0) * (scales[j] ?? 1);
-      for (let g = 0; g < k; g += format.group) {
-        const group = row.subarray(g, g + format.group);
+      for (let g = 0; g < k; g += span) {
+        const group = row.subarray(g, g + span);
         const grid = gridOf(format, group);
         for (let i = 0; i < group.length; i++) {
           const w = group[i] ?? 0;
-          const error = (grid.nearest(w) - w) / (scales[g + i] ?? 1);
+          const error = (grid.nearest(w, i) - w) / (scales[g + i] ?? 1);
           sum += error * error * (statistics.meanSquare[g + i] ?? 0);
         }
       }

@@ -1,4 +1,5 @@
 import type { Grid } from '../../compiler/formats/format.ts';
+import { gridSpan } from '../../compiler/formats/format.ts';
 import { inverseFactor } from './cholesky.ts';
 import { defineQuantizer, gramOf, gridOf } from './quantizer.ts';
 import { settle } from './settle.ts';
@@ -14,22 +15,25 @@ export const gptq = defineQuantizer({
   quantize: (request) => {
     const { weights, n, k, format, statistics } = request;
     const factor = inverseFactor(gramOf(request, 'gptq'), k);
-    const groups = k / format.group;
+    const span = gridSpan(format);
+    const groups = k / span;
     const grids: Grid[] = new Array(n * groups);
     const importance = statistics?.meanSquare;
     let grid: Grid | undefined;
+    let start = 0;
     settle(
       weights,
       n,
       k,
       factor,
       {
-        segment: format.group,
+        segment: span,
         begin: (row, w, from, to) => {
           grid = gridOf(format, w.subarray(from, to), importance?.subarray(from, to));
-          grids[row * groups + from / format.group] = grid;
+          grids[row * groups + from / span] = grid;
+          start = from;
         },
-        value: (_, w) => grid?.nearest(w) ?? w,
+        value: (column, w) => grid?.nearest(w, column - start) ?? w,
       },
       (share) => {
         request.signal?.throwIfAborted();

@@ -13,6 +13,8 @@ export interface InputStatistics {
   readonly maxAbs: Float32Array;
   /** Mean of x x^T, [k, k] row-major; there when an algorithm asked for it. */
   readonly gram?: Float64Array;
+  /** Entropy in bits of the inputs, each in steps of a sixteenth of their deviation. */
+  readonly entropy?: number;
 }
 
 /** Statistics an algorithm reads: none, the moments of each input, or the Gram matrix too. */

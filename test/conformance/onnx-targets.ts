@@ -8,7 +8,13 @@ import { load } from '../../runtime/index.ts';
 
 /** A compiled model that can be played. */
 export interface Player {
-  run(inputs: Readonly<Record<string, HostValue>>, entry?: string): Promise<Readonly<Record<string, HostValue>>>;
+  run(
+    inputs: Readonly<Record<string, HostValue>>,
+    entry?: string,
+    symbols?: Readonly<Record<string, number>>,
+    signal?: AbortSignal,
+  ): Promise<Readonly<Record<string, HostValue>>>;
+  reset(): void;
   dispose(): Promise<void>;
 }
 
@@ -27,11 +33,13 @@ export async function player(compilation: Compilation, target = 'wasm'): Promise
     { threads: 1, ...(await deviceFor(target)) },
   );
   return {
-    run: async (inputs, entry) =>
-      (await model.run(inputs as Parameters<typeof model.run>[0], entry === undefined ? {} : { entry })) as Record<
-        string,
-        HostValue & never
-      >,
+    run: async (inputs, entry, symbols, signal) =>
+      (await model.run(inputs as Parameters<typeof model.run>[0], {
+        ...(entry === undefined ? {} : { entry }),
+        ...(symbols ? { symbols } : {}),
+        ...(signal ? { signal } : {}),
+      })) as Record<string, HostValue & never>,
+    reset: () => model.reset(),
     dispose: () => model.dispose(),
   };
 }
