@@ -129,14 +129,15 @@ export class Shortest {
       first instanceof NumberLeaf ? first.slots.flatMap((s) => machine.results.get(s.results)) : [-1],
     );
     const note = (result: number, bytes: number): void => {
-      if (result === 0) return;
       if (bytes < (best.get(result) ?? INFINITE)) best.set(result, bytes);
       for (const branch of machine.results.get(result)) unmet.delete(branch);
     };
     for (const [id, bytes] of seen) {
       if (unmet.size === 0) break;
       const leaf = machine.leaves[id];
-      note(leaf?.end() ?? 0, bytes);
+      // Zero says that no value ends here; the results of keys are names, and their first is 0 too.
+      const end = leaf?.end() ?? 0;
+      if (end !== 0) note(end, bytes);
       const inside = (leaf instanceof StringLeaf || leaf instanceof KeyLeaf) && leaf.decoder === 0;
       if (inside) {
         for (const f of this.finishes(id)) note(f.result, bytes + f.bytes);
