@@ -124,21 +124,23 @@ export class ClosingMasks {
     const kept: number[] = [];
     let worst = 0;
     const { vocabulary, accepts } = this.machine;
+    // While the bytes of the shortest text fit, one for one, counting them is enough (and some byte keeps it so). Only a budget below
+    // that takes cutting texts into tokens, one for every token that is looked at.
+    const tight = this.machine.shortest(state) + 1 > left;
     let last = 0;
     let fits = true;
     this.successors(state, (token, next) => {
-      // Most tokens of a text lead to the same state; and bytes bound tokens: only what is near the end is cut into tokens.
+      // Most tokens of a text lead to the same state.
       if (next !== last) {
         last = next;
-        let cost = this.machine.shortest(next) + 1;
-        if (cost + 1 > left) cost = this.tokens(next);
+        const cost = tight ? this.tokens(next) : this.machine.shortest(next) + 1;
         if (cost > worst) worst = cost;
         fits = cost + 1 <= left;
       }
       if (fits) kept.push(token);
     });
     if (accepts.call(this.machine, state) && left > 0) kept.push(...vocabulary.eos);
-    this.worst.set(state, worst);
+    if (!tight) this.worst.set(state, worst);
     return worst + 1 <= left ? id : this.machine.pool.intern(-1, Int32Array.from(kept), kept.length);
   }
 

@@ -12,6 +12,8 @@ import { itemValue } from './terms.ts';
 
 const INFINITE = Number.POSITIVE_INFINITY;
 
+/** States looked at within a character once a way out is known. */
+const NEAR = 300;
 /** Stretches of code points with equal cost inside a JSON string: last code point, bytes. */
 const STRETCHES: readonly (readonly [number, number])[] = [
   [7, 6],
@@ -134,6 +136,8 @@ export class Shortest {
     };
     for (const [id, bytes] of seen) {
       if (unmet.size === 0) break;
+      // Within a character (65,536 of them end an escape) one way out that is near is enough: later states find it again, or a nearer one.
+      if (best.size > 0 && seen.size > NEAR && !(first instanceof NumberLeaf)) break;
       const leaf = machine.leaves[id];
       // Zero says that no value ends here; the results of keys are names, and their first is 0 too.
       const end = leaf?.end() ?? 0;

