@@ -5,6 +5,7 @@ import { InfcError } from '../runtime/errors.ts';
 import { type AnyEntry, load, type Model, type RunOptions } from '../runtime/index.ts';
 import type { CompileOptions, ModelSource, TargetCompilation } from './compile.ts';
 import { compile, createCompiler } from './compile.ts';
+import { cloneProgram } from './ir/clone.ts';
 import { asSym, sym } from './ir/dim.ts';
 import { type Constant, Graph, type Node, type Program, tensor, type Value } from './ir/graph.ts';
 import { GraphBuilder } from './ir/graph-builder.ts';
@@ -61,7 +62,9 @@ export async function calibrate(
   const { signal } = options;
   const wanted = new Map<string, { weights: string[]; k: number; needs: Needs }>();
   const probe = definePlugin({ name: 'calibration', api: 1, passes: [probePass(wanted, options.needs)] });
-  const compilation = await compile(model, {
+  // The passes change the program they are given.
+  const source = typeof model === 'string' || model instanceof Uint8Array ? model : cloneProgram(model);
+  const compilation = await compile(source, {
     ...options.compile,
     targets: ['wasm'],
     ...(signal ? { signal } : {}),

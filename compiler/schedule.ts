@@ -35,6 +35,8 @@ export class Scheduler {
   private readonly names = new Map<string, number>();
   private readonly states = new Map<string, State>();
   private readonly context: LowerContext;
+  /** Operands that the graph being scheduled has prepared already. */
+  private prepared = new Set<string>();
 
   constructor(
     private readonly registry: Registry,
@@ -91,10 +93,14 @@ export class Scheduler {
       ...(this.target.maxBuffers === undefined ? {} : { maxBuffers: this.target.maxBuffers }),
     });
     const items: ScheduledItem[] = [];
+    // What a body prepares is not there for the nodes after it, nor sure to be there from one iteration to the next.
+    const outer = this.prepared;
+    this.prepared = new Set();
     for (const region of regions) {
       items.push(...this.region(region, prepared));
       this.onRegion();
     }
+    this.prepared = outer;
     return items;
   }
 
@@ -152,8 +158,10 @@ export class Scheduler {
 
   private lowered(region: Region, kernels: readonly LoweredKernel[]): ScheduledItem[] {
     this.regions.push(region);
-    this.kernels.push(...kernels);
-    return kernels.map((lowered) => ({ kind: 'kernel', lowered }));
+    const needed = kernels.filter(({ once }) => once === undefined || !this.prepared.has(once));
+    for (const { once } of needed) if (once !== undefined) this.prepared.add(once);
+    this.kernels.push(...needed);
+    return needed.map((lowered) => ({ kind: 'kernel', lowered }));
   }
 
   private control(node: Node): ScheduledItem {

@@ -31,7 +31,7 @@ export function shapeGuards(graph: Graph, ops: OpTable): Guard[] {
     if (!out || node.outputs[0]?.type.container) continue;
     const shapes = node.inputs.flatMap((v) => (v && !v.type.container ? [v.type.shape] : []));
     if (ops.op(node.op)?.scalar || node.op === 'expand') for (const s of shapes) broadcasts(s, out, node);
-    else if (node.op === 'matmul') {
+    else if (node.op === 'matmul' || node.op === 'matmul_integer') {
       const [a = [], b = []] = shapes;
       need(a.at(node.attrs.transposeA ? -2 : -1), b.at(node.attrs.transposeB ? -1 : -2), node);
       broadcasts(a.slice(0, -2), out.slice(0, -2), node);

@@ -1,7 +1,7 @@
 import type { Device, MemoryRange } from './devices/device.ts';
 import { type TypedArray, viewOf } from './dtype.ts';
 import { InfcError } from './errors.ts';
-import { type Arena, chooseCase, Frame, sizeOf, sizeSymbols } from './frame.ts';
+import { type Arena, chooseCase, Frame, sizeOf } from './frame.ts';
 import type { HostOp, HostTensor, HostValue } from './host.ts';
 import type { Interval, MemoryPlanner } from './memory.ts';
 import type { Plan, PlanEntry, PlanStep } from './plan.ts';
@@ -33,8 +33,6 @@ export type Control = (executor: Executor, step: PlanStep, frame: Frame) => Prom
 export class Executor {
   private readonly live: ReadonlyMap<number, Interval>;
   private readonly frames = new Map<string, Frame>();
-  /** Symbols given by the caller that decide no size: all their values share a frame. */
-  private readonly free: ReadonlySet<string>;
   private options: PlayOptions = {};
   private yielded = 0;
 
@@ -50,8 +48,6 @@ export class Executor {
     private readonly control: Control | undefined,
     private readonly planner: MemoryPlanner | undefined,
   ) {
-    const sizes = entry.symbols ? sizeSymbols(plan, entry) : new Set<string>();
-    this.free = new Set(entry.symbols?.filter((s) => !sizes.has(s)));
     this.live = planner && entry.arena === undefined ? planner.liveIntervals(plan.buffers, entry) : new Map();
   }
 
@@ -87,7 +83,8 @@ export class Executor {
   }
 
   private frame(values: ReadonlyMap<string, number>): Frame {
-    const sizes = this.free.size === 0 ? values : new Map([...values].filter(([n]) => !this.free.has(n)));
+    const { free } = this.entry;
+    const sizes = free ? new Map([...values].filter(([n]) => !free.includes(n))) : values;
     const key = [...sizes].map(([n, v]) => `${n}=${v}`).join();
     const frame =
       this.frames.get(key) ?? new Frame(this.plan, this.entry, this.live, this.planner, this.device, this.fixed, sizes);

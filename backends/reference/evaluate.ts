@@ -34,6 +34,8 @@ const TARGET: Target = {
 
 interface Compiled {
   readonly run: JsKernel;
+  /** Inputs of the node when it was compiled: passes put others in their place. */
+  readonly inputs: readonly (Value | null)[];
   readonly reads: readonly Value[];
   readonly scalars: readonly string[];
   /** Position of the output among the buffers. */
@@ -230,7 +232,7 @@ export class Reference {
       return { dtype: out.type.dtype, shape, data: viewOf(out.type.dtype, new ArrayBuffer(0), 0, 0) };
     }
     let c = this.compiled.get(out);
-    if (!c) {
+    if (!c?.inputs.every((v, i) => v === node.inputs[i])) {
       const { kernel, args } = lowerRegion(
         { nodes: [node], output: out },
         { ops: this.options.ops, target: TARGET, templates: [], name: () => 'reference' },
@@ -242,7 +244,7 @@ export class Reference {
         if (a.value === out) output = i;
         else reads.push(a.value);
       });
-      c = { run: compileJs(kernel), reads, scalars: kernel.scalars, output };
+      c = { run: compileJs(kernel), inputs: [...node.inputs], reads, scalars: kernel.scalars, output };
       this.compiled.set(out, c);
     }
     const shape = out.type.shape.map((d) => this.dim(scope, d));

@@ -1,5 +1,5 @@
 import type { Expr } from '../ir/expr.ts';
-import { codePlanes, packCodes, unpackCodes } from './code-planes.ts';
+import { codePlanes, integerCodes, packCodes, unpackCodes } from './code-planes.ts';
 import { clamp, fit, largestMagnitude, stored } from './fit.ts';
 import { defineFormat, type Grid, type StorageFormat } from './format.ts';
 
@@ -47,6 +47,7 @@ export function symmetricGroups({ name, bits, scaled }: IntegerGroups): StorageF
   return defineFormat({
     name,
     logical: 'f32',
+    bits,
     group: GROUP,
     multiple: scaled,
     planes: { ...codePlanes(bits), scale: { dtype: 'f16', per: scaled } },
@@ -62,6 +63,7 @@ export function symmetricGroups({ name, bits, scaled }: IntegerGroups): StorageF
         ...(step ? { scale: step, offset: step.mul(zero) } : {}),
       };
     },
+    ...(bits < 8 ? { integer: integerCodes(bits) } : {}),
     errorBound: 0.5 / most + 2 ** -10,
   });
 }
@@ -99,6 +101,7 @@ export function affineGroups({ name, bits, scaled }: IntegerGroups): StorageForm
   return defineFormat({
     name,
     logical: 'f32',
+    bits,
     group: GROUP,
     multiple: scaled,
     planes: {
@@ -123,6 +126,7 @@ export function affineGroups({ name, bits, scaled }: IntegerGroups): StorageForm
         ...(offset ? { offset } : {}),
       };
     },
+    ...(bits < 8 ? { integer: integerCodes(bits) } : {}),
     // The range may be twice the largest magnitude; rounding the offset costs up to another step at an end.
     errorBound: 2 * (1 / most) + 2 ** -9,
   });

@@ -31,6 +31,7 @@ const grid = (weights: Float32Array, importance?: Float32Array): ScaledGrid => {
 export const q8g32 = defineFormat({
   name: 'q8g32',
   logical: 'f32',
+  bits: 8,
   group: GROUP,
   multiple: GROUP,
   planes: { codes: { dtype: 'u32', per: 4 }, scale: { dtype: 'f16', per: GROUP } },
@@ -55,6 +56,13 @@ export const q8g32 = defineFormat({
       ),
       ...(step ? { scale: step } : {}),
     };
+  },
+  integer: {
+    largest: 128,
+    signed: true,
+    planes: ['codes'],
+    step: 4,
+    bytes: ({ codes = [] }) => codes.map((word, i) => ({ word, elements: [0, 1, 2, 3].map((e) => 4 * i + e) })),
   },
   // Half a step, and what is lost at the end of the range when the f16 scale rounds down.
   errorBound: 0.5 / 127 + 2 ** -10,

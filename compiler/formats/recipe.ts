@@ -10,12 +10,22 @@ export interface FormatRule {
   readonly role?: WeightRole;
   /** A storage format, `dense` (as the model has it) or `keep` (as the model file has it encoded). */
   readonly format: string;
+  /** How values are chosen among those of the format: a quantizer by name; default rounding to nearest. */
+  readonly algorithm?: string;
+  /** An equalizer by name: channels are scaled before rounding. */
+  readonly equalize?: string;
+  /** Pattern of zeros (`2:4`, `unstructured:0.6`...) that a pruner makes first. */
+  readonly sparsity?: string;
+  /** The pruner; default magnitude. */
+  readonly prune?: string;
 }
 
 /** How the weights of a model are stored: the first rule that fits decides; weights that no rule fits stay as they are. */
 export interface FormatRecipe {
   readonly name: string;
   readonly rules: readonly FormatRule[];
+  /** Rotates the residual stream of a transformer first. */
+  readonly rotate?: boolean;
 }
 
 const all = (name: string, format: string): FormatRecipe => ({ name, rules: [{ format }] });

@@ -1,7 +1,7 @@
 import { byteLength, type TypedArray, viewOf } from '../ir/dtype.ts';
 import type { Constant } from '../ir/graph.ts';
 import { numbersOf } from '../tensor-values.ts';
-import type { StorageFormat } from './format.ts';
+import { type Grid, gridSpan, type StorageFormat } from './format.ts';
 
 /** The arrays of a storage format over several rows: entries of one row after the other. */
 export type Planes = Readonly<Record<string, TypedArray>>;
@@ -12,14 +12,21 @@ export interface MatrixSize {
   readonly length: number;
 }
 
-/** Quantizes `rows` rows of `length` weights each. */
-export function encodeRows(format: StorageFormat, weights: Float32Array, { rows, length }: MatrixSize): Planes {
+/** Quantizes `rows` rows of `length` weights each; with grids by row and span, to these. */
+export function encodeRows(
+  format: StorageFormat,
+  weights: Float32Array,
+  { rows, length }: MatrixSize,
+  grids?: readonly Grid[],
+): Planes {
+  const spans = length / gridSpan(format);
   const planes = Object.entries(format.planes).map(([name, { dtype, per }]) => {
     const entries = (rows * length) / per;
     return [name, viewOf(dtype, new ArrayBuffer(byteLength(dtype, entries)), 0, entries)] as const;
   });
   for (let r = 0; r < rows; r++) {
-    const row = format.encode(weights.subarray(r * length, (r + 1) * length));
+    const own = grids?.slice(r * spans, (r + 1) * spans);
+    const row = format.encode(weights.subarray(r * length, (r + 1) * length), own);
     for (const [name, out] of planes) {
       const entries = row[name] ?? [];
       const at = (r * length) / (format.planes[name]?.per ?? 1);

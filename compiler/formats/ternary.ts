@@ -1,4 +1,4 @@
-import { codePlanes, packCodes, unpackCodes } from './code-planes.ts';
+import { codePlanes, integerCodes, packCodes, unpackCodes } from './code-planes.ts';
 import { stored } from './fit.ts';
 import { defineFormat, type Grid, type StorageFormat } from './format.ts';
 
@@ -34,6 +34,7 @@ function ternaryFormat(name: string, center: (magnitudes: Float32Array) => numbe
   return defineFormat({
     name,
     logical: 'f32',
+    bits: 2,
     group: GROUP,
     multiple: SPAN,
     planes: { ...codePlanes(2), scale: { dtype: 'f16', per: SPAN } },
@@ -56,6 +57,7 @@ function ternaryFormat(name: string, center: (magnitudes: Float32Array) => numbe
         ...(scale ? { scale, offset: scale } : {}),
       };
     },
+    integer: integerCodes(2),
     // A lone large weight keeps little of itself where the mean is small.
     errorBound: 1,
   });

@@ -1,5 +1,6 @@
 import { InfcError } from '../../runtime/errors.ts';
 import type { Constant } from '../ir/graph.ts';
+import type { GgufFamily } from './gguf/family.ts';
 import { closest } from './suggest.ts';
 import type { Transformer, TransformerOptions } from './transformer/model.ts';
 import type { WeightFile } from './weight-file.ts';
@@ -44,6 +45,13 @@ export class HfConfig {
   numbers(key: string): readonly number[] {
     const v = this.values[key];
     if (!Array.isArray(v) || !v.every((x) => typeof x === 'number')) throw this.bad(key, 'a list of numbers', v);
+    return v;
+  }
+
+  /** A list of strings. */
+  strings(key: string): readonly string[] {
+    const v = this.values[key];
+    if (!Array.isArray(v) || !v.every((x) => typeof x === 'string')) throw this.bad(key, 'a list of strings', v);
     return v;
   }
 
@@ -100,6 +108,11 @@ export class HfWeights {
     return this.names.has(name);
   }
 
+  /** Shape of a weight, if there is one of that name. */
+  shapeOf(name: string): readonly number[] | undefined {
+    return this.names.get(name)?.tensors.get(name)?.shape;
+  }
+
   /** Where the files' metadata say a tied weight lives. */
   tied(name: string): string | undefined {
     for (const f of this.files) {
@@ -135,14 +148,24 @@ export class HfWeights {
   }
 }
 
-/** The tensor of the output projection: its own, or the embedding table when the config ties them. */
-export function headWeight(config: HfConfig, weights: HfWeights, table: string, head = 'lm_head.weight'): string {
-  return weights.has(head) || !config.flag('tie_word_embeddings', false) ? head : table;
+/** The tensor of the output projection: its own, or the embedding table when the model ties them (default: as the config says). */
+export function headWeight(
+  config: HfConfig,
+  weights: HfWeights,
+  table: string,
+  options: { readonly head?: string; readonly tied?: boolean | undefined } = {},
+): string {
+  const { head = 'lm_head.weight', tied = config.flag('tie_word_embeddings', false) } = options;
+  return weights.has(head) || !tied ? head : table;
 }
 
 /** One model family: what its config and weights mean, in terms of the toolbox (../transformer). */
 export interface Architecture {
   /** Names in `architectures` of config.json. */
   readonly names: readonly string[];
+  /** Its GGUF files, if there are any. */
+  readonly gguf?: readonly GgufFamily[];
+  /** The config.json of weights that came without one, when their names and shapes say that they are of this family. */
+  readonly infer?: (weights: HfWeights) => Readonly<Record<string, unknown>> | undefined;
   describe(config: HfConfig, weights: HfWeights, options: TransformerOptions): Transformer;
 }

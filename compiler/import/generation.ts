@@ -4,6 +4,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import type { PlanGeneration } from '../../runtime/plan.ts';
 import type { Graph, Program } from '../ir/graph.ts';
 import { isRecord } from './architecture.ts';
+import { readTokenizer } from './tokenizer-files.ts';
 
 /** What a model's config.json and generation_config.json say about generating; both are optional. */
 export interface GenerationSettings {
@@ -73,6 +74,15 @@ const isTokenId = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 
 const PAST = /^past(?:_key_values)?\.(.+)$/;
+
+/** The program with what the files of its folder say about generating text, when it does. */
+export function asLanguageModel(program: Program, folder: string | undefined): Program {
+  const described = withGeneration(program, folder === undefined ? { eos: [] } : readGenerationSettings(folder));
+  const { generation } = described;
+  if (!generation) return described;
+  const tokenizer = described.tokenizer ?? (folder === undefined ? undefined : readTokenizer(folder));
+  return tokenizer ? { ...described, tokenizer, generation: { ...generation, tokenizer: true } } : described;
+}
 
 /**
  * The program with what generating needs to know: the importer's own description with the settings' tokens, or one found from ports, when

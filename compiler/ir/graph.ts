@@ -32,6 +32,9 @@ export interface Source {
   readonly op: string;
 }
 
+/** Values that are all whole numbers -2^(bits-1) < v < 2^(bits-1), or all of a narrower float. */
+export type CompactValues = { readonly bits: number } | { readonly float: 'f16' | 'bf16' };
+
 /** Rows of weights in a storage format: for each plane the entries of one row after the other, rows along the last axis. */
 export interface EncodedRows {
   /** Name of the storage format. */
@@ -52,6 +55,8 @@ export interface Constant {
   read(): Uint8Array;
   readonly strings?: readonly string[];
   readonly encoded?: EncodedRows;
+  /** How the values can be written in fewer bytes without loss, in any order: they are expanded when the model is loaded. */
+  readonly compact?: CompactValues;
   /** Its maker knows that no other constant has these bytes, so that writers need not compare them with others. */
   readonly unique?: true;
 }
@@ -216,6 +221,12 @@ function removeOne<T>(list: T[], item: T): void {
   if (at >= 0) list.splice(at, 1);
 }
 
+/** A model's tokenizer: the texts of its tokenizer.json and of its tokenizer_config.json, chat template included. */
+export interface TokenizerFiles {
+  readonly tokenizer: string;
+  readonly config: string;
+}
+
 /** A whole model: entry points that share constants (by object identity) and states, and the symbols their shapes use. */
 export interface Program {
   readonly name: string;
@@ -226,6 +237,7 @@ export interface Program {
   readonly metadata: Readonly<Record<string, string>>;
   /** How the entries generate text, when they do. */
   readonly generation?: PlanGeneration;
+  readonly tokenizer?: TokenizerFiles;
 }
 
 export const formatType = (t: TensorType): string =>

@@ -11,6 +11,9 @@ export interface KvLayer {
   readonly q: Value;
   readonly k: Value;
   readonly v: Value;
+  /** Where positions turn keys: the keys before that, and keys [1, n, kvHeads, d] turned by positions from `start` on. */
+  readonly unturned?: Value;
+  turn?(keys: Value, start: Dim): Value;
   /** Tokens in the cache before the run, and tokens of the run. */
   readonly past: Dim;
   readonly seq: Dim;
@@ -31,6 +34,10 @@ export interface KvPolicy {
   readonly name: string;
   /** One line for `infc compile --help`. */
   readonly does: string;
+  /** Texts may be longer than the context: old tokens are forgotten. */
+  readonly endless?: true;
+  /** Most of the last tokens that can be forgotten again without running earlier ones anew, for runs of at most `chunk` tokens; absent: any. */
+  rewind?(chunk: number): number;
   /** Puts the new keys and values into the layer's states and attends over them: [1, seq, heads, e]. */
   attend(layer: KvLayer): Value;
 }

@@ -6,7 +6,8 @@ import { dimAttr, formatShape, inputType, numberAttr } from './shapes.ts';
 
 /**
  * Attention of new tokens over a cache they are already in (Vaswani et al. 2017, with grouped queries of Ainslie et al. 2023). Inputs: q
- * [1, seq, heads, d], keys [kvHeads, rows, d], values [kvHeads, rows, e]; output [1, seq, heads, e]. Heads in a row share keys.
+ * [1, seq, heads, d], keys [kvHeads, rows, d], values [kvHeads, rows, e]; output [1, seq, heads, e]. Heads in a row share keys. Keys and values
+ * may be i8 codes, with inputs 3 and 4 their scales [kvHeads, rows, groups]: each multiplies d / groups (e / groups) codes of its row.
  *
  * Query i stands at position p = `past` + i and sees the positions from max(0, p - window + 1) (attribute `window`, 0: all) to p, and the
  * first `sinks` positions always. Scores are q k * `scale`, then capped: c * tanh(score / c) with attribute `softCap`. Position j lies in
@@ -26,9 +27,11 @@ const cachedAttention = defineOp({
     if (!D.isStatic(heads) || !D.isStatic(kvHeads) || heads % kvHeads !== 0)
       c.fail(`${D.formatDim(heads)} heads cannot share ${D.formatDim(kvHeads)}`);
     if (D.equals(depth, k.shape[2] ?? 1) === false) c.fail('queries and keys differ in depth');
+    if ((k.dtype === 'i8') !== !!c.inputs[3] || (v.dtype === 'i8') !== !!c.inputs[4])
+      c.fail('codes need scales, and only they do');
     return { dtype: q.dtype, shape: [1, seq, heads, v.shape[2] ?? 1], format: 'dense' };
   },
-  decompose: (b, [q, keys, values], attrs) => {
+  decompose: (b, [q, keys, values, keyScales, valueScales], attrs) => {
     if (!q || !keys || !values) throw new TypeError('infer has checked the inputs');
     const [, seq = 1, heads = 1, depth = 1] = q.type.shape;
     const [kvHeads = 1, rows = 1, width = 1] = values.type.shape;
@@ -36,17 +39,25 @@ const cachedAttention = defineOp({
     const end = D.add(dimAttr(attrs, 'past', 0), seq);
     const ring = numberAttr(attrs, 'ring', 0);
     const used = ring > 0 ? D.min(end, rows) : end;
-    const part = (t: Value, d: D.Dim): Value => {
+    const cut = (t: Value, d: D.Dim): Value => {
       const shape = [kvHeads, used, d];
-      const cut = b.node('slice', [t], { starts: [0, 0, 0], steps: [1, 1, 1], shape });
-      return b.node('reshape', [t.type.dtype === 'f32' ? cut : b.node('cast', [cut], { to: 'f32' })], {
-        shape: [kvHeads, 1, used, d],
-      });
+      const some = b.node('slice', [t], { starts: [0, 0, 0], steps: [1, 1, 1], shape });
+      return t.type.dtype === 'f32' ? some : b.node('cast', [some], { to: 'f32' });
+    };
+    const part = (t: Value, d: D.Dim, scales: Value | null | undefined): Value => {
+      let x = cut(t, d);
+      if (scales) {
+        const groups = scales.type.shape[2] ?? 1;
+        const units = b.node('reshape', [cut(scales, groups)], { shape: [kvHeads, used, groups, 1] });
+        const codes = b.node('reshape', [x], { shape: [kvHeads, used, groups, D.floorDiv(d, groups)] });
+        x = b.node('mul', [codes, units]);
+      }
+      return b.node('reshape', [x], { shape: [kvHeads, 1, used, d] });
     };
     // Heads that share keys and values are an axis of their own, along which those repeat.
     const split = b.node('reshape', [q], { shape: [seq, kvHeads, group, depth] });
     const queries = b.node('transpose', [split], { permutation: [1, 2, 0, 3] });
-    let scores = b.node('matmul', [queries, part(keys, depth)], { transposeB: true, dtype: 'f32' });
+    let scores = b.node('matmul', [queries, part(keys, depth, keyScales)], { transposeB: true, dtype: 'f32' });
     scores = b.node('mul', [scores, b.scalar('f32', numberAttr(attrs, 'scale', 1))]);
     const cap = numberAttr(attrs, 'softCap', 0);
     if (cap > 0) {
@@ -56,7 +67,7 @@ const cachedAttention = defineOp({
     const visible = seen(b, attrs, seq, used, end);
     const masked = b.node('where', [visible, scores, b.scalar('f32', Number.NEGATIVE_INFINITY)]);
     const weights = b.node('softmax', [masked], { axis: 3 });
-    const mixed = b.node('matmul', [weights, part(values, width)], { dtype: q.type.dtype });
+    const mixed = b.node('matmul', [weights, part(values, width, valueScales)], { dtype: q.type.dtype });
     const byToken = b.node('transpose', [mixed], { permutation: [2, 0, 1, 3] });
     return [b.node('reshape', [byToken], { shape: [1, seq, heads, width] })];
   },

@@ -6,6 +6,7 @@ import { castOps } from './cast.ts';
 import { convOps } from './conv.ts';
 import { dotProductAttentionOps } from './dot-product-attention.ts';
 import { gatherOps } from './gather.ts';
+import { integerProductOps } from './integer-product.ts';
 import { matmulOps } from './matmul.ts';
 import { movementOps } from './movement.ts';
 import { normOps } from './norm.ts';
@@ -33,6 +34,7 @@ export const tensorOps: readonly OpDef[] = [
   ...runtimeShapeOps,
   ...matmulOps,
   ...convOps,
+  ...integerProductOps,
   ...poolOps,
   ...normOps,
   ...dotProductAttentionOps,

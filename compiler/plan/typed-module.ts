@@ -1,6 +1,7 @@
 import { formatDimCode } from '../../runtime/dims.ts';
 import type { DType } from '../../runtime/dtype.ts';
 import type { DimCode, Plan, PlanEntry, PlanPort } from '../../runtime/plan.ts';
+import { type GeneratorParts, generatorModule, generatorTypes } from './typed-generator.ts';
 
 /** What the typed module refers to besides the plan. */
 export interface ModuleParts {
@@ -10,6 +11,8 @@ export interface ModuleParts {
   readonly host: readonly string[];
   /** Where the device comes from: the runtime, `device.js` beside (third-party backends), or the caller of `load`. */
   readonly device: 'builtin' | 'beside' | 'caller';
+  /** Language models only. */
+  readonly generator?: GeneratorParts;
 }
 
 const ARRAYS: Partial<Record<DType, string>> = {
@@ -126,12 +129,19 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
       '};',
     ].join('\n'),
   );
+  // A language model's `load` gives more than the plain model.
+  const loadName = parts.generator ? 'loadModel' : 'load';
   js.addFunction({
     isExported: true,
-    name: 'load',
+    name: loadName,
     parameters: [{ name: 'options' }],
     statements: 'return loadPlan(artifact, options);',
   });
+  if (parts.generator) {
+    const { imports, statements } = generatorModule(parts.generator);
+    js.insertStatements(1, imports);
+    js.addStatements(statements);
+  }
   js.addExportDeclaration({ namedExports: ['InfcError', 'tensor'] });
 
   const types = project.createSourceFile('model.d.ts', '');
@@ -216,10 +226,11 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
     ],
   });
   types.addStatements(
-    `/** Loads this model; its files are found beside this module. */\nexport declare function load(${
+    `/** Loads this model; its files are found beside this module. */\nexport declare function ${loadName}(${
       parts.device === 'caller' ? 'options: LoadOptions & { readonly device: object }' : 'options?: LoadOptions'
     }): Promise<Model>;`,
   );
+  if (parts.generator) types.addStatements(generatorTypes(parts.generator));
   return { js: js.getFullText(), types: types.getFullText() };
 }
 

@@ -1,6 +1,6 @@
 import type { Grid } from '../../compiler/formats/format.ts';
 import { gridSpan } from '../../compiler/formats/format.ts';
-import { inverseFactor } from './cholesky.ts';
+import { feedbackOf } from './feedback.ts';
 import { defineQuantizer, gramOf, gridOf } from './quantizer.ts';
 import { settle } from './settle.ts';
 
@@ -13,27 +13,28 @@ export const gptq = defineQuantizer({
   does: 'rounds column by column and lets later columns make up for the error (needs calibration)',
   needs: 'gram',
   quantize: (request) => {
-    const { weights, n, k, format, statistics } = request;
-    const factor = inverseFactor(gramOf(request, 'gptq'), k);
+    const { weights, n, k, format, statistics, mask } = request;
+    const feedback = feedbackOf(gramOf(request, 'gptq'), k);
     const span = gridSpan(format);
     const groups = k / span;
     const grids: Grid[] = new Array(n * groups);
     const importance = statistics?.meanSquare;
     let grid: Grid | undefined;
-    let start = 0;
+    let [first, start] = [0, 0];
     settle(
       weights,
       n,
       k,
-      factor,
+      feedback,
       {
         segment: span,
         begin: (row, w, from, to) => {
+          first = row * k;
           grid = gridOf(format, w.subarray(from, to), importance?.subarray(from, to));
           grids[row * groups + from / span] = grid;
           start = from;
         },
-        value: (column, w) => grid?.nearest(w, column - start) ?? w,
+        value: (column, w) => (mask?.[first + column] === 0 ? 0 : (grid?.nearest(w, column - start) ?? w)),
       },
       (share) => {
         request.signal?.throwIfAborted();

@@ -29,6 +29,8 @@ export interface MatrixRequest {
   readonly n: number;
   readonly k: number;
   readonly format: StorageFormat;
+  /** Weights that are pruned (0) and must stay zero, [n, k]. */
+  readonly mask?: Uint8Array;
   readonly statistics?: InputStatistics;
   readonly signal?: AbortSignal;
   /** Share done, 0 to 1. */

@@ -27,6 +27,7 @@ export const rotateResidual = definePass({
   phase: 'precision',
   does: 'rotates the residual stream by a Hadamard matrix folded into the weights, so that quantization finds no outliers',
   run(graph, context) {
+    if (context.storage?.recipe?.rotate !== true) return;
     for (const node of graph.nodes) {
       if (node.op !== 'gather' || !node.inputs[0]?.constant || node.inputs[0].type.shape.length !== 2) continue;
       const stream = follow(graph, node);
@@ -51,6 +52,7 @@ function follow(graph: Graph, start: Node): Stream | undefined {
     const p = v.producer;
     if (!p) return false;
     if (p.op === 'add') return p.inputs.every((i) => i !== null && visit(i));
+    if (movesRows(p, width)) return p.inputs[0] ? visit(p.inputs[0]) : false;
     if (p.op === 'gather' && p.attrs.axis === 0 && p.inputs[0]?.constant && p.inputs[0].type.shape.length === 2) {
       s.tables.add(p);
       return true;
@@ -62,7 +64,7 @@ function follow(graph: Graph, start: Node): Stream | undefined {
   const isUser = (node: Node): boolean => {
     const [out] = node.outputs;
     if (!out) return false;
-    if (node.op === 'add') return visit(out);
+    if (node.op === 'add' || movesRows(node, width)) return visit(out);
     if (node.op !== 'rms_norm' || Number(node.attrs.axis) !== out.type.shape.length - 1 || graph.outputs.includes(out))
       return false;
     const scale = node.inputs[1];
@@ -77,6 +79,25 @@ function follow(graph: Graph, start: Node): Stream | undefined {
   };
   const [first] = start.outputs;
   return first && visit(first) && s.readers.size > 0 && hadamardBlock(width) > 1 ? s : undefined;
+}
+
+/** Whether a node picks or rearranges whole rows of the stream (the last token, say). */
+function movesRows(node: Node, width: number): boolean {
+  if (node.op === 'identity' || node.op === 'reshape') return true; // visit checks the last axis
+  if (node.op === 'slice') {
+    const shape = node.inputs[0]?.type.shape ?? [];
+    const { starts, steps } = node.attrs;
+    const last = shape.length - 1;
+    const isWhole =
+      Array.isArray(starts) && Number(starts[last]) === 0 && Array.isArray(steps) && Number(steps[last]) === 1;
+    return isWhole && Number(shape[last]) === width;
+  }
+  // Rows by index: the stream is the table.
+  return (
+    node.op === 'gather' &&
+    !node.inputs[0]?.constant &&
+    Number(node.attrs.axis) < (node.inputs[0]?.type.shape.length ?? 0) - 1
+  );
 }
 
 /** A constant matrix as second operand, not yet in a storage format. */

@@ -1,3 +1,5 @@
+import type { Feedback } from './feedback.ts';
+
 /** Decides what becomes of weights, one row at a time: which values their columns take. */
 export interface Decision {
   /** Columns that `begin` prepares for at once; they see the corrections of all columns before them. */
@@ -12,21 +14,21 @@ export interface Decision {
 const BLOCK = 128;
 
 /**
- * Settles a matrix [n, k] column by column, in place: each weight takes a value its decision allows, and the error is spread over the
- * row's later columns so that the outputs change least on the calibration data (optimal brain surgeon; GPTQ, Frantar et al. 2022,
- * algorithm 1; SparseGPT, 2023, algorithm 1). `factor` is {@link inverseFactor} of the inputs' Gram matrix, [k, k]. Rows are independent.
+ * Settles a matrix [n, k] column by column, in place: each weight takes a value its decision allows, and its error is carried over to the
+ * row's later columns so that the outputs change least on the calibration data (GPTQ, Frantar et al. 2022, in the form of LDLQ,
+ * Chee et al. 2023, equation 5; SparseGPT, 2023). Rows are independent.
  */
 export function settle(
   weights: Float32Array,
   n: number,
   k: number,
-  factor: Float64Array,
+  { shares }: Feedback,
   decide: Decision,
-  onRows?: (done: number) => void,
+  onColumns?: (share: number) => void,
 ): void {
   const { segment } = decide;
   const block = Math.max(segment, Math.floor(BLOCK / segment) * segment);
-  const spread = Float32Array.from(factor);
+  const original = weights.slice();
   const errors = new Float32Array(n * block);
   for (let from = 0; from < k; from += block) {
     const to = Math.min(from + block, k);
@@ -34,25 +36,20 @@ export function settle(
       const row = weights.subarray(r * k, r * k + k);
       for (let i = from; i < to; i++) {
         if ((i - from) % segment === 0) decide.begin(r, row, i, Math.min(i + segment, to));
-        const w = row[i] ?? 0;
-        const q = decide.value(i, w);
+        const q = decide.value(i, row[i] ?? 0);
         row[i] = q;
-        const error = (w - q) / (factor[i * k + i] ?? 1);
+        const error = (original[r * k + i] ?? 0) - q;
         errors[r * block + i - from] = error;
-        if (error !== 0) subtractScaled(row, spread, error, i * k, i + 1, to);
+        if (error !== 0) for (let j = i + 1; j < to; j++) row[j] = (row[j] ?? 0) + error * (shares[i * k + j] ?? 0);
       }
     }
-    for (let r = 0; r < n; r++) subtractBlock(weights, r * k, spread, k, errors, r * block, from, to);
-    onRows?.(to / k);
+    for (let r = 0; r < n; r++) carryOver(weights, r * k, shares, k, errors, r * block, from, to);
+    onColumns?.(to / k);
   }
 }
 
-function subtractScaled(row: Float32Array, u: Float32Array, by: number, at: number, from: number, to: number): void {
-  for (let j = from; j < to; j++) row[j] = (row[j] ?? 0) - by * (u[at + j] ?? 0);
-}
-
-/** row[to..k) -= errors[from..to) * U[from..to, to..k): four rows of U a pass. */
-function subtractBlock(
+/** row[to..k) += errors[from..to) * shares[from..to, to..k): four rows of shares a pass. */
+function carryOver(
   weights: Float32Array,
   row: number,
   u: Float32Array,
@@ -71,11 +68,11 @@ function subtractBlock(
     const [u0, u1, u2, u3] = [i * k, (i + 1) * k, (i + 2) * k, (i + 3) * k];
     for (let j = to; j < k; j++)
       weights[row + j] =
-        (weights[row + j] ?? 0) -
+        (weights[row + j] ?? 0) +
         (e0 * (u[u0 + j] ?? 0) + e1 * (u[u1 + j] ?? 0) + e2 * (u[u2 + j] ?? 0) + e3 * (u[u3 + j] ?? 0));
   }
   for (; i < to; i++) {
     const e = errors[at + i - from] ?? 0;
-    for (let j = to; j < k; j++) weights[row + j] = (weights[row + j] ?? 0) - e * (u[i * k + j] ?? 0);
+    for (let j = to; j < k; j++) weights[row + j] = (weights[row + j] ?? 0) + e * (u[i * k + j] ?? 0);
   }
 }

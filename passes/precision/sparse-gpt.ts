@@ -1,5 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { inverseFactor } from './cholesky.ts';
+import { type Feedback, feedbackOf } from './feedback.ts';
 import { definePruner } from './pruner.ts';
 import { settle } from './settle.ts';
 
@@ -7,7 +7,7 @@ import { settle } from './settle.ts';
 const SEGMENT = 128;
 
 /**
- * SparseGPT (Frantar & Alistarh 2023): zeros are chosen by w^2 / [H^-1]_jj when their columns' turn comes, and the columns after them make
+ * SparseGPT (Frantar & Alistarh 2023): zeros are chosen by w^2 / [H^-1]_jj of the columns left when their columns' turn comes, and the columns after them make
  * up for what went.
  */
 export const sparseGpt = definePruner({
@@ -21,13 +21,13 @@ export const sparseGpt = definePruner({
         node: name,
         fix: 'Give --calibrate FILE, or prune by magnitude',
       });
-    const factor = inverseFactor(gram, k);
+    const feedback = feedbackOf(gram, k);
     const mask = new Uint8Array(n * k);
     const segment = pattern.segment || Math.min(SEGMENT, k);
     // Blocks span rows, so their choice cannot wait for the corrections of single rows.
     const fixed =
       pattern.segment === 0 && pattern.name.startsWith('block')
-        ? pattern.keep(scoresOf(weights, factor, n, k), n, k)
+        ? pattern.keep(scoresOf(weights, feedback, n, k), n, k)
         : undefined;
     let kept: Uint8Array = new Uint8Array(0);
     let start = 0;
@@ -35,14 +35,14 @@ export const sparseGpt = definePruner({
       weights,
       n,
       k,
-      factor,
+      feedback,
       {
         segment,
         begin: (row, w, from, to) => {
           start = from;
           kept = fixed
             ? fixed.subarray(row * k + from, row * k + to)
-            : pattern.keep(scoresOf(w.subarray(from, to), factor, 1, to - from, from, k), 1, to - from);
+            : pattern.keep(scoresOf(w.subarray(from, to), feedback, 1, to - from, from), 1, to - from);
           mask.set(kept, row * k + from);
         },
         value: (column, w) => (kept[column - start] === 1 ? w : 0),
@@ -56,13 +56,9 @@ export const sparseGpt = definePruner({
   },
 });
 
-/** w^2 / U_jj^2 of rows of `k` columns that begin at column `from` of a factor [size, size]. */
-function scoresOf(w: Float32Array, factor: Float64Array, n: number, k: number, from = 0, size = k): Float32Array {
+/** What dropping each weight costs once the later columns have made up for it, for rows of `k` columns that begin at column `from`. */
+function scoresOf(w: Float32Array, { pivots }: Feedback, n: number, k: number, from = 0): Float32Array {
   const scores = new Float32Array(n * k);
-  for (let i = 0; i < n * k; i++) {
-    const j = from + (i % k);
-    const d = factor[j * size + j] ?? 1;
-    scores[i] = ((w[i] ?? 0) / d) ** 2;
-  }
+  for (let i = 0; i < n * k; i++) scores[i] = (w[i] ?? 0) ** 2 * (pivots[from + (i % k)] ?? 0);
   return scores;
 }

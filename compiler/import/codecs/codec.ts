@@ -13,6 +13,18 @@ export interface BlockCodec {
   readonly group: number;
   /** Reads the block that starts at byte `at` of `view`. */
   unpack(view: DataView, at: number, into: Groups): void;
+  /** The storage format that keeps the same numbers. */
+  readonly stored: Stored;
+}
+
+/** How a block becomes entries of a storage format's planes, number for number. */
+export interface Stored {
+  readonly format: string;
+  /** Bits of a code, and what is added to make it unsigned. */
+  readonly bits: number;
+  readonly zero: number;
+  /** Entries of the other planes for the block at byte `at`: f16 ones as bits. */
+  parameters(view: DataView, at: number): Readonly<Record<string, ArrayLike<number>>>;
 }
 
 /** The numbers of one block. */

@@ -16,6 +16,20 @@ export const q2k = defineCodec({
     }
     for (let i = 0; i < 256; i++) codes[i] = pairAt(view, at + 16, i);
   },
+  stored: {
+    format: 'q2_k',
+    bits: 2,
+    zero: 0,
+    parameters: (view, at) => {
+      const bytes = Array.from({ length: 16 }, (_, g) => view.getUint8(at + g));
+      return {
+        scales: bytes.map((b) => b & 15),
+        d: [view.getUint16(at + 80, true)],
+        minima: bytes.map((b) => b >> 4),
+        dmin: [view.getUint16(at + 82, true)],
+      };
+    },
+  },
 });
 
 /** 2 bits of weight i: each 128 weights share 32 bytes, those 32 apart in one byte, lowest first. */

@@ -12,14 +12,25 @@ export const q3k = defineCodec({
   group: 16,
   unpack(view, at, { codes, scales }) {
     const d = halfAt(view, at + 108);
-    for (let g = 0; g < 16; g++) {
-      const low = view.getUint8(at + 96 + (g & 7));
-      const high = (view.getUint8(at + 104 + (g & 3)) >> ((g >> 2) * 2)) & 3;
-      scales[g] = d * ((((g < 8 ? low : low >> 4) & 15) | (high << 4)) - 32);
-    }
+    for (let g = 0; g < 16; g++) scales[g] = d * scaleAt(view, at, g);
     for (let i = 0; i < 256; i++) {
       const third = (view.getUint8(at + (i & 31)) >> (i >> 5)) & 1;
       codes[i] = pairAt(view, at + 32, i) - (third ? 0 : 4);
     }
   },
+  stored: {
+    format: 'q3_k',
+    bits: 3,
+    zero: 4,
+    parameters: (view, at) => ({
+      scales: Array.from({ length: 16 }, (_, g) => scaleAt(view, at, g)),
+      d: [view.getUint16(at + 108, true)],
+    }),
+  },
 });
+
+function scaleAt(view: DataView, at: number, g: number): number {
+  const low = view.getUint8(at + 96 + (g & 7));
+  const high = (view.getUint8(at + 104 + (g & 3)) >> ((g >> 2) * 2)) & 3;
+  return (((g < 8 ? low : low >> 4) & 15) | (high << 4)) - 32;
+}

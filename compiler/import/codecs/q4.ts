@@ -9,6 +9,12 @@ export function nibbles(view: DataView, at: number, codes: Int8Array, zero: numb
   }
 }
 
+/** The two f16 at the start of a block, where the second is added: formats subtract it. */
+export const scaleAndMinimum = (view: DataView, at: number): Readonly<Record<string, ArrayLike<number>>> => ({
+  scale: [view.getUint16(at, true)],
+  offset: [view.getUint16(at + 2, true) ^ 0x8000],
+});
+
 /** f16 scale, 32 nibbles with 8 for zero. */
 export const q40 = defineCodec({
   name: 'Q4_0',
@@ -19,6 +25,7 @@ export const q40 = defineCodec({
     scales[0] = halfAt(view, at);
     nibbles(view, at + 2, codes, 8);
   },
+  stored: { format: 'q4g32', bits: 4, zero: 8, parameters: (view, at) => ({ scale: [view.getUint16(at, true)] }) },
 });
 
 /** f16 scale, f16 minimum, 32 nibbles. */
@@ -32,4 +39,5 @@ export const q41 = defineCodec({
     offsets[0] = halfAt(view, at + 2);
     nibbles(view, at + 4, codes, 0);
   },
+  stored: { format: 'a4g32', bits: 4, zero: 0, parameters: scaleAndMinimum },
 });

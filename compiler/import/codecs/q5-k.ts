@@ -1,5 +1,5 @@
 import { defineCodec } from './codec.ts';
-import { superScales } from './q4-k.ts';
+import { superParameters, superScales } from './q4-k.ts';
 
 /** Q4_K with 32 bytes of fifth bits between scales and nibbles: bit g of byte i belongs to weight i of group g. */
 export const q5k = defineCodec({
@@ -15,4 +15,5 @@ export const q5k = defineCodec({
       groups.codes[i] = (i & 32 ? byte >> 4 : byte & 15) | (high << 4);
     }
   },
+  stored: { format: 'q5_k', bits: 5, zero: 0, parameters: superParameters },
 });

@@ -1,5 +1,5 @@
 import { defineCodec, halfAt } from './codec.ts';
-import { nibbles } from './q4.ts';
+import { nibbles, scaleAndMinimum } from './q4.ts';
 
 /** Bit i of the word at `at` is the fifth bit of weight i. */
 function fifthBits(view: DataView, at: number, codes: Int8Array): void {
@@ -18,6 +18,7 @@ export const q50 = defineCodec({
     nibbles(view, at + 6, codes, 16);
     fifthBits(view, at + 2, codes);
   },
+  stored: { format: 'q5g32', bits: 5, zero: 16, parameters: (view, at) => ({ scale: [view.getUint16(at, true)] }) },
 });
 
 /** f16 scale, f16 minimum, 32 fifth bits, 32 nibbles. */
@@ -32,4 +33,5 @@ export const q51 = defineCodec({
     nibbles(view, at + 8, codes, 0);
     fifthBits(view, at + 4, codes);
   },
+  stored: { format: 'a5g32', bits: 5, zero: 0, parameters: scaleAndMinimum },
 });

@@ -20,4 +20,13 @@ export const q6k = defineCodec({
       codes[i] = ((j < 64 ? byte & 15 : byte >> 4) | (((pairs >> ((j >> 5) * 2)) & 3) << 4)) - 32;
     }
   },
+  stored: {
+    format: 'q6_k',
+    bits: 6,
+    zero: 32,
+    parameters: (view, at) => ({
+      scales: Array.from({ length: 16 }, (_, g) => view.getInt8(at + 192 + g)),
+      d: [view.getUint16(at + 208, true)],
+    }),
+  },
 });

@@ -69,9 +69,20 @@ function scalarOrArray(cursor: GgufCursor, type: ValueType, key: string, depth: 
       const v = cursor[type](what);
       return Number.isSafeInteger(Number(v)) ? Number(v) : v;
     }
+    case 'f32':
+      return shortest(cursor.f32(what));
     default:
       return cursor[type](what);
   }
+}
+
+/** The shortest decimal that an f32 stands for: a writer that stored 1e-5 meant 1e-5, as config.json says it. */
+function shortest(v: number): number {
+  for (let digits = 1; digits < 9; digits++) {
+    const decimal = Number(v.toPrecision(digits));
+    if (Math.fround(decimal) === v) return decimal;
+  }
+  return v;
 }
 
 function arrayAt(cursor: GgufCursor, key: string, depth: number): GgufArray {

@@ -1,3 +1,4 @@
+import type { Dim } from '../../ir/dim.ts';
 import type { Value } from '../../ir/graph.ts';
 import { type Norm, normalize } from './norm.ts';
 import type { Rope } from './rope.ts';
@@ -51,21 +52,24 @@ export const attention =
       return rope ? s.rotate(y, rope) : y;
     };
     const q = turn(project(a.query, heads, a.queryNorm));
-    const k = turn(project(a.key, kvHeads, a.keyNorm));
+    const key = project(a.key, kvHeads, a.keyNorm);
+    const k = turn(key);
     const v = project(a.value, kvHeads);
     s.from(a.path, 'Attention');
-    const mixed = a.bidirectional ? within(s, a, q, k, v) : cached(s, a, q, k, v);
+    const mixed = a.bidirectional ? within(s, a, q, k, v) : cached(s, a, q, k, v, key);
     const joined = s.b.node('reshape', [mixed], { shape: [1, s.seq, heads * headDim] });
     return s.linear(joined, a.output, a.outputs ?? Number(x.type.shape.at(-1)));
   };
 
 const scaleOf = (a: Attention): number => a.scale ?? a.headDim ** -0.5;
 
-function cached(s: Scope, a: Attention, q: Value, k: Value, v: Value): Value {
+function cached(s: Scope, a: Attention, q: Value, k: Value, v: Value, key: Value): Value {
   const { policy, context, chunk } = s.model;
   const name = `layers.${a.layer}`;
+  const { rope } = a;
   return policy.attend({
     ...{ b: s.b, name, q, k, v, past: s.past, seq: s.seq, context, chunk },
+    ...(rope ? { unturned: key, turn: (x: Value, start: Dim) => s.rotate(x, rope, start) } : {}),
     window: a.window ?? 0,
     scale: scaleOf(a),
     softCap: a.softCap ?? 0,

@@ -38,6 +38,8 @@ const CHUNK = 128;
 /** Tokens whose logits one verify run gives: drafts are short. */
 const VERIFY = 16;
 const DEFAULT_CONTEXT = 4096;
+/** Tokens of a text whose old ones are forgotten: beyond that, angles of f32 lose too many digits. */
+const ENDLESS = 2 ** 20;
 
 /** Tokens the compiled model has room for. Throws INFC1092. */
 export function contextOf(positions: number, options: TransformerOptions): number {
@@ -64,7 +66,8 @@ export function buildTransformer(
   const states = new Map<string, State>();
   const model: ModelScope = { ops, weights: new WeightSource(weights), policy, context, chunk, states };
   const seq = symbols.named('seq', { min: 1, max: chunk });
-  const past = t.kind === 'decoder' ? symbols.named('past', { min: 0, max: context - 1 }) : 0;
+  const most = policy.endless && t.kind === 'decoder' ? ENDLESS : context;
+  const past = t.kind === 'decoder' ? symbols.named('past', { min: 0, max: most - 1 }) : 0;
   const entry = (entryName: string, tokens: Dim, all: boolean): [string, Graph] => {
     const s = new Scope(model, entryName, tokens, past);
     const given = asSym(past);
@@ -98,7 +101,8 @@ export function buildTransformer(
           : { prefill: 'prefill', decode: 'decode', verify: 'verify' },
       chunk,
       ...(t.kind === 'encoder' ? {} : { verifyChunk: Math.min(VERIFY, chunk) }),
-      context,
+      context: most,
+      ...(policy.rewind && t.kind === 'decoder' ? { rewind: policy.rewind(chunk) } : {}),
       vocabulary: t.vocabulary,
       policy: t.kind === 'decoder' ? policy.name : 'none',
       eos: [],

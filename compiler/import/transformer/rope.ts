@@ -111,6 +111,14 @@ const variants: Readonly<Record<string, (r: RopeInput) => RopeParts>> = {
       scale: scaling.number('attention_factor', scale),
     };
   },
+
+  /** A divisor for every frequency, as llama.cpp's converter stores Llama 3's scaling. */
+  divisors: ({ plain, scaling }) => {
+    const divisors = scaling.numbers('divisors');
+    if (divisors.length !== plain.length)
+      throw scaling.unsupported('divisors', `${plain.length} are needed, one for each pair of elements`);
+    return { frequencies: plain.map((f, i) => f / (divisors[i] ?? 1)) };
+  },
 };
 const aliases: Readonly<Record<string, string>> = { su: 'longrope' };
 

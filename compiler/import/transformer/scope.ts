@@ -1,4 +1,4 @@
-import { add, type Dim, max } from '../../ir/dim.ts';
+import { add, type Dim, formatDim, max } from '../../ir/dim.ts';
 import { Graph, type State, type TensorType, type Value } from '../../ir/graph.ts';
 import { GraphBuilder, type OpTable } from '../../ir/graph-builder.ts';
 import type { KvPolicy } from '../../kv/policy.ts';
@@ -24,8 +24,7 @@ export type Layer = (s: Scope, x: Value) => Value;
 export class Scope {
   readonly graph: Graph;
   readonly b: GraphBuilder;
-  private readonly ropes = new Map<Rope, readonly [Value, Value]>();
-  private positionColumn: Value | undefined;
+  private readonly ropes = new Map<Rope, Map<string, readonly [Value, Value]>>();
 
   constructor(
     readonly model: ModelScope,
@@ -49,6 +48,13 @@ export class Scope {
     return this.graph.constant(this.model.weights.get(name, shape));
   }
 
+  /** A weight of `count` elements as f32 [count], however many axes of 1 (or of heads) it is stored with. */
+  vector(name: string, count: number): Value {
+    const shape = this.model.weights.shapeOf(name) ?? [count];
+    const x = this.weight(name, shape.reduce((n, d) => n * d, 1) === count ? shape : [count]);
+    return this.f32(shape.length === 1 ? x : this.b.node('reshape', [x], { shape: [count] }));
+  }
+
   f32(x: Value): Value {
     return x.type.dtype === 'f32' ? x : this.b.node('cast', [x], { to: 'f32' });
   }
@@ -70,37 +76,39 @@ export class Scope {
     return this.b.node('state_read', [], { state: name, dtype: type.dtype, shape: type.shape }, name);
   }
 
-  /** Positions of the run's tokens, i64 [seq]. */
-  positions(): Value {
+  /** i64 [count]: positions from `start` on. */
+  positions(start: Dim = this.past, count: Dim = this.seq): Value {
     const { b } = this;
-    const start = b.node('dims', [], { dims: [this.past], scalar: true });
-    return b.node('range', [start, b.scalar('i64', 1)], { length: this.seq });
+    const first = b.node('dims', [], { dims: [start], scalar: true });
+    return b.node('range', [first, b.scalar('i64', 1)], { length: count });
   }
 
-  /** x [1, seq, heads, d] turned by its positions. */
-  rotate(x: Value, rope: Rope): Value {
-    const tables = this.ropes.get(rope) ?? this.ropeTables(rope);
+  /** x [1, n, heads, d] turned by positions from `start` on; default the run's. */
+  rotate(x: Value, rope: Rope, start: Dim = this.past): Value {
+    const count = x.type.shape[1] ?? 1;
+    const key = `${formatDim(start)} ${formatDim(count)}`;
+    const tables = this.ropes.get(rope) ?? new Map<string, readonly [Value, Value]>();
     this.ropes.set(rope, tables);
+    const pair = tables.get(key) ?? this.ropeTables(rope, start, count);
+    tables.set(key, pair);
     const whole = Number(x.type.shape[3]) === rope.width;
-    return this.b.node('rope', [x, ...tables], {
+    return this.b.node('rope', [x, ...pair], {
       seqAxis: 1,
       ...(rope.interleaved ? { interleaved: true } : {}),
       ...(whole ? {} : { width: rope.width }),
     });
   }
 
-  /** Cosines and sines [1, seq, width / 2]. */
-  private ropeTables(rope: Rope): readonly [Value, Value] {
+  /** Cosines and sines [1, n, width / 2]. */
+  private ropeTables(rope: Rope, start: Dim, n: Dim): readonly [Value, Value] {
     const { source } = this.b;
     const b = this.from('rotary_emb', 'RotaryEmbedding');
     const count = rope.frequencies.length;
-    this.positionColumn ??= b.node('cast', [b.node('reshape', [this.positions()], { shape: [1, this.seq, 1] })], {
-      to: 'f32',
-    });
+    const column = b.node('reshape', [this.positions(start, n)], { shape: [1, n, 1] });
     const row = rope.dynamic
       ? this.dynamicFrequencies(rope.dynamic, count)
       : b.constant('f32', [1, 1, count], rope.frequencies, 'frequencies');
-    const angles = b.node('mul', [this.positionColumn, row]);
+    const angles = b.node('mul', [b.node('cast', [column], { to: 'f32' }), row]);
     const scaled = (x: Value): Value => (rope.scale === 1 ? x : b.node('mul', [x, b.scalar('f32', rope.scale)]));
     const tables = [scaled(b.node('cos', [angles])), scaled(b.node('sin', [angles]))] as const;
     this.b.source = source;

@@ -1,5 +1,7 @@
+import { formats } from '../../formats/index.ts';
+import { type MatrixSize, selectRows } from '../../formats/rows.ts';
 import { byteLength } from '../../ir/dtype.ts';
-import { type Constant, tensor } from '../../ir/graph.ts';
+import { type Constant, type EncodedRows, tensor } from '../../ir/graph.ts';
 import type { HfWeights } from '../architecture.ts';
 
 /**
@@ -45,25 +47,35 @@ export class WeightSource {
     return this.weights.get(name, shape);
   }
 
+  shapeOf(name: string): readonly number[] | undefined {
+    return this.weights.shapeOf(name);
+  }
+
   /** W [outputs, inputs] of a projection. */
   matrix(p: Projection, outputs: number, inputs: number): Constant {
     const rows = p.rows?.of ?? outputs;
     const stored = this.weights.get(p.weight, p.transposed ? [inputs, rows] : [rows, inputs]);
     if (!p.transposed && !p.rows) return stored;
-    return this.once(`${p.weight}${rowsKey(p.rows)}`, stored, [outputs, inputs], (bytes, size) => {
-      const out = new Uint8Array(outputs * inputs * size);
-      let at = 0;
-      for (const row of rowNumbers(p.rows, outputs)) {
-        if (!p.transposed) out.set(bytes.subarray(row * inputs * size, (row + 1) * inputs * size), at);
-        else
-          for (let i = 0; i < inputs; i++) {
-            const from = (i * rows + row) * size;
-            for (let k = 0; k < size; k++) out[at + i * size + k] = bytes[from + k] ?? 0;
-          }
-        at += inputs * size;
-      }
-      return out;
-    });
+    return this.once(
+      `${p.weight}${rowsKey(p.rows)}`,
+      stored,
+      [outputs, inputs],
+      (bytes, size) => {
+        const out = new Uint8Array(outputs * inputs * size);
+        let at = 0;
+        for (const row of rowNumbers(p.rows, outputs)) {
+          if (!p.transposed) out.set(bytes.subarray(row * inputs * size, (row + 1) * inputs * size), at);
+          else
+            for (let i = 0; i < inputs; i++) {
+              const from = (i * rows + row) * size;
+              for (let k = 0; k < size; k++) out[at + i * size + k] = bytes[from + k] ?? 0;
+            }
+          at += inputs * size;
+        }
+        return out;
+      },
+      p.transposed ? undefined : selected(stored, { rows, length: inputs }, rowNumbers(p.rows, outputs)),
+    );
   }
 
   /** The bias [outputs] of a projection that has one. */
@@ -85,6 +97,7 @@ export class WeightSource {
     from: Constant,
     shape: readonly number[],
     make: (bytes: Uint8Array, elementSize: number) => Uint8Array,
+    encoded?: EncodedRows,
   ): Constant {
     const known = this.derived.get(key);
     if (known) return known;
@@ -92,10 +105,22 @@ export class WeightSource {
     const size = byteLength(dtype, 1);
     const bytes = shape.reduce((n, d) => n * d, size);
     // Made when read, so that no second copy of the weights is held.
-    const made: Constant = { name: key, type: tensor(dtype, shape), bytes, read: () => make(from.read(), size) };
+    const made: Constant = {
+      name: key,
+      type: tensor(dtype, shape),
+      bytes,
+      read: () => make(from.read(), size),
+      ...(encoded ? { encoded } : {}),
+    };
     this.derived.set(key, made);
     return made;
   }
+}
+
+/** The rows of a constant that is encoded already, as they are. */
+function selected({ encoded }: Constant, size: MatrixSize, order: readonly number[]): EncodedRows | undefined {
+  const format = encoded && formats.find((f) => f.name === encoded.format);
+  return format && { format: format.name, planes: () => selectRows(format, encoded.planes(), size, order) };
 }
 
 const rowsKey = (rows: Rows | undefined): string =>
