@@ -11,7 +11,7 @@ import { RandomSchemas } from './random-schema.ts';
 import { llama3 } from './vocabularies.ts';
 
 /** INFC_WALKS=10000 for a long run, INFC_SEED to repeat one. */
-const WALKS = Number(process.env.INFC_WALKS ?? 40);
+const WALKS = Number(process.env.INFC_WALKS ?? 25);
 const seed = Number(process.env.INFC_SEED ?? 20261128);
 /** Walks through one schema. */
 const EACH = 5;
