@@ -1,7 +1,7 @@
 import type { Backend, Target } from '../backends/backend.ts';
 import { formRegions } from '../passes/fuse/regions.ts';
 import { InfcError } from '../runtime/errors.ts';
-import type { Dim } from './ir/dim.ts';
+import { collectSyms, type Dim, formatDim, sym } from './ir/dim.ts';
 import { type Attribute, Graph, type Node, type Program, type Value } from './ir/graph.ts';
 import { GraphBuilder } from './ir/graph-builder.ts';
 import { lowerAnchor } from './lower/anchor.ts';
@@ -10,9 +10,10 @@ import { lowerRegion } from './lower/loops.ts';
 import { type LowerContext, legalTemplates, type Region } from './lower/region.ts';
 import { isSubByte, lowerSubByte } from './lower/sub-byte.ts';
 import type { LoweredKernel } from './lower/template.ts';
+import { toDimCode } from './plan/codes.ts';
 import type { EntrySchedule, Schedule, ScheduledItem } from './plan/schedule.ts';
 import type { Registry } from './plugin.ts';
-import { shapeGuards } from './shape-guards.ts';
+import { type ShapeNeed, shapeGuards, shapeNeeds } from './shape-guards.ts';
 
 /** Why the target cannot run a node as a kernel, or undefined when it can. */
 export function kernelObstacle(node: Node, registry: Registry, backend: Backend): string | undefined {
@@ -52,7 +53,7 @@ export class Scheduler {
   schedule(program: Program): Schedule {
     const entries = [...program.entries].map(([name, graph]): EntrySchedule => {
       // First: scheduling may replace nodes, graph outputs among them.
-      const items = this.graph(graph);
+      const items = this.graph(graph, false);
       return {
         name,
         inputs: graph.inputs,
@@ -72,7 +73,7 @@ export class Scheduler {
     return `${base}_${n}`;
   }
 
-  private graph(graph: Graph): ScheduledItem[] {
+  private graph(graph: Graph, isBody = true): ScheduledItem[] {
     const isAnchor = (node: Node): boolean => legalTemplates(node, this.target, this.context.templates).length > 0;
     const prepared = prepareControl(graph, this.registry);
     if (this.target.kernels === 'simd') widenOperands(prepared, this.registry, isAnchor);
@@ -83,7 +84,14 @@ export class Scheduler {
       ...(this.target.maxBuffers === undefined ? {} : { maxBuffers: this.target.maxBuffers }),
     });
     const items: ScheduledItem[] = [];
+    const checked = new Set<string>();
     for (const region of regions) {
+      for (const need of region.nodes.flatMap((n) => shapeNeeds(n, this.registry))) {
+        const text = need.dims.map(formatDim).join(' = ');
+        if ((!need.late && !isBody) || checked.has(text)) continue;
+        checked.add(text);
+        items.push(checkItem(need));
+      }
       items.push(...this.region(region, prepared));
       this.onRegion();
     }
@@ -161,20 +169,8 @@ export class Scheduler {
       return Array.isArray(a) ? a.map(Number) : [];
     };
     if (node.op === 'assume') {
-      const { a, b, why } = node.attrs;
-      const reason = `${String(why)}, which does not hold for these input shapes`;
-      const fail: ScheduledItem = {
-        kind: 'host',
-        op: 'fail',
-        inputs: [],
-        outputs: [],
-        attrs: { reason, fix: 'Use inputs of the shape the model was exported for' },
-        source: node.source.name,
-      };
-      return {
-        kind: 'choose',
-        cases: [{ when: { kind: 'eq', a: dimOf(a), b: dimOf(b) }, items: [] }, { items: [fail] }],
-      };
+      const [a, b] = [dimOf(node.attrs.a), dimOf(node.attrs.b)];
+      return checkItem({ condition: { kind: 'eq', a, b }, why: String(node.attrs.why), dims: [a, b] });
     }
     if (node.op === 'if') {
       const yes = body('body');
@@ -309,15 +305,35 @@ function widenOperands(graph: Graph, registry: Registry, isAnchor: (node: Node) 
   }
 }
 
-/** Attributes as plan JSON; bodies never reach a host step, bigints become numbers. */
+/** Refuses the run, with the sizes that led there, when a condition on them does not hold. */
+function checkItem({ condition, why, dims }: Pick<ShapeNeed, 'condition' | 'why' | 'dims'>): ScheduledItem {
+  const names = [...new Set(dims.flatMap((d) => [...collectSyms(d).keys()]))];
+  const fail: ScheduledItem = {
+    kind: 'host',
+    op: 'fail',
+    inputs: [],
+    outputs: [],
+    attrs: {
+      reason: why,
+      names,
+      values: names.map((name) => ({ dim: toDimCode(sym(name)) })),
+      fix: 'Use inputs of the shape the model was exported for',
+    },
+    source: why,
+  };
+  return { kind: 'choose', cases: [{ when: condition, items: [] }, { items: [fail] }] };
+}
+
+/** Attributes as plan JSON; bodies never reach a host step, bigints become numbers, symbolic dims what the run evaluates. */
 function plainAttributes(node: Node): Record<string, unknown> {
   const one = (a: Attribute): unknown => {
     if (Array.isArray(a)) return a.map(one);
     if (typeof a === 'bigint') return Number(a);
+    if (typeof a === 'object' && a !== null && 'terms' in a) return { dim: toDimCode(a) };
     if (typeof a === 'object' && a !== null)
-      throw new InfcError('INFC3013', `op '${node.op}' has an attribute that only the run decides`, {
+      throw new InfcError('INFC3013', `op '${node.op}' has an attribute that a host step cannot have`, {
         node: node.source.name,
-        fix: 'Fix the dimension with --dims',
+        fix: 'Report this: its op must be known to the plan',
       });
     return a;
   };

@@ -1,10 +1,11 @@
 import type { DeviceMemory, MemoryRange } from './devices/device.ts';
+import { evaluateDim } from './dims.ts';
 import { byteLength, type TypedArray, viewOf } from './dtype.ts';
 import { InfcError } from './errors.ts';
 import { type Control, type Executor, isTensor } from './executor.ts';
 import { type Frame, define as placeLate } from './frame.ts';
 import type { HostTensor, HostValue } from './host.ts';
-import type { PlanStep } from './plan.ts';
+import type { DimCode, PlanStep } from './plan.ts';
 import { bindShape } from './ports.ts';
 import { elementsOf } from './tensor.ts';
 
@@ -34,7 +35,7 @@ async function host(x: Executor, step: PlanStep & { kind: 'host' }, frame: Frame
     const b = x.plan.buffers[i];
     return { dtype: b?.dtype ?? 'f32', rank: b?.shape.length ?? 0 };
   });
-  const results = await op(inputs, step.attrs, { outputs, fail });
+  const results = await op(inputs, attributes(step.attrs, frame), { outputs, fail });
   if (results.length !== step.outputs.length) fail(`it returned ${results.length} values, not ${step.outputs.length}`);
   const old = define(
     x,
@@ -47,6 +48,17 @@ async function host(x: Executor, step: PlanStep & { kind: 'host' }, frame: Frame
   step.outputs.forEach((i, k) => {
     x.put(frame, i, results[k] ?? null);
   });
+}
+
+/** Attributes with the dims in them evaluated. */
+function attributes(attrs: Readonly<Record<string, unknown>>, frame: Frame): Record<string, unknown> {
+  const one = (a: unknown): unknown =>
+    Array.isArray(a)
+      ? a.map(one)
+      : a && typeof a === 'object' && 'dim' in a
+        ? evaluateDim(a.dim as DimCode, frame.values)
+        : a;
+  return Object.fromEntries(Object.entries(attrs).map(([k, v]) => [k, one(v)]));
 }
 
 async function loop(x: Executor, step: PlanStep & { kind: 'loop' }, frame: Frame): Promise<void> {
@@ -155,7 +167,8 @@ function define(
   for (const n of names) frame.values.delete(n);
   for (const { to, shape } of results) {
     const b = x.plan.buffers[to];
-    if (b && b.role !== 'host' && shape)
+    // Of what lives on the host, tensors of strings have a shape too.
+    if (b && shape && (b.role !== 'host' || (b.dtype === 'string' && b.shape.length === shape.length)))
       bindShape(x.plan, frame.values, `value '${b.name ?? to}'`, b.shape, shape, names);
   }
   return names.size > 0 ? placeLate(frame, event, [...names]) : undefined;

@@ -1,4 +1,4 @@
-import { evaluateCondition, evaluateDim, formatDimCode, formatShape, solveDim } from './dims.ts';
+import { evaluateCondition, evaluateDim, formatDimCode, formatShape, sizesIn, solveDim } from './dims.ts';
 import { InfcError } from './errors.ts';
 import type { HostValue } from './host.ts';
 import type { DimCode, Plan, PlanEntry, PlanPort } from './plan.ts';
@@ -83,9 +83,13 @@ export function bindInputs(
   }
   for (const guard of entry.guards) {
     if (evaluateCondition(guard.condition, values) === false)
-      throw new InfcError('INFC6009', `these inputs break what the model was compiled for: ${guard.why}`, {
-        fix: 'Change the shapes, or compile the model again with other --dims',
-      });
+      throw new InfcError(
+        'INFC6009',
+        `these inputs break what the model was compiled for: ${guard.why}; here ${sizesIn(guard.condition, values)}`,
+        {
+          fix: 'Change the shapes, or compile the model again with other --dims',
+        },
+      );
   }
   const tensors = entry.inputs.map((port, i): HostValue => {
     const t = given[i];

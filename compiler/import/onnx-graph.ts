@@ -190,7 +190,8 @@ export class GraphImporter {
       return value;
     }
     builder.source = { name: this.uniqueName(`${name}_output`), op: 'Identity' };
-    return builder.node(value.type.container ? 'container_identity' : 'identity', [value], {}, name);
+    const onHost = value.type.container !== undefined || value.type.dtype === 'string';
+    return builder.node(onHost ? 'container_identity' : 'identity', [value], {}, name);
   }
 
   private importInitializers(proto: GraphProto, graph: Graph, scope: Scope): void {

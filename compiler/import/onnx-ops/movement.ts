@@ -53,7 +53,8 @@ function buildFlatten(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const x = node.input(0);
   const axis = node.int('axis', 1);
   const at = axis < 0 ? axis + rankOf(x) : axis;
-  return [b.node('reshape', [x], { shape: [D.product(x.type.shape.slice(0, at)), D.product(x.type.shape.slice(at))] })];
+  const shape = [D.product(x.type.shape.slice(0, at)), D.product(x.type.shape.slice(at))];
+  return [b.node(variant('reshape', x), [x], { shape })];
 }
 
 function buildSqueeze(node: OnnxNode, b: GraphBuilder): readonly Value[] {
@@ -139,7 +140,8 @@ function buildSlice(node: OnnxNode, b: GraphBuilder): readonly Value[] {
       from[axis] = first;
       size[axis] = D.max(0, D.ceilDiv(D.sub(clamp(end, 0, n), first), step));
     } else {
-      const first = D.min(start, D.sub(n, 1));
+      // The standard clamps starts to 0 here, unlike numpy.
+      const first = D.min(D.max(start, 0), D.sub(n, 1));
       from[axis] = D.max(first, 0);
       size[axis] = D.max(0, D.ceilDiv(D.sub(first, clamp(end, -1, D.sub(n, 1))), -step));
     }
@@ -213,8 +215,10 @@ function buildSplit(node: OnnxNode, b: GraphBuilder): readonly Value[] {
       : D.isStatic(n) || D.divideExactly(n, count) === undefined
         ? D.max(0, D.min(part, left))
         : part;
-    if (x.type.dtype === 'string') return b.node('string_slice', [x], { axis, start, size });
-    const y = sliceAxis(b, x, axis, start, size);
+    const y =
+      x.type.dtype === 'string'
+        ? b.node('string_slice', [x], { axis, start, size })
+        : sliceAxis(b, x, axis, start, size);
     start = D.add(start, size);
     return y === x ? b.node('identity', [x]) : y;
   });
