@@ -102,6 +102,8 @@ export class Scheduler {
     const node = region.output.producer;
     if (!node) throw new InfcError('INFC3010', `region without producer for '${region.output.name}'`);
     const op = this.registry.op(node.op);
+    // Only kernels in the host's own memory let it look at indices for free; every kernel clamps them.
+    if (node.op === 'check_index' && this.target.kernels !== 'simd') return [];
     if (op?.control) return [this.control(node)];
     const [from] = node.inputs;
     if (op?.view && from) return [{ kind: 'alias', from, to: region.output }];
@@ -168,6 +170,15 @@ export class Scheduler {
       const a = node.attrs[name];
       return Array.isArray(a) ? a.map(Number) : [];
     };
+    if (node.op === 'check_index')
+      return {
+        kind: 'host',
+        op: 'check_index',
+        inputs: node.inputs,
+        outputs: [],
+        attrs: plainAttributes(node),
+        source: node.source.name,
+      };
     if (node.op === 'assume') {
       const [a, b] = [dimOf(node.attrs.a), dimOf(node.attrs.b)];
       return checkItem({ condition: { kind: 'eq', a, b }, why: String(node.attrs.why), dims: [a, b] });

@@ -1,14 +1,14 @@
-import { collectSyms, type Dim, equals, formatDim, mul, sub } from './ir/dim.ts';
+import { collectSyms, type Dim, equals, formatDim, mul, range, sub } from './ir/dim.ts';
 import type { Graph, Node } from './ir/graph.ts';
 import type { OpTable } from './ir/graph-builder.ts';
+import { reductionLoops } from './ops/reduce.ts';
 import { formatShape } from './ops/shapes.ts';
-import type { DimCondition, EntrySchedule } from './plan/schedule.ts';
+import type { EntrySchedule } from './plan/schedule.ts';
 
 type Guard = EntrySchedule['guards'][number];
 
 /** Something that the shapes around a node rest on and that holds for some sizes only: `[n] + [2]` was typed as `[2]`. */
 export interface ShapeNeed extends Guard {
-  readonly condition: DimCondition & { readonly kind: 'eq' };
   /** The dims it is about. */
   readonly dims: readonly Dim[];
   /** Whether only the run fixes one of them. */
@@ -43,7 +43,16 @@ export function shapeNeeds(node: Node, ops: OpTable): ShapeNeed[] {
       if (d !== 1) need(d, to[to.length - shape.length + i], repeats);
     });
   if (ops.op(node.op)?.scalar || node.op === 'expand') for (const s of shapes) broadcasts(s, out, true);
-  else if (node.op === 'matmul') {
+  else if (node.op === 'arg_max' || node.op === 'arg_min') {
+    for (const d of reductionLoops(shapes[0] ?? [], node.attrs).extents)
+      if (range(d).min < 1)
+        found.push({
+          condition: { kind: 'lt', a: 0, b: d },
+          why: `'${node.source.name}' (${node.op}) of ${about} needs something to choose from`,
+          dims: [d],
+          late: isLate(d),
+        });
+  } else if (node.op === 'matmul') {
     const [a = [], b = []] = shapes;
     need(a.at(node.attrs.transposeA ? -2 : -1), b.at(node.attrs.transposeB ? -1 : -2));
     broadcasts(a.slice(0, -2), out.slice(0, -2), false);

@@ -312,6 +312,9 @@ export class Reference {
         );
         return;
       }
+      case 'check_index':
+        this.runHost(node, node.op, scope);
+        return;
       case 'assume': {
         const { a, b, why } = node.attrs;
         const value = (d: unknown): number => this.dim(scope, d as Dim);

@@ -60,6 +60,9 @@ async function runOnnxruntime(ort: Ort, g: RandomGraph): Promise<Results | strin
   }
 }
 
+/** Refusals of models whose sizes the compiler has to know, or of sizes it ruled out. */
+const MUST_KNOW: ReadonlySet<string> = new Set(['INFC1030', 'INFC1047', 'INFC2010', 'INFC6009', 'INFC6016']);
+
 const compiler = createCompiler();
 
 /** Outputs of the reference; `noise` above 0 disturbs every rounded float by about its last bits, to see how much rounding matters. */
@@ -182,6 +185,7 @@ export async function examine(g: RandomGraph, onnxruntime: Ort | undefined): Pro
       fragile,
     };
   } catch (e) {
+    if (g.open && e instanceof InfcError && MUST_KNOW.has(e.code)) return { compared: false, fragile };
     const why = e instanceof InfcError ? e.message : e instanceof Error ? (e.stack ?? e.message) : String(e);
     // What neither can run proves nothing, but is shown.
     theirs ??= ort ? await runOnnxruntime(ort, g) : undefined;

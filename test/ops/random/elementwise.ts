@@ -158,7 +158,8 @@ const binaries: readonly Step[] = [
   binary('Mul', NUMBERS, product),
   binary('Div', NUMBERS, same, { range: [1, 4] }),
   binary('Mod', WHOLES, same, { range: [1, 4], since: 10 }),
-  binary('Mod', [...FLOATS, ...WHOLES], same, {
+  // onnxruntime goes through doubles for wider integers.
+  binary('Mod', [...FLOATS, 'i8', 'i16', 'i32', 'u8', 'u16', 'u32'], same, {
     range: [1, 4],
     exact: true,
     since: 10,
@@ -263,6 +264,8 @@ const cast = (name: 'Cast' | 'CastLike'): Step => ({
         ? TINY
         : all;
     const to = b.pick(targets);
+    // onnxruntime rounds fractions to integers of four bits and fewer; the standard cuts them off.
+    if (/^[iu][24]$/.test(to) && isFloat(x.dtype)) b.model.apart = true;
     // Narrow results are compared after widening, so their rounding shows; nothing else reads them.
     const result = like(x, { dtype: to, exact: true });
     if (name === 'CastLike') b.add('CastLike', [x, b.source(to, [1])], [result]);

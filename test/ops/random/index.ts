@@ -7,6 +7,7 @@ import { elementwise } from './elementwise.ts';
 import { layers } from './layers.ts';
 import { movement } from './movement.ts';
 import { controlSteps, special } from './special.ts';
+import { variants } from './variants.ts';
 
 /** A random model, what goes in, and what comes out. */
 export interface RandomGraph {
@@ -16,6 +17,8 @@ export interface RandomGraph {
   readonly opset: number;
   /** Names of the operators that were drawn. */
   readonly steps: readonly string[];
+  /** Lengths of its inputs' axes are not given: it may rightly be refused. */
+  readonly open: boolean;
   /** onnxruntime is no judge of it. */
   readonly apart: boolean;
   /** One line a node, for reports. */
@@ -25,7 +28,7 @@ export interface RandomGraph {
 /** Opsets that differ in how operators are written. */
 const OPSETS = [11, 12, 13, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 26] as const;
 
-const tensors: readonly Step[] = [...elementwise, ...movement, ...layers, ...special];
+const tensors: readonly Step[] = [...elementwise, ...movement, ...layers, ...special, ...variants];
 const inBody = (b: Builder): void => grow(b, [...elementwise, ...movement], []);
 const all: readonly Step[] = [...tensors, ...controlSteps(inBody)];
 
@@ -34,16 +37,18 @@ export const stepNames: readonly string[] = [...new Set(all.map((s) => s.name))]
 
 function grow(b: Builder, from: readonly Step[], names: string[]): void {
   const fits = from.filter((s) => (s.since ?? 1) <= b.opset && b.opset <= (s.until ?? 99));
+  if (fits.length === 0) return;
   const step = b.pick(fits);
   names.push(step.name);
   step.apply(b);
 }
 
 /** The model of a seedless stream of choices. */
-export function drawGraph(draw: Draw, most: number, opsets: readonly number[] = OPSETS): RandomGraph {
+export function drawGraph(draw: Draw, most: number, opsets: readonly number[] = OPSETS, only?: RegExp): RandomGraph {
+  const from = only ? all.filter((s) => only.test(s.name)) : all;
   const b = new Builder(draw, opsets[draw(0, opsets.length - 1)] ?? 17);
   const names: string[] = [];
-  for (let n = draw(1, most); n > 0; n--) grow(b, all, names);
+  for (let n = draw(1, most); n > 0; n--) grow(b, from, names);
   if (b.nodes.length === 0)
     b.add('Identity', [b.source('f32', [2])], [{ dtype: 'f32', shape: [2], exact: true, limit: 4 }]);
   const made = new Set(b.nodes.flatMap((n) => n.output ?? []));
@@ -84,6 +89,7 @@ export function drawGraph(draw: Draw, most: number, opsets: readonly number[] = 
     opset: b.opset,
     steps: names,
     apart: b.model.apart,
+    open,
     text: [`opset ${b.opset}${open ? ', shapes of inputs open' : ''}`, ...given, ...lines].join('\n'),
   };
 }
