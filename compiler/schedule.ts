@@ -1,8 +1,9 @@
 import type { Backend, Target } from '../backends/backend.ts';
+import { decomposeNode } from '../passes/fuse/decompose.ts';
 import { formRegions } from '../passes/fuse/regions.ts';
 import { InfcError } from '../runtime/errors.ts';
 import { collectSyms, type Dim, formatDim, sym } from './ir/dim.ts';
-import { type Attribute, Graph, type Node, type Program, type Value } from './ir/graph.ts';
+import { type Attribute, Graph, type Node, type Program, type State, type Value } from './ir/graph.ts';
 import { GraphBuilder } from './ir/graph-builder.ts';
 import { lowerAnchor } from './lower/anchor.ts';
 import { lowerConcat } from './lower/concat.ts';
@@ -33,6 +34,7 @@ export class Scheduler {
   readonly kernels: LoweredKernel[] = [];
   readonly regions: Region[] = [];
   private readonly names = new Map<string, number>();
+  private readonly states = new Map<string, State>();
   private readonly context: LowerContext;
 
   constructor(
@@ -51,18 +53,21 @@ export class Scheduler {
   }
 
   schedule(program: Program): Schedule {
+    for (const s of program.states) this.states.set(s.name, s);
     const entries = [...program.entries].map(([name, graph]): EntrySchedule => {
       // First: scheduling may replace nodes, graph outputs among them.
       const items = this.graph(graph, false);
       return {
         name,
         inputs: graph.inputs,
+        given: graph.given,
         outputs: graph.outputs.map((value) => ({ name: value.name, value })),
         items,
         guards: shapeGuards(graph, this.registry),
       };
     });
-    return { name: program.name, entries, states: program.states, symbols: program.symbols };
+    const { name, states, symbols, generation } = program;
+    return { name, entries, states, symbols, ...(generation ? { generation } : {}) };
   }
 
   private kernelName(region: Region): string {
@@ -75,12 +80,15 @@ export class Scheduler {
 
   private graph(graph: Graph, isBody = true): ScheduledItem[] {
     const isAnchor = (node: Node): boolean => legalTemplates(node, this.target, this.context.templates).length > 0;
+    for (const node of [...graph.nodes])
+      if (this.registry.op(node.op)?.lateDecompose && !isAnchor(node)) decomposeNode(graph, node, this.registry);
     const prepared = prepareControl(graph, this.registry);
     if (this.target.kernels === 'simd') widenOperands(prepared, this.registry, isAnchor);
     const regions = formRegions(prepared, {
       ops: this.registry,
       isAnchor,
-      isKernel: (node) => kernelObstacle(node, this.registry, this.backend) === undefined || isAnchor(node),
+      isKernel: (node) =>
+        node.op === 'state_write' || kernelObstacle(node, this.registry, this.backend) === undefined || isAnchor(node),
       ...(this.target.maxBuffers === undefined ? {} : { maxBuffers: this.target.maxBuffers }),
     });
     const items: ScheduledItem[] = [];
@@ -104,7 +112,7 @@ export class Scheduler {
     const op = this.registry.op(node.op);
     // Only kernels in the host's own memory let it look at indices for free; every kernel clamps them.
     if (node.op === 'check_index' && this.target.kernels !== 'simd') return [];
-    if (op?.control) return [this.control(node)];
+    if (op?.control) return this.state(region, node) ?? [this.control(node)];
     const [from] = node.inputs;
     if (op?.view && from) return [{ kind: 'alias', from, to: region.output }];
     const { anchor } = region;
@@ -139,6 +147,17 @@ export class Scheduler {
         source: node.source.name,
       },
     ];
+  }
+
+  /** Contents of a state are its bytes under a value's name; a write is a kernel that stores there. */
+  private state(region: Region, node: Node): ScheduledItem[] | undefined {
+    if (node.op !== 'state_read' && node.op !== 'state_write') return undefined;
+    let from = node;
+    while (from.op === 'state_write' && from.inputs[0]?.producer) from = from.inputs[0].producer;
+    const state = this.states.get(String(from.attrs.state));
+    if (!state) throw new InfcError('INFC3017', `'${node.source.name}' acts on no state`, { node: node.source.name });
+    const view: ScheduledItem = { kind: 'state_read', state, to: region.output };
+    return node.op === 'state_read' ? [view] : [view, ...this.lowered(region, lowerConcat(region, this.context) ?? [])];
   }
 
   private lowered(region: Region, kernels: readonly LoweredKernel[]): ScheduledItem[] {

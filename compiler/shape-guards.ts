@@ -1,8 +1,8 @@
-import { collectSyms, type Dim, equals, formatDim, mul, range, sub } from './ir/dim.ts';
+import { add, collectSyms, type Dim, equals, formatDim, lessThan, mul, range, sub } from './ir/dim.ts';
 import type { Graph, Node } from './ir/graph.ts';
 import type { OpTable } from './ir/graph-builder.ts';
 import { reductionLoops } from './ops/reduce.ts';
-import { formatShape } from './ops/shapes.ts';
+import { dimAttr, formatShape } from './ops/shapes.ts';
 import type { EntrySchedule } from './plan/schedule.ts';
 
 type Guard = EntrySchedule['guards'][number];
@@ -52,11 +52,24 @@ export function shapeNeeds(node: Node, ops: OpTable): ShapeNeed[] {
           dims: [d],
           late: isLate(d),
         });
-  } else if (node.op === 'matmul') {
+  } else if (node.op === 'matmul' || node.op === 'matmul_integer') {
     const [a = [], b = []] = shapes;
     need(a.at(node.attrs.transposeA ? -2 : -1), b.at(node.attrs.transposeB ? -1 : -2));
     broadcasts(a.slice(0, -2), out.slice(0, -2), false);
     broadcasts(b.slice(0, -2), out.slice(0, -2), false);
+  } else if (node.op === 'state_write') {
+    const axis = Number(node.attrs.axis ?? 0);
+    const rows = shapes[1]?.[axis] ?? 1;
+    const ring = Number(node.attrs.ring ?? 0);
+    const end = ring > 0 ? rows : add(dimAttr(node.attrs, 'at', 0), rows);
+    const room = ring > 0 ? ring : (out[axis] ?? 1);
+    if (lessThan(room, end) !== false)
+      found.push({
+        condition: { kind: 'le', a: end, b: room },
+        why: `the state holds ${formatDim(room)} rows along its axis ${axis}`,
+        dims: [end, room],
+        late: false,
+      });
   } else if (node.op === 'concat') {
     for (const s of shapes)
       s.forEach((d, axis) => {

@@ -35,7 +35,8 @@ async function host(x: Executor, step: PlanStep & { kind: 'host' }, frame: Frame
     const b = x.plan.buffers[i];
     return { dtype: b?.dtype ?? 'f32', rank: b?.shape.length ?? 0 };
   });
-  const results = await op(inputs, attributes(step.attrs, frame), { outputs, fail });
+  const attrs = Object.fromEntries(Object.entries(step.attrs).map(([k, v]) => [k, attribute(v, frame)]));
+  const results = await op(inputs, attrs, { outputs, fail });
   if (results.length !== step.outputs.length) fail(`it returned ${results.length} values, not ${step.outputs.length}`);
   const old = define(
     x,
@@ -50,16 +51,15 @@ async function host(x: Executor, step: PlanStep & { kind: 'host' }, frame: Frame
   });
 }
 
-/** Attributes with the dims in them evaluated. */
-function attributes(attrs: Readonly<Record<string, unknown>>, frame: Frame): Record<string, unknown> {
-  const one = (a: unknown): unknown =>
-    Array.isArray(a)
-      ? a.map(one)
-      : a && typeof a === 'object' && 'dim' in a
-        ? evaluateDim(a.dim as DimCode, frame.values)
+/** An attribute with the dims in it evaluated. */
+const attribute = (a: unknown, frame: Frame): unknown =>
+  typeof a !== 'object' || a === null
+    ? a
+    : 'dim' in a
+      ? evaluateDim(a.dim as DimCode, frame.values)
+      : Array.isArray(a) && a.some((x) => typeof x === 'object')
+        ? a.map((x) => attribute(x, frame))
         : a;
-  return Object.fromEntries(Object.entries(attrs).map(([k, v]) => [k, one(v)]));
-}
 
 async function loop(x: Executor, step: PlanStep & { kind: 'loop' }, frame: Frame): Promise<void> {
   const trip = step.trip === undefined ? Number.POSITIVE_INFINITY : await scalar(x, frame, step.trip);

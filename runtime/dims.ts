@@ -83,14 +83,3 @@ export function formatDimCode(code: DimCode): string {
 
 /** `[n, 3, 2*h]`; without values the symbols stay names. */
 export const formatShape = (shape: readonly DimCode[]): string => `[${shape.map(formatDimCode).join(', ')}]`;
-
-/** The symbols of a condition with their values, e.g. `n = 3, m = 2`. */
-export function sizesIn(code: ConditionCode, values: SymbolValues): string {
-  const names = new Set<string>();
-  const visit = (c: DimCode | ConditionCode): void => {
-    if (typeof c === 'string') names.add(c);
-    else if (typeof c === 'object') for (const part of c.slice(1)) visit(part as DimCode | ConditionCode);
-  };
-  visit(code);
-  return [...names].map((n) => `${n} = ${values.get(n)}`).join(', ');
-}

@@ -1,5 +1,5 @@
 import type { CudaAddon } from './devices/cuda.ts';
-import type { Device, MemoryRange } from './devices/device.ts';
+import type { Device, DeviceMemory, MemoryRange } from './devices/device.ts';
 import { InfcError } from './errors.ts';
 import type { Control } from './executor.ts';
 import { type FileSource, readAll, toUrl } from './files.ts';
@@ -129,11 +129,13 @@ export function createLoad({ devices, control, planner, host = () => undefined }
       const arena = Math.max(0, ...Object.values(plan.entries).map((e) => e.arena ?? 0));
       device.reserve?.(totalBytes + arena + (plan.weights.length + 4) * 256);
       const ranges = new Map<string, MemoryRange>();
+      const transient: DeviceMemory[] = [];
       let bytes = 0;
       for (const w of plan.weights) {
         const progress = (n: number) => options.onProgress?.({ phase: 'weights', bytes: (bytes += n), totalBytes });
         const uploaded = await uploadWeights(device, w, locate(w.file), progress, signal);
         for (const [name, range] of uploaded.ranges) ranges.set(name, range);
+        if (w.transient) transient.push(uploaded.memory);
       }
       await device.load({
         kernels: plan.kernels,
@@ -142,7 +144,10 @@ export function createLoad({ devices, control, planner, host = () => undefined }
       });
       signal?.throwIfAborted();
       options.onProgress?.({ phase: 'kernels', bytes: totalBytes, totalBytes });
-      return new Session(plan, device, ranges, hostOps, options.symbols ?? {}, control, planner) as unknown as Model<E>;
+      const session = new Session(plan, device, ranges, hostOps, options.symbols ?? {}, control, planner);
+      await session.unpack();
+      for (const memory of transient) device.free(memory);
+      return session as unknown as Model<E>;
     } catch (error) {
       await device?.destroy();
       if (signal?.aborted) throw new InfcError('INFC6010', 'loading was aborted', { cause: signal.reason });
@@ -151,7 +156,8 @@ export function createLoad({ devices, control, planner, host = () => undefined }
   };
 }
 
-function planUrl(place: string | URL): URL {
+/** Address of the plan of an artifact: the file itself, or the one in a folder. */
+export function planUrl(place: string | URL): URL {
   const url = toUrl(place);
   if (url.pathname.endsWith('.json')) return url;
   return new URL(url.pathname.endsWith('/') ? 'plan.json' : `${url.pathname.split('/').pop() ?? ''}/plan.json`, url);

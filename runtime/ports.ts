@@ -1,4 +1,4 @@
-import { evaluateCondition, evaluateDim, formatDimCode, formatShape, sizesIn, solveDim } from './dims.ts';
+import { evaluateCondition, evaluateDim, formatDimCode, formatShape, solveDim } from './dims.ts';
 import { InfcError } from './errors.ts';
 import type { HostValue } from './host.ts';
 import type { DimCode, Plan, PlanEntry, PlanPort } from './plan.ts';
@@ -51,14 +51,37 @@ export function bindShape(
   }
 }
 
+/** Binds the symbols that the caller has to give. Throws INFC6024 for a missing or unknown one, INFC6007 for one out of bounds. */
+function bindGiven(
+  plan: Plan,
+  values: Map<string, number>,
+  wanted: readonly string[],
+  given: Readonly<Record<string, number>>,
+): void {
+  const bad = (reason: string): InfcError =>
+    new InfcError('INFC6024', reason, {
+      fix: wanted.length > 0 ? `Give { symbols: { ${wanted.map((n) => `${n}: 0`).join(', ')} } }` : 'Give no symbols',
+    });
+  for (const name of Object.keys(given)) {
+    if (!wanted.includes(name)) throw bad(`this entry point takes no value for dimension '${name}'`);
+  }
+  for (const name of wanted) {
+    const value = given[name];
+    if (value === undefined) throw bad(`dimension '${name}' follows from no input and was not given`);
+    if (!Number.isSafeInteger(value)) throw bad(`dimension '${name}' cannot be ${String(value)}`);
+    bindSymbol(plan, values, name, value, 'the symbols option');
+  }
+}
+
 /**
  * Checks a run's inputs against an entry: names, dtypes, shapes, symbol bounds, guards. Returns dense arrays in port order and the
- * symbols' values. Throws INFC6003 to INFC6009, naming the input, what was expected and what was given.
+ * symbols' values; `symbols` are those the caller gives. Throws INFC6003 to INFC6009 and INFC6024, naming the input, what was expected and what was given.
  */
 export function bindInputs(
   plan: Plan,
   entry: PlanEntry,
   inputs: Readonly<Record<string, unknown>>,
+  symbols: Readonly<Record<string, number>> = {},
 ): { tensors: HostValue[]; values: Map<string, number> } {
   const names = entry.inputs.map((p) => p.name);
   const list = `This model takes ${names.map((n) => `'${n}'`).join(', ') || 'no inputs'}`;
@@ -66,6 +89,7 @@ export function bindInputs(
     if (!names.includes(name)) throw new InfcError('INFC6005', `there is no input '${name}'`, { fix: list });
   }
   const values = new Map<string, number>();
+  bindGiven(plan, values, entry.symbols ?? [], symbols);
   const given = entry.inputs.map((port) => {
     const value = inputs[port.name];
     if (port.container) return undefined;
@@ -85,7 +109,7 @@ export function bindInputs(
     if (evaluateCondition(guard.condition, values) === false)
       throw new InfcError(
         'INFC6009',
-        `these inputs break what the model was compiled for: ${guard.why}; here ${sizesIn(guard.condition, values)}`,
+        `these inputs break what the model was compiled for: ${guard.why}; here ${[...values].map((v) => v.join(' = ')).join(', ')}`,
         {
           fix: 'Change the shapes, or compile the model again with other --dims',
         },

@@ -15,6 +15,12 @@ export interface DecodedGroup {
   readonly columns?: readonly Expr[];
 }
 
+/** The values that one group of weights may take once the parameters of the group (scale, offset) are fixed. */
+export interface Grid {
+  /** The value that weight number `index` of the group takes. */
+  nearest(weight: number, index: number): number;
+}
+
 /**
  * A storage format: how a row of weights is kept as bytes. `decode` sees plane *values*, never addresses, so the same function
  * serves one lane (simt) and several rows side by side (simd). A row is a run of `multiple`-divisible length along the reduced axis.
@@ -23,17 +29,31 @@ export interface StorageFormat {
   readonly name: string;
   /** dtype the weights have for the graph. */
   readonly logical: DType;
+  /** Width of its codes, where they are integers: what other ops' weights get when they cannot keep the format itself. */
+  readonly bits?: number;
   /** Weights that one decode yields. */
   readonly group: number;
   /** Rows must have a length divisible by this. */
   readonly multiple: number;
   readonly planes: Readonly<Record<string, Plane>>;
-  /** Quantizes one row of `row.length` weights; returns each plane's entries in order. */
-  encode(row: Float32Array): Readonly<Record<string, ArrayLike<number>>>;
+  /**
+   * Quantizes one row of `row.length` weights; returns each plane's entries in order. With `grids` (those that {@link grid} made, one per
+   * span, in order) their parameters are used, so that weights on the grids are kept exactly.
+   */
+  encode(row: Float32Array, grids?: readonly Grid[]): Readonly<Record<string, ArrayLike<number>>>;
+  /**
+   * Fits the parameters of the {@link gridSpan} weights that share them and gives the values these can then hold: what algorithms that
+   * choose the rounding themselves need. `importance` weighs the squared error of each weight; without it the largest decides.
+   */
+  grid?(weights: Float32Array, importance?: Float32Array): Grid;
   /** Values of one group from the plane entries that cover it (an entry covering several groups is passed to each, with `part` saying which). */
   decode(planes: Readonly<Record<string, readonly Expr[]>>, part: number): DecodedGroup;
   /** Largest |decode(encode(w)) - w| allowed, for a row with largest magnitude 1. */
   readonly errorBound: number;
 }
+
+/** Weights that share parameters: as many as the widest plane entry covers. */
+export const gridSpan = (format: StorageFormat): number =>
+  Math.max(format.group, ...Object.values(format.planes).map((p) => p.per));
 
 export const defineFormat = (format: StorageFormat): StorageFormat => format;

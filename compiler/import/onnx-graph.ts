@@ -415,7 +415,7 @@ export class GraphImporter {
     const near = closest(op, known);
     return new InfcError('INFC1060', `ONNX op '${full}' is not supported`, {
       node,
-      fix: `${near ? `The closest supported op is ${near}. ` : ''}Add it with a plugin: infc plugin new my-ops`,
+      fix: `${near ? `The closest supported op is ${near}. ` : ''}Add it with a plugin: infc plugin new op ${full}`,
     });
   }
 }

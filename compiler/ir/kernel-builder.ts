@@ -254,6 +254,7 @@ export function visitExpr(e: Expr, operand: (x: Expr) => void, dim: (d: Dim) => 
     case 'bitcast':
     case 'narrow':
     case 'splat':
+    case 'halves':
     case 'extract':
     case 'subgroup':
       operand(n.a);
@@ -264,6 +265,7 @@ export function visitExpr(e: Expr, operand: (x: Expr) => void, dim: (d: Dim) => 
       operand(n.b);
       break;
     case 'fma':
+    case 'dot2':
     case 'dot4':
       operand(n.a);
       operand(n.b);

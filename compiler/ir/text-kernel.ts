@@ -118,6 +118,7 @@ function exprText(e: Expr): string {
     case 'binary':
       return of(n.op, n.a, n.b);
     case 'fma':
+    case 'dot2':
     case 'dot4':
       return of(n.kind, n.a, n.b, n.c);
     case 'select':
@@ -127,6 +128,7 @@ function exprText(e: Expr): string {
     case 'cast':
     case 'bitcast':
     case 'splat':
+    case 'halves':
       return of(n.kind, n.a);
     case 'narrow':
       return of('narrow', n.to, n.a);
@@ -333,6 +335,7 @@ class KernelReader {
       case 'load':
         return { kind: 'load', buffer: this.buffer(), index: this.dims.dim() };
       case 'fma':
+      case 'dot2':
       case 'dot4':
         return { kind: head, a: this.expr(), b: this.expr(), c: this.expr() };
       case 'select':
@@ -342,6 +345,7 @@ class KernelReader {
       case 'cast':
       case 'bitcast':
       case 'splat':
+      case 'halves':
         return { kind: head, a: this.expr() };
       case 'narrow': {
         const to = s.name();

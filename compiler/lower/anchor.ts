@@ -52,6 +52,8 @@ export function lowerAnchor(
     bind: (k, value) => bindingsOf(k).read(value),
     bindPacked: (k, from, key, constant) =>
       bindingsOf(k).once(`${key}:${from.id}`, { kind: 'packed', key, from, constant }, constant.type, 'read'),
+    bindScratch: (k, key, type, access) =>
+      bindingsOf(k).once(`scratch ${key}`, { kind: 'scratch', type, key }, type, access),
     finish: (k, accumulator, coords) => {
       const b = bindingsOf(k);
       const prefix = `e${finishes++}_`;

@@ -38,6 +38,8 @@ export interface TemplateRequest {
   bind(k: KernelBuilder, value: Value): Buffer;
   /** Binds bytes derived from a constant value; `key` names the layout. The constant is the packed result. */
   bindPacked(k: KernelBuilder, from: Value, key: string, constant: Constant): Buffer;
+  /** Binds memory that only this template's kernels use, for what one leaves for the next; `key` and type name it. */
+  bindScratch(k: KernelBuilder, key: string, type: TensorType, access: 'read' | 'write'): Buffer;
   /**
    * Applies the fused consumers to an accumulator for the output element at `coords` and stores it. With a vector accumulator the
    * elements are consecutive along the last axis. With fewer coordinates than axes, the last coordinate counts

@@ -3,6 +3,7 @@ import { byteLength } from '../../runtime/dtype.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { inArena, liveIntervals, planMemory } from '../../runtime/memory.ts';
 import {
+  type DimCode,
   PLAN_MAJOR,
   PLAN_MINOR,
   type Plan,
@@ -17,6 +18,7 @@ import { BufferTable } from './buffers.ts';
 import { toConditionCode, toDimCode } from './codes.ts';
 import { kernelKey } from './kernel-key.ts';
 import type { EntrySchedule, Schedule } from './schedule.ts';
+import { sizeSymbols } from './size-symbols.ts';
 import { StepWriter } from './steps.ts';
 import { type ArtifactFile, fileOf, WeightsWriter } from './weights-file.ts';
 
@@ -45,7 +47,7 @@ const MAX_FILE_BYTES = 2 ** 30;
 export async function assemblePlan(schedule: Schedule, options: AssembleOptions): Promise<Assembled> {
   const { backend, target } = options;
   const writer = new WeightsWriter();
-  const table = new BufferTable(writer);
+  const table = new BufferTable(writer, target.kernels);
   const kernels = new KernelList();
   const hostOps = new Set<string>();
   const constantTrue = () => table.constant(TRUE, TRUE.type, TRUE.name);
@@ -53,13 +55,23 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
   const entries: Record<string, PlanEntry> = {};
   for (const e of schedule.entries) {
     const steps = new StepWriter(e, table, (k) => kernels.number(k), hostOps, constantTrue).write();
-    entries[e.name] = {
+    const entry: PlanEntry = {
       inputs: e.inputs.map((v) => portOf(v.name, v, table)),
+      ...(e.given && e.given.length > 0 ? { symbols: e.given } : {}),
       outputs: portsOf(e, table),
       guards: e.guards.map((g) => ({ condition: toConditionCode(g.condition), why: g.why })),
       steps,
     };
+    const sizes = sizeSymbols(table.buffers, entry);
+    const free = e.given?.filter((s) => !sizes.has(s)) ?? [];
+    entries[e.name] = free.length > 0 ? { ...entry, free } : entry;
   }
+  const load = table.expansions.map(({ kernel, bind }) => ({
+    kind: 'kernel' as const,
+    kernel: kernels.number(kernel),
+    bind,
+    grid: kernel.grid.map(toDimCode) as [DimCode, DimCode, DimCode],
+  }));
   const align = Math.max(64, backend.memory.align);
   const { buffers, entries: placed } = placeArenas(table.buffers, entries, align);
   const printed = await printAll(kernels.list, backend, target);
@@ -100,9 +112,15 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
     buffers,
     kernels: kernels.list.map((k, i) => planKernel(k, kernels.sources(i), printed)),
     ...(variants.length > 0 ? { variants } : {}),
-    weights: weights.map((f) => ({ file: f.name, bytes: f.bytes })),
+    weights: weights.map((f) => ({
+      file: f.name,
+      bytes: f.bytes,
+      ...(f.transient ? { transient: true as const } : {}),
+    })),
+    ...(load.length > 0 ? { load: { inputs: [], outputs: [], guards: [], steps: load, arena: 0 } } : {}),
     entries: placed,
     host: [...hostOps].sort(),
+    ...(schedule.generation ? { generation: schedule.generation } : {}),
   };
   return {
     plan,

@@ -4,7 +4,15 @@ import type { Json } from './document.ts';
 import { FALSE, type Formula, type Formulas } from './formula.ts';
 import { KeyDemands, KeySpace } from './key-space.ts';
 import { type FormulaSlot, goTo, type Leaf, push, type ResultId } from './leaf.ts';
-import { FreeNumberLeaf, NumberLeaf, type NumberPhase, numberAlive, numberClass, numberPhase } from './leaf-number.ts';
+import {
+  FreeNumberLeaf,
+  NumberLeaf,
+  type NumberPhase,
+  narrowNumbers,
+  numberAlive,
+  numberClass,
+  numberPhase,
+} from './leaf-number.ts';
 import { KeyLeaf, type LiveRegion, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf, type StringProfile, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, type Gap, ValueLeaf, type Whitespace, WordLeaf } from './leaf-structure.ts';
@@ -241,6 +249,8 @@ export class Machine {
   }
 
   numberState(slots: readonly FormulaSlot[], atoms: NumberAtoms, phase: NumberPhase, text: string): number {
+    const near = atoms.thresholds.length > FEW_THRESHOLDS ? narrowNumbers(this, slots, text) : undefined;
+    if (near) return this.numberState(near.slots, near.atoms, phase, text);
     const spelled = numberClass(atoms, phase, text);
     const asked = `${this.key(slots)}#${spelled}`;
     let code = this.numberStates.get(asked);
@@ -602,6 +612,8 @@ export class Machine {
 
 /** Characters to guess the main successor of a state by. */
 const COMMON = [0x61, 0x30, 0x20, 0x41, 0x2d];
+/** Up to so many thresholds, number states compare with all of them. */
+const FEW_THRESHOLDS = 8;
 /** Longest chain of states followed. */
 const MAX_CHAIN = 24;
 

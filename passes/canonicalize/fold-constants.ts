@@ -22,6 +22,8 @@ export const foldConstants = definePass({
       for (const o of node.outputs) if (usesOf(o) && isEmpty(o)) useNothing(graph, node, o, context);
       if (node.op !== 'dims')
         for (const o of node.outputs) if (usesOf(o) && o.known) useContents(graph, node, o, o.known, context);
+      // The codes of quantized weights are worth more than the floats they stand for: see recognize-quantized-products.
+      if (node.op === 'dequantize_linear') continue;
       if (node.inputs.every((v) => v === null || v.constant !== undefined) && node.outputs.every(isFoldable))
         foldNode(graph, node, context);
     }

@@ -68,7 +68,7 @@ const CASES: readonly Case[] = [
 
 function check(
   c: Case,
-  after: ((b: GraphBuilder, y: Value, inputs: readonly Value[]) => Value) | undefined,
+  after: ((b: GraphBuilder, y: Value, inputs: readonly (Value | null)[]) => Value) | undefined,
   f: (x: number) => number,
 ): void {
   const values = new Map(Object.entries(c.values ?? {}));

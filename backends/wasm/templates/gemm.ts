@@ -76,7 +76,7 @@ const hasConstantB = (o: Operands): boolean =>
   o.b.constant !== undefined && isStatic(o.n) && isStatic(o.depth) && o.b.type.shape.slice(0, -2).every((d) => d === 1);
 
 /** Element [i, j] of a matrix, or [j, i] where it is stored transposed, inside a tensor of type `t`. */
-function element(t: TensorType, batch: readonly Dim[], transposed: boolean, i: Dim, j: Dim): Dim {
+export function element(t: TensorType, batch: readonly Dim[], transposed: boolean, i: Dim, j: Dim): Dim {
   const lead = broadcastCoords(t.shape.slice(0, -2), batch);
   const coords = [...lead, ...(transposed ? [j, i] : [i, j])];
   return coords.reduce<Dim>((p, c, i) => add(mul(p, t.shape[i] ?? 1), c), 0);
