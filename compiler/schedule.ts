@@ -36,6 +36,8 @@ export class Scheduler {
   private readonly names = new Map<string, number>();
   private readonly states = new Map<string, State>();
   private readonly context: LowerContext;
+  /** Operands that the graph being scheduled has prepared already. */
+  private prepared = new Set<string>();
 
   constructor(
     private readonly registry: Registry,
@@ -93,6 +95,9 @@ export class Scheduler {
     });
     const items: ScheduledItem[] = [];
     const checked = new Set<string>();
+    // What a body prepares is not there for the nodes after it, nor sure to be there from one iteration to the next.
+    const outer = this.prepared;
+    this.prepared = new Set();
     for (const region of regions) {
       for (const need of region.nodes.flatMap((n) => shapeNeeds(n, this.registry))) {
         const text = need.dims.map(formatDim).join(' = ');
@@ -103,6 +108,7 @@ export class Scheduler {
       items.push(...this.region(region, prepared));
       this.onRegion();
     }
+    this.prepared = outer;
     return items;
   }
 
@@ -162,8 +168,10 @@ export class Scheduler {
 
   private lowered(region: Region, kernels: readonly LoweredKernel[]): ScheduledItem[] {
     this.regions.push(region);
-    this.kernels.push(...kernels);
-    return kernels.map((lowered) => ({ kind: 'kernel', lowered }));
+    const needed = kernels.filter(({ once }) => once === undefined || !this.prepared.has(once));
+    for (const { once } of needed) if (once !== undefined) this.prepared.add(once);
+    this.kernels.push(...needed);
+    return needed.map((lowered) => ({ kind: 'kernel', lowered }));
   }
 
   private control(node: Node): ScheduledItem {

@@ -35,7 +35,14 @@ async function host(x: Executor, step: PlanStep & { kind: 'host' }, frame: Frame
     const b = x.plan.buffers[i];
     return { dtype: b?.dtype ?? 'f32', rank: b?.shape.length ?? 0 };
   });
-  const attrs = Object.fromEntries(Object.entries(step.attrs).map(([k, v]) => [k, attribute(v, frame)]));
+  // Dims that the run has fixed stand in attributes as objects.
+  const fixed = (a: unknown): unknown =>
+    Array.isArray(a)
+      ? a.map(fixed)
+      : a && typeof a === 'object'
+        ? evaluateDim((a as { dim: DimCode }).dim, frame.values)
+        : a;
+  const attrs = Object.fromEntries(Object.entries(step.attrs).map(([k, v]) => [k, fixed(v)]));
   const results = await op(inputs, attrs, { outputs, fail });
   if (results.length !== step.outputs.length) fail(`it returned ${results.length} values, not ${step.outputs.length}`);
   const old = define(
@@ -50,16 +57,6 @@ async function host(x: Executor, step: PlanStep & { kind: 'host' }, frame: Frame
     x.put(frame, i, results[k] ?? null);
   });
 }
-
-/** An attribute with the dims in it evaluated. */
-const attribute = (a: unknown, frame: Frame): unknown =>
-  typeof a !== 'object' || a === null
-    ? a
-    : 'dim' in a
-      ? evaluateDim(a.dim as DimCode, frame.values)
-      : Array.isArray(a) && a.some((x) => typeof x === 'object')
-        ? a.map((x) => attribute(x, frame))
-        : a;
 
 async function loop(x: Executor, step: PlanStep & { kind: 'loop' }, frame: Frame): Promise<void> {
   const trip = step.trip === undefined ? Number.POSITIVE_INFINITY : await scalar(x, frame, step.trip);

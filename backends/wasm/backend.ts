@@ -1,9 +1,10 @@
 import { defineBackend } from '../backend.ts';
 import { printWasm } from './print.ts';
-import { usesFusedMultiplyAdd } from './relaxed.ts';
+import { gainsFromRelaxed } from './relaxed.ts';
 import { attentionSimd } from './templates/attention.ts';
 import { convSimd } from './templates/conv.ts';
 import { convInteger } from './templates/conv-integer.ts';
+import { convWinograd } from './templates/conv-winograd.ts';
 import { gatherFormat } from './templates/gather-format.ts';
 import { gemmSimd } from './templates/gemm.ts';
 import { gemmFormat } from './templates/gemm-format.ts';
@@ -34,6 +35,7 @@ export const wasmBackend = defineBackend({
     gemmInteger,
     convSimd,
     convInteger,
+    convWinograd,
     attentionSimd,
     ...poolSimd,
     rangeSimd,
@@ -41,6 +43,13 @@ export const wasmBackend = defineBackend({
   ],
   memory: { align: 16, maxBinding: 2 ** 32 - 65536, readWriteAlias: true },
   print: (kernels, target) => [printWasm(kernels, target)],
-  variants: [{ name: 'relaxed', features: ['relaxed-simd'], needs: ['relaxed-madd'], applies: usesFusedMultiplyAdd }],
+  variants: [
+    {
+      name: 'relaxed',
+      features: ['relaxed-simd', 'relaxed-dot'],
+      needs: ['relaxed-madd', 'relaxed-dot16'],
+      applies: gainsFromRelaxed,
+    },
+  ],
   device: 'wasm',
 });

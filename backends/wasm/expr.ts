@@ -427,6 +427,10 @@ export class ExprLowering {
     const { storage } = buffer;
     const bits = bitsOf[storage];
     if (bits < 8) return this.parts(this.subByte(buffer, index, e.width));
+    if (storage === 'f16' && buffer.finite) {
+      const raw: Buffer = { ...buffer, storage: 'i16' };
+      return this.parts(finiteHalf(new Expr('i32', e.width, { kind: 'load', buffer: raw, index })));
+    }
     if (isMinifloat(storage)) {
       const raw: Buffer = { ...buffer, storage: bits === 16 ? 'u16' : 'u8' };
       return this.parts(decodeMinifloat(storage, new Expr('u32', e.width, { kind: 'load', buffer: raw, index })));
@@ -525,6 +529,14 @@ export class ExprLowering {
     });
   }
 }
+
+/** A sign-extended f16 that is finite as f32: its fields moved to their places, read with the exponent bias of f32 and scaled. */
+const finiteHalf = (bits: Expr): Expr =>
+  bits
+    .shl(constant('i32', 13))
+    .and(constant('i32', 0x8fffffff | 0))
+    .bitcast('f32')
+    .mul(2 ** 112);
 
 function describe(e: Expr): string {
   return e.node.kind === 'unary' || e.node.kind === 'binary' ? `'${e.node.op}'` : e.node.kind;

@@ -21,6 +21,32 @@ export interface Grid {
   nearest(weight: number, index: number): number;
 }
 
+/** A word of integer codes: four bytes or two 16-bit halves, low ones first, and which weights of the group they are. */
+export interface CodeWord {
+  /** u32, as wide as the plane values. */
+  readonly word: Expr;
+  readonly elements: readonly number[];
+}
+
+/**
+ * Access to codes as integers, for kernels that multiply integers: w = scale * (code - bias) - offset with `decode`'s scale and offset,
+ * which must not depend on `part`. Codes come `step` weights at a time, from the planes named in `planes`. A plane whose entries cover fewer
+ * weights gives several entries; of one whose entries cover more, the entry is given shifted right by 8 * step / per bits for each step
+ * before this one in the entry.
+ */
+export interface IntegerAccess {
+  /** Largest magnitude of a code, at most 128. Codes below zero make a format signed; others are 0 to 127. */
+  readonly largest: number;
+  readonly signed: boolean;
+  readonly bias?: number;
+  readonly planes: readonly string[];
+  readonly step: 4 | 8;
+  /** Words of four codes. */
+  bytes(planes: Readonly<Record<string, readonly Expr[]>>): readonly CodeWord[];
+  /** The same as words of two 16-bit integers, where that takes fewer operations than widening bytes. */
+  halves?(planes: Readonly<Record<string, readonly Expr[]>>): readonly CodeWord[];
+}
+
 /**
  * A storage format: how a row of weights is kept as bytes. `decode` sees plane *values*, never addresses, so the same function
  * serves one lane (simt) and several rows side by side (simd). A row is a run of `multiple`-divisible length along the reduced axis.
@@ -48,6 +74,7 @@ export interface StorageFormat {
   grid?(weights: Float32Array, importance?: Float32Array): Grid;
   /** Values of one group from the plane entries that cover it (an entry covering several groups is passed to each, with `part` saying which). */
   decode(planes: Readonly<Record<string, readonly Expr[]>>, part: number): DecodedGroup;
+  readonly integer?: IntegerAccess;
   /** Largest |decode(encode(w)) - w| allowed, for a row with largest magnitude 1. */
   readonly errorBound: number;
 }

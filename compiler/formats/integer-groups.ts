@@ -1,5 +1,5 @@
 import type { Expr } from '../ir/expr.ts';
-import { codePlanes, packCodes, unpackCodes } from './code-planes.ts';
+import { codePlanes, integerCodes, packCodes, unpackCodes } from './code-planes.ts';
 import { clamp, fit, largestMagnitude, stored } from './fit.ts';
 import { defineFormat, type Grid, type StorageFormat } from './format.ts';
 
@@ -63,6 +63,7 @@ export function symmetricGroups({ name, bits, scaled }: IntegerGroups): StorageF
         ...(step ? { scale: step, offset: step.mul(zero) } : {}),
       };
     },
+    ...(bits < 8 ? { integer: integerCodes(bits) } : {}),
     errorBound: 0.5 / most + 2 ** -10,
   });
 }
@@ -125,6 +126,7 @@ export function affineGroups({ name, bits, scaled }: IntegerGroups): StorageForm
         ...(offset ? { offset } : {}),
       };
     },
+    ...(bits < 8 ? { integer: integerCodes(bits) } : {}),
     // The range may be twice the largest magnitude; rounding the offset costs up to another step at an end.
     errorBound: 2 * (1 / most) + 2 ** -9,
   });

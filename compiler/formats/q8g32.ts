@@ -57,6 +57,13 @@ export const q8g32 = defineFormat({
       ...(step ? { scale: step } : {}),
     };
   },
+  integer: {
+    largest: 128,
+    signed: true,
+    planes: ['codes'],
+    step: 4,
+    bytes: ({ codes = [] }) => codes.map((word, i) => ({ word, elements: [0, 1, 2, 3].map((e) => 4 * i + e) })),
+  },
   // Half a step, and what is lost at the end of the range when the f16 scale rounds down.
   errorBound: 0.5 / 127 + 2 ** -10,
 });

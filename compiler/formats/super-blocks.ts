@@ -1,5 +1,5 @@
 import type { Expr } from '../ir/expr.ts';
-import { codePlanes, packCodes, unpackCodes } from './code-planes.ts';
+import { codePlanes, integerCodes, packCodes, unpackCodes } from './code-planes.ts';
 import { clamp, fit, storedAtLeast } from './fit.ts';
 import { defineFormat, type Grid, type StorageFormat } from './format.ts';
 
@@ -129,6 +129,7 @@ export function superBlocks({ name, bits, sub, affine, mostScale }: SuperBlocks)
         ...(affine ? { offset: one('dmin').mul(one('minima').cast('f32')) } : {}),
       };
     },
+    integer: integerCodes(bits, zero),
     // A sub-block's step, and what the integer scales lose: half a step of the largest scale, at the outermost code.
     errorBound: (affine ? 2 / most : 1 / zero) + (affine ? 3 : 1) / (2 * mostScale) + 2 ** -9,
   });

@@ -1,4 +1,4 @@
-import { codePlanes, packCodes, unpackCodes } from './code-planes.ts';
+import { codePlanes, integerCodes, packCodes, unpackCodes } from './code-planes.ts';
 import { stored } from './fit.ts';
 import { defineFormat, type Grid, type StorageFormat } from './format.ts';
 
@@ -57,6 +57,7 @@ function ternaryFormat(name: string, center: (magnitudes: Float32Array) => numbe
         ...(scale ? { scale, offset: scale } : {}),
       };
     },
+    integer: integerCodes(2),
     // A lone large weight keeps little of itself where the mean is small.
     errorBound: 1,
   });

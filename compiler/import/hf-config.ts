@@ -15,6 +15,7 @@ import { qwen2 } from './architectures/qwen2.ts';
 import { qwen3 } from './architectures/qwen3.ts';
 import { rwkv4 } from './architectures/rwkv4.ts';
 import { rwkv5 } from './architectures/rwkv5.ts';
+import { type Adapter, mergeAdapters } from './lora.ts';
 import { type DimOptions, SymbolTable } from './symbols.ts';
 import { buildTransformer, type TransformerOptions } from './transformer/model.ts';
 import type { WeightFile } from './weight-file.ts';
@@ -42,6 +43,8 @@ export interface HfModel {
   /** Some families can do without: their tensors say it all. */
   readonly config?: { readonly file: string; readonly text: string };
   readonly weights: readonly WeightFile[];
+  /** LoRA adapters to merge, in this order. */
+  readonly adapters?: readonly Adapter[];
 }
 
 /** Builds the program of a model from its config and weights. Throws INFC108x naming the key or weight. */
@@ -51,7 +54,7 @@ export function importHf(
   dims: DimOptions = {},
   options: TransformerOptions = {},
 ): Program {
-  const weights = new HfWeights(model.weights);
+  const weights = new HfWeights(mergeAdapters(model.weights, model.adapters ?? []));
   const { values, file } = configOf(model, weights);
   const named: unknown = Array.isArray(values.architectures) ? values.architectures[0] : undefined;
   const found = architectures.find((a) => typeof named === 'string' && a.names.includes(named));

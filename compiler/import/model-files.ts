@@ -5,6 +5,7 @@ import type { ByteSource } from './byte-source.ts';
 import type { GgufModel } from './gguf/import.ts';
 import { type GgufFile, openGguf } from './gguf/reader.ts';
 import type { HfModel } from './hf-config.ts';
+import type { Adapter } from './lora.ts';
 import { openSafetensors } from './safetensors.ts';
 
 /** Random access to a file on disk; it is opened for each read, so nothing is held. */
@@ -128,4 +129,19 @@ export function openGgufModel(file: string, name?: string): GgufModel {
   const [first = file, ...rest] = splits;
   const stem = path.basename(file).replace(/(-\d{5}-of-\d{5})?\.gguf$/, '');
   return { name: name ?? stem, files: [open(first), ...rest.map(open)] };
+}
+
+/** Opens the folder of a LoRA adapter. Throws INFC1094 when one of its files is missing. */
+export function openAdapter(folder: string): Adapter {
+  const [config, weights] = ['adapter_config.json', 'adapter_model.safetensors'].map((f) => path.join(folder, f));
+  const missing = [config, weights].find((f) => !f || !existsSync(f));
+  if (!config || !weights || missing)
+    throw new InfcError('INFC1094', 'this is no LoRA adapter: a file is missing', {
+      file: missing ?? folder,
+      fix: 'Give a folder with adapter_config.json and adapter_model.safetensors',
+    });
+  return {
+    config: { file: config, text: readFileSync(config, 'utf8') },
+    weights: openSafetensors(fileSource(weights)),
+  };
 }

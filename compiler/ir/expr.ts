@@ -64,6 +64,8 @@ export interface Buffer {
   readonly access: 'read' | 'write' | 'read_write';
   /** Length in elements; bounds checks and the memory planner use it. */
   readonly elements: Dim;
+  /** Its floats are neither NaN nor infinite: whoever fills the buffer made sure. */
+  readonly finite?: true;
 }
 
 /** Reduction over loop symbols: see {@link fold}. */

@@ -62,6 +62,7 @@ class KernelVerifier {
         if (!kernel.scalars.includes(name)) this.fail(`the grid uses '${name}', which is not a scalar`);
     });
     this.block(kernel.body);
+    for (const { body } of kernel.alternatives ?? []) this.block(body);
     return this.unproven;
   }
 

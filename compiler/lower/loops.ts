@@ -41,14 +41,20 @@ export class Bindings {
     return this.once(`v${value.id}`, { kind: 'value', value }, value.type, 'write');
   }
 
-  once(key: string, arg: KernelArgument, type: TensorType, access: Buffer['access']): Buffer {
+  once(
+    key: string,
+    arg: KernelArgument,
+    type: TensorType,
+    access: Buffer['access'],
+    traits: Pick<Buffer, 'finite'> = {},
+  ): Buffer {
     const old = this.buffers.get(key);
     if (old) {
       if (access === 'write' && old.access === 'read')
         throw new InfcError('INFC3004', `a kernel reads and writes value '${key}'`);
       return old;
     }
-    const b = this.k.buffer(`b${this.buffers.size}`, type.dtype, access, elementsOf(type));
+    const b = this.k.buffer(`b${this.buffers.size}`, type.dtype, access, elementsOf(type), traits);
     this.buffers.set(key, b);
     this.args.push(arg);
     return b;

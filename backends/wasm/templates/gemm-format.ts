@@ -18,6 +18,7 @@ import { unravel } from '../../../compiler/lower/element.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
 import { InfcError } from '../../../runtime/errors.ts';
 import { noteFor, type Operands, operandsOf, overRows } from './gemm.ts';
+import { buildIntegerProduct } from './integer-product.ts';
 import { finishTile, finishVector, Tile } from './microkernel.ts';
 import { bindPanels, blockOf, PANEL } from './panels.ts';
 
@@ -27,6 +28,8 @@ const COLUMNS = PANEL;
 const ITEM_ROWS = 96;
 /** Up to this many rows the codes are multiplied straight from the weights. */
 const FEW_ROWS = 2;
+/** Rows of a tile: with four vectors of columns the sums fill half the registers. */
+const TILE_ROWS = 2;
 const SCRATCH_FLOATS = 1 << 17;
 
 function build(o: Operands, format: StorageFormat, request: TemplateRequest): Kernel {
@@ -126,18 +129,25 @@ function build(o: Operands, format: StorageFormat, request: TemplateRequest): Ke
           });
         }
     });
-    overRows(k, from, to, rows, (row, count) => {
-      const tile = new Tile(k, count, VECTORS);
-      tile.loop(depth, (i) => ({
-        a: (r) => k.load(a, add(mul(add(row, r), depth), i)),
-        b: (v) => k.load(scratch, add(mul(i, COLUMNS), 4 * v), 4),
-      }));
-      finishTile(k, tile, {
-        columnOf: (v) => add(column, mul(v, 4)),
-        limit: n,
-        finish: (value, r, c) => request.finish(k, value, [...unravel(add(row, r), [...o.batch, o.m]), c]),
-      });
-    });
+    overRows(
+      k,
+      from,
+      to,
+      rows,
+      (row, count) => {
+        const tile = new Tile(k, count, VECTORS);
+        tile.loop(depth, (i) => ({
+          a: (r) => k.load(a, add(mul(add(row, r), depth), i)),
+          b: (v) => k.load(scratch, add(mul(i, COLUMNS), 4 * v), 4),
+        }));
+        finishTile(k, tile, {
+          columnOf: (v) => add(column, mul(v, 4)),
+          limit: n,
+          finish: (value, r, c) => request.finish(k, value, [...unravel(add(row, r), [...o.batch, o.m]), c]),
+        });
+      },
+      TILE_ROWS,
+    );
   };
   if (isAtMost(FEW_ROWS + 1, rows)) many();
   else k.if(dimValue(rows).le(FEW_ROWS), few, many);
@@ -165,6 +175,8 @@ export const gemmFormat = defineTemplate({
   build: (request) => {
     const o = operandsOf(request.anchor);
     if (!o) throw new TypeError('not a matmul');
-    return build(o, request.format(o.b.type.format), request);
+    const format = request.format(o.b.type.format);
+    const { integer } = format;
+    return integer ? buildIntegerProduct(o, format, integer, request) : build(o, format, request);
   },
 });

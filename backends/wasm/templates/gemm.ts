@@ -1,3 +1,4 @@
+import { packedOnce } from '../../../compiler/formats/packed.ts';
 import {
   add,
   ceilDiv,
@@ -21,9 +22,10 @@ import { unravel } from '../../../compiler/lower/element.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
 import { broadcastCoords, flagAttr } from '../../../compiler/ops/shapes.ts';
 import { finishTile, Tile } from './microkernel.ts';
-import { constantNumbers, packedConstant } from './packing.ts';
+import { constantNumbers } from './packing.ts';
 
 const ROWS = 4;
+
 const VECTORS = 2;
 const PANEL = 4 * VECTORS;
 /** Rows one work item computes: a (rows x depth) stays in the second-level cache while the panels of b pass by. */
@@ -96,22 +98,29 @@ export function noteFor(o: Operands, request: TemplateRequest, why: string): Ker
 }
 
 /**
- * Runs `tile(row, rows)` over the rows [from, to): register tiles of ROWS, then what is left. With a known count of at least ROWS rows the
- * last tile overlaps its neighbour.
+ * Runs `tile(row, rows)` over the rows [from, to): register tiles of `height` rows, then what is left. With a known count of at least that
+ * many rows the last tile overlaps its neighbour.
  */
-export function overRows(k: KernelBuilder, from: Dim, to: Dim, all: Dim, tile: (row: Dim, rows: number) => void): void {
-  if (isStatic(all) && all < ROWS) {
+export function overRows(
+  k: KernelBuilder,
+  from: Dim,
+  to: Dim,
+  all: Dim,
+  tile: (row: Dim, rows: number) => void,
+  height = ROWS,
+): void {
+  if (isStatic(all) && all < height) {
     tile(0, all);
     return;
   }
   const count = sub(to, from);
-  if (isAtMost(ROWS, all)) {
-    k.for(0, ceilDiv(count, ROWS), 1, (t) => tile(dimMin(add(from, mul(t, ROWS)), sub(all, ROWS)), ROWS));
+  if (isAtMost(height, all)) {
+    k.for(0, ceilDiv(count, height), 1, (t) => tile(dimMin(add(from, mul(t, height)), sub(all, height)), height));
     return;
   }
-  const whole = floorDiv(count, ROWS);
-  k.for(0, whole, 1, (t) => tile(add(from, mul(t, ROWS)), ROWS));
-  k.for(mul(whole, ROWS), count, 1, (t) => tile(add(from, t), 1));
+  const whole = floorDiv(count, height);
+  k.for(0, whole, 1, (t) => tile(add(from, mul(t, height)), height));
+  k.for(mul(whole, height), count, 1, (t) => tile(add(from, t), 1));
 }
 
 /** Constant b, packed into panels of 8 columns with k running down; a is read in place, its batch dims joined with its rows. */
@@ -126,7 +135,8 @@ function buildConstantB(o: Operands, request: TemplateRequest): Kernel {
   const startOf = (panel: number) => (n >= columns ? Math.min(panel * columns, n - columns) : 0);
   const constant = o.b.constant;
   if (!constant) throw new TypeError('b is not constant');
-  const packed = packedConstant(`${constant.name}.panels`, panels * depth * columns, () => {
+  const key = `panels${columns}${o.transposeB ? 't' : ''}`;
+  const packed = packedOnce(constant, key, 'f32', panels * depth * columns, () => {
     const w = constantNumbers(constant, n * depth);
     const out = new Float32Array(panels * depth * columns);
     for (let p = 0, at = 0; p < panels; p++)
@@ -140,7 +150,7 @@ function buildConstantB(o: Operands, request: TemplateRequest): Kernel {
   const blocks = ceilDiv(rows, ITEM_ROWS);
   const k = new KernelBuilder(request.name, 'simd', 1, [product([batches, blocks, panels]), 1, 1]);
   const a = request.bind(k, o.a);
-  const b = request.bindPacked(k, o.b, `panels${columns}${o.transposeB ? 't' : ''}`, packed);
+  const b = request.bindPacked(k, o.b, key, packed);
   const panel = mod(k.group.x, panels);
   const rest = floorDiv(k.group.x, panels);
   const block = mod(rest, blocks);
