@@ -55,6 +55,14 @@ export class JsonAcceptor implements Acceptor {
     return this.save();
   }
 
+  /** Whether a state goes on over several bytes; no state is made. */
+  takes(state: number, bytes: Uint8Array | null | undefined): boolean {
+    if (!bytes) return false;
+    this.load(state);
+    for (let i = 0; i < bytes.length; i++) if (!this.advance(bytes[i] ?? 0)) return false;
+    return true;
+  }
+
   /** Makes a state the current configuration. */
   load(state: number): void {
     this.leaf = this.leafOf[state] ?? 0;

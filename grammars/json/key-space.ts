@@ -30,6 +30,7 @@ export class KeyDemands {
 
   constructor(
     private readonly machine: Machine,
+    readonly id: number,
     readonly slots: readonly FormulaSlot[],
     private readonly order: ReadonlyMap<string, number> | undefined,
     /** The used names, where the demands depend on them. */
@@ -176,7 +177,6 @@ export class KeySpace {
 
   constructor(
     private readonly machine: Machine,
-    readonly id: number,
     readonly demands: KeyDemands,
     readonly seen: number,
   ) {
@@ -233,6 +233,15 @@ export class KeySpace {
       if (!usable) return 0;
     }
     return goTo(this.machine.keyState(this, prefix, regions, 0));
+  }
+
+  /** Equal for states of two objects when the same names go on from the prefix and the same of them are used. */
+  situation(prefix: string): string {
+    const [from, to] = this.range(prefix);
+    const used: number[] = [];
+    for (let i = from; i < to; i++) if (this.used.has(this.demands.names[i] ?? '')) used.push(i);
+    const extra = this.extra.filter((name) => name.startsWith(prefix));
+    return `${this.demands.id}/${used.join('.')}/${extra.length === 0 ? '' : JSON.stringify(extra)}=${prefix}`;
   }
 
   /** What is left of each listed or used name that starts with the prefix. */

@@ -48,8 +48,10 @@ export class StringLeaf implements Leaf, CodePoints {
     }
     if (this.slots.every((s) => s.lang === any)) return { kind: 'free' };
     const counted =
-      this.slots.length === 1 && only && only.low >= only.high ? this.machine.lengthProfile(only.lang) : undefined;
-    return counted ?? (this.machine.neverDies(this.slots.map((s) => s.lang)) ? { kind: 'inside' } : undefined);
+      this.slots.length === 1 && only && only.low >= only.high
+        ? this.machine.facts.lengthProfile(only.lang)
+        : undefined;
+    return counted ?? (this.machine.facts.neverDies(this.slots.map((s) => s.lang)) ? { kind: 'inside' } : undefined);
   }
 
   /** The same state without bounds on its characters. */
@@ -60,6 +62,12 @@ export class StringLeaf implements Leaf, CodePoints {
         this.decoder,
       ) >> 2
     );
+  }
+
+  /** The state that takes any content and gives the same results. */
+  uncounted(): number {
+    const free = { list: [], low: 0, high: 0, at: 0, lang: this.machine.engine.any, min: 0, max: Number.POSITIVE_INFINITY };
+    return this.machine.stringState(this.slots.map((s) => ({ ...free, results: s.results })), 0) >> 2;
   }
 
   step(byte: number): number {
@@ -84,7 +92,8 @@ export class StringLeaf implements Leaf, CodePoints {
     }
     if (this.slots.length !== 1 || !slot || slot.low < slot.high) return;
     const uniform =
-      this.machine.segment(slot.lang, 0x80, 0xd7ff) >= 0 && this.machine.segment(slot.lang, 0xe000, 0x10ffff) >= 0;
+      this.machine.facts.segment(slot.lang, 0x80, 0xd7ff) >= 0 &&
+      this.machine.facts.segment(slot.lang, 0xe000, 0x10ffff) >= 0;
     if (uniform && this.next(0x80) === 0 && this.next(0xe000) === 0) row.fill(DEAD, at + 0x80, at + 256);
     const { ascii } = engine.classes(slot.lang);
     const codes: number[] = [];
@@ -111,7 +120,7 @@ export class StringLeaf implements Leaf, CodePoints {
       const max = slot.max - 1;
       const derived = max < 0 ? engine.empty : engine.derive(slot.lang, codePoint);
       const min = slot.min <= 1 || engine.lengths(derived).min >= slot.min - 1 ? 0 : slot.min - 1;
-      const alive = this.machine.fits(derived, min, max);
+      const alive = this.machine.facts.fits(derived, min, max);
       const narrowed = narrow(slot, codePoint);
       if (narrowed !== undefined || alive)
         next.push(normal(slot, narrowed, alive ? derived : engine.empty, min, max, engine.any));
@@ -125,7 +134,7 @@ export class StringLeaf implements Leaf, CodePoints {
       (slot) =>
         (slot.lang === engine.any && slot.max > 0) ||
         memberIn(slot, low, high) ||
-        this.machine.derivableIn(slot.lang, low, high),
+        this.machine.facts.derivableIn(slot.lang, low, high),
     );
   }
 
@@ -133,7 +142,7 @@ export class StringLeaf implements Leaf, CodePoints {
     let from = 0x80;
     for (const slot of this.slots) {
       if (memberIn(slot, low, high)) return -1;
-      const start = this.machine.segment(slot.lang, low, high);
+      const start = this.machine.facts.segment(slot.lang, low, high);
       if (start < 0) return -1;
       from = Math.max(from, start);
     }

@@ -1,0 +1,297 @@
+import type { TokenTrie } from '../trie.ts';
+import type { Vocabulary } from '../vocabulary.ts';
+import type { JsonAcceptor } from './acceptor.ts';
+import { CharLoops } from './char-loops.ts';
+import { KeyLeaf } from './leaf-object.ts';
+import { StringLeaf } from './leaf-string.ts';
+import { Memo } from './mask-memo.ts';
+import type { StackId } from './stack.ts';
+import { INSIDE, type JsonTokens } from './string-tokens.ts';
+import { subtreesOf } from './subtrees.ts';
+import { AFTER, UnknownItems } from './unknown-items.ts';
+
+/** Subtrees smaller than this are walked node by node. */
+const WORTH = 6;
+/** Longest token, and then some; a walk within a walk starts beyond. */
+const DEPTH = 258;
+
+/** Flags of a configuration: a name was finished whose text the walk does not know; from the second bit on the phase of {@link UnknownItems}. */
+const NAMED = 1;
+
+/** Outcomes of a move. */
+const DEAD = 0;
+const ALIVE = 1;
+/** Only the text read before tells. */
+const LATER = 2;
+
+/** Work space of a walk, by depth; shared by all walks over a vocabulary, which never interleave. */
+interface Scratch {
+  readonly leafAt: Int32Array;
+  readonly stackAt: Int32Array;
+  readonly flagAt: Uint8Array;
+  readonly found: Int32Array;
+}
+
+const scratches = new WeakMap<Vocabulary, Scratch>();
+
+function scratchOf(vocabulary: Vocabulary): Scratch {
+  let scratch = scratches.get(vocabulary);
+  if (!scratch) {
+    scratch = {
+      leafAt: new Int32Array(2 * DEPTH),
+      stackAt: new Int32Array(2 * DEPTH),
+      flagAt: new Uint8Array(2 * DEPTH),
+      found: new Int32Array(vocabulary.size + 64),
+    };
+    scratches.set(vocabulary, scratch);
+  }
+  return scratch;
+}
+
+/** What may follow the closing quote of a string, by the numbers of tails. */
+export interface TailSet {
+  readonly open: readonly number[];
+  readonly later: readonly number[];
+  /** By tail: one of {@link DEAD}, {@link ALIVE}, {@link LATER}. */
+  readonly marks: Uint8Array;
+}
+
+/**
+ * Walks of a JSON automaton over tries of tokens. A walk knows the leaf and the stack but not the text that was read; tokens for
+ * which the text decides are put aside in `later`.
+ */
+export class MaskWalk {
+  /** Tokens found, `found[0 .. count)`. */
+  readonly found: Int32Array;
+  count = 0;
+  later: number[] = [];
+  /** Depth of the stack below the frames looked at. */
+  lowest = 0;
+  readonly loops: CharLoops;
+  private readonly unknown: UnknownItems;
+  private readonly tails: Memo<TailSet>;
+  private readonly freeLeaves: (boolean | undefined)[] = [];
+  private readonly leafAt: Int32Array;
+  private readonly stackAt: Int32Array;
+  private readonly flagAt: Uint8Array;
+
+  constructor(
+    private readonly acceptor: JsonAcceptor,
+    vocabulary: Vocabulary,
+    private readonly tokens: JsonTokens,
+  ) {
+    const scratch = scratchOf(vocabulary);
+    this.leafAt = scratch.leafAt;
+    this.stackAt = scratch.stackAt;
+    this.flagAt = scratch.flagAt;
+    this.found = scratch.found;
+    this.loops = new CharLoops(acceptor.machine);
+    this.unknown = new UnknownItems(acceptor.machine);
+    this.tails = new Memo(acceptor.stacks);
+  }
+
+  /** Starts over from a configuration. */
+  begin(leaf: number, stack: StackId): void {
+    this.count = 0;
+    this.later = [];
+    this.place(leaf, stack);
+  }
+
+  private place(leaf: number, stack: StackId): void {
+    this.leafAt[0] = leaf;
+    this.stackAt[0] = stack;
+    this.flagAt[0] = 0;
+  }
+
+  /** Finds the tokens of a trie that can come. `text`: they start within a string. */
+  walk(trie: TokenTrie, text: boolean): void {
+    const { byte, depth, size, from, tokens, count } = trie;
+    const { found, leafAt, stackAt, flagAt, loops } = this;
+    const { pages } = this.acceptor.machine;
+    const { ascii, other, height } = subtreesOf(trie);
+    const [level = 0] = stackAt;
+    let n = this.count;
+    for (let i = 1; i < count; ) {
+      const d = depth[i] ?? 0;
+      const below = size[i] ?? 1;
+      const here = leafAt[d - 1] ?? 0;
+      const flag = flagAt[d - 1] ?? 0;
+      // Known transitions within a level are read in place: they are nearly all of the walk.
+      const known = pages[here >> 6]?.[((here & 63) << 8) | (byte[i] ?? 0)] ?? 0;
+      if (known === 1) {
+        i += below;
+        continue;
+      }
+      if (known !== 0 && ((known - 1) & 3) === 0 && flag <= NAMED) {
+        leafAt[d] = (known - 1) >> 2;
+        stackAt[d] = stackAt[d - 1] ?? 0;
+        flagAt[d] = flag;
+      } else {
+        const moved = this.move(d - 1, d, byte[i] ?? 0);
+        if (moved !== ALIVE) {
+          if (moved === LATER)
+            for (let t = from[i] ?? 0; t < (from[i + below] ?? 0); t++) this.later.push(tokens[t] ?? 0);
+          i += below;
+          continue;
+        }
+      }
+      if (below > 1 && text && stackAt[d] === level && flagAt[d] === 0 && this.free(leafAt[d] ?? 0)) {
+        // Anything may follow, and the quote: the same tokens as in any free string.
+        this.count = n;
+        this.takeFree(leafAt[d] ?? 0, level, tokens, from[i] ?? 0, from[i + below] ?? 0);
+        n = this.count;
+        i += below;
+        continue;
+      }
+      if (below > WORTH && flag <= NAMED) {
+        const loop = loops.of(leafAt[d] ?? 0);
+        const at = i * 4;
+        if (
+          loop !== undefined &&
+          ((ascii[at] ?? 0) & ~(loop[0] ?? 0)) === 0 &&
+          ((ascii[at + 1] ?? 0) & ~(loop[1] ?? 0)) === 0 &&
+          ((ascii[at + 2] ?? 0) & ~(loop[2] ?? 0)) === 0 &&
+          ((ascii[at + 3] ?? 0) & ~(loop[3] ?? 0)) === 0 &&
+          (other[i] ?? 2) <= (loop[4] ?? 0) &&
+          (height[i] ?? 255) <= (loop[5] ?? 0)
+        ) {
+          const first = from[i] ?? 0;
+          const last = from[i + below] ?? 0;
+          found.set(tokens.subarray(first, last), n);
+          n += last - first;
+          i += below;
+          continue;
+        }
+      }
+      const to = from[i + 1] ?? 0;
+      for (let t = from[i] ?? 0; t < to; t++) found[n++] = tokens[t] ?? 0;
+      i++;
+    }
+    this.count = n;
+  }
+
+  /** Whether a text can come, in the situation last begun. */
+  takes(bytes: Uint8Array): boolean {
+    for (let i = 0; i < bytes.length; i++) if (this.move(i, i + 1, bytes[i] ?? 0) !== ALIVE) return false;
+    return true;
+  }
+
+  /** What may follow the quote in a string state that admits any content and may close after it. */
+  tailsAfter(leaf: number, stack: StackId): TailSet {
+    const { leafAt, stackAt, flagAt, acceptor, tokens } = this;
+    leafAt[DEPTH] = leaf;
+    stackAt[DEPTH] = stack;
+    flagAt[DEPTH] = 0;
+    const closed = this.move(DEPTH, DEPTH, 0x22);
+    const all = tokens.tailTokens;
+    if (closed !== ALIVE) {
+      const later = closed === LATER ? all.map((_, tail) => tail) : [];
+      return { open: [], later, marks: new Uint8Array(all.length).fill(closed) };
+    }
+    const after = leafAt[DEPTH] ?? 0;
+    const below = stackAt[DEPTH] ?? 0;
+    const flag = flagAt[DEPTH] ?? 0;
+    const known = this.tails.find(after * 16 + flag, below);
+    if (known) {
+      this.lowest = Math.min(this.lowest, this.tails.depth);
+      return known;
+    }
+    const outer = this.lowest;
+    this.lowest = acceptor.stacks.depth(below);
+    const found = this.walkTails();
+    this.tails.set(after * 16 + flag, below, this.lowest, found);
+    this.lowest = Math.min(outer, this.lowest);
+    return found;
+  }
+
+  private walkTails(): TailSet {
+    const { byte, depth, size, from, tokens, count } = this.tokens.tails;
+    const open = [0];
+    const later: number[] = [];
+    const marks = new Uint8Array(this.tokens.tailTokens.length);
+    marks[0] = ALIVE;
+    for (let i = 1; i < count; ) {
+      const d = DEPTH + (depth[i] ?? 0);
+      const below = size[i] ?? 1;
+      const moved = this.move(d - 1, d, byte[i] ?? 0);
+      const last = from[moved === ALIVE ? i + 1 : i + below] ?? 0;
+      for (let t = from[i] ?? 0; t < last && moved !== DEAD; t++) {
+        const tail = tokens[t] ?? 0;
+        marks[tail] = moved;
+        (moved === ALIVE ? open : later).push(tail);
+      }
+      i += moved === ALIVE ? 1 : below;
+    }
+    return { open, later, marks };
+  }
+
+  private takeFree(leaf: number, stack: StackId, tokens: Int32Array, first: number, last: number): void {
+    const { found } = this;
+    const { tailOf } = this.tokens;
+    const { marks } = this.tailsAfter(leaf, stack);
+    for (let t = first; t < last; t++) {
+      const token = tokens[t] ?? 0;
+      const tail = tailOf[token] ?? 0;
+      const mark = tail === INSIDE ? ALIVE : (marks[tail] ?? DEAD);
+      if (mark === ALIVE) found[this.count++] = token;
+      else if (mark === LATER) this.later.push(token);
+    }
+  }
+
+  private free(leaf: number): boolean {
+    let known = this.freeLeaves[leaf];
+    if (known === undefined) {
+      const info = this.acceptor.machine.leaves[leaf];
+      known = (info instanceof StringLeaf || info instanceof KeyLeaf) && info.profile?.kind === 'free';
+      this.freeLeaves[leaf] = known;
+    }
+    return known;
+  }
+
+  /** Moves the configuration at walk depth `here` over a byte into walk depth `there`. */
+  private move(here: number, there: number, byte: number): number {
+    const { machine, stacks } = this.acceptor;
+    let leaf = this.leafAt[here] ?? 0;
+    let code = machine.step(leaf, byte);
+    let stack = this.stackAt[here] ?? 0;
+    let flag = this.flagAt[here] ?? 0;
+    for (;;) {
+      if (code === 0) return DEAD;
+      if (flag > NAMED) {
+        const phase = this.unknown.after(flag >> 1, leaf, code, byte);
+        if (phase < 0) return LATER;
+        flag = (flag & NAMED) | (phase << 1);
+      }
+      const target = code >> 2;
+      leaf = target;
+      if ((code & 3) === 1) {
+        const frame = machine.pushFrame[target] ?? 0;
+        stack = stacks.push(stack, frame, machine.frames[frame]?.captures ?? false, '');
+        leaf = machine.pushLeaf[target] ?? 0;
+      } else if ((code & 3) >= 2) {
+        const frame = stacks.frame(stack);
+        const keys = machine.frames[frame]?.keys !== undefined;
+        stack = stacks.parent(stack);
+        this.lowest = Math.min(this.lowest, stacks.depth(stack));
+        const needed = machine.needsText(frame, target);
+        // After a name whose text is not known, a second one might be the same.
+        if ((flag & NAMED) !== 0 && keys) return LATER;
+        leaf = machine.resume(frame, target, undefined);
+        if (leaf === 0) return DEAD;
+        if (needed) {
+          if (keys) flag |= NAMED;
+          else if (this.unknown.roomy(leaf)) flag = (flag & NAMED) | (AFTER << 1);
+          else return LATER;
+        }
+        if ((code & 3) === 3) {
+          code = machine.step(leaf, byte);
+          continue;
+        }
+      }
+      this.leafAt[there] = leaf;
+      this.stackAt[there] = stack;
+      this.flagAt[there] = flag;
+      return ALIVE;
+    }
+  }
+}
