@@ -17,7 +17,8 @@ export class JsonAcceptor implements Acceptor {
   private readonly leafOf: number[] = [0];
   private readonly stackOf: StackId[] = [-1];
   private readonly textOf: string[] = [''];
-  private readonly ids = new Map<number, number>();
+  /** By stack, from the empty one on, and leaf. */
+  private readonly ids: (Map<number, number> | undefined)[] = [];
   private readonly textIds = new Map<string, number>();
 
   constructor(readonly machine: Machine) {
@@ -83,11 +84,12 @@ export class JsonAcceptor implements Acceptor {
       }
       return id;
     }
-    const key = (stack + 1) * 0x4000000 + leaf;
-    let id = this.ids.get(key);
+    let known = this.ids[stack + 1];
+    if (!known) this.ids[stack + 1] = known = new Map();
+    let id = known.get(leaf);
     if (id === undefined) {
       id = this.add();
-      this.ids.set(key, id);
+      known.set(leaf, id);
     }
     return id;
   }

@@ -56,6 +56,7 @@ export class KeyDemands {
     const found = this.collect(
       (rest) => this.machine.solver.afterProperty(this.afterSkipping(rest, place), key),
       later,
+      this.seen === undefined ? key : undefined,
     );
     this.outcomes.set(key, found);
     return found;
@@ -250,6 +251,17 @@ export class KeySpace {
     const rests: string[] = [];
     for (let i = from; i < to; i++) rests.push((this.demands.names[i] ?? '').slice(prefix.length));
     for (const name of this.extra) if (name.startsWith(prefix)) rests.push(name.slice(prefix.length));
+    return rests;
+  }
+
+  /** What is left of each listed name that can come and starts with the prefix, in order. */
+  usableAfter(prefix: string): string[] {
+    const [from, to] = this.range(prefix);
+    const rests: string[] = [];
+    for (let i = from; i < to; i++) {
+      const name = this.demands.names[i] ?? '';
+      if (this.usable(name)) rests.push(name.slice(prefix.length));
+    }
     return rests;
   }
 

@@ -136,6 +136,11 @@ export class KeyLeaf implements Leaf, CodePoints {
     return this.off;
   }
 
+  /** What can still be typed, where only listed names can come. */
+  listedRests(): readonly string[] | undefined {
+    return this.prefix === undefined || this.regions.length > 0 ? undefined : this.space.usableAfter(this.prefix);
+  }
+
   /** What is still to be typed of each listed or used name. */
   nearRests(): readonly string[] {
     return this.prefix === undefined ? [] : this.space.restsAfter(this.prefix);

@@ -64,10 +64,31 @@ export class StringLeaf implements Leaf, CodePoints {
     );
   }
 
+  /** What can still be typed, where only listed values can come, in order. */
+  listedRests(): readonly string[] | undefined {
+    if (this.slots.some((s) => s.lang !== this.machine.engine.empty)) return undefined;
+    const rests = this.slots.map((s) => s.list.slice(s.low, s.high).map((text) => text.slice(s.at)));
+    const [only = []] = rests;
+    return rests.length === 1 ? only : [...new Set(rests.flat())].sort();
+  }
+
   /** The state that takes any content and gives the same results. */
   uncounted(): number {
-    const free = { list: [], low: 0, high: 0, at: 0, lang: this.machine.engine.any, min: 0, max: Number.POSITIVE_INFINITY };
-    return this.machine.stringState(this.slots.map((s) => ({ ...free, results: s.results })), 0) >> 2;
+    const free = {
+      list: [],
+      low: 0,
+      high: 0,
+      at: 0,
+      lang: this.machine.engine.any,
+      min: 0,
+      max: Number.POSITIVE_INFINITY,
+    };
+    return (
+      this.machine.stringState(
+        this.slots.map((s) => ({ ...free, results: s.results })),
+        0,
+      ) >> 2
+    );
   }
 
   step(byte: number): number {

@@ -65,7 +65,8 @@ export class Machine {
   private readonly keyDemands = new Map<string, KeyDemands>();
   private readonly keyFrames = new Map<KeySpace, number>();
   private readonly itemEntries = new Map<string, number>();
-  private readonly resumed = new Map<number, number>();
+  /** By frame and result. */
+  private readonly resumed: (Map<ResultId, number> | undefined)[] = [];
   private readonly afterTexts = new Map<string, number>();
   private readonly atomsOf = new Map<string, NumberAtoms>();
   private readonly numberStates = new Map<string, number>();
@@ -129,11 +130,12 @@ export class Machine {
       }
       return next;
     }
-    const key = frame * 0x100000 + result;
-    let next = this.resumed.get(key);
+    let known = this.resumed[frame];
+    if (!known) this.resumed[frame] = known = new Map();
+    let next = known.get(result);
     if (next === undefined) {
       next = this.afterValue(info, result, undefined);
-      this.resumed.set(key, next);
+      known.set(result, next);
     }
     return next;
   }

@@ -4,6 +4,7 @@ import type { JsonAcceptor } from './acceptor.ts';
 import { CharLoops } from './char-loops.ts';
 import { KeyLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
+import { ColonLeaf } from './leaf-structure.ts';
 import { Memo } from './mask-memo.ts';
 import type { StackId } from './stack.ts';
 import { INSIDE, type JsonTokens } from './string-tokens.ts';
@@ -54,6 +55,8 @@ export interface TailSet {
   readonly later: readonly number[];
   /** By tail: one of {@link DEAD}, {@link ALIVE}, {@link LATER}. */
   readonly marks: Uint8Array;
+  /** The mask of a string that admits any content, once it was asked for. */
+  free?: { readonly mask: number; readonly later: readonly number[] };
 }
 
 /**
@@ -70,6 +73,9 @@ export class MaskWalk {
   readonly loops: CharLoops;
   private readonly unknown: UnknownItems;
   private readonly tails: Memo<TailSet>;
+  private readonly sets = new Map<number, TailSet[]>();
+  /** The same after names, by the value that follows. */
+  private readonly valueTails: (TailSet | undefined)[] = [];
   private readonly freeLeaves: (boolean | undefined)[] = [];
   private readonly leafAt: Int32Array;
   private readonly stackAt: Int32Array;
@@ -77,7 +83,7 @@ export class MaskWalk {
 
   constructor(
     private readonly acceptor: JsonAcceptor,
-    vocabulary: Vocabulary,
+    private readonly vocabulary: Vocabulary,
     private readonly tokens: JsonTokens,
   ) {
     const scratch = scratchOf(vocabulary);
@@ -105,13 +111,22 @@ export class MaskWalk {
 
   /** Finds the tokens of a trie that can come. `text`: they start within a string. */
   walk(trie: TokenTrie, text: boolean): void {
-    const { byte, depth, size, from, tokens, count } = trie;
+    this.walkRange(trie, 1, trie.count, text);
+  }
+
+  /** The same for the tokens of a child of the root and below. */
+  walkUnder(trie: TokenTrie, child: number): void {
+    this.walkRange(trie, child, child + (trie.size[child] ?? 1), false);
+  }
+
+  private walkRange(trie: TokenTrie, start: number, end: number, text: boolean): void {
+    const { byte, depth, size, from, tokens } = trie;
     const { found, leafAt, stackAt, flagAt, loops } = this;
     const { pages } = this.acceptor.machine;
     const { ascii, other, height } = subtreesOf(trie);
     const [level = 0] = stackAt;
     let n = this.count;
-    for (let i = 1; i < count; ) {
+    for (let i = start; i < end; ) {
       const d = depth[i] ?? 0;
       const below = size[i] ?? 1;
       const here = leafAt[d - 1] ?? 0;
@@ -155,10 +170,8 @@ export class MaskWalk {
           (other[i] ?? 2) <= (loop[4] ?? 0) &&
           (height[i] ?? 255) <= (loop[5] ?? 0)
         ) {
-          const first = from[i] ?? 0;
           const last = from[i + below] ?? 0;
-          found.set(tokens.subarray(first, last), n);
-          n += last - first;
+          for (let t = from[i] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
           i += below;
           continue;
         }
@@ -196,16 +209,25 @@ export class MaskWalk {
       this.lowest = Math.min(this.lowest, this.tails.depth);
       return known;
     }
+    // After a name the value to come tells, unless a token goes beyond that value.
+    const info = acceptor.machine.leaves[after];
+    const value = info instanceof ColonLeaf ? (acceptor.machine.pushLeaf[info.entry] ?? 0) * 16 + flag : 0;
+    const shared = this.valueTails[value];
+    if (shared) return shared;
     const outer = this.lowest;
-    this.lowest = acceptor.stacks.depth(below);
+    const depth = acceptor.stacks.depth(below);
+    this.lowest = value === 0 ? depth : depth + 1;
     const found = this.walkTails();
-    this.tails.set(after * 16 + flag, below, this.lowest, found);
+    if (this.lowest > depth) this.valueTails[value] = found;
+    else this.tails.set(after * 16 + flag, below, this.lowest, found);
     this.lowest = Math.min(outer, this.lowest);
     return found;
   }
 
   private walkTails(): TailSet {
     const { byte, depth, size, from, tokens, count } = this.tokens.tails;
+    const { leafAt, stackAt, flagAt } = this;
+    const { pages } = this.acceptor.machine;
     const open = [0];
     const later: number[] = [];
     const marks = new Uint8Array(this.tokens.tailTokens.length);
@@ -213,7 +235,15 @@ export class MaskWalk {
     for (let i = 1; i < count; ) {
       const d = DEPTH + (depth[i] ?? 0);
       const below = size[i] ?? 1;
-      const moved = this.move(d - 1, d, byte[i] ?? 0);
+      const here = leafAt[d - 1] ?? 0;
+      const known = (flagAt[d - 1] ?? 0) <= NAMED ? (pages[here >> 6]?.[((here & 63) << 8) | (byte[i] ?? 0)] ?? 0) : 0;
+      let moved = DEAD;
+      if (known > 1 && ((known - 1) & 3) === 0) {
+        leafAt[d] = (known - 1) >> 2;
+        stackAt[d] = stackAt[d - 1] ?? 0;
+        flagAt[d] = flagAt[d - 1] ?? 0;
+        moved = ALIVE;
+      } else if (known !== 1) moved = this.move(d - 1, d, byte[i] ?? 0);
       const last = from[moved === ALIVE ? i + 1 : i + below] ?? 0;
       for (let t = from[i] ?? 0; t < last && moved !== DEAD; t++) {
         const tail = tokens[t] ?? 0;
@@ -222,10 +252,48 @@ export class MaskWalk {
       }
       i += moved === ALIVE ? 1 : below;
     }
-    return { open, later, marks };
+    return this.shared({ open, later, marks });
   }
 
-  private takeFree(leaf: number, stack: StackId, tokens: Int32Array, first: number, last: number): void {
+  /** The first set equal to this one. */
+  private shared(set: TailSet): TailSet {
+    const { marks } = set;
+    let hash = 0;
+    for (let i = 0; i < marks.length; i++) hash = Math.imul(hash ^ (marks[i] ?? 0), 0x01000193) + i;
+    const bucket = this.sets.get(hash >>> 2);
+    if (!bucket) this.sets.set(hash >>> 2, [set]);
+    for (const known of bucket ?? []) if (sameMarks(known.marks, marks)) return known;
+    bucket?.push(set);
+    return set;
+  }
+
+  /** Finds the tokens that end at a node. */
+  take(trie: TokenTrie, node: number): void {
+    const last = trie.from[node + 1] ?? 0;
+    for (let t = trie.from[node] ?? 0; t < last; t++) this.found[this.count++] = trie.tokens[t] ?? 0;
+  }
+
+  /** Finds those tokens of a node and below that may close a string in a state. */
+  takeTails(leaf: number, stack: StackId, trie: TokenTrie, node: number): void {
+    this.takeFree(leaf, stack, trie.tokens, trie.from[node] ?? 0, trie.from[node + (trie.size[node] ?? 1)] ?? 0);
+  }
+
+  /** Finds those of some tokens that may close a string in a state. */
+  takeClosers(leaf: number, stack: StackId, closers: readonly number[]): void {
+    this.takeFree(leaf, stack, closers, 0, closers.length);
+  }
+
+  /** Finds a token if it can come from a situation. */
+  tryToken(token: number, leaf: number, stack: StackId): void {
+    const bytes = this.vocabulary.bytes[token];
+    this.place(leaf, stack);
+    let moved = bytes ? ALIVE : DEAD;
+    for (let i = 0; bytes && i < bytes.length && moved === ALIVE; i++) moved = this.move(i, i + 1, bytes[i] ?? 0);
+    if (moved === ALIVE) this.found[this.count++] = token;
+    else if (moved === LATER) this.later.push(token);
+  }
+
+  private takeFree(leaf: number, stack: StackId, tokens: ArrayLike<number>, first: number, last: number): void {
     const { found } = this;
     const { tailOf } = this.tokens;
     const { marks } = this.tailsAfter(leaf, stack);
@@ -294,4 +362,9 @@ export class MaskWalk {
       return ALIVE;
     }
   }
+}
+
+function sameMarks(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

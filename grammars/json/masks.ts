@@ -6,8 +6,9 @@ import type { JsonAcceptor } from './acceptor.ts';
 import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
 import { ArrayLeaf, INDENT, ValueLeaf } from './leaf-structure.ts';
+import { ListedMasks } from './listed-masks.ts';
 import { Memo } from './mask-memo.ts';
-import { MaskWalk } from './mask-walk.ts';
+import { MaskWalk, type TailSet } from './mask-walk.ts';
 import type { StackId } from './stack.ts';
 import { insideUpTo, type JsonTokens, jsonTokens } from './string-tokens.ts';
 
@@ -30,6 +31,7 @@ export class JsonMasks implements TokenMachine {
   readonly pool: MaskPool;
   private readonly tokens: JsonTokens;
   private readonly walk: MaskWalk;
+  private readonly listed: ListedMasks;
   private readonly insideBase: number;
   private readonly memo: Memo<Found>;
   private readonly decided = new Map<number, MaskId>();
@@ -42,6 +44,7 @@ export class JsonMasks implements TokenMachine {
     const { escapes, whitespace } = acceptor.machine.options;
     this.tokens = jsonTokens(vocabulary, escapes, whitespace);
     this.walk = new MaskWalk(acceptor, vocabulary, this.tokens);
+    this.listed = new ListedMasks(acceptor, this.tokens, this.walk);
     this.memo = new Memo(acceptor.stacks);
     this.pool = new MaskPool(vocabulary.size);
     this.insideBase = this.pool.addBase(this.tokens.strings.inside);
@@ -103,15 +106,23 @@ export class JsonMasks implements TokenMachine {
     if (info instanceof StringLeaf || info instanceof KeyLeaf) {
       const { profile } = info;
       if (profile?.kind === 'free') return this.free(leaf, stack);
-      if (profile?.kind === 'length' && info instanceof StringLeaf) return this.counted(info, stack, profile.min, profile.max);
+      if (profile?.kind === 'length' && info instanceof StringLeaf)
+        return this.counted(info, stack, profile.min, profile.max);
       if (profile?.kind === 'window' && info instanceof StringLeaf) {
         const found = this.windowed(info, leaf, stack, profile.min, profile.max);
         if (found) return found;
         walk.begin(leaf, stack);
       }
       if (profile?.kind === 'inside') {
+        if (info instanceof KeyLeaf && info.offLeaf !== 0 && !this.nearCloser(info))
+          return this.free(info.offLeaf, stack);
         walk.walk(tokens.quotes, true);
         return this.found(this.insideBase);
+      }
+      const rests = info.decoder === 0 ? info.listedRests() : undefined;
+      if (rests) {
+        this.listed.only(rests, leaf, stack);
+        return this.found(-1);
       }
       // In the middle of a character other tokens go on than between characters.
       if (info.decoder === 0) walk.walk(tokens.text, true);
@@ -149,16 +160,19 @@ export class JsonMasks implements TokenMachine {
 
   /** Mask of a state that takes any content and may close after all of it: what follows the quote decides. */
   private free(leaf: number, stack: StackId): Found {
-    this.close(leaf, stack, 0, Number.POSITIVE_INFINITY);
-    return this.found(this.insideBase);
+    const tails = this.walk.tailsAfter(leaf, stack);
+    if (!tails.free) {
+      this.close(tails, 0, Number.POSITIVE_INFINITY);
+      tails.free = this.found(this.insideBase);
+    }
+    return tails.free;
   }
 
   /** Finds the tokens that close a string after `min` to `max` characters, where any content of these lengths may close. */
-  private close(leaf: number, stack: StackId, min: number, max: number): void {
+  private close({ open, later }: TailSet, min: number, max: number): void {
     const { walk } = this;
     const { tailTokens } = this.tokens;
     const { lengths } = this.tokens.strings;
-    const { open, later } = walk.tailsAfter(leaf, stack);
     const all = min <= 0 && max === Number.POSITIVE_INFINITY;
     for (const tail of open) {
       const tokens = tailTokens[tail] ?? NONE;
@@ -177,9 +191,10 @@ export class JsonMasks implements TokenMachine {
 
   /** Mask of a string state that counts characters at most: tokens that stay inside by their length, the others also by their tails. */
   private counted(info: StringLeaf, stack: StackId, min: number, max: number): Found {
-    const { strings } = this.tokens;
+    const { walk, tokens } = this;
+    const { strings } = tokens;
     // What follows the quote is the same for all lengths in the bounds.
-    if (min <= strings.longest) this.close(info.uncounted(), stack, min, max);
+    if (min <= strings.longest) this.close(walk.tailsAfter(info.uncounted(), stack), min, max);
     return this.found(max >= strings.longest ? this.insideBase : this.baseUpTo(max));
   }
 
@@ -232,6 +247,11 @@ export class JsonMasks implements TokenMachine {
       if (length >= min && length <= max && allowed(token)) allow(token);
     }
     return { mask: pool.internWords(words), later: NONE };
+  }
+
+  /** Whether some token finishes a name that is listed or used. */
+  private nearCloser(key: KeyLeaf): boolean {
+    return key.nearRests().some((rest) => this.tokens.strings.byContent.has(rest));
   }
 
   private baseUpTo(limit: number): number {

@@ -16,6 +16,8 @@ export interface StringTokens {
   readonly longest: number;
   /** Tokens that stay inside, by their number of characters. */
   readonly byLength: readonly (readonly number[])[];
+  /** The tokens that close a string, by what they put before the quote. */
+  readonly byContent: ReadonlyMap<string, readonly number[]>;
   /** Memo of {@link insideUpTo}. */
   readonly limited: (Uint32Array | undefined)[];
 }
@@ -94,6 +96,8 @@ function classify(vocabulary: Vocabulary, escapes: Escapes): StringTokens {
   const chars = new Uint8Array(trie.maxDepth + 1);
   const lengths = new Uint8Array(vocabulary.size);
   const byLength: number[][] = [];
+  const byContent = new Map<string, number[]>();
+  const utf8 = new TextDecoder();
   let longest = 0;
   for (let i = 1; i < trie.count; ) {
     const d = trie.depth[i] ?? 0;
@@ -103,6 +107,11 @@ function classify(vocabulary: Vocabulary, escapes: Escapes): StringTokens {
       for (let t = trie.from[i] ?? 0; t < (trie.from[next] ?? 0); t++) {
         const token = trie.tokens[t] ?? 0;
         lengths[token] = chars[d - 1] ?? 0;
+        const content = vocabulary.bytes[token]?.subarray(0, d - 1);
+        const text = JSON.parse(`"${utf8.decode(content)}"`) as string;
+        const same = byContent.get(text);
+        if (same) same.push(token);
+        else byContent.set(text, [token]);
         closers.push({ token, closed: d });
       }
     }
@@ -122,7 +131,7 @@ function classify(vocabulary: Vocabulary, escapes: Escapes): StringTokens {
     }
     i++;
   }
-  return { inside, closers, lengths, longest, byLength, limited: [] };
+  return { inside, closers, lengths, longest, byLength, byContent, limited: [] };
 }
 
 /** Texts and the tokens that look like them. */

@@ -1,3 +1,4 @@
+import { InfcError } from '../../runtime/errors.ts';
 import { FreeNumberLeaf } from './leaf-number.ts';
 import { ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
@@ -29,7 +30,8 @@ export class UnknownItems {
     if (known === undefined) {
       const info = this.machine.leaves[leaf];
       known =
-        info instanceof ArrayLeaf && info.slots.every((slot) => plentyEverywhere(this.machine.solver, slot.state));
+        info instanceof ArrayLeaf &&
+        info.slots.every((slot) => this.certain(() => plentyEverywhere(this.machine.solver, slot.state)));
       this.roomyLeaves[leaf] = known;
     }
     return known;
@@ -69,10 +71,21 @@ export class UnknownItems {
     let known = this.unlimited.get(key);
     if (known === undefined) {
       const { solver } = this.machine;
-      known = value.slots.some((s) => plenty(solver, s.state, type));
+      known = value.slots.some((s) => this.certain(() => plenty(solver, s.state, type)));
       this.unlimited.set(key, known);
     }
     return known;
+  }
+
+  /** A question whose answer may take more than there is budget for. */
+  private certain(question: () => boolean): boolean {
+    try {
+      return question();
+    } catch (error) {
+      if (!(error instanceof InfcError) || error.code === 'INFC5023') throw error;
+      this.machine.solver.budget.reset();
+      return false;
+    }
   }
 }
 

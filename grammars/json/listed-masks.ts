@@ -1,0 +1,99 @@
+import { childOf, type TokenTrie } from '../trie.ts';
+import type { JsonAcceptor } from './acceptor.ts';
+import type { KeyLeaf } from './leaf-object.ts';
+import type { MaskWalk } from './mask-walk.ts';
+import type { StackId } from './stack.ts';
+import type { JsonTokens } from './string-tokens.ts';
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+const NONE: readonly number[] = [];
+const utf8 = new TextEncoder();
+
+/** Tokens of states within strings of which a list is known: text by text instead of state by state. */
+export class ListedMasks {
+  private readonly path: Int32Array;
+
+  constructor(
+    private readonly acceptor: JsonAcceptor,
+    private readonly tokens: JsonTokens,
+    private readonly walk: MaskWalk,
+  ) {
+    this.path = new Int32Array(tokens.text.maxDepth + 1);
+  }
+
+  /** Finds the tokens along the texts `rests` (sorted), which are all that may come in the string. */
+  only(rests: readonly string[], leaf: number, stack: StackId): void {
+    const { walk, path } = this;
+    const trie = this.tokens.text;
+    walk.begin(leaf, stack);
+    const escapes = childOf(trie, 0, BACKSLASH);
+    if (escapes >= 0) walk.walkUnder(trie, escapes);
+    path[0] = 0;
+    let previous: Uint8Array = new Uint8Array(0);
+    let reached = 0;
+    for (const rest of rests) {
+      if (rest === '') {
+        const closing = childOf(trie, 0, QUOTE);
+        if (closing >= 0) walk.takeTails(leaf, stack, trie, closing);
+        continue;
+      }
+      const bytes = utf8.encode(rest);
+      let d = 0;
+      while (d < reached && d < bytes.length && bytes[d] === previous[d]) d++;
+      for (; d < bytes.length; d++) {
+        const node = childOf(trie, path[d] ?? 0, bytes[d] ?? 0);
+        if (node < 0) break;
+        path[d + 1] = node;
+        walk.take(trie, node);
+        if (d + 1 < bytes.length) this.escaped(trie, node, leaf, stack);
+      }
+      reached = d;
+      previous = bytes;
+      const closing = d === bytes.length ? childOf(trie, path[d] ?? 0, QUOTE) : -1;
+      if (closing >= 0) walk.takeTails(this.after(leaf, bytes), stack, trie, closing);
+    }
+  }
+
+  /** Tokens that go on with an escape, one by one: there are hardly any. */
+  private escaped(trie: TokenTrie, node: number, leaf: number, stack: StackId): void {
+    const child = childOf(trie, node, BACKSLASH);
+    if (child < 0) return;
+    const last = trie.from[child + (trie.size[child] ?? 1)] ?? 0;
+    for (let t = trie.from[child] ?? 0; t < last; t++) this.walk.tryToken(trie.tokens[t] ?? 0, leaf, stack);
+  }
+
+  /**
+   * Finds the tokens that close a name which may be any but for some listed or used ones: as for other names, but for tokens that
+   * finish one of those.
+   */
+  near(key: KeyLeaf, leaf: number, stack: StackId): void {
+    const { walk, tokens } = this;
+    const { byContent } = tokens.strings;
+    const { open, later } = walk.tailsAfter(key.offLeaf, stack);
+    const apart = new Set<number>();
+    const named: [string, readonly number[]][] = [];
+    for (const rest of key.nearRests()) {
+      const closers = byContent.get(rest);
+      if (!closers) continue;
+      named.push([rest, closers]);
+      for (const token of closers) apart.add(token);
+    }
+    for (const tail of open)
+      for (const token of tokens.tailTokens[tail] ?? NONE) if (!apart.has(token)) walk.found[walk.count++] = token;
+    for (const tail of later)
+      for (const token of tokens.tailTokens[tail] ?? NONE) if (!apart.has(token)) walk.later.push(token);
+    for (const [rest, closers] of named) {
+      const end = rest === '' ? leaf : this.after(leaf, utf8.encode(rest));
+      if (end !== 0) walk.takeClosers(end, stack, closers);
+    }
+  }
+
+  /** The leaf after some bytes of content, or 0. */
+  private after(leaf: number, bytes: Uint8Array): number {
+    let at = leaf;
+    for (let i = 0; i < bytes.length && at !== 0; i++) at = this.acceptor.machine.step(at, bytes[i] ?? 0) >> 2;
+    return at;
+  }
+}
