@@ -14,12 +14,15 @@ const utf8 = new TextEncoder();
 /** Tokens of states within strings of which a list is known: text by text instead of state by state. */
 export class ListedMasks {
   private readonly path: Int32Array;
+  /** Marks of tokens, all 0 between calls. */
+  private readonly apart: Uint8Array;
 
   constructor(
     private readonly acceptor: JsonAcceptor,
     private readonly tokens: JsonTokens,
     private readonly walk: MaskWalk,
   ) {
+    this.apart = tokens.marks;
     this.path = new Int32Array(tokens.text.maxDepth + 1);
   }
 
@@ -66,28 +69,26 @@ export class ListedMasks {
 
   /**
    * Finds the tokens that close a name which may be any but for some listed or used ones: as for other names, but for tokens that
-   * finish one of those.
+   * finish one of those. False when there are no such tokens.
    */
-  near(key: KeyLeaf, leaf: number, stack: StackId): void {
-    const { walk, tokens } = this;
+  near(key: KeyLeaf, leaf: number, stack: StackId): boolean {
+    const { walk, tokens, apart } = this;
     const { byContent } = tokens.strings;
+    const named = key.nearRests().filter((rest) => byContent.has(rest));
+    if (named.length === 0) return false;
+    for (const rest of named) for (const token of byContent.get(rest) ?? NONE) apart[token] = 1;
     const { open, later } = walk.tailsAfter(key.offLeaf, stack);
-    const apart = new Set<number>();
-    const named: [string, readonly number[]][] = [];
-    for (const rest of key.nearRests()) {
-      const closers = byContent.get(rest);
-      if (!closers) continue;
-      named.push([rest, closers]);
-      for (const token of closers) apart.add(token);
-    }
     for (const tail of open)
-      for (const token of tokens.tailTokens[tail] ?? NONE) if (!apart.has(token)) walk.found[walk.count++] = token;
+      for (const token of tokens.tailTokens[tail] ?? NONE) if (apart[token] === 0) walk.found[walk.count++] = token;
     for (const tail of later)
-      for (const token of tokens.tailTokens[tail] ?? NONE) if (!apart.has(token)) walk.later.push(token);
-    for (const [rest, closers] of named) {
-      const end = rest === '' ? leaf : this.after(leaf, utf8.encode(rest));
+      for (const token of tokens.tailTokens[tail] ?? NONE) if (apart[token] === 0) walk.later.push(token);
+    for (const rest of named) {
+      const closers = byContent.get(rest) ?? NONE;
+      for (const token of closers) apart[token] = 0;
+      const end = this.after(leaf, utf8.encode(rest));
       if (end !== 0) walk.takeClosers(end, stack, closers);
     }
+    return true;
   }
 
   /** The leaf after some bytes of content, or 0. */

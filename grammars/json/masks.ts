@@ -114,9 +114,9 @@ export class JsonMasks implements TokenMachine {
         walk.begin(leaf, stack);
       }
       if (profile?.kind === 'inside') {
-        if (info instanceof KeyLeaf && info.offLeaf !== 0 && !this.nearCloser(info))
-          return this.free(info.offLeaf, stack);
-        walk.walk(tokens.quotes, true);
+        if (info instanceof KeyLeaf && info.offLeaf !== 0) {
+          if (!this.listed.near(info, leaf, stack)) return this.free(info.offLeaf, stack);
+        } else walk.walk(tokens.quotes, true);
         return this.found(this.insideBase);
       }
       const rests = info.decoder === 0 ? info.listedRests() : undefined;
@@ -247,11 +247,6 @@ export class JsonMasks implements TokenMachine {
       if (length >= min && length <= max && allowed(token)) allow(token);
     }
     return { mask: pool.internWords(words), later: NONE };
-  }
-
-  /** Whether some token finishes a name that is listed or used. */
-  private nearCloser(key: KeyLeaf): boolean {
-    return key.nearRests().some((rest) => this.tokens.strings.byContent.has(rest));
   }
 
   private baseUpTo(limit: number): number {

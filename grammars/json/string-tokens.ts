@@ -39,6 +39,8 @@ export interface JsonTokens {
   readonly tailOf: Int32Array;
   /** Indentation that a token of {@link structure} begins with. */
   readonly indents: Uint8Array;
+  /** Work space: a mark for each token, all 0 while nobody uses it. */
+  readonly marks: Uint8Array;
 }
 
 /** The token stays inside a string. */
@@ -191,5 +193,6 @@ function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whites
     tailTokens: tails.entries.map((entry) => entry.tokens),
     tailOf,
     indents,
+    marks: new Uint8Array(vocabulary.size),
   };
 }
