@@ -18,12 +18,12 @@ export interface StringSlot {
 
 /**
  * What is known of a string state as a whole: `free` takes any content and may close after it; `length` takes any content of
- * so many characters; `window` has a pattern and bounds on its characters; `inside` takes any content, but what may follow the closing quote depends on it.
+ * so many characters, `run` so many characters of one class; `window` has a pattern and bounds on its characters; `inside` takes any content, but what may follow the closing quote depends on it.
  */
 export type StringProfile =
   | { readonly kind: 'free' | 'inside' }
   | { readonly kind: 'length'; readonly min: number; readonly max: number }
-  | { readonly kind: 'window'; readonly min: number; readonly max: number }
+  | { readonly kind: 'run' | 'window'; readonly min: number; readonly max: number }
   | undefined;
 
 /** Inside a string value. */
@@ -42,8 +42,10 @@ export class StringLeaf implements Leaf, CodePoints {
     const [only] = this.slots;
     if (this.slots.some((s) => s.min > 0 || s.max < Number.POSITIVE_INFINITY)) {
       if (this.slots.length !== 1 || !only || only.low < only.high) return undefined;
-      return only.lang === any
-        ? { kind: 'length', min: only.min, max: only.max }
+      if (only.lang === any) return { kind: 'length', min: only.min, max: only.max };
+      const run = this.machine.engine.run(only.lang);
+      return run
+        ? { kind: 'run', min: Math.max(run.min, only.min), max: Math.min(run.max, only.max) }
         : { kind: 'window', min: only.min, max: only.max };
     }
     if (this.slots.every((s) => s.lang === any)) return { kind: 'free' };
@@ -51,6 +53,9 @@ export class StringLeaf implements Leaf, CodePoints {
       this.slots.length === 1 && only && only.low >= only.high
         ? this.machine.facts.lengthProfile(only.lang)
         : undefined;
+    const run =
+      !counted && only && this.slots.length === 1 && only.low >= only.high && this.machine.engine.run(only.lang);
+    if (run && (run.min > 0 || run.max < Number.POSITIVE_INFINITY)) return { kind: 'run', min: run.min, max: run.max };
     return counted ?? (this.machine.facts.neverDies(this.slots.map((s) => s.lang)) ? { kind: 'inside' } : undefined);
   }
 
@@ -89,6 +94,14 @@ export class StringLeaf implements Leaf, CodePoints {
         0,
       ) >> 2
     );
+  }
+
+  /** The state that takes any number of characters of the class whose run this is. */
+  anyRun(): number {
+    const { engine } = this.machine;
+    const bounds = { min: 0, max: Number.POSITIVE_INFINITY };
+    const slots = this.slots.map((s) => ({ ...s, ...bounds, lang: engine.run(s.lang)?.any ?? s.lang }));
+    return this.machine.stringState(slots, 0) >> 2;
   }
 
   step(byte: number): number {

@@ -1,14 +1,14 @@
 import type { TokenTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { JsonAcceptor } from './acceptor.ts';
-import { CharLoops } from './char-loops.ts';
+import { type CharBits, CharLoops, type Loop } from './char-loops.ts';
 import { KeyLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
 import { ColonLeaf } from './leaf-structure.ts';
 import { Memo } from './mask-memo.ts';
 import type { StackId } from './stack.ts';
 import { INSIDE, type JsonTokens } from './string-tokens.ts';
-import { subtreesOf } from './subtrees.ts';
+import { ROW, type Rows, rowsOf } from './subtrees.ts';
 import { AFTER, UnknownItems } from './unknown-items.ts';
 
 /** Subtrees smaller than this are walked node by node. */
@@ -25,11 +25,20 @@ const ALIVE = 1;
 /** Only the text read before tells. */
 const LATER = 2;
 
+/** Where a walk stands to a loop: off it, on it, or within a character of it. */
+const OUT = 0;
+const IN = 1;
+const PARTLY = 2;
+
+/** All tokens, those that begin on the loop, or the others. */
+export type Ways = 'all' | 'inside' | 'outside';
+
 /** Work space of a walk, by depth; shared by all walks over a vocabulary, which never interleave. */
 interface Scratch {
   readonly leafAt: Int32Array;
   readonly stackAt: Int32Array;
   readonly flagAt: Uint8Array;
+  readonly inLoop: Uint8Array;
   readonly found: Int32Array;
 }
 
@@ -42,6 +51,7 @@ function scratchOf(vocabulary: Vocabulary): Scratch {
       leafAt: new Int32Array(2 * DEPTH),
       stackAt: new Int32Array(2 * DEPTH),
       flagAt: new Uint8Array(2 * DEPTH),
+      inLoop: new Uint8Array(DEPTH),
       found: new Int32Array(vocabulary.size + 64),
     };
     scratches.set(vocabulary, scratch);
@@ -80,6 +90,7 @@ export class MaskWalk {
   private readonly leafAt: Int32Array;
   private readonly stackAt: Int32Array;
   private readonly flagAt: Uint8Array;
+  private readonly inLoop: Uint8Array;
 
   constructor(
     private readonly acceptor: JsonAcceptor,
@@ -90,6 +101,7 @@ export class MaskWalk {
     this.leafAt = scratch.leafAt;
     this.stackAt = scratch.stackAt;
     this.flagAt = scratch.flagAt;
+    this.inLoop = scratch.inLoop;
     this.found = scratch.found;
     this.loops = new CharLoops(acceptor.machine);
     this.unknown = new UnknownItems(acceptor.machine);
@@ -120,21 +132,22 @@ export class MaskWalk {
   }
 
   private walkRange(trie: TokenTrie, start: number, end: number, text: boolean): void {
-    const { byte, depth, size, from, tokens } = trie;
     const { found, leafAt, stackAt, flagAt, loops } = this;
+    const { tokens } = trie;
     const { pages } = this.acceptor.machine;
-    const { ascii, other, height } = subtreesOf(trie);
+    const rows = rowsOf(trie);
     const [level = 0] = stackAt;
     let n = this.count;
-    for (let i = start; i < end; ) {
-      const d = depth[i] ?? 0;
-      const below = size[i] ?? 1;
+    for (let i = start * ROW; i < end * ROW; ) {
+      const head = rows[i] ?? 0;
+      const d = (head >> 8) & 255;
+      const below = rows[i + 1] ?? 1;
       const here = leafAt[d - 1] ?? 0;
       const flag = flagAt[d - 1] ?? 0;
       // Known transitions within a level are read in place: they are nearly all of the walk.
-      const known = pages[here >> 6]?.[((here & 63) << 8) | (byte[i] ?? 0)] ?? 0;
+      const known = pages[here >> 6]?.[((here & 63) << 8) | (head & 255)] ?? 0;
       if (known === 1) {
-        i += below;
+        i += below * ROW;
         continue;
       }
       if (known !== 0 && ((known - 1) & 3) === 0 && flag <= NAMED) {
@@ -142,45 +155,98 @@ export class MaskWalk {
         stackAt[d] = stackAt[d - 1] ?? 0;
         flagAt[d] = flag;
       } else {
-        const moved = this.move(d - 1, d, byte[i] ?? 0);
+        const moved = this.move(d - 1, d, head & 255);
         if (moved !== ALIVE) {
           if (moved === LATER)
-            for (let t = from[i] ?? 0; t < (from[i + below] ?? 0); t++) this.later.push(tokens[t] ?? 0);
-          i += below;
+            for (let t = rows[i + 2] ?? 0; t < (rows[i + 3] ?? 0); t++) this.later.push(tokens[t] ?? 0);
+          i += below * ROW;
           continue;
         }
       }
       if (below > 1 && text && stackAt[d] === level && flagAt[d] === 0 && this.free(leafAt[d] ?? 0)) {
         // Anything may follow, and the quote: the same tokens as in any free string.
         this.count = n;
-        this.takeFree(leafAt[d] ?? 0, level, tokens, from[i] ?? 0, from[i + below] ?? 0);
+        this.takeFree(leafAt[d] ?? 0, level, tokens, rows[i + 2] ?? 0, rows[i + 3] ?? 0);
         n = this.count;
-        i += below;
+        i += below * ROW;
         continue;
       }
       if (below > WORTH && flag <= NAMED) {
         const loop = loops.of(leafAt[d] ?? 0);
-        const at = i * 4;
-        if (
-          loop !== undefined &&
-          ((ascii[at] ?? 0) & ~(loop[0] ?? 0)) === 0 &&
-          ((ascii[at + 1] ?? 0) & ~(loop[1] ?? 0)) === 0 &&
-          ((ascii[at + 2] ?? 0) & ~(loop[2] ?? 0)) === 0 &&
-          ((ascii[at + 3] ?? 0) & ~(loop[3] ?? 0)) === 0 &&
-          (other[i] ?? 2) <= (loop[4] ?? 0) &&
-          (height[i] ?? 255) <= (loop[5] ?? 0)
-        ) {
-          const last = from[i + below] ?? 0;
-          for (let t = from[i] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
+        if (loop !== undefined && covers(loop, rows, i) && head >>> 18 <= loop.count) {
+          const last = rows[i + 3] ?? 0;
+          for (let t = rows[i + 2] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
+          i += below * ROW;
+          continue;
+        }
+      }
+      // The next row starts where the node's own tokens end.
+      const to = rows[i + ROW + 2] ?? tokens.length;
+      for (let t = rows[i + 2] ?? 0; t < to; t++) found[n++] = tokens[t] ?? 0;
+      i += ROW;
+    }
+    this.count = n;
+  }
+
+  /**
+   * Finds the tokens of states within a string that are not among those of `loop` alone: tokens that begin with characters of `first`
+   * lead to the state `main`, which `loop` leads round. `ways`: which tokens are looked at, see {@link Ways}.
+   */
+  walkExits(trie: TokenTrie, main: number, loop: Loop, first: CharBits, ways: Ways): void {
+    const { found, leafAt, stackAt, flagAt, inLoop, loops } = this;
+    const { tokens } = trie;
+    const { pages } = this.acceptor.machine;
+    const rows = rowsOf(trie);
+    const end = trie.count * ROW;
+    const [level = 0] = stackAt;
+    inLoop[0] = IN;
+    for (let i = ROW; i < end; ) {
+      const head = rows[i] ?? 0;
+      const byte = head & 255;
+      const d = (head >> 8) & 255;
+      const below = (rows[i + 1] ?? 1) * ROW;
+      const came = inLoop[d - 1] ?? OUT;
+      if (came === IN && byte < 0x80 && has(loop, byte) && (d > 1 || has(first, byte))) {
+        // The node's own tokens are those of the loop.
+        if (ways === 'outside' || passable(loop, rows, i)) i += below;
+        else {
+          leafAt[d] = main;
+          stackAt[d] = level;
+          flagAt[d] = 0;
+          inLoop[d] = IN;
+          i += ROW;
+        }
+        continue;
+      }
+      // Whole characters beyond ASCII count as inside where the loop has them.
+      if (d === 1 && ways !== 'all' && (ways === 'outside') === (byte >= 0x80 && loop.others)) {
+        i += below;
+        continue;
+      }
+      const here = leafAt[d - 1] ?? 0;
+      const known = pages[here >> 6]?.[((here & 63) << 8) | byte] ?? 0;
+      const moved = known === 1 ? DEAD : this.move(d - 1, d, byte);
+      if (moved !== ALIVE) {
+        if (moved === LATER)
+          for (let t = rows[i + 2] ?? 0; t < (rows[i + 3] ?? 0); t++) this.later.push(tokens[t] ?? 0);
+        i += below;
+        continue;
+      }
+      // A character of several bytes may lead back into the loop.
+      const partly = came !== OUT && byte >= 0x80 && loop.others && stackAt[d] === level;
+      inLoop[d] = !partly ? OUT : leafAt[d] === main ? IN : PARTLY;
+      if (inLoop[d] === OUT && below > WORTH * ROW && (flagAt[d] ?? 0) <= NAMED) {
+        const inner = loops.of(leafAt[d] ?? 0);
+        if (inner !== undefined && covers(inner, rows, i) && head >>> 18 <= inner.count) {
+          for (let t = rows[i + 2] ?? 0; t < (rows[i + 3] ?? 0); t++) found[this.count++] = tokens[t] ?? 0;
           i += below;
           continue;
         }
       }
-      const to = from[i + 1] ?? 0;
-      for (let t = from[i] ?? 0; t < to; t++) found[n++] = tokens[t] ?? 0;
-      i++;
+      const to = partly ? 0 : (rows[i + ROW + 2] ?? tokens.length);
+      for (let t = rows[i + 2] ?? 0; t < to; t++) found[this.count++] = tokens[t] ?? 0;
+      i += ROW;
     }
-    this.count = n;
   }
 
   /** Whether a text can come, in the situation last begun. */
@@ -367,4 +433,31 @@ export class MaskWalk {
 function sameMarks(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
+}
+
+/** Whether all that is below a node may come in any order. */
+function covers({ ascii, others }: CharBits, rows: Rows, i: number): boolean {
+  return (
+    ((rows[i + 4] ?? 0) & ~ascii[0]) === 0 &&
+    ((rows[i + 5] ?? 0) & ~ascii[1]) === 0 &&
+    ((rows[i + 6] ?? 0) & ~ascii[2]) === 0 &&
+    ((rows[i + 7] ?? 0) & ~ascii[3]) === 0 &&
+    (((rows[i] ?? 0) >> 16) & 3) <= (others ? 1 : 0)
+  );
+}
+
+/** Whether nothing below a node leaves the loop but into nowhere. */
+function passable({ exits, others, otherExits }: Loop, rows: Rows, i: number): boolean {
+  const beyond = ((rows[i] ?? 0) >> 16) & 3;
+  return (
+    ((rows[i + 4] ?? 0) & exits[0]) === 0 &&
+    ((rows[i + 5] ?? 0) & exits[1]) === 0 &&
+    ((rows[i + 6] ?? 0) & exits[2]) === 0 &&
+    ((rows[i + 7] ?? 0) & exits[3]) === 0 &&
+    (beyond === 0 || others || !otherExits)
+  );
+}
+
+function has({ ascii }: CharBits, byte: number): boolean {
+  return (((ascii[byte >> 5] ?? 0) >>> (byte & 31)) & 1) === 1;
 }

@@ -3,6 +3,7 @@ import type { TokenMachine } from '../token-machine.ts';
 import { vocabularyTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { JsonAcceptor } from './acceptor.ts';
+import type { CharBits } from './char-loops.ts';
 import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
 import { ArrayLeaf, INDENT, ValueLeaf } from './leaf-structure.ts';
@@ -10,7 +11,7 @@ import { ListedMasks } from './listed-masks.ts';
 import { Memo } from './mask-memo.ts';
 import { MaskWalk, type TailSet } from './mask-walk.ts';
 import type { StackId } from './stack.ts';
-import { insideUpTo, type JsonTokens, jsonTokens } from './string-tokens.ts';
+import { INSIDE, insideUpTo, type JsonTokens, jsonTokens, within } from './string-tokens.ts';
 
 /** With fewer characters left than this, a walk is short anyway. */
 const SHORT = 3;
@@ -19,9 +20,14 @@ const SHORT = 3;
 interface Found {
   readonly mask: MaskId;
   readonly later: readonly number[];
+  /** When the mask's base is the tokens of a loop: which. */
+  readonly loop?: CharBits;
 }
 
 const NONE: readonly number[] = [];
+/** Of the words of a character set. */
+const QUOTE_BIT = 1 << (0x22 & 31);
+const BACKSLASH_BIT = 1 << (0x5c & 31);
 
 /**
  * Masks of a JSON automaton over one vocabulary. A mask is remembered by the leaf and as many frames of the stack as its
@@ -36,6 +42,7 @@ export class JsonMasks implements TokenMachine {
   private readonly memo: Memo<Found>;
   private readonly decided = new Map<number, MaskId>();
   private readonly bases = new Map<number, number>();
+  private readonly setBases = new Map<Uint32Array, number>();
 
   constructor(
     readonly acceptor: JsonAcceptor,
@@ -108,6 +115,11 @@ export class JsonMasks implements TokenMachine {
       if (profile?.kind === 'free') return this.free(leaf, stack);
       if (profile?.kind === 'length' && info instanceof StringLeaf)
         return this.counted(info, stack, profile.min, profile.max);
+      if (profile?.kind === 'run' && info instanceof StringLeaf) {
+        const found = this.ofRun(info, stack, profile.min, profile.max);
+        if (found) return found;
+        walk.begin(leaf, stack);
+      }
       if (profile?.kind === 'window' && info instanceof StringLeaf) {
         const found = this.windowed(info, leaf, stack, profile.min, profile.max);
         if (found) return found;
@@ -124,9 +136,9 @@ export class JsonMasks implements TokenMachine {
         this.listed.only(rests, leaf, stack);
         return this.found(-1);
       }
+      if (info.decoder === 0) return this.looping(leaf);
       // In the middle of a character other tokens go on than between characters.
-      if (info.decoder === 0) walk.walk(tokens.text, true);
-      else walk.walk(vocabularyTrie(vocabulary), false);
+      walk.walk(vocabularyTrie(vocabulary), false);
       return this.found(-1);
     }
     walk.walk(tokens.structure, false);
@@ -214,16 +226,7 @@ export class JsonMasks implements TokenMachine {
     if (min > 0 && slack < min + strings.longest + spread.states.length) return undefined;
     if (min > 0 && spread.states.some((s) => engine.cardinality(s) !== Number.POSITIVE_INFINITY)) return undefined;
     if (slack < SHORT) return undefined;
-    const open = info.unbounded();
-    const outer = walk.lowest;
-    let whole = this.memo.find(open, stack);
-    if (whole) walk.lowest = Math.min(outer, this.memo.depth);
-    else {
-      walk.lowest = this.acceptor.stacks.depth(stack);
-      whole = this.collect(open, stack);
-      this.memo.set(open, stack, walk.lowest, whole);
-      walk.lowest = Math.min(outer, walk.lowest);
-    }
+    const whole = this.situation(info.unbounded(), stack);
     if (whole.later.length > 0) return undefined;
     if (min <= 0 && slack >= strings.longest) return whole;
     const view = pool.view(whole.mask);
@@ -247,6 +250,107 @@ export class JsonMasks implements TokenMachine {
       if (length >= min && length <= max && allowed(token)) allow(token);
     }
     return { mask: pool.internWords(words), later: NONE };
+  }
+
+  /** What is found in another state on the same stack. */
+  private situation(leaf: number, stack: StackId): Found {
+    const { walk } = this;
+    const outer = walk.lowest;
+    const known = this.memo.find(leaf, stack);
+    if (known) {
+      walk.lowest = Math.min(outer, this.memo.depth);
+      return known;
+    }
+    walk.lowest = this.acceptor.stacks.depth(stack);
+    const found = this.collect(leaf, stack);
+    this.memo.set(leaf, stack, walk.lowest, found);
+    walk.lowest = Math.min(outer, walk.lowest);
+    return found;
+  }
+
+  /**
+   * Mask of a state within a string with a pattern: most of its tokens consist of characters that lead round in it, or in the state
+   * that most characters lead to. These are known for the vocabulary; only tokens that leave the loop are walked.
+   */
+  private looping(leaf: number): Found {
+    const { walk, tokens } = this;
+    const link = walk.loops.link(leaf);
+    const main = link?.next ?? 0;
+    const loop = link && walk.loops.of(main);
+    if (!link || !loop || walk.loops.link(main)?.next !== main || (main !== leaf && link.set.others !== loop.others)) {
+      walk.walk(tokens.text, true);
+      return this.found(-1);
+    }
+    // Where only a quote or an escape leads off the loop, hardly any token does.
+    const [, exits1, exits2] = loop.exits;
+    const near =
+      loop.exits[0] === 0 && (exits1 & ~QUOTE_BIT) === 0 && (exits2 & ~BACKSLASH_BIT) === 0 && loop.exits[3] === 0;
+    const simple = near && !loop.otherExits;
+    const first = main === leaf ? loop : link.set;
+    if (main === leaf || !simple) walk.walkExits(simple ? tokens.special : tokens.text, main, loop, first, 'all');
+    else {
+      walk.walkExits(tokens.special, main, loop, first, 'inside');
+      walk.walkExits(tokens.text, main, loop, first, 'outside');
+    }
+    if (main === leaf) {
+      const base = this.baseOf(loop, Number.POSITIVE_INFINITY);
+      const found = this.found(base);
+      return this.pool.mask(found.mask).base === base ? { ...found, loop } : found;
+    }
+    const words = within(tokens, loop, Number.POSITIVE_INFINITY).slice();
+    this.withoutStarts(words, loop, first);
+    const { found, count, later } = walk;
+    for (let i = 0; i < count; i++) {
+      const token = found[i] ?? 0;
+      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+    }
+    return { mask: this.pool.internWords(words), later: later.length === 0 ? NONE : later };
+  }
+
+  /** Takes away the tokens that begin with a character of a set but not of another one. */
+  private withoutStarts(words: Uint32Array, set: CharBits, first: CharBits): void {
+    const { text } = this.tokens;
+    for (let i = 1; i < text.count; i += text.size[i] ?? 1) {
+      const byte = text.byte[i] ?? 0;
+      const bit =
+        byte < 0x80 ? (((set.ascii[byte >> 5] ?? 0) & ~(first.ascii[byte >> 5] ?? 0)) >>> (byte & 31)) & 1 : 0;
+      if (bit === 0) continue;
+      const last = text.from[i + (text.size[i] ?? 1)] ?? 0;
+      for (let t = text.from[i] ?? 0; t < last; t++) {
+        const token = text.tokens[t] ?? 0;
+        words[token >>> 5] = (words[token >>> 5] ?? 0) & ~(1 << (token & 31));
+      }
+    }
+  }
+
+  /** Mask of a state with so many characters of one class to come: that of any number of them, less what is too long or too short. */
+  private ofRun(info: StringLeaf, stack: StackId, min: number, max: number): Found | undefined {
+    const { pool, walk } = this;
+    const { strings, tailOf } = this.tokens;
+    const whole = this.situation(info.anyRun(), stack);
+    const { base, extra } = pool.mask(whole.mask);
+    if (base >= 0 && !whole.loop) return undefined;
+    const fits = (token: number): boolean => {
+      const length = strings.lengths[token] ?? 0;
+      return length <= max && (tailOf[token] === INSIDE || length >= min);
+    };
+    walk.count = 0;
+    for (let i = 0; i < extra.length; i++) {
+      const token = extra[i] ?? 0;
+      if (fits(token)) walk.found[walk.count++] = token;
+    }
+    walk.later = whole.later.filter(fits);
+    return this.found(whole.loop ? this.baseOf(whole.loop, max) : -1);
+  }
+
+  private baseOf(set: CharBits, limit: number): number {
+    const words = within(this.tokens, set, limit);
+    let base = this.setBases.get(words);
+    if (base === undefined) {
+      base = this.pool.addBase(words);
+      this.setBases.set(words, base);
+    }
+    return base;
   }
 
   private baseUpTo(limit: number): number {

@@ -1,7 +1,9 @@
-import { buildTrie, type TokenTrie, vocabularyTrie } from '../trie.ts';
+import { buildTrie, childrenOf, type TokenTrie, type TrieEntry, vocabularyTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
+import type { CharBits } from './char-loops.ts';
 import type { Whitespace } from './leaf-structure.ts';
 import { plainText, plausible } from './spacing.ts';
+import { rowsOf } from './subtrees.ts';
 import { type CodePoints, decodeStep, type Escapes } from './utf8-json.ts';
 
 /** How the tokens of a vocabulary behave inside a string that admits everything. */
@@ -39,6 +41,14 @@ export interface JsonTokens {
   readonly tailOf: Int32Array;
   /** Indentation that a token of {@link structure} begins with. */
   readonly indents: Uint8Array;
+  /** Those tokens of {@link text} that have a quote or a backslash. */
+  readonly special: TokenTrie;
+  /** Of each token that stays inside: its ASCII characters as four words. */
+  readonly ascii: Int32Array;
+  /** Of each token that stays inside: 1 when it has characters beyond ASCII, 2 with an escape; 2 for all other tokens. */
+  readonly beyond: Uint8Array;
+  /** Memo of {@link within}. */
+  readonly sets: Map<string, Uint32Array>;
   /** Work space: a mark for each token, all 0 while nobody uses it. */
   readonly marks: Uint8Array;
 }
@@ -162,11 +172,16 @@ function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whites
   const tails = new Spelled();
   tails.add(new Uint8Array(0), -1);
   tails.entries[0]?.tokens.pop();
+  const special: { bytes: Uint8Array; tokens: number[] }[] = [];
+  const ascii = new Int32Array(vocabulary.size * 4);
+  const beyond = new Uint8Array(vocabulary.size).fill(2);
   vocabulary.bytes.forEach((bytes, token) => {
     if (!bytes || bytes.length === 0) return;
     if ((((strings.inside[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1) {
       tailOf[token] = INSIDE;
       text.push({ bytes, tokens: [token] });
+      beyond[token] = describe(bytes, ascii, token * 4);
+      if ((beyond[token] ?? 0) > 1) special.push({ bytes, tokens: [token] });
     }
     if (!plausible(bytes)) return;
     const plain = plainText(bytes, 0, whitespace);
@@ -186,13 +201,61 @@ function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whites
   }
   return {
     strings,
-    structure: buildTrie(structure.entries),
-    text: buildTrie([...text, ...quotes.entries]),
-    quotes: buildTrie(quotes.entries),
+    structure: prepared(structure.entries),
+    text: prepared([...text, ...quotes.entries]),
+    special: prepared([...special, ...quotes.entries]),
+    ascii,
+    beyond,
+    sets: new Map(),
+    quotes: prepared(quotes.entries),
     tails: buildTrie(tails.entries.map(({ bytes }, i) => ({ bytes, tokens: [i] }))),
     tailTokens: tails.entries.map((entry) => entry.tokens),
     tailOf,
     indents,
     marks: new Uint8Array(vocabulary.size),
   };
+}
+
+/** Notes the ASCII characters of a text; 1 when it has others (the last one may be unfinished), 2 with an escape. */
+function describe(bytes: Uint8Array, ascii: Int32Array, at: number): number {
+  let beyond = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] ?? 0;
+    if (byte === 0x5c) return 2;
+    if (byte < 0x80) ascii[at + (byte >> 5)] = (ascii[at + (byte >> 5)] ?? 0) | (1 << (byte & 31));
+    else beyond = 1;
+  }
+  return beyond;
+}
+
+/** A trie and what walks over it need. */
+function prepared(entries: readonly TrieEntry[]): TokenTrie {
+  const trie = buildTrie(entries);
+  rowsOf(trie);
+  childrenOf(trie);
+  return trie;
+}
+
+/** Sets kept for {@link within}. */
+const MAX_SETS = 256;
+
+/** The tokens made of characters of a set only, at most `limit` of them; kept for the vocabulary. */
+export function within({ ascii, beyond, sets, strings }: JsonTokens, set: CharBits, limit: number): Uint32Array {
+  const [s0, s1, s2, s3] = set.ascii;
+  const most = Math.min(limit, strings.longest);
+  const key = `${s0},${s1},${s2},${s3},${set.others},${most}`;
+  let words = sets.get(key);
+  if (words) return words;
+  if (sets.size >= MAX_SETS) sets.clear();
+  const worst = set.others ? 1 : 0;
+  words = new Uint32Array(strings.inside.length);
+  for (let token = 0; token < beyond.length; token++) {
+    if ((beyond[token] ?? 2) > worst) continue;
+    const at = token * 4;
+    if (((ascii[at] ?? 0) & ~s0) !== 0 || ((ascii[at + 1] ?? 0) & ~s1) !== 0) continue;
+    if (((ascii[at + 2] ?? 0) & ~s2) !== 0 || ((ascii[at + 3] ?? 0) & ~s3) !== 0) continue;
+    if ((strings.lengths[token] ?? 0) <= most) words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+  }
+  sets.set(key, words);
+  return words;
 }
