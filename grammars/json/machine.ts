@@ -9,6 +9,7 @@ import { KeyLeaf, type LiveRegion, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, type Gap, ValueLeaf, type Whitespace, WordLeaf } from './leaf-structure.ts';
 import { type NumberAtoms, numberAtoms } from './number-cells.ts';
+import { PlainObjects } from './plain-objects.ts';
 import { Results } from './results.ts';
 import { SeenSets } from './seen-keys.ts';
 import type { Solver } from './solver.ts';
@@ -51,6 +52,7 @@ export class Machine {
   readonly strings: StringSets;
   readonly engine: RegexEngine;
   readonly facts: StringFacts;
+  readonly plains: PlainObjects;
   readonly results = new Results();
   readonly seen: SeenSets;
   readonly leaves: Leaf[] = [];
@@ -85,6 +87,7 @@ export class Machine {
     this.strings = compiler.strings;
     this.engine = compiler.strings.engine;
     this.facts = new StringFacts(this.engine);
+    this.plains = new PlainObjects(this.formulas, this.terms, solver);
     this.seen = new SeenSets();
     this.intern('dead', () => ({ kind: 'dead', step: () => 0, prime: () => undefined, end: () => 0 }));
     this.frames.push({ kind: 'root', slots: [], rests: [], seen: 0, captures: false });
