@@ -41,7 +41,7 @@ const ALL: readonly [number, number, number, number] = [-1, -1, -1, -1];
 const COMMON = [0x61, 0x30, 0x20, 0x41, 0x2d];
 const DIGITS = [0x35];
 /** Longest chain of states followed. */
-const MAX_CHAIN = 24;
+const MAX_CHAIN = 12;
 /** The same for numbers, whose states are costly; tokens have few digits. */
 const MAX_DIGITS = 3;
 /** Sets of fewer characters are of no use. */

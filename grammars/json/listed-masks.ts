@@ -8,6 +8,10 @@ import type { JsonTokens } from './string-tokens.ts';
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
+/** Begins with a character that has an escape of its own, or must have one. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+const NAMED_ESCAPES = /^["\\/\u0000-\u001f]/;
+
 const NONE: readonly number[] = [];
 const utf8 = new TextEncoder();
 
@@ -31,8 +35,7 @@ export class ListedMasks {
     const { walk, path } = this;
     const trie = this.tokens.text;
     walk.begin(leaf, stack);
-    const escapes = childOf(trie, 0, BACKSLASH);
-    if (escapes >= 0) walk.walkUnder(trie, escapes);
+    this.escapes(rests, leaf, stack);
     path[0] = 0;
     let previous: Uint8Array = new Uint8Array(0);
     let reached = 0;
@@ -57,6 +60,24 @@ export class ListedMasks {
       const closing = d === bytes.length ? childOf(trie, path[d] ?? 0, QUOTE) : -1;
       if (closing >= 0) walk.takeTails(this.after(leaf, bytes), stack, trie, closing);
     }
+  }
+
+  /** Tokens that begin with an escape of the next character. */
+  private escapes(rests: readonly string[], leaf: number, stack: StackId): void {
+    const { walk } = this;
+    const { alone, partial, whole } = this.tokens.escapes;
+    if (rests.some((rest) => NAMED_ESCAPES.test(rest))) {
+      const child = childOf(this.tokens.text, 0, BACKSLASH);
+      if (child >= 0) walk.walkUnder(this.tokens.text, child);
+      return;
+    }
+    // Other characters are only ever spelled as numbers, and only where all may be.
+    if (this.acceptor.machine.options.escapes === 'minimal' || rests.every((rest) => rest === '')) return;
+    for (const token of alone) walk.found[walk.count++] = token;
+    for (const { token, digits, value } of partial)
+      if (rests.some((rest) => rest !== '' && rest.charCodeAt(0) >> (16 - 4 * digits) === value))
+        walk.found[walk.count++] = token;
+    for (const token of whole) walk.tryToken(token, leaf, stack);
   }
 
   /** Tokens that go on with an escape, one by one: there are hardly any. */

@@ -134,7 +134,7 @@ export class MaskWalk {
   private walkRange(trie: TokenTrie, start: number, end: number, text: boolean): void {
     const { found, leafAt, stackAt, flagAt, loops } = this;
     const { tokens } = trie;
-    const { pages } = this.acceptor.machine;
+    const { pages, leaves } = this.acceptor.machine;
     const rows = rowsOf(trie);
     const [level = 0] = stackAt;
     let n = this.count;
@@ -171,7 +171,7 @@ export class MaskWalk {
         i += below * ROW;
         continue;
       }
-      if (below > WORTH && flag <= NAMED) {
+      if (below > WORTH && flag <= NAMED && (text || leaves[leafAt[d] ?? 0]?.kind === 'number')) {
         const loop = loops.of(leafAt[d] ?? 0);
         if (loop !== undefined && covers(loop, rows, i) && head >>> 18 <= loop.count) {
           const last = rows[i + 3] ?? 0;

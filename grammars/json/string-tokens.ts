@@ -43,6 +43,8 @@ export interface JsonTokens {
   readonly indents: Uint8Array;
   /** Those tokens of {@link text} that have a quote or a backslash. */
   readonly special: TokenTrie;
+  /** Tokens that begin with an escape. */
+  readonly escapes: EscapeTokens;
   /** Of each token that stays inside: its ASCII characters as four words. */
   readonly ascii: Int32Array;
   /** Of each token that stays inside: 1 when it has characters beyond ASCII, 2 with an escape; 2 for all other tokens. */
@@ -51,6 +53,16 @@ export interface JsonTokens {
   readonly sets: Map<string, Uint32Array>;
   /** Work space: a mark for each token, all 0 while nobody uses it. */
   readonly marks: Uint8Array;
+}
+
+/** Tokens that begin with a backslash. */
+export interface EscapeTokens {
+  /** The backslash alone. */
+  readonly alone: readonly number[];
+  /** `\\u` and fewer than four digits: the token, the number of digits and their value. */
+  readonly partial: readonly { readonly token: number; readonly digits: number; readonly value: number }[];
+  /** `\\u`, four digits and more. */
+  readonly whole: readonly number[];
 }
 
 /** The token stays inside a string. */
@@ -204,6 +216,7 @@ function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whites
     structure: prepared(structure.entries),
     text: prepared([...text, ...quotes.entries]),
     special: prepared([...special, ...quotes.entries]),
+    escapes: escapesOf(special),
     ascii,
     beyond,
     sets: new Map(),
@@ -226,6 +239,23 @@ function describe(bytes: Uint8Array, ascii: Int32Array, at: number): number {
     else beyond = 1;
   }
   return beyond;
+}
+
+function escapesOf(entries: readonly TrieEntry[]): EscapeTokens {
+  const alone: number[] = [];
+  const partial: { token: number; digits: number; value: number }[] = [];
+  const whole: number[] = [];
+  for (const { bytes, tokens } of entries) {
+    if (bytes[0] !== 0x5c) continue;
+    if (bytes.length === 1) alone.push(...tokens);
+    else if (bytes[1] === 0x75 && bytes.length >= 6) whole.push(...tokens);
+    else if (bytes[1] === 0x75) {
+      const spelled = String.fromCharCode(...bytes.subarray(2));
+      const value = spelled === '' ? 0 : Number.parseInt(spelled, 16);
+      for (const token of tokens) partial.push({ token, digits: spelled.length, value });
+    }
+  }
+  return { alone, partial, whole };
 }
 
 /** A trie and what walks over it need. */
