@@ -24,13 +24,16 @@ export interface CharBits {
  * and backslash are never among them.
  */
 export interface Loop extends CharBits {
-  /** How many may follow: 255 when they lead back to the same state, few where states count. */
+  /** How many may follow: {@link ROUND} when they lead back to the same state, few where states count. */
   readonly count: number;
   /** ASCII characters that may come on the way but are not in the set. */
   readonly exits: readonly [number, number, number, number];
   /** Other characters may come on the way, though not all of them. */
   readonly otherExits: boolean;
 }
+
+/** More characters than any token has. */
+export const ROUND = 255;
 
 const ZERO = 0x30;
 const QUOTE = 0x22;
@@ -41,7 +44,7 @@ const ALL: readonly [number, number, number, number] = [-1, -1, -1, -1];
 const COMMON = [0x61, 0x30, 0x20, 0x41, 0x2d];
 const DIGITS = [0x35];
 /** Longest chain of states followed. */
-const MAX_CHAIN = 12;
+const MAX_CHAIN = 16;
 /** The same for numbers, whose states are costly; tokens have few digits. */
 const MAX_DIGITS = 3;
 /** Sets of fewer characters are of no use. */
@@ -65,29 +68,46 @@ export class CharLoops {
 
   private follow(leaf: number): Loop | undefined {
     const longest = this.machine.leaves[leaf]?.kind === 'number' ? MAX_DIGITS : MAX_CHAIN;
-    let loop: Loop | undefined;
-    let set: CharBits = { ascii: ALL, others: true };
-    let alive: Link['alive'] = [0, 0, 0, 0];
+    let [s0, s1, s2, s3] = ALL;
+    let [x0, x1, x2, x3] = [0, 0, 0, 0];
+    let others = true;
     let othersAlive = false;
-    for (let at = leaf, count = 1; count <= longest; count++) {
+    let count = 0;
+    for (let at = leaf; count < longest; ) {
       const link = this.link(at);
       if (!link) break;
-      set = { ascii: both(set.ascii, link.set.ascii), others: set.others && link.set.others };
-      if (size(set) <= FEW) break;
-      alive = either(alive, link.alive);
+      const { set, alive } = link;
+      const t0 = s0 & set.ascii[0];
+      const t1 = s1 & set.ascii[1];
+      const t2 = s2 & set.ascii[2];
+      const t3 = s3 & set.ascii[3];
+      if (!(others && set.others) && bits(t0) + bits(t1) + bits(t2) + bits(t3) <= FEW) break;
+      [s0, s1, s2, s3] = [t0, t1, t2, t3];
+      [x0, x1, x2, x3] = [x0 | alive[0], x1 | alive[1], x2 | alive[2], x3 | alive[3]];
+      others &&= set.others;
       othersAlive ||= link.othersAlive;
-      const same = link.next === at;
-      if (same || count > 1)
-        loop = {
-          ...set,
-          count: same ? 255 : count,
-          exits: both(alive, without(set.ascii)),
-          otherExits: othersAlive && !set.others,
-        };
-      if (same) break;
+      count++;
+      if (link.next === at) count = ROUND;
       at = link.next;
     }
-    return loop;
+    if (count < 2) return undefined;
+    return {
+      ascii: [s0, s1, s2, s3],
+      others,
+      count,
+      exits: [x0 & ~s0, x1 & ~s1, x2 & ~s2, x3 & ~s3],
+      otherExits: othersAlive && !others,
+    };
+  }
+
+  /** The states along a loop that counts: the state itself and one for each character. */
+  chain(leaf: number, count: number): Int32Array {
+    const states = new Int32Array(count + 1);
+    for (let i = 0, at = leaf; i <= count; i++) {
+      states[i] = at;
+      at = this.link(at)?.next ?? 0;
+    }
+    return states;
   }
 
   /** The main transitions of a state. */
@@ -133,23 +153,13 @@ export class CharLoops {
   }
 }
 
-type Four = readonly [number, number, number, number];
-
-function both(a: Four, b: Four): Four {
-  return [a[0] & b[0], a[1] & b[1], a[2] & b[2], a[3] & b[3]];
-}
-
-function either(a: Four, b: Four): Four {
-  return [a[0] | b[0], a[1] | b[1], a[2] | b[2], a[3] | b[3]];
-}
-
-function without(a: Four): Four {
-  return [~a[0], ~a[1], ~a[2], ~a[3]];
+function bits(word: number): number {
+  let x = word - ((word >>> 1) & 0x55555555);
+  x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
+  return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
 /** Number of characters in a set; all that are not ASCII count as a few. */
 function size({ ascii, others }: CharBits): number {
-  let n = others ? FEW + 1 : 0;
-  for (let w = 0; w < 4; w++) for (let x = ascii[w] ?? 0; x !== 0; x &= x - 1) n++;
-  return n;
+  return (others ? FEW + 1 : 0) + bits(ascii[0]) + bits(ascii[1]) + bits(ascii[2]) + bits(ascii[3]);
 }

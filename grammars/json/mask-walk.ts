@@ -190,9 +190,17 @@ export class MaskWalk {
 
   /**
    * Finds the tokens of states within a string that are not among those of `loop` alone: tokens that begin with characters of `first`
-   * lead to the state `main`, which `loop` leads round. `ways`: which tokens are looked at, see {@link Ways}.
+   * lead to the state `main`, which `loop` leads round; or, where the loop counts, along the states of `chain`. `ways`: which tokens
+   * are looked at, see {@link Ways}.
    */
-  walkExits(trie: TokenTrie, main: number, loop: Loop, first: CharBits, ways: Ways): void {
+  walkExits(
+    trie: TokenTrie,
+    main: number,
+    loop: Loop,
+    first: CharBits,
+    ways: Ways,
+    chain: Int32Array | undefined = undefined,
+  ): void {
     const { found, leafAt, stackAt, flagAt, inLoop, loops } = this;
     const { tokens } = trie;
     const { pages } = this.acceptor.machine;
@@ -206,11 +214,11 @@ export class MaskWalk {
       const d = (head >> 8) & 255;
       const below = (rows[i + 1] ?? 1) * ROW;
       const came = inLoop[d - 1] ?? OUT;
-      if (came === IN && byte < 0x80 && has(loop, byte) && (d > 1 || has(first, byte))) {
+      if (came === IN && byte < 0x80 && has(loop, byte) && (d > 1 || has(first, byte)) && d <= loop.count) {
         // The node's own tokens are those of the loop.
-        if (ways === 'outside' || passable(loop, rows, i)) i += below;
+        if (ways === 'outside' || (passable(loop, rows, i) && d + (head >>> 18) <= loop.count)) i += below;
         else {
-          leafAt[d] = main;
+          leafAt[d] = chain ? (chain[d] ?? 0) : main;
           stackAt[d] = level;
           flagAt[d] = 0;
           inLoop[d] = IN;

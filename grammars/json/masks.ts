@@ -3,7 +3,7 @@ import type { TokenMachine } from '../token-machine.ts';
 import { vocabularyTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { JsonAcceptor } from './acceptor.ts';
-import type { CharBits } from './char-loops.ts';
+import type { CharBits, Loop } from './char-loops.ts';
 import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
 import { ArrayLeaf, INDENT, ValueLeaf } from './leaf-structure.ts';
@@ -25,6 +25,8 @@ interface Found {
 }
 
 const NONE: readonly number[] = [];
+/** Counting loops shorter than this are walked as they are. */
+const LONG = 8;
 /** Of the words of a character set. */
 const QUOTE_BIT = 1 << (0x22 & 31);
 const BACKSLASH_BIT = 1 << (0x5c & 31);
@@ -274,29 +276,29 @@ export class JsonMasks implements TokenMachine {
    */
   private looping(leaf: number): Found {
     const { walk, tokens } = this;
-    const link = walk.loops.link(leaf);
+    const { loops } = walk;
+    const own = loops.of(leaf);
+    const link = loops.link(leaf);
     const main = link?.next ?? 0;
-    const loop = link && walk.loops.of(main);
-    if (!link || !loop || walk.loops.link(main)?.next !== main || (main !== leaf && link.set.others !== loop.others)) {
+    if (own && (main === leaf || (own.count >= LONG && !own.others))) {
+      const chain = main === leaf ? undefined : loops.chain(leaf, own.count);
+      // Longer tokens than a chain leave it without a quote.
+      const special = chain === undefined && leadsOffByQuote(own);
+      walk.walkExits(special ? tokens.special : tokens.text, leaf, own, own, 'all', chain);
+      const base = this.baseOf(own, own.count);
+      const found = this.found(base);
+      return main === leaf && this.pool.mask(found.mask).base === base ? { ...found, loop: own } : found;
+    }
+    const loop = link && loops.of(main);
+    if (!link || !loop || loops.link(main)?.next !== main || link.set.others !== loop.others) {
       walk.walk(tokens.text, true);
       return this.found(-1);
     }
-    // Where only a quote or an escape leads off the loop, hardly any token does.
-    const [, exits1, exits2] = loop.exits;
-    const near =
-      loop.exits[0] === 0 && (exits1 & ~QUOTE_BIT) === 0 && (exits2 & ~BACKSLASH_BIT) === 0 && loop.exits[3] === 0;
-    const simple = near && !loop.otherExits;
-    const first = main === leaf ? loop : link.set;
-    if (main === leaf || !simple) walk.walkExits(simple ? tokens.special : tokens.text, main, loop, first, 'all');
-    else {
+    const first = link.set;
+    if (leadsOffByQuote(loop)) {
       walk.walkExits(tokens.special, main, loop, first, 'inside');
       walk.walkExits(tokens.text, main, loop, first, 'outside');
-    }
-    if (main === leaf) {
-      const base = this.baseOf(loop, Number.POSITIVE_INFINITY);
-      const found = this.found(base);
-      return this.pool.mask(found.mask).base === base ? { ...found, loop } : found;
-    }
+    } else walk.walkExits(tokens.text, main, loop, first, 'all');
     const words = within(tokens, loop, Number.POSITIVE_INFINITY).slice();
     this.withoutStarts(words, loop, first);
     const { found, count, later } = walk;
@@ -361,4 +363,10 @@ export class JsonMasks implements TokenMachine {
     }
     return base;
   }
+}
+
+/** Whether only a quote or an escape leads off a loop: hardly any token does then. */
+function leadsOffByQuote({ exits, otherExits }: Loop): boolean {
+  const beside = exits[0] | (exits[1] & ~QUOTE_BIT) | (exits[2] & ~BACKSLASH_BIT) | exits[3];
+  return beside === 0 && !otherExits;
 }

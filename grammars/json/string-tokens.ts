@@ -267,16 +267,24 @@ function prepared(entries: readonly TrieEntry[]): TokenTrie {
 }
 
 /** Sets kept for {@link within}. */
-const MAX_SETS = 256;
+const MAX_SETS = 512;
 
 /** The tokens made of characters of a set only, at most `limit` of them; kept for the vocabulary. */
-export function within({ ascii, beyond, sets, strings }: JsonTokens, set: CharBits, limit: number): Uint32Array {
+export function within(tokens: JsonTokens, set: CharBits, limit: number): Uint32Array {
+  const { ascii, beyond, sets, strings } = tokens;
   const [s0, s1, s2, s3] = set.ascii;
   const most = Math.min(limit, strings.longest);
   const key = `${s0},${s1},${s2},${s3},${set.others},${most}`;
   let words = sets.get(key);
   if (words) return words;
   if (sets.size >= MAX_SETS) sets.clear();
+  if (most < strings.longest) {
+    words = within(tokens, set, most + 1).slice();
+    for (const token of strings.byLength[most + 1] ?? [])
+      words[token >>> 5] = (words[token >>> 5] ?? 0) & ~(1 << (token & 31));
+    sets.set(key, words);
+    return words;
+  }
   const worst = set.others ? 1 : 0;
   words = new Uint32Array(strings.inside.length);
   for (let token = 0; token < beyond.length; token++) {
@@ -284,7 +292,7 @@ export function within({ ascii, beyond, sets, strings }: JsonTokens, set: CharBi
     const at = token * 4;
     if (((ascii[at] ?? 0) & ~s0) !== 0 || ((ascii[at + 1] ?? 0) & ~s1) !== 0) continue;
     if (((ascii[at + 2] ?? 0) & ~s2) !== 0 || ((ascii[at + 3] ?? 0) & ~s3) !== 0) continue;
-    if ((strings.lengths[token] ?? 0) <= most) words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+    words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
   }
   sets.set(key, words);
   return words;

@@ -187,7 +187,7 @@ const report = {
 };
 console.log(JSON.stringify(report, null, 1));
 if (verbose)
-  for (const [us, what] of slow.sort((a, b) => b[0] - a[0]).slice(0, 15)) console.log(`${Math.round(us)} us ${what}`);
+  for (const [us, what] of slow.sort((a, b) => b[0] - a[0]).slice(0, 40)) console.log(`${Math.round(us)} us ${what}`);
 if (verbose)
   for (const [kind, [n, us]] of kinds) console.log(`${kind}: ${n} steps over 120 us, ${Math.round(us / 1000)} ms`);
 const json = flags.get('--json');
