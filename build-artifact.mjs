@@ -1,4 +1,5 @@
-// Builds the parts that a compiled artifact may carry, minified: a runtime for each target, the worker, and one module a host function.
+// Builds the parts that a compiled artifact may carry, minified: a runtime for each target, the worker, one module a host function, and for
+// language models the generator, one module a decode strategy, and the tokenizer.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,6 +30,21 @@ export function hostFunctions() {
   return found;
 }
 
+/** Names of the decode strategies: one file each. */
+export const strategies = () =>
+  readdirSync(path.join(root, 'runtime/generate/strategies')).map((file) => file.replace(/\.ts$/, ''));
+
+/** Names the packages that a part includes, and their licences. */
+function notice(...packages) {
+  const named = packages.map((name) => {
+    const { version, license } = JSON.parse(
+      readFileSync(path.join(root, 'node_modules', name, 'package.json'), 'utf8'),
+    );
+    return `${name} ${version} (${license})`;
+  });
+  return `/*! Includes ${named.join(' and ')} by Hugging Face. */`;
+}
+
 /** Writes the parts into `outdir` and returns esbuild's metafile outputs. */
 export async function buildArtifactParts(outdir) {
   const common = {
@@ -52,6 +68,25 @@ export async function buildArtifactParts(outdir) {
   }
   const parts = await build({ ...common, entryPoints, outdir });
   const outputs = { ...parts.metafile.outputs };
+  // These lie beside runtime.js and take from it what it has: there is one InfcError.
+  const beside = (prefix) => ({
+    name: 'beside-runtime',
+    setup: ({ onResolve }) =>
+      onResolve({ filter: /\/(errors|tensor)\.ts$/ }, () => ({ path: `${prefix}runtime.js`, external: true })),
+  });
+  const more = async (points, prefix, banner) => {
+    const options = { ...common, plugins: [beside(prefix)], entryPoints: points, outdir };
+    Object.assign(
+      outputs,
+      (await build({ ...options, ...(banner ? { banner: { js: banner } } : {}) })).metafile.outputs,
+    );
+  };
+  await more({ generate: 'runtime/generate/artifact.ts' }, './');
+  await more({ text: 'runtime/text/artifact.ts' }, './', notice('@huggingface/tokenizers', '@huggingface/jinja'));
+  await more(
+    Object.fromEntries(strategies().map((name) => [`strategies/${name}`, `runtime/generate/strategies/${name}.ts`])),
+    '../',
+  );
   const hosts = [...hostFunctions()];
   await Promise.all(
     hosts.map(async ([op, { name, file }]) => {

@@ -22,6 +22,7 @@ const entries = {
   index: 'compiler/index.ts',
   cli: 'compiler/cli/infc.ts',
   runtime: 'runtime/index.ts',
+  generate: 'runtime/generate/index.ts',
   grammars: 'grammars/index.ts',
   test: 'test/kit/index.ts',
 };
@@ -42,6 +43,8 @@ const common = {
   external: [
     'node:*',
     'chevrotain',
+    '@huggingface/jinja',
+    '@huggingface/tokenizers',
     'onnx-proto',
     'ts-morph',
     'webgpu',
@@ -67,9 +70,12 @@ const web = await build({
   tsconfigRaw: { compilerOptions: { target: 'es2022', useDefineForClassFields: false } },
   splitting: true,
   chunkNames: 'chunk-web-[hash]',
-  entryPoints: pick('runtime', 'grammars'),
+  entryPoints: pick('runtime', 'generate', 'grammars'),
   platform: 'neutral',
-  minify: true,
+  // White space stays: without it esbuild drops the notes on which calls are pure, and bundles of users could not leave out what they do
+  // not use. They are minified there.
+  minifyIdentifiers: true,
+  minifySyntax: true,
   metafile: true,
 });
 
@@ -92,7 +98,10 @@ if (!quiet) {
     const { size } = await stat(full);
     if (!file.endsWith('.js')) continue;
     total += size;
-    if (outputs[full]?.entryPoint && ['index.js', 'cli.js', 'runtime.js', 'grammars.js', 'test.js'].includes(file)) {
+    if (
+      outputs[full]?.entryPoint &&
+      ['index.js', 'cli.js', 'runtime.js', 'generate.js', 'grammars.js', 'test.js'].includes(file)
+    ) {
       const { readFile } = await import('node:fs/promises');
       say(`${full.padEnd(20)} ${kb(size)}  gzip ${kb(gzipSync(await readFile(full)).length)}`);
     }

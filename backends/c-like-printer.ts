@@ -35,6 +35,7 @@ export interface Language {
   narrow(to: Buffer['storage'], a: Text, p: KernelPrinter): string;
   pack(type: ScalarType, elements: readonly string[]): string;
   component(a: string, i: number): string;
+  dot2(a: Text, b: Text, c: Text, p: KernelPrinter): string;
   dot4(a: Text, b: Text, c: Text, p: KernelPrinter): string;
   subgroup(op: Extract<ExprNode, { kind: 'subgroup' }>['op'], a: Text, mask: number, p: KernelPrinter): string;
   intrinsic(name: string, args: readonly Text[], result: Expr, p: KernelPrinter): string;
@@ -272,6 +273,15 @@ export class KernelPrinter {
           e.type,
           n.elements.map((x) => unwrap(this.expr(x).text)),
         );
+      case 'halves': {
+        const a = this.name(this.expr(n.a));
+        const word = (i: number) => L.bitcast('u32', { text: L.component(a, i), type: 'i32', width: 1 }, this);
+        const words = Array.from(
+          { length: e.width },
+          (_, i) => `((${word(2 * i)} & 65535u) | (${word(2 * i + 1)} << 16u))`,
+        );
+        return e.width === 1 ? (words[0] ?? '') : L.pack('u32', words);
+      }
       case 'extract':
         return n.a.width === 1 ? this.expr(n.a).text : L.component(this.name(this.expr(n.a)), n.lane);
       case 'shuffle': {
@@ -282,6 +292,8 @@ export class KernelPrinter {
           n.lanes.map((i) => (i < n.a.width ? L.component(a, i) : L.component(b, i - n.a.width))),
         );
       }
+      case 'dot2':
+        return L.dot2(this.expr(n.a), this.expr(n.b), this.expr(n.c), this);
       case 'dot4':
         return L.dot4(this.expr(n.a), this.expr(n.b), this.expr(n.c), this);
       case 'subgroup':

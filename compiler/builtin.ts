@@ -2,6 +2,7 @@ import { cudaBackend } from '../backends/cuda/backend.ts';
 import { wasmBackend } from '../backends/wasm/backend.ts';
 import { wgslBackend } from '../backends/wgsl/backend.ts';
 import { pipeline } from '../passes/pipeline.ts';
+import { allocators, calibrators, equalizers, pruners, quantizers } from '../passes/precision/index.ts';
 import { formats } from './formats/index.ts';
 import { constantOnnxOps } from './import/onnx-ops/constant.ts';
 import { controlOnnxOps } from './import/onnx-ops/control.ts';
@@ -23,6 +24,11 @@ export const builtin = definePlugin({
   ops: [...tensorOps, ...controlOps, ...recurrentOps, ...sequenceOps],
   backends: [wasmBackend, wgslBackend, cudaBackend],
   formats,
+  quantizers,
+  equalizers,
+  pruners,
+  allocators,
+  calibrators,
   passes: pipeline,
   onnxOps: [
     ...constantOnnxOps,

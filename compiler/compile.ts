@@ -1,17 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Backend } from '../backends/backend.ts';
+import { decodeRows } from '../backends/reference/decode-format.ts';
 import { Reference } from '../backends/reference/evaluate.ts';
+import type { DeferredWork } from '../passes/pass.ts';
+import type { InputStatistics } from '../passes/precision/quantizer.ts';
 import { type Change, orderPasses, runPasses } from '../passes/run.ts';
 import { InfcError } from '../runtime/errors.ts';
 import { hostFunctions } from '../runtime/host/index.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { builtin } from './builtin.ts';
+import { type FormatRecipe, recipeOf } from './formats/recipe.ts';
 import { externalFilesIn } from './import/external-files.ts';
-import { importHf } from './import/hf-config.ts';
-import { isHfModel, openHfModel } from './import/model-files.ts';
+import { asLanguageModel } from './import/generation.ts';
+import { importGguf } from './import/gguf/import.ts';
+import { architectures, importHf } from './import/hf-config.ts';
+import { isFolder, isGgufModel, isHfModel, openGgufModel, openHfModel } from './import/model-files.ts';
 import { importOnnx } from './import/onnx.ts';
 import type { DimOptions } from './import/symbols.ts';
+import type { TransformerOptions } from './import/transformer/model.ts';
 import { forEachNode, type Program } from './ir/graph.ts';
 import type { LoweredKernel } from './lower/template.ts';
 import { artifactFiles, writeArtifact as writeFiles } from './plan/artifact.ts';
@@ -21,7 +28,7 @@ import type { ArtifactFile } from './plan/weights-file.ts';
 import { type Plugin, Registry } from './plugin.ts';
 import { Scheduler } from './schedule.ts';
 
-export interface CompileOptions {
+export interface CompileOptions extends TransformerOptions {
   /** Targets by backend name; default `['wasm']`. */
   readonly targets?: readonly string[];
   /** Values or bounds for symbolic dimensions, by their name in the model. */
@@ -30,6 +37,14 @@ export interface CompileOptions {
   readonly name?: string;
   readonly onProgress?: (event: { readonly phase: string; readonly done: number; readonly total: number }) => void;
   readonly signal?: AbortSignal;
+  /** Decode strategies that a language model's artifact carries beyond greedy and sampling: beam, speculative and so on. */
+  readonly strategies?: readonly string[];
+  /** How weights are stored: a recipe, its name (f16, q8, q4, auto...) or that of a storage format. Default: as the model has them. */
+  readonly quant?: string | FormatRecipe;
+  /** What the recipe's algorithms know about the weights' inputs, from `calibrate`. */
+  readonly calibration?: ReadonlyMap<string, InputStatistics>;
+  /** Progress of the recipe's algorithms, weight by weight. */
+  readonly onWeight?: (event: { readonly name: string; readonly done: number; readonly total: number }) => void;
   /** Last phase of passes to run, for looking at intermediate graphs; nothing is lowered then. */
   readonly stopAfter?: string;
 }
@@ -83,10 +98,14 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
   const read = async (model: ModelSource, o: CompileOptions = {}): Promise<Program> => {
     if (typeof model !== 'string' && !(model instanceof Uint8Array)) return model;
     const file = typeof model === 'string' ? model : undefined;
-    if (file !== undefined && isHfModel(file)) return importHf(openHfModel(file, o.name), registry, o.dims);
+    const folder = file === undefined ? undefined : isFolder(file) ? file : path.dirname(file);
+    if (file !== undefined && isHfModel(file))
+      return asLanguageModel(importHf(openHfModel(file, o.name), registry, o.dims, o), folder);
+    if (file !== undefined && isGgufModel(file))
+      return asLanguageModel(importGguf(openGgufModel(file, o.name), architectures, registry, o.dims, o), undefined);
     const bytes = typeof model === 'string' ? await readModel(model) : model;
     const name = o.name ?? (file ? path.basename(file).replace(/\.[^.]+$/, '') : 'model');
-    return importOnnx(
+    const program = importOnnx(
       bytes,
       {
         name,
@@ -96,6 +115,7 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       },
       registry,
     );
+    return asLanguageModel(program, folder);
   };
   return {
     registry,
@@ -105,19 +125,29 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       const backends = (o.targets ?? ['wasm']).map((name) => findBackend(registry, name));
       const program = await clock.phase('import', () => read(model, o));
       const nodesIn = countNodes(program);
+      const later: DeferredWork[] = [];
       const changes = await clock.phase('passes', () =>
         runPasses(program, registry.passes, {
           ops: registry,
           evaluate: (v) => reference.evaluateConstant(v),
+          storage: {
+            format: (name) => registry.format(name),
+            decode: decodeRows,
+            algorithms: registry,
+            later,
+            ...(o.calibration ? { calibration: new Map(o.calibration) } : {}),
+            ...(o.quant === undefined ? {} : { recipe: recipeOf(o.quant, registry) }),
+          },
           ...(o.stopAfter === undefined ? {} : { stopAfter: o.stopAfter }),
         }),
       );
+      if (later.length > 0) await clock.phase('quantize', () => runLater(later, o));
       const nodesAfter = countNodes(program);
       const targets: TargetCompilation[] = [];
       let fused = 0;
       if (o.stopAfter === undefined) {
         for (const backend of backends) {
-          const { compiled, swallowed } = await compileTarget(program, registry, backend, clock);
+          const { compiled, swallowed } = await compileTarget(program, registry, backend, clock, o.strategies ?? []);
           fused = swallowed;
           targets.push(compiled);
         }
@@ -163,7 +193,14 @@ export async function writeArtifact(
   await writeFiles(folder, all, signal);
 }
 
-async function compileTarget(program: Program, registry: Registry, backend: Backend, clock: Clock) {
+async function compileTarget(
+  program: Program,
+  registry: Registry,
+  backend: Backend,
+  clock: Clock,
+  strategies: readonly string[],
+) {
+  const { tokenizer } = program;
   const target = backend.target();
   const scheduler = new Scheduler(registry, backend, target, () => clock.tick());
   const schedule = await clock.phase(`lower ${backend.name}`, () => scheduler.schedule(program));
@@ -174,7 +211,7 @@ async function compileTarget(program: Program, registry: Registry, backend: Back
     device: backend.device,
     plan,
     assembled,
-    files: () => artifactFiles(assembled, { device: backend.device }),
+    files: () => artifactFiles(assembled, { device: backend.device, strategies, ...(tokenizer ? { tokenizer } : {}) }),
     kernels: scheduler.kernels,
     memory: memoryReport(plan, Object.keys(plan.entries)[0] ?? 'main'),
   };
@@ -195,6 +232,17 @@ async function readModel(file: string): Promise<Uint8Array> {
     return await readFile(file);
   } catch (cause) {
     throw new InfcError('INFC1003', 'the model cannot be read', { file, cause, fix: 'Check the path' });
+  }
+}
+
+/** Runs the slow work on weights one by one; between two of them the event loop has a turn, so that a cancel arrives. */
+async function runLater(later: readonly DeferredWork[], o: CompileOptions): Promise<void> {
+  for (const [i, work] of later.entries()) {
+    o.signal?.throwIfAborted();
+    const report = (share: number): void => o.onWeight?.({ name: work.name, done: i + share, total: later.length });
+    report(0);
+    work.run(report, o.signal);
+    await new Promise((resolve) => setTimeout(resolve));
   }
 }
 

@@ -1,5 +1,9 @@
 import type { Backend } from '../backends/backend.ts';
 import type { Pass } from '../passes/pass.ts';
+import type { Allocator } from '../passes/precision/allocator.ts';
+import type { Calibrator } from '../passes/precision/calibrator.ts';
+import type { Pruner } from '../passes/precision/pruner.ts';
+import type { Equalizer, Quantizer } from '../passes/precision/quantizer.ts';
 import { InfcError } from '../runtime/errors.ts';
 import type { StorageFormat } from './formats/format.ts';
 import type { OnnxOp } from './import/onnx-op.ts';
@@ -16,6 +20,12 @@ export interface Plugin {
   readonly onnxOps?: readonly OnnxOp[];
   readonly passes?: readonly Pass[];
   readonly formats?: readonly StorageFormat[];
+  /** Compression: algorithms that recipes name, and the statistics they read. */
+  readonly quantizers?: readonly Quantizer[];
+  readonly equalizers?: readonly Equalizer[];
+  readonly pruners?: readonly Pruner[];
+  readonly allocators?: readonly Allocator[];
+  readonly calibrators?: readonly Calibrator[];
   /** Templates for backends of other plugins, by backend name. */
   readonly templates?: Readonly<Record<string, readonly Template[]>>;
   readonly backends?: readonly Backend[];
@@ -27,6 +37,11 @@ export const definePlugin = <const P extends Plugin>(plugin: P): P => plugin;
 export class Registry {
   private readonly opsByName = new Map<string, OpDef>();
   private readonly formatsByName = new Map<string, StorageFormat>();
+  readonly quantizers = new Map<string, Quantizer>();
+  readonly equalizers = new Map<string, Equalizer>();
+  readonly pruners = new Map<string, Pruner>();
+  readonly allocators = new Map<string, Allocator>();
+  readonly calibrators = new Map<string, Calibrator>();
   private readonly backendsByName = new Map<string, Backend>();
   private readonly onnxByName = new Map<string, OnnxOp>();
   private readonly templatesByBackend = new Map<string, Template[]>();
@@ -46,6 +61,11 @@ export class Registry {
       names.add(p.name);
       for (const op of p.ops ?? []) put(this.opsByName, op.name, op, 'op', p.name);
       for (const f of p.formats ?? []) put(this.formatsByName, f.name, f, 'storage format', p.name);
+      for (const q of p.quantizers ?? []) put(this.quantizers, q.name, q, 'quantizer', p.name);
+      for (const e of p.equalizers ?? []) put(this.equalizers, e.name, e, 'equalizer', p.name);
+      for (const r of p.pruners ?? []) put(this.pruners, r.name, r, 'pruner', p.name);
+      for (const a of p.allocators ?? []) put(this.allocators, a.name, a, 'allocator', p.name);
+      for (const c of p.calibrators ?? []) put(this.calibrators, c.name, c, 'calibrator', p.name);
       for (const b of p.backends ?? []) {
         put(this.backendsByName, b.name, b, 'backend', p.name);
         this.templatesByBackend.set(b.name, [...b.templates]);

@@ -1,8 +1,9 @@
 import type { Backend, Target } from '../backends/backend.ts';
+import { decomposeNode } from '../passes/fuse/decompose.ts';
 import { formRegions } from '../passes/fuse/regions.ts';
 import { InfcError } from '../runtime/errors.ts';
 import type { Dim } from './ir/dim.ts';
-import { type Attribute, Graph, type Node, type Program, type Value } from './ir/graph.ts';
+import { type Attribute, Graph, type Node, type Program, type State, type Value } from './ir/graph.ts';
 import { GraphBuilder } from './ir/graph-builder.ts';
 import { lowerAnchor } from './lower/anchor.ts';
 import { lowerConcat } from './lower/concat.ts';
@@ -32,7 +33,10 @@ export class Scheduler {
   readonly kernels: LoweredKernel[] = [];
   readonly regions: Region[] = [];
   private readonly names = new Map<string, number>();
+  private readonly states = new Map<string, State>();
   private readonly context: LowerContext;
+  /** Operands that the graph being scheduled has prepared already. */
+  private prepared = new Set<string>();
 
   constructor(
     private readonly registry: Registry,
@@ -50,18 +54,21 @@ export class Scheduler {
   }
 
   schedule(program: Program): Schedule {
+    for (const s of program.states) this.states.set(s.name, s);
     const entries = [...program.entries].map(([name, graph]): EntrySchedule => {
       // First: scheduling may replace nodes, graph outputs among them.
       const items = this.graph(graph);
       return {
         name,
         inputs: graph.inputs,
+        given: graph.given,
         outputs: graph.outputs.map((value) => ({ name: value.name, value })),
         items,
         guards: shapeGuards(graph, this.registry),
       };
     });
-    return { name: program.name, entries, states: program.states, symbols: program.symbols };
+    const { name, states, symbols, generation } = program;
+    return { name, entries, states, symbols, ...(generation ? { generation } : {}) };
   }
 
   private kernelName(region: Region): string {
@@ -74,19 +81,26 @@ export class Scheduler {
 
   private graph(graph: Graph): ScheduledItem[] {
     const isAnchor = (node: Node): boolean => legalTemplates(node, this.target, this.context.templates).length > 0;
+    for (const node of [...graph.nodes])
+      if (this.registry.op(node.op)?.lateDecompose && !isAnchor(node)) decomposeNode(graph, node, this.registry);
     const prepared = prepareControl(graph, this.registry);
     if (this.target.kernels === 'simd') widenOperands(prepared, this.registry, isAnchor);
     const regions = formRegions(prepared, {
       ops: this.registry,
       isAnchor,
-      isKernel: (node) => kernelObstacle(node, this.registry, this.backend) === undefined || isAnchor(node),
+      isKernel: (node) =>
+        node.op === 'state_write' || kernelObstacle(node, this.registry, this.backend) === undefined || isAnchor(node),
       ...(this.target.maxBuffers === undefined ? {} : { maxBuffers: this.target.maxBuffers }),
     });
     const items: ScheduledItem[] = [];
+    // What a body prepares is not there for the nodes after it, nor sure to be there from one iteration to the next.
+    const outer = this.prepared;
+    this.prepared = new Set();
     for (const region of regions) {
       items.push(...this.region(region, prepared));
       this.onRegion();
     }
+    this.prepared = outer;
     return items;
   }
 
@@ -94,7 +108,7 @@ export class Scheduler {
     const node = region.output.producer;
     if (!node) throw new InfcError('INFC3010', `region without producer for '${region.output.name}'`);
     const op = this.registry.op(node.op);
-    if (op?.control) return [this.control(node)];
+    if (op?.control) return this.state(region, node) ?? [this.control(node)];
     const [from] = node.inputs;
     if (op?.view && from) return [{ kind: 'alias', from, to: region.output }];
     const { anchor } = region;
@@ -131,10 +145,23 @@ export class Scheduler {
     ];
   }
 
+  /** Contents of a state are its bytes under a value's name; a write is a kernel that stores there. */
+  private state(region: Region, node: Node): ScheduledItem[] | undefined {
+    if (node.op !== 'state_read' && node.op !== 'state_write') return undefined;
+    let from = node;
+    while (from.op === 'state_write' && from.inputs[0]?.producer) from = from.inputs[0].producer;
+    const state = this.states.get(String(from.attrs.state));
+    if (!state) throw new InfcError('INFC3017', `'${node.source.name}' acts on no state`, { node: node.source.name });
+    const view: ScheduledItem = { kind: 'state_read', state, to: region.output };
+    return node.op === 'state_read' ? [view] : [view, ...this.lowered(region, lowerConcat(region, this.context) ?? [])];
+  }
+
   private lowered(region: Region, kernels: readonly LoweredKernel[]): ScheduledItem[] {
     this.regions.push(region);
-    this.kernels.push(...kernels);
-    return kernels.map((lowered) => ({ kind: 'kernel', lowered }));
+    const needed = kernels.filter(({ once }) => once === undefined || !this.prepared.has(once));
+    for (const { once } of needed) if (once !== undefined) this.prepared.add(once);
+    this.kernels.push(...needed);
+    return needed.map((lowered) => ({ kind: 'kernel', lowered }));
   }
 
   private control(node: Node): ScheduledItem {

@@ -1,6 +1,7 @@
-import { collectSyms, type Dim, equals, formatDim } from './ir/dim.ts';
+import { add, collectSyms, type Dim, equals, formatDim, lessThan } from './ir/dim.ts';
 import type { Graph, Node } from './ir/graph.ts';
 import type { OpTable } from './ir/graph-builder.ts';
+import { dimAttr } from './ops/shapes.ts';
 import type { EntrySchedule } from './plan/schedule.ts';
 
 type Guard = EntrySchedule['guards'][number];
@@ -30,11 +31,23 @@ export function shapeGuards(graph: Graph, ops: OpTable): Guard[] {
     if (!out || node.outputs[0]?.type.container) continue;
     const shapes = node.inputs.flatMap((v) => (v && !v.type.container ? [v.type.shape] : []));
     if (ops.op(node.op)?.scalar || node.op === 'expand') for (const s of shapes) broadcasts(s, out, node);
-    else if (node.op === 'matmul') {
+    else if (node.op === 'matmul' || node.op === 'matmul_integer') {
       const [a = [], b = []] = shapes;
       need(a.at(node.attrs.transposeA ? -2 : -1), b.at(node.attrs.transposeB ? -1 : -2), node);
       broadcasts(a.slice(0, -2), out.slice(0, -2), node);
       broadcasts(b.slice(0, -2), out.slice(0, -2), node);
+    } else if (node.op === 'state_write') {
+      const axis = Number(node.attrs.axis ?? 0);
+      const rows = shapes[1]?.[axis] ?? 1;
+      const ring = Number(node.attrs.ring ?? 0);
+      const end = ring > 0 ? rows : add(dimAttr(node.attrs, 'at', 0), rows);
+      const room = ring > 0 ? ring : (out[axis] ?? 1);
+      const text = `${formatDim(end)} <= ${formatDim(room)}`;
+      if (lessThan(room, end) !== false && !guards.has(text))
+        guards.set(text, {
+          condition: { kind: 'le', a: end, b: room },
+          why: `the state holds ${formatDim(room)} rows along its axis ${axis}`,
+        });
     } else if (node.op === 'concat') {
       for (const s of shapes)
         s.forEach((d, axis) => {

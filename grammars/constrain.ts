@@ -108,25 +108,26 @@ function jsonSchemaOf(schema: unknown): Json {
   });
 }
 
-/**
- * Compiles a schema into a constraint: JSON Schema (draft 4 to 2020-12, TypeBox included) or anything that speaks Standard
- * JSON Schema. Work is done lazily, when states are first visited; a schema that cannot be honoured exactly gives an
- * {@link InfcError} INFC5nnn with its JSON pointer, here or at the first state that needs the keyword.
- */
-export function constrain<const S>(schema: S, options: ConstrainOptions = {}): Constraint<Infer<S>> {
+function constrainSchema<const S>(schema: S, options: ConstrainOptions = {}): Constraint<Infer<S>> {
   const session = openSchema(jsonSchemaOf(schema), options);
   if (session.acceptor.start === 0)
     throw new InfcError('INFC5010', 'no value satisfies the schema', { pointer: '', fix: 'Remove the contradiction' });
   return new Constraint<Infer<S>>(session, schema);
 }
 
-/** Checks a schema without a tokenizer: what is exact, what is not and why, with JSON pointers. */
-constrain.check = (schema: unknown, options: ConstrainOptions = {}): SchemaReport =>
-  auditSchema(jsonSchemaOf(schema), options);
-
 /**
- * Opens a constraint compiled ahead of time (`compileArtifact`, `infc constrain compile`). For the smallest bundle import `openArtifact`
- * itself, which leaves the schema compiler out.
+ * Compiles a schema into a constraint: JSON Schema (draft 4 to 2020-12, TypeBox included) or anything that speaks Standard
+ * JSON Schema. Work is done lazily, when states are first visited; a schema that cannot be honoured exactly gives an
+ * {@link InfcError} INFC5nnn with its JSON pointer, here or at the first state that needs the keyword.
  */
-constrain.static = (bytes: Uint8Array, vocabulary: Vocabulary, options: OpenOptions = {}): ArtifactMachine =>
-  openArtifact(bytes, vocabulary, options);
+// Marked as pure: bundles that only open artifacts leave the schema compiler out.
+export const constrain = /* @__PURE__ */ Object.assign(constrainSchema, {
+  /** Checks a schema without a tokenizer: what is exact, what is not and why, with JSON pointers. */
+  check: (schema: unknown, options: ConstrainOptions = {}): SchemaReport => auditSchema(jsonSchemaOf(schema), options),
+  /**
+   * Opens a constraint compiled ahead of time (`compileArtifact`, `infc constrain compile`). For the smallest bundle import `openArtifact`
+   * itself, which leaves the schema compiler out.
+   */
+  static: (bytes: Uint8Array, vocabulary: Vocabulary, options: OpenOptions = {}): ArtifactMachine =>
+    openArtifact(bytes, vocabulary, options),
+});

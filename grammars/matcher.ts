@@ -8,6 +8,11 @@ import { vocabularyTrie } from './trie.ts';
 export interface MatcherOptions {
   /** Tokens the text may take, the end token included: masks then leave only ways that still close in time. */
   readonly maxTokens?: number;
+  /**
+   * How `maxTokens` is kept: in every mask ('masks', the default), or, at a fraction of the cost, when a token is taken ('lazily'):
+   * {@link Matcher.tryCommit} then refuses tokens after which the text could not end in time, though masks have them.
+   */
+  readonly closing?: 'masks' | 'lazily';
 }
 
 /** Why a token is or is not allowed. */
@@ -70,6 +75,10 @@ export class Matcher {
   maskId(): MaskId {
     const { pool } = this.machine;
     if (this.ended) return pool.intern(-1, new Int32Array(0), 0);
+    return this.options.closing === 'lazily' ? this.machine.mask(this.state) : this.closingId();
+  }
+
+  private closingId(): MaskId {
     if (this.closing && this.options.maxTokens !== undefined)
       return this.closing.mask(this.state, this.options.maxTokens - this.history.length);
     return this.machine.mask(this.state);
@@ -81,6 +90,11 @@ export class Matcher {
     if (!out) return this.machine.pool.view(id);
     this.machine.pool.write(id, out);
     return out;
+  }
+
+  /** Words of the mask of tokens that {@link tryCommit} takes: that of {@link mask}, less what could not end in time. A shared view. */
+  closingMask(): Uint32Array {
+    return this.machine.pool.view(this.ended ? this.maskId() : this.closingId());
   }
 
   /** Whether a token may come next. */
@@ -109,10 +123,18 @@ export class Matcher {
       return true;
     }
     const next = this.after(token);
-    if (next === 0 || (this.closing && !this.allows(token))) return false;
+    if (next === 0 || !this.inTime(token, next)) return false;
     this.history.push(this.state);
     this.state = next;
     return true;
+  }
+
+  /** Whether the text can still end within the limit of tokens after `token`, which leads to `next`. */
+  private inTime(token: number, next: number): boolean {
+    const { closing } = this;
+    if (!closing || this.options.maxTokens === undefined) return true;
+    if (this.options.closing !== 'lazily') return this.allows(token);
+    return closing.tokens(next) <= this.options.maxTokens - this.history.length - 1;
   }
 
   /** Takes back the last `count` tokens. */
@@ -171,11 +193,10 @@ export class Matcher {
    * token could reach over the end of the forced text.
    */
   forced(): number[] {
-    const bytes = this.forcedBytes();
-    if (bytes.length === 0) return [];
     const { vocabulary } = this.machine;
-    const encode = vocabulary.encode;
-    if (!encode) return [];
+    const { encode } = vocabulary;
+    const bytes = encode ? this.forcedBytes() : undefined;
+    if (!encode || !bytes || bytes.length === 0) return [];
     let text: string;
     try {
       text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);

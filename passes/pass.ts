@@ -1,6 +1,11 @@
+import type { StorageFormat } from '../compiler/formats/format.ts';
+import type { FormatRecipe } from '../compiler/formats/recipe.ts';
+import type { MatrixSize, Planes } from '../compiler/formats/rows.ts';
 import type { Graph, Node, Program, Value } from '../compiler/ir/graph.ts';
 import { GraphBuilder, type OpTable } from '../compiler/ir/graph-builder.ts';
 import type { HostTensor } from '../runtime/host.ts';
+import type { Pruner } from './precision/pruner.ts';
+import type { Equalizer, InputStatistics, Quantizer } from './precision/quantizer.ts';
 import type { Rewrite } from './rewrite.ts';
 
 /** Phases run in this order; within a phase, in the order of the list, adjusted by `after` and `before`. */
@@ -10,11 +15,41 @@ export type Phase = (typeof phases)[number];
 /** A fact about a program that a pass needs or gives. */
 export type Fact = string;
 
+/** Compression algorithms by name. */
+export interface Algorithms {
+  readonly quantizers: ReadonlyMap<string, Quantizer>;
+  readonly equalizers: ReadonlyMap<string, Equalizer>;
+  readonly pruners: ReadonlyMap<string, Pruner>;
+}
+
+/** Something to compute before the weights are written. */
+export interface DeferredWork {
+  /** Name of the weight. */
+  readonly name: string;
+  run(onProgress: (share: number) => void, signal: AbortSignal | undefined): void;
+}
+
+/** Storage formats, and how a compilation uses them. */
+export interface WeightStorage {
+  format(name: string): StorageFormat | undefined;
+  /** How weights are to be stored; absent: formats that the model file came with are kept. */
+  readonly recipe?: FormatRecipe;
+  readonly algorithms: Algorithms;
+  /** Statistics of the inputs of products, by the name of the weight. Passes that change the inputs change these too. */
+  readonly calibration?: Map<string, InputStatistics>;
+  /** Work on weights that may take long: done after the passes, one by one, with progress. */
+  readonly later: DeferredWork[];
+  /** The weights that planes of a format stand for. */
+  decode(format: StorageFormat, planes: Planes, size: MatrixSize): Float32Array;
+}
+
 export interface PassContext {
   readonly ops: OpTable;
   readonly program: Program;
   /** Value of something that depends on constants only, by the reference meaning of its ops; undefined when it does not. */
   evaluate(value: Value): HostTensor | undefined;
+  /** What passes need that choose how weights are stored. */
+  readonly storage?: WeightStorage;
   /** Records that a pass changed something, for `infc explain`. */
   changed(node: Node, what: string): void;
 }

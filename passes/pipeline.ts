@@ -3,14 +3,21 @@ import { dropUnitAxes } from './canonicalize/drop-unit-axes.ts';
 import { foldConstants } from './canonicalize/fold-constants.ts';
 import { removeDead } from './canonicalize/remove-dead.ts';
 import { removeIdentity } from './canonicalize/remove-identity.ts';
+import { assignFormats } from './format/assign-formats.ts';
+import { compactWeights } from './format/compact-weights.ts';
 import { convTransposeToConv } from './fuse/conv-transpose-to-conv.ts';
 import { decompose } from './fuse/decompose.ts';
 import { foldIntoWeights } from './fuse/fold-into-weights.ts';
 import { fuseTranspose } from './fuse/fuse-transpose.ts';
 import type { Pass } from './pass.ts';
+import { equalize } from './precision/equalize.ts';
+import { pruneWeights } from './precision/prune-weights.ts';
+import { rotateResidual } from './precision/rotate-residual.ts';
 import { recognizeActivations } from './recognize/activation.ts';
 import { recognizeAttention } from './recognize/attention.ts';
 import { recognizeNorms } from './recognize/norm.ts';
+import { recognizeQuantizedMovement } from './recognize/quantized-movement.ts';
+import { foldDequantized, recognizeQuantizedProducts } from './recognize/quantized-product.ts';
 import { recognizeSliceAssignment } from './recognize/slice-assignment.ts';
 
 /**
@@ -24,12 +31,21 @@ export const pipeline: readonly Pass[] = [
   dropUnitAxes,
   dedupe,
   removeDead,
-  // recognize: decomposed norms, activations and attention become one op again
+  // recognize: quantized graphs compute on codes; decomposed norms, activations and attention become one op again
+  recognizeQuantizedMovement,
+  recognizeQuantizedProducts,
+  foldDequantized,
   recognizeNorms,
   recognizeActivations,
   recognizeAttention,
   recognizeSliceAssignment,
-  // precision, format: assigned by plugins and by compression recipes
+  // precision: what makes weights stand quantization better (--quant)
+  rotateResidual,
+  equalize,
+  pruneWeights,
+  // format: how weights are stored
+  assignFormats,
+  compactWeights,
   // fuse: prepare what kernels will swallow
   decompose,
   convTransposeToConv,

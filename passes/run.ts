@@ -2,7 +2,7 @@ import { forEachNode, type Graph, type Node, type Program, subgraphs, type Value
 import type { OpTable } from '../compiler/ir/graph-builder.ts';
 import { InfcError } from '../runtime/errors.ts';
 import type { HostTensor } from '../runtime/host.ts';
-import { type Fact, type Pass, type PassContext, phases } from './pass.ts';
+import { type Fact, type Pass, type PassContext, phases, type WeightStorage } from './pass.ts';
 import { applyRewrites } from './rewrite.ts';
 
 /** One recorded change: which pass did what to which node. */
@@ -19,6 +19,7 @@ export interface PassRunOptions {
   /** Called after every pass; tests verify the graph here. */
   readonly check?: (pass: Pass, program: Program) => void;
   readonly stopAfter?: string;
+  readonly storage?: WeightStorage;
 }
 
 /** The passes in the order they run: by phase, then as listed, then by `after` and `before`. Throws INFC7xxx on unknown names and cycles. */
@@ -80,6 +81,7 @@ export function runPasses(program: Program, passes: readonly Pass[], options: Pa
       ops: options.ops,
       program,
       evaluate: options.evaluate,
+      ...(options.storage ? { storage: options.storage } : {}),
       changed: (node: Node, what: string) => changes.push({ pass: pass.name, node: node.source.name, what }),
     };
     for (const graph of program.entries.values()) {

@@ -61,7 +61,7 @@ export class Executor {
     this.options = options;
     this.yielded = performance.now();
     const frame = this.frame(values);
-    frame.start(this.arena);
+    frame.start(this.arena, values);
     try {
       this.plan.buffers.forEach((b, i) => {
         if (b.strings) frame.host[i] = { dtype: 'string', shape: frame.shape(i), data: b.strings };
@@ -83,10 +83,11 @@ export class Executor {
   }
 
   private frame(values: ReadonlyMap<string, number>): Frame {
-    const key = [...values].map(([n, v]) => `${n}=${v}`).join();
+    const { free } = this.entry;
+    const sizes = free ? new Map([...values].filter(([n]) => !free.includes(n))) : values;
+    const key = [...sizes].map(([n, v]) => `${n}=${v}`).join();
     const frame =
-      this.frames.get(key) ??
-      new Frame(this.plan, this.entry, this.live, this.planner, this.device, this.fixed, values);
+      this.frames.get(key) ?? new Frame(this.plan, this.entry, this.live, this.planner, this.device, this.fixed, sizes);
     if (!this.arena.memory || this.arena.memory.bytes < frame.arenaBytes) {
       // Free first: a larger arena may then take the place of the old one.
       if (this.arena.memory) this.device.free(this.arena.memory);

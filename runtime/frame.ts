@@ -23,8 +23,8 @@ export interface Arena {
 }
 
 /**
- * One entry with its symbols resolved: where every buffer is and which launches to make. Kept per tuple of symbol values, so that a
- * repeated shape costs no resolving. Buffers whose size only the run decides are placed by {@link define}, in memory of their own.
+ * One entry with its sizes resolved: where every buffer is and which launches to make. Kept per tuple of the symbols that decide sizes, so
+ * that a repeated shape costs no resolving; launches that depend on other symbols are made anew by each run. Buffers whose size only the run decides are placed by {@link define}, in memory of their own.
  */
 export class Frame {
   /** Steps with every choice that is known by now already made. */
@@ -36,6 +36,7 @@ export class Frame {
   readonly arenaBytes: number;
   readonly ranges: (MemoryRange | undefined)[] = [];
   private readonly launches = new Map<PlanStep, Launch>();
+  private readonly bindings = new Map<PlanStep, readonly MemoryRange[]>();
   readonly late = new Set<number>();
   private placedIn: DeviceMemory | undefined;
   private readonly offsets = new Map<number, number>();
@@ -50,6 +51,7 @@ export class Frame {
     readonly device: Device,
     /** Weights and states. */
     private readonly fixed: readonly (MemoryRange | undefined)[],
+    /** Values of the symbols that decide sizes. */
     private readonly early: SymbolValues,
   ) {
     this.values = new Map(early);
@@ -77,14 +79,15 @@ export class Frame {
     this.arenaBytes = placed.bytes;
   }
 
-  /** Forgets what an earlier run found out, and where the arena was. */
-  start(arena: Arena): void {
-    this.values = new Map(this.early);
+  /** Forgets what an earlier run found out, and where the arena was. `values` are those of all symbols known before the run. */
+  start(arena: Arena, values: SymbolValues): void {
+    this.values = new Map(values);
     this.host.length = 0;
     const memory = arena.memory;
     if (!memory || memory === this.placedIn) return;
     this.placedIn = memory;
     this.launches.clear();
+    this.bindings.clear();
     for (const [i, offset] of this.offsets) this.ranges[i] = { memory, offset, bytes: this.bytes(i) };
   }
 
@@ -133,16 +136,19 @@ export class Frame {
     const grid = [evaluateDim(x, this.values), evaluateDim(y, this.values), evaluateDim(z, this.values)] as const;
     const { note } = kernel ?? {};
     const work = note ? evaluateDim(note.bytes, this.values) + evaluateDim(note.flops, this.values) : 0;
-    const bindings = step.bind.map((i) => this.range(i));
+    const placed = this.bindings.get(step);
+    const bindings = placed ?? step.bind.map((i) => this.range(i));
     if ([...scalars, ...grid].some(Number.isNaN))
       throw new InfcError('INFC6018', `kernel ${kernel?.name} starts before its dimensions are known`, {
         fix: 'Report this: the plan is inconsistent',
       });
     const launch = this.device.prepare({ kernel: step.kernel, bindings, scalars, grid, work });
-    const early =
-      step.bind.every((i) => !this.late.has(rootOf(this.plan.buffers, i)) && !this.lateAlias(i)) &&
-      ![...(kernel?.scalars ?? []), ...step.grid].some((c) => Number.isNaN(evaluateDim(c, this.early)));
-    if (early) this.launches.set(step, launch);
+    if (placed) return launch;
+    if (step.bind.every((i) => !this.late.has(rootOf(this.plan.buffers, i)) && !this.lateAlias(i))) {
+      const early = [...(kernel?.scalars ?? []), ...step.grid].every((c) => !Number.isNaN(evaluateDim(c, this.early)));
+      if (early) this.launches.set(step, launch);
+      else this.bindings.set(step, bindings);
+    }
     return launch;
   }
 

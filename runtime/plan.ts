@@ -5,7 +5,7 @@ import type { DType } from './dtype.ts';
  * Readers refuse a newer `infc` (major); a newer `minor` only adds fields.
  */
 export const PLAN_MAJOR = 1;
-export const PLAN_MINOR = 0;
+export const PLAN_MINOR = 2;
 
 /** A dimension expression in prefix form: a number, a symbol's name, or an operation. Division floors. */
 export type DimCode = number | string | readonly ['add' | 'mul' | 'div' | 'mod' | 'min' | 'max', ...DimCode[]];
@@ -25,11 +25,11 @@ export interface PlanSymbol {
 /**
  * A run-time tensor. `bytes` follow from dtype and shape unless given (packed weights).
  * Roles: weight (in a file), input, output, arena (lives between its first and last step), state (outlives runs),
- * alias (the same bytes as another buffer), host (a JavaScript value: strings, sequences).
+ * derived (computed from weights once, when the model is loaded), alias (the same bytes as another buffer), host (a JavaScript value: strings, sequences).
  */
 export interface PlanBuffer {
   readonly name?: string;
-  readonly role: 'weight' | 'input' | 'output' | 'arena' | 'state' | 'alias' | 'host';
+  readonly role: 'weight' | 'input' | 'output' | 'arena' | 'state' | 'derived' | 'alias' | 'host';
   readonly dtype: DType;
   readonly shape: readonly DimCode[];
   /** Storage size in bytes when it is not dense(dtype, shape). */
@@ -136,18 +136,63 @@ export interface PlanPort {
 
 export interface PlanEntry {
   readonly inputs: readonly PlanPort[];
+  /** Symbols that no input's shape fixes: the caller gives their values with the run. Since minor 1. */
+  readonly symbols?: readonly string[];
+  /** Those of `symbols` that decide no buffer's size or place: a run with others of their values reuses what is prepared. Since minor 2. */
+  readonly free?: readonly string[];
   readonly outputs: readonly PlanPort[];
   /** Facts the compiler relied on; a run that breaks one is refused with INFC6xxx. */
   readonly guards: readonly { readonly condition: ConditionCode; readonly why: string }[];
   readonly steps: readonly PlanStep[];
   /** Arena bytes when static. */
   readonly arena?: number;
+  /** Arena bytes of the longest run, where symbols decide them: language models. Since minor 1. */
+  readonly peak?: number;
 }
 
 export interface PlanWeights {
   /** A safetensors file beside the plan. */
   readonly file: string;
   readonly bytes: number;
+  /** Only the `load` steps read it: its memory is free afterwards. Since minor 2. */
+  readonly transient?: true;
+}
+
+/**
+ * How a language model's entries are driven. Every entry takes `input_ids` [1, seq]; those that decode give `logits` (f32).
+ * Without a `policy` the caches are no states: they go in as `past.N` (or `past_key_values.N`) and come out as `present.N`.
+ */
+export interface PlanGeneration {
+  readonly kind: 'decoder' | 'recurrent' | 'encoder';
+  /** Names of entries. `verify` gives the logits of every token of a short run. */
+  readonly entries: { readonly prefill: string; readonly decode: string; readonly verify?: string };
+  /** Most tokens that one run of `prefill` takes. */
+  readonly chunk?: number;
+  /** Most tokens that one run of `verify` takes. */
+  readonly verifyChunk?: number;
+  /** Most tokens that the model attends to. */
+  readonly context: number;
+  readonly vocabulary: number;
+  /** Most of the last tokens that the states can forget and go on before; absent: any number. */
+  readonly rewind?: number;
+  /** Name of the KV policy. */
+  readonly policy?: string;
+  /** Tokens that end a text, begin one, and fill a batch. */
+  readonly eos: readonly number[];
+  readonly bos?: number;
+  readonly pad?: number;
+  /** Bytes of all states. */
+  readonly stateBytes: number;
+  /** tokenizer.json and tokenizer_config.json lie beside the plan. */
+  readonly tokenizer?: true;
+  /** Sampling that the model's authors recommend. */
+  readonly sampling?: {
+    readonly temperature?: number;
+    readonly topK?: number;
+    readonly topP?: number;
+    readonly minP?: number;
+    readonly repetitionPenalty?: number;
+  };
 }
 
 export interface Plan {
@@ -167,7 +212,11 @@ export interface Plan {
     readonly kernels?: readonly number[];
   }[];
   readonly weights: readonly PlanWeights[];
+  /** Runs once when the model is loaded, to fill the `derived` buffers; no inputs, no outputs. Since minor 2. */
+  readonly load?: PlanEntry;
   readonly entries: Readonly<Record<string, PlanEntry>>;
   /** Names of runtime/host functions the plan needs. */
   readonly host: readonly string[];
+  /** Present when the model generates text. */
+  readonly generation?: PlanGeneration;
 }

@@ -8,7 +8,7 @@ import { elementsOf, type Tensor, toArray } from './tensor.ts';
 export function bindSymbol(plan: Plan, values: Map<string, number>, name: string, value: number, from: string): void {
   const bounds = plan.symbols[name];
   const { min = 0, max = Number.POSITIVE_INFINITY, multipleOf = 1 } = bounds ?? {};
-  if (value < min || value > max || value % multipleOf !== 0) {
+  if (!(value >= min && value <= max && value % multipleOf === 0)) {
     const rule = `${min}${max === Number.POSITIVE_INFINITY ? ' or more' : ` to ${max}`}${multipleOf > 1 ? ` in steps of ${multipleOf}` : ''}`;
     throw new InfcError('INFC6007', `${from} makes dimension '${name}' ${value}; the model was compiled for ${rule}`, {
       fix: 'Change the shape, or compile the model again with other --dims',
@@ -53,12 +53,13 @@ export function bindShape(
 
 /**
  * Checks a run's inputs against an entry: names, dtypes, shapes, symbol bounds, guards. Returns dense arrays in port order and the
- * symbols' values. Throws INFC6003 to INFC6009, naming the input, what was expected and what was given.
+ * symbols' values; `symbols` are those the caller gives. Throws INFC6003 to INFC6009, naming the input, what was expected and what was given.
  */
 export function bindInputs(
   plan: Plan,
   entry: PlanEntry,
   inputs: Readonly<Record<string, unknown>>,
+  symbols: Readonly<Record<string, number>> = {},
 ): { tensors: HostValue[]; values: Map<string, number> } {
   const names = entry.inputs.map((p) => p.name);
   const list = `This model takes ${names.map((n) => `'${n}'`).join(', ') || 'no inputs'}`;
@@ -66,6 +67,9 @@ export function bindInputs(
     if (!names.includes(name)) throw new InfcError('INFC6005', `there is no input '${name}'`, { fix: list });
   }
   const values = new Map<string, number>();
+  // A symbol that is missing is out of bounds too.
+  for (const name of entry.symbols ?? [])
+    bindSymbol(plan, values, name, symbols[name] ?? Number.NaN, 'the symbols option');
   const given = entry.inputs.map((port) => {
     const value = inputs[port.name];
     if (port.container) return undefined;

@@ -6,13 +6,15 @@ import { aborted, type Control, Executor, type StepTiming } from './executor.ts'
 import { type Arena, sizeOf } from './frame.ts';
 import type { HostOp, HostValue } from './host.ts';
 import type { MemoryPlanner } from './memory.ts';
-import type { Plan } from './plan.ts';
+import type { Plan, PlanEntry } from './plan.ts';
 import { bindInputs } from './ports.ts';
 import type { Tensor, TensorInput } from './tensor.ts';
 
 export interface RunOptions {
   /** Which entry point; default the plan's first. */
   readonly entry?: string;
+  /** Values of the symbols that the entry point takes beside its inputs, such as the tokens in a cache (`past`). */
+  readonly symbols?: Readonly<Record<string, number>>;
   /** Names of the outputs to return; default all. */
   readonly outputs?: readonly string[];
   readonly signal?: AbortSignal;
@@ -37,7 +39,9 @@ export type AnyEntry = {
 /** A loaded model. `E` gives the types of its default entry point. */
 export interface Model<E extends EntryTypes = AnyEntry> extends AsyncDisposable {
   readonly plan: Plan;
-  readonly device: { readonly kind: string };
+  readonly device: Device;
+  /** Where the states (caches, recurrent state) are on the device. */
+  readonly states: readonly MemoryRange[];
   /**
    * Runs an entry point; runs of one model take turns, and inputs are read when theirs comes. Throws INFC6003 to INFC6009 when the inputs do not fit and INFC6010 when aborted.
    */
@@ -51,7 +55,7 @@ export interface Model<E extends EntryTypes = AnyEntry> extends AsyncDisposable 
 /** A plan on a device: owns weights, states and one executor an entry. */
 export class Session implements Model {
   private readonly executors = new Map<string, Executor>();
-  private readonly states: MemoryRange[] = [];
+  readonly states: MemoryRange[] = [];
   private readonly fixed: (MemoryRange | undefined)[];
   private readonly arena: Arena = { memory: undefined };
   private turn: Promise<unknown> = Promise.resolve();
@@ -68,8 +72,9 @@ export class Session implements Model {
   ) {
     const values = new Map(Object.entries(symbols));
     this.fixed = plan.buffers.map((b, i) => {
-      if (b.role !== 'weight' && b.role !== 'state') return undefined;
+      if (b.role !== 'weight' && b.role !== 'state' && b.role !== 'derived') return undefined;
       const bytes = b.bytes === undefined ? byteLength(b.dtype, sizeOf(b.shape, values)) : evaluateDim(b.bytes, values);
+      if (b.role === 'derived') return { memory: device.allocate(bytes), offset: 0, bytes };
       if (b.role === 'state') {
         if (Number.isNaN(bytes))
           throw new InfcError('INFC6007', `state '${b.name ?? i}' has a dimension without a value`, {
@@ -107,29 +112,34 @@ export class Session implements Model {
       throw new InfcError('INFC6005', `there is no output '${unknown}'`, {
         fix: `This model gives ${names.join(', ')}`,
       });
-    const { tensors, values } = bindInputs(this.plan, entry, inputs);
+    const { tensors, values } = bindInputs(this.plan, entry, inputs, options.symbols);
     const mine = this.turn.then(() => {
       if (options.signal?.aborted) throw aborted(options.signal);
-      let executor = this.executors.get(name);
-      if (!executor) {
-        executor = new Executor(
-          this.plan,
-          entry,
-          this.device,
-          this.arena,
-          this.fixed,
-          this.hostOps,
-          this.control,
-          this.planner,
-        );
-        this.executors.set(name, executor);
-      }
       const wanted = options.outputs && new Set(options.outputs);
-      return executor.run(tensors, values, { signal: options.signal, onStep: options.onStep }, wanted);
+      return this.executor(name, entry).run(
+        tensors,
+        values,
+        { signal: options.signal, onStep: options.onStep },
+        wanted,
+      );
     });
     this.turn = mine.catch(() => undefined);
     // Sequences and absent optionals pass through as they are.
     return (await mine) as Record<string, Tensor & HostValue>;
+  }
+
+  private executor(name: string, entry: PlanEntry): Executor {
+    const { plan, device, arena, fixed, hostOps, control, planner } = this;
+    const known = this.executors.get(name);
+    const made = known ?? new Executor(plan, entry, device, arena, fixed, hostOps, control, planner);
+    this.executors.set(name, made);
+    return made;
+  }
+
+  /** Fills the derived buffers. */
+  async unpack(): Promise<void> {
+    const { load } = this.plan;
+    if (load) await this.executor('', load).run([], new Map(), {});
   }
 
   reset(): void {

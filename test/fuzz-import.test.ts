@@ -2,8 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { builtin } from '../compiler/builtin.ts';
+import { memorySource } from '../compiler/import/byte-source.ts';
 import { importOnnx } from '../compiler/import/onnx.ts';
-import { memorySource, openSafetensors } from '../compiler/import/safetensors.ts';
+import { openSafetensors } from '../compiler/import/safetensors.ts';
 import { Registry } from '../compiler/plugin.ts';
 import { InfcError } from '../runtime/errors.ts';
 import {

@@ -1,5 +1,6 @@
 import { defineBackend } from '../backend.ts';
 import { formattedProducts } from '../templates/formatted.ts';
+import { gatherFormat } from '../templates/gather-format.ts';
 import { gemmRegtile } from '../templates/gemm-regtile.ts';
 import { gemv } from '../templates/gemv.ts';
 import { recurrent } from '../templates/recurrent.ts';
@@ -19,7 +20,7 @@ export const cudaBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: storable,
-  templates: [...formattedProducts, ...gemmRegtile, ...gemv, ...recurrent],
+  templates: [...formattedProducts, gatherFormat, ...gemmRegtile, ...gemv, ...recurrent],
   memory: { align: 256, maxBinding: 2 ** 40, readWriteAlias: true },
   print: printCuda,
   build: buildCubin,

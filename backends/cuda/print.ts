@@ -4,7 +4,7 @@ import type { Buffer } from '../../compiler/ir/expr.ts';
 import type { Kernel } from '../../compiler/ir/kernel.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { KernelFile, Target } from '../backend.ts';
-import { headerComment, KernelPrinter, type Language, libraryText, unwrap } from '../c-like-printer.ts';
+import { headerComment, KernelPrinter, type Language, libraryText, type Text, unwrap } from '../c-like-printer.ts';
 import { legalizeNarrow } from '../legalize.ts';
 import { library } from './library.ts';
 import {
@@ -97,6 +97,12 @@ const language: Language = {
       ? (elements[0] ?? '')
       : `vec<${scalarName(type)}, ${elements.length}>{{${elements.join(', ')}}}`,
   component,
+  dot2: (a, b, c, p) =>
+    p.componentwise([a, b, c], 'i32', ([x, y, z]) => {
+      const low = (t?: Text) => `((int)(${t?.text ?? ''} << 16) >> 16)`;
+      const high = (t?: Text) => `((int)${t?.text ?? ''} >> 16)`;
+      return `(int)((unsigned)${z?.text ?? ''} + (unsigned)(${low(x)} * ${low(y)}) + (unsigned)(${high(x)} * ${high(y)}))`;
+    }),
   dot4: (a, b, c, p) =>
     p.componentwise(
       [a, b, c],

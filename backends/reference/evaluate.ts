@@ -3,6 +3,7 @@ import { byteLength, viewOf } from '../../compiler/ir/dtype.ts';
 import { Graph, type Node, type Program, type TensorType, type Value } from '../../compiler/ir/graph.ts';
 import { GraphBuilder, type OpTable } from '../../compiler/ir/graph-builder.ts';
 import { lowerRegion } from '../../compiler/lower/loops.ts';
+import { slotOf } from '../../compiler/ops/state.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { HostOp, HostTensor, HostValue } from '../../runtime/host.ts';
 import type { Target } from '../backend.ts';
@@ -15,6 +16,10 @@ export interface ReferenceOptions {
   readonly host: (name: string) => HostOp | undefined;
   readonly signal?: AbortSignal;
   /** Called with each value as it is computed, in order; values of bodies once per iteration. */
+  /** Contents of states by name, kept between runs: read, and written in place. Those not there are zero. */
+  readonly states?: Map<string, HostTensor>;
+  /** Values of the symbols that the caller gives. */
+  readonly symbols?: Readonly<Record<string, number>>;
   readonly onValue?: (value: Value, result: HostValue) => void;
 }
 
@@ -29,6 +34,8 @@ const TARGET: Target = {
 
 interface Compiled {
   readonly run: JsKernel;
+  /** Inputs of the node when it was compiled: passes put others in their place. */
+  readonly inputs: readonly (Value | null)[];
   readonly reads: readonly Value[];
   readonly scalars: readonly string[];
   /** Position of the output among the buffers. */
@@ -70,6 +77,14 @@ export class Reference {
   /** Outputs of an entry by name. Inputs are checked against the declared types; throws INFC6xxx naming what does not fit. */
   run(graph: Graph, inputs: Readonly<Record<string, HostValue>>): Record<string, HostValue> {
     const scope = new Scope();
+    for (const name of graph.given) {
+      const value = this.options.symbols?.[name];
+      if (value === undefined)
+        throw new InfcError('INFC6024', `dimension '${name}' follows from no input and was not given`, {
+          fix: `Give a value for ${name}`,
+        });
+      scope.symbols.set(name, value);
+    }
     for (const v of graph.inputs) {
       const given = inputs[v.name] ?? (v.type.container?.startsWith('optional') ? null : undefined);
       if (given === undefined)
@@ -217,7 +232,7 @@ export class Reference {
       return { dtype: out.type.dtype, shape, data: viewOf(out.type.dtype, new ArrayBuffer(0), 0, 0) };
     }
     let c = this.compiled.get(out);
-    if (!c) {
+    if (!c?.inputs.every((v, i) => v === node.inputs[i])) {
       const { kernel, args } = lowerRegion(
         { nodes: [node], output: out },
         { ops: this.options.ops, target: TARGET, templates: [], name: () => 'reference' },
@@ -229,7 +244,7 @@ export class Reference {
         if (a.value === out) output = i;
         else reads.push(a.value);
       });
-      c = { run: compileJs(kernel), reads, scalars: kernel.scalars, output };
+      c = { run: compileJs(kernel), inputs: [...node.inputs], reads, scalars: kernel.scalars, output };
       this.compiled.set(out, c);
     }
     const shape = out.type.shape.map((d) => this.dim(scope, d));
@@ -322,6 +337,14 @@ export class Reference {
         this.defineAll(scope, node, [{ dtype: 'bool', shape: [], data: Uint8Array.of(1) }]);
         return;
       }
+      case 'state_read': {
+        const out = node.outputs[0];
+        if (out) this.define(scope, out, this.state(String(node.attrs.state), out, scope));
+        return;
+      }
+      case 'state_write':
+        this.writeState(node, scope);
+        return;
       case 'loop':
         this.runLoop(node, scope);
         return;
@@ -333,6 +356,44 @@ export class Reference {
           node: node.source.name,
         });
     }
+  }
+
+  private readonly ownStates = new Map<string, HostTensor>();
+
+  private state(name: string, value: Value, scope: Scope): HostTensor {
+    const states = this.options.states ?? this.ownStates;
+    let t = states.get(name);
+    if (!t) {
+      const shape = value.type.shape.map((d) => this.dim(scope, d));
+      const { dtype } = value.type;
+      const count = shape.reduce((n, d) => n * d, 1);
+      t = { dtype, shape, data: viewOf(dtype, new ArrayBuffer(byteLength(dtype, count)), 0, count) };
+      states.set(name, t);
+    }
+    return t;
+  }
+
+  /** Row by row, in place: what was read before shares the bytes, and nothing reads it after. */
+  private writeState(node: Node, scope: Scope): void {
+    const [before, update] = node.inputs.map((v) => (v ? this.tensor(scope, v) : undefined));
+    const out = node.outputs[0];
+    if (!before || !update || !out) throw new InfcError('INFC2008', 'a state_write lacks an input');
+    const axis = Number(node.attrs.axis ?? 0);
+    const outer = before.shape.slice(0, axis).reduce((n, d) => n * d, 1);
+    const inner = before.shape.slice(axis + 1).reduce((n, d) => n * d, 1);
+    const rows = update.shape[axis] ?? 0;
+    const room = before.shape[axis] ?? 0;
+    for (let i = 0; i < rows; i++) {
+      const slot = this.dim(scope, slotOf(node.attrs, i));
+      if (slot >= room)
+        throw new InfcError('INFC6009', `row ${slot} is written to a state of ${room} rows`, {
+          node: node.source.name,
+          fix: 'Write less, or compile with a larger context',
+        });
+      for (let o = 0; o < outer; o++)
+        copyElements(numeric(update), (o * rows + i) * inner, numeric(before), (o * room + slot) * inner, inner);
+    }
+    this.define(scope, out, before);
   }
 
   private runLoop(node: Node, scope: Scope): void {

@@ -249,6 +249,16 @@ export function compileExpr(root: Expr, frame: Frame): CompiledExpr {
         const width = e.width;
         return (lane) => new Array<Scalar>(width).fill(at(a(lane), 0));
       }
+      case 'halves': {
+        const a = compile(n.a, lazy);
+        return (lane) => {
+          const x = a(lane);
+          return Array.from(
+            { length: e.width },
+            (_, i) => ((toNumber(at(x, 2 * i)) & 0xffff) | (toNumber(at(x, 2 * i + 1)) << 16)) >>> 0,
+          );
+        };
+      }
       case 'pack': {
         const parts = n.elements.map((x) => compile(x, lazy));
         return (lane) => parts.map((p) => at(p(lane), 0));
@@ -264,11 +274,13 @@ export function compileExpr(root: Expr, frame: Frame): CompiledExpr {
           return n.lanes.map((i) => at(all, i));
         };
       }
+      case 'dot2':
       case 'dot4': {
         const [a, b, c] = [compile(n.a, lazy), compile(n.b, lazy), compile(n.c, lazy)];
+        const dot = n.kind === 'dot2' ? dotHalves : dotBytes;
         return (lane) => {
           const [x, y, z] = [a(lane), b(lane), c(lane)];
-          return z.map((v, i) => (toNumber(v) + dotBytes(toNumber(at(x, i)), toNumber(at(y, i)))) | 0);
+          return z.map((v, i) => (toNumber(v) + dot(toNumber(at(x, i)), toNumber(at(y, i)))) | 0);
         };
       }
       case 'subgroup': {
@@ -354,6 +366,9 @@ export function dotBytes(a: number, b: number): number {
   for (let i = 0; i < 4; i++) sum += signedByte(a, i) * signedByte(b, i);
   return sum;
 }
+
+/** Dot product of two words as two signed 16-bit halves. */
+const dotHalves = (a: number, b: number): number => ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16);
 
 /** Lanes are numbered through subgroups in order. Sums are taken pairwise, as hardware shuffles do. */
 function reduceSubgroups(

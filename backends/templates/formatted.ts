@@ -1,22 +1,22 @@
 import type { StorageFormat } from '../../compiler/formats/format.ts';
+import { packedOnce } from '../../compiler/formats/packed.ts';
+import { planesOf } from '../../compiler/formats/rows.ts';
 import { add, type Dim, isStatic, mul } from '../../compiler/ir/dim.ts';
-import { byteLength, viewOf } from '../../compiler/ir/dtype.ts';
-import { type Constant, type Node, tensor, type Value } from '../../compiler/ir/graph.ts';
+import type { Node, Value } from '../../compiler/ir/graph.ts';
 import type { KernelBuilder } from '../../compiler/ir/kernel-builder.ts';
 import { guess } from '../../compiler/lower/region.ts';
 import { defineTemplate, type Template, type TemplateRequest } from '../../compiler/lower/template.ts';
-import { numbersOf } from '../../compiler/tensor-values.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { contractionOf, type WeightBlocks } from './contraction.ts';
 import { buildTiled } from './gemm-regtile.ts';
 import { buildDot } from './gemv.ts';
 
 /** Weights of a block: the longest run that one entry of some plane covers. */
-const blockOf = (format: StorageFormat): number =>
+export const blockOf = (format: StorageFormat): number =>
   Object.values(format.planes).reduce((n, p) => Math.max(n, p.per), format.group);
 
 /** The planes of a constant [depth, n] (or [n, depth]) in a storage format: each column's entries one after the other. */
-function weightBlocks(
+export function weightBlocks(
   request: TemplateRequest,
   weights: Value,
   format: StorageFormat,
@@ -26,45 +26,25 @@ function weightBlocks(
 ): WeightBlocks {
   const source = weights.constant;
   if (!source) throw new TypeError('weights are not constant');
-  let encoded: readonly Readonly<Record<string, ArrayLike<number>>>[] | undefined;
-  const columns = () =>
-    (encoded ??= (() => {
-      const bytes = source.read();
-      const { dtype } = source.type;
-      const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
-      const w = numbersOf({ dtype, data: viewOf(dtype, aligned.buffer, aligned.byteOffset, n * depth) });
-      return Array.from({ length: n }, (_, c) =>
-        format.encode(Float32Array.from({ length: depth }, (_, i) => w[transposed ? c * depth + i : i * n + c] ?? 0)),
-      );
-    })());
   const length = blockOf(format);
   const planes = Object.entries(format.planes).map(([name, plane]) => {
     const perColumn = depth / plane.per;
     const total = n * perColumn;
-    const packed: Constant = {
-      name: `${source.name}.${format.name}.${name}`,
-      type: tensor(plane.dtype, [total]),
-      bytes: byteLength(plane.dtype, total),
-      read: () => {
-        const out = viewOf(plane.dtype, new ArrayBuffer(byteLength(plane.dtype, total)), 0, total);
-        columns().forEach((column, c) => {
-          for (let e = 0; e < perColumn; e++) {
-            const v = column[name]?.[e] ?? 0;
-            out[c * perColumn + e] = out instanceof BigInt64Array || out instanceof BigUint64Array ? BigInt(v) : v;
-          }
-        });
-        return new Uint8Array(out.buffer);
-      },
-    };
-    return { name, per: plane.per, perColumn, packed };
+    const key = `${format.name}.${name}${transposed ? '' : '.t'}`;
+    const packed = packedOnce(source, key, plane.dtype, total, () => {
+      const values = planesOf(source, format, { rows: n, length: depth }, !transposed)[name];
+      if (!values) throw new TypeError(`format '${format.name}' encodes no plane '${name}'`);
+      return values;
+    });
+    return { name, key, per: plane.per, perColumn, packed };
   });
   return {
     length,
     *groups(k: KernelBuilder, column: Dim, block: Dim) {
       for (let part = 0; part < length / format.group; part++) {
         const values = Object.fromEntries(
-          planes.map(({ name, per, perColumn, packed }) => {
-            const buffer = request.bindPacked(k, weights, `${format.name}.${name}`, packed);
+          planes.map(({ name, key, per, perColumn, packed }) => {
+            const buffer = request.bindPacked(k, weights, key, packed);
             const first = Math.floor((part * format.group) / per);
             const base = add(add(mul(column, perColumn), mul(block, length / per)), first);
             const own = Math.max(1, format.group / per);

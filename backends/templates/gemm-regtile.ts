@@ -196,7 +196,7 @@ export function productSizes(node: Node): { rows: number; columns: number; depth
   const out = node.outputs[0]?.type.shape;
   const w = node.inputs[1]?.type.shape;
   if (!out || !w) return undefined;
-  if (node.op === 'matmul') {
+  if (node.op === 'matmul' || node.op === 'matmul_integer') {
     const a = node.inputs[0]?.type.shape ?? [];
     const depth = node.attrs.transposeA ? a.at(-2) : a.at(-1);
     // Leading axes that only the left operand has count as rows.
@@ -208,7 +208,7 @@ export function productSizes(node: Node): { rows: number; columns: number; depth
       groups: 1,
     };
   }
-  if (node.op === 'conv') {
+  if (node.op === 'conv' || node.op === 'conv_integer') {
     const groups = typeof node.attrs.group === 'number' ? node.attrs.group : 1;
     return {
       rows: guess(floorDiv(w[0] ?? 1, groups)),
@@ -257,4 +257,4 @@ const tiled = (op: string): Template =>
     },
   });
 
-export const gemmRegtile: readonly Template[] = [tiled('matmul'), tiled('conv')];
+export const gemmRegtile: readonly Template[] = ['matmul', 'conv', 'matmul_integer', 'conv_integer'].map(tiled);

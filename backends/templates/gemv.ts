@@ -124,4 +124,4 @@ const dot = (op: string): Template =>
     },
   });
 
-export const gemv: readonly Template[] = [dot('matmul'), dot('conv')];
+export const gemv: readonly Template[] = ['matmul', 'conv', 'matmul_integer', 'conv_integer'].map(dot);

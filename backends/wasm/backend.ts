@@ -1,10 +1,15 @@
 import { defineBackend } from '../backend.ts';
 import { printWasm } from './print.ts';
-import { usesFusedMultiplyAdd } from './relaxed.ts';
+import { gainsFromRelaxed } from './relaxed.ts';
+import { attentionSimd } from './templates/attention.ts';
 import { convSimd } from './templates/conv.ts';
+import { convInteger } from './templates/conv-integer.ts';
+import { gatherFormat } from './templates/gather-format.ts';
 import { gemmSimd } from './templates/gemm.ts';
 import { gemmFormat } from './templates/gemm-format.ts';
+import { gemmInteger } from './templates/gemm-integer.ts';
 import { poolSimd } from './templates/pool.ts';
+import { rangeSimd } from './templates/range.ts';
 import { recurrentSimd } from './templates/recurrent.ts';
 
 /**
@@ -22,9 +27,27 @@ export const wasmBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: (dtype) => dtype !== 'string' && dtype !== 'c64' && dtype !== 'c128',
-  templates: [gemmFormat, gemmSimd, convSimd, ...poolSimd, ...recurrentSimd],
+  templates: [
+    gemmFormat,
+    gatherFormat,
+    gemmSimd,
+    gemmInteger,
+    convSimd,
+    convInteger,
+    attentionSimd,
+    ...poolSimd,
+    rangeSimd,
+    ...recurrentSimd,
+  ],
   memory: { align: 16, maxBinding: 2 ** 32 - 65536, readWriteAlias: true },
   print: (kernels, target) => [printWasm(kernels, target)],
-  variants: [{ name: 'relaxed', features: ['relaxed-simd'], needs: ['relaxed-madd'], applies: usesFusedMultiplyAdd }],
+  variants: [
+    {
+      name: 'relaxed',
+      features: ['relaxed-simd', 'relaxed-dot'],
+      needs: ['relaxed-madd', 'relaxed-dot16'],
+      applies: gainsFromRelaxed,
+    },
+  ],
   device: 'wasm',
 });

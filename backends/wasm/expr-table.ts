@@ -43,6 +43,7 @@ export class ExprTable {
       case 'binary':
         return `${n.op} ${this.id(n.a)} ${this.id(n.b)}`;
       case 'fma':
+      case 'dot2':
       case 'dot4':
         return `${n.kind} ${this.id(n.a)} ${this.id(n.b)} ${this.id(n.c)}`;
       case 'select':
@@ -52,6 +53,7 @@ export class ExprTable {
       case 'cast':
       case 'bitcast':
       case 'splat':
+      case 'halves':
         return `${n.kind} ${this.id(n.a)}`;
       case 'narrow':
         return `narrow ${n.to} ${this.id(n.a)}`;

@@ -139,6 +139,8 @@ export class ExprLowering {
         const v = this.one(n.a);
         return this.splatParts(v, e);
       }
+      case 'halves':
+        return this.halves(n.a);
       case 'pack':
         return packLanes(
           m,
@@ -150,6 +152,8 @@ export class ExprLowering {
         return [extractLane(m, n.a.type, n.a.width, this.parts(n.a), n.lane)];
       case 'shuffle':
         return this.shuffle(e, n.a, n.b, n.lanes);
+      case 'dot2':
+        return this.dot2(n.a, n.b, n.c, e);
       case 'dot4':
         return this.dot4(n.a, n.b, n.c, e);
       case 'guard':
@@ -320,6 +324,47 @@ export class ExprLowering {
     return packLanes(this.m, e.type, e.width, picked);
   }
 
+  /** Even lanes below odd lanes. Bytes from memory, less a number, need no detour over 32-bit lanes. */
+  private halves(a: Expr): readonly Val[] {
+    const { m } = this;
+    const minus =
+      a.node.kind === 'binary' && a.node.op === 'sub' && a.node.b.node.kind === 'splat' ? a.node : undefined;
+    const from = minus ? minus.a : a;
+    const source = from.node.kind === 'cast' ? from.node.a : from;
+    const n = source.node;
+    if (n.kind === 'load' && (n.buffer.storage === 'i8' || n.buffer.storage === 'u8') && source.width === 8) {
+      const { base, since, version } = this.scope.buffer(n.buffer);
+      const { address, offset } = this.dims.address(base, n.index, 1);
+      const words = m.load(`v128.load8x8_${n.buffer.storage === 'i8' ? 's' : 'u'}`, address, offset, 0, since, version);
+      if (minus?.b.node.kind !== 'splat') return [words];
+      return [m.op('i16x8.sub', [words, m.op('i16x8.splat', [this.one(minus.b.node.a)])])];
+    }
+    const parts = this.parts(a);
+    const low = Uint8Array.from({ length: 16 }, (_, i) => (i >> 1) * 4 + (i & 1));
+    if (a.width === 2) {
+      const [x, y] = [0, 1].map((lane) => extractLane(m, a.type, a.width, parts, lane));
+      return x && y ? [m.op('i32.or', [m.op('i32.and', [x, m.i32(0xffff)]), m.op('i32.shl', [y, m.i32(16)])])] : [];
+    }
+    return Array.from({ length: Math.ceil(parts.length / 2) }, (_, i) => {
+      const x = parts[2 * i];
+      if (!x) throw new TypeError('halves of nothing');
+      return m.op('i8x16.shuffle', [x, parts[2 * i + 1] ?? x], low);
+    });
+  }
+
+  private dot2(a: Expr, b: Expr, c: Expr, e: Expr): readonly Val[] {
+    const { m } = this;
+    if (e.width === 1) {
+      const low = (x: Expr) => x.bitcast('i32').shl(constant('i32', 16)).shr(constant('i32', 16));
+      const high = (x: Expr) => x.bitcast('i32').shr(constant('i32', 16));
+      return this.parts(c.add(low(a).mul(low(b))).add(high(a).mul(high(b))));
+    }
+    return this.eachPart([a, b, c], e, {
+      scalar: () => undefined,
+      vector: ([x, y, z]) => x && y && z && m.op('i32x4.add', [m.op('i32x4.dot_i16x8_s', [x, y]), z]),
+    });
+  }
+
   private dot4(a: Expr, b: Expr, c: Expr, e: Expr): readonly Val[] {
     const { m } = this;
     if (e.width === 1) {
@@ -382,6 +427,10 @@ export class ExprLowering {
     const { storage } = buffer;
     const bits = bitsOf[storage];
     if (bits < 8) return this.parts(this.subByte(buffer, index, e.width));
+    if (storage === 'f16' && buffer.finite) {
+      const raw: Buffer = { ...buffer, storage: 'i16' };
+      return this.parts(finiteHalf(new Expr('i32', e.width, { kind: 'load', buffer: raw, index })));
+    }
     if (isMinifloat(storage)) {
       const raw: Buffer = { ...buffer, storage: bits === 16 ? 'u16' : 'u8' };
       return this.parts(decodeMinifloat(storage, new Expr('u32', e.width, { kind: 'load', buffer: raw, index })));
@@ -480,6 +529,14 @@ export class ExprLowering {
     });
   }
 }
+
+/** A sign-extended f16 that is finite as f32: its fields moved to their places, read with the exponent bias of f32 and scaled. */
+const finiteHalf = (bits: Expr): Expr =>
+  bits
+    .shl(constant('i32', 13))
+    .and(constant('i32', 0x8fffffff | 0))
+    .bitcast('f32')
+    .mul(2 ** 112);
 
 function describe(e: Expr): string {
   return e.node.kind === 'unary' || e.node.kind === 'binary' ? `'${e.node.op}'` : e.node.kind;

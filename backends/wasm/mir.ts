@@ -261,6 +261,19 @@ function simplify(m: Machine, name: string, args: readonly Val[]): Val | undefin
       if (c?.op === 'i32.const') return c.imm === 0 ? b : a;
       return a === b ? a : undefined;
     }
+    case 'i32x4.shl':
+    case 'i32x4.shr_s':
+    case 'i32x4.shr_u':
+      return isConst(b, 0) ? a : undefined;
+    case 'v128.and': {
+      // The bits that a shift of words moves from one half to the other are masked out: a shift of halves.
+      const [, by] = a.args;
+      if (a.op !== 'i32x4.shr_u' || b?.op !== 'v128.const' || !(b.imm instanceof Uint8Array) || !by) return undefined;
+      const mask = 0xffff >> (Number(by.imm) & 31);
+      const keepsAll =
+        by.op === 'i32.const' && mask > 0 && b.imm.every((v, i) => v === (i & 1 ? mask >> 8 : mask & 255));
+      return keepsAll && a.args[0] ? m.op('i16x8.shr_u', [a.args[0], by]) : undefined;
+    }
     case 'v128.bitselect': {
       if (a === b) return a;
       // x > y ? x : y and its like are one instruction.

@@ -1,4 +1,4 @@
-import type { Kernel } from '../../compiler/ir/kernel.ts';
+import { forFeatures, type Kernel } from '../../compiler/ir/kernel.ts';
 import type { KernelFile, Target } from '../backend.ts';
 import { emit } from './emit.ts';
 import { encodeModule, type WasmFunction } from './encode.ts';
@@ -6,7 +6,7 @@ import { lowerKernel } from './kernel.ts';
 import { moduleText } from './wat.ts';
 
 const functions = (kernels: readonly Kernel[], target: Target): WasmFunction[] =>
-  kernels.map((k) => emit(lowerKernel(k, target.features.has('relaxed-simd')), k.name));
+  kernels.map((k) => emit(lowerKernel(forFeatures(k, target.features), target.features.has('relaxed-simd')), k.name));
 
 /**
  * All kernels as one module. Each is a function under its name with i32 parameters: the buffers' byte addresses, the scalars, the scratch

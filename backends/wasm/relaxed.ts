@@ -2,8 +2,9 @@ import type { Expr } from '../../compiler/ir/expr.ts';
 import type { Kernel, Stmt } from '../../compiler/ir/kernel.ts';
 import { visitExpr } from '../../compiler/ir/kernel-builder.ts';
 
-/** Whether relaxed SIMD changes the code of a kernel: whether it multiplies and adds in one. */
-export function usesFusedMultiplyAdd(kernel: Kernel): boolean {
+/** Whether relaxed SIMD changes the code of a kernel: whether it multiplies and adds in one, or has another body for it. */
+export function gainsFromRelaxed(kernel: Kernel): boolean {
+  if (kernel.alternatives) return true;
   const seen = new Set<Expr>();
   const inExpr = (e: Expr): boolean => {
     if (seen.has(e)) return false;

@@ -47,6 +47,12 @@ const language = (reps: ReadonlyMap<string, Representation>): Language => {
     },
     pack: (type, elements) => `${typeName(type, elements.length as Width)}(${elements.join(', ')})`,
     component: (a, i) => `${a}.${'xyzw'[i] ?? 'x'}`,
+    dot2: (a, b, c, p) =>
+      p.componentwise([a, b, c], 'i32', ([x, y, z]) => {
+        const low = (t?: Text) => `(bitcast<i32>(${t?.text ?? ''} << 16u) >> 16u)`;
+        const high = (t?: Text) => `(bitcast<i32>(${t?.text ?? ''}) >> 16u)`;
+        return `(${z?.text ?? ''} + ${low(x)} * ${low(y)} + ${high(x)} * ${high(y)})`;
+      }),
     dot4: (a, b, c, p) =>
       p.componentwise(
         [a, b, c],

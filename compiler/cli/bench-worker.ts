@@ -14,6 +14,7 @@ export interface BenchJob {
   /** Artifact folder or model file. */
   readonly from: string;
   readonly entry: string;
+  readonly symbols: Readonly<Record<string, number>>;
   readonly threads: number;
   readonly seconds: number;
   readonly inputs: Readonly<Record<string, HostTensor>>;
@@ -69,11 +70,12 @@ async function open(job: BenchJob): Promise<Runner> {
   const model = await load(job.from, { threads: job.threads });
   return {
     device: model.device.kind,
-    run: () => model.run(job.inputs, { entry: job.entry }),
+    run: () => model.run(job.inputs, { entry: job.entry, symbols: job.symbols }),
     profile: async () => {
       const steps: Record<string, number> = {};
       await model.run(job.inputs, {
         entry: job.entry,
+        symbols: job.symbols,
         onStep: ({ name, ms }) => (steps[name] = (steps[name] ?? 0) + ms),
       });
       return steps;

@@ -29,7 +29,7 @@ async function runBench(args: Args, io: Io): Promise<number> {
   const artifact = await openArtifact(onlyPositional(args, 'DIR'), io.cwd);
   const { plan } = artifact;
   const { name, entry } = entryOf(plan, args.value('entry'));
-  const { ports, dims } = concretePorts(plan, entry, parseDimValues(args.list('dims')));
+  const { ports, dims, symbols } = concretePorts(plan, entry, parseDimValues(args.list('dims')));
   const inputs = await readInputs(ports, args.list('input'), io.cwd);
   const threads = (args.value('threads') ?? '1').split(',').map((t) => {
     if (!/^[1-9]\d*$/.test(t))
@@ -53,6 +53,7 @@ async function runBench(args: Args, io: Io): Promise<number> {
         engine,
         from: engine === 'infc' ? artifact.dir : model,
         entry: name,
+        symbols,
         threads: t,
         seconds,
         inputs,

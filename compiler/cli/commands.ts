@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { generateOptions } from './generate-options.ts';
 import { dimsOption, inputOptions, inputSyntax } from './input-options.ts';
 
 /** Every command, in the order of `infc --help`. Adding one is one entry here and one module. */
@@ -15,12 +16,36 @@ export const commands: readonly Command[] = [
         value: 'n=4|seq=1:4096',
         help: 'Fix or bound symbolic dims; seq=8:4096:8 means multiples of 8',
       },
+      quant: {
+        kind: 'value',
+        value: 'RECIPE',
+        help: 'How weights are stored: f16, q8, q4, auto, a storage format, or FILE.json with rules',
+      },
+      context: {
+        kind: 'value',
+        value: 'N',
+        help: "Language models: most tokens of prompt and answer, default the model's, at most 4096",
+      },
+      kv: {
+        kind: 'value',
+        value: 'POLICY',
+        help: 'Language models: how the KV cache is kept: contiguous (default), sliding (texts longer than the context), q8',
+      },
       name: { kind: 'value', value: 'NAME', help: "Name of the module, default the model's" },
+      strategy: {
+        kind: 'list',
+        value: 'NAME',
+        help: 'Language models: decode strategies to carry beyond greedy and sampling (beam, speculative, ...)',
+      },
       'stop-after': { kind: 'value', value: 'PHASE', help: 'Stop after import or a pass phase, and print the graph' },
       plugin: { kind: 'list', value: 'FILE', help: 'A plugin module (its exports that are plugins are used)' },
       force: { kind: 'flag', help: 'Replace DIR even when infc did not write it' },
     },
-    examples: ['infc compile model.onnx -o out', 'infc compile model.onnx -o out --target wasm,wgsl --dims n=1'],
+    examples: [
+      'infc compile model.onnx -o out',
+      'infc compile model.onnx -o out --target wasm,wgsl --dims n=1',
+      'infc compile model-folder -o out --quant q8',
+    ],
     load: () => import('./compile.ts'),
   },
   {
@@ -40,6 +65,36 @@ export const commands: readonly Command[] = [
     ],
     more: inputSyntax,
     load: () => import('./run.ts'),
+  },
+  {
+    name: 'generate',
+    summary: 'Write on after a prompt with a language model',
+    usage: 'DIR --prompt TEXT | --prompt-ids 1,2,3 | --messages FILE',
+    options: {
+      prompt: { kind: 'value', short: 'p', value: 'TEXT', help: 'Text to go on from' },
+      'prompt-ids': { kind: 'value', value: '1,2,3', help: 'Token ids to go on from; no tokenizer is needed' },
+      messages: { kind: 'value', value: 'FILE', help: 'A conversation: JSON [{"role": "user", "content": "..."}]' },
+      ...generateOptions,
+    },
+    examples: [
+      'infc generate out --prompt "Once upon a time"',
+      'infc generate out --messages chat.json --schema person.json --temperature 0.7 --seed 1',
+      'infc generate out --prompt-ids 1,80,147 --max-tokens 20 --json',
+    ],
+    more: 'DIR is a compiled artifact, or a model that is compiled for this run.',
+    load: () => import('./generate.ts'),
+  },
+  {
+    name: 'chat',
+    summary: 'Talk with a language model',
+    usage: 'DIR',
+    options: {
+      system: { kind: 'value', value: 'TEXT', help: 'What the model is told first' },
+      ...generateOptions,
+    },
+    examples: ['infc chat out', 'infc chat out --system "Answer in one sentence." --temperature 0.7'],
+    more: '/reset forgets the conversation, /exit ends. The model needs a tokenizer with a chat template.',
+    load: () => import('./chat.ts'),
   },
   {
     name: 'verify',

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { InfcError } from '../../runtime/errors.ts';
@@ -11,15 +11,17 @@ import {
   writeArtifact,
 } from '../compile.ts';
 import { exitCodes } from '../diagnostics.ts';
+import type { TransformerOptions } from '../import/transformer/model.ts';
 import { printProgram } from '../ir/text.ts';
 import { type ArtifactPart, partOf } from '../plan/artifact.ts';
-import { memoryReport } from '../plan/report.ts';
+import { type Footprint, footprint, memoryReport } from '../plan/report.ts';
 import { type ArtifactFile, contentsOf, fileOf } from '../plan/weights-file.ts';
 import { type Args, onlyPositional } from './args.ts';
 import { parseDimBounds } from './inputs.ts';
 import type { Io } from './io.ts';
 import { loadPlugins } from './plugins.ts';
 import { portText } from './ports.ts';
+import { readRecipe } from './recipe.ts';
 import { makeRecord, RECORD } from './record.ts';
 import { formatBytes, formatMs } from './table.ts';
 
@@ -30,6 +32,8 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const dims = parseDimBounds(args.list('dims'));
   const name = args.value('name');
   const stopAfter = args.value('stop-after');
+  const quant = await readRecipe(args.value('quant'), io);
+  const transformer = transformerOptions(args);
   const output = args.value('output');
   if (output === undefined && stopAfter === undefined)
     throw new InfcError('INFC8003', 'no output folder', { fix: 'Write infc compile MODEL -o DIR' });
@@ -44,7 +48,10 @@ async function runCompile(args: Args, io: Io): Promise<number> {
     onProgress: ({ phase, done, total }) =>
       io.progress(`${'#'.repeat(done)}${'.'.repeat(Math.max(0, total - done))} ${phase}`),
     ...(name === undefined ? {} : { name }),
+    ...transformer,
+    ...(quant === undefined ? {} : { quant }),
     ...(stopAfter === undefined ? {} : { stopAfter }),
+    strategies: args.list('strategy').flatMap((s) => s.split(',')),
   };
   const started = performance.now();
   const compiler = createCompiler({ plugins: await loadPlugins(args.list('plugin'), io.cwd) });
@@ -54,7 +61,14 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const record = await makeRecord(
     file,
     dir,
-    { targets, dims, plugins: args.list('plugin'), ...(name === undefined ? {} : { name }) },
+    {
+      targets,
+      dims,
+      plugins: args.list('plugin'),
+      ...(name === undefined ? {} : { name }),
+      ...(quant === undefined ? {} : { quant }),
+      ...transformer,
+    },
     io.cwd,
   );
   await writeArtifact(compilation, dir, io.signal, [fileOf(RECORD, `${JSON.stringify(record, null, 2)}\n`)]);
@@ -62,6 +76,16 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   if (io.json) io.out(JSON.stringify({ ok: true, dir, ms, ...(await summaryOf(compilation)) }, null, 2));
   else await screen(model, output ?? dir, ms, compilation, io);
   return exitCodes.ok;
+}
+
+/** `--context N --kv NAME`. */
+function transformerOptions(args: Args): TransformerOptions {
+  const [context, kv] = [args.value('context'), args.value('kv')];
+  if (context !== undefined && !/^[1-9]\d*$/.test(context))
+    throw new InfcError('INFC8003', `--context '${context}' is not a number of tokens`, {
+      fix: 'Write --context 2048',
+    });
+  return { ...(context === undefined ? {} : { context: Number(context) }), ...(kv === undefined ? {} : { kv }) };
 }
 
 /** Refuses to replace a folder that infc did not write. */
@@ -93,7 +117,7 @@ export function partBytes(files: readonly ArtifactFile[]): PartBytes[] {
     sum.bytes += file.bytes;
     if (part !== 'weights') sum.gzip += gzipSync(contentsOf(file)).length;
   }
-  return (['plan', 'kernels', 'module', 'runtime', 'weights'] as const).flatMap((part) => {
+  return (['plan', 'kernels', 'module', 'runtime', 'tokenizer', 'weights'] as const).flatMap((part) => {
     const sum = parts.get(part);
     if (!sum) return [];
     return [part === 'weights' ? { part, bytes: sum.bytes } : { part, ...sum }];
@@ -107,8 +131,9 @@ async function targetSummary(compiled: TargetCompilation) {
     target,
     kernels: kernels.length,
     parts,
-    /** Everything but the weights, as fetched. */
-    gzipWithoutWeights: parts.reduce((n, p) => n + (p.gzip ?? 0), 0),
+    /** Everything but the weights and the tokenizer, as fetched. */
+    gzipWithoutWeights: parts.reduce((n, p) => n + (p.part === 'tokenizer' ? 0 : (p.gzip ?? 0)), 0),
+    ...(plan.generation ? { footprint: { ...footprint(plan), context: plan.generation.context } } : {}),
     memory: Object.keys(plan.entries).map((entry) => {
       const { peakBytes, bytesWithoutReuse, fixedBytes, at } = memoryReport(plan, entry);
       return { entry, peakBytes, bytesWithoutReuse, fixedBytes, at };
@@ -132,6 +157,10 @@ export async function summaryOf(compilation: Compilation) {
     targets: await Promise.all(compilation.targets.map(targetSummary)),
   };
 }
+
+/** `weights 144 MB + KV cache 47.2 MB + activations 3.1 MB = 194 MB while it runs` */
+export const footprintText = ({ weights, states, activations, total }: Footprint): string =>
+  `weights ${formatBytes(weights)} + ${states > 0 ? `state ${formatBytes(states)} + ` : ''}activations ${formatBytes(activations)} = ${formatBytes(total)} while it runs`;
 
 /** How a module in the current folder imports the artifact. */
 const moduleOf = (shown: string): string =>
@@ -164,9 +193,10 @@ async function screen(model: string, shown: string, ms: number, compilation: Com
         `${p.part} ${formatBytes(p.bytes)}${p.gzip === undefined ? '' : style.dim(` (${formatBytes(p.gzip)} gz)`)}`,
     );
     io.out(
-      `${label(t.target)}${parts.join(', ')}; without weights ${style.bold(`${formatBytes(t.gzipWithoutWeights)} gz`)}`,
+      `${label(t.target)}${parts.join(', ')}; without weights${t.parts.some((p) => p.part === 'tokenizer') ? ' and tokenizer' : ''} ${style.bold(`${formatBytes(t.gzipWithoutWeights)} gz`)}`,
     );
-    for (const m of t.memory) {
+    if (t.footprint) io.out(`${label('memory')}${footprintText(t.footprint)}`);
+    for (const m of t.footprint ? [] : t.memory) {
       const at = shownDims(m.at);
       io.out(
         `${label('memory')}peak ${formatBytes(m.peakBytes)} of activations${t.memory.length > 1 ? ` in ${m.entry}` : ''} (${formatBytes(m.bytesWithoutReuse)} without reuse)${at.length > 0 ? ` at ${at.join(', ')}` : ''}, weights ${formatBytes(m.fixedBytes)}`,
@@ -193,13 +223,17 @@ async function printAfter(compilation: Compilation, io: Io): Promise<number> {
   return exitCodes.ok;
 }
 
-/** Files of an artifact folder, as a compilation would give them. */
+/** Files of an artifact folder, as a compilation would give them: their contents are read when asked for. */
 export async function readArtifactFiles(dir: string): Promise<ArtifactFile[]> {
   const files: ArtifactFile[] = [];
   for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const full = path.join(entry.parentPath, entry.name);
-    files.push(fileOf(path.relative(dir, full).replaceAll('\\', '/'), await readFile(full)));
+    files.push({
+      name: path.relative(dir, full).replaceAll('\\', '/'),
+      bytes: (await stat(full)).size,
+      chunks: () => [readFileSync(full)],
+    });
   }
   return files;
 }

@@ -6,6 +6,7 @@ import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { exitCodes, nearest } from '../diagnostics.ts';
 import type { Args } from './args.ts';
+import { readSchema, readTextConstraint } from './constraint-file.ts';
 import type { Io } from './io.ts';
 import { formatBytes, formatCount, table } from './table.ts';
 
@@ -145,50 +146,13 @@ async function explain(file: string, args: Args, io: Io): Promise<number> {
 }
 
 async function open(file: string, io: Io): Promise<Source> {
-  const extension = path.extname(file);
-  if (extension === '.json') {
+  if (path.extname(file) === '.json') {
     const { constrain } = await import('../../grammars/constrain.ts');
     const constraint = constrain(await readSchema(file, io));
     return { kind: 'JSON Schema', acceptor: constraint.acceptor, masks: (vocabulary) => constraint.masks(vocabulary) };
   }
-  if (!['.gbnf', '.ebnf', '.lark', '.regex'].includes(extension)) {
-    throw new InfcError('INFC8003', `'${file}' is no constraint by its name`, {
-      file,
-      fix: 'Use .json, .gbnf, .ebnf, .lark or .regex',
-    });
-  }
-  const { grammar, regex } = await import('../../grammars/text-constraint.ts');
-  const text = await readFile(path.resolve(io.cwd, file), 'utf8');
-  const folder = path.dirname(path.resolve(io.cwd, file));
-  const resolve = (name: string): Promise<string | undefined> =>
-    readFile(path.join(folder, `${name}.lark`), 'utf8').catch(() => undefined);
-  switch (extension) {
-    case '.gbnf':
-      return asSource('GBNF grammar', await grammar({ gbnf: text }));
-    case '.ebnf':
-      return asSource('EBNF grammar', await grammar({ ebnf: text }));
-    case '.lark':
-      return asSource('Lark grammar', await grammar({ lark: text, resolve }));
-    default:
-      return asSource('regular expression', regex(text.replace(/\r?\n$/, '')));
-  }
-}
-
-function asSource(kind: string, constraint: Omit<Source, 'kind'>): Source {
+  const { kind, constraint } = await readTextConstraint(file, io);
   return { kind, acceptor: constraint.acceptor, masks: (vocabulary) => constraint.masks(vocabulary) };
-}
-
-async function readSchema(file: string, io: Io): Promise<unknown> {
-  const text = await readFile(path.resolve(io.cwd, file), 'utf8');
-  try {
-    const schema: unknown = JSON.parse(text);
-    return schema;
-  } catch (cause) {
-    throw new InfcError('INFC5016', `the schema is not JSON: ${cause instanceof Error ? cause.message : ''}`, {
-      file,
-      cause,
-    });
-  }
 }
 
 async function readVocabulary(args: Args, io: Io): Promise<Vocabulary> {

@@ -168,12 +168,12 @@ function printNote({ note, scalars, lanes }: PlanKernel, io: Io): void {
 
 /** A node by its number in the imported graph, or its name: what it became, and which kernel runs it. */
 async function explainNode(name: string, dir: string, io: Io): Promise<number> {
-  const { compilerOf, modelOf, openArtifact, recompile } = await import('./record.ts');
+  const { compilerOf, importOptions, modelOf, openArtifact, recompile } = await import('./record.ts');
   const { forEachNode, formatType } = await import('../ir/graph.ts');
   const artifact = await openArtifact(dir, io.cwd);
   const model = await modelOf(artifact, undefined, io.cwd);
   const compiler = await compilerOf(artifact, [], io.cwd);
-  const program = await compiler.import(model, { dims: artifact.record?.dims ?? {}, signal: io.signal });
+  const program = await compiler.import(model, { ...importOptions(artifact.record), signal: io.signal });
   const nodes: { op: string; source: { name: string; op: string }; inputs: string[]; outputs: string[] }[] = [];
   for (const graph of program.entries.values())
     forEachNode(graph, (n) => {

@@ -4,6 +4,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Results. With `--json`, one JSON document and nothing else. */
   out(text: string): void;
+  /** A piece of a result that goes on: no line end is added. */
+  write(text: string): void;
   /** Progress, warnings and errors. */
   err(text: string): void;
   readonly json: boolean;
@@ -11,6 +13,8 @@ export interface Io {
   /** Progress goes to stderr only when it is a terminal. */
   progress(text: string): void;
   readonly signal: AbortSignal;
+  /** What the user types (or another program writes), line by line; `prompt` is shown on a terminal. */
+  lines(prompt: string): AsyncIterable<string>;
 }
 
 /** Text attributes; the identity when colours are off. */
@@ -56,9 +60,29 @@ export function processIo(json: boolean, quiet: boolean, signal: AbortSignal): I
       clear();
       stdout.write(`${text}\n`);
     },
+    write: (text) => {
+      clear();
+      stdout.write(text);
+    },
     err: (text) => {
       clear();
       stderr.write(`${text}\n`);
+    },
+    async *lines(prompt) {
+      const { createInterface } = await import('node:readline/promises');
+      const terminal = process.stdin.isTTY === true;
+      const reader = createInterface({ input: process.stdin, output: terminal ? stderr : undefined, terminal });
+      signal.addEventListener('abort', () => reader.close());
+      reader.setPrompt(terminal ? prompt : '');
+      try {
+        reader.prompt();
+        for await (const line of reader) {
+          yield line;
+          reader.prompt();
+        }
+      } finally {
+        reader.close();
+      }
     },
     progress: (text) => {
       if (!stderr.isTTY || json || quiet) return;

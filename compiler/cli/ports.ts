@@ -31,15 +31,21 @@ export function symbolsIn(dim: DimCode, into: Set<string> = new Set()): Set<stri
 }
 
 /**
- * Inputs of an entry with numbers for dims. A symbol not given takes its smallest allowed value of at least 1 (batch sizes, lengths of
+ * Inputs of an entry with numbers for dims, and the symbols that go beside them. A symbol not given takes its smallest allowed value of at least 1 (batch sizes, lengths of
  * a past), which every model accepts; sizes of pictures are better given.
  */
 export function concretePorts(
   plan: Plan,
   entry: PlanEntry,
   given: Readonly<Record<string, number>>,
-): { readonly ports: ConcretePort[]; readonly dims: Record<string, number> } {
-  const used = new Set<string>();
+): {
+  readonly ports: ConcretePort[];
+  readonly dims: Record<string, number>;
+  /** Values of the symbols that no input's shape fixes. */
+  readonly symbols: Record<string, number>;
+} {
+  const beside = entry.symbols ?? [];
+  const used = new Set<string>(beside);
   for (const p of entry.inputs) for (const d of p.shape) symbolsIn(d, used);
   const asked: Record<string, number> = {};
   for (const [name, value] of Object.entries(given)) {
@@ -60,7 +66,7 @@ export function concretePorts(
   for (const name of used) {
     const symbol = plan.symbols[name];
     const step = symbol?.multipleOf ?? 1;
-    const low = Math.max(symbol?.min ?? 1, 1);
+    const low = Math.max(symbol?.min ?? 1, beside.includes(name) ? 0 : 1);
     dims[name] = asked[name] ?? Math.ceil(low / step) * step;
   }
   const values = new Map(Object.entries(dims));
@@ -69,7 +75,7 @@ export function concretePorts(
     dtype: p.dtype,
     shape: p.shape.map((d) => evaluateDim(d, values)),
   }));
-  return { ports, dims };
+  return { ports, dims, symbols: Object.fromEntries(beside.map((name) => [name, dims[name] ?? 0])) };
 }
 
 /** `f32[1, 3, h, w]` */

@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
 import { parsePlan } from '../../runtime/load.ts';
 import type { Plan } from '../../runtime/plan.ts';
 import { type Compilation, type CompileOptions, type Compiler, createCompiler } from '../compile.ts';
+import type { TransformerOptions } from '../import/transformer/model.ts';
 import type { Io } from './io.ts';
+import { modelHash } from './model-hash.ts';
 import { loadPlugins } from './plugins.ts';
 import { version } from './version.ts';
 
@@ -13,7 +14,7 @@ import { version } from './version.ts';
 export const RECORD = 'compiled.json';
 
 /** How an artifact came to be. Holds no times, so that the same model and options give the same bytes. */
-export interface CompileRecord {
+export interface CompileRecord extends TransformerOptions {
   readonly infc: string;
   /** Relative to the artifact's folder. */
   readonly model: string;
@@ -23,32 +24,34 @@ export interface CompileRecord {
   readonly targets: readonly string[];
   readonly dims: NonNullable<CompileOptions['dims']>;
   readonly plugins: readonly string[];
+  readonly quant?: NonNullable<CompileOptions['quant']>;
 }
 
 /** Record of a compilation about to be written to `dir`. */
 export async function makeRecord(
   model: string,
   dir: string,
-  options: {
+  options: TransformerOptions & {
     readonly targets: readonly string[];
     readonly dims: CompileRecord['dims'];
     readonly plugins: readonly string[];
     readonly name?: string;
+    readonly quant?: NonNullable<CompileOptions['quant']>;
   },
   cwd: string,
 ): Promise<CompileRecord> {
   const file = path.resolve(cwd, model);
   const relative = (f: string): string => path.relative(dir, path.resolve(cwd, f)).replaceAll('\\', '/');
-  const content = await readFile(file);
   return {
     infc: version,
     model: relative(file),
-    sha256: createHash('sha256').update(content).digest('hex'),
-    bytes: content.length,
+    ...(await modelHash(file)),
     ...(options.name === undefined ? {} : { name: options.name }),
     targets: options.targets,
     dims: options.dims,
     plugins: options.plugins.map(relative),
+    ...(options.quant === undefined ? {} : { quant: options.quant }),
+    ...transformerOptions(options),
   };
 }
 
@@ -110,14 +113,14 @@ export async function modelOf({ home, record }: Artifact, given: string | undefi
     throw new InfcError('INFC8012', `the artifact does not say what it was compiled from (no ${RECORD})`, {
       fix: 'Give the model: --model FILE',
     });
-  const content = await readFile(file).catch((cause: unknown) => {
+  const { sha256 } = await modelHash(file).catch((cause: unknown) => {
     throw new InfcError('INFC8012', 'the model of this artifact is not there any more', {
       file,
       fix: 'Give its place: --model FILE',
       cause,
     });
   });
-  if (record && createHash('sha256').update(content).digest('hex') !== record.sha256)
+  if (record && sha256 !== record.sha256)
     throw new InfcError('INFC8012', 'the model has changed since it was compiled', { file, fix: 'Compile it again' });
   return file;
 }
@@ -132,12 +135,25 @@ export async function compilerOf(
   return createCompiler({ plugins: await loadPlugins(files, cwd) });
 }
 
+/** What decides how language models are built. */
+const transformerOptions = ({ context, kv }: TransformerOptions): TransformerOptions => ({
+  ...(context === undefined ? {} : { context }),
+  ...(kv === undefined ? {} : { kv }),
+});
+
+/** Options that an artifact's model was imported with. */
+export const importOptions = (
+  record: CompileRecord | undefined,
+): Pick<CompileOptions, 'dims' | keyof TransformerOptions> =>
+  record ? { dims: record.dims, ...transformerOptions(record) } : {};
+
 /** Compiles an artifact's model again with the same options: passes and plan come out the same, with the graph still at hand. */
 export function recompile(compiler: Compiler, { plan, record }: Artifact, model: string, io: Io): Promise<Compilation> {
   return compiler.compile(model, {
     targets: [plan.target.kind],
-    dims: record?.dims ?? {},
+    ...importOptions(record),
     ...(record?.name === undefined ? {} : { name: record.name }),
+    ...(record?.quant === undefined ? {} : { quant: record.quant }),
     onProgress: ({ phase, done, total }) => io.progress(`${phase} ${done}/${total}`),
     signal: io.signal,
   });

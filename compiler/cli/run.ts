@@ -18,7 +18,7 @@ import { formatMs, table } from './table.ts';
 async function runArtifact(args: Args, io: Io): Promise<number> {
   const { dir, plan } = await openArtifact(onlyPositional(args, 'DIR'), io.cwd);
   const { name, entry } = entryOf(plan, args.value('entry'));
-  const { ports, dims } = concretePorts(plan, entry, parseDimValues(args.list('dims')));
+  const { ports, dims, symbols } = concretePorts(plan, entry, parseDimValues(args.list('dims')));
   const inputs = await readInputs(ports, args.list('input'), io.cwd);
   const started = performance.now();
   await using model = await load(dir, await loadOptions(plan, args, io));
@@ -28,7 +28,7 @@ async function runArtifact(args: Args, io: Io): Promise<number> {
   for (let i = wholeNumber(args, 'repeat', 1); i > 0; i--) {
     model.reset();
     const t = performance.now();
-    outputs = await model.run(inputs, { entry: name, signal: io.signal });
+    outputs = await model.run(inputs, { entry: name, symbols, signal: io.signal });
     times.push(performance.now() - t);
   }
   const runMs = median(times);

@@ -19,7 +19,7 @@ import type { Io } from './io.ts';
 import { encodeNpy } from './npy.ts';
 import { openOrt } from './onnxruntime.ts';
 import { concretePorts, entryOf } from './ports.ts';
-import { type Artifact, compilerOf, modelOf, openArtifact, recompile } from './record.ts';
+import { type Artifact, compilerOf, importOptions, modelOf, openArtifact, recompile } from './record.ts';
 import { fileName } from './run.ts';
 import { table } from './table.ts';
 
@@ -46,9 +46,9 @@ async function runVerify(args: Args, io: Io): Promise<number> {
     });
   const model = await modelOf(artifact, args.value('model'), io.cwd);
   const { name, entry } = entryOf(artifact.plan, args.value('entry'));
-  const { ports, dims } = concretePorts(artifact.plan, entry, parseDimValues(args.list('dims')));
+  const { ports, dims, symbols } = concretePorts(artifact.plan, entry, parseDimValues(args.list('dims')));
   const inputs = await readInputs(ports, args.list('input'), io.cwd);
-  const check = new Check(artifact, model, name, inputs, args, io);
+  const check = new Check(artifact, model, name, inputs, symbols, args, io);
 
   io.progress('running the artifact');
   const actual = await check.runArtifact();
@@ -93,6 +93,7 @@ class Check {
     private readonly model: string,
     private readonly entry: string,
     private readonly inputs: Readonly<Record<string, HostTensor>>,
+    private readonly symbols: Readonly<Record<string, number>>,
     private readonly args: Args,
     private readonly io: Io,
   ) {}
@@ -100,7 +101,7 @@ class Check {
   async runArtifact(): Promise<Tensors> {
     await using model = await load(this.artifact.dir, await this.options());
     this.device = model.device.kind;
-    return await model.run(this.inputs, { entry: this.entry, signal: this.io.signal });
+    return await model.run(this.inputs, { entry: this.entry, symbols: this.symbols, signal: this.io.signal });
   }
 
   private options(): Promise<LoadOptions> {
@@ -108,10 +109,18 @@ class Check {
     return this.loading;
   }
 
-  /** The program as imported, before any pass. */
+  /**
+   * The program as imported, before any pass. With --quant, the program whose weights are stored as they were asked for: what that
+   * costs is not the kernels' doing (`infc eval` tells it).
+   */
   imported(): Promise<Program> {
+    const { record } = this.artifact;
+    const options = { ...importOptions(record), signal: this.io.signal };
+    const quant = record?.quant;
     this.program ??= this.compiler().then((c) =>
-      c.import(this.model, { dims: this.artifact.record?.dims ?? {}, signal: this.io.signal }),
+      quant === undefined
+        ? c.import(this.model, options)
+        : c.compile(this.model, { ...options, quant, stopAfter: 'format' }).then((made) => made.program),
     );
     return this.program;
   }
@@ -126,6 +135,7 @@ class Check {
     return evaluate(program, this.entry, this.inputs, {
       ops: registry,
       host: hostFunctions,
+      symbols: this.symbols,
       signal: this.io.signal,
       ...(onValue ? { onValue: (v: Value, result: HostValue) => onValue(v.name, result) } : {}),
     });
@@ -159,7 +169,7 @@ class Check {
       ),
     );
     await using model = await load({ plan, files }, await this.options());
-    const values = await model.run(this.inputs, { entry: this.entry, signal: this.io.signal });
+    const values = await model.run(this.inputs, { entry: this.entry, symbols: this.symbols, signal: this.io.signal });
     const producers = producersOf(compilation.program, this.entry);
     const expectedOf = (name: string): HostValue | undefined => after.get(name) ?? outputs[name];
     for (const { name, by } of kept) {

@@ -11,7 +11,7 @@ import { shownDims } from './compile.ts';
 import { parseDimValues } from './inputs.ts';
 import type { Io } from './io.ts';
 import { concretePorts } from './ports.ts';
-import { compilerOf, modelOf, openArtifact, recompile } from './record.ts';
+import { compilerOf, importOptions, modelOf, openArtifact, recompile } from './record.ts';
 import { workOf } from './roofline.ts';
 import { formatBytes, formatCount } from './table.ts';
 import { type GraphRow, type KernelView, page } from './view/page.ts';
@@ -22,7 +22,7 @@ async function runView(args: Args, io: Io): Promise<number> {
   const { dir, plan } = artifact;
   const model = await modelOf(artifact, undefined, io.cwd);
   const compiler = await compilerOf(artifact, [], io.cwd);
-  const before = await compiler.import(model, { dims: artifact.record?.dims ?? {}, signal: io.signal });
+  const before = await compiler.import(model, { ...importOptions(artifact.record), signal: io.signal });
   const rowsBefore = rowsOf(before);
   const compilation = await recompile(compiler, artifact, model, io);
   const entry = Object.keys(plan.entries)[0] ?? '';

@@ -1,31 +1,50 @@
-import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
 import { constant } from '../ir/expr.ts';
-import { defineFormat } from './format.ts';
+import { clamp, fit, largestMagnitude, stored } from './fit.ts';
+import { defineFormat, type Grid } from './format.ts';
 
 const GROUP = 32;
+const MOST = 127;
+
+interface ScaledGrid extends Grid {
+  readonly bits: number;
+  code(weight: number): number;
+}
+
+const isScaled = (g: Grid): g is ScaledGrid => 'code' in g;
+
+const grid = (weights: Float32Array, importance?: Float32Array): ScaledGrid => {
+  const full = largestMagnitude(weights) / MOST;
+  const code = (step: number, w: number): number => (step === 0 ? 0 : clamp(Math.round(w / step), -MOST, MOST));
+  const { bits, value } = fit(
+    weights,
+    importance,
+    (share) => stored('f16', full * share),
+    (s, w) => s.value * code(s.value, w),
+  );
+  return { bits, code: (w) => code(value, w), nearest: (w) => Math.fround(value * code(value, w)) };
+};
 
 /**
  * 8-bit integers, symmetric, one f16 scale for 32 weights: w = scale * code with codes in [-127, 127], four to a word, low byte first.
- * 8.5 bits a weight.
+ * 8.5 bits a weight; also the contents of llama.cpp's Q8_0.
  */
 export const q8g32 = defineFormat({
   name: 'q8g32',
   logical: 'f32',
+  bits: 8,
   group: GROUP,
   multiple: GROUP,
   planes: { codes: { dtype: 'u32', per: 4 }, scale: { dtype: 'f16', per: GROUP } },
-  encode: (row) => {
+  grid,
+  encode: (row, grids) => {
     const codes = new Uint32Array(row.length / 4);
     const scale: number[] = [];
-    for (let g = 0; g < row.length; g += GROUP) {
-      const largest = row.subarray(g, g + GROUP).reduce((m, v) => Math.max(m, Math.abs(v)), 0);
-      const bits = encodeFloat('f16', largest / 127);
-      const step = decodeFloat('f16', bits);
-      scale.push(bits);
-      for (let i = g; i < g + GROUP; i++) {
-        const q = step === 0 ? 0 : Math.max(-127, Math.min(127, Math.round((row[i] ?? 0) / step)));
-        codes[i >> 2] = (codes[i >> 2] ?? 0) | ((q & 255) << (8 * (i & 3)));
-      }
+    for (let at = 0; at < row.length; at += GROUP) {
+      const own = grids?.[at / GROUP];
+      const g = own && isScaled(own) ? own : grid(row.subarray(at, at + GROUP));
+      scale.push(g.bits);
+      for (let i = at; i < at + GROUP; i++)
+        codes[i >> 2] = (codes[i >> 2] ?? 0) | ((g.code(row[i] ?? 0) & 255) << (8 * (i & 3)));
     }
     return { codes, scale };
   },
@@ -37,6 +56,13 @@ export const q8g32 = defineFormat({
       ),
       ...(step ? { scale: step } : {}),
     };
+  },
+  integer: {
+    largest: 128,
+    signed: true,
+    planes: ['codes'],
+    step: 4,
+    bytes: ({ codes = [] }) => codes.map((word, i) => ({ word, elements: [0, 1, 2, 3].map((e) => 4 * i + e) })),
   },
   // Half a step, and what is lost at the end of the range when the f16 scale rounds down.
   errorBound: 0.5 / 127 + 2 ** -10,

@@ -1,9 +1,9 @@
 import { InfcError } from '../../runtime/errors.ts';
-import type { Constant, Program } from '../ir/graph.ts';
-import type { OpTable } from '../ir/graph-builder.ts';
-import { type SafetensorsFile, safetensorsConstant } from './safetensors.ts';
+import type { Constant } from '../ir/graph.ts';
+import type { GgufFamily } from './gguf/family.ts';
 import { closest } from './suggest.ts';
-import type { SymbolTable } from './symbols.ts';
+import type { Transformer, TransformerOptions } from './transformer/model.ts';
+import type { WeightFile } from './weight-file.ts';
 
 /** What a `config.json` is read with: each getter checks the type and names the key when it is wrong. */
 export class HfConfig {
@@ -41,6 +41,20 @@ export class HfConfig {
     return v;
   }
 
+  /** A list of numbers. */
+  numbers(key: string): readonly number[] {
+    const v = this.values[key];
+    if (!Array.isArray(v) || !v.every((x) => typeof x === 'number')) throw this.bad(key, 'a list of numbers', v);
+    return v;
+  }
+
+  /** A list of strings. */
+  strings(key: string): readonly string[] {
+    const v = this.values[key];
+    if (!Array.isArray(v) || !v.every((x) => typeof x === 'string')) throw this.bad(key, 'a list of strings', v);
+    return v;
+  }
+
   /** A nested object. */
   section(key: string): HfConfig | undefined {
     const v = this.values[key];
@@ -74,15 +88,15 @@ export const isRecord = (v: unknown): v is Record<string, unknown> =>
 /** Weights by name over all files of a model. */
 export class HfWeights {
   private readonly constants = new Map<string, Constant>();
-  private readonly names = new Map<string, SafetensorsFile>();
+  private readonly names = new Map<string, WeightFile>();
 
-  constructor(private readonly files: readonly SafetensorsFile[]) {
+  constructor(private readonly files: readonly WeightFile[]) {
     for (const f of files) {
       for (const name of f.tensors.keys()) {
         const other = this.names.get(name);
         if (other)
-          throw new InfcError('INFC1083', `tensor '${name}' is in '${other.source.name}' and in '${f.source.name}'`, {
-            file: f.source.name,
+          throw new InfcError('INFC1083', `tensor '${name}' is in '${other.name}' and in '${f.name}'`, {
+            file: f.name,
             fix: 'Give each weight file once',
           });
         this.names.set(name, f);
@@ -94,10 +108,15 @@ export class HfWeights {
     return this.names.has(name);
   }
 
+  /** Shape of a weight, if there is one of that name. */
+  shapeOf(name: string): readonly number[] | undefined {
+    return this.names.get(name)?.tensors.get(name)?.shape;
+  }
+
   /** Where the files' metadata say a tied weight lives. */
   tied(name: string): string | undefined {
     for (const f of this.files) {
-      const target = f.metadata.get(name);
+      const target = f.tied(name);
       if (target !== undefined && this.has(target)) return target;
     }
     return undefined;
@@ -108,14 +127,13 @@ export class HfWeights {
     let c = this.constants.get(name);
     if (!c) {
       const file = this.names.get(name);
-      const entry = file?.tensors.get(name);
-      if (!file || !entry) {
+      if (!file) {
         const near = closest(name, this.names.keys());
         throw new InfcError('INFC1084', `weight '${name}' is missing`, {
           fix: near ? `The closest name is '${near}': check the architecture` : 'Give all weight files of the model',
         });
       }
-      c = safetensorsConstant(file, entry);
+      c = file.constant(name);
       this.constants.set(name, c);
     }
     if (c.type.shape.length !== shape.length || c.type.shape.some((d, i) => d !== shape[i]))
@@ -130,10 +148,24 @@ export class HfWeights {
   }
 }
 
-/** One model family: its graph from a config and weights. */
+/** The tensor of the output projection: its own, or the embedding table when the model ties them (default: as the config says). */
+export function headWeight(
+  config: HfConfig,
+  weights: HfWeights,
+  table: string,
+  options: { readonly head?: string; readonly tied?: boolean | undefined } = {},
+): string {
+  const { head = 'lm_head.weight', tied = config.flag('tie_word_embeddings', false) } = options;
+  return weights.has(head) || !tied ? head : table;
+}
+
+/** One model family: what its config and weights mean, in terms of the toolbox (../transformer). */
 export interface Architecture {
   /** Names in `architectures` of config.json. */
   readonly names: readonly string[];
-  /** Asks `symbols` for the dims of its inputs, so that the user's dims hold. */
-  build(config: HfConfig, weights: HfWeights, ops: OpTable, name: string, symbols: SymbolTable): Program;
+  /** Its GGUF files, if there are any. */
+  readonly gguf?: readonly GgufFamily[];
+  /** The config.json of weights that came without one, when their names and shapes say that they are of this family. */
+  readonly infer?: (weights: HfWeights) => Readonly<Record<string, unknown>> | undefined;
+  describe(config: HfConfig, weights: HfWeights, options: TransformerOptions): Transformer;
 }

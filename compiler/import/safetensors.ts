@@ -1,22 +1,9 @@
 import { InfcError } from '../../runtime/errors.ts';
 import type { DType } from '../ir/dtype.ts';
 import { type Constant, tensor } from '../ir/graph.ts';
+import type { ByteSource } from './byte-source.ts';
 import { JsonError, StrictJson } from './strict-json.ts';
-
-/** Random access to a file's bytes: headers are read first, tensors when they are needed. */
-export interface ByteSource {
-  readonly name: string;
-  readonly bytes: number;
-  /** Exactly `length` bytes from `offset`; the caller keeps to the file. */
-  read(offset: number, length: number): Uint8Array;
-}
-
-/** Bytes that are in memory already. */
-export const memorySource = (name: string, data: Uint8Array): ByteSource => ({
-  name,
-  bytes: data.byteLength,
-  read: (offset, length) => data.subarray(offset, offset + length),
-});
+import type { WeightFile } from './weight-file.ts';
 
 /** One tensor of a file; `begin` and `end` count from the start of the file. */
 export interface SafetensorsEntry {
@@ -29,7 +16,7 @@ export interface SafetensorsEntry {
 }
 
 /** A parsed header. */
-export interface SafetensorsFile {
+export interface SafetensorsFile extends WeightFile {
   readonly source: ByteSource;
   readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
   readonly metadata: ReadonlyMap<string, string>;
@@ -91,7 +78,19 @@ export function openSafetensors(source: ByteSource): SafetensorsFile {
     throw bad(source, 'INFC1071', 'the header is not UTF-8', 8);
   }
   const { entries, metadata } = parseHeader(source, text);
-  return { source, metadata, tensors: checkedEntries(source, entries, 8 + headerBytes) };
+  const tensors = checkedEntries(source, entries, 8 + headerBytes);
+  return {
+    name: source.name,
+    source,
+    metadata,
+    tensors,
+    tied: (name) => metadata.get(name),
+    constant: (name) => {
+      const entry = tensors.get(name);
+      if (!entry) throw new TypeError(`'${name}' is not one of the tensors`);
+      return safetensorsConstant(source, entry);
+    },
+  };
 }
 
 function parseHeader(source: ByteSource, text: string): { entries: RawEntry[]; metadata: Map<string, string> } {
@@ -200,17 +199,17 @@ function checkedEntries(source: ByteSource, entries: RawEntry[], start: number):
 const compare = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** One tensor as a constant, read from the file when its bytes are wanted. Throws INFC1073 when infc has no such dtype. */
-export function safetensorsConstant(file: SafetensorsFile, entry: SafetensorsEntry): Constant {
+function safetensorsConstant(source: ByteSource, entry: SafetensorsEntry): Constant {
   const dtype = DTYPES.get(entry.dtype)?.dtype;
   if (!dtype)
-    throw bad(file.source, 'INFC1073', `tensor '${entry.name}' is ${entry.dtype}, which infc cannot hold`, entry.begin);
+    throw bad(source, 'INFC1073', `tensor '${entry.name}' is ${entry.dtype}, which infc cannot hold`, entry.begin);
   const bytes = entry.end - entry.begin;
   return {
     name: entry.name,
     type: tensor(dtype, entry.shape),
     bytes,
     read: () => {
-      const data = file.source.read(entry.begin, bytes);
+      const data = source.read(entry.begin, bytes);
       return data.byteOffset % 8 === 0 ? data : data.slice();
     },
   };

@@ -64,6 +64,8 @@ export interface Buffer {
   readonly access: 'read' | 'write' | 'read_write';
   /** Length in elements; bounds checks and the memory planner use it. */
   readonly elements: Dim;
+  /** Its floats are neither NaN nor infinite: whoever fills the buffer made sure. */
+  readonly finite?: true;
 }
 
 /** Reduction over loop symbols: see {@link fold}. */
@@ -91,9 +93,11 @@ export type ExprNode =
   | { readonly kind: 'bitcast'; readonly a: Expr }
   | { readonly kind: 'narrow'; readonly a: Expr; readonly to: import('./dtype.ts').DType } // round trip through a narrower dtype
   | { readonly kind: 'splat'; readonly a: Expr }
+  | { readonly kind: 'halves'; readonly a: Expr } // neighbouring i32 lanes as the two 16-bit halves (low first) of one u32 word
   | { readonly kind: 'pack'; readonly elements: readonly Expr[] }
   | { readonly kind: 'extract'; readonly a: Expr; readonly lane: number }
   | { readonly kind: 'shuffle'; readonly a: Expr; readonly b: Expr; readonly lanes: readonly number[] } // lanes of a ++ b
+  | { readonly kind: 'dot2'; readonly a: Expr; readonly b: Expr; readonly c: Expr } // two int16 products per 32-bit lane, plus c (i32)
   | { readonly kind: 'dot4'; readonly a: Expr; readonly b: Expr; readonly c: Expr } // four int8 products per 32-bit lane, plus c (i32)
   | {
       readonly kind: 'subgroup';
@@ -323,6 +327,16 @@ export class Expr {
 
   shuffle(b: Expr, lanes: readonly number[]): Expr {
     return new Expr(this.type, this.width, { kind: 'shuffle', a: this, b, lanes });
+  }
+
+  /** Pairs of neighbouring i32 lanes as u32 words: the low 16 bits of lane 2i, and of lane 2i + 1 above them. For dot2. */
+  halves(): Expr {
+    return new Expr('u32', (this.width / 2) as Width, { kind: 'halves', a: this });
+  }
+
+  /** c + the dot product of the two int16 halves of each 32-bit element (this and b are u32 words). */
+  dot2(b: Expr, c: Expr): Expr {
+    return new Expr('i32', c.width, { kind: 'dot2', a: this, b, c });
   }
 
   /** c + the dot product of the four int8 lanes of each 32-bit element (this and b are u32 words). */

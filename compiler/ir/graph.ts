@@ -1,6 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
+import type { PlanGeneration } from '../../runtime/plan.ts';
 import { type Dim, formatDim, type Sym } from './dim.ts';
-import type { DType } from './dtype.ts';
+import type { DType, TypedArray } from './dtype.ts';
 
 /** Type of a value. `dtype` is logical; `format` says how the bytes are stored (`dense` unless a storage format is assigned). */
 export interface TensorType {
@@ -31,13 +32,33 @@ export interface Source {
   readonly op: string;
 }
 
-/** Constant bytes, dense and little-endian; strings are held as such. `read` may be called more than once. */
+/** Values that are all whole numbers -2^(bits-1) < v < 2^(bits-1), or all of a narrower float. */
+export type CompactValues = { readonly bits: number } | { readonly float: 'f16' | 'bf16' };
+
+/** Rows of weights in a storage format: for each plane the entries of one row after the other, rows along the last axis. */
+export interface EncodedRows {
+  /** Name of the storage format. */
+  readonly format: string;
+  /** May be called more than once; the caller does not write to the arrays. */
+  planes(): Readonly<Record<string, TypedArray>>;
+}
+
+/**
+ * Constant bytes, dense and little-endian; strings are held as such. `read` may be called more than once. With a storage format in
+ * `type`, `read` gives the values that the format keeps, decoded; `encoded` are its planes where they exist already (a model file in
+ * that format, or a quantizer's result), so that nothing is quantized twice.
+ */
 export interface Constant {
   readonly name: string;
   readonly type: TensorType;
   readonly bytes: number;
   read(): Uint8Array;
   readonly strings?: readonly string[];
+  readonly encoded?: EncodedRows;
+  /** How the values can be written in fewer bytes without loss, in any order: they are expanded when the model is loaded. */
+  readonly compact?: CompactValues;
+  /** Its maker knows that no other constant has these bytes, so that writers need not compare them with others. */
+  readonly unique?: true;
 }
 
 export type Attribute =
@@ -97,6 +118,8 @@ export class Graph {
   readonly inputs: Value[] = [];
   outputs: Value[] = [];
   nodes: Node[] = [];
+  /** Symbols that the caller of this entry gives, since no input's shape fixes them. */
+  readonly given: string[] = [];
   private made = 0;
 
   constructor(readonly name: string) {}
@@ -198,6 +221,12 @@ function removeOne<T>(list: T[], item: T): void {
   if (at >= 0) list.splice(at, 1);
 }
 
+/** A model's tokenizer: the texts of its tokenizer.json and of its tokenizer_config.json, chat template included. */
+export interface TokenizerFiles {
+  readonly tokenizer: string;
+  readonly config: string;
+}
+
 /** A whole model: entry points that share constants (by object identity) and states, and the symbols their shapes use. */
 export interface Program {
   readonly name: string;
@@ -206,6 +235,9 @@ export interface Program {
   readonly symbols: Map<string, Sym>;
   /** Producer, opsets and other provenance for `infc inspect`. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** How the entries generate text, when they do. */
+  readonly generation?: PlanGeneration;
+  readonly tokenizer?: TokenizerFiles;
 }
 
 export const formatType = (t: TensorType): string =>

@@ -2,7 +2,7 @@ import { collectSyms, type Dim, sub, sym, upperBound } from './dim.ts';
 import type { DType, ScalarType } from './dtype.ts';
 import { computeType } from './dtype.ts';
 import { type Buffer, constant, Expr, type Operand, variable, type Width } from './expr.ts';
-import type { Kernel, KernelNote, Stmt } from './kernel.ts';
+import type { Alternative, Kernel, KernelNote, Stmt } from './kernel.ts';
 
 /** A mutable kernel variable: read it as an expression, assign with `set`. */
 export interface Variable {
@@ -19,6 +19,7 @@ export class KernelBuilder {
   private readonly sharedBuffers: Buffer[] = [];
   /** Open blocks, outermost first; statements go to the last. */
   private readonly blocks: Stmt[][] = [[]];
+  private readonly alternatives: Alternative[] = [];
   private counter = 0;
   readonly lane: Dim;
   /** Workgroup index; for simd kernels only x is used. */
@@ -61,8 +62,14 @@ export class KernelBuilder {
     }
   }
 
-  buffer(name: string, storage: DType, access: Buffer['access'], elements: Dim): Buffer {
-    const b: Buffer = { name, storage, space: 'global', access, elements };
+  buffer(
+    name: string,
+    storage: DType,
+    access: Buffer['access'],
+    elements: Dim,
+    traits: Pick<Buffer, 'finite'> = {},
+  ): Buffer {
+    const b: Buffer = { name, storage, space: 'global', access, elements, ...traits };
     this.buffers.push(b);
     return b;
   }
@@ -150,6 +157,11 @@ export class KernelBuilder {
     this.push({ kind: 'intrinsic', name, args });
   }
 
+  /** Writes another body of the kernel, for targets with a feature. Call it between top-level statements. */
+  alternative(feature: string, write: () => void): void {
+    this.alternatives.push({ feature, body: this.collect(write) });
+  }
+
   private collect(write: () => void): Stmt[] {
     const inner: Stmt[] = [];
     this.blocks.push(inner);
@@ -164,7 +176,8 @@ export class KernelBuilder {
   /** Closes the kernel. Scalars are all symbols used that nothing inside the kernel defines. */
   done(note: KernelNote): Kernel {
     const body = this.blocks[0] ?? [];
-    const free = freeSymbols(body, [...this.buffers.map((b) => b.elements), ...this.grid]);
+    const all = [...body, ...this.alternatives.flatMap((a) => a.body)];
+    const free = freeSymbols(all, [...this.buffers.map((b) => b.elements), ...this.grid]);
     return {
       name: this.name,
       kind: this.kind,
@@ -174,6 +187,7 @@ export class KernelBuilder {
       lanes: this.lanes,
       grid: this.grid,
       body,
+      ...(this.alternatives.length > 0 ? { alternatives: this.alternatives } : {}),
       note,
     };
   }
@@ -254,6 +268,7 @@ export function visitExpr(e: Expr, operand: (x: Expr) => void, dim: (d: Dim) => 
     case 'bitcast':
     case 'narrow':
     case 'splat':
+    case 'halves':
     case 'extract':
     case 'subgroup':
       operand(n.a);
@@ -264,6 +279,7 @@ export function visitExpr(e: Expr, operand: (x: Expr) => void, dim: (d: Dim) => 
       operand(n.b);
       break;
     case 'fma':
+    case 'dot2':
     case 'dot4':
       operand(n.a);
       operand(n.b);

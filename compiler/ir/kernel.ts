@@ -45,7 +45,22 @@ export interface Kernel {
   readonly lanes: number;
   readonly grid: readonly [Dim, Dim, Dim];
   readonly body: readonly Stmt[];
+  /** Other ways to compute the same from the same buffers, better where the target has a feature; the first that fits is printed. */
+  readonly alternatives?: readonly Alternative[];
   readonly note: KernelNote;
+}
+
+/** A body for targets with a feature. */
+export interface Alternative {
+  readonly feature: string;
+  readonly body: readonly Stmt[];
+}
+
+/** The kernel as a target with these features runs it. */
+export function forFeatures(kernel: Kernel, features: ReadonlySet<string>): Kernel {
+  const { alternatives, ...plain } = kernel;
+  const found = alternatives?.find((a) => features.has(a.feature));
+  return found ? { ...plain, body: found.body } : plain;
 }
 
 /** What `infc explain` tells about a kernel. */

@@ -71,6 +71,8 @@ export interface OpDef {
     attrs: Attributes,
     outputs: readonly TensorType[],
   ): readonly Value[];
+  /** The decomposition waits until a target is known, and happens only where no template takes the op. */
+  readonly lateDecompose?: true;
   /** Outputs from dense inputs; 16-bit and narrower floats are raw bits in `data`. `outputs` are types with concrete shapes where known. */
   reference?(
     inputs: readonly (HostTensor | null)[],

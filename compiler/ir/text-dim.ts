@@ -49,13 +49,15 @@ export class DimReader {
     }
   }
 
-  /** Declared symbols that the shapes of the graphs' values mention: those of a program. */
+  /** Declared symbols that the shapes of the graphs' values mention, or that callers give: those of a program. */
   inputSymbols(graphs: Iterable<Graph>): Map<string, Sym> {
     const symbols = new Map<string, Sym>();
-    for (const g of graphs)
+    for (const g of graphs) {
+      for (const name of g.given) collectSyms(this.symbols.get(name) ?? 0, symbols);
       forEachNode(g, (node) => {
         for (const v of [...node.inputs, ...node.outputs]) for (const d of v?.type.shape ?? []) collectSyms(d, symbols);
       });
+    }
     return symbols;
   }
 

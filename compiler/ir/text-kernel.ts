@@ -1,7 +1,7 @@
 import type { Dim } from './dim.ts';
 import { bitsOf, type DType, type ScalarType } from './dtype.ts';
 import { type BinaryOp, type Buffer, Expr, type ExprNode, type UnaryOp } from './expr.ts';
-import type { Kernel, Stmt } from './kernel.ts';
+import type { Alternative, Kernel, Stmt } from './kernel.ts';
 import { visitExpr } from './kernel-builder.ts';
 import { DimReader, printDim, printSymbols } from './text-dim.ts';
 import { numberText, Scanner, word } from './text-scanner.ts';
@@ -10,9 +10,9 @@ import { numberText, Scanner, word } from './text-scanner.ts';
 export function printKernel(kernel: Kernel): string {
   const dims: Dim[] = [...kernel.grid, kernel.note.bytes, kernel.note.flops];
   for (const b of [...kernel.buffers, ...kernel.shared]) dims.push(b.elements);
-  collectDims(kernel.body, dims);
+  for (const body of [kernel.body, ...(kernel.alternatives ?? []).map((a) => a.body)]) collectDims(body, dims);
   const buffer = (b: Buffer): string =>
-    `${b.space === 'shared' ? 'shared' : 'buffer'} ${word(b.name)} ${b.storage} ${b.access} ${printDim(b.elements)}`;
+    `${b.space === 'shared' ? 'shared' : 'buffer'} ${word(b.name)} ${b.storage} ${b.access} ${printDim(b.elements)}${b.finite ? ' finite' : ''}`;
   const { note } = kernel;
   return [
     `kernel ${word(kernel.name)} ${kernel.kind} lanes ${kernel.lanes}`,
@@ -25,6 +25,11 @@ export function printKernel(kernel: Kernel): string {
     '{',
     ...kernel.body.flatMap((s) => statement(s, '  ')),
     '}',
+    ...(kernel.alternatives ?? []).flatMap((a) => [
+      `alternative ${word(a.feature)} {`,
+      ...a.body.flatMap((s) => statement(s, '  ')),
+      '}',
+    ]),
     '',
   ].join('\n');
 }
@@ -118,6 +123,7 @@ function exprText(e: Expr): string {
     case 'binary':
       return of(n.op, n.a, n.b);
     case 'fma':
+    case 'dot2':
     case 'dot4':
       return of(n.kind, n.a, n.b, n.c);
     case 'select':
@@ -127,6 +133,7 @@ function exprText(e: Expr): string {
     case 'cast':
     case 'bitcast':
     case 'splat':
+    case 'halves':
       return of(n.kind, n.a);
     case 'narrow':
       return of('narrow', n.to, n.a);
@@ -238,8 +245,21 @@ class KernelReader {
     const global = this.bufferList('buffer');
     const shared = this.bufferList('shared');
     const body = this.block();
+    const alternatives: Alternative[] = [];
+    while (s.take('alternative')) alternatives.push({ feature: s.name(), body: this.block() });
     if (!s.done) s.fail('expected the end');
-    return { name, kind, buffers: global, shared, scalars, lanes, grid, body, note };
+    return {
+      name,
+      kind,
+      buffers: global,
+      shared,
+      scalars,
+      lanes,
+      grid,
+      body,
+      ...(alternatives.length > 0 ? { alternatives } : {}),
+      note,
+    };
   }
 
   private bufferList(keyword: 'buffer' | 'shared'): Buffer[] {
@@ -252,7 +272,14 @@ class KernelReader {
       if (!isDType(storage)) return s.fail(`'${storage}' is no dtype`);
       if (!access) return s.fail('expected read, write or read_write');
       const space = keyword === 'shared' ? 'shared' : 'global';
-      const b: Buffer = { name, storage, space, access, elements: this.dims.dim() };
+      const b: Buffer = {
+        name,
+        storage,
+        space,
+        access,
+        elements: this.dims.dim(),
+        ...(s.take('finite') ? { finite: true } : {}),
+      };
       this.buffers.set(name, b);
       list.push(b);
     }
@@ -333,6 +360,7 @@ class KernelReader {
       case 'load':
         return { kind: 'load', buffer: this.buffer(), index: this.dims.dim() };
       case 'fma':
+      case 'dot2':
       case 'dot4':
         return { kind: head, a: this.expr(), b: this.expr(), c: this.expr() };
       case 'select':
@@ -342,6 +370,7 @@ class KernelReader {
       case 'cast':
       case 'bitcast':
       case 'splat':
+      case 'halves':
         return { kind: head, a: this.expr() };
       case 'narrow': {
         const to = s.name();

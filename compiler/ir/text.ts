@@ -1,3 +1,4 @@
+import type { PlanGeneration } from '../../runtime/plan.ts';
 import type { Dim } from './dim.ts';
 import { bitsOf, type DType } from './dtype.ts';
 import {
@@ -26,6 +27,7 @@ export function printProgram(program: Program): string {
   for (const g of program.entries.values()) collectDims(g, dims);
   const lines = [`program ${word(program.name)}`, ...printSymbols(dims)];
   for (const [key, value] of Object.entries(program.metadata)) lines.push(`meta ${word(key)} ${JSON.stringify(value)}`);
+  if (program.generation) lines.push(`generation ${JSON.stringify(JSON.stringify(program.generation))}`);
   for (const s of program.states) lines.push(`state ${word(s.name)} ${typeText(s.type)}`);
   const printer = new GraphPrinter();
   for (const [name, g] of program.entries) lines.push(`entry ${word(name)} ${printer.graph(g, '')}`);
@@ -107,7 +109,8 @@ class GraphPrinter {
     }
     const outputs = g.outputs.map(use).join(', ');
     lines.push(`${inner}return ${outputs}`);
-    return `graph ${word(g.name)}(${inputs}) {\n${lines.join('\n')}\n${indent}}`;
+    const given = g.given.length > 0 ? ` given [${g.given.map(word).join(', ')}]` : '';
+    return `graph ${word(g.name)}(${inputs})${given} {\n${lines.join('\n')}\n${indent}}`;
   }
 
   private attribute(a: Attribute, indent: string): string {
@@ -141,12 +144,14 @@ export function parseProgram(text: string, constants: ConstantSource = () => und
   reader.dims.declarations();
   const metadata: Record<string, string> = {};
   while (scanner.take('meta')) metadata[scanner.name()] = scanner.name();
+  const generation = scanner.take('generation') ? (JSON.parse(scanner.name()) as PlanGeneration) : undefined;
   const states: Program['states'] = [];
   while (scanner.take('state')) states.push({ name: scanner.name(), type: reader.type() });
   const entries = new Map<string, Graph>();
   while (scanner.take('entry')) entries.set(scanner.name(), reader.graph());
   if (!scanner.done) scanner.fail('expected an entry');
-  return { name, entries, states, symbols: reader.dims.inputSymbols(entries.values()), metadata };
+  const symbols = reader.dims.inputSymbols(entries.values());
+  return { name, entries, states, symbols, metadata, ...(generation ? { generation } : {}) };
 }
 
 /** Reads what {@link printGraph} wrote. Throws INFC2030 with the line. */
@@ -211,6 +216,7 @@ class GraphReader {
       const d = this.declaration();
       this.values.set(d.label, g.input(d.name, d.type));
     });
+    if (s.take('given')) s.list('[', ']', () => g.given.push(s.name()));
     s.expect('{');
     while (!s.take('return')) this.statement(g);
     while (!s.sees('}')) {

@@ -62,6 +62,7 @@ class KernelVerifier {
         if (!kernel.scalars.includes(name)) this.fail(`the grid uses '${name}', which is not a scalar`);
     });
     this.block(kernel.body);
+    for (const { body } of kernel.alternatives ?? []) this.block(body);
     return this.unproven;
   }
 
@@ -189,6 +190,9 @@ class KernelVerifier {
         if (n.a.type !== b.type || n.a.width !== b.width) this.fail(`${n.kind} between different types`);
         break;
       }
+      case 'halves':
+        if (n.a.type !== 'i32' || n.a.width !== 2 * e.width) this.fail(`halves of ${n.a.type}x${n.a.width}`);
+        break;
       case 'foldResult':
         this.fail('a reduction was left in a lowered kernel');
         break;

@@ -7,6 +7,7 @@ import { inferContext, type OpTable } from './graph-builder.ts';
 export function verifyProgram(program: Program, ops: OpTable): void {
   for (const [name, graph] of program.entries) {
     verifyGraph(graph, ops);
+    verifyStates(graph, ops, program);
     const check = (v: Value): void => {
       for (const d of v.type.shape)
         for (const s of collectSyms(d).keys())
@@ -15,6 +16,49 @@ export function verifyProgram(program: Program, ops: OpTable): void {
     };
     graph.inputs.forEach(check);
     eachValue(graph, check);
+  }
+}
+
+/**
+ * State ops name states of the program by their type, stand in an entry itself and not in a body, and nothing reads contents that an
+ * earlier node of the entry has overwritten, be it through a view.
+ */
+function verifyStates(graph: Graph, ops: OpTable, program: Program): void {
+  const stateOf = new Map<Value, string>();
+  const stale = new Map<Value, Node>();
+  const reads = (node: Node, inBody: boolean): void => {
+    for (const v of node.inputs) {
+      const writer = v && stale.get(v);
+      if (writer && v)
+        throw broken('INFC2027', `'${v.name}' is read after '${writer.source.name}' has overwritten the state`, node);
+    }
+    if (inBody && (node.op === 'state_read' || node.op === 'state_write'))
+      throw broken('INFC2028', 'a body cannot read or write a state', node);
+    for (const body of bodies(node)) for (const inner of body.nodes) reads(inner, true);
+  };
+  for (const node of graph.nodes) {
+    reads(node, false);
+    const [first] = node.inputs;
+    const [out] = node.outputs;
+    if (!out) continue;
+    if (node.op === 'state_read') {
+      const state = program.states.find((s) => s.name === node.attrs.state);
+      if (!state || !sameType(state.type, out.type))
+        throw broken(
+          'INFC2028',
+          `the program has no state '${String(node.attrs.state)}' of ${formatType(out.type)}`,
+          node,
+        );
+      stateOf.set(out, state.name);
+    } else if (node.op === 'state_write') {
+      const name = first && !ops.op(first.producer?.op ?? '')?.view ? stateOf.get(first) : undefined;
+      if (name === undefined) throw broken('INFC2028', 'what it overwrites is not the contents of a state', node);
+      for (const [v, of] of stateOf) if (of === name) stale.set(v, node);
+      stateOf.set(out, name);
+    } else if (first && ops.op(node.op)?.view) {
+      const name = stateOf.get(first);
+      if (name !== undefined) stateOf.set(out, name);
+    }
   }
 }
 

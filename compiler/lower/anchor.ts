@@ -50,8 +50,10 @@ export function lowerAnchor(
       return f;
     },
     bind: (k, value) => bindingsOf(k).read(value),
-    bindPacked: (k, from, key, constant) =>
-      bindingsOf(k).once(`${key}:${from.id}`, { kind: 'packed', key, from, constant }, constant.type, 'read'),
+    bindPacked: (k, from, key, constant, traits) =>
+      bindingsOf(k).once(`${key}:${from.id}`, { kind: 'packed', key, from, constant }, constant.type, 'read', traits),
+    bindScratch: (k, key, type, access) =>
+      bindingsOf(k).once(`scratch ${key}`, { kind: 'scratch', type, key }, type, access),
     finish: (k, accumulator, coords) => {
       const b = bindingsOf(k);
       const prefix = `e${finishes++}_`;

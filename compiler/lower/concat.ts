@@ -1,17 +1,19 @@
 import { add, type Dim } from '../ir/dim.ts';
 import type { Node, Value } from '../ir/graph.ts';
+import { slotOf } from '../ops/state.ts';
 import { lowerRegion } from './loops.ts';
 import type { LowerContext, Region } from './region.ts';
 import type { LoweredKernel } from './template.ts';
 
 /** Ops whose output is made of blocks: each block is written by a kernel of its own, its producers fused into it. */
-export const isBlockwise = (op: string): boolean => op === 'concat' || op === 'insert_slice';
+export const isBlockwise = (op: string): boolean => op === 'concat' || op === 'insert_slice' || op === 'state_write';
 
-/** A concatenation or slice assignment writes each block straight into its place. */
+/** A concatenation, a slice assignment or a state update writes each block straight into its place. */
 export function lowerConcat(region: Region, context: LowerContext): LoweredKernel[] | undefined {
   const node = region.output.producer;
   if (!node || !isBlockwise(node.op) || region.nodes.at(-1) !== node) return undefined;
   if (node.op === 'insert_slice') return lowerInsertSlice(node, region, context);
+  if (node.op === 'state_write') return lowerStateWrite(node, region, context);
   const axis = Number(node.attrs.axis ?? 0);
   const kernels: LoweredKernel[] = [];
   let start: Dim = 0;
@@ -39,6 +41,20 @@ function lowerInsertSlice(node: Node, region: Region, context: LowerContext): Lo
   return [
     lowerRegion({ nodes: producers(data, region), output: data }, context, { value: region.output, starts: [] }),
     lowerRegion({ nodes: producers(updates, region), output: updates }, context, { value: region.output, starts }),
+  ];
+}
+
+/** The update alone: the rest of the state stays as it is. */
+function lowerStateWrite(node: Node, region: Region, context: LowerContext): LoweredKernel[] | undefined {
+  const update = node.inputs[1];
+  if (!update) return undefined;
+  const axis = Number(node.attrs.axis ?? 0);
+  return [
+    lowerRegion({ nodes: producers(update, region), output: update }, context, {
+      value: region.output,
+      starts: [],
+      map: (coords) => coords.map((c, i) => (i === axis ? slotOf(node.attrs, c) : c)),
+    }),
   ];
 }
 

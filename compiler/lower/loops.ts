@@ -41,31 +41,35 @@ export class Bindings {
     return this.once(`v${value.id}`, { kind: 'value', value }, value.type, 'write');
   }
 
-  once(key: string, arg: KernelArgument, type: TensorType, access: Buffer['access']): Buffer {
+  once(
+    key: string,
+    arg: KernelArgument,
+    type: TensorType,
+    access: Buffer['access'],
+    traits: Pick<Buffer, 'finite'> = {},
+  ): Buffer {
     const old = this.buffers.get(key);
     if (old) {
       if (access === 'write' && old.access === 'read')
         throw new InfcError('INFC3004', `a kernel reads and writes value '${key}'`);
       return old;
     }
-    const b = this.k.buffer(`b${this.buffers.size}`, type.dtype, access, elementsOf(type));
+    const b = this.k.buffer(`b${this.buffers.size}`, type.dtype, access, elementsOf(type), traits);
     this.buffers.set(key, b);
     this.args.push(arg);
     return b;
   }
 }
 
-/** Where a region's output goes: its own value, or a block of a larger one that begins at `starts`. */
+/** Where a region's output goes: its own value, or a block of a larger one that begins at `starts`, or wherever `map` says. */
 export interface Place {
   readonly value: Value;
   readonly starts: readonly Dim[];
+  readonly map?: (coords: readonly Dim[]) => readonly Dim[];
 }
 
 const positionIn = (place: Place, coords: readonly Dim[]): Dim =>
-  ravel(
-    coords.map((c, i) => add(c, place.starts[i] ?? 0)),
-    place.value.type.shape,
-  );
+  ravel(place.map?.(coords) ?? coords.map((c, i) => add(c, place.starts[i] ?? 0)), place.value.type.shape);
 
 /** How the output coordinates of a region are walked: `outer` axes one item each, `inner` axes as one flat loop. */
 interface Shape {
@@ -92,7 +96,7 @@ function lowerNothing(region: Region, context: LowerContext, place: Place): Lowe
   const k = new KernelBuilder(context.name(region), context.target.kernels, 1, [0, 1, 1]);
   const bindings = new Bindings(k);
   bindings.write(place.value);
-  return finish(k, bindings, region, 'empty', false);
+  return finish(k, bindings, region, place, 'empty', false);
 }
 
 class RegionElements {
@@ -247,7 +251,7 @@ function lowerSimd(region: Region, context: LowerContext, place: Place): Lowered
       last.for(whole, to, 1, () => k.store(out(), position(index), last.value(e)), name);
     }
   }
-  return finish(k, bindings, region, vector ? 'auto-vector' : 'auto-scalar', hasFold);
+  return finish(k, bindings, region, place, vector ? 'auto-vector' : 'auto-scalar', hasFold);
 }
 
 const loopSym = (name: string, columns: Dim, from: Dim, step: number): Dim =>
@@ -281,7 +285,7 @@ function lowerSimt(region: Region, context: LowerContext, place: Place): Lowered
     const write = () => k.store(bindings.write(place.value), positionIn(place, coords), emitter.value(e));
     if (isStatic(total) && total % LANES === 0) write();
     else emitter.if(dimValue(f).lt(dimValue(total)), write);
-    return finish(k, bindings, region, 'auto-lane', hasFold);
+    return finish(k, bindings, region, place, 'auto-lane', hasFold);
   }
   const inner = dims.slice(depth);
   const columns = product(inner);
@@ -299,7 +303,7 @@ function lowerSimt(region: Region, context: LowerContext, place: Place): Lowered
     k.store(bindings.write(place.value), positionIn(place, coordsAt(position)), emitter.value(e));
   if (columns === 1) emitter.if(dimValue(k.lane).eq(0), () => store(0));
   else emitter.for(k.lane, columns, LANES, () => store(f), 'f');
-  return finish(k, bindings, region, 'auto-row', hasFold);
+  return finish(k, bindings, region, place, 'auto-row', hasFold);
 }
 
 function largestFold(e: Expr): number {
@@ -322,10 +326,13 @@ function finish(
   k: KernelBuilder,
   bindings: Bindings,
   region: Region,
+  place: Place,
   template: string,
   hasFold: boolean,
 ): LoweredKernel {
-  const bytes = bindings.args.reduce<Dim>((sum, a) => add(sum, a.kind === 'value' ? bytesOf(a.value.type) : 0), 0);
+  // A block of a larger value counts alone.
+  const typeIn = (v: Value): TensorType => (v === place.value ? region.output.type : v.type);
+  const bytes = bindings.args.reduce<Dim>((sum, a) => add(sum, a.kind === 'value' ? bytesOf(typeIn(a.value)) : 0), 0);
   const note: KernelNote = {
     op: region.output.producer?.op ?? 'copy',
     sources: region.nodes.map((n) => n.source.name),

@@ -37,6 +37,7 @@ export function rebuild(e: Expr, go: (x: Expr) => Expr): Expr {
       return a === n.a ? e : new Expr(e.type, a.width, { ...n, a });
     }
     case 'splat':
+    case 'halves':
     case 'extract':
     case 'subgroup': {
       const a = go(n.a);
@@ -55,6 +56,7 @@ export function rebuild(e: Expr, go: (x: Expr) => Expr): Expr {
       return a === n.a && b === n.b ? e : new Expr(e.type, e.width, { ...n, a, b });
     }
     case 'fma':
+    case 'dot2':
     case 'dot4': {
       const a = go(n.a);
       const b = go(n.b);

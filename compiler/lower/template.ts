@@ -17,6 +17,8 @@ export type KernelArgument =
 export interface LoweredKernel {
   readonly kernel: Kernel;
   readonly args: readonly KernelArgument[];
+  /** A kernel that prepares an operand for others: within one graph, those with equal names run once, before their first user. */
+  readonly once?: string;
 }
 
 /**
@@ -37,7 +39,9 @@ export interface TemplateRequest {
   /** Binds a value of the graph as a buffer of the kernel under construction (each value once). */
   bind(k: KernelBuilder, value: Value): Buffer;
   /** Binds bytes derived from a constant value; `key` names the layout. The constant is the packed result. */
-  bindPacked(k: KernelBuilder, from: Value, key: string, constant: Constant): Buffer;
+  bindPacked(k: KernelBuilder, from: Value, key: string, constant: Constant, traits?: Pick<Buffer, 'finite'>): Buffer;
+  /** Binds memory that one kernel of the template fills for others; equal keys (and types) are the same memory. */
+  bindScratch(k: KernelBuilder, key: string, type: TensorType, access: 'read' | 'write'): Buffer;
   /**
    * Applies the fused consumers to an accumulator for the output element at `coords` and stores it. With a vector accumulator the
    * elements are consecutive along the last axis. With fewer coordinates than axes, the last coordinate counts

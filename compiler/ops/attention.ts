@@ -5,8 +5,8 @@ import { defineOp, type OpDef } from '../ir/op.ts';
 import { dimsAttr, flagAttr, inputType, numberAttr, only, withCoord } from './shapes.ts';
 
 /**
- * Rotary position embedding of the whole last axis of x (rank 4, positions along `seqAxis`): inputs x, cos and sin [batch or 1, seq,
- * d/2]. Element d turns with its partner d + d/2 (or its neighbour with `interleaved`).
+ * Rotary position embedding of the last axis of x (rank 4, positions along `seqAxis`), or of its first `width` elements: inputs x, cos and
+ * sin [batch or 1, seq, width/2]. Element d turns with its partner d + width/2 (or its neighbour with `interleaved`); the rest stays.
  */
 const rope = defineOp({
   name: 'rope',
@@ -18,19 +18,22 @@ const rope = defineOp({
   element: (c) => {
     const axis = numberAttr(c.attrs, 'seqAxis', 2);
     const interleaved = flagAttr(c.attrs, 'interleaved');
-    const width = c.inputs[0]?.shape[3] ?? 2;
+    const whole = c.inputs[0]?.shape[3] ?? 2;
+    const width = numberAttr(c.attrs, 'width', 0) || whole;
     const half = D.floorDiv(width, 2);
     const type = computeType(only(c.outputs).dtype);
     return (coords) => {
       const [batch = 0] = coords;
       const d = coords[3] ?? 0;
-      const pair = interleaved ? D.floorDiv(d, 2) : D.mod(d, half);
+      // Beyond `width` the pair and the partner mean nothing, but are in range.
+      const pair = interleaved ? D.mod(D.floorDiv(d, 2), half) : D.mod(d, half);
       const partner = interleaved ? D.sub(D.add(d, 1), D.mul(2, D.mod(d, 2))) : D.mod(D.add(d, half), width);
       const at = [c.inputs[1]?.shape[0] === 1 ? 0 : batch, coords[axis] ?? 0, pair];
       const [cos, sin] = [c.at(1, at).cast(type), c.at(2, at).cast(type)];
       const first = interleaved ? dimValue(D.mod(d, 2)).eq(0) : dimValue(d).lt(dimValue(half));
       const turned = c.at(0, withCoord(coords, 3, partner)).mul(sin);
-      return c.at(0, coords).mul(cos).add(first.select(turned.neg(), turned));
+      const y = c.at(0, coords).mul(cos).add(first.select(turned.neg(), turned));
+      return width === whole ? y : dimValue(d).lt(dimValue(width)).select(y, c.at(0, coords));
     };
   },
   flops: () => 4,

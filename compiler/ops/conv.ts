@@ -50,7 +50,7 @@ function checkChannels(c: InferContext, x: TensorType, w: TensorType): number {
  * Cross-correlation: x [n, c, ...spatial] with w [m, c/group, ...kernel]; attributes strides, dilations, pads, group. The bias is a
  * separate add, so that every consumer fuses the same way. Attribute `dtype` widens the accumulator and the result (integers).
  */
-const conv = defineOp({
+export const conv = defineOp({
   name: 'conv',
   infer: (c) => {
     const [x, w] = [inputType(c, 0), inputType(c, 1)];

@@ -1,10 +1,12 @@
 import type { OpDef } from '../ir/op.ts';
 import { attentionOps } from './attention.ts';
 import { binaryOps } from './binary.ts';
+import { cachedAttentionOps } from './cached-attention.ts';
 import { castOps } from './cast.ts';
 import { convOps } from './conv.ts';
 import { dotProductAttentionOps } from './dot-product-attention.ts';
 import { gatherOps } from './gather.ts';
+import { integerProductOps } from './integer-product.ts';
 import { matmulOps } from './matmul.ts';
 import { movementOps } from './movement.ts';
 import { normOps } from './norm.ts';
@@ -16,6 +18,7 @@ import { sampleOps } from './sample.ts';
 import { selectOps } from './select.ts';
 import { shapeOps } from './shape.ts';
 import { signalOps } from './signal.ts';
+import { stateOps } from './state.ts';
 import { stringOps } from './strings.ts';
 import { unaryOps } from './unary.ts';
 
@@ -31,6 +34,7 @@ export const tensorOps: readonly OpDef[] = [
   ...runtimeShapeOps,
   ...matmulOps,
   ...convOps,
+  ...integerProductOps,
   ...poolOps,
   ...normOps,
   ...dotProductAttentionOps,
@@ -40,4 +44,6 @@ export const tensorOps: readonly OpDef[] = [
   ...signalOps,
   ...selectOps,
   ...quantizeOps,
+  ...stateOps,
+  ...cachedAttentionOps,
 ];

@@ -36,7 +36,7 @@ function inferMatmul(c: InferContext) {
  * Batched matrix product: a [..., m, k] by b [..., k, n] (attributes `transposeA`, `transposeB` swap an operand's last two axes).
  * Accumulates in the compute type of the output dtype (attribute `dtype`, default that of a).
  */
-const matmul = defineOp({
+export const matmul = defineOp({
   name: 'matmul',
   infer: inferMatmul,
   element: (c) => {

@@ -130,5 +130,24 @@ const unpackBits = defineOp({
   },
 });
 
+/** f32 [2]: the least and the greatest of 0 and all elements (NaN where there is one): what dynamic quantization spans. */
+const valueRange = defineOp({
+  name: 'value_range',
+  infer: () => ({ dtype: 'f32', shape: [2], format: 'dense' }),
+  element: (c) => {
+    const shape = c.inputs[0]?.shape ?? [];
+    const side = (monoid: 'min' | 'max'): Expr =>
+      only(
+        c.fold(monoid, [D.product(shape)], [constant('f32', 0)], ([i = 0], [best]) => {
+          const x = c.linear(0, i).cast('f32');
+          return [best ? (monoid === 'min' ? best.min(x) : best.max(x)) : x];
+        }),
+      );
+    return ([i = 0]) =>
+      i === 0 ? side('min') : i === 1 ? side('max') : dimValue(i).eq(0).guard(side('min'), side('max'));
+  },
+  flops: (node) => D.product(node.inputs[0]?.type.shape ?? []),
+});
+
 /** Conversions between floats and quantized codes. */
-export const quantizeOps: readonly OpDef[] = [dequantizeLinear, quantizeLinear, dequantizeBits, unpackBits];
+export const quantizeOps: readonly OpDef[] = [dequantizeLinear, quantizeLinear, dequantizeBits, unpackBits, valueRange];

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
 import { parsePlan } from '../../runtime/load.ts';
 import type { Plan, PlanStep } from '../../runtime/plan.ts';
+import type { TokenizerFiles } from '../ir/graph.ts';
 import type { Assembled } from './assemble.ts';
 import { makeFolder } from './folders.ts';
 import { writeTypedModule } from './typed-module.ts';
@@ -14,17 +15,21 @@ export interface ArtifactOptions {
    * backends), or another name: the caller of `load` then passes the device.
    */
   readonly device: string;
+  /** Of language models. */
+  readonly tokenizer?: TokenizerFiles;
+  readonly strategies?: readonly string[];
   /** Folder of the built artifact parts; default the one in infc's own package. */
   readonly parts?: URL;
 }
 
 /** Which part of an artifact a file belongs to, for size reports. */
-export type ArtifactPart = 'weights' | 'kernels' | 'plan' | 'runtime' | 'module';
+export type ArtifactPart = 'weights' | 'tokenizer' | 'kernels' | 'plan' | 'runtime' | 'module';
 
 export function partOf(file: string): ArtifactPart {
   if (file.endsWith('.safetensors')) return 'weights';
   if (file === 'plan.json') return 'plan';
-  if (/^(runtime|worker|device)\.js$|^host\//.test(file)) return 'runtime';
+  if (/^(tokenizer(_config)?\.json|text\.js)$/.test(file)) return 'tokenizer';
+  if (/^(runtime|worker|device|generate)\.js$|^(host|strategies)\//.test(file)) return 'runtime';
   return /^model\.|^package\.json$/.test(file) ? 'module' : 'kernels';
 }
 
@@ -48,7 +53,11 @@ export async function artifactFiles({ plan, files }: Assembled, options: Artifac
   const host = plan.host.filter((op) => hosts.has(`${op}.js`));
   for (const op of host) runtime.push(await part(`host/${op}.js`, `host/${op}.js`));
   const data = files.filter((f) => f.name !== 'plan.json');
+  if (plan.generation) runtime.push(...(await generatorFiles(options, part, parts)));
   const { js, types } = await writeTypedModule(plan, {
+    ...(plan.generation
+      ? { generator: { text: options.tokenizer !== undefined, strategies: options.strategies ?? [] } }
+      : {}),
     files: data.map((f) => f.name),
     host,
     device: builtIn ? 'builtin' : beside ? 'beside' : 'caller',
@@ -60,6 +69,29 @@ export async function artifactFiles({ plan, files }: Assembled, options: Artifac
     fileOf('package.json', `${JSON.stringify(manifest, null, 2)}\n`),
     ...files,
     ...runtime,
+  ];
+}
+
+/** What a language model's artifact carries beyond its plan: the generator, wanted strategies, the tokenizer. */
+async function generatorFiles(
+  { tokenizer, strategies = [] }: ArtifactOptions,
+  part: (from: string, to: string) => Promise<ArtifactFile>,
+  parts: URL,
+): Promise<ArtifactFile[]> {
+  const known = (await readdir(new URL('strategies/', parts)).catch(() => [])).map((f) => f.replace(/\.js$/, ''));
+  const unknown = strategies.find((s) => !known.includes(s));
+  if (unknown !== undefined)
+    throw new InfcError('INFC8906', `there is no decode strategy '${unknown}'`, {
+      fix: `Strategies: ${known.join(', ')}`,
+    });
+  const files = [await part('generate.js', 'generate.js')];
+  for (const s of strategies) files.push(await part(`strategies/${s}.js`, `strategies/${s}.js`));
+  if (!tokenizer) return files;
+  return [
+    ...files,
+    await part('text.js', 'text.js'),
+    fileOf('tokenizer.json', tokenizer.tokenizer),
+    fileOf('tokenizer_config.json', `${tokenizer.config}\n`),
   ];
 }
 
@@ -167,6 +199,10 @@ async function filesOfOldPlan(target: string): Promise<string[]> {
       ...plan.host.map((op) => `host/${op}.js`),
       'worker.js',
       'device.js',
+      'generate.js',
+      'text.js',
+      'tokenizer.json',
+      'tokenizer_config.json',
     ];
     // Only what lies inside: the plan in the folder may be anything.
     return named.filter(

@@ -1,13 +1,16 @@
 import type { Backend, KernelFile, Target } from '../../backends/backend.ts';
+import { evaluateDim } from '../../runtime/dims.ts';
 import { byteLength } from '../../runtime/dtype.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { inArena, liveIntervals, planMemory } from '../../runtime/memory.ts';
 import {
+  type DimCode,
   PLAN_MAJOR,
   PLAN_MINOR,
   type Plan,
   type PlanBuffer,
   type PlanEntry,
+  type PlanGeneration,
   type PlanKernel,
   type PlanPort,
 } from '../../runtime/plan.ts';
@@ -16,7 +19,9 @@ import { type Kernel, sharedLayout } from '../ir/kernel.ts';
 import { BufferTable } from './buffers.ts';
 import { toConditionCode, toDimCode } from './codes.ts';
 import { kernelKey } from './kernel-key.ts';
+import { planText } from './plan-text.ts';
 import type { EntrySchedule, Schedule } from './schedule.ts';
+import { sizeSymbols } from './size-symbols.ts';
 import { StepWriter } from './steps.ts';
 import { type ArtifactFile, fileOf, WeightsWriter } from './weights-file.ts';
 
@@ -45,7 +50,7 @@ const MAX_FILE_BYTES = 2 ** 30;
 export async function assemblePlan(schedule: Schedule, options: AssembleOptions): Promise<Assembled> {
   const { backend, target } = options;
   const writer = new WeightsWriter();
-  const table = new BufferTable(writer);
+  const table = new BufferTable(writer, target.kernels);
   const kernels = new KernelList();
   const hostOps = new Set<string>();
   const constantTrue = () => table.constant(TRUE, TRUE.type, TRUE.name);
@@ -53,13 +58,23 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
   const entries: Record<string, PlanEntry> = {};
   for (const e of schedule.entries) {
     const steps = new StepWriter(e, table, (k) => kernels.number(k), hostOps, constantTrue).write();
-    entries[e.name] = {
+    const entry: PlanEntry = {
       inputs: e.inputs.map((v) => portOf(v.name, v, table)),
+      ...(e.given && e.given.length > 0 ? { symbols: e.given } : {}),
       outputs: portsOf(e, table),
       guards: e.guards.map((g) => ({ condition: toConditionCode(g.condition), why: g.why })),
       steps,
     };
+    const sizes = sizeSymbols(table.buffers, entry);
+    const free = e.given?.filter((s) => !sizes.has(s)) ?? [];
+    entries[e.name] = free.length > 0 ? { ...entry, free } : entry;
   }
+  const load = table.expansions.map(({ kernel, bind }) => ({
+    kind: 'kernel' as const,
+    kernel: kernels.number(kernel),
+    bind,
+    grid: kernel.grid.map(toDimCode) as [DimCode, DimCode, DimCode],
+  }));
   const align = Math.max(64, backend.memory.align);
   const { buffers, entries: placed } = placeArenas(table.buffers, entries, align);
   const printed = await printAll(kernels.list, backend, target);
@@ -100,13 +115,19 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
     buffers,
     kernels: kernels.list.map((k, i) => planKernel(k, kernels.sources(i), printed)),
     ...(variants.length > 0 ? { variants } : {}),
-    weights: weights.map((f) => ({ file: f.name, bytes: f.bytes })),
-    entries: placed,
+    weights: weights.map((f) => ({
+      file: f.name,
+      bytes: f.bytes,
+      ...(f.transient ? { transient: true as const } : {}),
+    })),
+    ...(load.length > 0 ? { load: { inputs: [], outputs: [], guards: [], steps: load, arena: 0 } } : {}),
+    entries: schedule.generation ? withPeaks(placed, buffers, schedule.generation, schedule.symbols) : placed,
     host: [...hostOps].sort(),
+    ...(schedule.generation ? { generation: schedule.generation } : {}),
   };
   return {
     plan,
-    files: [fileOf('plan.json', `${JSON.stringify(plan)}\n`), ...files, ...weights],
+    files: [fileOf('plan.json', planText(plan)), ...files, ...weights],
     names: table.names(),
   };
 }
@@ -205,6 +226,42 @@ function placeArenas(
     return [name, { ...entry, arena: bytes }];
   });
   return { buffers: out, entries: Object.fromEntries(placed) };
+}
+
+/** Arena bytes of the longest run of each entry of a language model, so that a machine can be told before it loads the weights. */
+function withPeaks(
+  entries: Readonly<Record<string, PlanEntry>>,
+  buffers: readonly PlanBuffer[],
+  generation: PlanGeneration,
+  symbols: Schedule['symbols'],
+): Record<string, PlanEntry> {
+  const most = [...symbols].map(([name, s]): [string, number] => [
+    name,
+    typeof s.max === 'number' ? s.max : Number.NaN,
+  ]);
+  return Object.fromEntries(
+    Object.entries(entries).map(([name, entry]) => {
+      if (entry.arena !== undefined) return [name, entry];
+      const values = new Map(most);
+      if (name === generation.entries.verify && generation.verifyChunk) values.set('seq', generation.verifyChunk);
+      const requests = [...liveIntervals(buffers, entry)].map(([i, at]) => ({
+        ...at,
+        bytes: bytesAt(buffers[i], values),
+      }));
+      const { bytes } = planMemory(requests, 64);
+      return [name, Number.isFinite(bytes) ? { ...entry, peak: bytes } : entry];
+    }),
+  );
+}
+
+/** Bytes of a buffer at given values of the symbols. */
+export function bytesAt(b: PlanBuffer | undefined, values: ReadonlyMap<string, number>): number {
+  if (!b || b.role === 'host') return 0;
+  if (b.bytes !== undefined) return evaluateDim(b.bytes, values);
+  return byteLength(
+    b.dtype,
+    b.shape.reduce<number>((n, d) => n * evaluateDim(d, values), 1),
+  );
 }
 
 /** Bytes of a buffer when its shape is static, else NaN. */

@@ -2,9 +2,11 @@ import { byteLength, type DType } from '../../runtime/dtype.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { PlanBuffer } from '../../runtime/plan.ts';
 import { collectSyms, type Dim } from '../ir/dim.ts';
-import { type Constant, formatType, type State, type TensorType, type Value } from '../ir/graph.ts';
+import { type CompactValues, type Constant, formatType, type State, type TensorType, type Value } from '../ir/graph.ts';
+import type { Kernel } from '../ir/kernel.ts';
 import type { KernelArgument } from '../lower/template.ts';
 import { toDimCode } from './codes.ts';
+import { expand } from './expand.ts';
 import type { WeightsWriter } from './weights-file.ts';
 
 /** Whether a value of this type is a JavaScript value rather than bytes on the device. */
@@ -17,8 +19,14 @@ export class BufferTable {
   private readonly byConstant = new Map<Constant, Map<string, number>>();
   private readonly byScratch = new Map<string, number>();
   private readonly byState = new Map<State, number>();
+  /** Kernels that fill buffers when the model is loaded. */
+  readonly expansions: { readonly kernel: Kernel; readonly bind: readonly number[] }[] = [];
 
-  constructor(private readonly weights: WeightsWriter) {}
+  constructor(
+    private readonly weights: WeightsWriter,
+    /** Lanes of the kernels that expand compact weights. */
+    private readonly kind: Kernel['kind'] = 'simd',
+  ) {}
 
   private push(buffer: PlanBuffer): number {
     return this.buffers.push(buffer) - 1;
@@ -88,12 +96,17 @@ export class BufferTable {
     return at;
   }
 
-  constant(constant: Constant, type: TensorType, name: string): number {
+  constant(constant: Constant, type: TensorType, name: string, compact = constant.compact): number {
     const views = this.byConstant.get(constant) ?? new Map<string, number>();
     this.byConstant.set(constant, views);
     const key = formatType(type);
     const known = views.get(key);
     if (known !== undefined) return known;
+    const expanded = compact ? this.expansion(constant, compact, name) : undefined;
+    if (expanded !== undefined) {
+      views.set(key, expanded);
+      return expanded;
+    }
     let buffer: PlanBuffer;
     if (constant.strings) buffer = { role: 'host', ...layout(type), strings: constant.strings };
     else {
@@ -110,13 +123,32 @@ export class BufferTable {
     return at;
   }
 
+  /** A buffer that a kernel fills from compact values when the model is loaded; undefined where the values do not allow it. */
+  private expansion(constant: Constant, compact: CompactValues, name: string): number | undefined {
+    const made = expand(constant, compact, this.kind);
+    if (!made) return undefined;
+    const planes = made.planes.map((p) => {
+      const tensor = this.weights.add(p, `${constant.name || name}.${p.name}`, true);
+      return this.push({ role: 'weight', dtype: p.type.dtype, shape: p.type.shape.map(toDimCode), tensor });
+    });
+    const { dtype, shape } = layout(constant.type);
+    const at = this.push({ role: 'derived', dtype, shape, bytes: made.bytes });
+    this.expansions.push({ kernel: made.kernel, bind: [...planes, at] });
+    return at;
+  }
+
   /** The buffer behind a kernel's argument; `written` arguments get one when they have none. */
   argument(arg: KernelArgument, written: boolean, role: (value: Value) => 'output' | 'arena'): number {
     switch (arg.kind) {
       case 'value':
         return written && !this.has(arg.value) ? this.define(arg.value, role(arg.value)) : this.read(arg.value);
       case 'packed':
-        return this.constant(arg.constant, arg.constant.type, `${arg.from.name}#${arg.key}`);
+        return this.constant(
+          arg.constant,
+          arg.constant.type,
+          `${arg.from.name}#${arg.key}`,
+          arg.from.constant?.compact,
+        );
       case 'scratch': {
         const key = `${arg.key} ${formatType(arg.type)}`;
         const known = this.byScratch.get(key);

@@ -46,8 +46,14 @@ export function kernelKey(kernel: Kernel): string {
       .map(([k, v]) => `${k}:${write(v)}`)
       .join()}}`;
   };
-  const faces = [...kernel.buffers, ...kernel.shared].map((b) => [b.space, b.storage, b.access, b.elements]);
-  const body = write(kernel.body);
+  const faces = [...kernel.buffers, ...kernel.shared].map((b) => [
+    b.space,
+    b.storage,
+    b.access,
+    b.elements,
+    b.finite === true,
+  ]);
+  const body = `${write(kernel.body)}${kernel.alternatives ? write(kernel.alternatives) : ''}`;
   // The numbered subexpressions are part of the text.
   const table = [...byText.keys()].join('\n');
   return [kernel.kind, kernel.lanes, write(kernel.scalars), write(kernel.grid), write(faces), body, table].join('\n');

@@ -1,3 +1,4 @@
+import type { PlanGeneration } from '../../runtime/plan.ts';
 import type { Dim, Sym } from '../ir/dim.ts';
 import type { State, Value } from '../ir/graph.ts';
 import type { LoweredKernel } from '../lower/template.ts';
@@ -33,7 +34,7 @@ export type ScheduledItem =
   | { readonly kind: 'alias'; readonly from: Value; readonly to: Value; readonly offset?: Dim }
   /** `to` gets its own bytes: for values that a loop overwrites. Same byte size. */
   | { readonly kind: 'copy'; readonly from: Value; readonly to: Value }
-  /** Reads a state as `to` (the same bytes, until the state is written). */
+  /** `to` is the contents of a state: its bytes, so a kernel that writes `to` writes the state. */
   | { readonly kind: 'state_read'; readonly state: State; readonly to: Value }
   /** Replaces the contents of a state by `from`. Items that read the old contents come before. */
   | { readonly kind: 'state_write'; readonly state: State; readonly from: Value }
@@ -84,6 +85,8 @@ export type ScheduledItem =
 export interface EntrySchedule {
   readonly name: string;
   readonly inputs: readonly Value[];
+  /** Symbols whose values the caller gives with each run. */
+  readonly given?: readonly string[];
   /** Names of the outputs are the names users see. A value may be an input or a constant. */
   readonly outputs: readonly { readonly name: string; readonly value: Value }[];
   readonly items: readonly ScheduledItem[];
@@ -97,4 +100,5 @@ export interface Schedule {
   readonly states: readonly State[];
   /** Symbols of the model's shapes, with bounds; data-dependent ones included. */
   readonly symbols: ReadonlyMap<string, Sym>;
+  readonly generation?: PlanGeneration;
 }

@@ -31,6 +31,7 @@ export class StepWriter {
       table.define(v, 'input');
       for (const s of symbolsOf(v.type)) this.bound.add(s);
     }
+    for (const s of entry.given ?? []) this.bound.add(s);
   }
 
   write(): PlanStep[] {

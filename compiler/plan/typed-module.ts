@@ -1,6 +1,7 @@
 import { formatDimCode } from '../../runtime/dims.ts';
 import type { DType } from '../../runtime/dtype.ts';
 import type { DimCode, Plan, PlanEntry, PlanPort } from '../../runtime/plan.ts';
+import { type GeneratorParts, generatorModule, generatorTypes } from './typed-generator.ts';
 
 /** What the typed module refers to besides the plan. */
 export interface ModuleParts {
@@ -10,6 +11,8 @@ export interface ModuleParts {
   readonly host: readonly string[];
   /** Where the device comes from: the runtime, `device.js` beside (third-party backends), or the caller of `load`. */
   readonly device: 'builtin' | 'beside' | 'caller';
+  /** Language models only. */
+  readonly generator?: GeneratorParts;
 }
 
 const ARRAYS: Partial<Record<DType, string>> = {
@@ -126,17 +129,31 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
       '};',
     ].join('\n'),
   );
+  // A language model's `load` gives more than the plain model.
+  const loadName = parts.generator ? 'loadModel' : 'load';
   js.addFunction({
     isExported: true,
-    name: 'load',
+    name: loadName,
     parameters: [{ name: 'options' }],
     statements: 'return loadPlan(artifact, options);',
   });
+  if (parts.generator) {
+    const { imports, statements } = generatorModule(parts.generator);
+    js.insertStatements(1, imports);
+    js.addStatements(statements);
+  }
   js.addExportDeclaration({ namedExports: ['InfcError', 'tensor'] });
 
   const types = project.createSourceFile('model.d.ts', '');
   types.addStatements(`// ${comment(title)}.\n${COMMON}`);
-  const runs: { generics: string[]; inputs: string; outputs: string; entry: string; first: boolean }[] = [];
+  const runs: {
+    generics: string[];
+    inputs: string;
+    outputs: string;
+    entry: string;
+    first: boolean;
+    symbols: string;
+  }[] = [];
   Object.entries(plan.entries).forEach(([name, entry], i) => {
     const prefix = i === 0 ? '' : identifier(name);
     const parameters = parametersOf(entry);
@@ -180,6 +197,7 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
       outputs: `${prefix}Outputs${args}`,
       entry: name,
       first: i === 0,
+      symbols: symbolsType(plan, entry),
     });
   });
   types.addInterface({
@@ -193,9 +211,12 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
         typeParameters: r.generics.map((g) => ({ name: `const ${g}`, constraint: 'number' })),
         parameters: [
           { name: 'inputs', type: r.inputs },
-          r.first
+          r.first && r.symbols === ''
             ? { name: 'options', hasQuestionToken: true, type: `RunOptions & { readonly entry?: ${quoted(r.entry)} }` }
-            : { name: 'options', type: `RunOptions & { readonly entry: ${quoted(r.entry)} }` },
+            : {
+                name: 'options',
+                type: `RunOptions & { readonly entry${r.first ? '?' : ''}: ${quoted(r.entry)}${r.symbols} }`,
+              },
         ],
         returnType: `Promise<${r.outputs}>`,
         docs: [`Runs entry point '${comment(r.entry)}'; runs of one model take turns.`],
@@ -205,11 +226,21 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
     ],
   });
   types.addStatements(
-    `/** Loads this model; its files are found beside this module. */\nexport declare function load(${
+    `/** Loads this model; its files are found beside this module. */\nexport declare function ${loadName}(${
       parts.device === 'caller' ? 'options: LoadOptions & { readonly device: object }' : 'options?: LoadOptions'
     }): Promise<Model>;`,
   );
+  if (parts.generator) types.addStatements(generatorTypes(parts.generator));
   return { js: js.getFullText(), types: types.getFullText() };
+}
+
+/** The values that the caller gives beside the inputs; empty when there are none. */
+function symbolsType(plan: Plan, { symbols = [] }: PlanEntry): string {
+  if (symbols.length === 0) return '';
+  const members = symbols.map(
+    (s) => `/** Dimension '${comment(s)}'${boundsNote(plan, s)}. */ readonly ${key(s)}: number`,
+  );
+  return `; readonly symbols: { ${members.join('; ')} }`;
 }
 
 const quoted = (s: string): string =>

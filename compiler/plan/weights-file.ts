@@ -47,6 +47,8 @@ interface Stored {
   readonly name: string;
   readonly constant: Constant;
   hash?: number;
+  /** Only read while loading: kept in files of their own. */
+  readonly transient?: boolean;
 }
 
 /** Collects constants and writes them to safetensors files; equal contents are stored once. */
@@ -57,9 +59,15 @@ export class WeightsWriter {
   private readonly bySize = new Map<number, Stored[]>();
 
   /** Name under which the bytes of `constant` are stored. */
-  add(constant: Constant, wanted: string): string {
+  add(constant: Constant, wanted: string, transient = false): string {
     const known = this.known.get(constant);
     if (known !== undefined) return known;
+    if (constant.unique || transient) {
+      const stored = { name: this.unique(wanted || 'constant'), constant, transient };
+      this.tensors.push(stored);
+      this.known.set(constant, stored.name);
+      return stored.name;
+    }
     const peers = this.bySize.get(constant.bytes) ?? [];
     this.bySize.set(constant.bytes, peers);
     // Hashes narrow the search, a comparison decides.
@@ -90,18 +98,23 @@ export class WeightsWriter {
   }
 
   /** `weights-<n>.safetensors`: every tensor starts at a multiple of `align` bytes; a file exceeds `maxFileBytes` only for one tensor. */
-  files(align: number, maxFileBytes: number): readonly ArtifactFile[] {
+  files(align: number, maxFileBytes: number): readonly (ArtifactFile & { readonly transient: boolean })[] {
     const groups: Stored[][] = [];
     let room = 0;
-    for (const t of this.tensors) {
-      if (groups.length === 0 || t.constant.bytes > room) {
+    const order = [...this.tensors.filter((t) => !t.transient), ...this.tensors.filter((t) => t.transient)];
+    for (const t of order) {
+      const starts = (groups.at(-1)?.[0]?.transient ?? false) !== (t.transient ?? false);
+      if (groups.length === 0 || starts || t.constant.bytes > room) {
         groups.push([]);
         room = maxFileBytes;
       }
       groups.at(-1)?.push(t);
       room -= Math.ceil(t.constant.bytes / align) * align;
     }
-    return groups.map((group, i) => safetensors(`weights-${i}.safetensors`, group, align));
+    return groups.map((group, i) => ({
+      ...safetensors(`weights-${i}.safetensors`, group, align),
+      transient: group[0]?.transient === true,
+    }));
   }
 }
 

@@ -3,7 +3,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import { type Expression, type Grammar, literal } from '../cfg/grammar.ts';
 import type { RegexNode } from '../regex/syntax.ts';
 import { assemble, parseGbnf } from './gbnf.ts';
-import { refuseErrors } from './text.ts';
+import { PARSER_OPTIONS, refuseErrors } from './text.ts';
 
 /**
  * Parses EBNF: the notation of ISO 14977 (`rule = "a", { b } | [ c ] ;`) where rules are defined with `=`, and that of W3C and GBNF where
@@ -65,7 +65,7 @@ function readIso(
 
   class Parser extends EmbeddedActionsParser {
     constructor() {
-      super(tokens);
+      super(tokens, PARSER_OPTIONS);
       this.performSelfAnalysis();
     }
 
@@ -113,16 +113,16 @@ function readIso(
     readonly primary = this.RULE(
       'primary',
       (): Expression =>
-        this.OR<Expression>([
+        this.OR([
           {
-            ALT: () => {
+            ALT: (): Expression => {
               const { image } = this.CONSUME(Text);
               return this.ACTION(() => literal(image.slice(1, -1)));
             },
           },
-          { ALT: () => ({ type: 'rule', name: this.CONSUME(Name).image }) },
+          { ALT: (): Expression => ({ type: 'rule', name: this.CONSUME(Name).image }) },
           {
-            ALT: () => {
+            ALT: (): Expression => {
               const { image } = this.CONSUME(Special);
               return this.ACTION(() => {
                 throw new InfcError('INFC5301', `EBNF: the special sequence ${image} has no meaning here`, {
@@ -132,7 +132,7 @@ function readIso(
             },
           },
           {
-            ALT: () => {
+            ALT: (): Expression => {
               this.CONSUME(Open);
               const item = this.SUBRULE(this.choice);
               this.CONSUME(Close);
@@ -140,7 +140,7 @@ function readIso(
             },
           },
           {
-            ALT: () => {
+            ALT: (): Expression => {
               this.CONSUME(OpenSquare);
               const item = this.SUBRULE2(this.choice);
               this.CONSUME(CloseSquare);
@@ -148,7 +148,7 @@ function readIso(
             },
           },
           {
-            ALT: () => {
+            ALT: (): Expression => {
               this.CONSUME(OpenBrace);
               const item = this.SUBRULE3(this.choice);
               this.CONSUME(CloseBrace);

@@ -2,7 +2,7 @@ import type * as Chevrotain from 'chevrotain';
 import { InfcError } from '../../runtime/errors.ts';
 import type { Expression, Grammar } from '../cfg/grammar.ts';
 import { literal } from '../cfg/grammar.ts';
-import { ANY_CHARACTER, bracketClass, refuseErrors, unescapeText } from './text.ts';
+import { ANY_CHARACTER, bracketClass, PARSER_OPTIONS, refuseErrors, unescapeText } from './text.ts';
 
 /**
  * Parses GBNF, the grammar notation of llama.cpp: `name ::= ...` with strings, classes, groups, `* + ? {m,n}` and `#` comments. EBNF in the
@@ -35,7 +35,7 @@ function read(
 
   class Parser extends EmbeddedActionsParser {
     constructor() {
-      super(tokens);
+      super(tokens, PARSER_OPTIONS);
       this.performSelfAnalysis();
     }
 
@@ -83,29 +83,29 @@ function read(
     readonly atom = this.RULE(
       'atom',
       (): Expression =>
-        this.OR<Expression>([
+        this.OR([
           {
-            ALT: () => {
+            ALT: (): Expression => {
               const { image } = this.CONSUME(Text);
               return this.ACTION(() => literal(unescapeText(image.slice(1, -1))));
             },
           },
           {
-            ALT: () => {
+            ALT: (): Expression => {
               const { image } = this.CONSUME(Class);
               // Actions are skipped while chevrotain records the grammar, when images are placeholders.
               return this.ACTION((): Expression => ({ type: 'terminal', regex: bracketClass(image) }));
             },
           },
-          { ALT: () => ({ type: 'rule', name: this.CONSUME(Name).image }) },
+          { ALT: (): Expression => ({ type: 'rule', name: this.CONSUME(Name).image }) },
           {
-            ALT: () => {
+            ALT: (): Expression => {
               this.CONSUME(Dot);
               return { type: 'terminal', regex: ANY_CHARACTER };
             },
           },
           {
-            ALT: () => {
+            ALT: (): Expression => {
               this.CONSUME(Open);
               const inner = this.SUBRULE(this.choice);
               this.CONSUME(Close);

@@ -1,5 +1,5 @@
 import type * as Chevrotain from 'chevrotain';
-import { refuseErrors } from './text.ts';
+import { PARSER_OPTIONS, refuseErrors } from './text.ts';
 
 /** An expression of a Lark grammar as written. */
 export type LarkNode =
@@ -89,7 +89,7 @@ function read(
 
   class Parser extends EmbeddedActionsParser {
     constructor() {
-      super(tokens, { maxLookahead: 2 });
+      super(tokens, { ...PARSER_OPTIONS, maxLookahead: 2 });
       this.performSelfAnalysis();
     }
 
@@ -105,7 +105,7 @@ function read(
       return statements;
     });
 
-    readonly definition = this.RULE('definition', (): LarkStatement => {
+    readonly definition = this.RULE('definition', (): LarkStatement & { type: 'define' } => {
       const name = this.CONSUME(Name).image.replace(/^[!?]+/, '');
       const parameters: string[] = [];
       this.OPTION(() => {
@@ -124,19 +124,22 @@ function read(
     readonly directive = this.RULE('directive', (): LarkStatement => {
       const { image } = this.CONSUME(Directive);
       // The keyword decides what may follow; gates keep the alternatives apart.
-      return this.OR<LarkStatement>([
-        { GATE: () => image === '%ignore', ALT: () => ({ type: 'ignore', body: this.SUBRULE(this.choice) }) },
-        { GATE: () => image === '%import', ALT: () => this.SUBRULE(this.imports) },
+      return this.OR([
+        {
+          GATE: () => image === '%ignore',
+          ALT: (): LarkStatement => ({ type: 'ignore', body: this.SUBRULE(this.choice) }),
+        },
+        { GATE: () => image === '%import', ALT: (): LarkStatement => this.SUBRULE(this.imports) },
         {
           GATE: () => image === '%override' || image === '%extend',
-          ALT: () => {
+          ALT: (): LarkStatement => {
             const definition = this.SUBRULE(this.definition);
             return { ...definition, mode: image === '%extend' ? 'extend' : 'override' };
           },
         },
         {
           GATE: () => image === '%declare',
-          ALT: () => {
+          ALT: (): LarkStatement => {
             const names: string[] = [];
             this.AT_LEAST_ONE(() => names.push(this.CONSUME(Name).image));
             return { type: 'declare', names };
@@ -243,9 +246,9 @@ function read(
     readonly atom = this.RULE(
       'atom',
       (): LarkNode =>
-        this.OR<LarkNode>([
+        this.OR([
           {
-            ALT: () => {
+            ALT: (): LarkNode => {
               this.CONSUME(Open);
               const inner = this.SUBRULE(this.choice);
               this.CONSUME(Close);
@@ -253,23 +256,23 @@ function read(
             },
           },
           {
-            ALT: () => {
+            ALT: (): LarkNode => {
               this.CONSUME(OpenSquare);
               const item = this.SUBRULE2(this.choice);
               this.CONSUME(CloseSquare);
               return { type: 'repeat', item, min: 0, max: 1 };
             },
           },
-          { ALT: () => this.SUBRULE(this.value) },
+          { ALT: (): LarkNode => this.SUBRULE(this.value) },
         ]),
     );
 
     readonly value = this.RULE(
       'value',
       (): LarkNode =>
-        this.OR<LarkNode>([
+        this.OR([
           {
-            ALT: () => {
+            ALT: (): LarkNode => {
               const name = this.CONSUME(Name).image.replace(/^[!?]+/, '');
               const args: LarkNode[] = [];
               this.OPTION(() => {
@@ -281,7 +284,7 @@ function read(
             },
           },
           {
-            ALT: () => {
+            ALT: (): LarkNode => {
               const { image } = this.CONSUME(Text);
               let to: string | undefined;
               this.OPTION2(() => {
@@ -293,7 +296,7 @@ function read(
             },
           },
           {
-            ALT: () => {
+            ALT: (): LarkNode => {
               const { image } = this.CONSUME(Regex);
               const end = image.lastIndexOf('/');
               return { type: 'regex', source: image.slice(1, end).replaceAll('\\/', '/'), flags: image.slice(end + 1) };

@@ -3,6 +3,12 @@ import { InfcError } from '../../runtime/errors.ts';
 import { parseRegex } from '../regex/parser.ts';
 import { invert, type RegexNode } from '../regex/syntax.ts';
 
+/**
+ * Options of every chevrotain parser here. The grammars are fixed, so checking them again at each start is work for nothing; and the checks
+ * of chevrotain 13 are the one part of it that needs Node 22 (Object.groupBy).
+ */
+export const PARSER_OPTIONS = { skipValidations: true } as const;
+
 /** Throws INFC5301 for the first lexing or parsing error of a grammar text, with its line and column. */
 export function refuseErrors(
   kind: string,

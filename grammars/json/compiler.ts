@@ -1,6 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { formatLanguage } from '../formats/index.ts';
 import { type Decimal, parseDecimal } from './decimal.ts';
+import { ALL_TYPES, DeclaredTypes, type TypeSet, typeBit, typeOf } from './declared-types.ts';
 import { overlappingGroups } from './disjoint.ts';
 import {
   isObject,
@@ -46,6 +47,8 @@ export class SchemaCompiler {
   private readonly stringMemo = new Map<Formula, StringSetId>();
   private readonly scopes: (readonly Resource[])[] = [[]];
   private readonly scopeIds = new Map<string, number>();
+  private readonly types: DeclaredTypes;
+  private readonly typesMemo: TypeSet[] = [];
 
   constructor(
     readonly document: SchemaDocument,
@@ -54,6 +57,7 @@ export class SchemaCompiler {
     readonly options: CompilerOptions,
   ) {
     this.formulas = terms.formulas;
+    this.types = new DeclaredTypes(document, (site) => assertsValidation(site.resource));
   }
 
   /** The formula of the whole schema. */
@@ -75,12 +79,33 @@ export class SchemaCompiler {
 
   /** What a value formula demands of a value of this type, over the atoms of that type only. */
   typed(value: Formula, type: JsonType): Formula {
+    if ((this.typesOf(value) & typeBit(type)) === 0) return FALSE;
     let memo = this.typedMemo.get(type);
     if (!memo) {
       memo = new Map();
       this.typedMemo.set(type, memo);
     }
     return this.formulas.substitute(value, (leaf) => this.typedLeaf(leaf, type), memo);
+  }
+
+  /** Types that a value satisfying the formula can have; never too few. */
+  private typesOf(value: Formula): TypeSet {
+    const known = this.typesMemo[value];
+    if (known !== undefined) return known;
+    const { formulas } = this;
+    let types = ALL_TYPES;
+    if (formulas.isLiteral(value)) {
+      const term = this.terms.get(formulas.leafNumber(value));
+      if (!formulas.isPositive(value)) types = ALL_TYPES;
+      else if (term.sort === 'schema') types = this.types.of(term.site);
+      else if (term.sort === 'const') types = typeOf(term.value);
+    } else if (formulas.isAnd(value)) for (const part of formulas.operands(value)) types &= this.typesOf(part);
+    else if (formulas.isOr(value)) {
+      types = 0;
+      for (const part of formulas.operands(value)) types |= this.typesOf(part);
+    }
+    this.typesMemo[value] = types;
+    return types;
   }
 
   private typedLeaf(leaf: number, type: JsonType): Formula {
@@ -113,7 +138,7 @@ export class SchemaCompiler {
     if (value === null) return type === 'null' ? TRUE : FALSE;
     if (typeof value === 'boolean')
       return type !== 'boolean' ? FALSE : value ? terms.isTrue() : formulas.not(terms.isTrue());
-    if (typeof value === 'number') return type === 'number' ? this.equals(toDecimal(value)) : FALSE;
+    if (typeof value === 'number') return type === 'number' ? terms.numbers([toDecimal(value)]) : FALSE;
     if (typeof value === 'string') return type === 'string' ? terms.string(this.strings.of([value])) : FALSE;
     if (Array.isArray(value)) {
       if (type !== 'array') return FALSE;
@@ -136,13 +161,6 @@ export class SchemaCompiler {
       rest: FALSE,
     };
     return formulas.and([terms.shape(shape), ...names.map((name) => terms.required(name))]);
-  }
-
-  private equals(value: Decimal): Formula {
-    return this.formulas.and([
-      this.terms.number('atLeast', value),
-      this.formulas.not(this.terms.number('above', value)),
-    ]);
   }
 
   private schema(term: Extract<Term, { sort: 'schema' }>, type: JsonType): Formula {
@@ -222,6 +240,8 @@ export class SchemaCompiler {
     const list: readonly Json[] = values;
     if (type === 'string')
       return this.terms.string(this.strings.of(list.filter((x): x is string => typeof x === 'string')));
+    if (type === 'number')
+      return this.terms.numbers(list.filter((x): x is number => typeof x === 'number').map(toDecimal));
     const distinct = new Map(list.map((x) => [canonical(x), x]));
     return this.formulas.or([...distinct.values()].map((x) => this.constant(x, type)));
   }

@@ -36,6 +36,12 @@ export function compare(a: Decimal, b: Decimal): number {
   const signs = (a.digits > 0n ? 1 : a.digits < 0n ? -1 : 0) - (b.digits > 0n ? 1 : b.digits < 0n ? -1 : 0);
   if (signs !== 0) return signs > 0 ? 1 : -1;
   if (a.digits === 0n) return 0;
+  if (a.exponent === b.exponent) return a.digits < b.digits ? -1 : a.digits > b.digits ? 1 : 0;
+  // Doubles decide what is not close.
+  const near = Number(a.digits) * 10 ** a.exponent;
+  const other = Number(b.digits) * 10 ** b.exponent;
+  const size = Math.max(Math.abs(near), Math.abs(other));
+  if (size > 1e-280 && size < 1e300 && Math.abs(near - other) > 1e-9 * size) return near < other ? -1 : 1;
   // Same sign: compare orders of magnitude before scaling, so that 1e999999 costs nothing.
   const order = magnitude(a) - magnitude(b);
   if (order !== 0) return order > 0 === a.digits > 0n ? 1 : -1;
@@ -81,4 +87,12 @@ export function formatDecimal(a: Decimal): string {
   else if (digits.length > -a.exponent) text = `${digits.slice(0, a.exponent)}.${digits.slice(a.exponent)}`;
   else text = `0.${'0'.repeat(-a.exponent - digits.length)}${digits}`;
   return negative ? `-${text}` : text;
+}
+
+/** Whole digits (none for 0) and digits after the point of a number's size. */
+export function plainDigits(a: Decimal): [string, string] {
+  const digits = a.digits === 0n ? '' : (a.digits < 0n ? -a.digits : a.digits).toString();
+  if (a.exponent >= 0) return [digits + '0'.repeat(a.exponent), ''];
+  const padded = digits.padStart(1 - a.exponent, '0');
+  return [padded.slice(0, a.exponent).replace(/^0+/, ''), padded.slice(a.exponent)];
 }

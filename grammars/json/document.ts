@@ -128,16 +128,22 @@ export class SchemaDocument {
 
   /** The site a `$ref` leads to. Throws INFC5004 when there is none. */
   resolve(site: Site, reference: string, keyword = '$ref'): Site {
-    const key = `${site.resource.id} ${reference}`;
-    const known = this.references.get(key);
-    if (known) return known;
-    const found = this.find(site.resource, reference);
+    const found = this.lookUp(site, reference);
     if (!found)
       throw new InfcError('INFC5004', `${keyword} '${reference}' leads nowhere`, {
         pointer: `${site.pointer}/${keyword}`,
         fix: 'Define the target, or pass the remote schema in `remotes`',
       });
-    this.references.set(key, found);
+    return found;
+  }
+
+  /** The site a `$ref` leads to, if there is one. */
+  lookUp(site: Site, reference: string): Site | undefined {
+    const key = `${site.resource.id} ${reference}`;
+    const known = this.references.get(key);
+    if (known) return known;
+    const found = this.find(site.resource, reference);
+    if (found) this.references.set(key, found);
     return found;
   }
 

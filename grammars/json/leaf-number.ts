@@ -1,8 +1,9 @@
-import { type Decimal, decimal, parseDecimal, power10 } from './decimal.ts';
+import { type Decimal, decimal, parseDecimal, plainDigits, power10 } from './decimal.ts';
 import { FALSE, type Formula } from './formula.ts';
 import { type FormulaSlot, goTo, type Leaf, onlyBytes, popThen, type ResultId, WHITESPACE } from './leaf.ts';
 import type { Machine } from './machine.ts';
-import { type NumberAtoms, numberExists, numberSatisfies } from './number-cells.ts';
+import { type NumberAtoms, numberAtoms, numberExists, numberSatisfies } from './number-cells.ts';
+import { membersAfter } from './number-sets.ts';
 
 const DOT = 0x2e;
 const MINUS = 0x2d;
@@ -112,6 +113,38 @@ export class NumberLeaf implements Leaf {
       this.slots.filter((s) => numberSatisfies(formulas, terms, s.state, value)).map((s) => s.results),
     );
   }
+}
+
+/**
+ * The demands after a prefix of a number, lists of numbers cut down to those that can still come: what states compare and look at shrinks
+ * with every digit. Undefined when nothing was cut.
+ */
+export function narrowNumbers(
+  machine: Machine,
+  slots: readonly FormulaSlot[],
+  text: string,
+): { readonly slots: readonly FormulaSlot[]; readonly atoms: NumberAtoms } | undefined {
+  const { formulas, terms } = machine;
+  let cut = false;
+  const narrow = (leaf: number): Formula => {
+    const term = terms.get(leaf);
+    if (term.sort !== 'numbers') return formulas.leaf(leaf);
+    const left = membersAfter(term.set, text);
+    if (left === term.set) return formulas.leaf(leaf);
+    cut = true;
+    return terms.numbers(left.members.map(({ value }) => value));
+  };
+  const narrowed = slots.map(({ state, results }) => ({ state: formulas.substitute(state, narrow), results }));
+  if (!cut) return undefined;
+  const live = machine.merge(narrowed.filter(({ state }) => state !== FALSE));
+  return {
+    slots: live,
+    atoms: numberAtoms(
+      formulas,
+      terms,
+      live.map(({ state }) => state),
+    ),
+  };
 }
 
 /** Draft 4's integers end at the point or exponent. */
@@ -238,11 +271,7 @@ function compareClass(
   const zeroSoFar = int === '' && /^0*$/.test(fraction);
   if (threshold.digits === 0n) return zeroSoFar ? 'z' : 'n';
   if (threshold.digits < 0n !== negative) return '';
-  const size: Decimal = {
-    digits: threshold.digits < 0n ? -threshold.digits : threshold.digits,
-    exponent: threshold.exponent,
-  };
-  const [tInt, tFraction] = plainDigits(size);
+  const [tInt, tFraction] = plainDigits(threshold);
   if (phase === 'int' || phase === 'zero') {
     if (int.length > tInt.length) return 'G';
     const head = tInt.slice(0, int.length);
@@ -255,14 +284,6 @@ function compareClass(
   const head = tFraction.slice(0, fraction.length).padEnd(fraction.length, '0');
   if (fraction !== head) return fraction > head ? 'g' : 'l';
   return `=${Math.min(fraction.length, tFraction.length)}`;
-}
-
-function plainDigits(size: Decimal): [string, string] {
-  const digits = size.digits.toString();
-  if (size.exponent >= 0) return [digits + '0'.repeat(size.exponent), ''];
-  const padded = digits.padStart(1 - size.exponent, '0');
-  const int = padded.slice(0, padded.length + size.exponent).replace(/^0+/, '');
-  return [int, padded.slice(padded.length + size.exponent)];
 }
 
 function remainderClass(unit: Decimal, int: string, fraction: string, phase: NumberPhase): string {

@@ -4,7 +4,15 @@ import type { Json } from './document.ts';
 import { FALSE, type Formula, type Formulas } from './formula.ts';
 import { KeyDemands, KeySpace } from './key-space.ts';
 import { type FormulaSlot, goTo, type Leaf, push, type ResultId } from './leaf.ts';
-import { FreeNumberLeaf, NumberLeaf, type NumberPhase, numberAlive, numberClass, numberPhase } from './leaf-number.ts';
+import {
+  FreeNumberLeaf,
+  NumberLeaf,
+  type NumberPhase,
+  narrowNumbers,
+  numberAlive,
+  numberClass,
+  numberPhase,
+} from './leaf-number.ts';
 import { KeyLeaf, type LiveRegion, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, type Gap, ValueLeaf, type Whitespace, WordLeaf } from './leaf-structure.ts';
@@ -248,6 +256,8 @@ export class Machine {
   }
 
   numberState(slots: readonly FormulaSlot[], atoms: NumberAtoms, phase: NumberPhase, text: string): number {
+    const near = atoms.thresholds.length > FEW_THRESHOLDS ? narrowNumbers(this, slots, text) : undefined;
+    if (near) return this.numberState(near.slots, near.atoms, phase, text);
     const spelled = numberClass(atoms, phase, text);
     const asked = `${this.key(slots)}#${spelled}`;
     let code = this.numberStates.get(asked);
@@ -448,6 +458,9 @@ export class Machine {
     return this.pages[index] ?? new Int32Array(0);
   }
 }
+
+/** Up to so many thresholds, number states compare with all of them. */
+const FEW_THRESHOLDS = 8;
 
 const utf8 = new TextDecoder();
 

@@ -1,6 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { compare, type Decimal, decimal, isMultiple, power10 } from './decimal.ts';
 import type { Formula, Formulas } from './formula.ts';
+import { numberKey } from './number-sets.ts';
 import type { NumberTest, Terms } from './terms.ts';
 
 /** An interval of decimals; undefined bounds are infinite. */
@@ -27,26 +28,27 @@ export function isUnit(test: NumberTest): boolean {
 
 /** Collects the number atoms of formulas. */
 export function numberAtoms(formulas: Formulas, terms: Terms, list: readonly Formula[]): NumberAtoms {
-  const thresholds: Decimal[] = [];
-  const units: Decimal[] = [];
+  const thresholds = new Map<string, Decimal>();
+  const units = new Map<string, Decimal>();
   const seen = new Set<number>();
   for (const formula of list) {
     for (const leaf of formulas.leaves(formula).keys()) {
       if (seen.has(leaf)) continue;
       seen.add(leaf);
       const term = terms.get(leaf);
+      if (term.sort === 'numbers') for (const { value } of term.set.members) thresholds.set(numberKey(value), value);
       if (term.sort !== 'number') continue;
-      const into = isUnit(term.test) ? units : thresholds;
-      if (!into.some((x) => compare(x, term.value) === 0)) into.push(term.value);
+      (isUnit(term.test) ? units : thresholds).set(numberKey(term.value), term.value);
     }
   }
-  return { thresholds: thresholds.sort(compare), units };
+  return { thresholds: [...thresholds.values()].sort(compare), units: [...units.values()] };
 }
 
 /** Whether one number satisfies a number formula. */
 export function numberSatisfies(formulas: Formulas, terms: Terms, formula: Formula, value: Decimal): boolean {
   return formulas.evaluate(formula, (leaf) => {
     const term = terms.get(leaf);
+    if (term.sort === 'numbers') return term.set.has(value);
     if (term.sort !== 'number') return true;
     if (isUnit(term.test)) return isMultiple(value, term.value);
     const order = compare(value, term.value);
@@ -78,6 +80,8 @@ export function numberExists(
   const points = thresholds.filter(inside);
   for (const bound of [range.low, range.high]) if (bound && inside(bound)) points.push(bound);
   if (points.some((x) => numberSatisfies(formulas, terms, formula, x))) return true;
+  // One of a list: nothing lies between.
+  if (formulas.conjuncts(formula).some((part) => isList(formulas, terms, part))) return false;
   const cuts = thresholds.filter(
     (x) => (!range.low || compare(x, range.low) > 0) && (!range.high || compare(x, range.high) < 0),
   );
@@ -86,6 +90,12 @@ export function numberExists(
   for (let i = 0; i + 1 < edges.length; i++)
     if (cellExists(formulas, terms, formula, edges[i], edges[i + 1], units)) return true;
   return false;
+}
+
+function isList(formulas: Formulas, terms: Terms, part: Formula): boolean {
+  return (
+    formulas.isLiteral(part) && formulas.isPositive(part) && terms.get(formulas.leafNumber(part)).sort === 'numbers'
+  );
 }
 
 /** The same within one open interval that no threshold cuts. */
@@ -100,6 +110,7 @@ function cellExists(
   const holds = (multiple: (unit: Decimal) => boolean): boolean =>
     formulas.evaluate(formula, (leaf) => {
       const term = terms.get(leaf);
+      if (term.sort === 'numbers') return false;
       if (term.sort !== 'number') return true;
       if (isUnit(term.test)) return multiple(term.value);
       return low !== undefined && compare(term.value, low) <= 0;

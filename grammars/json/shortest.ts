@@ -119,14 +119,22 @@ export class Shortest {
   }
 
   /** Breadth-first over bytes, for the few states without a closed form (numbers, the middle of a character). */
-  private search(start: number): Finish {
+  private search(...starts: readonly number[]): Finish {
     const { machine } = this;
     const best = new Map<number, number>();
-    const seen = new Map<number, number>([[start, 0]]);
+    const seen = new Map<number, number>(starts.map((start) => [start, 0]));
+    // Once every demand has been met somehow, longer texts are not worth the search (numbers go on for ever).
+    const first = machine.leaves[starts[0] ?? 0];
+    const unmet = new Set(
+      first instanceof NumberLeaf ? first.slots.flatMap((s) => machine.results.get(s.results)) : [-1],
+    );
     const note = (result: number, bytes: number): void => {
-      if (result !== 0 && bytes < (best.get(result) ?? INFINITE)) best.set(result, bytes);
+      if (result === 0) return;
+      if (bytes < (best.get(result) ?? INFINITE)) best.set(result, bytes);
+      for (const branch of machine.results.get(result)) unmet.delete(branch);
     };
     for (const [id, bytes] of seen) {
+      if (unmet.size === 0) break;
       const leaf = machine.leaves[id];
       note(leaf?.end() ?? 0, bytes);
       const inside = (leaf instanceof StringLeaf || leaf instanceof KeyLeaf) && leaf.decoder === 0;
@@ -200,14 +208,13 @@ export class Shortest {
     const { machine } = this;
     const slots: FormulaSlot[] = [{ state: typed, results: 1 }];
     const atoms = numberAtoms(machine.formulas, machine.terms, [typed]);
-    let best = INFINITE;
+    const starts: number[] = [];
     for (const byte of [0x2d, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39]) {
       const phase = numberPhase('start', byte);
       const code = phase === undefined ? 0 : machine.numberState(slots, atoms, phase, String.fromCharCode(byte));
-      if (code !== 0) for (const f of this.search(code >> 2)) best = Math.min(best, f.bytes + 1);
-      if (best === 1) break;
+      if (code !== 0) starts.push(code >> 2);
     }
-    return best;
+    return Math.min(INFINITE, ...this.search(...starts).map(({ bytes }) => bytes + 1));
   }
 
   /** Bytes of the items still to come, without the closing bracket; `after`: an item came before. */

@@ -2,6 +2,7 @@ import type { Decimal } from './decimal.ts';
 import type { Json, Site } from './document.ts';
 import type { Formula } from './formula.ts';
 import { Formulas } from './formula.ts';
+import { type NumberSet, numberKey, numberSet } from './number-sets.ts';
 import type { StringSetId } from './string-sets.ts';
 
 /** Tests of numbers; `spelled` is draft 4's integer: a multiple of 1 written without fraction or exponent. */
@@ -39,6 +40,7 @@ export type Term =
   | { readonly sort: 'true' }
   | { readonly sort: 'string'; readonly set: StringSetId }
   | { readonly sort: 'number'; readonly test: NumberTest; readonly value: Decimal }
+  | { readonly sort: 'numbers'; readonly set: NumberSet }
   /** Every property still to come satisfies the shape. */
   | { readonly sort: 'shape'; readonly shape: Shape }
   /** A property of that name is still to come. */
@@ -91,6 +93,13 @@ export class Terms {
 
   number(test: NumberTest, value: Decimal): Formula {
     return this.intern(`#${test}${value.digits}e${value.exponent}`, () => ({ sort: 'number', test, value }));
+  }
+
+  /** One of the listed numbers. */
+  numbers(values: readonly Decimal[]): Formula {
+    if (values.length === 0) return 0;
+    const set = numberSet(values);
+    return this.intern(`#${set.members.map(({ value }) => numberKey(value)).join()}`, () => ({ sort: 'numbers', set }));
   }
 
   shape(shape: Shape): Formula {

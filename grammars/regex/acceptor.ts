@@ -10,6 +10,8 @@ interface State {
   readonly high: number;
   /** Next state of each byte, -1 where it is not known yet; made when the state is first left. */
   row: Int32Array | undefined;
+  /** Whether no character beyond ASCII can follow; undefined while nobody asked. */
+  ascii?: boolean;
 }
 
 /** Full ranges of code points for one, two and three continuation bytes, without surrogates. */
@@ -74,6 +76,8 @@ export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
     return [...new Set([...seen].map((cls) => engine.deriveClass(from, cls)))];
   };
 
+  const onlyAscii = (from: Lang): boolean =>
+    targets(from, 0x80, 0x10ffff).every((target) => target === engine.empty || engine.isEmpty(target));
   const stepBetween = (state: State, byte: number): number => {
     if (byte < 0x80) return enter(engine.derive(state.lang, byte));
     if (byte >= 0xc2 && byte <= 0xdf)
@@ -108,6 +112,13 @@ export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
       const row = state.row ?? (state.row = new Int32Array(256).fill(-1));
       const known = row[byte] ?? 0;
       if (known >= 0) return known;
+      if (byte >= 0x80 && state.need === 0) {
+        state.ascii ??= shallow(() => onlyAscii(state.lang));
+        if (state.ascii) {
+          row.fill(0, 0x80);
+          return 0;
+        }
+      }
       const next = shallow(() => (state.need > 0 ? stepInside(state, byte) : stepBetween(state, byte)));
       row[byte] = next;
       return next;

@@ -21,6 +21,8 @@ export const foldConstants = definePass({
       if (!op || op.pure === false || op.control || node.outputs.every((o) => !usesOf(o))) continue;
       if (node.op !== 'dims')
         for (const o of node.outputs) if (usesOf(o) && o.known) useContents(graph, node, o, o.known, context);
+      // The codes of quantized weights are worth more than the floats they stand for: see recognize-quantized-products.
+      if (node.op === 'dequantize_linear') continue;
       if (node.inputs.every((v) => v === null || v.constant !== undefined) && node.outputs.every(isFoldable))
         foldNode(graph, node, context);
     }

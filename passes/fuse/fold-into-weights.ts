@@ -54,7 +54,7 @@ function scaled(
     return undefined;
   }
   const [input, w] = p.inputs;
-  if (!isLinear(p.op) || !input || !w?.constant) return undefined;
+  if (!isLinear(p.op) || !input || !w?.constant || w.type.format !== 'dense' || w.constant.compact) return undefined;
   const per = perChannelShape(p, x, w, scale);
   if (!per) return undefined;
   const factor = b.node('reshape', [scale], { shape: per });

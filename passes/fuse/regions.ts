@@ -1,11 +1,11 @@
-import { type Dim, product, sub, sym } from '../../compiler/ir/dim.ts';
+import { type Dim, equals, product, sub, sym } from '../../compiler/ir/dim.ts';
 import { bitsOf } from '../../compiler/ir/dtype.ts';
 import type { Expr, Fold } from '../../compiler/ir/expr.ts';
 import type { Graph, Node, Value } from '../../compiler/ir/graph.ts';
 import type { OpTable } from '../../compiler/ir/graph-builder.ts';
 import { KernelBuilder, visitExpr } from '../../compiler/ir/kernel-builder.ts';
 import { isBlockwise } from '../../compiler/lower/concat.ts';
-import { ElementEvaluator, elementsOf } from '../../compiler/lower/element.ts';
+import { ElementEvaluator, elementsOf, ravel } from '../../compiler/lower/element.ts';
 import { guess, type Region } from '../../compiler/lower/region.ts';
 
 /** What region forming must know about a target. */
@@ -23,6 +23,8 @@ export interface FusionRules {
 interface Shape {
   readonly reads: ReadonlyMap<Value, number>;
   readonly hasFold: boolean;
+  /** Inputs of the output's shape that are read at the output's own coordinates only. */
+  readonly aligned: ReadonlySet<Value>;
   /** Rough operations per element, folds counted in full. */
   readonly cost: number;
   readonly isMovement: boolean;
@@ -51,6 +53,8 @@ export function formRegions(graph: Graph, rules: FusionRules): Region[] {
     return s;
   };
   const here = new Set(graph.nodes);
+  const order = new Map(graph.nodes.map((n, i) => [n, i]));
+  const overwritten = overwrites(graph, rules.ops);
   const outputs = new Set(graph.outputs);
   for (const root of [...graph.nodes].reverse()) {
     if (owner.has(root)) continue;
@@ -65,17 +69,22 @@ export function formRegions(graph: Graph, rules: FusionRules): Region[] {
       // How often each member's element is computed per region output element.
       const times = new Map<Node, number>([[root, 1]]);
       let hasFold = shapeOf(root).hasFold;
+      const at = order.get(root) ?? 0;
+      // Of a state only the update is computed.
+      const target = root.op === 'state_write' ? (root.inputs[1] ?? output) : output;
       /** Tries to take the producer of `v` in. */
       const absorb = (v: Value): boolean => {
         const p = v.producer;
         if (!p || owner.has(p) || members.size >= MOST_NODES || p.outputs.length !== 1 || !rules.isKernel(p))
           return false;
-        if (!here.has(p) || outputs.has(v) || !v.uses.every((u) => members.has(u))) return false;
+        if (p.op === 'state_write' || p.inputs.some((i) => i && (overwritten.get(i) ?? at + 1) <= at)) return false;
+        // A template reads what its anchor uses from memory.
+        if (!here.has(p) || outputs.has(v) || !v.uses.every((u) => members.has(u) && u !== anchor)) return false;
         if (rules.maxBuffers !== undefined && buffersOf([...members, p]) > rules.maxBuffers) return false;
-        const sameElements = elementsOf(v.type) === elementsOf(output.type);
+        const sameElements = elementsOf(v.type) === elementsOf(target.type);
         if (rules.isAnchor(p)) {
           // The accumulator is handed to the epilogue at its own coordinates: only elementwise ops in between.
-          if (anchor || hasFold || !sameElements || ![...members].every((m) => isElementwise(m, v, members, rules.ops)))
+          if (anchor || hasFold || !sameElements || ![...members].every((m) => isElementwise(m, v, members, shapeOf)))
             return false;
           anchor = p;
         } else {
@@ -109,13 +118,31 @@ export function formRegions(graph: Graph, rules: FusionRules): Region[] {
   return regions.reverse();
 }
 
+/**
+ * Position of the node that overwrites each value which is (a view of) the contents of a state: who reads the value must run before, so
+ * it may not join a region that runs later.
+ */
+function overwrites(graph: Graph, ops: OpTable): Map<Value, number> {
+  const stateOf = new Map<Value, string>();
+  const at = new Map<Value, number>();
+  graph.nodes.forEach((node, i) => {
+    const [first] = node.inputs;
+    const [out] = node.outputs;
+    if (!out) return;
+    if (node.op === 'state_read') stateOf.set(out, String(node.attrs.state));
+    const name = first ? stateOf.get(first) : undefined;
+    if (name === undefined) return;
+    if (node.op === 'state_write') for (const [v, of] of stateOf) if (of === name && !at.has(v)) at.set(v, i);
+    if (node.op === 'state_write' || ops.op(node.op)?.view) stateOf.set(out, name);
+  });
+  return at;
+}
+
 /** Whether member `m` either does not depend on `v` inside the region or reads it elementwise at its own coordinates. */
-function isElementwise(m: Node, v: Value, members: ReadonlySet<Node>, ops: OpTable): boolean {
-  const depends = (n: Node): boolean =>
-    n.inputs.some((i) => i === v || (i?.producer !== undefined && members.has(i.producer) && depends(i.producer)));
-  if (!depends(m)) return true;
-  const out = m.outputs[0];
-  return ops.op(m.op)?.scalar !== undefined && out !== undefined && sameDims(out.type.shape, v.type.shape);
+function isElementwise(m: Node, v: Value, members: ReadonlySet<Node>, shapeOf: (n: Node) => Shape): boolean {
+  const depends = (i: Value | null): boolean =>
+    i === v || (i?.producer !== undefined && members.has(i.producer) && i.producer.inputs.some(depends));
+  return m.inputs.every((i) => !i || !depends(i) || shapeOf(m).aligned.has(i));
 }
 
 /** Values that a region of these nodes reads from outside, and its output. */
@@ -134,14 +161,17 @@ function describe(node: Node, ops: OpTable): Shape {
   const output = node.outputs[0];
   const op = ops.op(node.op);
   const reads = new Map<Value, number>();
-  if (!output || !op || (!op.scalar && !op.element && !op.view))
-    return { reads, hasFold: true, cost: Number.POSITIVE_INFINITY, isMovement: false };
-  if (isBlockwise(node.op)) {
+  if (output && isBlockwise(node.op)) {
     for (const v of node.inputs) if (v) reads.set(v, guessElements(v) / guessElements(output));
-    return { reads, hasFold: false, cost: 1, isMovement: true };
+    return { reads, hasFold: false, aligned: new Set(), cost: 1, isMovement: true };
   }
+  if (!output || !op || (!op.scalar && !op.element && !op.view))
+    return { reads, hasFold: true, aligned: new Set(), cost: Number.POSITIVE_INFINITY, isMovement: false };
   const k = new KernelBuilder('describe', 'simd', 1, [1, 1, 1]);
   const owners = new Map<Expr, Value>();
+  const coords = output.type.shape.map((d, i) => (d === 1 ? 0 : sym(`c${i}`, { max: sub(d, 1) })));
+  const own = ravel(coords, output.type.shape);
+  const elsewhere = new Set<Value>();
   const evaluator = new ElementEvaluator(ops, {
     read: (value, position) => {
       const e = k.load(
@@ -155,15 +185,13 @@ function describe(node: Node, ops: OpTable): Shape {
         position,
       );
       owners.set(e, value);
+      if (!sameDims(value.type.shape, output.type.shape) || equals(position, own) !== true) elsewhere.add(value);
       return e;
     },
     isInside: (v) => v.producer === node,
     typeOf: (v) => v.type,
   });
-  const e = evaluator.at(
-    output,
-    output.type.shape.map((d, i) => (d === 1 ? 0 : sym(`c${i}`, { max: sub(d, 1) }))),
-  );
+  const e = evaluator.at(output, coords);
   let hasFold = false;
   let cost = 0;
   let arithmetic = false;
@@ -196,6 +224,7 @@ function describe(node: Node, ops: OpTable): Shape {
   return {
     reads,
     hasFold,
+    aligned: new Set(hasFold ? [] : [...reads.keys()].filter((v) => !elsewhere.has(v))),
     cost: bitsOf[output.type.dtype] === 0 ? Number.POSITIVE_INFINITY : cost,
     isMovement: !arithmetic && !hasFold,
   };

@@ -1,5 +1,5 @@
-/** Features a kernel variant may ask for: relaxed fused multiply-add, and relaxed int8 dot products. */
-export type RelaxedFeature = 'relaxed-madd' | 'relaxed-dot';
+/** Features a kernel variant may ask for: relaxed fused multiply-add, and relaxed int8 dot products to 32 or to 16 bits. */
+export type RelaxedFeature = 'relaxed-madd' | 'relaxed-dot' | 'relaxed-dot16';
 
 /** (type: three `of`, one result) (func, exported as "f", with `body`). */
 function instance(of: number, body: readonly number[]): ((a: number, b: number, c: number) => number) | undefined {
@@ -23,7 +23,8 @@ function instance(of: number, body: readonly number[]): ((a: number, b: number, 
 const local = (i: number) => [0x20, i];
 const simd = (opcode: number) => (opcode < 128 ? [0xfd, opcode] : [0xfd, (opcode & 127) | 128, opcode >> 7]);
 const [I8_SPLAT, I32_SPLAT, F32_SPLAT, I32_LANE, F32_LANE] = [0x0f, 0x11, 0x13, 0x1b, 0x1f];
-const [I32_ADD, RELAXED_MADD, RELAXED_DOT_ADD] = [0xae, 0x105, 0x113];
+const [I16_SPLAT, I16_ADD, I32_ADD] = [0x10, 0x8e, 0xae];
+const [RELAXED_MADD, RELAXED_DOT, RELAXED_DOT_ADD] = [0x105, 0x112, 0x113];
 
 /**
  * Which relaxed SIMD instructions this engine runs correctly. Each probe executes and compares: validation alone is not enough, because
@@ -50,5 +51,17 @@ export function probeRelaxedSimd(): Set<RelaxedFeature> {
     [127, 127, 70000],
   ] as const;
   if (dot && cases.every(([x, y, z]) => dot(x, y, z) === 8 * x * y + 2 * z)) found.add('relaxed-dot');
+  const halves = instance(0x7f, [
+    ...bytes(0),
+    ...bytes(1),
+    ...simd(RELAXED_DOT),
+    ...local(2),
+    ...simd(I16_SPLAT),
+    ...simd(I16_ADD),
+    ...simd(I32_LANE),
+    3,
+  ]);
+  const pair = (v: number): number => (v & 0xffff) | (v << 16);
+  if (halves && cases.every(([x, y, z]) => halves(x, y, z) === pair(2 * x * y + z))) found.add('relaxed-dot16');
   return found;
 }

@@ -49,12 +49,18 @@ export class WasmDevice implements Device {
   private words: Int32Array<SharedArrayBuffer> | undefined;
   private workers: { terminate(): unknown }[] = [];
   private readonly mayWait: boolean;
+  readonly capacity: number;
 
   private constructor(
     private readonly memory: WebAssembly.Memory,
     readonly threads: number,
     private readonly options: DeviceOptions,
+    pages: number,
   ) {
+    this.capacity = Math.min(
+      pages * PAGE,
+      nodeModule<typeof import('node:os')>('node:os')?.totalmem() ?? Number.POSITIVE_INFINITY,
+    );
     this.bytes = new Uint8Array(memory.buffer);
     // Atomics.wait is refused on a browser's main thread.
     this.mayWait = nodeModule('node:worker_threads') !== undefined || typeof document === 'undefined';
@@ -71,7 +77,12 @@ export class WasmDevice implements Device {
     // Shared memory reserves its maximum: where that much address space is refused, ask for less.
     for (let maximum = MAX_PAGES; maximum >= 4096; maximum /= 2) {
       try {
-        return new WasmDevice(new WebAssembly.Memory({ initial: 1, maximum, shared: threads > 1 }), threads, options);
+        return new WasmDevice(
+          new WebAssembly.Memory({ initial: 1, maximum, shared: threads > 1 }),
+          threads,
+          options,
+          maximum,
+        );
       } catch {}
     }
     throw new InfcError('INFC6011', 'no WebAssembly memory can be made', { fix: 'Close other programs or pages' });

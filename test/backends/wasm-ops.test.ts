@@ -174,6 +174,11 @@ describe('Wasm printer: every operation agrees with the interpreter', () => {
     compare('i64', 'i64', 'f64', 1, (x) => x.bitcast('f64'));
   });
 
+  it('dot2', () => {
+    compare('u32', 'i32', 'i32', 4, (x, y) => x.dot2(x.mul(77).add(5), y));
+    compare('u32', 'i32', 'i32', 1, (x, y) => x.dot2(x.mul(77).add(5), y));
+  });
+
   it('dot4', () => {
     compare('u32', 'i32', 'i32', 4, (x, y) => x.dot4(x.mul(77).add(5), y));
     compare('u32', 'i32', 'i32', 1, (x, y) => x.dot4(x.mul(77).add(5), y));

@@ -9,8 +9,12 @@ export interface Captured {
 }
 
 /** Runs `infc ...argv` in this process with captured streams and no colours. */
-export async function infc(argv: readonly string[], cwd = process.cwd()): Promise<Captured> {
-  const out: string[] = [];
+export async function infc(
+  argv: readonly string[],
+  cwd = process.cwd(),
+  typed: readonly string[] = [],
+): Promise<Captured> {
+  let out = '';
   const err: string[] = [];
   const io: Io = {
     cwd,
@@ -18,10 +22,18 @@ export async function infc(argv: readonly string[], cwd = process.cwd()): Promis
     json: argv.includes('--json'),
     style: createStyle(false),
     signal: new AbortController().signal,
-    out: (text) => out.push(text),
+    out: (text) => {
+      out += `${text}\n`;
+    },
+    write: (text) => {
+      out += text;
+    },
+    async *lines() {
+      yield* typed;
+    },
     err: (text) => err.push(text),
     progress: () => undefined,
   };
   const code = await main(argv, io);
-  return { code, out: out.join('\n'), err: err.join('\n') };
+  return { code, out: out.replace(/\n$/, ''), err: err.join('\n') };
 }

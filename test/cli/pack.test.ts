@@ -22,10 +22,7 @@ async function install(): Promise<void> {
   await mkdir(home);
   await run('tar', ['xzf', path.join(dir, packed.filename), '-C', home, '--strip-components=1']);
   const pkg = JSON.parse(await readFile(path.join(home, 'package.json'), 'utf8'));
-  for (const name of Object.keys(pkg.dependencies))
-    await symlink(path.join(root, 'node_modules', name), path.join(modules, name));
-  await mkdir(path.join(modules, '@types'));
-  for (const name of ['@types/node', 'typescript', 'onnxruntime-node', 'vitest']) {
+  for (const name of [...Object.keys(pkg.dependencies), '@types/node', 'typescript', 'onnxruntime-node', 'vitest']) {
     await mkdir(path.dirname(path.join(modules, name)), { recursive: true });
     await symlink(path.join(root, 'node_modules', name), path.join(modules, name));
   }

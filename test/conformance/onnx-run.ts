@@ -90,7 +90,7 @@ async function prepare(compiler: Compiler, test: BackendTest, target: string): P
   if (target === 'reference') {
     const reference = new Reference({ ops: compiler.registry, host: hostFunctions });
     const run: Player['run'] = async (given) => reference.run(graph, given);
-    return { inputs, outputs, player: { run, dispose: async () => undefined } };
+    return { inputs, outputs, player: { run, reset: () => undefined, dispose: async () => undefined } };
   }
   const compilation = await compiler.compile(program, { targets: [target === 'cuda-cpu' ? 'cuda' : target] });
   return { inputs, outputs, player: await player(compilation, target) };

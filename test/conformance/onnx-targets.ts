@@ -1,4 +1,6 @@
+import { ReferenceDevice } from '../../backends/reference/device.ts';
 import type { Compilation } from '../../compiler/compile.ts';
+import type { Kernel } from '../../compiler/ir/kernel.ts';
 import { contentsOf } from '../../compiler/plan/weights-file.ts';
 import { WebGpuDevice } from '../../runtime/devices/webgpu.ts';
 import { hostFunctions } from '../../runtime/host/index.ts';
@@ -8,11 +10,17 @@ import { load } from '../../runtime/index.ts';
 
 /** A compiled model that can be played. */
 export interface Player {
-  run(inputs: Readonly<Record<string, HostValue>>, entry?: string): Promise<Readonly<Record<string, HostValue>>>;
+  run(
+    inputs: Readonly<Record<string, HostValue>>,
+    entry?: string,
+    symbols?: Readonly<Record<string, number>>,
+    signal?: AbortSignal,
+  ): Promise<Readonly<Record<string, HostValue>>>;
+  reset(): void;
   dispose(): Promise<void>;
 }
 
-/** Loads a compilation from memory on the device of its target. */
+/** Loads a compilation from memory on the device of its target; `interpreted` plays its kernels by their meaning, with bounds checked. */
 export async function player(compilation: Compilation, target = 'wasm'): Promise<Player> {
   const [compiled] = compilation.targets;
   if (!compiled) throw new Error('nothing was compiled');
@@ -24,20 +32,29 @@ export async function player(compilation: Compilation, target = 'wasm'): Promise
   });
   const model = await load(
     { plan, files: contents, hostOps: Object.fromEntries(known) },
-    { threads: 1, ...(await deviceFor(target)) },
+    {
+      threads: 1,
+      ...(await deviceFor(
+        target,
+        compiled.kernels.map((k) => k.kernel),
+      )),
+    },
   );
   return {
-    run: async (inputs, entry) =>
-      (await model.run(inputs as Parameters<typeof model.run>[0], entry === undefined ? {} : { entry })) as Record<
-        string,
-        HostValue & never
-      >,
+    run: async (inputs, entry, symbols, signal) =>
+      (await model.run(inputs as Parameters<typeof model.run>[0], {
+        ...(entry === undefined ? {} : { entry }),
+        ...(symbols ? { symbols } : {}),
+        ...(signal ? { signal } : {}),
+      })) as Record<string, HostValue & never>,
+    reset: () => model.reset(),
     dispose: () => model.dispose(),
   };
 }
 
 /** SwiftShader over Dawn for WGSL, the CPU shim for CUDA; other targets use their own device. */
-async function deviceFor(target: string): Promise<Pick<LoadOptions, 'device'>> {
+async function deviceFor(target: string, kernels: readonly Kernel[]): Promise<Pick<LoadOptions, 'device'>> {
+  if (target === 'interpreted') return { device: new ReferenceDevice(kernels) };
   if (target === 'cuda-cpu') {
     const { CudaCpuDevice } = await import('../kit/cuda-cpu-device.ts');
     return { device: () => new CudaCpuDevice() };

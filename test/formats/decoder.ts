@@ -1,4 +1,4 @@
-import type { StorageFormat } from '../../compiler/formats/format.ts';
+import { gridSpan, type StorageFormat } from '../../compiler/formats/format.ts';
 import { add, mul } from '../../compiler/ir/dim.ts';
 import { byteLength, type TypedArray, viewOf } from '../../compiler/ir/dtype.ts';
 import type { Kernel } from '../../compiler/ir/kernel.ts';
@@ -13,19 +13,23 @@ export function decoder(format: StorageFormat, length: number, width: 1 | 4): Ke
     buffer: k.buffer(name, p.dtype, 'read', (length / p.per) * width),
   }));
   const out = k.buffer('out', 'f32', 'write', length * width);
-  k.for(0, length / format.group, 1, (g) => {
-    const values = Object.fromEntries(
-      planes.map(({ name, per, buffer }) => {
-        const entries = Math.max(1, format.group / per);
-        const first = mul(g, entries);
-        return [name, Array.from({ length: entries }, (_, i) => k.load(buffer, mul(add(first, i), width), width))];
-      }),
-    );
-    const { codes, scale, offset } = format.decode(values, 0);
-    codes.forEach((code, i) => {
-      const scaled = scale ? code.mul(scale) : code;
-      k.store(out, mul(add(mul(g, format.group), i), width), offset ? scaled.sub(offset) : scaled);
-    });
+  const span = gridSpan(format);
+  k.for(0, length / span, 1, (s) => {
+    for (let part = 0; part < span / format.group; part++) {
+      const at = part * format.group;
+      const values = Object.fromEntries(
+        planes.map(({ name, per, buffer }) => {
+          const own = Math.max(1, format.group / per);
+          const first = add(mul(s, span / per), Math.floor(at / per));
+          return [name, Array.from({ length: own }, (_, i) => k.load(buffer, mul(add(first, i), width), width))];
+        }),
+      );
+      const { codes, scale, offset } = format.decode(values, part);
+      codes.forEach((code, i) => {
+        const scaled = scale ? code.mul(scale) : code;
+        k.store(out, mul(add(mul(s, span), at + i), width), offset ? scaled.sub(offset) : scaled);
+      });
+    }
   });
   return k.done({ op: 'test', sources: [], template: 'test', why: 'test', bytes: 0, flops: 0 });
 }

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { interpret } from '../../backends/reference/interpret.ts';
+import { gridSpan } from '../../compiler/formats/format.ts';
 import { formats } from '../../compiler/formats/index.ts';
 import { instantiate } from '../kernels/run-wasm.ts';
 import { decoder, encodeRows } from './decoder.ts';
 
-const LENGTH = 128;
+/** Two super-blocks. */
+const LENGTH = 512;
 
 function row(seed: number, scale: number): Float32Array {
   let s = seed;
@@ -59,5 +61,43 @@ describe.each(formats.map((f) => [f.name, f] as const))('storage format %s', (_,
     const single = new Float32Array(LENGTH);
     interpret(decoder(format, LENGTH, 1), [...encodeRows(format, [rows[2] ?? single], LENGTH), single]);
     for (let i = 0; i < LENGTH; i++) expect(expected[i * 4 + 2]).toBe(single[i]);
+  });
+
+  it('keeps weights on its grids exactly', () => {
+    const { grid } = format;
+    if (!grid) return;
+    const span = gridSpan(format);
+    for (const [r, importance] of [
+      [rows[0], undefined],
+      [rows[1], Float32Array.from({ length: LENGTH }, (_, i) => 1 + (i % 5))],
+      [rows[3], new Float32Array(LENGTH).fill(1)],
+    ] as const) {
+      const settled = new Float32Array(LENGTH);
+      const grids = [];
+      for (let at = 0; at < LENGTH; at += span) {
+        const g = grid(r?.subarray(at, at + span) ?? new Float32Array(span), importance?.subarray(at, at + span));
+        grids.push(g);
+        // Neighbours change places: nothing on the grid depends on the weights it was fitted to.
+        for (let i = 0; i < span; i++) settled[at + i] = g.nearest(r?.[at + (i ^ 1)] ?? 0, i);
+      }
+      const planes = format.encode(settled, grids);
+      const views = encodeRows({ ...format, encode: () => planes }, [settled], LENGTH);
+      const out = new Float32Array(LENGTH);
+      interpret(decoder(format, LENGTH, 1), [...views, out]);
+      for (let i = 0; i < LENGTH; i++) expect(out[i]).toBeCloseTo(settled[i] ?? 0, 6);
+    }
+  });
+
+  it('has grids that round as it encodes', () => {
+    const { grid } = format;
+    if (!grid) return;
+    const span = gridSpan(format);
+    const r = rows[0] ?? new Float32Array(LENGTH);
+    const out = new Float32Array(LENGTH);
+    interpret(decoder(format, LENGTH, 1), [...encodeRows(format, [r], LENGTH), out]);
+    for (let at = 0; at < LENGTH; at += span) {
+      const g = grid(r.subarray(at, at + span));
+      for (let i = 0; i < span; i++) expect(out[at + i]).toBeCloseTo(g.nearest(r[at + i] ?? 0, i), 6);
+    }
   });
 });

@@ -95,6 +95,9 @@ function kernel(): Kernel {
   k.let(
     dimValue(max(mod(i, 3), 1))
       .u32.dot4(constant('u32', 7), constant('i32', -1))
+      .splat(2)
+      .halves()
+      .dot2(constant('u32', 9), constant('i32', 2))
       .bitcast('u32'),
   );
   k.store(big, 0, constant('i64', -9007199254740993n));

@@ -14,6 +14,7 @@ interface Case {
   readonly strides?: readonly [number, number];
   readonly pads?: readonly [number, number, number, number];
   readonly ceil?: boolean;
+  readonly codes?: 'i8' | 'u8';
   readonly values?: Readonly<Record<string, number>>;
 }
 
@@ -34,6 +35,8 @@ const CASES: readonly Case[] = [
   { name: '13x13 same', op: 'max_pool', channels: 2, size: [13, 13], kernel: [13, 13], pads: [6, 6, 6, 6] },
   { name: 'long row', op: 'max_pool', channels: 1, size: [1, 301], kernel: [1, 2], strides: [1, 2] },
   { name: 'rounded up', op: 'max_pool', channels: 1, size: [9, 10], kernel: [3, 3], strides: [2, 2], ceil: true },
+  { name: 'signed codes', op: 'max_pool', channels: 2, size: [9, 21], kernel: [3, 3], pads: [1, 1, 1, 1], codes: 'i8' },
+  { name: 'codes', op: 'max_pool', channels: 1, size: [12, 18], kernel: [2, 2], strides: [2, 2], codes: 'u8' },
   { name: 'mean 2x2', op: 'average_pool', channels: 3, size: [10, 14], kernel: [2, 2], strides: [2, 2] },
   { name: 'mean 3x5', op: 'average_pool', channels: 3, size: [10, 14], kernel: [3, 5] },
   ...[5, 9, 33, 70].map(
@@ -62,17 +65,22 @@ function check(c: Case): void {
     template,
     wasmBackend.target(),
     c.op,
-    [{ dtype: 'f32', shape: [2, c.channels, ...c.size] }],
+    [{ dtype: c.codes ?? 'f32', shape: [2, c.channels, ...c.size] }],
     { kernel: c.kernel, strides: [sh, sw], dilations: [1, 1], pads: [pt, pl, pb, pr], ceil: c.ceil ?? false },
   );
   const [, , oh = 0, ow = 0] = output.type.shape.map((d) => evaluate(d, values));
   let s = 9;
-  const x = Float32Array.from({ length: 2 * c.channels * ih * iw }, () => {
+  const next = (): number => {
     s = (Math.imul(s, 1664525) + 1013904223) >>> 0;
-    return s / 2147483648 - 1.2;
-  });
-  x[7] = Number.NaN;
-  const out = new Float32Array(2 * c.channels * oh * ow).fill(77);
+    return s;
+  };
+  const count = 2 * c.channels * ih * iw;
+  const bytes = c.codes === 'i8' ? Int8Array : Uint8Array;
+  const x = c.codes
+    ? new bytes(count).map(() => next() >>> 24)
+    : Float32Array.from({ length: count }, () => next() / 2147483648 - 1.2);
+  if (!c.codes) x[7] = Number.NaN;
+  const out = new (c.codes ? bytes : Float32Array)(2 * c.channels * oh * ow).fill(77);
   const data = lowered.args.map((a) => (a.kind === 'value' && a.value === inputs[0] ? x : out));
   const running = instantiate(lowered.kernel, data, c.values ?? {});
   running.run();

@@ -15,22 +15,26 @@ export const registry = new Registry([builtin]);
 export interface Operand {
   readonly dtype: DType;
   readonly shape: readonly Dim[];
-  readonly data?: Float32Array;
+  readonly data?: Float32Array | Int8Array | Uint8Array;
   readonly format?: string;
 }
 
-/** Builds `op` over the operands, then the consumers, and schedules it with the template. */
+/**
+ * Builds `op` over the operands (all for integer products, whose zero points follow; else the first two: the rest is for the consumers),
+ * then the consumers, and schedules it with the template. null leaves an operand out.
+ */
 export function lowerOne(
   template: Template,
   target: Target,
   op: string,
-  operands: readonly Operand[],
+  operands: readonly (Operand | null)[],
   attrs: Attributes,
-  after: (b: GraphBuilder, y: Value, inputs: readonly Value[]) => Value = (_, y) => y,
-): { lowered: LoweredKernel; inputs: readonly Value[]; output: Value } {
+  after: (b: GraphBuilder, y: Value, inputs: readonly (Value | null)[]) => Value = (_, y) => y,
+): { lowered: LoweredKernel; inputs: readonly (Value | null)[]; output: Value } {
   const graph = new Graph('test');
   const b = new GraphBuilder(graph, registry, { name: 'test', op });
   const inputs = operands.map((o, i) => {
+    if (!o) return null;
     const type: TensorType = tensor(o.dtype, o.shape);
     if (!o.data) return graph.input(`x${i}`, type);
     const { data } = o;
@@ -44,7 +48,7 @@ export function lowerOne(
     if (o.format !== undefined) v.type = { ...type, format: o.format };
     return v;
   });
-  const y = b.node(op, inputs.slice(0, 2), attrs);
+  const y = b.node(op, op.endsWith('_integer') ? inputs : inputs.slice(0, 2), attrs);
   const anchor = y.producer;
   if (!anchor) throw new TypeError('no node');
   const output = after(b, y, inputs);

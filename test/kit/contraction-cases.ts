@@ -16,13 +16,15 @@ const registry = new Registry([builtin]);
 
 interface Spec {
   readonly name: string;
-  readonly op: 'matmul' | 'conv';
+  readonly op: 'matmul' | 'conv' | 'matmul_integer' | 'conv_integer';
   readonly shapes: readonly (readonly Dim[])[];
   readonly attrs?: Readonly<Record<string, Attribute>>;
   readonly dtype?: DType;
   /** Bias added along this axis, then relu. */
   readonly biasAxis?: number;
   readonly symbols?: Readonly<Record<string, number>>;
+  /** dtypes of integer operands, each of which then has a zero point. */
+  readonly codes?: readonly [DType, DType];
   /** The second operand is a constant in this storage format. */
   readonly format?: string;
   readonly template: 'gemm-regtile' | 'gemv' | 'gemm-format' | 'gemv-format';
@@ -151,6 +153,38 @@ const SPECS: readonly Spec[] = [
     attrs: conv([0, 0, 0, 0]),
     template: 'gemm-regtile',
   },
+  {
+    name: 'integer_ragged',
+    op: 'matmul_integer',
+    shapes: [
+      [37, 45],
+      [45, 41],
+    ],
+    codes: ['u8', 'i8'],
+    template: 'gemm-regtile',
+  },
+  {
+    name: 'integer_conv',
+    op: 'conv_integer',
+    shapes: [
+      [1, 5, 13, 11],
+      [9, 5, 3, 3],
+    ],
+    attrs: conv([1, 1, 1, 1]),
+    codes: ['u8', 'u8'],
+    template: 'gemm-regtile',
+  },
+  {
+    name: 'integer_vector',
+    op: 'matmul_integer',
+    shapes: [
+      [1, 300],
+      [45, 300],
+    ],
+    attrs: { transposeB: true },
+    codes: ['i8', 'i8'],
+    template: 'gemv',
+  },
   ...['q4g32', 'q8g32', 'dense-f16'].flatMap((format): Spec[] => [
     {
       name: `tile_${format}`,
@@ -239,7 +273,8 @@ export function contractionCases(backend: Backend): ContractionCase[] {
     const b = new GraphBuilder(graph, registry, { name: s.name, op: s.op });
     const inputs: Value[] = s.shapes
       .slice(0, s.format ? 1 : 2)
-      .map((shape, i) => graph.input(`x${i}`, tensor(dtype, shape)));
+      .map((shape, i) => graph.input(`x${i}`, tensor(s.codes?.[i] ?? dtype, shape)));
+    for (const [i, code] of s.codes?.entries() ?? []) inputs.push(graph.input(`zero${i}`, tensor(code, [])));
     const operands = [...inputs];
     // The reference sees what the format makes of the weights.
     let plain: ReturnType<typeof weightsIn> | undefined;
@@ -261,13 +296,13 @@ export function contractionCases(backend: Backend): ContractionCase[] {
       inputs.map((v) => [
         v,
         arrayOf(
-          dtype,
-          Array.from({ length: count(v.type.shape) }, () => random() - 0.5),
+          v.type.dtype,
+          Array.from({ length: count(v.type.shape) }, () => (s.codes ? Math.floor(random() * 256) : random() - 0.5)),
         ),
       ]),
     );
     const feeds = Object.fromEntries(
-      [...arrays].map(([v, data]) => [v.name, { dtype, shape: sizes(v.type.shape), data }]),
+      [...arrays].map(([v, data]) => [v.name, { dtype: v.type.dtype, shape: sizes(v.type.shape), data }]),
     );
     const scheduler = new Scheduler(registry, backend, backend.target());
     const program = { name: 'p', entries: new Map([['main', graph]]), states: [], symbols: new Map(), metadata: {} };
@@ -289,7 +324,7 @@ export function contractionCases(backend: Backend): ContractionCase[] {
       if (a.kind !== 'value') throw new Error('a scratch argument');
       const known = arrays.get(a.value);
       if (!known) output = i;
-      return known ?? arrayOf(dtype, new Array<number>(count(y.type.shape)).fill(0));
+      return known ?? arrayOf(y.type.dtype, new Array<number>(count(y.type.shape)).fill(0));
     });
     return { name: s.name, kernel: lowered.kernel, data, scalars: symbols, want: want.data as TypedArray, output };
   });

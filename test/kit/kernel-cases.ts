@@ -257,7 +257,8 @@ export function kernelCases(target: Target, supports: (dtype: DType) => boolean)
   cases.push(rowSums(target), indexArithmetic(target), guardedLoad(target), branches(target));
   if (target.kernels === 'simt') cases.push(sharedReverse(target), grid2d(target), subgroupSum(target));
   else cases.push(scratchRow(target));
-  if (target.kernels === 'simd' && target.vectorBytes >= 16) cases.push(vectors(target), dotProduct(target));
+  if (target.kernels === 'simd' && target.vectorBytes >= 16)
+    cases.push(vectors(target), dotHalves(target), dotProduct(target));
   return cases;
 }
 
@@ -415,6 +416,35 @@ function vectors(_target: Target): KernelCase {
     pack([v.extract(2), v.extract(0), v.extract(3), v.extract(1)]).mul(constant('f32', 0.5).splat(4 as Width)),
   );
   return { name: 'vectors', kernel: k.done(note), scalars: {}, fill: [wave, zero], tolerance: 0 };
+}
+
+/** Two int16 products per 32-bit lane, as vectors and as scalars; the sum of the extremes wraps. */
+function dotHalves(_target: Target): KernelCase {
+  const k = new KernelBuilder('dot_halves', 'simd', 1, [4, 1, 1]);
+  const a: Buffer = k.buffer('a', 'u32', 'read', 16);
+  const b: Buffer = k.buffer('b', 'u32', 'read', 16);
+  const y = k.buffer('y', 'i32', 'write', 20);
+  const i = mul(k.group.x, 4);
+  k.store(y, i, k.load(a, i, 4).dot2(k.load(b, i, 4), constant('i32', 7).splat(4)));
+  const bytes = k.buffer('c', 'i8', 'read', 32);
+  const z = k.buffer('z', 'u32', 'write', 20);
+  const eight = k.load(bytes, mul(k.group.x, 8), 8);
+  k.store(z, i, eight.sub(3).halves());
+  k.store(z, add(16, k.group.x), pack([eight.extract(1), eight.extract(6).mul(-77)]).halves());
+  k.store(y, add(16, k.group.x), k.load(a, k.group.x).dot2(k.load(b, k.group.x), constant('i32', -2)));
+  return {
+    name: 'dot product of packed int16',
+    kernel: k.done(note),
+    scalars: {},
+    fill: [
+      (j) => (j === 0 ? 0x80008000 : (j * 2654435761) >>> 0),
+      (j) => (j === 0 ? 0x80008000 : (j * 40503 * 65537) >>> 0),
+      zero,
+      (j) => ((j * 37) % 256) - 128,
+      zero,
+    ],
+    tolerance: 0,
+  };
 }
 
 /** Four int8 products per 32-bit lane. */

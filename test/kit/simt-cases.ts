@@ -452,6 +452,19 @@ export function structureCases(): SimtCase[] {
     });
   }
   {
+    const k = new KernelBuilder('dot_halves', 'simt', 4, [1, 1, 1]);
+    const x = k.buffer('x', 'u32', 'read', 4);
+    const y = k.buffer('y', 'i32', 'write', 4);
+    const v = k.load(x, k.lane);
+    k.store(y, k.lane, v.dot2(v.xor(0x00ff00ff), constant('i32', -1000)));
+    out.push({
+      kernel: k.done(note),
+      data: [Uint32Array.of(0x01020304, 0xff7f80fe, 0x80008000, 0), new Int32Array(4)],
+      scalars: {},
+      tolerance: 0,
+    });
+  }
+  {
     const k = new KernelBuilder('vector_math', 'simt', 2, [1, 1, 1]);
     const x = k.buffer('x', 'f32', 'read', 8);
     const y = k.buffer('y', 'f32', 'write', 8);

@@ -11,81 +11,26 @@ import {
   mul,
   product,
 } from '../../../compiler/ir/dim.ts';
-import { byteLength, viewOf } from '../../../compiler/ir/dtype.ts';
-import { type Buffer, constant, dimValue, type Expr } from '../../../compiler/ir/expr.ts';
-import { type Constant, tensor } from '../../../compiler/ir/graph.ts';
+import { constant, dimValue, type Expr } from '../../../compiler/ir/expr.ts';
 import type { Kernel } from '../../../compiler/ir/kernel.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { unravel } from '../../../compiler/lower/element.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
 import { InfcError } from '../../../runtime/errors.ts';
 import { noteFor, type Operands, operandsOf, overRows } from './gemm.ts';
+import { buildIntegerProduct } from './integer-product.ts';
 import { finishTile, finishVector, Tile } from './microkernel.ts';
-import { constantNumbers } from './packing.ts';
+import { bindPanels, blockOf, PANEL } from './panels.ts';
 
-const VECTORS = 2;
-const COLUMNS = 4 * VECTORS;
+const VECTORS = PANEL / 4;
+const COLUMNS = PANEL;
 /** Rows of a for which a panel of b is decoded once, to scratch. */
 const ITEM_ROWS = 96;
 /** Up to this many rows the codes are multiplied straight from the weights. */
 const FEW_ROWS = 2;
+/** Rows of a tile: with four vectors of columns the sums fill half the registers. */
+const TILE_ROWS = 2;
 const SCRATCH_FLOATS = 1 << 17;
-
-/** One plane of packed weights and how it is indexed. */
-interface PackedPlane {
-  readonly name: string;
-  readonly buffer: Buffer;
-  /** Entries of one block. */
-  readonly entries: number;
-  readonly per: number;
-}
-
-/** Weights of a block: the longest run that one entry of some plane covers. */
-const blockOf = (format: StorageFormat): number =>
-  Object.values(format.planes).reduce((n, p) => Math.max(n, p.per), format.group);
-
-/**
- * b in a storage format, columns side by side: for each panel of 8 columns, block and entry, 8 entries in a row, so that one vector load
- * gives the same entry of four columns and `decode` works on four columns at once.
- */
-function bindPlanes(k: KernelBuilder, o: Operands, format: StorageFormat, request: TemplateRequest): PackedPlane[] {
-  const n = Number(o.n);
-  const depth = Number(o.depth);
-  const panels = Math.ceil(n / COLUMNS);
-  const source = o.b.constant;
-  if (!source) throw new TypeError('b is not constant');
-  let encoded: readonly Readonly<Record<string, ArrayLike<number>>>[] | undefined;
-  const columns = () =>
-    (encoded ??= (() => {
-      const w = constantNumbers(source, n * depth);
-      return Array.from({ length: n }, (_, c) =>
-        format.encode(Float32Array.from({ length: depth }, (_, i) => w[o.transposeB ? c * depth + i : i * n + c] ?? 0)),
-      );
-    })());
-  return Object.entries(format.planes).map(([name, plane]) => {
-    const perColumn = depth / plane.per;
-    const length = panels * perColumn * COLUMNS;
-    const packed: Constant = {
-      name: `${source.name}.${format.name}.${name}`,
-      type: tensor(plane.dtype, [length]),
-      bytes: byteLength(plane.dtype, length),
-      read: () => {
-        const out = viewOf(plane.dtype, new ArrayBuffer(byteLength(plane.dtype, length)), 0, length);
-        let at = 0;
-        for (let p = 0; p < panels; p++)
-          for (let e = 0; e < perColumn; e++)
-            for (let j = 0; j < COLUMNS; j++, at++) {
-              const c = n >= COLUMNS ? Math.min(p * COLUMNS, n - COLUMNS) + j : j;
-              const v = columns()[c]?.[name]?.[e] ?? 0;
-              out[at] = out instanceof BigInt64Array || out instanceof BigUint64Array ? BigInt(v) : v;
-            }
-        return new Uint8Array(out.buffer);
-      },
-    };
-    const buffer = request.bindPacked(k, o.b, `${format.name}.${name}`, packed);
-    return { name, buffer, entries: blockOf(format) / plane.per, per: plane.per };
-  });
-}
 
 function build(o: Operands, format: StorageFormat, request: TemplateRequest): Kernel {
   const n = Number(o.n);
@@ -100,7 +45,7 @@ function build(o: Operands, format: StorageFormat, request: TemplateRequest): Ke
   const blocks = ceilDiv(rows, ITEM_ROWS);
   const k = new KernelBuilder(request.name, 'simd', 1, [mul(blocks, panels), 1, 1]);
   const a = request.bind(k, o.a);
-  const planes = bindPlanes(k, o, format, request);
+  const planes = bindPanels(k, o.b, format, { rows: n, length: depth }, !o.transposeB, request);
   const panel = mod(k.group.x, panels);
   const block = floorDiv(k.group.x, panels);
   const column = n >= COLUMNS ? dimMin(mul(panel, COLUMNS), n - COLUMNS) : 0;
@@ -184,18 +129,25 @@ function build(o: Operands, format: StorageFormat, request: TemplateRequest): Ke
           });
         }
     });
-    overRows(k, from, to, rows, (row, count) => {
-      const tile = new Tile(k, count, VECTORS);
-      tile.loop(depth, (i) => ({
-        a: (r) => k.load(a, add(mul(add(row, r), depth), i)),
-        b: (v) => k.load(scratch, add(mul(i, COLUMNS), 4 * v), 4),
-      }));
-      finishTile(k, tile, {
-        columnOf: (v) => add(column, mul(v, 4)),
-        limit: n,
-        finish: (value, r, c) => request.finish(k, value, [...unravel(add(row, r), [...o.batch, o.m]), c]),
-      });
-    });
+    overRows(
+      k,
+      from,
+      to,
+      rows,
+      (row, count) => {
+        const tile = new Tile(k, count, VECTORS);
+        tile.loop(depth, (i) => ({
+          a: (r) => k.load(a, add(mul(add(row, r), depth), i)),
+          b: (v) => k.load(scratch, add(mul(i, COLUMNS), 4 * v), 4),
+        }));
+        finishTile(k, tile, {
+          columnOf: (v) => add(column, mul(v, 4)),
+          limit: n,
+          finish: (value, r, c) => request.finish(k, value, [...unravel(add(row, r), [...o.batch, o.m]), c]),
+        });
+      },
+      TILE_ROWS,
+    );
   };
   if (isAtMost(FEW_ROWS + 1, rows)) many();
   else k.if(dimValue(rows).le(FEW_ROWS), few, many);
@@ -223,6 +175,8 @@ export const gemmFormat = defineTemplate({
   build: (request) => {
     const o = operandsOf(request.anchor);
     if (!o) throw new TypeError('not a matmul');
-    return build(o, request.format(o.b.type.format), request);
+    const format = request.format(o.b.type.format);
+    const { integer } = format;
+    return integer ? buildIntegerProduct(o, format, integer, request) : build(o, format, request);
   },
 });

@@ -24,6 +24,7 @@ import { finishTile, Tile } from './microkernel.ts';
 import { constantNumbers, packedConstant } from './packing.ts';
 
 const ROWS = 4;
+
 const VECTORS = 2;
 const PANEL = 4 * VECTORS;
 /** Rows one work item computes: a (rows x depth) stays in the second-level cache while the panels of b pass by. */
@@ -76,7 +77,7 @@ const hasConstantB = (o: Operands): boolean =>
   o.b.constant !== undefined && isStatic(o.n) && isStatic(o.depth) && o.b.type.shape.slice(0, -2).every((d) => d === 1);
 
 /** Element [i, j] of a matrix, or [j, i] where it is stored transposed, inside a tensor of type `t`. */
-function element(t: TensorType, batch: readonly Dim[], transposed: boolean, i: Dim, j: Dim): Dim {
+export function element(t: TensorType, batch: readonly Dim[], transposed: boolean, i: Dim, j: Dim): Dim {
   const lead = broadcastCoords(t.shape.slice(0, -2), batch);
   const coords = [...lead, ...(transposed ? [j, i] : [i, j])];
   return coords.reduce<Dim>((p, c, i) => add(mul(p, t.shape[i] ?? 1), c), 0);
@@ -96,22 +97,29 @@ export function noteFor(o: Operands, request: TemplateRequest, why: string): Ker
 }
 
 /**
- * Runs `tile(row, rows)` over the rows [from, to): register tiles of ROWS, then what is left. With a known count of at least ROWS rows the
- * last tile overlaps its neighbour.
+ * Runs `tile(row, rows)` over the rows [from, to): register tiles of `height` rows, then what is left. With a known count of at least that
+ * many rows the last tile overlaps its neighbour.
  */
-export function overRows(k: KernelBuilder, from: Dim, to: Dim, all: Dim, tile: (row: Dim, rows: number) => void): void {
-  if (isStatic(all) && all < ROWS) {
+export function overRows(
+  k: KernelBuilder,
+  from: Dim,
+  to: Dim,
+  all: Dim,
+  tile: (row: Dim, rows: number) => void,
+  height = ROWS,
+): void {
+  if (isStatic(all) && all < height) {
     tile(0, all);
     return;
   }
   const count = sub(to, from);
-  if (isAtMost(ROWS, all)) {
-    k.for(0, ceilDiv(count, ROWS), 1, (t) => tile(dimMin(add(from, mul(t, ROWS)), sub(all, ROWS)), ROWS));
+  if (isAtMost(height, all)) {
+    k.for(0, ceilDiv(count, height), 1, (t) => tile(dimMin(add(from, mul(t, height)), sub(all, height)), height));
     return;
   }
-  const whole = floorDiv(count, ROWS);
-  k.for(0, whole, 1, (t) => tile(add(from, mul(t, ROWS)), ROWS));
-  k.for(mul(whole, ROWS), count, 1, (t) => tile(add(from, t), 1));
+  const whole = floorDiv(count, height);
+  k.for(0, whole, 1, (t) => tile(add(from, mul(t, height)), height));
+  k.for(mul(whole, height), count, 1, (t) => tile(add(from, t), 1));
 }
 
 /** Constant b, packed into panels of 8 columns with k running down; a is read in place, its batch dims joined with its rows. */

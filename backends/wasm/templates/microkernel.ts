@@ -1,6 +1,27 @@
 import { add, type Dim, min as dimMin, floorDiv, isAtMost, mul, sub } from '../../../compiler/ir/dim.ts';
-import { constant, dimValue, type Expr } from '../../../compiler/ir/expr.ts';
+import { type Buffer, constant, dimValue, type Expr } from '../../../compiler/ir/expr.ts';
 import type { KernelBuilder, Variable } from '../../../compiler/ir/kernel-builder.ts';
+
+/** What a tile sums up: its start, one step with a scalar of a row set to all lanes, and how a finished sum is stored. */
+export interface Sums {
+  readonly zero: Expr;
+  readonly storage: 'f32' | 'i32';
+  step(a: Expr, b: Expr, acc: Expr): Expr;
+}
+
+/** Products of floats. */
+export const floatSums: Sums = {
+  zero: constant('f32', 0).splat(4),
+  storage: 'f32',
+  step: (a, b, acc) => a.fma(b, acc),
+};
+
+/** Products of 16-bit integers, two of them in each 32-bit word: `i32x4.dot_i16x8_s` is exact for differences of 8-bit codes. */
+export const halfSums: Sums = {
+  zero: constant('i32', 0).splat(4),
+  storage: 'i32',
+  step: (a, b, acc) => a.dot2(b, acc),
+};
 
 /** One multiply-accumulate step of a tile: a scalar for each row and a vector for each column group. */
 export interface TileStep {
@@ -9,7 +30,7 @@ export interface TileStep {
 }
 
 /**
- * Accumulators of a register tile of `rows` x `vectors` f32x4. x86 has 16 vector registers, and V8 puts all loads of a basic block before
+ * Accumulators of a register tile of `rows` x `vectors` vectors of four. x86 has 16 vector registers, and V8 puts all loads of a basic block before
  * its arithmetic: 4 x 2 accumulators, 2 vectors and 4 broadcasts still fit, more rows or an unrolled loop spill (measured: 4 x 2 not
  * unrolled 44 GFLOP/s, 6 x 2 37, 4 x 3 40, unrolled by 4 at most 29). A tile with few accumulators keeps several sets and adds them up
  * at the end, so that additions do not wait for each other.
@@ -23,10 +44,10 @@ export class Tile {
     readonly rows: number,
     readonly vectors: number,
     sets = setsFor(rows * vectors),
+    readonly sums = floatSums,
   ) {
     const count = rows * vectors;
-    const zero = constant('f32', 0).splat(4);
-    this.sets = Array.from({ length: sets }, () => Array.from({ length: count }, () => k.var(zero, 'acc')));
+    this.sets = Array.from({ length: sets }, () => Array.from({ length: count }, () => k.var(sums.zero, 'acc')));
   }
 
   /** acc[r][v] += a(r) * b(v) for the whole tile. */
@@ -37,7 +58,7 @@ export class Tile {
       const scalar = a(r).splat(4);
       vectors.forEach((x, v) => {
         const acc = set[r * this.vectors + v];
-        acc?.set(scalar.fma(x, acc.value));
+        acc?.set(this.sums.step(scalar, x, acc.value));
       });
     }
   }
@@ -102,6 +123,17 @@ export interface TileOutput {
   finish(value: Expr, row: Dim, column: Dim, vector: Dim): void;
 }
 
+const edges = new WeakMap<KernelBuilder, Map<number, Buffer>>();
+
+/** Scratch for the accumulators of a tile at the edge: tiles of one size share it, those of another have their own. */
+function edgeOf(k: KernelBuilder, storage: Sums['storage'], elements: number): Buffer {
+  const known = edges.get(k) ?? new Map<number, Buffer>();
+  edges.set(k, known);
+  const buffer = known.get(elements) ?? k.shared(`edge${elements}`, storage, elements);
+  known.set(elements, buffer);
+  return buffer;
+}
+
 /**
  * Passes the accumulators of a tile on: as vectors where all of them lie before the limit, else through scratch and lane by lane, which
  * keeps that rare part of the kernel small.
@@ -122,7 +154,7 @@ export function finishTile(k: KernelBuilder, tile: Tile, output: TileOutput): vo
     return;
   }
   const edge = (): void => {
-    const scratch = k.shared('edge', 'f32', rows * vectors * 4);
+    const scratch = edgeOf(k, tile.sums.storage, rows * vectors * 4);
     for (let r = 0; r < rows; r++)
       for (let v = 0; v < vectors; v++) k.store(scratch, (r * vectors + v) * 4, tile.value(r, v));
     k.for(0, rows, 1, (r) => {

@@ -1,5 +1,5 @@
 import { add, ceilDiv, type Dim, min as dimMin, isAtMost, isStatic, mul, sub } from '../../../compiler/ir/dim.ts';
-import { type Buffer, constant, dimValue, type Expr, pack } from '../../../compiler/ir/expr.ts';
+import { type Buffer, constant, dimValue, type Expr, pack, type Width } from '../../../compiler/ir/expr.ts';
 import type { Value } from '../../../compiler/ir/graph.ts';
 import type { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import type { Window } from '../../../compiler/ops/conv.ts';
@@ -92,29 +92,34 @@ export function tapOffset(g: Patched, b: Block, ky: number, kx: number): number 
   return (phase * b.patchRows + ky * g.y.dilation) * b.phaseColumns + position;
 }
 
-/** Where a block is: image, first input channel, first output row and column, and how much of it exists. */
+/** Where a block is: first output row and column, and how much of it exists. */
 export interface Place {
-  readonly n: Dim;
-  readonly first: Dim;
   readonly row: Dim;
   readonly column: Dim;
   readonly rows: Dim;
   readonly vectors: Dim;
 }
 
-/** Copies the input a block needs to scratch, with `outside` around the image and the columns sorted by phase. */
-export function copyPatch(
-  k: KernelBuilder,
-  g: Patched,
-  b: Block,
-  x: Buffer,
-  patch: Buffer,
-  at: Place,
-  outside = 0,
-): void {
+/** What a patch holds: plane `d` at a position of the image, as many side by side as asked for, and what lies around the image. */
+export interface PatchSource {
+  readonly outside: Expr;
+  load(d: Dim, position: Dim, width: Width): Expr;
+}
+
+/** The channels of image `n` from `first` on as floats, with `outside` around them. */
+export function floatPlanes(k: KernelBuilder, g: Patched, x: Buffer, n: Dim, first: Dim, outside = 0): PatchSource {
+  const channel = add(mul(n, g.x.type.shape[1] ?? 1), first);
+  const size = mul(g.y.input, g.columns.input);
+  return {
+    outside: constant('f32', outside),
+    load: (d, position, width) => k.load(x, add(mul(add(channel, d), size), position), width).cast('f32'),
+  };
+}
+
+/** Copies the input a block needs to scratch, padded, and with the columns sorted by phase. */
+export function copyPatch(k: KernelBuilder, g: Patched, b: Block, source: PatchSource, patch: Buffer, at: Place): void {
   const { y, columns: c } = g;
-  const zero = constant('f32', outside);
-  const channelsIn = g.x.type.shape[1] ?? 1;
+  const zero = source.outside;
   const top = sub(mul(at.row, y.stride), y.begin);
   const left = sub(mul(at.column, c.stride), c.begin);
   const inside = (v: Dim, size: Dim, length: number): Expr | undefined => {
@@ -129,11 +134,11 @@ export function copyPatch(
   k.for(0, g.depth, 1, (d) => {
     k.for(0, patchRows, 1, (r) => {
       const iy = y.taps === 1 ? sub(mul(add(at.row, r), y.stride), y.begin) : add(top, r);
-      const line = mul(add(mul(add(mul(at.n, channelsIn), add(at.first, d)), y.input), iy), c.input);
+      const line = mul(iy, c.input);
       const to = add(mul(d, b.plane), mul(r, b.phaseColumns));
       const rowInside = inside(iy, y.input, 1);
       const one = (ix: Dim): Expr => {
-        const value = k.load(x, add(line, ix));
+        const value = source.load(d, add(line, ix), 1);
         const condition = both(rowInside, inside(ix, c.input, 1));
         return condition ? condition.guard(value, zero) : value;
       };
@@ -141,7 +146,7 @@ export function copyPatch(
         k.for(0, across, 4, (p) => {
           const ix = add(left, p);
           const whole = both(rowInside, inside(ix, c.input, 4));
-          const fast = () => k.store(patch, add(to, p), k.load(x, add(line, ix), 4));
+          const fast = () => k.store(patch, add(to, p), source.load(d, add(line, ix), 4));
           if (!whole) fast();
           else
             k.if(whole, fast, () => {
@@ -156,7 +161,8 @@ export function copyPatch(
           const put = (phase: number, value: Expr) =>
             k.store(patch, add(add(to, phase * b.patchRows * b.phaseColumns), p), value);
           const fast = () => {
-            const [low, high] = [k.load(x, add(line, ix), 4), k.load(x, add(line, add(ix, 4)), 4)];
+            const [low, high] = [0, 4].map((i) => source.load(d, add(line, add(ix, i)), 4));
+            if (!low || !high) return;
             for (let phase = 0; phase < b.phases; phase++)
               put(phase, low.shuffle(high, [phase, phase + 2, phase + 4, phase + 6]));
           };
@@ -188,13 +194,7 @@ export const blocksOf = (g: Patched, b: Block): { rowBlocks: Dim; columnBlocks: 
 });
 
 /** First row and column of a block and how much of it exists; static columns overlap at the end rather than stick out. */
-export function locate(
-  k: KernelBuilder,
-  g: Patched,
-  b: Block,
-  rowBlock: Dim,
-  columnBlock: Dim,
-): Pick<Place, 'row' | 'column' | 'rows' | 'vectors'> {
+export function locate(k: KernelBuilder, g: Patched, b: Block, rowBlock: Dim, columnBlock: Dim): Place {
   const { y, columns: c } = g;
   const row = mul(rowBlock, b.rows);
   const first = mul(columnBlock, b.columns);

@@ -1,22 +1,26 @@
 import { add, type Dim, min as dimMin, floorDiv, isStatic, mod, mul, product, sub } from '../../../compiler/ir/dim.ts';
-import type { DType } from '../../../compiler/ir/dtype.ts';
+import { computeType, type DType } from '../../../compiler/ir/dtype.ts';
 import { constant, type Expr } from '../../../compiler/ir/expr.ts';
 import type { Node } from '../../../compiler/ir/graph.ts';
 import type { Kernel } from '../../../compiler/ir/kernel.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { defineTemplate, type Template, type TemplateRequest } from '../../../compiler/lower/template.ts';
 import { windowsOf } from '../../../compiler/ops/conv.ts';
-import { flagAttr, numbersAttr } from '../../../compiler/ops/shapes.ts';
+import { flagAttr, integerRange, numbersAttr } from '../../../compiler/ops/shapes.ts';
 import { finishVector } from './microkernel.ts';
-import { type Axis, blockOf, blocksOf, copyPatch, flatAxis, locate, type Patched } from './patch.ts';
+import { type Axis, blockOf, blocksOf, copyPatch, flatAxis, floatPlanes, locate, type Patched } from './patch.ts';
 
 const FLOATS: ReadonlySet<DType> = new Set(['f32', 'f16', 'bf16']);
+/** 8-bit codes are pooled as the floats of the same value, which are exact. */
+const CODES: ReadonlySet<DType> = new Set(['i8', 'u8']);
 
 /** One channel at a time, as a convolution over one channel. */
 function geometryOf(node: Node): (Patched & { readonly rank: number }) | undefined {
   const [x] = node.inputs;
   const out = node.outputs[0]?.type;
-  if (!x || !out || node.outputs.length > 1 || !FLOATS.has(x.type.dtype) || !FLOATS.has(out.dtype)) return undefined;
+  if (!x || !out || node.outputs.length > 1) return undefined;
+  const isCodes = node.op === 'max_pool' && CODES.has(x.type.dtype) && x.type.dtype === out.dtype;
+  if (!isCodes && (!FLOATS.has(x.type.dtype) || !FLOATS.has(out.dtype))) return undefined;
   const kernel = numbersAttr(node.attrs, 'kernel');
   const rank = kernel.length;
   if (rank < 1 || rank > 2 || x.type.format !== 'dense') return undefined;
@@ -73,7 +77,10 @@ function build(request: TemplateRequest, kind: 'max' | 'mean'): Kernel {
   const channel = take(channels);
   const n = rest;
   const at = locate(k, g, b, rowBlock, columnBlock);
-  copyPatch(k, g, b, x, patch, { n, first: channel, ...at }, kind === 'max' ? Number.NEGATIVE_INFINITY : 0);
+  const { dtype } = g.x.type;
+  const code = CODES.has(dtype) ? computeType(dtype) : undefined;
+  const outside = code ? Number(integerRange(dtype).min) : kind === 'max' ? Number.NEGATIVE_INFINITY : 0;
+  copyPatch(k, g, b, floatPlanes(k, g, x, n, channel, outside), patch, at);
 
   const along = (taps: number, load: (tap: Dim) => Expr): Expr => {
     if (taps <= 8) {
@@ -114,7 +121,7 @@ function build(request: TemplateRequest, kind: 'max' | 'mean'): Kernel {
       const start = add(mul(first, width), mul(v, 4));
       const total = along(y.taps, (t) => k.load(reduced, add(start, mul(t, y.dilation * width)), 4));
       const value = kind === 'max' ? total : total.div(y.taps * c.taps);
-      finishVector(k, value, add(at.column, columnOf(v)), c.output, (e, column) =>
+      finishVector(k, code ? value.cast(code) : value, add(at.column, columnOf(v)), c.output, (e, column) =>
         request.finish(k, e, [n, channel, ...(g.rank === 2 ? [add(at.row, r)] : []), column]),
       );
     });
@@ -125,7 +132,7 @@ function build(request: TemplateRequest, kind: 'max' | 'mean'): Kernel {
     sources: [request.anchor.source.name],
     template: 'pool-simd',
     why: 'windows reduced along columns, then along rows',
-    bytes: mul(4, add(product(g.x.type.shape), outputs)),
+    bytes: mul(code ? 1 : 4, add(product(g.x.type.shape), outputs)),
     flops: mul(outputs, y.taps * c.taps),
   });
 }

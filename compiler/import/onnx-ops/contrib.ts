@@ -4,8 +4,7 @@ import type { Value } from '../../ir/graph.ts';
 import type { GraphBuilder } from '../../ir/graph-builder.ts';
 import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
 import { axisIn, cast, rankOf, reshape, scalar, transpose } from './common.ts';
-import { matmulOf } from './linear.ts';
-import { centred, dynamicQuantize } from './quantize.ts';
+import { dynamicQuantize, integerMatmul } from './quantize.ts';
 
 /** The domain of onnxruntime's own operators. */
 export const MICROSOFT = { domain: 'com.microsoft' };
@@ -80,7 +79,7 @@ export function integerProduct(
   w: { codes: Value; scale: Value; zero: Value | null | undefined },
   bias: Value | null | undefined,
 ): Value {
-  const product = matmulOf(b, centred(b, a.codes, a.zero), centred(b, w.codes, w.zero));
+  const product = integerMatmul(b, a, w);
   const scaled = b.node('mul', [cast(b, product, 'f32'), b.node('mul', [single(b, a.scale), single(b, w.scale)])]);
   return bias ? b.node('add', [scaled, bias]) : scaled;
 }

@@ -7,10 +7,15 @@ import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
 import { cast, dimsOf, rankOf, reshape, scalar } from './common.ts';
 
 /** numpy.matmul: vectors gain an axis that the result loses. */
-export function matmulOf(b: GraphBuilder, a: Value, w: Value, attrs: { readonly dtype?: 'i32' } = {}): Value {
+export function matmulOf(
+  b: GraphBuilder,
+  a: Value,
+  w: Value,
+  { op = 'matmul', more = [] }: { readonly op?: string; readonly more?: readonly (Value | null)[] } = {},
+): Value {
   const left = rankOf(a) === 1 ? reshape(b, a, [1, a.type.shape[0] ?? 1]) : a;
   const right = rankOf(w) === 1 ? reshape(b, w, [w.type.shape[0] ?? 1, 1]) : w;
-  const y = b.node('matmul', [left, right], attrs);
+  const y = b.node(op, [left, right, ...more]);
   const { shape } = y.type;
   const kept = shape.filter(
     (_, i) => !(rankOf(a) === 1 && i === shape.length - 2) && !(rankOf(w) === 1 && i === shape.length - 1),

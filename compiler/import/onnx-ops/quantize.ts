@@ -42,10 +42,11 @@ export interface DynamicQuantized {
 
 /** Quantizes to u8 over the range of x, which always holds 0. */
 export function dynamicQuantize(b: GraphBuilder, x: Value): DynamicQuantized {
-  const axes = x.type.shape.map((_, i) => i);
   const none = scalar(b, 'f32', 0);
-  const high = b.node('max', [b.node('reduce_max', [x], { axes, keepDims: false }), none]);
-  const low = b.node('min', [b.node('reduce_min', [x], { axes, keepDims: false }), none]);
+  const range = b.node('value_range', [x]);
+  const side = (at: number): Value =>
+    reshape(b, b.node('slice', [range], { starts: [at], steps: [1], shape: [1] }), []);
+  const [low, high] = [side(0), side(1)];
   const span = b.node('sub', [high, low]);
   const flat = b.node('eq', [span, none]);
   const scale = b.node('div', [b.node('where', [flat, scalar(b, 'f32', 1), span]), scalar(b, 'f32', 255)]);
@@ -55,32 +56,37 @@ export function dynamicQuantize(b: GraphBuilder, x: Value): DynamicQuantized {
   return { codes, scale, zero };
 }
 
-/** x - zero in 32-bit integers; `shape` places a vector of zero points. */
-export function centred(b: GraphBuilder, x: Value, zero: Value | null | undefined, shape?: (v: Value) => Value): Value {
-  const wide = cast(b, x, 'i32');
-  if (!zero) return wide;
-  const z = cast(
-    b,
-    rankOf(zero) === 0 || zero.type.shape[0] === 1 ? reshape(b, zero, []) : shape ? shape(zero) : zero,
-    'i32',
-  );
-  return b.node('sub', [wide, z]);
-}
-
-/** One zero point a row: a column that broadcasts over the product's columns. */
+/** One zero point (or scale) a row: a column that broadcasts over the product's columns. */
 const asColumn = (b: GraphBuilder, v: Value): Value => (rankOf(v) === 1 ? reshape(b, v, [...v.type.shape, 1]) : v);
 
-function buildMatMulInteger(node: OnnxNode, b: GraphBuilder): readonly Value[] {
-  const a = centred(b, node.input(0), node.inputs[2], (v) => asColumn(b, v));
-  return [matmulOf(b, a, centred(b, node.input(1), node.inputs[3]))];
+const single = (b: GraphBuilder, v: Value): Value => (v.type.shape[0] === 1 && rankOf(v) === 1 ? reshape(b, v, []) : v);
+
+/** An operand of 8-bit codes; null is a zero point of 0. */
+export interface Codes {
+  readonly codes: Value;
+  readonly zero: Value | null | undefined;
 }
 
-function buildConvInteger(node: OnnxNode, b: GraphBuilder): readonly Value[] {
-  const [x, w] = [node.input(0), node.input(1)];
-  const perChannel = (v: Value): Value => reshape(b, v, [v.type.shape[0] ?? 1, ...w.type.shape.slice(1).map(() => 1)]);
-  const attrs = { ...geometry(node, x, w.type.shape.slice(2)), group: node.int('group', 1) };
-  return [b.node('conv', [centred(b, x, node.inputs[2]), centred(b, w, node.inputs[3], perChannel)], attrs)];
+/** numpy.matmul of codes less their zero points, in i32. */
+export function integerMatmul(b: GraphBuilder, a: Codes, w: Codes): Value {
+  const zeros = [a.zero ? asColumn(b, single(b, a.zero)) : null, w.zero ? single(b, w.zero) : null];
+  return matmulOf(b, a.codes, w.codes, { op: 'matmul_integer', more: zeros });
 }
+
+/** Convolution of codes less their zero points, in i32; `node` gives the geometry. */
+function integerConv(node: OnnxNode, b: GraphBuilder, x: Codes, w: Codes): Value {
+  const attrs = { ...geometry(node, x.codes, w.codes.type.shape.slice(2)), group: node.int('group', 1) };
+  const zeros = [x.zero ? single(b, x.zero) : null, w.zero ? single(b, w.zero) : null];
+  return b.node('conv_integer', [x.codes, w.codes, ...zeros], attrs);
+}
+
+const buildMatMulInteger = (node: OnnxNode, b: GraphBuilder): readonly Value[] => [
+  integerMatmul(b, { codes: node.input(0), zero: node.inputs[2] }, { codes: node.input(1), zero: node.inputs[3] }),
+];
+
+const buildConvInteger = (node: OnnxNode, b: GraphBuilder): readonly Value[] => [
+  integerConv(node, b, { codes: node.input(0), zero: node.inputs[2] }, { codes: node.input(1), zero: node.inputs[3] }),
+];
 
 /** Rounds a product of integers times a factor, adds the zero point and keeps within the range. */
 function requantize(b: GraphBuilder, product: Value, factor: Value, zero: Value): Value {
@@ -95,8 +101,6 @@ function requantize(b: GraphBuilder, product: Value, factor: Value, zero: Value)
   return cast(b, b.node('clip', [moved, scalar(b, 'f32', Number(min)), scalar(b, 'f32', Number(max))]), dtype);
 }
 
-const single = (b: GraphBuilder, v: Value): Value => (v.type.shape[0] === 1 && rankOf(v) === 1 ? reshape(b, v, []) : v);
-
 function buildQLinearMatMul(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const [x, xScale, xZero, w, wScale, wZero, yScale, yZero] = Array.from({ length: 8 }, (_, i) => node.input(i)) as [
     Value,
@@ -110,11 +114,7 @@ function buildQLinearMatMul(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   ];
   const product = isFloat(x.type.dtype)
     ? matmulOf(b, cast(b, x, 'f32'), cast(b, w, 'f32'))
-    : matmulOf(
-        b,
-        centred(b, x, xZero, (v) => asColumn(b, v)),
-        centred(b, w, wZero),
-      );
+    : integerMatmul(b, { codes: x, zero: xZero }, { codes: w, zero: wZero });
   const [a, c, y] = [xScale, wScale, yScale].map((v) => cast(b, single(b, v), 'f32'));
   if (!a || !c || !y) return node.fail('its scales are missing');
   const rows = rankOf(a) === 1 ? asColumn(b, a) : a;
@@ -128,12 +128,7 @@ function buildQLinearConv(node: OnnxNode, b: GraphBuilder): readonly Value[] {
       ? reshape(b, v, [v.type.shape[0] ?? 1, ...new Array<number>(rank).fill(1)])
       : single(b, v);
   const rank = rankOf(x);
-  const attrs = { ...geometry(node, x, w.type.shape.slice(2)), group: node.int('group', 1) };
-  let y = b.node(
-    'conv',
-    [centred(b, x, node.input(2)), centred(b, w, node.input(5), (v) => channels(v, rank - 1))],
-    attrs,
-  );
+  let y = integerConv(node, b, { codes: x, zero: node.input(2) }, { codes: w, zero: node.input(5) });
   const bias = node.inputs[8];
   if (bias) y = b.node('add', [y, channels(cast(b, bias, 'i32'), rank - 2)]);
   const scale = b.node('mul', [single(b, node.input(1)), channels(node.input(4), rank - 2)]);

@@ -197,12 +197,16 @@ function expr(e: Expr, i: number): string {
       const part = n.elements[i];
       return part ? expr(part, 0) : unknown('an empty lane');
     }
+    case 'halves':
+      return `(${expr(n.a, 2 * i)} & 65535 | ${expr(n.a, 2 * i + 1)} << 16) >>> 0`;
     case 'extract':
       return expr(n.a, n.lane);
     case 'shuffle': {
       const from = n.lanes[i] ?? 0;
       return from < n.a.width ? expr(n.a, from) : expr(n.b, from - n.a.width);
     }
+    case 'dot2':
+      return `dot2(${expr(n.a, i)}, ${expr(n.b, i)}, ${expr(n.c, i)})`;
     case 'dot4':
       return `dot4(${expr(n.a, i)}, ${expr(n.b, i)}, ${expr(n.c, i)})`;
     default:
@@ -336,6 +340,7 @@ const bitcast = (from, to, v) => {
   if (from === 'f32') bits.setFloat32(0, v); else if (from === 'f64') bits.setFloat64(0, v); else if (typeof v === 'bigint') bits.setBigUint64(0, BigInt.asUintN(64, v)); else bits.setUint32(0, v);
   return to === 'f32' ? bits.getFloat32(0) : to === 'f64' ? bits.getFloat64(0) : to === 'i64' ? bits.getBigInt64(0) : to === 'u64' ? bits.getBigUint64(0) : to === 'i32' ? bits.getInt32(0) : bits.getUint32(0);
 };
+const dot2 = (a, b, c) => (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16) + c | 0;
 const dot4 = (a, b, c) => {
   for (let s = 0; s < 32; s += 8) c += (a << 24 - s >> 24) * (b << 24 - s >> 24);
   return c | 0;

@@ -1,0 +1,393 @@
+import type { IntegerAccess, StorageFormat } from '../../../compiler/formats/format.ts';
+import {
+  add,
+  ceilDiv,
+  type Dim,
+  min as dimMin,
+  floorDiv,
+  isAtMost,
+  mod,
+  mul,
+  product,
+} from '../../../compiler/ir/dim.ts';
+import { type Buffer, constant, dimValue, type Expr } from '../../../compiler/ir/expr.ts';
+import { KernelBuilder, type Variable } from '../../../compiler/ir/kernel-builder.ts';
+import { unravel } from '../../../compiler/lower/element.ts';
+import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/template.ts';
+import { addHalves, dot8, dot16, sumHalves } from '../intrinsics.ts';
+import { noteFor, type Operands, overRows } from './gemm.ts';
+import {
+  bindRows,
+  halvesOf,
+  type IntegerRows,
+  quantizeRows,
+  type RowLayout,
+  type RowsSize,
+  RUN,
+  rowLayout,
+} from './integer-rows.ts';
+import { finishVector } from './microkernel.ts';
+import { bindPanels, PANEL, type PackedPlane } from './panels.ts';
+
+const VECTORS = PANEL / 4;
+/** Rows that one work item computes: their integers stay in the second-level cache while the panels of weights pass by. */
+const ITEM_ROWS = 192;
+/** Up to this many rows the codes are widened as they are multiplied. */
+const FEW_ROWS = 1;
+/** Rows of a tile: with four vectors of weights the sums fill half the registers. */
+const TILE_ROWS = 2;
+
+/**
+ * Products with weights of small integer codes, multiplied as integers: activations become 16-bit integers in runs of 32 beforehand, two
+ * products of 16 bits are added at once, and each run's exact sum is scaled to f32. Loops are kept short on purpose: V8 keeps what a short
+ * loop uses in registers, and spills much of what a long one does.
+ */
+export function buildIntegerProduct(
+  o: Operands,
+  format: StorageFormat,
+  access: IntegerAccess,
+  request: TemplateRequest,
+): LoweredKernel[] {
+  const size = { rows: product([...o.batch, o.m]), depth: Number(o.depth) };
+  const layout = rowLayout(format, access);
+  const kernel = new IntegerProduct(o, format, access, layout, size, request);
+  return [quantizeRows(request, o.a, size, layout), kernel.build()];
+}
+
+class IntegerProduct {
+  private readonly k: KernelBuilder;
+  private readonly x: IntegerRows;
+  private readonly planes: readonly PackedPlane[];
+  private readonly panels: number;
+  private readonly panel: Dim;
+  private readonly column: Dim;
+  private readonly segments: number;
+  private counter = 0;
+
+  constructor(
+    private readonly o: Operands,
+    private readonly format: StorageFormat,
+    private readonly access: IntegerAccess,
+    private readonly layout: RowLayout,
+    private readonly size: RowsSize,
+    private readonly request: TemplateRequest,
+  ) {
+    const n = Number(o.n);
+    const { depth, rows } = size;
+    this.panels = Math.ceil(n / PANEL);
+    this.k = new KernelBuilder(request.name, 'simd', 1, [mul(ceilDiv(rows, ITEM_ROWS), this.panels), 1, 1]);
+    this.x = bindRows(this.k, request, o.a, size, layout, 'read');
+    this.planes = bindPanels(this.k, o.b, format, { rows: n, length: depth }, !o.transposeB, request);
+    this.panel = mod(this.k.group.x, this.panels);
+    this.column = n >= PANEL ? dimMin(mul(this.panel, PANEL), n - PANEL) : 0;
+    this.segments = depth / layout.segment;
+  }
+
+  build(): LoweredKernel {
+    const { k, size, o } = this;
+    const from = mul(floorDiv(k.group.x, this.panels), ITEM_ROWS);
+    const to = dimMin(add(from, ITEM_ROWS), size.rows);
+    const few = (): void => overRows(k, from, to, size.rows, (row, count) => this.direct(row, count), TILE_ROWS);
+    const many = (): void => {
+      const pairs = this.widen('pairs', this.access.step / 2, (step, v) => this.pairs(step, v));
+      const parameters = this.decodeParameters();
+      overRows(k, from, to, size.rows, (row, count) => this.tile(row, count, pairs, parameters), TILE_ROWS);
+    };
+    this.byRows(few, many);
+    if (this.layout.bytes) k.alternative('relaxed-dot', () => this.asBytes(from, to));
+    return this.request.close(k, noteFor(o, this.request, 'integers'));
+  }
+
+  /** Vectors of weights that one short loop takes: fewer where each needs several loads. */
+  private get waves(): readonly (readonly number[])[] {
+    const all = Array.from({ length: VECTORS }, (_, v) => v);
+    const loads = this.access.planes.reduce(
+      (n, name) => n + Math.max(1, this.access.step / (this.format.planes[name]?.per ?? 1)),
+      0,
+    );
+    return loads === 1 ? [all] : [all.slice(0, VECTORS / 2), all.slice(VECTORS / 2)];
+  }
+
+  /** Chooses by the number of rows, at run time where it is not known before. */
+  private byRows(few: () => void, many: () => void): void {
+    const { k, size } = this;
+    if (isAtMost(size.rows, FEW_ROWS)) few();
+    else if (isAtMost(FEW_ROWS + 1, size.rows)) many();
+    else k.if(dimValue(size.rows).le(FEW_ROWS), few, many);
+  }
+
+  /** Words of two codes of step number `step` of the depth, for four rows of weights. */
+  private pairs(step: Dim, vector: number): readonly Expr[] {
+    return halvesOf(this.access, this.stepEntries(step, vector)).map((w) => w.word.bitcast('i32'));
+  }
+
+  /** Words of four codes. */
+  private quads(step: Dim, vector: number): readonly Expr[] {
+    return this.access.bytes(this.stepEntries(step, vector)).map((w) => w.word.bitcast('i32'));
+  }
+
+  /** What integer access takes for a step. */
+  private stepEntries(step: Dim, vector: number): Readonly<Record<string, readonly Expr[]>> {
+    const own = this.planes.filter((p) => this.access.planes.includes(p.name));
+    return Object.fromEntries(
+      own.map((p) => {
+        if (p.per <= this.access.step) return [p.name, this.entries(p, step, this.access.step / p.per, vector)];
+        const steps = p.per / this.access.step;
+        const by = dimValue(mul(mod(step, steps), 64 / p.per))
+          .cast('u32')
+          .splat(4);
+        return [p.name, this.entries(p, floorDiv(step, steps), 1, vector).map((w) => w.shr(by))];
+      }),
+    );
+  }
+
+  /** Entries `at * count` and on of each of four rows of a plane. */
+  private entries(p: PackedPlane, at: Dim, count: number, vector: number): Expr[] {
+    const start = add(mul(this.panel, this.size.depth / p.per), mul(at, count));
+    return Array.from({ length: count }, (_, i) =>
+      this.k.load(p.buffer, add(mul(add(start, i), PANEL), 4 * vector), 4),
+    );
+  }
+
+  /** Scale and offset of group number `group` of the depth, for four rows of weights. */
+  private parameters(group: Dim, vector: number): Parameters {
+    const { format, access } = this;
+    const values = this.planes.map((p) => {
+      const count = Math.max(1, format.group / p.per);
+      const at = p.per > format.group ? floorDiv(group, p.per / format.group) : group;
+      return [p.name, this.entries(p, at, count, vector)] as const;
+    });
+    const { scale, offset } = format.decode(Object.fromEntries(values), 0);
+    const { bias = 0 } = access;
+    const shift = bias === 0 ? undefined : (scale?.mul(bias) ?? constant('f32', bias).splat(4));
+    const both = shift && offset ? offset.add(shift) : (shift ?? offset);
+    return { ...(scale ? { scale } : {}), ...(both ? { offset: both } : {}) };
+  }
+
+  /** Scales and offsets of a segment's group, for each vector of weights. */
+  private parametersOf(segment: Dim): readonly Parameters[] {
+    const perGroup = this.format.group / this.layout.segment;
+    const group = perGroup === 1 ? segment : floorDiv(segment, perGroup);
+    return Array.from({ length: VECTORS }, (_, v) => this.parameters(group, v));
+  }
+
+  /** Pairs of activations number `pair` of row `row`, in every lane. */
+  private activations(row: Dim, pair: Dim): Expr {
+    return this.k.load(this.x.codes, add(mul(row, this.size.depth / 2), pair)).splat(4);
+  }
+
+  /** Sums of products of one segment, for `count` rows and each vector of weights. */
+  private sums(count: number): readonly Variable[] {
+    return Array.from({ length: count * VECTORS }, () => this.k.var(constant('i32', 0).splat(4), 'sum'));
+  }
+
+  private multiply(sums: readonly Variable[], row: Dim, pair: Dim, words: readonly Expr[]): void {
+    for (let c = 0; c * VECTORS < sums.length; c++) {
+      const x = this.activations(add(row, c), pair);
+      words.forEach((w, v) => {
+        const sum = sums[c * VECTORS + v];
+        sum?.set(sum.value.add(dot16(x, w)));
+      });
+    }
+  }
+
+  /** Adds the scaled sums of a segment to the totals. */
+  private accumulate(
+    totals: readonly Variable[],
+    sums: readonly Variable[],
+    row: Dim,
+    segment: Dim,
+    parameters: readonly Parameters[],
+    whole: (sum: Expr) => Expr = (sum) => sum,
+  ): void {
+    const { k, x, layout, segments } = this;
+    const perRun = RUN / layout.segment;
+    const run = perRun === 1 ? segment : floorDiv(segment, perRun);
+    totals.forEach((total, i) => {
+      const at = add(row, Math.floor(i / VECTORS));
+      const { scale, offset } = parameters[i % VECTORS] ?? {};
+      const factor = k.load(x.scales, mul(add(mul(at, segments / perRun), run), 2)).splat(4);
+      const own = sums[i];
+      if (!own) return;
+      const sum = whole(own.value).cast('f32');
+      const product = sum.fma(scale ? scale.mul(factor) : factor, total.value);
+      const all = k.load(x.sums, add(mul(at, segments), segment)).splat(4);
+      total.set(offset ? offset.neg().fma(all, product) : product);
+    });
+  }
+
+  /** All of it by products of bytes, for engines that have them. */
+  private asBytes(from: Dim, to: Dim): void {
+    const { k, size } = this;
+    const rows = (
+      words: (step: Dim, vector: number) => readonly Expr[],
+      parameters: (segment: Dim) => readonly Parameters[],
+    ): void =>
+      overRows(k, from, to, size.rows, (row, count) => this.byteTile(row, count, words, parameters), TILE_ROWS);
+    const few = (): void =>
+      rows(
+        (step, v) => this.quads(step, v),
+        (segment) => this.parametersOf(segment),
+      );
+    const many = (): void => {
+      const perStep = this.access.step / 4;
+      const quads = this.widen('quads', perStep, (step, v) => this.quads(step, v));
+      const load = (step: Dim, v: number, i: number): Expr =>
+        k.load(quads, add(mul(add(mul(step, perStep), i), PANEL), 4 * v), 4);
+      rows((step, v) => Array.from({ length: perStep }, (_, i) => load(step, v, i)), this.decodeParameters());
+    };
+    this.byRows(few, many);
+  }
+
+  private byteTile(
+    row: Dim,
+    count: number,
+    words: (step: Dim, vector: number) => readonly Expr[],
+    parameters: (segment: Dim) => readonly Parameters[],
+  ): void {
+    const { k, x, layout, segments } = this;
+    const totals = this.totals(count);
+    const steps = layout.segment / this.access.step;
+    const perRun = RUN / layout.segment;
+    const runOf = (segment: Dim): Dim => (perRun === 1 ? segment : floorDiv(segment, perRun));
+    /** Sums of products in halves; `first` is 0 for the bytes, RUN / 4 for the finer ones. */
+    const products = (rows: readonly Dim[], segment: Dim, first: number): readonly Variable[] => {
+      const sums = this.sums(rows.length);
+      const inRun = perRun === 1 ? 0 : mul(mod(segment, perRun), layout.segment / 4);
+      const start = add(add(mul(runOf(segment), RUN / 2), inRun), first);
+      k.for(0, steps, 1, (j) => {
+        const ws = Array.from({ length: VECTORS }, (_, v) =>
+          words(add(mul(segment, steps), j), v).map((w) => k.let(w, 'quad')),
+        );
+        for (let i = 0; i < this.access.step / 4; i++)
+          rows.forEach((r, c) => {
+            const four = this.activations(r, add(start, add(mul(j, this.access.step / 4), i)));
+            for (let v = 0; v < VECTORS; v++) {
+              const sum = sums[c * VECTORS + v];
+              sum?.set(addHalves(sum.value, dot8(four, ws[v]?.[i] ?? four)));
+            }
+          });
+      });
+      return sums;
+    };
+    k.for(0, segments, 1, (segment) => {
+      const rows = Array.from({ length: count }, (_, c) => add(row, c));
+      const sums = products(rows, segment, 0);
+      this.accumulate(totals, sums, row, segment, parameters(segment), sumHalves);
+      rows.forEach((r, c) => {
+        const at = add(mul(add(mul(r, segments / perRun), runOf(segment)), 2), 1);
+        const fine = k.let(k.load(x.scales, at), 'fine');
+        k.if(fine.ne(0), () => {
+          const own = parameters(segment);
+          products([r], segment, RUN / 4).forEach((sum, v) => {
+            const total = totals[c * VECTORS + v];
+            const factor = fine.splat(4);
+            const scale = own[v]?.scale?.mul(factor) ?? factor;
+            total?.set(sumHalves(sum.value).cast('f32').fma(scale, total.value));
+          });
+        });
+      });
+    });
+    this.store(row, totals);
+  }
+
+  private store(row: Dim, totals: readonly Variable[]): void {
+    const { k, o, request } = this;
+    totals.forEach((total, i) => {
+      const at = add(row, Math.floor(i / VECTORS));
+      finishVector(k, total.value, add(this.column, 4 * (i % VECTORS)), Number(o.n), (value, c) =>
+        request.finish(k, value, [...unravel(at, [...o.batch, o.m]), c]),
+      );
+    });
+  }
+
+  private totals(count: number): readonly Variable[] {
+    return Array.from({ length: count * VECTORS }, () => this.k.var(constant('f32', 0).splat(4), 'total'));
+  }
+
+  /** Few rows: codes are widened where they are used. */
+  private direct(row: Dim, count: number): void {
+    const { k, layout, segments } = this;
+    const totals = this.totals(count);
+    const steps = layout.segment / this.access.step;
+    k.for(0, segments, 1, (segment) => {
+      const sums = this.sums(count);
+      for (const vectors of this.waves)
+        k.for(0, steps, 1, (j) => {
+          const step = add(mul(segment, steps), j);
+          const words = vectors.map((v) => this.pairs(step, v).map((w) => k.let(w, 'pair')));
+          for (let i = 0; i < this.access.step / 2; i++) {
+            const x = Array.from({ length: count }, (_, c) =>
+              this.activations(add(row, c), add(mul(step, this.access.step / 2), i)),
+            );
+            x.forEach((pair, c) => {
+              vectors.forEach((v, own) => {
+                const sum = sums[c * VECTORS + v];
+                sum?.set(sum.value.add(dot16(pair, words[own]?.[i] ?? pair)));
+              });
+            });
+          }
+        });
+      this.accumulate(totals, sums, row, segment, this.parametersOf(segment));
+    });
+    this.store(row, totals);
+  }
+
+  /** Widens the codes of the panel to scratch: `perStep` words a step. */
+  private widen(name: string, perStep: number, words: (step: Dim, vector: number) => readonly Expr[]): Buffer {
+    const { k, size } = this;
+    const scratch = k.shared(name, 'i32', (size.depth / this.access.step) * perStep * PANEL);
+    k.for(0, size.depth / this.access.step, 1, (step) => {
+      for (let v = 0; v < VECTORS; v++)
+        words(step, v).forEach((w, i) => {
+          k.store(scratch, add(mul(add(mul(step, perStep), i), PANEL), 4 * v), w);
+        });
+    });
+    return scratch;
+  }
+
+  /** Decodes scales and offsets of the panel to scratch, for each segment, and gives those of a segment. */
+  private decodeParameters(): (segment: Dim) => readonly Parameters[] {
+    const { k, segments } = this;
+    const scales = k.shared(`scales${this.counter}`, 'f32', segments * PANEL);
+    let offsets: Buffer | undefined;
+    const at = (segment: Dim, v: number): Dim => add(mul(segment, PANEL), 4 * v);
+    k.for(0, segments, 1, (segment) => {
+      this.parametersOf(segment).forEach(({ scale, offset }, v) => {
+        k.store(scales, at(segment, v), scale ?? constant('f32', 1).splat(4));
+        if (!offset) return;
+        offsets ??= k.shared(`offsets${this.counter}`, 'f32', segments * PANEL);
+        k.store(offsets, at(segment, v), offset);
+      });
+    });
+    this.counter++;
+    return (segment) =>
+      Array.from({ length: VECTORS }, (_, v) => ({
+        scale: k.load(scales, at(segment, v), 4),
+        ...(offsets ? { offset: k.load(offsets, at(segment, v), 4) } : {}),
+      }));
+  }
+
+  /** Many rows: a tile of them times the panel in scratch. */
+  private tile(row: Dim, count: number, pairs: Buffer, parameters: (segment: Dim) => readonly Parameters[]): void {
+    const { k, layout, segments } = this;
+    const totals = this.totals(count);
+    const own = layout.segment / 2;
+    k.for(0, segments, 1, (segment) => {
+      const sums = this.sums(count);
+      k.for(0, own, 1, (i) => {
+        const pair = add(mul(segment, own), i);
+        const words = Array.from({ length: VECTORS }, (_, v) => k.load(pairs, add(mul(pair, PANEL), 4 * v), 4));
+        this.multiply(sums, row, pair, words);
+      });
+      this.accumulate(totals, sums, row, segment, parameters(segment));
+    });
+    this.store(row, totals);
+  }
+}
+
+/** Scale and offset of four rows of weights, in one group. */
+interface Parameters {
+  readonly scale?: Expr;
+  readonly offset?: Expr;
+}

@@ -1,0 +1,270 @@
+import type { CodeWord, IntegerAccess, StorageFormat } from '../../../compiler/formats/format.ts';
+import { add, type Dim, mul } from '../../../compiler/ir/dim.ts';
+import { type Buffer, constant, type Expr, pack } from '../../../compiler/ir/expr.ts';
+import { tensor, type Value } from '../../../compiler/ir/graph.ts';
+import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
+import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/template.ts';
+import { InfcError } from '../../../runtime/errors.ts';
+import { evenBytes, oddBytes } from '../intrinsics.ts';
+
+/** Activations are scaled to integers in runs of this many. */
+export const RUN = 32;
+/** Largest integer an activation becomes: sums of a run's products stay exact in 32 bits whatever the codes. */
+const LARGEST = 32767;
+const LARGEST_BYTE = 127;
+/** A run whose peak exceeds the mean magnitude of its row this often gets a second, 254 times finer set of bytes. */
+const OUTLIER = 8;
+
+/**
+ * How the integers of activations lie in memory for one kind of weights: for each run of 32 the words of two 16-bit halves in the order
+ * in which the weights' words come.
+ */
+export interface RowLayout {
+  readonly key: string;
+  /** Elements of a run in each word, low half first. */
+  readonly words: readonly (readonly number[])[];
+  /** The same for words of four bytes, where products of bytes can be summed in 16 bits over a segment. */
+  readonly bytes?: readonly (readonly number[])[];
+  /** Weights that share scale and offset, at most a run: sums of activations are kept for each. */
+  readonly segment: number;
+}
+
+type PlaneValues = Readonly<Record<string, readonly Expr[]>>;
+
+/** Words of two codes for one step: as the format gives them, or its bytes widened. */
+export function halvesOf(access: IntegerAccess, planes: PlaneValues): readonly CodeWord[] {
+  if (access.halves) return access.halves(planes);
+  const low = constant('u32', 0x00ff00ff);
+  return access.bytes(planes).flatMap(({ word, elements: [a = 0, b = 0, c = 0, d = 0] }) => [
+    { word: access.signed ? evenBytes(word) : word.and(low), elements: [a, c] },
+    { word: access.signed ? oddBytes(word) : word.shr(constant('u32', 8)).and(low), elements: [b, d] },
+  ]);
+}
+
+/** Layout of activations for a format, found by asking it for its words. */
+export function rowLayout(format: StorageFormat, access: IntegerAccess): RowLayout {
+  const { step } = access;
+  const dummy = Object.fromEntries(
+    access.planes.map((name) => {
+      const per = format.planes[name]?.per ?? 1;
+      return [name, Array.from({ length: Math.max(1, step / per) }, () => constant('u32', 0))];
+    }),
+  );
+  const whole = (own: readonly CodeWord[]): readonly (readonly number[])[] => {
+    const elements = own.map((w) => w.elements);
+    const sorted = elements.flat().sort((a, b) => a - b);
+    if (sorted.length !== step || sorted.some((e, i) => e !== i))
+      throw new InfcError('INFC4028', `format '${format.name}' does not give each integer code of a step once`, {
+        fix: 'Let `integer.bytes` give words of four codes, and `halves` words of two',
+      });
+    return Array.from({ length: RUN / step }, (_, i) => elements.map((w) => w.map((e) => i * step + e))).flat();
+  };
+  const segment = Math.min(RUN, format.group);
+  const words = whole(halvesOf(access, dummy));
+  const bytes = whole(access.bytes(dummy));
+  const fits = !access.signed && (segment / 4) * 2 * access.largest * LARGEST_BYTE < 2 ** 15;
+  const key = `${segment} ${JSON.stringify([words, fits ? bytes : []])}`;
+  return { key, words, segment, ...(fits ? { bytes } : {}) };
+}
+
+/** Memory that holds the activations as integers. */
+export interface IntegerRows {
+  /** Two halves a word: [rows, depth / 2]. As bytes: for each run 8 words of bytes, then 8 of finer ones. */
+  readonly codes: Buffer;
+  /** f32 [rows, depth / RUN, 2]: value = scale * code; the second scale is that of the finer bytes, 0 where there are none. */
+  readonly scales: Buffer;
+  /** f32 [rows, depth / segment]: sums of scaled codes. */
+  readonly sums: Buffer;
+}
+
+export interface RowsSize {
+  readonly rows: Dim;
+  readonly depth: number;
+}
+
+/** Binds the integers of `x` to a kernel. */
+export function bindRows(
+  k: KernelBuilder,
+  request: TemplateRequest,
+  x: Value,
+  { rows, depth }: RowsSize,
+  layout: RowLayout,
+  access: 'read' | 'write',
+): IntegerRows {
+  const bind = (what: string, dtype: 'i32' | 'f32', perRow: number): Buffer =>
+    request.bindScratch(k, `${what} of ${x.id} ${layout.key}`, tensor(dtype, [rows, perRow]), access);
+  return {
+    codes: bind('codes', 'i32', depth / 2),
+    scales: bind('scales', 'f32', (depth / RUN) * 2),
+    sums: bind('sums', 'f32', depth / layout.segment),
+  };
+}
+
+/**
+ * The kernel that turns activations into integers, once for all products that read them. Each run of 32 gets its own scale, so an outlier
+ * costs precision only among its neighbours; NaN and infinities make the scale NaN or infinite, and with it every product of the run.
+ * As bytes, runs with an outlier get a second set of bytes for what the first leaves.
+ */
+export function quantizeRows(request: TemplateRequest, x: Value, size: RowsSize, layout: RowLayout): LoweredKernel {
+  const { rows, depth } = size;
+  const k = new KernelBuilder(`${request.name}_rows`, 'simd', 1, [rows, 1, 1]);
+  const from = request.bind(k, x);
+  const to = bindRows(k, request, x, size, layout, 'write');
+  const q = new Quantizer(k, from, to, depth / RUN, layout);
+  q.halves();
+  const { bytes } = layout;
+  if (bytes) k.alternative('relaxed-dot', () => q.bytes(bytes));
+  const elements = mul(rows, depth);
+  const note = { op: 'matmul', sources: [], template: '', why: '', bytes: mul(6, elements), flops: mul(4, elements) };
+  return { ...request.close(k, note), once: `rows of ${x.id} ${layout.key}` };
+}
+
+class Quantizer {
+  constructor(
+    private readonly k: KernelBuilder,
+    private readonly from: Buffer,
+    private readonly to: IntegerRows,
+    private readonly perRow: number,
+    private readonly layout: RowLayout,
+  ) {}
+
+  /** 16-bit integers, two a word. */
+  halves(): void {
+    const { k, layout } = this;
+    this.runs((run, values, peak) => {
+      const scale = k.let(peak.mul(1 / LARGEST), 'scale');
+      const codes = this.codes(values, peak, LARGEST);
+      this.storeScales(run, scale, constant('f32', 0));
+      this.storeSums(run, [{ codes, scale }]);
+      this.pack(codes, layout.words, mul(run, RUN / 2));
+    });
+  }
+
+  /** Bytes, four a word, and finer ones where the row has an outlier. */
+  bytes(words: readonly (readonly number[])[]): void {
+    const { k, from, perRow } = this;
+    const sum = k.var(constant('f32', 0).splat(4), 'sum');
+    k.for(0, perRow * (RUN / 4), 1, (i) => {
+      sum.set(sum.value.add(k.load(from, add(mul(k.group.x, perRow * RUN), mul(i, 4)), 4).abs()));
+    });
+    const total = [1, 2, 3].reduce((t, i) => t.add(sum.value.extract(i)), sum.value.extract(0));
+    const limit = k.let(total.mul(OUTLIER / (perRow * RUN)), 'limit');
+    this.runs((run, values, peak) => {
+      const scale = k.let(peak.mul(1 / LARGEST_BYTE), 'scale');
+      const codes = this.codes(values, peak, LARGEST_BYTE);
+      this.pack(codes, words, mul(run, RUN / 2));
+      const base = add(mul(run, RUN / 2), words.length);
+      k.if(
+        peak.gt(limit),
+        () => {
+          const rest = values.map((v, i) => k.let(v.sub(codes[i]?.cast('f32').mul(scale) ?? v), 'rest'));
+          const half = k.let(scale.mul(0.5), 'half');
+          const fine = this.codes(rest, half, LARGEST_BYTE);
+          const step = k.let(half.mul(1 / LARGEST_BYTE), 'step');
+          this.storeScales(run, scale, step);
+          this.storeSums(run, [
+            { codes, scale },
+            { codes: fine, scale: step },
+          ]);
+          this.pack(fine, words, base);
+        },
+        () => {
+          this.storeScales(run, scale, constant('f32', 0));
+          this.storeSums(run, [{ codes, scale }]);
+        },
+      );
+    });
+  }
+
+  /** Walks the runs of the row with their values and largest magnitude. */
+  private runs(each: (run: Dim, values: readonly Expr[], peak: Expr) => void): void {
+    const { k, from, perRow } = this;
+    k.for(0, perRow, 1, (g) => {
+      const run = add(mul(k.group.x, perRow), g);
+      const load = (i: number): Expr => k.let(k.load(from, add(mul(run, RUN), 4 * i), 4), 'x');
+      const values = Array.from({ length: RUN / 4 }, (_, i) => load(i));
+      const most = k.let(
+        values.map((v) => v.abs()).reduce((a, b) => a.max(b)),
+        'most',
+      );
+      each(
+        run,
+        values,
+        k.let(
+          [1, 2, 3].reduce((m, i) => m.max(most.extract(i)), most.extract(0)),
+          'peak',
+        ),
+      );
+    });
+  }
+
+  private codes(values: readonly Expr[], peak: Expr, largest: number): Expr[] {
+    const { k } = this;
+    const inverse = peak.eq(0).select(constant('f32', 0), constant('f32', largest).div(peak));
+    const by = k.let(inverse.splat(4), 'inverse');
+    const limit = constant('i32', largest).splat(4);
+    return values.map((v) => k.let(v.mul(by).round().cast('i32').min(limit).max(limit.neg()), 'code'));
+  }
+
+  private storeScales(run: Dim, scale: Expr, fine: Expr): void {
+    this.k.store(this.to.scales, mul(run, 2), scale);
+    this.k.store(this.to.scales, add(mul(run, 2), 1), fine);
+  }
+
+  private storeSums(run: Dim, parts: readonly { readonly codes: readonly Expr[]; readonly scale: Expr }[]): void {
+    const { k, to, layout } = this;
+    const { segment } = layout;
+    for (let s = 0; s < RUN / segment; s++) {
+      const sums = parts.map(({ codes, scale }) => {
+        const own = codes.slice((s * segment) / 4, ((s + 1) * segment) / 4);
+        const sum = k.let(
+          own.reduce((a, b) => a.add(b)),
+          'sum',
+        );
+        const all = [1, 2, 3].reduce((t, i) => t.add(sum.extract(i)), sum.extract(0));
+        return all.cast('f32').mul(scale);
+      });
+      k.store(
+        to.sums,
+        add(mul(run, RUN / segment), s),
+        sums.reduce((a, b) => a.add(b)),
+      );
+    }
+  }
+
+  /** Stores codes as words of as many equal parts as the words have elements. */
+  private pack(codes: readonly Expr[], words: readonly (readonly number[])[], at: Dim): void {
+    const parts = words[0]?.length ?? 1;
+    const bits = 32 / parts;
+    for (let w = 0; w < words.length; w += 4) {
+      const four = words.slice(w, w + 4);
+      const fields = Array.from({ length: parts }, (_, i) => {
+        const code = pick(
+          codes,
+          four.map((e) => e[i] ?? 0),
+        );
+        const field = i === parts - 1 ? code : code.and(constant('i32', 2 ** bits - 1));
+        return i === 0 ? field : field.shl(constant('i32', i * bits));
+      });
+      this.k.store(
+        this.to.codes,
+        add(at, w),
+        fields.reduce((a, b) => a.or(b)),
+      );
+    }
+  }
+}
+
+/** Four elements of a list of vectors of four. */
+function pick(vectors: readonly Expr[], elements: readonly number[]): Expr {
+  const sources = [...new Set(elements.map((e) => e >> 2))];
+  const [a = 0, b = a] = sources;
+  const [x, y] = [vectors[a], vectors[b]];
+  if (!x || !y) throw new RangeError('an element outside the run');
+  if (sources.length <= 2)
+    return x.shuffle(
+      y,
+      elements.map((e) => (e >> 2 === a ? 0 : 4) + (e & 3)),
+    );
+  return pack(elements.map((e) => vectors[e >> 2]?.extract(e & 3) ?? x.extract(0)));
+}

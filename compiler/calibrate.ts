@@ -1,0 +1,198 @@
+import { definePass } from '../passes/pass.ts';
+import type { Calibrator, Collector, GramProduct } from '../passes/precision/calibrator.ts';
+import type { InputStatistics, Needs } from '../passes/precision/quantizer.ts';
+import { InfcError } from '../runtime/errors.ts';
+import { type AnyEntry, load, type Model, type RunOptions } from '../runtime/index.ts';
+import type { CompileOptions, ModelSource, TargetCompilation } from './compile.ts';
+import { compile, createCompiler } from './compile.ts';
+import { cloneProgram } from './ir/clone.ts';
+import { asSym, sym } from './ir/dim.ts';
+import { type Constant, Graph, type Node, type Program, tensor, type Value } from './ir/graph.ts';
+import { GraphBuilder } from './ir/graph-builder.ts';
+import { contentsOf } from './plan/weights-file.ts';
+import { definePlugin, type Plugin, type Registry } from './plugin.ts';
+
+/** One run of the model on data that resembles what it will see. */
+export interface CalibrationRun {
+  readonly inputs: AnyEntry['inputs'];
+  readonly options?: RunOptions;
+}
+
+export interface CalibrateOptions {
+  readonly compile?: Omit<CompileOptions, 'targets' | 'stopAfter'> & { readonly plugins?: readonly Plugin[] };
+  readonly calibrators: readonly Calibrator[];
+  /** What the algorithm for this weight reads; 'nothing' leaves it out. */
+  readonly needs: (weight: string) => Needs;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (runs: number) => void;
+}
+
+/** Statistics of the inputs of matrix products, by the name of the weight. */
+export type Calibration = ReadonlyMap<string, InputStatistics>;
+
+interface Probe {
+  readonly output: string;
+  readonly weights: readonly string[];
+  readonly k: number;
+  readonly collectors: readonly Collector[];
+}
+
+const PREFIX = 'probe:';
+
+/** The constant weight matrix of a product and the length of its inputs, where calibration applies. */
+export function weightOf(
+  node: Node,
+): { readonly constant: Constant; readonly x: Value; readonly k: number } | undefined {
+  const [x, w] = node.inputs;
+  if (node.op !== 'matmul' || !x || !w?.constant || w.type.shape.length !== 2 || node.attrs.transposeA === true)
+    return undefined;
+  const k = Number(w.type.shape[node.attrs.transposeB === true ? 1 : 0]);
+  return { constant: w.constant, x, k };
+}
+
+/**
+ * Runs a model in full precision on Wasm and collects how the inputs of its matrix products are distributed. Products that read the same
+ * value share their statistics. Throws INFC2077 when there was no data and INFC2078 when a value was not finite.
+ */
+export async function calibrate(
+  model: ModelSource,
+  runs: AsyncIterable<CalibrationRun> | Iterable<CalibrationRun>,
+  options: CalibrateOptions,
+): Promise<Calibration> {
+  const { signal } = options;
+  const wanted = new Map<string, { weights: string[]; k: number; needs: Needs }>();
+  const probe = definePlugin({ name: 'calibration', api: 1, passes: [probePass(wanted, options.needs)] });
+  // The passes change the program they are given.
+  const source = typeof model === 'string' || model instanceof Uint8Array ? model : cloneProgram(model);
+  const compilation = await compile(source, {
+    ...options.compile,
+    targets: ['wasm'],
+    ...(signal ? { signal } : {}),
+    plugins: [...(options.compile?.plugins ?? []), probe],
+  });
+  if (wanted.size === 0) return new Map();
+  await using loaded = await loadCompiled(compilation.targets[0]);
+  const gram = new GramMachine();
+  const probes = [...wanted].map(
+    ([output, { weights, k, needs }]): Probe => ({
+      output,
+      weights,
+      k,
+      collectors: options.calibrators.filter((c) => c.serves(needs)).map((c) => c.start(k, gram.product)),
+    }),
+  );
+  let count = 0;
+  for await (const run of runs) {
+    signal?.throwIfAborted();
+    const outputs = await loaded.run(run.inputs, { ...run.options, ...(signal ? { signal } : {}) });
+    for (const p of probes) await feed(p, outputs[p.output]?.data);
+    count++;
+    options.onProgress?.(count);
+  }
+  await gram.dispose();
+  if (count === 0)
+    throw new InfcError('INFC2077', 'the calibration data is empty', { fix: 'Give at least one text, file or input' });
+  const found = new Map<string, InputStatistics>();
+  for (const p of probes) {
+    const statistics: InputStatistics = Object.assign({ ...NONE }, ...p.collectors.map((c) => c.finish()));
+    // Entries that did not run saw nothing.
+    if (statistics.count > 0) for (const w of p.weights) found.set(w, found.get(w) ?? statistics);
+  }
+  return found;
+}
+
+const NONE: InputStatistics = {
+  count: 0,
+  meanAbs: new Float32Array(0),
+  meanSquare: new Float32Array(0),
+  maxAbs: new Float32Array(0),
+};
+
+async function feed(p: Probe, data: unknown): Promise<void> {
+  if (!(data instanceof Float32Array)) return;
+  for (let i = 0; i < data.length; i++)
+    if (!Number.isFinite(data[i]))
+      throw new InfcError('INFC2078', `the input of '${p.weights[0]}' is ${data[i]} on the calibration data`, {
+        node: p.weights[0] ?? p.output,
+        fix: 'Check the calibration data for NaN, infinities and wrong scaling',
+      });
+  for (const c of p.collectors) await c.add(data, data.length / p.k);
+}
+
+/** Makes the inputs of calibrated products outputs, before anything is fused. */
+const probePass = (
+  wanted: Map<string, { weights: string[]; k: number; needs: Needs }>,
+  needs: CalibrateOptions['needs'],
+) =>
+  definePass({
+    name: 'probe-inputs',
+    phase: 'precision',
+    does: 'shows the inputs of matrix products for calibration',
+    run(graph) {
+      const seen = new Map<Value, string>();
+      for (const node of graph.nodes) {
+        const found = weightOf(node);
+        const level = found ? needs(found.constant.name) : 'nothing';
+        if (!found || level === 'nothing' || found.x.type.dtype !== 'f32') continue;
+        const known = seen.get(found.x);
+        const name = known ?? `${PREFIX}${graph.name}:${seen.size}`;
+        const entry = wanted.get(name) ?? { weights: [], k: found.k, needs: level };
+        entry.weights.push(found.constant.name);
+        wanted.set(name, { ...entry, needs: entry.needs === 'gram' ? 'gram' : level });
+        if (known !== undefined) continue;
+        seen.set(found.x, name);
+        // A copy under its own name: outputs keep theirs.
+        const copy = graph.node('identity', [found.x], {}, [found.x.type], node.source, [name], node);
+        const [out] = copy.outputs;
+        if (out) graph.outputs.push(out);
+      }
+    },
+  });
+
+/** Loads what was just compiled from memory. */
+export async function loadCompiled(target: TargetCompilation | undefined): Promise<Model> {
+  if (!target) throw new TypeError('nothing was compiled');
+  const files = Object.fromEntries(target.assembled.files.map((f) => [f.name, contentsOf(f)]));
+  return load({ plan: target.plan, files }, { threads: 1 });
+}
+
+/** x^T x by a compiled kernel, one a length. */
+class GramMachine {
+  private readonly models = new Map<number, Promise<Model>>();
+
+  private readonly registry: Registry = createCompiler().registry;
+
+  readonly product: GramProduct = async (rows, count, k) => {
+    let model = this.models.get(k);
+    if (!model) {
+      model = this.compile(k);
+      this.models.set(k, model);
+    }
+    const { g } = await (await model).run({ x: { shape: [count, k], data: rows.subarray(0, count * k) } });
+    const data = g?.data;
+    if (!(data instanceof Float32Array)) throw new TypeError('the Gram kernel gave no f32');
+    return data;
+  };
+
+  private async compile(k: number): Promise<Model> {
+    const graph = new Graph('main');
+    const b = new GraphBuilder(graph, this.registry, { name: 'gram', op: 'matmul' });
+    const rows = sym('rows', { min: 1, max: 1 << 20 });
+    const x = graph.input('x', tensor('f32', [rows, k]));
+    graph.outputs.push(b.node('matmul', [x, x], { transposeA: true }, 'g'));
+    const symbol = asSym(rows);
+    const program: Program = {
+      name: 'gram',
+      entries: new Map([['main', graph]]),
+      states: [],
+      symbols: new Map(symbol ? [['rows', symbol]] : []),
+      metadata: {},
+    };
+    const compilation = await compile(program, { targets: ['wasm'] });
+    return loadCompiled(compilation.targets[0]);
+  }
+
+  async dispose(): Promise<void> {
+    for (const m of this.models.values()) await (await m).dispose();
+  }
+}

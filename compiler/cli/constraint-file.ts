@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { TextConstraint } from '../../grammars/text-constraint.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import type { Io } from './io.ts';
+
+/** A JSON file that should hold a schema. Throws INFC5016 when it is not JSON. */
+export async function readSchema(file: string, io: Io): Promise<unknown> {
+  const text = await readFile(path.resolve(io.cwd, file), 'utf8');
+  try {
+    const schema: unknown = JSON.parse(text);
+    return schema;
+  } catch (cause) {
+    throw new InfcError('INFC5016', `the schema is not JSON: ${cause instanceof Error ? cause.message : ''}`, {
+      file,
+      fix: 'Mend the JSON of the schema',
+      cause,
+    });
+  }
+}
+
+/** A grammar or regular expression by the ending of its file's name. Throws INFC8003 for others. */
+export async function readTextConstraint(
+  file: string,
+  io: Io,
+): Promise<{ readonly kind: string; readonly constraint: TextConstraint }> {
+  const extension = path.extname(file);
+  if (!['.gbnf', '.ebnf', '.lark', '.regex'].includes(extension)) {
+    throw new InfcError('INFC8003', `'${file}' is no constraint by its name`, {
+      file,
+      fix: 'Use .json, .gbnf, .ebnf, .lark or .regex',
+    });
+  }
+  const { grammar, regex } = await import('../../grammars/text-constraint.ts');
+  const text = await readFile(path.resolve(io.cwd, file), 'utf8');
+  const folder = path.dirname(path.resolve(io.cwd, file));
+  const resolve = (name: string): Promise<string | undefined> =>
+    readFile(path.join(folder, `${name}.lark`), 'utf8').catch(() => undefined);
+  switch (extension) {
+    case '.gbnf':
+      return { kind: 'GBNF grammar', constraint: await grammar({ gbnf: text }) };
+    case '.ebnf':
+      return { kind: 'EBNF grammar', constraint: await grammar({ ebnf: text }) };
+    case '.lark':
+      return { kind: 'Lark grammar', constraint: await grammar({ lark: text, resolve }) };
+    default:
+      return { kind: 'regular expression', constraint: regex(text.replace(/\r?\n$/, '')) };
+  }
+}

@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { InfcError } from '../../runtime/errors.ts';
+import type { LanguageModel } from '../../runtime/generate/index.ts';
+import type { Plan } from '../../runtime/plan.ts';
+import type { Args } from './args.ts';
+import { loadOptions } from './devices.ts';
+import type { Io } from './io.ts';
+import { openArtifact } from './record.ts';
+import { formatBytes } from './table.ts';
+
+/** Folder with a plan: the one given, or a temporary one that the model given is compiled to first. */
+export async function artifactFor(
+  given: string,
+  io: Io,
+): Promise<{ readonly dir: string; readonly plan: Plan; drop(): Promise<void> }> {
+  const place = path.resolve(io.cwd, given);
+  const compiled = ['.', 'wasm', 'wgsl', 'cuda'].some((t) => existsSync(path.join(place, t, 'plan.json')));
+  if (compiled || !existsSync(place)) {
+    const { dir, plan } = await openArtifact(given, io.cwd);
+    return { dir, plan, drop: async () => undefined };
+  }
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'infc-model-'));
+  const drop = (): Promise<void> => rm(dir, { recursive: true, force: true });
+  try {
+    const { compile, writeArtifact } = await import('../compile.ts');
+    const onProgress = ({ phase }: { readonly phase: string }) => io.progress(`compiling ${given}: ${phase}`);
+    await writeArtifact(await compile(place, { signal: io.signal, onProgress }), dir, io.signal);
+    io.progress('');
+    const { plan } = await openArtifact(dir, io.cwd);
+    return { dir, plan, drop };
+  } catch (error) {
+    await drop();
+    throw error;
+  }
+}
+
+/**
+ * Loads the language model of an artifact, or of a model that is compiled for this run; says first what memory it takes. Throws INFC8032
+ * when the machine has less, INFC6428 when the artifact does not generate text.
+ */
+export async function openLanguageModel(given: string, args: Args, io: Io): Promise<LanguageModel> {
+  const { dir, plan, drop } = await artifactFor(given, io);
+  try {
+    announceMemory(plan, io);
+    const { load } = await import('../../runtime/generate/index.ts');
+    const onProgress = ({ bytes, totalBytes }: { readonly bytes: number; readonly totalBytes: number }) =>
+      io.progress(bytes < totalBytes ? `loading ${formatBytes(bytes)} of ${formatBytes(totalBytes)}` : '');
+    return await load(dir, { ...(await loadOptions(plan, args, io)), onProgress });
+  } finally {
+    await drop();
+  }
+}
+
+function announceMemory(plan: Plan, io: Io): void {
+  const weights = plan.weights.reduce((n, w) => n + w.bytes, 0);
+  const cache = plan.generation?.stateBytes ?? 0;
+  const arena = Math.max(0, ...Object.values(plan.entries).map((e) => e.arena ?? 0));
+  const total = weights + cache + arena;
+  if (plan.target.kind === 'wasm' && total > os.totalmem())
+    throw new InfcError(
+      'INFC8032',
+      `the model takes ${formatBytes(total)}, this machine has ${formatBytes(os.totalmem())}`,
+      {
+        fix: 'Compile it with --quant q8 or q4, or with a smaller --context',
+      },
+    );
+  if (io.json) return;
+  const parts = [`weights ${formatBytes(weights)}`];
+  if (cache > 0) parts.push(`cache ${formatBytes(cache)}`);
+  if (arena > 0) parts.push(`activations ${formatBytes(arena)}`);
+  io.err(io.style.dim(`memory: ${parts.join(', ')}`));
+}

@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { InfcError } from '../../runtime/errors.ts';
+import type { FormatRecipe, FormatRule, WeightRole } from '../formats/recipe.ts';
+import { isRecord } from '../import/architecture.ts';
+import type { Io } from './io.ts';
+
+const ROLES: readonly WeightRole[] = ['embedding', 'head', 'linear'];
+
+/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rules": [{"match", "role", "format"}]}`. Throws INFC8062. */
+export async function readRecipe(given: string | undefined, io: Io): Promise<string | FormatRecipe | undefined> {
+  if (!given?.endsWith('.json')) return given;
+  const file = path.resolve(io.cwd, given);
+  const bad = (reason: string, pointer: string, cause?: unknown): InfcError =>
+    new InfcError('INFC8062', `the recipe ${reason}`, {
+      file,
+      pointer,
+      fix: 'Write {"rules": [{"match": "*.mlp.*", "format": "q4g32"}, {"format": "q8g32"}]}',
+      cause,
+    });
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(file, 'utf8'));
+  } catch (cause) {
+    throw bad('cannot be read', '', cause);
+  }
+  if (!isRecord(value) || !Array.isArray(value.rules)) throw bad('has no list of rules', '/rules');
+  const rules = value.rules.map((rule: unknown, i): FormatRule => {
+    const at = `/rules/${i}`;
+    if (!isRecord(rule) || typeof rule.format !== 'string') throw bad('has a rule without a format', `${at}/format`);
+    const { match, role, format } = rule;
+    if (match !== undefined && typeof match !== 'string') throw bad('has a match that is no text', `${at}/match`);
+    const known = ROLES.find((r) => r === role);
+    if (role !== undefined && !known) throw bad(`has a role that is none of ${ROLES.join(', ')}`, `${at}/role`);
+    return { format, ...(match === undefined ? {} : { match }), ...(known ? { role: known } : {}) };
+  });
+  return { name: path.basename(given), rules };
+}

@@ -1,0 +1,48 @@
+import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
+import type { DType } from '../ir/dtype.ts';
+
+/** The value nearest to x that a float of this dtype holds, with its bits. */
+export function stored(dtype: DType, x: number): { readonly bits: number; readonly value: number } {
+  const bits = encodeFloat(dtype, x);
+  return { bits, value: decodeFloat(dtype, bits) };
+}
+
+/** As {@link stored}, but no magnitude smaller than x: for factors that must reach. */
+export function storedAtLeast(dtype: 'f16' | 'bf16', x: number): { readonly bits: number; readonly value: number } {
+  const near = stored(dtype, x);
+  if (near.value >= x) return near;
+  return { bits: near.bits + 1, value: decodeFloat(dtype, near.bits + 1) };
+}
+
+/** Shares of the scale that covers the largest weight, tried when the error counts rather than the range. */
+const SHARES = [1, 0.96, 0.92, 0.88, 0.84, 0.8, 0.76, 0.72, 0.68];
+
+/**
+ * The candidate with the least sum of importance * (rounded - weight)^2. `candidate` makes one from a share of the full range; without
+ * importances the full range is taken, which clips nothing.
+ */
+export function fit<T>(
+  weights: Float32Array,
+  importance: Float32Array | undefined,
+  candidate: (share: number) => T,
+  rounded: (parameters: T, weight: number) => number,
+): T {
+  const full = candidate(1);
+  if (!importance) return full;
+  let [best, least] = [full, Number.POSITIVE_INFINITY];
+  for (const share of SHARES) {
+    const c = share === 1 ? full : candidate(share);
+    let error = 0;
+    for (let i = 0; i < weights.length; i++) {
+      const w = weights[i] ?? 0;
+      error += (importance[i] ?? 0) * (rounded(c, w) - w) ** 2;
+    }
+    if (error < least) [best, least] = [c, error];
+  }
+  return best;
+}
+
+export const largestMagnitude = (weights: Float32Array): number =>
+  weights.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+
+export const clamp = (v: number, low: number, high: number): number => (v < low ? low : v > high ? high : v);

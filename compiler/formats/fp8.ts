@@ -1,0 +1,61 @@
+import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
+import type { DType } from '../ir/dtype.ts';
+import { fit, largestMagnitude, stored } from './fit.ts';
+import { defineFormat, type Grid, type StorageFormat } from './format.ts';
+
+const GROUP = 32;
+
+interface ScaledGrid extends Grid {
+  readonly bits: number;
+  code(weight: number): number;
+}
+
+const isScaled = (g: Grid): g is ScaledGrid => 'code' in g;
+
+/** 8-bit floats with one f16 scale for 32 weights, which puts the largest at the end of the float's range. 8.5 bits a weight. */
+function scaledFloat(name: string, dtype: DType, largest: number, errorBound: number): StorageFormat {
+  const grid = (weights: Float32Array, importance?: Float32Array): ScaledGrid => {
+    const full = largestMagnitude(weights) / largest;
+    const code = (s: number, w: number): number =>
+      encodeFloat(dtype, s === 0 ? 0 : Math.max(-largest, Math.min(largest, w / s)));
+    const { bits, value } = fit(
+      weights,
+      importance,
+      (share) => stored('f16', full * share),
+      (s, w) => s.value * decodeFloat(dtype, code(s.value, w)),
+    );
+    return {
+      bits,
+      code: (w) => code(value, w),
+      nearest: (w) => Math.fround(value * decodeFloat(dtype, code(value, w))),
+    };
+  };
+  return defineFormat({
+    name,
+    logical: 'f32',
+    group: GROUP,
+    multiple: GROUP,
+    planes: { codes: { dtype, per: 1 }, scale: { dtype: 'f16', per: GROUP } },
+    grid,
+    encode: (row, grids) => {
+      const codes = new Uint8Array(row.length);
+      const scale: number[] = [];
+      for (let at = 0; at < row.length; at += GROUP) {
+        const own = grids?.[at / GROUP];
+        const g = own && isScaled(own) ? own : grid(row.subarray(at, at + GROUP));
+        scale.push(g.bits);
+        for (let i = at; i < at + GROUP; i++) codes[i] = g.code(row[i] ?? 0);
+      }
+      return { codes, scale };
+    },
+    decode: ({ codes = [], scale = [] }) => {
+      const [step] = scale;
+      return { codes, ...(step ? { scale: step } : {}) };
+    },
+    errorBound,
+  });
+}
+
+/** Half a unit in the last place, and the f16 scale's rounding. */
+export const fp8e4m3 = scaledFloat('fp8-e4m3', 'f8e4m3fn', 448, 2 ** -4 + 2 ** -9);
+export const fp8e5m2 = scaledFloat('fp8-e5m2', 'f8e5m2', 57344, 2 ** -3 + 2 ** -9);

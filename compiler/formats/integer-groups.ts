@@ -1,0 +1,160 @@
+import type { Expr } from '../ir/expr.ts';
+import { codePlanes, integerCodes, packCodes, unpackCodes } from './code-planes.ts';
+import { clamp, fit, largestMagnitude, stored } from './fit.ts';
+import { defineFormat, type Grid, type StorageFormat } from './format.ts';
+
+interface IntegerGroups {
+  readonly name: string;
+  /** 2 to 8. */
+  readonly bits: number;
+  /** Weights that share a scale: a multiple of 32. */
+  readonly scaled: number;
+}
+
+/** A grid that knows its code of a weight; `w = scale * code - offset`. */
+interface CodedGrid extends Grid {
+  readonly scaleBits: number;
+  readonly offsetBits: number;
+  code(weight: number): number;
+}
+
+/** Weights decoded at once. */
+const GROUP = 32;
+
+/**
+ * Symmetric integers: w = scale * (code - 2^(bits-1)), codes from 1 on, so that weights mirror; one f16 scale for `scaled` weights.
+ * bits + 16 / scaled bits a weight.
+ */
+export function symmetricGroups({ name, bits, scaled }: IntegerGroups): StorageFormat {
+  const zero = 2 ** (bits - 1);
+  const most = zero - 1;
+  const grid = (weights: Float32Array, importance?: Float32Array): CodedGrid => {
+    const full = largestMagnitude(weights) / most;
+    const round = (step: number, w: number): number => (step === 0 ? 0 : clamp(Math.round(w / step), -most, most));
+    const { bits: scaleBits, value } = fit(
+      weights,
+      importance,
+      (share) => stored('f16', full * share),
+      (s, w) => s.value * round(s.value, w),
+    );
+    return {
+      scaleBits,
+      offsetBits: 0,
+      code: (w) => round(value, w) + zero,
+      nearest: (w) => Math.fround(value * round(value, w)),
+    };
+  };
+  return defineFormat({
+    name,
+    logical: 'f32',
+    bits,
+    group: GROUP,
+    multiple: scaled,
+    planes: { ...codePlanes(bits), scale: { dtype: 'f16', per: scaled } },
+    grid,
+    encode: (row, grids) => {
+      const { codes, parameters } = encodeRow(row, scaled, grid, grids);
+      return { ...packCodes(codes, bits), scale: parameters.map((g) => g.scaleBits) };
+    },
+    decode: (planes, part) => {
+      const [step] = planes.scale ?? [];
+      return {
+        codes: unpackCodes(planes, bits, GROUP, part).map((c) => c.cast('f32')),
+        ...(step ? { scale: step, offset: step.mul(zero) } : {}),
+      };
+    },
+    ...(bits < 8 ? { integer: integerCodes(bits) } : {}),
+    errorBound: 0.5 / most + 2 ** -10,
+  });
+}
+
+/**
+ * Affine integers: w = scale * code - offset over the group's own range; f16 scale and offset for `scaled` weights.
+ * bits + 32 / scaled bits a weight.
+ */
+export function affineGroups({ name, bits, scaled }: IntegerGroups): StorageFormat {
+  const most = 2 ** bits - 1;
+  const grid = (weights: Float32Array, importance?: Float32Array): CodedGrid => {
+    let [low, high] = [0, 0];
+    for (const w of weights) [low, high] = [Math.min(low, w), Math.max(high, w)];
+    const code = (p: Parameters, w: number): number =>
+      p.scale === 0 ? 0 : clamp(Math.round((w + p.offset) / p.scale), 0, most);
+    const p = fit(
+      weights,
+      importance,
+      (share): Parameters => {
+        const step = stored('f16', ((high - low) * share) / most);
+        // Zero must stay zero, whatever the rounding of the two: the offset is a whole number of steps.
+        const steps = step.value === 0 ? 0 : clamp(Math.round((-low * share) / step.value), 0, most);
+        const offset = stored('f16', steps * step.value);
+        return { scale: step.value, offset: offset.value, scaleBits: step.bits, offsetBits: offset.bits };
+      },
+      (q, w) => q.scale * code(q, w) - q.offset,
+    );
+    return {
+      scaleBits: p.scaleBits,
+      offsetBits: p.offsetBits,
+      code: (w) => code(p, w),
+      nearest: (w) => Math.fround(Math.fround(p.scale * code(p, w)) - p.offset),
+    };
+  };
+  return defineFormat({
+    name,
+    logical: 'f32',
+    bits,
+    group: GROUP,
+    multiple: scaled,
+    planes: {
+      ...codePlanes(bits),
+      scale: { dtype: 'f16', per: scaled },
+      offset: { dtype: 'f16', per: scaled },
+    },
+    grid,
+    encode: (row, grids) => {
+      const { codes, parameters } = encodeRow(row, scaled, grid, grids);
+      return {
+        ...packCodes(codes, bits),
+        scale: parameters.map((g) => g.scaleBits),
+        offset: parameters.map((g) => g.offsetBits),
+      };
+    },
+    decode: (planes, part) => {
+      const [scale, offset] = [planes.scale?.[0], planes.offset?.[0]];
+      return {
+        codes: unpackCodes(planes, bits, GROUP, part).map((c): Expr => c.cast('f32')),
+        ...(scale ? { scale } : {}),
+        ...(offset ? { offset } : {}),
+      };
+    },
+    ...(bits < 8 ? { integer: integerCodes(bits) } : {}),
+    // The range may be twice the largest magnitude; rounding the offset costs up to another step at an end.
+    errorBound: 2 * (1 / most) + 2 ** -9,
+  });
+}
+
+interface Parameters {
+  readonly scale: number;
+  readonly offset: number;
+  readonly scaleBits: number;
+  readonly offsetBits: number;
+}
+
+/** Codes of a row, with the grids given or fitted ones. */
+function encodeRow(
+  row: Float32Array,
+  span: number,
+  grid: (weights: Float32Array) => CodedGrid,
+  given: readonly Grid[] | undefined,
+): { readonly codes: Uint8Array; readonly parameters: readonly CodedGrid[] } {
+  const codes = new Uint8Array(row.length);
+  const parameters: CodedGrid[] = [];
+  for (let at = 0; at < row.length; at += span) {
+    const own = given?.[at / span];
+    const g = own && isCoded(own) ? own : grid(row.subarray(at, at + span));
+    parameters.push(g);
+    for (let i = at; i < at + span; i++) codes[i] = g.code(row[i] ?? 0);
+  }
+  return { codes, parameters };
+}
+
+const isCoded = (g: Grid): g is CodedGrid => 'code' in g;

@@ -1,0 +1,76 @@
+import { constant, type Expr } from '../ir/expr.ts';
+import { codePlanes, packCodes, unpackCodes } from './code-planes.ts';
+import { fit, largestMagnitude, stored } from './fit.ts';
+import { defineFormat, type Grid } from './format.ts';
+
+const [GROUP, SPAN] = [32, 64];
+
+/** Quantiles of a normal distribution, normalised to [-1, 1] with an exact zero (QLoRA, Dettmers et al. 2023, appendix E). */
+export const NF4 = [
+  -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+  -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+  0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
+].map(Math.fround);
+
+interface TableGrid extends Grid {
+  readonly bits: number;
+  code(weight: number): number;
+}
+
+/** Index of the table's value nearest to x. */
+function nearestCode(x: number): number {
+  let c = 0;
+  while (c < 15 && x - (NF4[c] ?? 0) > (NF4[c + 1] ?? 1) - x) c++;
+  return c;
+}
+
+const grid = (weights: Float32Array, importance?: Float32Array): TableGrid => {
+  const full = largestMagnitude(weights);
+  const code = (s: number, w: number): number => (s === 0 ? 7 : nearestCode(w / s));
+  const { bits, value } = fit(
+    weights,
+    importance,
+    (share) => stored('f16', full * share),
+    (s, w) => s.value * (NF4[code(s.value, w)] ?? 0),
+  );
+  return { bits, code: (w) => code(value, w), nearest: (w) => Math.fround(value * (NF4[code(value, w)] ?? 0)) };
+};
+
+const isTable = (g: Grid): g is TableGrid => 'code' in g;
+
+/** The table's value by a binary tree of selects. */
+function lookUp(code: Expr): Expr {
+  const at = (low: number, bit: number): Expr => {
+    if (bit < 0) return constant('f32', NF4[low] ?? 0);
+    const set = code.and(constant('i32', 1 << bit)).ne(0);
+    return set.select(at(low + (1 << bit), bit - 1), at(low, bit - 1));
+  };
+  return at(0, 3);
+}
+
+/** NF4: 16 quantiles of the normal distribution, one f16 scale for 64 weights. 4.25 bits a weight. */
+export const nf4 = defineFormat({
+  name: 'nf4',
+  logical: 'f32',
+  group: GROUP,
+  multiple: SPAN,
+  planes: { ...codePlanes(4), scale: { dtype: 'f16', per: SPAN } },
+  grid,
+  encode: (row, grids) => {
+    const codes = new Uint8Array(row.length);
+    const scale: number[] = [];
+    for (let at = 0; at < row.length; at += SPAN) {
+      const own = grids?.[at / SPAN];
+      const g = own && isTable(own) ? own : grid(row.subarray(at, at + SPAN));
+      scale.push(g.bits);
+      for (let i = at; i < at + SPAN; i++) codes[i] = g.code(row[i] ?? 0);
+    }
+    return { ...packCodes(codes, 4), scale };
+  },
+  decode: (planes, part) => {
+    const [scale] = planes.scale ?? [];
+    return { codes: unpackCodes(planes, 4, GROUP, part).map(lookUp), ...(scale ? { scale } : {}) };
+  },
+  // Half the widest gap, -1 to -0.696.
+  errorBound: 0.153,
+});

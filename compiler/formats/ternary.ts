@@ -1,0 +1,70 @@
+import { codePlanes, integerCodes, packCodes, unpackCodes } from './code-planes.ts';
+import { stored } from './fit.ts';
+import { defineFormat, type Grid, type StorageFormat } from './format.ts';
+
+const [GROUP, SPAN] = [32, 64];
+
+interface TernaryGrid extends Grid {
+  readonly bits: number;
+  code(weight: number): number;
+}
+
+const isTernary = (g: Grid): g is TernaryGrid => 'code' in g;
+
+/**
+ * Weights of -1, 0 and 1 with one f16 scale for 64 of them, two bits each: 2.25 bits a weight. As in BitNet b1.58 (Ma et al. 2024) weights
+ * are divided by a mean magnitude, rounded and clipped; `center` says which mean.
+ */
+function ternaryFormat(name: string, center: (magnitudes: Float32Array) => number): StorageFormat {
+  const grid = (weights: Float32Array, importance?: Float32Array): TernaryGrid => {
+    const threshold = center(weights.map(Math.abs)) / 2;
+    const sign = (w: number): number => (Math.abs(w) <= threshold ? 0 : Math.sign(w));
+    // The scale with the least squared error for these signs: the mean magnitude of what is kept.
+    let [sum, count] = [0, 0];
+    weights.forEach((w, i) => {
+      const s = sign(w);
+      const weight = importance?.[i] ?? 1;
+      sum += weight * s * w;
+      count += weight * s * s;
+    });
+    const { bits, value } = stored('f16', count === 0 ? 0 : sum / count);
+    const code = (w: number): number => (value === 0 ? 0 : Math.max(-1, Math.min(1, Math.round(w / value))));
+    return { bits, code: (w) => code(w) + 1, nearest: (w) => Math.fround(value * code(w)) };
+  };
+  return defineFormat({
+    name,
+    logical: 'f32',
+    bits: 2,
+    group: GROUP,
+    multiple: SPAN,
+    planes: { ...codePlanes(2), scale: { dtype: 'f16', per: SPAN } },
+    grid,
+    encode: (row, grids) => {
+      const codes = new Uint8Array(row.length);
+      const scale: number[] = [];
+      for (let at = 0; at < row.length; at += SPAN) {
+        const own = grids?.[at / SPAN];
+        const g = own && isTernary(own) ? own : grid(row.subarray(at, at + SPAN));
+        scale.push(g.bits);
+        for (let i = at; i < at + SPAN; i++) codes[i] = g.code(row[i] ?? 0);
+      }
+      return { ...packCodes(codes, 2), scale };
+    },
+    decode: (planes, part) => {
+      const [scale] = planes.scale ?? [];
+      return {
+        codes: unpackCodes(planes, 2, GROUP, part).map((c) => c.cast('f32')),
+        ...(scale ? { scale, offset: scale } : {}),
+      };
+    },
+    integer: integerCodes(2),
+    // A lone large weight keeps little of itself where the mean is small.
+    errorBound: 1,
+  });
+}
+
+const mean = (m: Float32Array): number => m.reduce((a, b) => a + b, 0) / m.length;
+const median = (m: Float32Array): number => m.slice().sort()[m.length >> 1] ?? 0;
+
+export const ternary = ternaryFormat('ternary', mean);
+export const ternaryMedian = ternaryFormat('ternary-median', median);

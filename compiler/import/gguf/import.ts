@@ -1,0 +1,62 @@
+import { InfcError } from '../../../runtime/errors.ts';
+import type { Program } from '../../ir/graph.ts';
+import type { OpTable } from '../../ir/graph-builder.ts';
+import { type Architecture, HfConfig, HfWeights } from '../architecture.ts';
+import { generationSettings, withGeneration } from '../generation.ts';
+import { type DimOptions, SymbolTable } from '../symbols.ts';
+import { buildTransformer, type TransformerOptions } from '../transformer/model.ts';
+import { ggufConfig } from './config.ts';
+import { type GgufFamily, ggufNames } from './family.ts';
+import { GgufKeys } from './keys.ts';
+import type { GgufFile } from './reader.ts';
+import { ggufWeights } from './weights.ts';
+
+/** The files of a model: one, or the splits of one, whose first has the metadata. */
+export interface GgufModel {
+  readonly name: string;
+  readonly files: readonly [GgufFile, ...GgufFile[]];
+}
+
+/**
+ * Builds the program of a GGUF model: its metadata become the config, and its tensors the weights, of the same model in Hugging Face's
+ * layout, so that both give the same program. Throws INFC1134 (metadata), INFC1133 (a format of weights) and INFC108x as for safetensors.
+ */
+export function importGguf(
+  model: GgufModel,
+  architectures: readonly Architecture[],
+  ops: OpTable,
+  dims: DimOptions = {},
+  options: TransformerOptions = {},
+): Program {
+  const [first] = model.files;
+  const keys = new GgufKeys(first);
+  const { architecture, family } = familyOf(keys, architectures);
+  const common = ggufConfig(keys);
+  const values = { ...common, ...family.config?.(keys, common), architectures: architecture.names };
+  const config = new HfConfig(values, first.source.name);
+  const names = ggufNames(family, config);
+  const symbols = new SymbolTable(dims);
+  const weights = new HfWeights(model.files.map((f) => ggufWeights(f, names)));
+  const described = architecture.describe(config, weights, options);
+  const program = buildTransformer(described, model.name, weights, ops, symbols, options);
+  symbols.checkOptionsUsed();
+  return withGeneration(
+    { ...program, metadata: { ...program.metadata, format: `GGUF ${first.version}` } },
+    generationSettings(values),
+  );
+}
+
+function familyOf(
+  keys: GgufKeys,
+  architectures: readonly Architecture[],
+): { readonly architecture: Architecture; readonly family: GgufFamily } {
+  for (const architecture of architectures) {
+    const family = architecture.gguf?.find((f) => f.architecture === keys.architecture && (f.when?.(keys) ?? true));
+    if (family) return { architecture, family };
+  }
+  const known = [...new Set(architectures.flatMap((a) => a.gguf?.map((f) => f.architecture) ?? []))];
+  throw new InfcError('INFC1086', `'general.architecture' is '${keys.architecture}', which infc does not know`, {
+    file: keys.file.source.name,
+    fix: `infc knows ${known.join(', ')}; convert the model's safetensors or ONNX export otherwise`,
+  });
+}

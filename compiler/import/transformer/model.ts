@@ -1,0 +1,124 @@
+import { InfcError } from '../../../runtime/errors.ts';
+import { asSym, type Dim, sub } from '../../ir/dim.ts';
+import { byteLength } from '../../ir/dtype.ts';
+import { type Graph, type Program, type State, tensor, type Value } from '../../ir/graph.ts';
+import type { OpTable } from '../../ir/graph-builder.ts';
+import { kvPolicy } from '../../kv/index.ts';
+import type { HfWeights } from '../architecture.ts';
+import type { SymbolTable } from '../symbols.ts';
+import { type Layer, type ModelScope, Scope } from './scope.ts';
+import { WeightSource } from './weights.ts';
+
+/** A whole model, as an architecture describes it. */
+export interface Transformer {
+  /** Name in `architectures` of the config. */
+  readonly architecture: string;
+  /** decoder: layers keep a KV cache; recurrent: layers keep a state of fixed size; encoder: one pass, nothing is kept. */
+  readonly kind: 'decoder' | 'recurrent' | 'encoder';
+  readonly vocabulary: number;
+  /** Positions that the model can tell apart (learned ones), or was trained for. */
+  readonly positions: number;
+  /** i64 [1, seq] to f32 [1, seq, hidden]. */
+  readonly embed: (s: Scope, ids: Value) => Value;
+  readonly layers: readonly Layer[];
+  /** Of the last layer's states: logits, or for encoders the result. */
+  readonly head: (s: Scope, x: Value) => Value;
+}
+
+/** What the user says about running the model. */
+export interface TransformerOptions {
+  /** Most tokens of prompt and answer together; default what the model was trained for, at most 4096. */
+  readonly context?: number;
+  /** Name of the KV policy. */
+  readonly kv?: string;
+}
+
+/** Most tokens of one prefill run: enough to be compute bound, little enough that activations stay small. */
+const CHUNK = 128;
+/** Tokens whose logits one verify run gives: drafts are short. */
+const VERIFY = 16;
+const DEFAULT_CONTEXT = 4096;
+/** Tokens of a text whose old ones are forgotten: beyond that, angles of f32 lose too many digits. */
+const ENDLESS = 2 ** 20;
+
+/** Tokens the compiled model has room for. Throws INFC1092. */
+export function contextOf(positions: number, options: TransformerOptions): number {
+  const context = options.context ?? Math.min(positions, DEFAULT_CONTEXT);
+  if (!Number.isInteger(context) || context < 1 || context > 2 ** 24)
+    throw new InfcError('INFC1092', `a context of ${context} tokens is not possible`, {
+      fix: 'Give --context 1 to 16777216',
+    });
+  return context;
+}
+
+/** The program of a model: entries `prefill`, `decode` and `verify` (or `encode`) over the same weights and states. */
+export function buildTransformer(
+  t: Transformer,
+  name: string,
+  weights: HfWeights,
+  ops: OpTable,
+  symbols: SymbolTable,
+  options: TransformerOptions,
+): Program {
+  const context = contextOf(t.positions, options);
+  const policy = kvPolicy(options.kv);
+  const chunk = Math.min(t.kind === 'encoder' ? context : CHUNK, context);
+  const states = new Map<string, State>();
+  const model: ModelScope = { ops, weights: new WeightSource(weights), policy, context, chunk, states };
+  const seq = symbols.named('seq', { min: 1, max: chunk });
+  const most = policy.endless && t.kind === 'decoder' ? ENDLESS : context;
+  const past = t.kind === 'decoder' ? symbols.named('past', { min: 0, max: most - 1 }) : 0;
+  const entry = (entryName: string, tokens: Dim, all: boolean): [string, Graph] => {
+    const s = new Scope(model, entryName, tokens, past);
+    const given = asSym(past);
+    if (given) s.graph.given.push(given.name);
+    const ids = s.graph.input('input_ids', tensor('i64', [1, tokens]));
+    let x = t.embed(s, ids);
+    for (const layer of t.layers) x = layer(s, x);
+    if (!all && tokens !== 1) x = lastToken(s, x);
+    const out = t.head(s, x);
+    out.name = t.kind === 'encoder' ? 'embeddings' : 'logits';
+    s.graph.outputs.push(out);
+    return [entryName, s.graph];
+  };
+  const entries =
+    t.kind === 'encoder'
+      ? [entry('encode', seq, true)]
+      : [entry('prefill', seq, false), entry('decode', 1, true), entry('verify', seq, true)];
+  const bytes = [...states.values()].reduce((n, s) => n + bytesOf(s), 0);
+  const first = entries[0]?.[0] ?? '';
+  return {
+    name,
+    entries: new Map(entries),
+    states: [...states.values()],
+    symbols: symbols.symbols,
+    metadata: { format: 'safetensors', architecture: t.architecture },
+    generation: {
+      kind: t.kind,
+      entries:
+        t.kind === 'encoder'
+          ? { prefill: first, decode: first }
+          : { prefill: 'prefill', decode: 'decode', verify: 'verify' },
+      chunk,
+      ...(t.kind === 'encoder' ? {} : { verifyChunk: Math.min(VERIFY, chunk) }),
+      context: most,
+      ...(policy.rewind && t.kind === 'decoder' ? { rewind: policy.rewind(chunk) } : {}),
+      vocabulary: t.vocabulary,
+      policy: t.kind === 'decoder' ? policy.name : 'none',
+      eos: [],
+      stateBytes: bytes,
+    },
+  };
+}
+
+/** [1, seq, n] to [1, 1, n]. */
+function lastToken(s: Scope, x: Value): Value {
+  const shape = [1, 1, x.type.shape[2] ?? 1];
+  return s.b.node('slice', [x], { starts: [0, sub(s.seq, 1), 0], steps: [1, 1, 1], shape });
+}
+
+const bytesOf = ({ type }: State): number =>
+  byteLength(
+    type.dtype,
+    type.shape.reduce<number>((n, d) => n * Number(d), 1),
+  );

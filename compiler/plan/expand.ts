@@ -1,0 +1,95 @@
+import { encodeFloat } from '../../runtime/minifloat.ts';
+import { codePlanes, packCodes, unpackCodes } from '../formats/code-planes.ts';
+import { add, ceilDiv, mul } from '../ir/dim.ts';
+import { byteLength, viewOf } from '../ir/dtype.ts';
+import { dimValue } from '../ir/expr.ts';
+import { type CompactValues, type Constant, tensor } from '../ir/graph.ts';
+import type { Kernel } from '../ir/kernel.ts';
+import { KernelBuilder } from '../ir/kernel-builder.ts';
+
+/** Values that one step of the expanding kernel writes. */
+const SPAN = 32;
+/** Lanes of a workgroup, and spans that one thread expands in a row. */
+const [LANES, SPANS] = [64, 64];
+
+/** A constant in fewer bytes, and the kernel that expands it. */
+export interface Expansion {
+  readonly planes: readonly Constant[];
+  /** Reads the planes in order and writes the values. */
+  readonly kernel: Kernel;
+  /** Bytes of the buffer it writes: whole spans. */
+  readonly bytes: number;
+}
+
+/** Undefined where the constant is no f32 or a value of it is not of the compact kind (a template may have computed with it). */
+export function expand(constant: Constant, compact: CompactValues, kind: Kernel['kind']): Expansion | undefined {
+  if (constant.type.dtype !== 'f32' || constant.strings) return undefined;
+  const bytes = constant.read().slice();
+  const values = new Float32Array(bytes.buffer);
+  const spans = Math.ceil(values.length / SPAN);
+  const planes = 'bits' in compact ? codesOf(values, compact.bits, spans) : floatsOf(values, compact.float, spans);
+  if (!planes) return undefined;
+  return { planes, kernel: expandingKernel(compact, spans, kind), bytes: spans * SPAN * 4 };
+}
+
+const plane = (name: string, dtype: 'u32' | 'f16' | 'bf16', data: Uint32Array | Uint16Array): Constant => ({
+  name,
+  type: tensor(dtype, [data.length]),
+  bytes: data.byteLength,
+  read: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+});
+
+function codesOf(values: Float32Array, bits: number, spans: number): Constant[] | undefined {
+  const zero = 2 ** (bits - 1);
+  const codes = new Uint8Array(spans * SPAN).fill(zero);
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i] ?? 0;
+    if (!Number.isInteger(v) || Math.abs(v) >= zero) return undefined;
+    codes[i] = v + zero;
+  }
+  return Object.entries(packCodes(codes, bits)).map(([name, words]) => plane(name, 'u32', words));
+}
+
+function floatsOf(values: Float32Array, dtype: 'f16' | 'bf16', spans: number): Constant[] | undefined {
+  const raw = new ArrayBuffer(byteLength(dtype, spans * SPAN));
+  const data = viewOf(dtype, raw, 0, spans * SPAN);
+  if (!(data instanceof Uint16Array)) return undefined;
+  for (let i = 0; i < values.length; i++) data[i] = encodeFloat(dtype, values[i] ?? 0);
+  return [plane('values', dtype, data)];
+}
+
+function expandingKernel(compact: CompactValues, spans: number, kind: Kernel['kind']): Kernel {
+  const name = 'bits' in compact ? `expand_int${compact.bits}` : `expand_${compact.float}`;
+  const [lanes, each] = kind === 'simt' ? [LANES, 1] : [1, SPANS];
+  const k = new KernelBuilder(`${name}_${spans}`, kind, lanes, [Number(ceilDiv(spans, lanes * each)), 1, 1]);
+  const specs = 'bits' in compact ? codePlanes(compact.bits) : { values: { dtype: compact.float, per: 1 } };
+  const buffers = Object.entries(specs).map(
+    ([plane, { dtype, per }]) => [plane, per, k.buffer(plane, dtype, 'read', (spans * SPAN) / per)] as const,
+  );
+  const out = k.buffer('out', 'f32', 'write', spans * SPAN);
+  k.for(0, each, 1, (i) => {
+    const wanted = add(add(mul(k.group.x, lanes * each), mul(k.lane, each)), i);
+    k.if(dimValue(wanted).lt(spans), () => {
+      const span = k.index(dimValue(wanted), { min: 0, max: spans - 1 });
+      const values = Object.fromEntries(
+        buffers.map(([plane, per, b]) => [
+          plane,
+          Array.from({ length: SPAN / per }, (_, j) => k.load(b, add(mul(span, SPAN / per), j))),
+        ]),
+      );
+      const all =
+        'bits' in compact
+          ? unpackCodes(values, compact.bits, SPAN, 0).map((c) => c.sub(2 ** (compact.bits - 1)).cast('f32'))
+          : (values.values ?? []);
+      all.forEach((v, j) => k.store(out, add(mul(span, SPAN), j), v));
+    });
+  });
+  return k.done({
+    op: 'expand',
+    sources: [],
+    template: name,
+    why: 'weights are kept compact in the file and expanded when the model is loaded',
+    bytes: spans * SPAN * 5,
+    flops: spans * SPAN,
+  });
+}

@@ -1,0 +1,143 @@
+/** How one model's next-token distributions differ from another's over the same text. */
+export interface LogitsQuality {
+  /** Positions compared. */
+  readonly positions: number;
+  /** Mean Kullback-Leibler divergence KL(reference || other), nats a token. */
+  readonly kl: number;
+  /** Its largest value over positions. */
+  readonly klMax: number;
+  /** Share of positions where both name the same most likely token. */
+  readonly top1: number;
+  /** exp of the mean negative log-likelihood of the text's own next tokens. */
+  readonly perplexity: number;
+  readonly referencePerplexity: number;
+}
+
+/** Adds up {@link LogitsQuality} over pieces of text. */
+export class LogitsComparison {
+  private positions = 0;
+  private predicted = 0;
+  private kl = 0;
+  private klMax = 0;
+  private agreed = 0;
+  private nll = 0;
+  private referenceNll = 0;
+
+  /**
+   * Logits of `next.length` positions, [positions, vocabulary] each; `next` are the tokens that follow in the text, -1 where unknown. Sums
+   * are taken in double precision.
+   */
+  add(reference: Float32Array, other: Float32Array, vocabulary: number, next: ArrayLike<number>): void {
+    for (let i = 0; i < next.length; i++) {
+      const p = reference.subarray(i * vocabulary, (i + 1) * vocabulary);
+      const q = other.subarray(i * vocabulary, (i + 1) * vocabulary);
+      const [a, b] = [summaryOf(p), summaryOf(q)];
+      let kl = 0;
+      for (let v = 0; v < vocabulary; v++) {
+        const lp = (p[v] ?? 0) - a.logSum;
+        const lq = (q[v] ?? 0) - b.logSum;
+        const weight = Math.exp(lp);
+        if (weight > 0) kl += weight * (lp - lq);
+      }
+      // Rounding may leave a hair below zero.
+      kl = Math.max(0, kl);
+      this.positions++;
+      this.kl += kl;
+      // NaN must not hide behind a comparison.
+      if (!(kl <= this.klMax)) this.klMax = kl;
+      if (a.top === b.top) this.agreed++;
+      const token = next[i] ?? -1;
+      if (token < 0) continue;
+      this.predicted++;
+      this.referenceNll += a.logSum - (p[token] ?? 0);
+      this.nll += b.logSum - (q[token] ?? 0);
+    }
+  }
+
+  finish(): LogitsQuality {
+    const n = Math.max(1, this.positions);
+    const m = Math.max(1, this.predicted);
+    return {
+      positions: this.positions,
+      kl: this.kl / n,
+      klMax: this.klMax,
+      top1: this.agreed / n,
+      perplexity: Math.exp(this.nll / m),
+      referencePerplexity: Math.exp(this.referenceNll / m),
+    };
+  }
+}
+
+/** Position of the largest logit and log of the sum of exponentials. */
+function summaryOf(logits: Float32Array): { readonly top: number; readonly logSum: number } {
+  let top = 0;
+  for (let v = 1; v < logits.length; v++) if ((logits[v] ?? 0) > (logits[top] ?? 0)) top = v;
+  const max = logits[top] ?? 0;
+  let sum = 0;
+  for (const l of logits) sum += Math.exp(l - max);
+  return { top, logSum: max + Math.log(sum) };
+}
+
+/** How a tensor differs from what it should be. */
+export interface TensorQuality {
+  readonly elements: number;
+  /** 1 when both point the same way; 1 for two zero tensors. */
+  readonly cosine: number;
+  /** Largest and mean |a - b|. */
+  readonly maxError: number;
+  readonly meanError: number;
+  /** ||a - b|| / ||b||. */
+  readonly relative: number;
+  /** Share of rows along the last axis whose largest element is at the same place: the accuracy against the reference, for classifiers. */
+  readonly top1: number;
+}
+
+/** Adds up {@link TensorQuality} over runs. */
+export class TensorComparison {
+  private elements = 0;
+  private dot = 0;
+  private a2 = 0;
+  private b2 = 0;
+  private maxError = 0;
+  private sumError = 0;
+  private error2 = 0;
+  private rows = 0;
+  private agreed = 0;
+
+  /** `rowLength` is the length of the last axis. */
+  add(actual: ArrayLike<number>, reference: ArrayLike<number>, rowLength: number): void {
+    let [topA, topB] = [0, 0];
+    for (let i = 0; i < reference.length; i++) {
+      const [a, b] = [actual[i] ?? Number.NaN, reference[i] ?? 0];
+      const d = Math.abs(a - b);
+      this.dot += a * b;
+      this.a2 += a * a;
+      this.b2 += b * b;
+      if (!(d <= this.maxError)) this.maxError = d;
+      this.sumError += d;
+      this.error2 += d * d;
+      const column = i % rowLength;
+      if (column === 0) [topA, topB] = [i, i];
+      if (a > (actual[topA] ?? 0)) topA = i;
+      if (b > (reference[topB] ?? 0)) topB = i;
+      if (column === rowLength - 1) {
+        this.rows++;
+        if (topA === topB) this.agreed++;
+      }
+    }
+    this.elements += reference.length;
+  }
+
+  finish(): TensorQuality {
+    const n = Math.max(1, this.elements);
+    const norms = Math.sqrt(this.a2) * Math.sqrt(this.b2);
+    return {
+      elements: this.elements,
+      cosine: norms === 0 ? (this.a2 === this.b2 ? 1 : 0) : this.dot / norms,
+      maxError: this.maxError,
+      meanError: this.sumError / n,
+      relative: this.b2 === 0 ? (this.error2 === 0 ? 0 : Number.POSITIVE_INFINITY) : Math.sqrt(this.error2 / this.b2),
+      top1: this.rows === 0 ? 1 : this.agreed / this.rows,
+    };
+  }
+}

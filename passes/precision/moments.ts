@@ -1,0 +1,30 @@
+import { defineCalibrator } from './calibrator.ts';
+
+/** Per channel: mean magnitude, mean square, largest magnitude. */
+export const moments = defineCalibrator({
+  name: 'moments',
+  does: 'mean magnitude, mean square and largest magnitude of each input channel',
+  serves: (needs) => needs !== 'nothing',
+  start: (k) => {
+    const [abs, square, largest] = [new Float64Array(k), new Float64Array(k), new Float32Array(k)];
+    let seen = 0;
+    return {
+      add: (rows, count) => {
+        seen += count;
+        for (let i = 0; i < count * k; i++) {
+          const [v, j] = [rows[i] ?? 0, i % k];
+          const a = Math.abs(v);
+          abs[j] = (abs[j] ?? 0) + a;
+          square[j] = (square[j] ?? 0) + v * v;
+          if (a > (largest[j] ?? 0)) largest[j] = a;
+        }
+      },
+      finish: () => ({
+        count: seen,
+        meanAbs: Float32Array.from(abs, (v) => v / Math.max(1, seen)),
+        meanSquare: Float32Array.from(square, (v) => v / Math.max(1, seen)),
+        maxAbs: largest,
+      }),
+    };
+  },
+});

@@ -1,0 +1,116 @@
+import { InfcError } from '../../runtime/errors.ts';
+
+/** Which weights of a matrix may be zero together. */
+export interface SparsityPattern {
+  /** As written: `2:4`, `block:16x16:0.5`, `unstructured:0.6`. */
+  readonly name: string;
+  /** Columns within which a row's kept weights are chosen; all columns of a row when 0. */
+  readonly segment: number;
+  /** Share of zeros, 0 to 1. */
+  readonly sparsity: number;
+  /**
+   * Marks with 1 the weights to keep, from scores (larger is kept) of `n` rows of `k` columns, row-major. Throws INFC2074 when the pattern
+   * does not divide the matrix.
+   */
+  keep(scores: Float32Array, n: number, k: number): Uint8Array;
+}
+
+/** Keeps the `keep` largest of every `of` consecutive weights of a row. */
+function nOfM(name: string, keep: number, of: number): SparsityPattern {
+  return {
+    name,
+    segment: of,
+    sparsity: 1 - keep / of,
+    keep: (scores, n, k) => {
+      divides(name, of, k);
+      const mask = new Uint8Array(n * k);
+      for (let at = 0; at < n * k; at += of) markLargest(scores, at, of, keep, mask);
+      return mask;
+    },
+  };
+}
+
+/** Keeps the largest weights of each row, so that rows cost alike. */
+function unstructured(name: string, sparsity: number): SparsityPattern {
+  return {
+    name,
+    segment: 0,
+    sparsity,
+    keep: (scores, n, k) => {
+      const mask = new Uint8Array(n * k);
+      const count = Math.round(k * (1 - sparsity));
+      for (let r = 0; r < n; r++) markLargest(scores, r * k, k, count, mask);
+      return mask;
+    },
+  };
+}
+
+/** Keeps the blocks of `rows` x `columns` weights with the largest sums of scores; each strip of rows keeps as many. */
+function blocks(name: string, rows: number, columns: number, sparsity: number): SparsityPattern {
+  return {
+    name,
+    segment: 0,
+    sparsity,
+    keep: (scores, n, k) => {
+      divides(name, columns, k);
+      divides(name, rows, n);
+      const across = k / columns;
+      const mask = new Uint8Array(n * k);
+      const sums = new Float32Array(across);
+      const kept = new Uint8Array(across);
+      for (let top = 0; top < n; top += rows) {
+        sums.fill(0);
+        kept.fill(0);
+        for (let r = top; r < top + rows; r++)
+          for (let j = 0; j < k; j++) {
+            const b = Math.floor(j / columns);
+            sums[b] = (sums[b] ?? 0) + (scores[r * k + j] ?? 0);
+          }
+        markLargest(sums, 0, across, Math.max(1, Math.round(across * (1 - sparsity))), kept);
+        for (let r = top; r < top + rows; r++)
+          for (let j = 0; j < k; j++) mask[r * k + j] = kept[Math.floor(j / columns)] ?? 0;
+      }
+      return mask;
+    },
+  };
+}
+
+/** Marks the `count` largest of `of` scores from `at`; among equals the first. */
+function markLargest(scores: Float32Array, at: number, of: number, count: number, mask: Uint8Array): void {
+  const order = Array.from({ length: of }, (_, i) => at + i).sort(
+    (a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b,
+  );
+  for (const i of order.slice(0, count)) mask[i] = 1;
+}
+
+function divides(name: string, by: number, k: number): void {
+  if (k % by !== 0)
+    throw new InfcError('INFC2074', `sparsity '${name}' needs a multiple of ${by}, the matrix has ${k}`, {
+      fix: 'Leave this layer out of the recipe, or use unstructured:SHARE',
+    });
+}
+
+/** Reads `2:4`, `4:8`, `block:16x16` (half of the blocks) or `block:16x16:0.7`, `unstructured:0.6`. Throws INFC8031 otherwise. */
+export function parseSparsity(text: string): SparsityPattern {
+  const bad = (why: string): InfcError =>
+    new InfcError('INFC8031', `sparsity '${text}' ${why}`, {
+      fix: 'Write 2:4, 4:8, block:16x16, block:16x16:0.7 or unstructured:0.6',
+    });
+  const share = (s: string | undefined): number => {
+    const v = Number(s);
+    if (!(v > 0 && v < 1)) throw bad('needs a share of zeros between 0 and 1');
+    return v;
+  };
+  const [kind = '', ...rest] = text.split(':');
+  if (kind === 'unstructured' && rest.length === 1) return unstructured(text, share(rest[0]));
+  if (kind === 'block' && rest.length >= 1 && rest.length <= 2) {
+    const sizes = /^(\d+)x(\d+)$/.exec(rest[0] ?? '');
+    const [rows, columns] = [Number(sizes?.[1]), Number(sizes?.[2])];
+    if (!(rows > 0 && columns > 0 && rows * columns > 1)) throw bad('needs a block of ROWSxCOLUMNS');
+    return blocks(text, rows, columns, rest.length === 2 ? share(rest[1]) : 0.5);
+  }
+  const [keep, of] = [Number(kind), Number(rest[0])];
+  if (rest.length !== 1 || !Number.isInteger(keep) || !Number.isInteger(of)) throw bad('is not a pattern');
+  if (!(keep >= 1 && keep < of && of <= 64)) throw bad('must keep at least one and fewer than all, of at most 64');
+  return nOfM(text, keep, of);
+}

@@ -1,0 +1,66 @@
+import { InfcError } from '../errors.ts';
+
+/** A state of a decoder to go back to; only the decoder that made it can read it. */
+export interface Snapshot {
+  /** Tokens the decoder had taken. */
+  readonly tokens: readonly number[];
+}
+
+/**
+ * A language model as strategies drive it: it takes tokens, remembers them (KV cache or recurrent state), and gives logits.
+ * A call that throws or is aborted leaves it with the tokens it had.
+ */
+export interface Decoder {
+  readonly vocabulary: number;
+  /** Most tokens it can hold. */
+  readonly context: number;
+  /** Tokens taken so far. */
+  readonly tokens: readonly number[];
+  /**
+   * Takes `tokens` (at least one) and returns logits: [vocabulary] for 'last', [tokens, vocabulary] row by row for 'all', empty for 'none'.
+   * The array may be changed by the caller and is valid until the next call. Throws INFC6401 when the context is full.
+   */
+  forward(tokens: readonly number[], logits: Wanted, signal?: AbortSignal): Promise<Float32Array>;
+  /** Forgets all tokens past `length`. */
+  truncate(length: number): Promise<void>;
+  snapshot(): Promise<Snapshot>;
+  restore(snapshot: Snapshot): Promise<void>;
+}
+
+/** Which tokens' logits a call of {@link Decoder.forward} returns. */
+export type Wanted = 'none' | 'last' | 'all';
+
+/** Refuses what no decoder can take: no tokens, ids outside the vocabulary, more tokens than the context holds. */
+export function checkTokens(decoder: Decoder, tokens: readonly number[]): void {
+  const wrong = tokens.findIndex((t) => !Number.isInteger(t) || t < 0 || t >= decoder.vocabulary);
+  if (wrong >= 0)
+    throw new InfcError('INFC6402', `token ${tokens[wrong]} is not in the vocabulary of ${decoder.vocabulary}`, {
+      offset: wrong,
+      fix: 'Use the tokenizer that belongs to this model',
+    });
+  if (tokens.length === 0) throw new InfcError('INFC6403', 'there are no tokens', { fix: 'Give a prompt' });
+  const total = decoder.tokens.length + tokens.length;
+  if (total > decoder.context)
+    throw new InfcError('INFC6401', `${total} tokens are more than the context of ${decoder.context} holds`, {
+      fix: "Shorten the prompt, or slide over it (overflow: 'slide', --overflow slide)",
+    });
+}
+
+/** Length of the common beginning of two token lists. */
+export function commonPrefix(a: readonly number[], b: readonly number[]): number {
+  let n = 0;
+  while (n < a.length && n < b.length && a[n] === b[n]) n++;
+  return n;
+}
+
+/** Makes the decoder hold exactly `tokens` and returns the logits after the last: what it already holds of them is kept. */
+export async function advanceTo(
+  decoder: Decoder,
+  tokens: readonly number[],
+  signal?: AbortSignal,
+): Promise<Float32Array> {
+  // The last token is always taken again: its logits are wanted.
+  const kept = Math.min(commonPrefix(decoder.tokens, tokens), tokens.length - 1);
+  if (kept < decoder.tokens.length) await decoder.truncate(Math.max(kept, 0));
+  return decoder.forward(tokens.slice(decoder.tokens.length), 'last', signal);
+}

@@ -1,0 +1,17 @@
+export type { Decoder, Snapshot, Wanted } from './decoder.ts';
+export { advanceTo } from './decoder.ts';
+export type { GenerateOptions, Output, Piece, Prompt, Result, ValueOf } from './language-model.ts';
+export { LanguageModel, TextStream } from './language-model.ts';
+export { load } from './load.ts';
+export type { MaskSource } from './masks.ts';
+export { openDecoder } from './open-decoder.ts';
+export { PortDecoder } from './port-decoder.ts';
+export { Distribution, Sampler, type Sampling } from './sampler.ts';
+export { beam } from './strategies/beam.ts';
+export { type DiverseBeamOptions, diverseBeam } from './strategies/diverse-beam.ts';
+export { greedy } from './strategies/greedy.ts';
+export { type PromptLookupOptions, promptLookup } from './strategies/prompt-lookup.ts';
+export { sample } from './strategies/sample.ts';
+export { type SpeculativeOptions, speculative } from './strategies/speculative.ts';
+export { defineStrategy, type Emission, type Finish, type Request, type Strategy } from './strategy.ts';
+export type { Message, TextCodec } from './text.ts';

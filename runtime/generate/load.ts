@@ -1,0 +1,22 @@
+import { toUrl } from '../files.ts';
+import { load as loadModel } from '../index.ts';
+import { type LoadOptions, planUrl } from '../load.ts';
+import type { LanguageModel } from './language-model.ts';
+import { loadLanguageModel } from './open.ts';
+
+/**
+ * Loads the language model of an artifact's folder (an address or a path), with its tokenizer when it has one. An artifact's own model.js
+ * does the same with less code.
+ */
+export const load = (from: string | URL, options: LoadOptions = {}): Promise<LanguageModel> => {
+  const plan = planUrl(toUrl(from));
+  return loadLanguageModel(
+    (o) => loadModel(plan, o),
+    {
+      tokenizer: new URL('tokenizer.json', plan),
+      config: new URL('tokenizer_config.json', plan),
+      open: () => import('../text/codec.ts'),
+    },
+    options,
+  );
+};

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { compile, writeArtifact } from '../../compiler/compile.ts';
+import { LanguageModel } from '../../runtime/generate/index.ts';
+import { load } from '../../runtime/index.ts';
+import { hasModels, modelsFolder } from '../kit/models.ts';
+
+const golden = (name: string) => JSON.parse(readFileSync(path.join(modelsFolder, name, 'golden.json'), 'utf8'));
+const folders: string[] = [];
+
+/** Compiles a model of the shared folder and opens its generator. */
+async function open(file: string): Promise<LanguageModel> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'infc-generate-'));
+  folders.push(folder);
+  await writeArtifact(await compile(path.join(modelsFolder, file)), folder);
+  const model = await load(folder, { threads: 1 });
+  const { generation } = model.plan;
+  if (!generation) throw new Error('the plan does not say how to generate');
+  return new LanguageModel(model, generation, undefined);
+}
+
+afterAll(() => Promise.all(folders.map((f) => rm(f, { recursive: true, force: true }))));
+
+describe.skipIf(!hasModels)('models that others trained give their golden tokens', () => {
+  it('llama-story-655k', async () => {
+    await using g = await open('llama-story-655k');
+    for (const story of Object.values<{ prompt_ids_with_bos: number[]; greedy_ids: number[] }>(
+      golden('llama-story-655k'),
+    )) {
+      const { tokens } = await g.generate(story.prompt_ids_with_bos, { maxTokens: story.greedy_ids.length });
+      expect(tokens).toEqual(story.greedy_ids);
+    }
+  });
+  it('capp-gpt, an ONNX export with caches, from a cache of no tokens', async () => {
+    await using g = await open('capp-gpt/model.onnx');
+    const { prompt_ids, greedy_ids } = golden('capp-gpt');
+    const { tokens, finish } = await g.generate(prompt_ids);
+    expect(tokens).toEqual(greedy_ids);
+    expect(finish).toBe('end');
+  });
+});

@@ -1,0 +1,97 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { builtin } from '../../compiler/builtin.ts';
+import { printProgram } from '../../compiler/ir/text.ts';
+import { verifyProgram } from '../../compiler/ir/verify.ts';
+import { Registry } from '../../compiler/plugin.ts';
+import { record, recorded } from './recorded.ts';
+import { distance, fromGguf, fromSafetensors, results } from './run-tiny.ts';
+import { tinyModels } from './tiny/index.ts';
+import { ggufOf, safetensorsOf, type TinyModel } from './tiny-model.ts';
+
+/**
+ * Every architecture with random weights against llama.cpp, or PyTorch where llama.cpp lacks something. What they gave is recorded in
+ * fixtures/; with INFC_PEERS (a folder whose node_modules has node-llama-cpp) and INFC_TORCH (a Python with torch) they are asked again,
+ * and with INFC_RECORD=1 the answers are written down.
+ */
+const registry = new Registry([builtin]);
+const peers = process.env.INFC_PEERS;
+/** A Python that has torch. */
+const torch = process.env.INFC_TORCH;
+const TOLERANCE = 1e-3;
+const LOOSE = 2e-2;
+
+/** Runs `use` on a folder that holds the model in both forms. */
+function inFolder<T>(model: TinyModel, use: (folder: string) => T): T {
+  const folder = mkdtempSync(path.join(tmpdir(), 'infc-oracle-'));
+  try {
+    writeFileSync(path.join(folder, 'config.json'), JSON.stringify(model.config));
+    writeFileSync(path.join(folder, 'model.safetensors'), safetensorsOf(model));
+    if (model.gguf) writeFileSync(path.join(folder, 'model.gguf'), ggufOf(model));
+    return use(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** One row a token from llama.cpp, or the one row of an embedding. */
+const askLlamaCpp = (model: TinyModel): number[][] =>
+  inFolder(model, (folder) => {
+    const script = path.join(import.meta.dirname, 'llama-cpp.mjs');
+    const file = path.join(folder, 'model.gguf');
+    const what = model.embedding ? 'embedding' : 'logits';
+    const out = JSON.parse(
+      execFileSync(process.execPath, [script, file, what, model.tokens.join(',')], { encoding: 'utf8' }),
+    );
+    return model.embedding ? [out] : out;
+  });
+
+const askTorch = (model: TinyModel): number[][] =>
+  inFolder(model, (folder) => {
+    const args = [path.join(import.meta.dirname, 'torch-models.py'), folder, model.tokens.join(',')];
+    const out = execFileSync(torch ?? '', [...args, ...(model.embedding ? [model.embedding] : [])], {
+      encoding: 'utf8',
+    });
+    return JSON.parse(out);
+  });
+
+describe.each(tinyModels.map((m) => [m.name, m] as const))('%s', (_, model) => {
+  const judge = model.oracle ?? 'llama.cpp';
+
+  it.skipIf(judge === 'torch' ? !torch : !peers)(`${judge} gives what is recorded`, { timeout: 60_000 }, () => {
+    const rows = judge === 'torch' ? askTorch(model) : askLlamaCpp(model);
+    if (process.env.INFC_RECORD === '1') record(model, rows);
+    expect(distance(rows, recorded(model))).toBeLessThan(1e-5);
+  });
+
+  // llama.cpp's GELU is a table of 16-bit floats.
+  it.skipIf(judge !== 'torch' || !model.gguf || !peers)('llama.cpp is near', { timeout: 60_000 }, () => {
+    const rows = askLlamaCpp(model);
+    expect(distance(rows.map(unit(model)), recorded(model).map(unit(model)))).toBeLessThan(LOOSE);
+  });
+
+  it(`gives the results of ${judge} from safetensors`, () => {
+    const program = fromSafetensors(model, registry);
+    verifyProgram(program, registry);
+    expect(distance(results(program, model, registry), recorded(model))).toBeLessThan(TOLERANCE);
+  });
+
+  it.skipIf(!model.gguf)('means the same from GGUF', () => {
+    const program = fromGguf(model, registry);
+    const text = (p: typeof program) => printProgram({ ...p, metadata: {} });
+    if (model.sameProgram !== false) expect(text(program)).toBe(text(fromSafetensors(model, registry)));
+    expect(distance(results(program, model, registry), recorded(model))).toBeLessThan(TOLERANCE);
+  });
+});
+
+/** llama.cpp normalises embeddings. */
+const unit =
+  (model: TinyModel) =>
+  (row: ArrayLike<number>): ArrayLike<number> => {
+    if (!model.embedding) return row;
+    const length = Math.hypot(...Array.from(row));
+    return Array.from(row, (v) => v / length);
+  };
