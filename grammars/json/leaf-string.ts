@@ -168,7 +168,7 @@ export class StringLeaf implements Leaf, CodePoints {
       (slot) =>
         (slot.lang === engine.any && slot.max > 0) ||
         memberIn(slot, low, high) ||
-        this.machine.facts.derivableIn(slot.lang, low, high),
+        this.machine.facts.derivableIn(slot.lang, low, high, slot.min, slot.max),
     );
   }
 
