@@ -34,6 +34,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const stopAfter = args.value('stop-after');
   const quant = await readRecipe(args.value('quant'), io);
   const transformer = transformerOptions(args);
+  const lora = args.list('lora').map((f) => path.resolve(io.cwd, f));
   const output = args.value('output');
   if (output === undefined && stopAfter === undefined)
     throw new InfcError('INFC8003', 'no output folder', { fix: 'Write infc compile MODEL -o DIR' });
@@ -49,6 +50,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
       io.progress(`${'#'.repeat(done)}${'.'.repeat(Math.max(0, total - done))} ${phase}`),
     ...(name === undefined ? {} : { name }),
     ...transformer,
+    ...(lora.length > 0 ? { lora } : {}),
     ...(quant === undefined ? {} : { quant }),
     ...(stopAfter === undefined ? {} : { stopAfter }),
     strategies: args.list('strategy').flatMap((s) => s.split(',')),
@@ -68,6 +70,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
       ...(name === undefined ? {} : { name }),
       ...(quant === undefined ? {} : { quant }),
       ...transformer,
+      lora,
     },
     io.cwd,
   );
