@@ -1,7 +1,7 @@
 /** Number of a mask in its {@link MaskPool}. Equal masks of one pool have equal ids. */
 export type MaskId = number;
 
-/** A set of tokens: a shared dense base (none: -1) plus at most {@link DENSE_FROM} further tokens, in no order. */
+/** A set of tokens: a shared dense base (none: -1) and at most {@link DENSE_FROM} tokens in which it differs, in no order. */
 export interface Mask {
   readonly base: number;
   readonly extra: Int32Array;
@@ -46,9 +46,9 @@ export class MaskPool {
     return this.masks.length;
   }
 
-  /** Registers a dense set that masks can build on; the pool keeps the words. */
-  addBase(words: Uint32Array): number {
-    let hash = hashes.get(words);
+  /** Registers a dense set that masks can build on; the pool keeps the words. Its hash may be given when it is known. */
+  addBase(words: Uint32Array, known?: SetHash): number {
+    let hash = known ?? hashes.get(words);
     if (!hash) {
       const { a: fa, b: fb } = this.factors;
       let a = 0;
@@ -90,6 +90,24 @@ export class MaskPool {
     return this.keepMask(key, bucket, { base, extra: tokens.slice(0, count), a, b });
   }
 
+  /** The hash of a mask, for {@link adopt}. */
+  hashOf(id: MaskId): SetHash {
+    const mask = this.masks[id];
+    return { a: mask?.a ?? 0, b: mask?.b ?? 0 };
+  }
+
+  /** The id of a mask whose hash was computed before; `tokens` are those in which it differs from the base, added or not. Kept, not copied. */
+  adopt(base: number, tokens: Int32Array, { a, b }: SetHash): MaskId {
+    const key = keyOf(a, b);
+    const bucket = this.buckets.get(key);
+    if (bucket)
+      for (const id of bucket) {
+        const mask = this.masks[id];
+        if (mask && mask.a === a && mask.b === b && this.same(id, mask, base, tokens, tokens.length)) return id;
+      }
+    return this.keepMask(key, bucket, { base, extra: tokens, a, b });
+  }
+
   /** The mask with further tokens, which it does not allow yet. */
   extend(id: MaskId, tokens: readonly number[]): MaskId {
     if (tokens.length === 0) return id;
@@ -114,8 +132,8 @@ export class MaskPool {
   /** Whether a mask allows a token. */
   has(id: MaskId, token: number): boolean {
     const { base, extra } = this.mask(id);
-    if (base >= 0 && (((this.bases[base]?.words[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1) return true;
-    return extra.includes(token);
+    const under = base >= 0 && (((this.bases[base]?.words[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1;
+    return under !== extra.includes(token);
   }
 
   private keepMask(key: number, bucket: MaskId[] | undefined, mask: Entry): MaskId {
@@ -147,7 +165,7 @@ export class MaskPool {
     const words = this.bases[base]?.words.slice() ?? new Uint32Array(this.words);
     for (let i = 0; i < count; i++) {
       const token = tokens[i] ?? 0;
-      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+      words[token >>> 5] = (words[token >>> 5] ?? 0) ^ (1 << (token & 31));
     }
     return words;
   }
@@ -160,7 +178,7 @@ export class MaskPool {
     else out.fill(0, 0, this.words);
     for (let i = 0; i < extra.length; i++) {
       const token = extra[i] ?? 0;
-      out[token >>> 5] = (out[token >>> 5] ?? 0) | (1 << (token & 31));
+      out[token >>> 5] = (out[token >>> 5] ?? 0) ^ (1 << (token & 31));
     }
   }
 
@@ -200,7 +218,7 @@ const DENSE_FROM = 2048;
  * The hash of a set is linear in its words, so that it can be summed over tokens as well as over words: word times factor, modulo
  * 2^32, twice, the second time with the halves of the word swapped (the factor reaches few bits through a word's high ones).
  */
-interface SetHash {
+export interface SetHash {
   readonly a: number;
   readonly b: number;
 }
