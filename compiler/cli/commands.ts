@@ -19,7 +19,7 @@ export const commands: readonly Command[] = [
       quant: {
         kind: 'value',
         value: 'RECIPE',
-        help: 'How weights are stored: f16, q8, q4, auto, a storage format, or FILE.json with rules',
+        help: 'How weights are stored: f16, q8, q4, auto, w8a8 (activations in 8 bits too), a storage format, or FILE.json with rules',
       },
       context: {
         kind: 'value',
