@@ -15,7 +15,7 @@ import { externalFilesIn } from './import/external-files.ts';
 import { asLanguageModel } from './import/generation.ts';
 import { importGguf } from './import/gguf/import.ts';
 import { architectures, importHf } from './import/hf-config.ts';
-import { isFolder, isGgufModel, isHfModel, openGgufModel, openHfModel } from './import/model-files.ts';
+import { isFolder, isGgufModel, isHfModel, openAdapter, openGgufModel, openHfModel } from './import/model-files.ts';
 import { importOnnx } from './import/onnx.ts';
 import type { DimOptions } from './import/symbols.ts';
 import type { TransformerOptions } from './import/transformer/model.ts';
@@ -35,6 +35,8 @@ export interface CompileOptions extends TransformerOptions {
   readonly dims?: DimOptions;
   /** Name of the model; default: the file's. */
   readonly name?: string;
+  /** Folders of LoRA adapters (PEFT) to merge into the weights of a language model, in this order. */
+  readonly lora?: readonly string[];
   readonly onProgress?: (event: { readonly phase: string; readonly done: number; readonly total: number }) => void;
   readonly signal?: AbortSignal;
   /** Decode strategies that a language model's artifact carries beyond greedy and sampling: beam, speculative and so on. */
@@ -99,10 +101,14 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
     if (typeof model !== 'string' && !(model instanceof Uint8Array)) return model;
     const file = typeof model === 'string' ? model : undefined;
     const folder = file === undefined ? undefined : isFolder(file) ? file : path.dirname(file);
+    const adapters = (o.lora ?? []).map(openAdapter);
     if (file !== undefined && isHfModel(file))
-      return asLanguageModel(importHf(openHfModel(file, o.name), registry, o.dims, o), folder);
+      return asLanguageModel(importHf({ ...openHfModel(file, o.name), adapters }, registry, o.dims, o), folder);
     if (file !== undefined && isGgufModel(file))
-      return asLanguageModel(importGguf(openGgufModel(file, o.name), architectures, registry, o.dims, o), undefined);
+      return asLanguageModel(
+        importGguf({ ...openGgufModel(file, o.name), adapters }, architectures, registry, o.dims, o),
+        undefined,
+      );
     const bytes = typeof model === 'string' ? await readModel(model) : model;
     const name = o.name ?? (file ? path.basename(file).replace(/\.[^.]+$/, '') : 'model');
     const program = importOnnx(

@@ -26,3 +26,32 @@ export function numbersOf(tensor: { readonly dtype: DType; readonly data: HostTe
   }
   return out;
 }
+
+/** Values of bytes that hold `elements` f32, f16 or bf16 values, as f32 (exact): a view of them where they are f32 and aligned. */
+export function floatsOf(dtype: 'f32' | 'f16' | 'bf16', bytes: Uint8Array, elements: number): Float32Array {
+  const size = dtype === 'f32' ? 4 : 2;
+  if (bytes.byteLength < elements * size) throw new RangeError(`${bytes.byteLength} bytes for ${elements} of ${dtype}`);
+  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  if (dtype === 'f32') return new Float32Array(aligned.buffer, aligned.byteOffset, elements);
+  const raw = new Uint16Array(aligned.buffer, aligned.byteOffset, elements);
+  if (dtype === 'bf16') {
+    const out = new Uint32Array(elements);
+    for (let i = 0; i < elements; i++) out[i] = (raw[i] ?? 0) << 16;
+    return new Float32Array(out.buffer);
+  }
+  const values = halves();
+  const out = new Float32Array(elements);
+  for (let i = 0; i < elements; i++) out[i] = values[raw[i] ?? 0] ?? 0;
+  return out;
+}
+
+let table: Float32Array | undefined;
+
+/** The value of each f16. */
+function halves(): Float32Array {
+  table ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => decodeFloat('f16', bits));
+  return table;
+}
+
+export const isFloatsDtype = (dtype: DType): dtype is 'f32' | 'f16' | 'bf16' =>
+  dtype === 'f32' || dtype === 'f16' || dtype === 'bf16';

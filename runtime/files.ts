@@ -20,10 +20,11 @@ export function toUrl(place: string | URL): URL {
 
 const CHUNK = 4 << 20;
 
-/** Contents in pieces, in order; `total` (when known) comes with each. Throws INFC6012 when the file cannot be read. */
+/** Contents in pieces, in order; `total` (when known) comes with each; with `once` a piece holds until the next one comes. Throws INFC6012 when the file cannot be read. */
 export async function* readChunks(
   source: FileSource,
   signal?: AbortSignal,
+  once = false,
 ): AsyncGenerator<{ chunk: Uint8Array; total: number | undefined }> {
   if (source instanceof Uint8Array) {
     yield { chunk: source, total: source.length };
@@ -44,9 +45,11 @@ export async function* readChunks(
       const file = await fs.promises.open(source, 'r');
       try {
         const total = (await file.stat()).size;
+        let held: Uint8Array | undefined;
         for (let at = 0; at < total; ) {
           signal?.throwIfAborted();
-          const chunk = new Uint8Array(Math.min(CHUNK, total - at));
+          const chunk: Uint8Array = (once && held) || new Uint8Array(Math.min(CHUNK, total - at));
+          held = chunk;
           const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
           if (bytesRead === 0) break;
           yield { chunk: chunk.subarray(0, bytesRead), total };

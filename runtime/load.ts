@@ -5,7 +5,7 @@ import type { Control } from './executor.ts';
 import { type FileSource, readAll, toUrl } from './files.ts';
 import type { HostOp } from './host.ts';
 import type { MemoryPlanner } from './memory.ts';
-import { PLAN_MAJOR, type Plan } from './plan.ts';
+import { PLAN_MAJOR, type Plan, type PlanStep } from './plan.ts';
 import { type AnyEntry, type EntryTypes, type Model, Session } from './session.ts';
 import { uploadWeights } from './weights.ts';
 
@@ -70,7 +70,16 @@ export function parsePlan(json: unknown): Plan {
   for (const b of buffers)
     if (b.of !== undefined && !(b.of >= 0 && b.of < buffers.indexOf(b)))
       throw new InfcError('INFC6002', 'an alias of the plan does not point back', { fix: 'Compile the model again' });
-  return plan as Plan;
+  const { deltas, ...rest } = plan as Plan & { readonly deltas?: boolean };
+  return deltas ? { ...rest, entries: absolute(entries) } : (plan as Plan);
+}
+
+/** Entries whose kernel steps say how their bindings differ from those of the step before with the same kernel, undone. */
+function absolute(entries: Plan['entries']): Plan['entries'] {
+  const last: (readonly number[])[] = [];
+  const undo = (s: PlanStep): PlanStep =>
+    s.kind === 'kernel' ? { ...s, bind: (last[s.kernel] = s.bind.map((d, i) => d + (last[s.kernel]?.[i] ?? 0))) } : s;
+  return Object.fromEntries(Object.entries(entries).map(([name, e]) => [name, { ...e, steps: e.steps.map(undo) }]));
 }
 
 /** What a `load` can do: an artifact's own has only what its plan needs. */
@@ -126,8 +135,13 @@ export function createLoad({ devices, control, planner, host = () => undefined }
         });
       device = typeof chosen === 'function' ? await chosen(options) : chosen;
       const totalBytes = plan.weights.reduce((n, w) => n + w.bytes, 0);
-      const arena = Math.max(0, ...Object.values(plan.entries).map((e) => e.arena ?? 0));
-      device.reserve?.(totalBytes + arena + (plan.weights.length + 4) * 256);
+      const arenas = Object.values(plan.entries).map((e) => e.arena ?? e.peak ?? 0);
+      const need = totalBytes + (plan.generation?.stateBytes ?? 0) + Math.max(0, ...arenas);
+      if (need > (device.capacity ?? need))
+        throw new InfcError('INFC6025', `the model needs ${need} bytes of memory, there are ${device.capacity}`, {
+          fix: 'Compile it again with --quant, a smaller --context or --kv q8',
+        });
+      device.reserve?.(need + (plan.buffers.length + 4) * 256);
       const ranges = new Map<string, MemoryRange>();
       const transient: DeviceMemory[] = [];
       let bytes = 0;

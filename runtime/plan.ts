@@ -146,6 +146,8 @@ export interface PlanEntry {
   readonly steps: readonly PlanStep[];
   /** Arena bytes when static. */
   readonly arena?: number;
+  /** Arena bytes of the longest run, where symbols decide them: language models. Since minor 1. */
+  readonly peak?: number;
 }
 
 export interface PlanWeights {

@@ -8,7 +8,7 @@ import { elementsOf, type Tensor, toArray } from './tensor.ts';
 export function bindSymbol(plan: Plan, values: Map<string, number>, name: string, value: number, from: string): void {
   const bounds = plan.symbols[name];
   const { min = 0, max = Number.POSITIVE_INFINITY, multipleOf = 1 } = bounds ?? {};
-  if (value < min || value > max || value % multipleOf !== 0) {
+  if (!(value >= min && value <= max && value % multipleOf === 0)) {
     const rule = `${min}${max === Number.POSITIVE_INFINITY ? ' or more' : ` to ${max}`}${multipleOf > 1 ? ` in steps of ${multipleOf}` : ''}`;
     throw new InfcError('INFC6007', `${from} makes dimension '${name}' ${value}; the model was compiled for ${rule}`, {
       fix: 'Change the shape, or compile the model again with other --dims',
@@ -51,31 +51,9 @@ export function bindShape(
   }
 }
 
-/** Binds the symbols that the caller has to give. Throws INFC6024 for a missing or unknown one, INFC6007 for one out of bounds. */
-function bindGiven(
-  plan: Plan,
-  values: Map<string, number>,
-  wanted: readonly string[],
-  given: Readonly<Record<string, number>>,
-): void {
-  const bad = (reason: string): InfcError =>
-    new InfcError('INFC6024', reason, {
-      fix: wanted.length > 0 ? `Give { symbols: { ${wanted.map((n) => `${n}: 0`).join(', ')} } }` : 'Give no symbols',
-    });
-  for (const name of Object.keys(given)) {
-    if (!wanted.includes(name)) throw bad(`this entry point takes no value for dimension '${name}'`);
-  }
-  for (const name of wanted) {
-    const value = given[name];
-    if (value === undefined) throw bad(`dimension '${name}' follows from no input and was not given`);
-    if (!Number.isSafeInteger(value)) throw bad(`dimension '${name}' cannot be ${String(value)}`);
-    bindSymbol(plan, values, name, value, 'the symbols option');
-  }
-}
-
 /**
  * Checks a run's inputs against an entry: names, dtypes, shapes, symbol bounds, guards. Returns dense arrays in port order and the
- * symbols' values; `symbols` are those the caller gives. Throws INFC6003 to INFC6009 and INFC6024, naming the input, what was expected and what was given.
+ * symbols' values; `symbols` are those the caller gives. Throws INFC6003 to INFC6009, naming the input, what was expected and what was given.
  */
 export function bindInputs(
   plan: Plan,
@@ -89,7 +67,9 @@ export function bindInputs(
     if (!names.includes(name)) throw new InfcError('INFC6005', `there is no input '${name}'`, { fix: list });
   }
   const values = new Map<string, number>();
-  bindGiven(plan, values, entry.symbols ?? [], symbols);
+  // A symbol that is missing is out of bounds too.
+  for (const name of entry.symbols ?? [])
+    bindSymbol(plan, values, name, symbols[name] ?? Number.NaN, 'the symbols option');
   const given = entry.inputs.map((port) => {
     const value = inputs[port.name];
     if (port.container) return undefined;

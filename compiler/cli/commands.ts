@@ -31,6 +31,11 @@ export const commands: readonly Command[] = [
         value: 'POLICY',
         help: 'Language models: how the KV cache is kept: contiguous (default), sliding (texts longer than the context), q8',
       },
+      lora: {
+        kind: 'list',
+        value: 'DIR',
+        help: 'Language models: a LoRA adapter (PEFT folder) to merge into the weights',
+      },
       name: { kind: 'value', value: 'NAME', help: "Name of the module, default the model's" },
       strategy: {
         kind: 'list',

@@ -14,7 +14,7 @@ import { exitCodes } from '../diagnostics.ts';
 import type { TransformerOptions } from '../import/transformer/model.ts';
 import { printProgram } from '../ir/text.ts';
 import { type ArtifactPart, partOf } from '../plan/artifact.ts';
-import { memoryReport } from '../plan/report.ts';
+import { type Footprint, footprint, memoryReport } from '../plan/report.ts';
 import { type ArtifactFile, contentsOf, fileOf } from '../plan/weights-file.ts';
 import { type Args, onlyPositional } from './args.ts';
 import { parseDimBounds } from './inputs.ts';
@@ -34,6 +34,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const stopAfter = args.value('stop-after');
   const quant = await readRecipe(args.value('quant'), io);
   const transformer = transformerOptions(args);
+  const lora = args.list('lora').map((f) => path.resolve(io.cwd, f));
   const output = args.value('output');
   if (output === undefined && stopAfter === undefined)
     throw new InfcError('INFC8003', 'no output folder', { fix: 'Write infc compile MODEL -o DIR' });
@@ -49,6 +50,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
       io.progress(`${'#'.repeat(done)}${'.'.repeat(Math.max(0, total - done))} ${phase}`),
     ...(name === undefined ? {} : { name }),
     ...transformer,
+    ...(lora.length > 0 ? { lora } : {}),
     ...(quant === undefined ? {} : { quant }),
     ...(stopAfter === undefined ? {} : { stopAfter }),
     strategies: args.list('strategy').flatMap((s) => s.split(',')),
@@ -68,6 +70,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
       ...(name === undefined ? {} : { name }),
       ...(quant === undefined ? {} : { quant }),
       ...transformer,
+      lora,
     },
     io.cwd,
   );
@@ -133,6 +136,7 @@ async function targetSummary(compiled: TargetCompilation) {
     parts,
     /** Everything but the weights and the tokenizer, as fetched. */
     gzipWithoutWeights: parts.reduce((n, p) => n + (p.part === 'tokenizer' ? 0 : (p.gzip ?? 0)), 0),
+    ...(plan.generation ? { footprint: { ...footprint(plan), context: plan.generation.context } } : {}),
     memory: Object.keys(plan.entries).map((entry) => {
       const { peakBytes, bytesWithoutReuse, fixedBytes, at } = memoryReport(plan, entry);
       return { entry, peakBytes, bytesWithoutReuse, fixedBytes, at };
@@ -156,6 +160,10 @@ export async function summaryOf(compilation: Compilation) {
     targets: await Promise.all(compilation.targets.map(targetSummary)),
   };
 }
+
+/** `weights 144 MB + KV cache 47.2 MB + activations 3.1 MB = 194 MB while it runs` */
+export const footprintText = ({ weights, states, activations, total }: Footprint): string =>
+  `weights ${formatBytes(weights)} + ${states > 0 ? `state ${formatBytes(states)} + ` : ''}activations ${formatBytes(activations)} = ${formatBytes(total)} while it runs`;
 
 /** How a module in the current folder imports the artifact. */
 const moduleOf = (shown: string): string =>
@@ -190,7 +198,8 @@ async function screen(model: string, shown: string, ms: number, compilation: Com
     io.out(
       `${label(t.target)}${parts.join(', ')}; without weights${t.parts.some((p) => p.part === 'tokenizer') ? ' and tokenizer' : ''} ${style.bold(`${formatBytes(t.gzipWithoutWeights)} gz`)}`,
     );
-    for (const m of t.memory) {
+    if (t.footprint) io.out(`${label('memory')}${footprintText(t.footprint)}`);
+    for (const m of t.footprint ? [] : t.memory) {
       const at = shownDims(m.at);
       io.out(
         `${label('memory')}peak ${formatBytes(m.peakBytes)} of activations${t.memory.length > 1 ? ` in ${m.entry}` : ''} (${formatBytes(m.bytesWithoutReuse)} without reuse)${at.length > 0 ? ` at ${at.join(', ')}` : ''}, weights ${formatBytes(m.fixedBytes)}`,

@@ -173,7 +173,7 @@ async function explainNode(name: string, dir: string, io: Io): Promise<number> {
   const artifact = await openArtifact(dir, io.cwd);
   const model = await modelOf(artifact, undefined, io.cwd);
   const compiler = await compilerOf(artifact, [], io.cwd);
-  const program = await compiler.import(model, { ...importOptions(artifact.record), signal: io.signal });
+  const program = await compiler.import(model, { ...importOptions(artifact), signal: io.signal });
   const nodes: { op: string; source: { name: string; op: string }; inputs: string[]; outputs: string[] }[] = [];
   for (const graph of program.entries.values())
     forEachNode(graph, (n) => {

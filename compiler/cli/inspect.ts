@@ -7,10 +7,10 @@ import { exitCodes } from '../diagnostics.ts';
 import { isHfModel } from '../import/model-files.ts';
 import { isStatic } from '../ir/dim.ts';
 import { type Constant, forEachNode, formatType, type Program } from '../ir/graph.ts';
-import { memoryReport } from '../plan/report.ts';
+import { footprint, memoryReport } from '../plan/report.ts';
 import type { Registry } from '../plugin.ts';
 import { type Args, onlyPositional } from './args.ts';
-import { partBytes, readArtifactFiles } from './compile.ts';
+import { footprintText, partBytes, readArtifactFiles } from './compile.ts';
 import type { Io } from './io.ts';
 import { summarizeOnnx } from './onnx-summary.ts';
 import { loadPlugins } from './plugins.ts';
@@ -180,6 +180,7 @@ async function inspectArtifact({ dir, plan, record }: Artifact, io: Io): Promise
           kernels: plan.kernels,
           steps: countBy(steps),
           parts,
+          ...(plan.generation ? { footprint: footprint(plan) } : {}),
           memory: memory.map(({ entry, peakBytes, bytesWithoutReuse, fixedBytes }) => ({
             entry,
             peakBytes,
@@ -227,7 +228,8 @@ async function inspectArtifact({ dir, plan, record }: Artifact, io: Io): Promise
       .map(([k, n]) => `${k} ${n}`)
       .join(', ')}`,
   );
-  for (const m of memory)
+  if (plan.generation) io.out(`${style.dim('memory')}   ${footprintText(footprint(plan))}`);
+  for (const m of plan.generation ? [] : memory)
     io.out(
       `${style.dim('memory')}   peak ${formatBytes(m.peakBytes)} of activations, ${formatBytes(m.fixedBytes)} of weights and states${memory.length > 1 ? ` (${m.entry})` : ''}`,
     );

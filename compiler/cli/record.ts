@@ -25,6 +25,8 @@ export interface CompileRecord extends TransformerOptions {
   readonly dims: NonNullable<CompileOptions['dims']>;
   readonly plugins: readonly string[];
   readonly quant?: NonNullable<CompileOptions['quant']>;
+  /** Folders of adapters, relative to the artifact's folder. */
+  readonly lora?: readonly string[];
 }
 
 /** Record of a compilation about to be written to `dir`. */
@@ -35,6 +37,7 @@ export async function makeRecord(
     readonly targets: readonly string[];
     readonly dims: CompileRecord['dims'];
     readonly plugins: readonly string[];
+    readonly lora?: readonly string[];
     readonly name?: string;
     readonly quant?: NonNullable<CompileOptions['quant']>;
   },
@@ -52,6 +55,7 @@ export async function makeRecord(
     plugins: options.plugins.map(relative),
     ...(options.quant === undefined ? {} : { quant: options.quant }),
     ...transformerOptions(options),
+    ...(options.lora && options.lora.length > 0 ? { lora: options.lora.map(relative) } : {}),
   };
 }
 
@@ -142,16 +146,24 @@ const transformerOptions = ({ context, kv }: TransformerOptions): TransformerOpt
 });
 
 /** Options that an artifact's model was imported with. */
-export const importOptions = (
-  record: CompileRecord | undefined,
-): Pick<CompileOptions, 'dims' | keyof TransformerOptions> =>
-  record ? { dims: record.dims, ...transformerOptions(record) } : {};
+export const importOptions = ({
+  record,
+  home,
+}: Artifact): Pick<CompileOptions, 'dims' | 'lora' | keyof TransformerOptions> =>
+  record
+    ? {
+        dims: record.dims,
+        ...transformerOptions(record),
+        ...(record.lora ? { lora: record.lora.map((f) => path.resolve(home, f)) } : {}),
+      }
+    : {};
 
 /** Compiles an artifact's model again with the same options: passes and plan come out the same, with the graph still at hand. */
-export function recompile(compiler: Compiler, { plan, record }: Artifact, model: string, io: Io): Promise<Compilation> {
+export function recompile(compiler: Compiler, artifact: Artifact, model: string, io: Io): Promise<Compilation> {
+  const { plan, record } = artifact;
   return compiler.compile(model, {
     targets: [plan.target.kind],
-    ...importOptions(record),
+    ...importOptions(artifact),
     ...(record?.name === undefined ? {} : { name: record.name }),
     ...(record?.quant === undefined ? {} : { quant: record.quant }),
     onProgress: ({ phase, done, total }) => io.progress(`${phase} ${done}/${total}`),

@@ -22,7 +22,7 @@ async function runView(args: Args, io: Io): Promise<number> {
   const { dir, plan } = artifact;
   const model = await modelOf(artifact, undefined, io.cwd);
   const compiler = await compilerOf(artifact, [], io.cwd);
-  const before = await compiler.import(model, { ...importOptions(artifact.record), signal: io.signal });
+  const before = await compiler.import(model, { ...importOptions(artifact), signal: io.signal });
   const rowsBefore = rowsOf(before);
   const compilation = await recompile(compiler, artifact, model, io);
   const entry = Object.keys(plan.entries)[0] ?? '';

@@ -1,6 +1,6 @@
 import { byteLength, type TypedArray, viewOf } from '../ir/dtype.ts';
 import type { Constant } from '../ir/graph.ts';
-import { numbersOf } from '../tensor-values.ts';
+import { floatsOf, isFloatsDtype, numbersOf } from '../tensor-values.ts';
 import { type Grid, gridSpan, type StorageFormat } from './format.ts';
 
 /** The arrays of a storage format over several rows: entries of one row after the other. */
@@ -42,9 +42,9 @@ export function encodeRows(
 export function denseRows(constant: Constant, { rows, length }: MatrixSize, transposed: boolean): Float32Array {
   const { dtype } = constant.type;
   const bytes = constant.read();
-  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
-  const view = viewOf(dtype, aligned.buffer, aligned.byteOffset, rows * length);
-  const values = view instanceof Float32Array ? view : Float32Array.from(numbersOf({ dtype, data: view }));
+  const values = isFloatsDtype(dtype)
+    ? floatsOf(dtype, bytes, rows * length)
+    : Float32Array.from(numbersOf({ dtype, data: viewOf(dtype, bytes.slice().buffer, 0, rows * length) }));
   if (!transposed) return values;
   const out = new Float32Array(rows * length);
   for (let i = 0; i < length; i++) for (let r = 0; r < rows; r++) out[r * length + i] = values[i * rows + r] ?? 0;

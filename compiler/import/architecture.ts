@@ -12,6 +12,10 @@ export class HfConfig {
     readonly file: string,
   ) {}
 
+  keys(): readonly string[] {
+    return Object.keys(this.values);
+  }
+
   has(key: string): boolean {
     return this.values[key] !== undefined && this.values[key] !== null;
   }

@@ -1,4 +1,5 @@
 import type { Backend, KernelFile, Target } from '../../backends/backend.ts';
+import { evaluateDim } from '../../runtime/dims.ts';
 import { byteLength } from '../../runtime/dtype.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { inArena, liveIntervals, planMemory } from '../../runtime/memory.ts';
@@ -9,6 +10,7 @@ import {
   type Plan,
   type PlanBuffer,
   type PlanEntry,
+  type PlanGeneration,
   type PlanKernel,
   type PlanPort,
 } from '../../runtime/plan.ts';
@@ -17,6 +19,7 @@ import { type Kernel, sharedLayout } from '../ir/kernel.ts';
 import { BufferTable } from './buffers.ts';
 import { toConditionCode, toDimCode } from './codes.ts';
 import { kernelKey } from './kernel-key.ts';
+import { planText } from './plan-text.ts';
 import type { EntrySchedule, Schedule } from './schedule.ts';
 import { sizeSymbols } from './size-symbols.ts';
 import { StepWriter } from './steps.ts';
@@ -118,13 +121,13 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
       ...(f.transient ? { transient: true as const } : {}),
     })),
     ...(load.length > 0 ? { load: { inputs: [], outputs: [], guards: [], steps: load, arena: 0 } } : {}),
-    entries: placed,
+    entries: schedule.generation ? withPeaks(placed, buffers, schedule.generation, schedule.symbols) : placed,
     host: [...hostOps].sort(),
     ...(schedule.generation ? { generation: schedule.generation } : {}),
   };
   return {
     plan,
-    files: [fileOf('plan.json', `${JSON.stringify(plan)}\n`), ...files, ...weights],
+    files: [fileOf('plan.json', planText(plan)), ...files, ...weights],
     names: table.names(),
   };
 }
@@ -223,6 +226,42 @@ function placeArenas(
     return [name, { ...entry, arena: bytes }];
   });
   return { buffers: out, entries: Object.fromEntries(placed) };
+}
+
+/** Arena bytes of the longest run of each entry of a language model, so that a machine can be told before it loads the weights. */
+function withPeaks(
+  entries: Readonly<Record<string, PlanEntry>>,
+  buffers: readonly PlanBuffer[],
+  generation: PlanGeneration,
+  symbols: Schedule['symbols'],
+): Record<string, PlanEntry> {
+  const most = [...symbols].map(([name, s]): [string, number] => [
+    name,
+    typeof s.max === 'number' ? s.max : Number.NaN,
+  ]);
+  return Object.fromEntries(
+    Object.entries(entries).map(([name, entry]) => {
+      if (entry.arena !== undefined) return [name, entry];
+      const values = new Map(most);
+      if (name === generation.entries.verify && generation.verifyChunk) values.set('seq', generation.verifyChunk);
+      const requests = [...liveIntervals(buffers, entry)].map(([i, at]) => ({
+        ...at,
+        bytes: bytesAt(buffers[i], values),
+      }));
+      const { bytes } = planMemory(requests, 64);
+      return [name, Number.isFinite(bytes) ? { ...entry, peak: bytes } : entry];
+    }),
+  );
+}
+
+/** Bytes of a buffer at given values of the symbols. */
+export function bytesAt(b: PlanBuffer | undefined, values: ReadonlyMap<string, number>): number {
+  if (!b || b.role === 'host') return 0;
+  if (b.bytes !== undefined) return evaluateDim(b.bytes, values);
+  return byteLength(
+    b.dtype,
+    b.shape.reduce<number>((n, d) => n * evaluateDim(d, values), 1),
+  );
 }
 
 /** Bytes of a buffer when its shape is static, else NaN. */

@@ -110,3 +110,21 @@ function namesOf(plan: Plan, s: PlanStep): string[] {
       return ['loop', ...names(plan, s.body), 'end of loop'];
   }
 }
+
+/** What a model takes while it runs. */
+export interface Footprint {
+  readonly weights: number;
+  /** KV cache or recurrent state. */
+  readonly states: number;
+  /** The arena of the largest entry, at its longest run. */
+  readonly activations: number;
+  readonly total: number;
+}
+
+/** Memory of a loaded language model: its arenas are known for the longest runs. */
+export function footprint(plan: Plan): Footprint {
+  const weights = plan.weights.reduce((n, w) => n + w.bytes, 0);
+  const states = plan.generation?.stateBytes ?? 0;
+  const activations = Math.max(0, ...Object.values(plan.entries).map((e) => e.arena ?? e.peak ?? 0));
+  return { weights, states, activations, total: weights + states + activations };
+}

@@ -46,6 +46,8 @@ export interface Device {
   readonly align: number;
   /** Compiles the kernels of a plan. Throws INFC6xxx when one cannot be loaded. */
   load(source: KernelSource): Promise<void>;
+  /** Bytes of memory that there are in all, when that is known. */
+  readonly capacity?: number | undefined;
   /** Announces that about `bytes` more will be allocated, so that memory can grow in one go. */
   reserve?(bytes: number): void;
   /** Throws INFC6xxx, with the bytes asked for, when there is no such room. Contents are unspecified. */

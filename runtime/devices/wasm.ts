@@ -21,6 +21,12 @@ const PADDING = 64;
 /** Work (bytes plus operations) below which waking other threads costs more than it saves. */
 const SPLIT_WORK = 200_000;
 const CHUNKS_PER_THREAD = 4;
+/**
+ * Engines begin with quickly made, slow code for a kernel and swap in the optimised one at a call: a kernel with much work is called in
+ * pieces of about this much, at most so many, so that already its first launch gets there.
+ */
+const PIECE_WORK = 20_000_000;
+const MOST_PIECES = 32;
 
 interface WasmMemory extends DeviceMemory {
   readonly address: number;
@@ -33,6 +39,8 @@ interface WasmLaunch extends Launch {
   readonly full: readonly number[];
   readonly grid: number;
   readonly split: boolean;
+  /** Calls the work is done in when it is not split. */
+  readonly pieces: number;
 }
 
 /** WebAssembly on the calling thread and, where memory can be shared, on workers. */
@@ -49,12 +57,18 @@ export class WasmDevice implements Device {
   private words: Int32Array<SharedArrayBuffer> | undefined;
   private workers: { terminate(): unknown }[] = [];
   private readonly mayWait: boolean;
+  readonly capacity: number;
 
   private constructor(
     private readonly memory: WebAssembly.Memory,
     readonly threads: number,
     private readonly options: DeviceOptions,
+    pages: number,
   ) {
+    this.capacity = Math.min(
+      pages * PAGE,
+      nodeModule<typeof import('node:os')>('node:os')?.totalmem() ?? Number.POSITIVE_INFINITY,
+    );
     this.bytes = new Uint8Array(memory.buffer);
     // Atomics.wait is refused on a browser's main thread.
     this.mayWait = nodeModule('node:worker_threads') !== undefined || typeof document === 'undefined';
@@ -71,7 +85,12 @@ export class WasmDevice implements Device {
     // Shared memory reserves its maximum: where that much address space is refused, ask for less.
     for (let maximum = MAX_PAGES; maximum >= 4096; maximum /= 2) {
       try {
-        return new WasmDevice(new WebAssembly.Memory({ initial: 1, maximum, shared: threads > 1 }), threads, options);
+        return new WasmDevice(
+          new WebAssembly.Memory({ initial: 1, maximum, shared: threads > 1 }),
+          threads,
+          options,
+          maximum,
+        );
       } catch {}
     }
     throw new InfcError('INFC6011', 'no WebAssembly memory can be made', { fix: 'Close other programs or pages' });
@@ -235,16 +254,18 @@ export class WasmDevice implements Device {
     const args = [...bindings.map(addressOf), ...scalars];
     const full = this.kernels[kernel]?.scratch ? [...args, this.scratch] : args;
     const split = this.workers.length > 0 && work >= SPLIT_WORK && grid[0] > 1 && args.length <= MAX_ARGUMENTS;
-    return { kernel, args, full, grid: grid[0], split };
+    const pieces = Math.max(1, Math.min(MOST_PIECES, grid[0], Math.ceil(work / PIECE_WORK)));
+    return { kernel, args, full, grid: grid[0], split, pieces };
   }
 
   launch(launch: Launch): void {
-    const { kernel, args, full, grid, split } = launch as WasmLaunch; // made by prepare
+    const { kernel, args, full, grid, split, pieces } = launch as WasmLaunch; // made by prepare
     const words = this.words;
     if (grid <= 0) return;
     if (!split || !words) {
       try {
-        this.functions[kernel]?.(...full, 0, grid);
+        for (let i = 0; i < pieces; i++)
+          this.functions[kernel]?.(...full, Math.floor((grid * i) / pieces), Math.floor((grid * (i + 1)) / pieces));
       } catch (cause) {
         throw this.failed(kernel, cause);
       }

@@ -79,8 +79,19 @@ describe('load', () => {
     await expect(load('/no/such/folder')).rejects.toThrow(/INFC6012.*no\/such\/folder\/plan\.json/);
     await expect(open(good, { target: { kind: 'abacus', features: [] } })).rejects.toThrow(/INFC6020.*abacus/);
     await expect(open(good, { weights: [{ file: 'w.safetensors', bytes: 2 ** 40 }] })).rejects.toThrow(
-      /INFC6011.*10995\d{8}/,
+      /INFC6025.*10995\d{8}/,
     );
+    const generation = {
+      kind: 'decoder',
+      entries: { prefill: 'main', decode: 'main' },
+      context: 9,
+      vocabulary: 2,
+      eos: [],
+      stateBytes: 2 ** 34,
+    } as const;
+    await expect(open(good, { generation })).rejects.toThrow(/INFC6025.*171798\d{5}.*--context/);
+    const entries = { main: { inputs: [], outputs: [], guards: [], steps: [], peak: 2 ** 33 } };
+    await expect(open(good, { entries })).rejects.toThrow(/INFC6025.*85899\d{5}/);
     await expect(open(good, {}, { signal: AbortSignal.abort() })).rejects.toThrow('INFC6010');
   });
 

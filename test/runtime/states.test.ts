@@ -129,13 +129,13 @@ describe('states', () => {
     await model.dispose();
   });
 
-  it('refuses symbols that are missing, unknown, out of bounds or beyond the state', async () => {
+  it('refuses symbols that are missing, broken, out of bounds or beyond the state', async () => {
     const model = await player(await compile(readThenWrite()));
     const run = (x: number[], symbols?: Record<string, number>) => model.run({ x: f32(...x) }, 'main', symbols);
-    await expect(run([1])).rejects.toThrow(/INFC6024.*past/);
-    await expect(run([1], { past: 1, n: 1 })).rejects.toThrow(/INFC6024.*'n'/);
-    await expect(run([1], { past: 0.5 })).rejects.toThrow(/INFC6024.*0.5/);
-    await expect(run([1], { past: Number.NaN })).rejects.toThrow(/INFC6024/);
+    await expect(run([1])).rejects.toThrow(/INFC6007.*symbols option.*past/);
+    await expect(run([1], { pats: 1 })).rejects.toThrow(/INFC6007.*past/);
+    await expect(run([1], { past: 0.5 })).rejects.toThrow(/INFC6007.*0.5/);
+    await expect(run([1], { past: Number.NaN })).rejects.toThrow(/INFC6007/);
     await expect(run([1], { past: -1 })).rejects.toThrow(/INFC6007.*past/);
     await expect(run([1], { past: 4 })).rejects.toThrow(/INFC6007.*past/);
     await expect(run([1, 2], { past: 3 })).rejects.toThrow(/INFC6009.*4 rows/);

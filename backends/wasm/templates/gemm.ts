@@ -1,3 +1,4 @@
+import { packedOnce } from '../../../compiler/formats/packed.ts';
 import {
   add,
   ceilDiv,
@@ -21,7 +22,7 @@ import { unravel } from '../../../compiler/lower/element.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
 import { broadcastCoords, flagAttr } from '../../../compiler/ops/shapes.ts';
 import { finishTile, Tile } from './microkernel.ts';
-import { constantNumbers, packedConstant } from './packing.ts';
+import { constantNumbers } from './packing.ts';
 
 const ROWS = 4;
 
@@ -134,7 +135,8 @@ function buildConstantB(o: Operands, request: TemplateRequest): Kernel {
   const startOf = (panel: number) => (n >= columns ? Math.min(panel * columns, n - columns) : 0);
   const constant = o.b.constant;
   if (!constant) throw new TypeError('b is not constant');
-  const packed = packedConstant(`${constant.name}.panels`, panels * depth * columns, () => {
+  const key = `panels${columns}${o.transposeB ? 't' : ''}`;
+  const packed = packedOnce(constant, key, 'f32', panels * depth * columns, () => {
     const w = constantNumbers(constant, n * depth);
     const out = new Float32Array(panels * depth * columns);
     for (let p = 0, at = 0; p < panels; p++)
@@ -148,7 +150,7 @@ function buildConstantB(o: Operands, request: TemplateRequest): Kernel {
   const blocks = ceilDiv(rows, ITEM_ROWS);
   const k = new KernelBuilder(request.name, 'simd', 1, [product([batches, blocks, panels]), 1, 1]);
   const a = request.bind(k, o.a);
-  const b = request.bindPacked(k, o.b, `panels${columns}${o.transposeB ? 't' : ''}`, packed);
+  const b = request.bindPacked(k, o.b, key, packed);
   const panel = mod(k.group.x, panels);
   const rest = floorDiv(k.group.x, panels);
   const block = mod(rest, blocks);

@@ -1,16 +1,15 @@
 import type { DType } from '../../../compiler/ir/dtype.ts';
 import { byteLength, viewOf } from '../../../compiler/ir/dtype.ts';
 import { type Constant, tensor } from '../../../compiler/ir/graph.ts';
-import { numbersOf } from '../../../compiler/tensor-values.ts';
+import { floatsOf, isFloatsDtype, numbersOf } from '../../../compiler/tensor-values.ts';
 
-/** Elements of a dense constant as numbers, read when asked. */
-export function constantNumbers(constant: Constant, elements: number): Float64Array {
+/** Elements of a dense constant as numbers, read when asked: f32 for floats of up to 32 bits, whose copies may be large. */
+export function constantNumbers(constant: Constant, elements: number): Float32Array | Float64Array {
   const { dtype } = constant.type;
   const bytes = constant.read();
-  const aligned = bytes.slice(); // viewOf needs the element's alignment
-  if (aligned.byteLength < byteLength(dtype, elements))
-    throw new RangeError(`constant '${constant.name}' is too short`);
-  return numbersOf({ dtype, data: viewOf(dtype, aligned.buffer, 0, elements) });
+  if (bytes.byteLength < byteLength(dtype, elements)) throw new RangeError(`constant '${constant.name}' is too short`);
+  if (isFloatsDtype(dtype)) return floatsOf(dtype, bytes, elements);
+  return numbersOf({ dtype, data: viewOf(dtype, bytes.slice().buffer, 0, elements) }); // viewOf needs the element's alignment
 }
 
 /** A constant of `length` f32 values computed from another one when first read. */
@@ -38,7 +37,7 @@ export interface PackedCodes {
 type Codes = Int8Array | Uint8Array | Int16Array;
 
 /** The codes of a constant of i8 or u8. */
-function codesOf(constant: Constant, elements: number): Int8Array | Uint8Array {
+export function codesOf(constant: Constant, elements: number): Int8Array | Uint8Array {
   const bytes = constant.read();
   if (bytes.byteLength < elements) throw new RangeError(`constant '${constant.name}' is too short`);
   return constant.type.dtype === 'i8'

@@ -23,9 +23,12 @@ export interface Stored {
   /** Bits of a code, and what is added to make it unsigned. */
   readonly bits: number;
   readonly zero: number;
-  /** Entries of the other planes for the block at byte `at`: f16 ones as bits. */
-  parameters(view: DataView, at: number): Readonly<Record<string, ArrayLike<number>>>;
+  /** Writes the entries of the other planes for the block at byte `at`, the `index`-th; f16 ones as bits. */
+  parameters(view: DataView, at: number, index: number, put: Put): void;
 }
+
+/** Sets entry `i` of a plane. */
+export type Put = (plane: string, i: number, value: number) => void;
 
 /** The numbers of one block. */
 export interface Groups {
@@ -45,6 +48,10 @@ export const groupsOf = ({ block, group }: BlockCodec): Groups => ({
 
 /** The f16 at a byte of a block. */
 export const halfAt = (view: DataView, at: number): number => decodeFloat('f16', view.getUint16(at, true));
+
+/** The parameters of a block that begins with its f16 scale. */
+export const scaleOnly = (view: DataView, at: number, index: number, put: Put): void =>
+  put('scale', index, view.getUint16(at, true));
 
 /** Weights of whole blocks as f32. */
 export function dequantize(codec: BlockCodec, data: Uint8Array): Float32Array<ArrayBuffer> {

@@ -20,14 +20,13 @@ export const q2k = defineCodec({
     format: 'q2_k',
     bits: 2,
     zero: 0,
-    parameters: (view, at) => {
-      const bytes = Array.from({ length: 16 }, (_, g) => view.getUint8(at + g));
-      return {
-        scales: bytes.map((b) => b & 15),
-        d: [view.getUint16(at + 80, true)],
-        minima: bytes.map((b) => b >> 4),
-        dmin: [view.getUint16(at + 82, true)],
-      };
+    parameters: (view, at, index, put) => {
+      put('d', index, view.getUint16(at + 80, true));
+      put('dmin', index, view.getUint16(at + 82, true));
+      for (let g = 0; g < 16; g++) {
+        put('scales', index * 16 + g, view.getUint8(at + g) & 15);
+        put('minima', index * 16 + g, view.getUint8(at + g) >> 4);
+      }
     },
   },
 });

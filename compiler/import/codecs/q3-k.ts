@@ -22,10 +22,10 @@ export const q3k = defineCodec({
     format: 'q3_k',
     bits: 3,
     zero: 4,
-    parameters: (view, at) => ({
-      scales: Array.from({ length: 16 }, (_, g) => scaleAt(view, at, g)),
-      d: [view.getUint16(at + 108, true)],
-    }),
+    parameters: (view, at, index, put) => {
+      put('d', index, view.getUint16(at + 108, true));
+      for (let g = 0; g < 16; g++) put('scales', index * 16 + g, scaleAt(view, at, g));
+    },
   },
 });
 

@@ -1,4 +1,4 @@
-import { defineCodec, halfAt } from './codec.ts';
+import { defineCodec, halfAt, type Put, scaleOnly } from './codec.ts';
 
 /** 16 bytes of nibbles: low ones are the first half of the block, high ones the second. */
 export function nibbles(view: DataView, at: number, codes: Int8Array, zero: number): void {
@@ -10,10 +10,10 @@ export function nibbles(view: DataView, at: number, codes: Int8Array, zero: numb
 }
 
 /** The two f16 at the start of a block, where the second is added: formats subtract it. */
-export const scaleAndMinimum = (view: DataView, at: number): Readonly<Record<string, ArrayLike<number>>> => ({
-  scale: [view.getUint16(at, true)],
-  offset: [view.getUint16(at + 2, true) ^ 0x8000],
-});
+export function scaleAndMinimum(view: DataView, at: number, index: number, put: Put): void {
+  put('scale', index, view.getUint16(at, true));
+  put('offset', index, view.getUint16(at + 2, true) ^ 0x8000);
+}
 
 /** f16 scale, 32 nibbles with 8 for zero. */
 export const q40 = defineCodec({
@@ -25,7 +25,7 @@ export const q40 = defineCodec({
     scales[0] = halfAt(view, at);
     nibbles(view, at + 2, codes, 8);
   },
-  stored: { format: 'q4g32', bits: 4, zero: 8, parameters: (view, at) => ({ scale: [view.getUint16(at, true)] }) },
+  stored: { format: 'q4g32', bits: 4, zero: 8, parameters: scaleOnly },
 });
 
 /** f16 scale, f16 minimum, 32 nibbles. */

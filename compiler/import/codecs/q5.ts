@@ -1,4 +1,4 @@
-import { defineCodec, halfAt } from './codec.ts';
+import { defineCodec, halfAt, scaleOnly } from './codec.ts';
 import { nibbles, scaleAndMinimum } from './q4.ts';
 
 /** Bit i of the word at `at` is the fifth bit of weight i. */
@@ -18,7 +18,7 @@ export const q50 = defineCodec({
     nibbles(view, at + 6, codes, 16);
     fifthBits(view, at + 2, codes);
   },
-  stored: { format: 'q5g32', bits: 5, zero: 16, parameters: (view, at) => ({ scale: [view.getUint16(at, true)] }) },
+  stored: { format: 'q5g32', bits: 5, zero: 16, parameters: scaleOnly },
 });
 
 /** f16 scale, f16 minimum, 32 fifth bits, 32 nibbles. */

@@ -24,9 +24,9 @@ export const q6k = defineCodec({
     format: 'q6_k',
     bits: 6,
     zero: 32,
-    parameters: (view, at) => ({
-      scales: Array.from({ length: 16 }, (_, g) => view.getInt8(at + 192 + g)),
-      d: [view.getUint16(at + 208, true)],
-    }),
+    parameters: (view, at, index, put) => {
+      put('d', index, view.getUint16(at + 208, true));
+      for (let g = 0; g < 16; g++) put('scales', index * 16 + g, view.getInt8(at + 192 + g));
+    },
   },
 });

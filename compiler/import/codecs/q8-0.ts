@@ -1,4 +1,4 @@
-import { defineCodec, halfAt } from './codec.ts';
+import { defineCodec, halfAt, scaleOnly } from './codec.ts';
 
 /** f16 scale, 32 signed bytes. */
 export const q80 = defineCodec({
@@ -10,5 +10,5 @@ export const q80 = defineCodec({
     scales[0] = halfAt(view, at);
     for (let i = 0; i < 32; i++) codes[i] = view.getInt8(at + 2 + i);
   },
-  stored: { format: 'q8g32', bits: 8, zero: 0, parameters: (view, at) => ({ scale: [view.getUint16(at, true)] }) },
+  stored: { format: 'q8g32', bits: 8, zero: 0, parameters: scaleOnly },
 });

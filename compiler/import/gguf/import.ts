@@ -3,6 +3,7 @@ import type { Program } from '../../ir/graph.ts';
 import type { OpTable } from '../../ir/graph-builder.ts';
 import { type Architecture, HfConfig, HfWeights } from '../architecture.ts';
 import { generationSettings, withGeneration } from '../generation.ts';
+import { type Adapter, mergeAdapters } from '../lora.ts';
 import { type DimOptions, SymbolTable } from '../symbols.ts';
 import { buildTransformer, type TransformerOptions } from '../transformer/model.ts';
 import { ggufConfig } from './config.ts';
@@ -15,6 +16,8 @@ import { ggufWeights } from './weights.ts';
 export interface GgufModel {
   readonly name: string;
   readonly files: readonly [GgufFile, ...GgufFile[]];
+  /** LoRA adapters to merge, in this order. */
+  readonly adapters?: readonly Adapter[];
 }
 
 /**
@@ -36,7 +39,12 @@ export function importGguf(
   const config = new HfConfig(values, first.source.name);
   const names = ggufNames(family, config);
   const symbols = new SymbolTable(dims);
-  const weights = new HfWeights(model.files.map((f) => ggufWeights(f, names)));
+  const weights = new HfWeights(
+    mergeAdapters(
+      model.files.map((f) => ggufWeights(f, names)),
+      model.adapters ?? [],
+    ),
+  );
   const described = architecture.describe(config, weights, options);
   const program = buildTransformer(described, model.name, weights, ops, symbols, options);
   symbols.checkOptionsUsed();

@@ -1,0 +1,20 @@
+import type { Plan, PlanEntry } from '../../runtime/plan.ts';
+
+/**
+ * The text of plan.json. Bindings of an entry's own kernel steps are written as differences to those of the step before that launches the
+ * same kernel: the layers of a model then read alike and shrink well (the plan of a 135 M Llama: 18.9 to 8.6 kB gzipped). `parsePlan` of the
+ * runtime undoes it.
+ */
+export function planText(plan: Plan): string {
+  const last: (readonly number[])[] = [];
+  const entries = Object.entries(plan.entries).map(([name, entry]): [string, PlanEntry] => {
+    const steps = entry.steps.map((step) => {
+      if (step.kind !== 'kernel') return step;
+      const before = last[step.kernel] ?? [];
+      last[step.kernel] = step.bind;
+      return { ...step, bind: step.bind.map((b, i) => b - (before[i] ?? 0)) };
+    });
+    return [name, { ...entry, steps }];
+  });
+  return `${JSON.stringify({ ...plan, entries: Object.fromEntries(entries), deltas: true })}\n`;
+}
