@@ -1,4 +1,5 @@
 import type { Acceptor } from '../acceptor.ts';
+import { located } from './located.ts';
 import type { Machine } from './machine.ts';
 import { Shortest } from './shortest.ts';
 import { type StackId, Stacks } from './stack.ts';
@@ -17,7 +18,8 @@ export class JsonAcceptor implements Acceptor {
   private readonly leafOf: number[] = [0];
   private readonly stackOf: StackId[] = [-1];
   private readonly textOf: string[] = [''];
-  private readonly ids = new Map<number, number>();
+  /** By stack, from the empty one on, and leaf. */
+  private readonly ids: (Map<number, number> | undefined)[] = [];
   private readonly textIds = new Map<string, number>();
 
   constructor(readonly machine: Machine) {
@@ -44,7 +46,11 @@ export class JsonAcceptor implements Acceptor {
   shortest(state: number): number {
     if (state === 0) return Number.POSITIVE_INFINITY;
     this.distances ??= new Shortest(this.machine, this.stacks);
-    return this.distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1);
+    const { distances } = this;
+    return located(
+      () => distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1),
+      () => ({ pointer: '', keyword: '' }),
+    );
   }
 
   /** The state after several bytes, or 0. */
@@ -53,6 +59,14 @@ export class JsonAcceptor implements Acceptor {
     this.load(state);
     for (let i = 0; i < bytes.length; i++) if (!this.advance(bytes[i] ?? 0)) return 0;
     return this.save();
+  }
+
+  /** Whether a state goes on over several bytes; no state is made. */
+  takes(state: number, bytes: Uint8Array | null | undefined): boolean {
+    if (!bytes) return false;
+    this.load(state);
+    for (let i = 0; i < bytes.length; i++) if (!this.advance(bytes[i] ?? 0)) return false;
+    return true;
   }
 
   /** Makes a state the current configuration. */
@@ -75,11 +89,12 @@ export class JsonAcceptor implements Acceptor {
       }
       return id;
     }
-    const key = (stack + 1) * 0x4000000 + leaf;
-    let id = this.ids.get(key);
+    let known = this.ids[stack + 1];
+    if (!known) this.ids[stack + 1] = known = new Map();
+    let id = known.get(leaf);
     if (id === undefined) {
       id = this.add();
-      this.ids.set(key, id);
+      known.set(leaf, id);
     }
     return id;
   }
