@@ -281,10 +281,10 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'plugin',
-    summary: 'Start a plugin package: an op under the conformance kit',
-    usage: 'new NAME',
+    summary: 'Start a plugin package: an op, or an ONNX operator, under the conformance kit',
+    usage: 'new NAME | new op OPERATOR',
     options: {},
-    examples: ['infc plugin new acme-ops'],
+    examples: ['infc plugin new acme-ops', 'infc plugin new op acme.Whiten'],
     load: () => import('./plugin-new.ts'),
   },
   {
