@@ -4,13 +4,13 @@ import type { DeviceOptions } from '../load.ts';
 import type { Device, DeviceMemory, KernelSource, Launch, LaunchRequest, MemoryRange } from './device.ts';
 import { probeRelaxedSimd } from './probe.ts';
 import {
+  ChunkTaker,
   CONTROL_WORDS,
   control,
   instantiate,
   type KernelFunction,
   MAX_ARGUMENTS,
   type PoolSetup,
-  takeChunks,
 } from './wasm-pool.ts';
 
 const PAGE = 65536;
@@ -19,8 +19,10 @@ const ALIGN = 64;
 /** Kernels may read this far past a buffer. */
 const PADDING = 64;
 /** Work (bytes plus operations) below which waking other threads costs more than it saves. */
-const SPLIT_WORK = 200_000;
+const SPLIT_WORK = 400_000;
 const CHUNKS_PER_THREAD = 4;
+/** Polls for the other threads before the calling one sleeps: waking up takes longer than most launches. */
+const MAIN_SPINS = 50_000;
 
 interface WasmMemory extends DeviceMemory {
   readonly address: number;
@@ -47,6 +49,7 @@ export class WasmDevice implements Device {
   private names: readonly string[] = [];
   private scratch = 0;
   private words: Int32Array<SharedArrayBuffer> | undefined;
+  private taker: ChunkTaker | undefined;
   private workers: { terminate(): unknown }[] = [];
   private readonly mayWait: boolean;
   readonly capacity: number;
@@ -137,6 +140,7 @@ export class WasmDevice implements Device {
     const step = Math.ceil(scratch / ALIGN) * ALIGN + ALIGN;
     if (this.threads > 1 && kernels.length > 0) {
       this.words = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
+      this.taker = new ChunkTaker(this.words, this.functions, this.scratch);
       for (let i = 1; i < this.threads; i++)
         this.startWorker({ ...setup, control: this.words, scratch: this.scratch + i * step });
     }
@@ -267,16 +271,17 @@ export class WasmDevice implements Device {
     words[control.CHUNKS] = chunks;
     words[control.COUNT] = args.length;
     words[control.SCRATCH] = full.length - args.length;
+    words[control.LAUNCH] = ((words[control.LAUNCH] ?? 0) + 1) | 0;
     words.set(args, control.ARGS);
     Atomics.store(words, control.DONE, 0);
     Atomics.store(words, control.LEFT, chunks);
     Atomics.add(words, control.WAKE, 1);
     Atomics.notify(words, control.WAKE);
-    takeChunks(words, this.functions, this.scratch);
+    this.taker?.take();
     for (let spins = 0; ; spins++) {
       const done = Atomics.load(words, control.DONE);
       if (done === chunks) break;
-      if (spins > 2000 && this.mayWait) Atomics.wait(words, control.DONE, done, 100);
+      if (spins > MAIN_SPINS && this.mayWait) Atomics.wait(words, control.DONE, done, 100);
     }
     if (Atomics.exchange(words, control.FAILED, 0)) throw this.failed(kernel, undefined);
   }
