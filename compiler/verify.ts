@@ -4,11 +4,17 @@ import type { DType } from './ir/dtype.ts';
 import { isFloat } from './ir/dtype.ts';
 import { numbersOf, typedData } from './tensor-values.ts';
 
-/** How far two values may be apart: relative for floats, whole steps for 8-bit integers (rounding ties), nothing for the rest. */
+/**
+ * How far two values may be apart: relative for floats, whole steps for 8-bit integers (rounding ties), nothing for the rest. Floats that
+ * were codes of 8 bits on the way may be `steps` of 1/255 of their range apart instead, all but one in a thousand of them.
+ */
 export interface Tolerance {
   readonly relative: number;
   readonly steps: number;
 }
+
+/** What a model computes with: element types, and `codes` when it quantizes activations to 8 bits on the way. */
+export type Precisions = ReadonlySet<DType | 'codes'>;
 
 /** Relative error allowed in values of a float type. */
 const relativeOf: Partial<Record<DType, number>> = { f64: 1e-3, f32: 1e-3, f16: 1e-2, bf16: 3e-2 };
@@ -17,11 +23,11 @@ const relativeOf: Partial<Record<DType, number>> = { f64: 1e-3, f32: 1e-3, f16: 
  * Tolerance of a value of this dtype in a model that computes with `others` too: an f32 output of a model with f16 inside is only as
  * exact as f16, one of a quantized model as exact as its 8-bit steps.
  */
-export function toleranceOf(dtype: DType, others: ReadonlySet<DType> = new Set()): Tolerance {
+export function toleranceOf(dtype: DType, others: Precisions = new Set()): Tolerance {
   if (!isFloat(dtype)) return { relative: 0, steps: dtype === 'i8' || dtype === 'u8' ? 1 : 0 };
   let relative = relativeOf[dtype] ?? 0.125;
-  for (const o of others) if (isFloat(o)) relative = Math.max(relative, relativeOf[o] ?? 0.125);
-  return { relative, steps: 0 };
+  for (const o of others) if (o !== 'codes' && isFloat(o)) relative = Math.max(relative, relativeOf[o] ?? 0.125);
+  return { relative, steps: others.has('codes') ? 1 : 0 };
 }
 
 /** Result of comparing one value. */
@@ -30,7 +36,10 @@ export interface Comparison {
   readonly agrees: boolean;
   readonly dtype?: DType;
   readonly shape?: readonly number[];
-  /** Largest error: |actual - expected| / max(|expected|, rms(expected)) for floats, the difference for integers. */
+  /**
+   * Largest error: |actual - expected| / max(|expected|, rms(expected)) for floats, the difference for integers; for floats of a quantized
+   * model that are further apart than floats may be, the difference in steps that 99.9 % of them stay below.
+   */
   readonly error: number;
   readonly allowed: number;
   /** Row-major position of the largest error, with both values. */
@@ -50,7 +59,7 @@ export function compareValues(
   actual: HostValue | undefined,
   expected: HostValue | undefined,
   tolerance?: Tolerance,
-  others?: ReadonlySet<DType>,
+  others?: Precisions,
 ): Comparison {
   const differs = (reason: string): Comparison => ({
     name,
@@ -102,6 +111,18 @@ function compareNumbers(name: string, actual: HostTensor, expected: HostTensor, 
         : Number.POSITIVE_INFINITY;
     if (d > error) [error, at] = [d, i];
   }
+  if (float && tolerance.steps > 0 && error > tolerance.relative && Number.isFinite(error)) {
+    error = gapInSteps(a, e);
+    return {
+      ...base,
+      agrees: error <= tolerance.steps,
+      error,
+      allowed: tolerance.steps,
+      at,
+      actual: a[at] ?? 0,
+      expected: e[at] ?? 0,
+    };
+  }
   const allowed = float ? tolerance.relative : tolerance.steps;
   return {
     ...base,
@@ -110,6 +131,15 @@ function compareNumbers(name: string, actual: HostTensor, expected: HostTensor, 
     allowed,
     ...(at < 0 ? {} : { at, actual: a[at] ?? 0, expected: e[at] ?? 0 }),
   };
+}
+
+/** The gap that 99.9 % of the elements stay within, in steps of 1/255 of the range of what is expected (0 included). */
+function gapInSteps(actual: Float64Array, expected: Float64Array): number {
+  let [low, high] = [0, 0];
+  for (const v of expected) [low, high] = [Math.min(low, v), Math.max(high, v)];
+  const gaps = expected.map((v, i) => Math.abs((actual[i] ?? 0) - v)).sort();
+  const gap = gaps[Math.min(gaps.length - 1, Math.floor(gaps.length * 0.999))] ?? 0;
+  return gap / ((high - low) / 255 || 1);
 }
 
 function rootMeanSquare(values: Float64Array): number {

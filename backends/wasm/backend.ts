@@ -4,6 +4,7 @@ import { gainsFromRelaxed } from './relaxed.ts';
 import { attentionSimd } from './templates/attention.ts';
 import { convSimd } from './templates/conv.ts';
 import { convInteger } from './templates/conv-integer.ts';
+import { convWinograd } from './templates/conv-winograd.ts';
 import { gatherFormat } from './templates/gather-format.ts';
 import { gemmSimd } from './templates/gemm.ts';
 import { gemmFormat } from './templates/gemm-format.ts';
@@ -34,6 +35,7 @@ export const wasmBackend = defineBackend({
     gemmInteger,
     convSimd,
     convInteger,
+    convWinograd,
     attentionSimd,
     ...poolSimd,
     rangeSimd,

@@ -34,6 +34,8 @@ export interface BenchResult {
 }
 
 const LEAST_RUNS = 5;
+/** A model whose runs take seconds is measured for about this long, in two runs at least. */
+const LONG_MS = 10_000;
 /** Engines compile hot Wasm functions anew while they run; measuring starts after that. */
 const WARM_MS = 1500;
 
@@ -97,10 +99,12 @@ async function measure(job: BenchJob): Promise<BenchResult> {
   const outputs = structuredClone(await runner.run());
   const firstMs = performance.now() - t;
   const warm = performance.now() + WARM_MS;
-  for (let i = 0; i < 2 || performance.now() < warm; i++) await timed();
+  for (let i = 0; (i < 2 && firstMs < WARM_MS) || performance.now() < warm; i++) await timed();
   const times: number[] = [];
   const end = performance.now() + job.seconds * 1000;
-  while (times.length < LEAST_RUNS || performance.now() < end) times.push(await timed());
+  const long = performance.now() + LONG_MS;
+  while (times.length < 2 || (times.length < LEAST_RUNS && performance.now() < long) || performance.now() < end)
+    times.push(await timed());
   const steps = await runner.profile();
   await runner.close();
   return {

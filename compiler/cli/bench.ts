@@ -5,9 +5,9 @@ import path from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { InfcError } from '../../runtime/errors.ts';
 import type { HostTensor } from '../../runtime/host.ts';
+import type { Plan } from '../../runtime/plan.ts';
 import { exitCodes, nearest } from '../diagnostics.ts';
-import type { DType } from '../ir/dtype.ts';
-import { type Comparison, compareValues } from '../verify.ts';
+import { type Comparison, compareValues, type Precisions } from '../verify.ts';
 import { type Args, onlyPositional } from './args.ts';
 import type { BenchJob, BenchResult } from './bench-worker.ts';
 import { parseDimValues, readInputs } from './inputs.ts';
@@ -62,7 +62,7 @@ async function runBench(args: Args, io: Io): Promise<number> {
       rows.push({ engine, threads: t, result: await inOwnProcess(job, io.signal) });
     }
   }
-  const disagreement = firstDisagreement(rows, dtypesIn(inputs, rows));
+  const disagreement = firstDisagreement(rows, dtypesIn(inputs, rows, plan));
   if (disagreement) {
     const { row, value } = disagreement;
     if (io.json)
@@ -158,13 +158,16 @@ export async function inOwnProcess(job: BenchJob, signal: AbortSignal): Promise<
   }
 }
 
-/** Element types that appear among the inputs and outputs; they set the tolerance. */
-const dtypesIn = (inputs: Readonly<Record<string, HostTensor>>, rows: readonly Row[]): Set<DType> =>
-  new Set([...Object.values(inputs), ...rows.flatMap((r) => Object.values(r.result.outputs))].map((t) => t.dtype));
+/** Element types that appear among the inputs and outputs, and whether the model multiplies 8-bit codes; they set the tolerance. */
+const dtypesIn = (inputs: Readonly<Record<string, HostTensor>>, rows: readonly Row[], plan: Plan): Precisions =>
+  new Set([
+    ...[...Object.values(inputs), ...rows.flatMap((r) => Object.values(r.result.outputs))].map((t) => t.dtype),
+    ...plan.kernels.flatMap((k) => (k.note?.op.endsWith('_integer') ? ['codes' as const] : [])),
+  ]);
 
 function firstDisagreement(
   rows: readonly Row[],
-  dtypes: ReadonlySet<DType>,
+  dtypes: Precisions,
 ): { readonly row: Row; readonly value: Comparison } | undefined {
   const [ours, ...others] = rows;
   if (!ours) return undefined;

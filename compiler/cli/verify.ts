@@ -11,7 +11,7 @@ import type { DType } from '../ir/dtype.ts';
 import { forEachNode, type Program, type Value } from '../ir/graph.ts';
 import { makeFolder } from '../plan/folders.ts';
 import { typedData } from '../tensor-values.ts';
-import { type Comparison, compareValues, keepValues, toleranceOf } from '../verify.ts';
+import { type Comparison, compareValues, keepValues, type Precisions, toleranceOf } from '../verify.ts';
 import { type Args, onlyPositional } from './args.ts';
 import { loadOptions } from './devices.ts';
 import { parseDimValues, readInputs } from './inputs.ts';
@@ -147,7 +147,7 @@ class Check {
   }
 
   /** Finds the first value that differs: kernels against the reference of the transformed graph, then that graph against the imported one. */
-  async bisect(dtypes: ReadonlySet<DType>): Promise<Divergence | undefined> {
+  async bisect(dtypes: Precisions): Promise<Divergence | undefined> {
     this.io.progress('looking for the first op that diverges');
     const compilation = await recompile(await this.compiler(), this.artifact, this.model, this.io);
     const after = new Map<string, HostValue>();
@@ -209,7 +209,7 @@ class Check {
   /** Compares infc's meaning of the model with onnxruntime, value by value. */
   private async bisectModel(
     before: ReadonlyMap<string, HostValue>,
-    dtypes: ReadonlySet<DType>,
+    dtypes: Precisions,
   ): Promise<Divergence | undefined> {
     if (!this.model.endsWith('.onnx')) return undefined;
     const { exposeValues } = await import('./expose-values.ts');
@@ -247,13 +247,14 @@ function producersOf(program: Program, entry: string): Map<string, { readonly op
   return found;
 }
 
-/** Every dtype a program computes with. */
-function dtypesOf(program: Program): Set<DType> {
-  const found = new Set<DType>();
+/** Every dtype a program computes with, and whether it quantizes. */
+function dtypesOf(program: Program): Precisions {
+  const found = new Set<DType | 'codes'>();
   for (const graph of program.entries.values()) {
     for (const v of graph.inputs) found.add(v.type.dtype);
     forEachNode(graph, (node) => {
       for (const o of node.outputs) found.add(o.type.dtype);
+      if (node.op === 'quantize_linear') found.add('codes');
     });
   }
   return found;

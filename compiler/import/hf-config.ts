@@ -16,6 +16,7 @@ import { qwen3 } from './architectures/qwen3.ts';
 import { rwkv4 } from './architectures/rwkv4.ts';
 import { rwkv5 } from './architectures/rwkv5.ts';
 import { type Adapter, mergeAdapters } from './lora.ts';
+import { unquantized } from './quantized/index.ts';
 import { type DimOptions, SymbolTable } from './symbols.ts';
 import { buildTransformer, type TransformerOptions } from './transformer/model.ts';
 import type { WeightFile } from './weight-file.ts';
@@ -42,6 +43,8 @@ export interface HfModel {
   readonly name: string;
   /** Some families can do without: their tensors say it all. */
   readonly config?: { readonly file: string; readonly text: string };
+  /** Settings that other files of the folder add to the config. */
+  readonly more?: Readonly<Record<string, unknown>>;
   readonly weights: readonly WeightFile[];
   /** LoRA adapters to merge, in this order. */
   readonly adapters?: readonly Adapter[];
@@ -54,8 +57,8 @@ export function importHf(
   dims: DimOptions = {},
   options: TransformerOptions = {},
 ): Program {
-  const weights = new HfWeights(mergeAdapters(model.weights, model.adapters ?? []));
-  const { values, file } = configOf(model, weights);
+  const { values, file } = configOf(model);
+  const config = new HfConfig(values, file);
   const named: unknown = Array.isArray(values.architectures) ? values.architectures[0] : undefined;
   const found = architectures.find((a) => typeof named === 'string' && a.names.includes(named));
   if (!found) {
@@ -67,17 +70,16 @@ export function importHf(
     });
   }
   const symbols = new SymbolTable(dims);
-  const described = found.describe(new HfConfig(values, file), weights, options);
+  const weights = new HfWeights(mergeAdapters(unquantized(model.weights, config), model.adapters ?? []));
+  const described = found.describe(config, weights, options);
   const program = buildTransformer(described, model.name, weights, ops, symbols, options);
   symbols.checkOptionsUsed();
   return program;
 }
 
-function configOf(
-  model: HfModel,
-  weights: HfWeights,
-): { readonly values: Record<string, unknown>; readonly file: string } {
+function configOf(model: HfModel): { readonly values: Record<string, unknown>; readonly file: string } {
   if (!model.config) {
+    const weights = new HfWeights(model.weights);
     for (const a of architectures) {
       const values = a.infer?.(weights);
       if (values) return { values, file: model.weights[0]?.name ?? '' };
@@ -100,5 +102,5 @@ function configOf(
   }
   if (!isRecord(values))
     throw new InfcError('INFC1080', 'the config is no object', { file, fix: 'Give the config.json of the model' });
-  return { values, file };
+  return { values: { ...values, ...model.more }, file };
 }

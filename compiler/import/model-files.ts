@@ -1,12 +1,14 @@
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
+import { isRecord } from './architecture.ts';
 import type { ByteSource } from './byte-source.ts';
 import type { GgufModel } from './gguf/import.ts';
 import { type GgufFile, openGguf } from './gguf/reader.ts';
 import type { HfModel } from './hf-config.ts';
 import type { Adapter } from './lora.ts';
 import { openSafetensors } from './safetensors.ts';
+import type { WeightFile } from './weight-file.ts';
 
 /** Random access to a file on disk; it is opened for each read, so nothing is held. */
 export function fileSource(file: string): ByteSource {
@@ -58,18 +60,25 @@ export function openHfModel(file: string, name?: string): HfModel {
   const isFile = file.endsWith('.safetensors');
   const folder = isFile ? path.dirname(file) : file;
   const config = path.join(folder, 'config.json');
-  const weights = isFile ? [path.basename(file)] : weightFiles(folder);
+  const weights = (isFile ? [path.basename(file)] : weightFiles(folder)).map((f) =>
+    openSafetensors(fileSource(path.join(folder, f))),
+  );
+  if (!isFile) checkIndex(folder, weights);
+  const more = sentenceTransformers(folder);
   return {
     name: name ?? path.basename(path.resolve(folder)),
     ...(existsSync(config) ? { config: { file: config, text: readFileSync(config, 'utf8') } } : {}),
-    weights: weights.map((f) => openSafetensors(fileSource(path.join(folder, f)))),
+    ...(more ? { more } : {}),
+    weights,
   };
 }
 
+const INDEX = 'model.safetensors.index.json';
+
 function weightFiles(folder: string): string[] {
   const all = readdirSync(folder).filter((f) => f.endsWith('.safetensors'));
-  const index = path.join(folder, 'model.safetensors.index.json');
-  const shards = existsSync(index) ? shardsOf(index) : undefined;
+  const index = path.join(folder, INDEX);
+  const shards = existsSync(index) ? [...new Set(shardsOf(index).values())].sort() : undefined;
   const files = shards ?? (all.includes('model.safetensors') ? ['model.safetensors'] : all.sort());
   const missing = files.find((f) => !all.includes(f));
   if (missing !== undefined || files.length === 0)
@@ -84,22 +93,73 @@ function weightFiles(folder: string): string[] {
   return files;
 }
 
-/** File names of an index; they must lie in the folder itself. */
-function shardsOf(index: string): string[] {
+/** File of every tensor by the index; files must lie in the folder itself. */
+function shardsOf(index: string): Map<string, string> {
   let map: unknown;
   try {
     map = JSON.parse(readFileSync(index, 'utf8')).weight_map;
   } catch {
     map = undefined;
   }
-  const names = typeof map === 'object' && map !== null ? [...new Set(Object.values(map))] : [];
-  const files = names.filter((f) => typeof f === 'string');
-  if (files.length === 0 || files.length !== names.length || files.some((f) => f !== path.basename(f)))
+  const shards = new Map<string, string>();
+  for (const [tensor, file] of Object.entries(isRecord(map) ? map : {})) {
+    if (typeof file !== 'string' || file !== path.basename(file)) {
+      shards.clear();
+      break;
+    }
+    shards.set(tensor, file);
+  }
+  if (shards.size === 0)
     throw new InfcError('INFC1088', 'the index of the weights names no files of its folder', {
       file: index,
       fix: 'Download the index again',
     });
-  return files.sort();
+  return shards;
+}
+
+/** Every tensor must be where the index says: shards of another download would be found out only by chance. */
+function checkIndex(folder: string, files: readonly WeightFile[]): void {
+  const index = path.join(folder, INDEX);
+  if (!existsSync(index)) return;
+  const byName = new Map(files.map((f) => [f.name, f]));
+  for (const [tensor, file] of shardsOf(index))
+    if (!byName.get(file)?.tensors.has(tensor))
+      throw new InfcError('INFC1084', `weight '${tensor}' is not in '${file}', where the index says it is`, {
+        file: index,
+        fix: 'Download the index and the weight files of the model again',
+      });
+}
+
+/** What the files of sentence-transformers add: how an encoder's token vectors become one. Throws INFC1082 naming an unknown way. */
+function sentenceTransformers(folder: string): Record<string, unknown> | undefined {
+  const read = (file: string): unknown => {
+    const full = path.join(folder, file);
+    if (!existsSync(full)) return undefined;
+    try {
+      return JSON.parse(readFileSync(full, 'utf8'));
+    } catch (cause) {
+      throw new InfcError('INFC1080', 'the config is not JSON', { file: full, cause, fix: 'Download the file again' });
+    }
+  };
+  const pooling = read('1_Pooling/config.json');
+  if (!isRecord(pooling)) return undefined;
+  const on = Object.keys(pooling).filter((k) => k.startsWith('pooling_mode_') && pooling[k] === true);
+  const ways: Readonly<Record<string, string>> = {
+    pooling_mode_mean_tokens: 'mean',
+    pooling_mode_cls_token: 'cls',
+    pooling_mode_lasttoken: 'last',
+  };
+  const [only = 'pooling_mode_mean_tokens'] = on;
+  const way = on.length <= 1 ? ways[only] : undefined;
+  if (way === undefined)
+    throw new InfcError('INFC1082', `'${on.join("', '")}' is how vectors become one, which infc does not do`, {
+      file: path.join(folder, '1_Pooling/config.json'),
+      pointer: `/${only}`,
+      fix: `infc knows ${Object.keys(ways).join(', ')}, one at a time`,
+    });
+  const modules = read('modules.json');
+  const normalize = Array.isArray(modules) && modules.some((m) => isRecord(m) && String(m.type).endsWith('.Normalize'));
+  return { sentence_transformers: { pooling: way, normalize } };
 }
 
 /** Whether a path names a GGUF file. */

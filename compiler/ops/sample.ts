@@ -60,6 +60,41 @@ const resample = defineOp({
   flops: (node) => D.mul(2, node.inputs[1]?.type.shape[1] ?? 1),
 });
 
+/**
+ * Linear interpolation along two axes at once: inputs x, indices and weights [size, 2] of the first axis, then of the second; attribute
+ * `axes`. Each of the four neighbours is multiplied with the product of its weights and they are added in row-major order, so that every
+ * engine that does the same rounds alike (quantized models depend on the last bit).
+ */
+const bilinear = defineOp({
+  name: 'bilinear',
+  infer: (c) => {
+    const [first = 0, second = 1] = numbersAttr(c.attrs, 'axes');
+    const x = inputType(c, 0);
+    const rows = withCoord(x.shape, first, inputType(c, 1).shape[0] ?? 1);
+    return { ...x, shape: withCoord(rows, second, inputType(c, 3).shape[0] ?? 1) };
+  },
+  element: (c) => {
+    const [first = 0, second = 1] = numbersAttr(c.attrs, 'axes');
+    const type = computeType(only(c.outputs).dtype);
+    return (coords) => {
+      const along = (axis: number, input: number) =>
+        [0, 1].map((t) => ({
+          from: c.index(c.at(input, [coords[axis] ?? 0, t]), shapeOf(c, 0)[axis] ?? 1),
+          weight: c.at(input + 1, [coords[axis] ?? 0, t]).cast(type),
+        }));
+      const columns = along(second, 3);
+      const terms = along(first, 1).flatMap((y) =>
+        columns.map((x) => {
+          const at = withCoord(withCoord(coords, first, y.from), second, x.from);
+          return y.weight.mul(x.weight).mul(c.at(0, at));
+        }),
+      );
+      return terms.reduce((p, q) => p.add(q));
+    };
+  },
+  flops: () => 11,
+});
+
 /** Each element `repeats[a]` times in a row along each axis. */
 const repeat = defineOp({
   name: 'repeat',
@@ -298,6 +333,7 @@ const maxRoiPool = defineOp({
 export const sampleOps: readonly OpDef[] = [
   resampleTable,
   resample,
+  bilinear,
   repeat,
   gridSample,
   affineGrid,

@@ -50,43 +50,28 @@ export function instantiate({
   });
 }
 
-/** One thread's part in launches. */
-export class ChunkTaker {
-  /** Number of the launch that the rest describes. */
-  private launch = -1;
-  private readonly args: number[] = [];
-
-  constructor(
-    private readonly words: Int32Array,
-    private readonly functions: readonly KernelFunction[],
-    private readonly scratch: number,
-  ) {}
-
-  /** Runs chunks of the open launch until none is left. */
-  take(): void {
-    const { words, args } = this;
+/** One thread's part in launches: a function that runs chunks of the open launch until none is left. */
+export function chunkTaker(words: Int32Array, functions: readonly KernelFunction[], scratch: number): () => void {
+  const at = (i: number): number => words[i] ?? 0;
+  let known = 0;
+  let args: number[] = [];
+  return () => {
     for (let left = Atomics.sub(words, control.LEFT, 1); left > 0; left = Atomics.sub(words, control.LEFT, 1)) {
-      const chunks = words[control.CHUNKS] ?? 0;
-      const grid = words[control.GRID] ?? 0;
-      const i = chunks - left;
-      const count = (words[control.COUNT] ?? 0) + (words[control.SCRATCH] ?? 0);
+      const chunks = at(control.CHUNKS);
       // The same launch is described once: its next chunk may be a microsecond away.
-      const launch = words[control.LAUNCH] ?? 0;
-      if (launch !== this.launch) {
-        this.launch = launch;
-        args.length = count + 2;
-        for (let k = 0; k < count; k++) args[k] = words[control.ARGS + k] ?? 0;
-        if (words[control.SCRATCH]) args[count - 1] = this.scratch;
+      if (known !== at(control.LAUNCH)) {
+        known = at(control.LAUNCH);
+        args = [...words.subarray(control.ARGS, control.ARGS + at(control.COUNT))];
+        if (at(control.SCRATCH)) args.push(scratch);
       }
-      args[count] = Math.floor((grid * i) / chunks);
-      args[count + 1] = Math.floor((grid * (i + 1)) / chunks);
+      const edge = (i: number): number => Math.floor((at(control.GRID) * i) / chunks);
       try {
-        this.functions[words[control.KERNEL] ?? 0]?.(...args);
+        functions[at(control.KERNEL)]?.(...args, edge(chunks - left), edge(chunks - left + 1));
       } catch {
         Atomics.store(words, control.FAILED, 1);
       }
       Atomics.add(words, control.DONE, 1);
       Atomics.notify(words, control.DONE);
     }
-  }
+  };
 }

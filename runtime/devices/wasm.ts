@@ -4,8 +4,8 @@ import type { DeviceOptions } from '../load.ts';
 import type { Device, DeviceMemory, KernelSource, Launch, LaunchRequest, MemoryRange } from './device.ts';
 import { probeRelaxedSimd } from './probe.ts';
 import {
-  ChunkTaker,
   CONTROL_WORDS,
+  chunkTaker,
   control,
   instantiate,
   type KernelFunction,
@@ -23,6 +23,12 @@ const SPLIT_WORK = 400_000;
 const CHUNKS_PER_THREAD = 4;
 /** Polls for the other threads before the calling one sleeps: waking up takes longer than most launches. */
 const MAIN_SPINS = 50_000;
+/**
+ * Engines begin with quickly made, slow code for a kernel and swap in the optimised one at a call: a kernel with much work is called in
+ * pieces of about this much, at most so many, so that already its first launch gets there.
+ */
+const PIECE_WORK = 20_000_000;
+const MOST_PIECES = 32;
 
 interface WasmMemory extends DeviceMemory {
   readonly address: number;
@@ -35,6 +41,8 @@ interface WasmLaunch extends Launch {
   readonly full: readonly number[];
   readonly grid: number;
   readonly split: boolean;
+  /** Calls the work is done in when it is not split. */
+  readonly pieces: number;
 }
 
 /** WebAssembly on the calling thread and, where memory can be shared, on workers. */
@@ -49,7 +57,7 @@ export class WasmDevice implements Device {
   private names: readonly string[] = [];
   private scratch = 0;
   private words: Int32Array<SharedArrayBuffer> | undefined;
-  private taker: ChunkTaker | undefined;
+  private takeChunks: (() => void) | undefined;
   private workers: { terminate(): unknown }[] = [];
   private readonly mayWait: boolean;
   readonly capacity: number;
@@ -140,7 +148,7 @@ export class WasmDevice implements Device {
     const step = Math.ceil(scratch / ALIGN) * ALIGN + ALIGN;
     if (this.threads > 1 && kernels.length > 0) {
       this.words = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
-      this.taker = new ChunkTaker(this.words, this.functions, this.scratch);
+      this.takeChunks = chunkTaker(this.words, this.functions, this.scratch);
       for (let i = 1; i < this.threads; i++)
         this.startWorker({ ...setup, control: this.words, scratch: this.scratch + i * step });
     }
@@ -190,7 +198,7 @@ export class WasmDevice implements Device {
   allocate(bytes: number): WasmMemory {
     const size = Math.ceil(bytes / ALIGN) * ALIGN + PADDING;
     if (!(size <= MAX_PAGES * PAGE))
-      throw new InfcError('INFC6011', `a block of ${bytes} bytes is needed, more than WebAssembly memory can hold`, {
+      throw new InfcError('INFC6011', `the model needs ${bytes} bytes of memory, more than WebAssembly gives here`, {
         fix: 'Use smaller shapes, or a compiled model with smaller weights',
       });
     const at = this.free_.findIndex((f) => f.size >= size);
@@ -250,16 +258,18 @@ export class WasmDevice implements Device {
     const args = [...bindings.map(addressOf), ...scalars];
     const full = this.kernels[kernel]?.scratch ? [...args, this.scratch] : args;
     const split = this.workers.length > 0 && work >= SPLIT_WORK && grid[0] > 1 && args.length <= MAX_ARGUMENTS;
-    return { kernel, args, full, grid: grid[0], split };
+    const pieces = Math.max(1, Math.min(MOST_PIECES, grid[0], Math.ceil(work / PIECE_WORK)));
+    return { kernel, args, full, grid: grid[0], split, pieces };
   }
 
   launch(launch: Launch): void {
-    const { kernel, args, full, grid, split } = launch as WasmLaunch; // made by prepare
+    const { kernel, args, full, grid, split, pieces } = launch as WasmLaunch; // made by prepare
     const words = this.words;
     if (grid <= 0) return;
     if (!split || !words) {
       try {
-        this.functions[kernel]?.(...full, 0, grid);
+        for (let i = 0; i < pieces; i++)
+          this.functions[kernel]?.(...full, Math.floor((grid * i) / pieces), Math.floor((grid * (i + 1)) / pieces));
       } catch (cause) {
         throw this.failed(kernel, cause);
       }
@@ -271,13 +281,13 @@ export class WasmDevice implements Device {
     words[control.CHUNKS] = chunks;
     words[control.COUNT] = args.length;
     words[control.SCRATCH] = full.length - args.length;
-    words[control.LAUNCH] = ((words[control.LAUNCH] ?? 0) + 1) | 0;
     words.set(args, control.ARGS);
+    Atomics.add(words, control.LAUNCH, 1);
     Atomics.store(words, control.DONE, 0);
     Atomics.store(words, control.LEFT, chunks);
     Atomics.add(words, control.WAKE, 1);
     Atomics.notify(words, control.WAKE);
-    this.taker?.take();
+    this.takeChunks?.();
     for (let spins = 0; ; spins++) {
       const done = Atomics.load(words, control.DONE);
       if (done === chunks) break;

@@ -73,10 +73,22 @@ export const resampleTable: HostOp = (inputs, attrs, { fail }) => {
   const indices = emptyTensor('i32', [size, taps]);
   const weights = emptyTensor('f32', [size, taps]);
   const fill = emptyTensor('f32', [size]);
+  const between = mode === 'linear' && !antialias && attrs.excludeOutside !== true;
   for (let y = 0; y < size; y++) {
     const x = sourceOf(String(attrs.coordinates), y, n, size, scale, roi);
     if (attrs.coordinates === 'tf_crop_and_resize' && (x < 0 || x > n - 1)) {
       fill.data[y] = Number(attrs.extrapolation);
+      continue;
+    }
+    if (between) {
+      // As onnxruntime has it: two neighbours of the coordinate moved into the image, half each where they are one.
+      const at = Math.fround(Math.max(0, Math.min(n - 1, x)));
+      const low = Math.floor(at);
+      const high = Math.min(low + 1, n - 1);
+      indices.data[2 * y] = low;
+      indices.data[2 * y + 1] = high;
+      weights.data[2 * y] = low === high ? 0.5 : high - at;
+      weights.data[2 * y + 1] = low === high ? 0.5 : at - low;
       continue;
     }
     // A whole coordinate counts as one right of its left neighbour.

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { interpret } from '../../backends/reference/interpret.ts';
 import { wasmBackend } from '../../backends/wasm/backend.ts';
 import { convInteger } from '../../backends/wasm/templates/conv-integer.ts';
+import { convWinograd } from '../../backends/wasm/templates/conv-winograd.ts';
 import { gemmInteger } from '../../backends/wasm/templates/gemm-integer.ts';
 import { type Dim, evaluate, sym } from '../../compiler/ir/dim.ts';
 import { type TypedArray, viewOf } from '../../compiler/ir/dtype.ts';
@@ -43,6 +44,17 @@ function draw(dtype: Code, n: number, values: Codes['values'], seed: number): In
   if (dtype === 'u8') return bytes;
   return new Int8Array(values === 'extreme' ? bytes.map((b) => b ^ 0x80) : bytes);
 }
+
+/** Lanewise arithmetic on the 16-bit halves of words. */
+const halves = (f: (a: number, b: number) => number) => (args: readonly (readonly (number | bigint)[])[]) =>
+  (args[0] ?? []).map((x, i) => {
+    const [a, b] = [Number(x), Number(args[1]?.[i] ?? 0)];
+    return ((f(a, b) & 0xffff) | (f(a >>> 16, b >>> 16) << 16)) >>> 0;
+  });
+const HALVES = new Map([
+  ['i16x8.add', halves((a, b) => a + b)],
+  ['i16x8.sub', halves((a, b) => a - b)],
+]);
 
 interface Drawn {
   readonly x: Int8Array | Uint8Array;
@@ -98,7 +110,7 @@ function run(
   if (!got) throw new TypeError('no output');
   if (checked) {
     const again = data();
-    interpret(lowered.kernel, again, scalars, { races: false }); // items overlap, with equal results
+    interpret(lowered.kernel, again, scalars, { races: false, intrinsics: HALVES }); // items overlap, with equal results
     expect(Array.from(out)).toEqual(Array.from(got, Number));
   }
   return { x, w, xZero: xZero ?? 0, wZeros: zeros ? Array.from(zeros) : [0], got };
@@ -233,48 +245,60 @@ const CONVS: readonly ConvCase[] = [
   ),
 ];
 
-describe('conv-integer', () => {
-  CONVS.forEach((c, i) => {
-    it(c.name, () => {
-      const { n = 1, group = 1, strides = [1, 1], dilations = [1, 1], pads = [0, 0, 0, 0], kernel } = c;
-      const scalars = c.values ?? {};
-      const [h, w] = c.size.map((d) => evaluate(d, new Map(Object.entries(scalars))));
-      const depth = c.c / group;
-      const out = [h ?? 0, w ?? 0].map(
-        (s, a) =>
-          Math.floor(
-            (s + (pads[a] ?? 0) + (pads[a + 2] ?? 0) - ((dilations[a] ?? 1) * ((kernel[a] ?? 1) - 1) + 1)) /
-              (strides[a] ?? 1),
-          ) + 1,
-      );
-      const [oh = 0, ow = 0] = out;
-      CODES.forEach((codes, at) => {
-        const shapes = { x: [n, c.c, ...c.size], w: [c.m, depth, ...kernel], channels: c.m };
-        const attrs = { strides, dilations, pads, group };
-        const checked = i % 5 === 0 && at === 1;
-        const d = run(convInteger, 'conv_integer', codes, shapes, attrs, scalars, n * c.m * oh * ow, checked);
-        for (let o = 0; o < n * c.m * oh * ow; o++) {
-          const [image, m, y, x] = [
-            Math.floor(o / (c.m * oh * ow)),
-            Math.floor(o / (oh * ow)) % c.m,
-            Math.floor(o / ow) % oh,
-            o % ow,
-          ];
-          let sum = 0;
-          for (let p = 0; p < depth; p++)
-            for (let ky = 0; ky < kernel[0]; ky++)
-              for (let kx = 0; kx < kernel[1]; kx++) {
-                const iy = y * strides[0] - pads[0] + ky * dilations[0];
-                const ix = x * strides[1] - pads[1] + kx * dilations[1];
-                if (iy < 0 || iy >= (h ?? 0) || ix < 0 || ix >= (w ?? 0)) continue;
-                const channel = Math.floor(m / (c.m / group)) * depth + p;
-                const a = d.x[((image * c.c + channel) * (h ?? 0) + iy) * (w ?? 0) + ix] ?? 0;
-                const b = d.w[((m * depth + p) * kernel[0] + ky) * kernel[1] + kx] ?? 0;
-                sum += (a - d.xZero) * (b - (d.wZeros[m % d.wZeros.length] ?? 0));
-              }
-          if (d.got[o] !== sum) expect.fail(`codes ${at}: [${image},${m},${y},${x}] is ${d.got[o]}, expected ${sum}`);
-        }
+const WINOGRAD: readonly ConvCase[] = [
+  { name: 'one block', c: 32, m: 16, size: [8, 8], kernel: [3, 3], pads: [1, 1, 1, 1] },
+  { name: 'odd sizes, two images', n: 2, c: 33, m: 18, size: [9, 11], kernel: [3, 3], pads: [1, 1, 1, 1] },
+  { name: 'no padding', c: 34, m: 17, size: [13, 30], kernel: [3, 3] },
+  { name: 'uneven padding', c: 32, m: 20, size: [20, 41], kernel: [3, 3], pads: [0, 2, 2, 1] },
+  { name: 'many channels', c: 300, m: 16, size: [10, 18], kernel: [3, 3], pads: [1, 1, 1, 1] },
+];
+
+for (const [title, template, cases] of [
+  ['conv-integer', convInteger, CONVS],
+  ['conv-winograd', convWinograd, WINOGRAD],
+] as const)
+  describe(title, () => {
+    cases.forEach((c, i) => {
+      it(c.name, () => {
+        const { n = 1, group = 1, strides = [1, 1], dilations = [1, 1], pads = [0, 0, 0, 0], kernel } = c;
+        const scalars = c.values ?? {};
+        const [h, w] = c.size.map((d) => evaluate(d, new Map(Object.entries(scalars))));
+        const depth = c.c / group;
+        const out = [h ?? 0, w ?? 0].map(
+          (s, a) =>
+            Math.floor(
+              (s + (pads[a] ?? 0) + (pads[a + 2] ?? 0) - ((dilations[a] ?? 1) * ((kernel[a] ?? 1) - 1) + 1)) /
+                (strides[a] ?? 1),
+            ) + 1,
+        );
+        const [oh = 0, ow = 0] = out;
+        CODES.forEach((codes, at) => {
+          const shapes = { x: [n, c.c, ...c.size], w: [c.m, depth, ...kernel], channels: c.m };
+          const attrs = { strides, dilations, pads, group };
+          const checked = i % 5 === 0 && at === 1 && c.c < 40;
+          const d = run(template, 'conv_integer', codes, shapes, attrs, scalars, n * c.m * oh * ow, checked);
+          for (let o = 0; o < n * c.m * oh * ow; o++) {
+            const [image, m, y, x] = [
+              Math.floor(o / (c.m * oh * ow)),
+              Math.floor(o / (oh * ow)) % c.m,
+              Math.floor(o / ow) % oh,
+              o % ow,
+            ];
+            let sum = 0;
+            for (let p = 0; p < depth; p++)
+              for (let ky = 0; ky < kernel[0]; ky++)
+                for (let kx = 0; kx < kernel[1]; kx++) {
+                  const iy = y * strides[0] - pads[0] + ky * dilations[0];
+                  const ix = x * strides[1] - pads[1] + kx * dilations[1];
+                  if (iy < 0 || iy >= (h ?? 0) || ix < 0 || ix >= (w ?? 0)) continue;
+                  const channel = Math.floor(m / (c.m / group)) * depth + p;
+                  const a = d.x[((image * c.c + channel) * (h ?? 0) + iy) * (w ?? 0) + ix] ?? 0;
+                  const b = d.w[((m * depth + p) * kernel[0] + ky) * kernel[1] + kx] ?? 0;
+                  sum += (a - d.xZero) * (b - (d.wZeros[m % d.wZeros.length] ?? 0));
+                }
+            if (d.got[o] !== sum) expect.fail(`codes ${at}: [${image},${m},${y},${x}] is ${d.got[o]}, expected ${sum}`);
+          }
+        });
       });
     });
   });
-});

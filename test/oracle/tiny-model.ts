@@ -99,8 +99,29 @@ export const safetensorsOf = (model: TinyModel, dtype: 'F32' | 'F16' = 'F32'): U
     }),
   );
 
-/** The model as GGUF: f32, or matrices in f16 as converters write them. */
-export function ggufOf(model: TinyModel, matrices: 'F32' | 'F16' = 'F32'): Uint8Array {
+/** A block format for matrices whose contents do not matter: any bytes, but for the f16 factors. */
+export interface Blocks {
+  /** Number in ggml.h. */
+  readonly type: number;
+  readonly block: number;
+  readonly bytes: number;
+  /** Where the factors stand in a block, and about how large they are for weights of standard deviation 1. */
+  readonly factors: Readonly<Record<number, number>>;
+}
+
+function randomBlocks(name: string, weights: number, { block, bytes, factors }: Blocks): Uint8Array {
+  const count = weights / block;
+  const out = Uint8Array.from(noise(`${name}/bytes`, count * bytes), (v) => Math.floor(v * 1e4) & 255);
+  const view = new DataView(out.buffer);
+  const sizes = noise(`${name}/factors`, count * 2);
+  for (let b = 0; b < count; b++)
+    for (const [i, [at, size]] of Object.entries(factors).entries())
+      view.setUint16(b * bytes + Number(at), encodeFloat('f16', size * (1 + (sizes[2 * b + i] ?? 0) / 8)), true);
+  return out;
+}
+
+/** The model as GGUF: f32, or matrices in f16 or blocks, as converters write them. */
+export function ggufOf(model: TinyModel, matrices: 'F32' | 'F16' | Blocks = 'F32'): Uint8Array {
   if (!model.gguf) throw new TypeError(`${model.name} has no GGUF form`);
   const byName = new Map(model.weights.map((w) => [w.name, w]));
   const lookup = (name: string): Values => {
@@ -108,10 +129,11 @@ export function ggufOf(model: TinyModel, matrices: 'F32' | 'F16' = 'F32'): Uint8
     if (!w) throw new TypeError(`no weight '${name}'`);
     return valuesOf(model, w);
   };
-  const tensor = (name: string, { shape, data }: Values): GgufTensorData =>
-    shape.length > 1 && matrices === 'F16'
-      ? { name, shape, type: 1, data: halves(data) }
-      : { name, shape, type: 0, data: bytesOf(data) };
+  const tensor = (name: string, { shape, data }: Values): GgufTensorData => {
+    if (shape.length === 1 || matrices === 'F32') return { name, shape, type: 0, data: bytesOf(data) };
+    if (matrices === 'F16') return { name, shape, type: 1, data: halves(data) };
+    return { name, shape, type: matrices.type, data: randomBlocks(name, data.length, matrices) };
+  };
   const tensors = model.weights.flatMap((w) => {
     if (w.gguf === undefined) return [];
     const values = valuesOf(model, w);

@@ -255,7 +255,8 @@ function offsetTable(k: KernelBuilder, g: Geometry, b: Block, request: TemplateR
   );
 }
 
-function noteOf(g: Geometry, request: TemplateRequest): KernelNote {
+/** Cost of a convolution. */
+export function noteOf(g: Geometry, request: TemplateRequest): KernelNote {
   const taps = g.depth * g.y.taps * g.columns.taps;
   const outputs = product(request.output.shape);
   return {

@@ -37,7 +37,7 @@ export interface PackedCodes {
 type Codes = Int8Array | Uint8Array | Int16Array;
 
 /** The codes of a constant of i8 or u8. */
-function codesOf(constant: Constant, elements: number): Int8Array | Uint8Array {
+export function codesOf(constant: Constant, elements: number): Int8Array | Uint8Array {
   const bytes = constant.read();
   if (bytes.byteLength < elements) throw new RangeError(`constant '${constant.name}' is too short`);
   return constant.type.dtype === 'i8'

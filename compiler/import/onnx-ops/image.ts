@@ -130,6 +130,9 @@ function buildResize(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const { dtype } = x.type;
   const mixes = mode !== 'nearest' || crop;
   let y = mixes && !isFloat(dtype) ? cast(b, x, 'f32') : x;
+  const tables: Value[] = [];
+  // An image is interpolated along both axes at once.
+  const both = mode === 'linear' && !antialias && !crop && plans.length === 2;
   for (const p of plans) {
     const length = y.type.shape[p.axis] ?? 1;
     const scale = p.scale ?? (D.isStatic(length) && D.isStatic(p.size) && !p.scales ? p.size / length : undefined);
@@ -153,10 +156,15 @@ function buildResize(node: OnnxNode, b: GraphBuilder): readonly Value[] {
       },
     );
     if (!indices || !weights || !fill) return node.fail('its tables cannot be built');
+    if (both) {
+      tables.push(indices, weights);
+      continue;
+    }
     y = mixes
       ? b.node('resample', crop ? [y, indices, weights, fill] : [y, indices, weights], { axis: p.axis })
       : b.node('gather', [y, reshape(b, indices, [p.size])], { axis: p.axis });
   }
+  if (both) y = b.node('bilinear', [y, ...tables], { axes: plans.map((p) => p.axis) });
   if (y.type.dtype === dtype) return [y === x ? b.node('identity', [x]) : y];
   const { min, max } = integerRange(dtype);
   const rounded = b.node('round', [y]);
