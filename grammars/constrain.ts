@@ -4,6 +4,7 @@ import { type ArtifactMachine, type OpenOptions, openArtifact } from './artifact
 import type { Infer, StandardSchemaLike } from './infer.ts';
 import { auditSchema, type SchemaReport } from './json/audit.ts';
 import type { Relaxation } from './json/compiler.ts';
+import { contradiction } from './json/contradiction.ts';
 import { isObject, type Json } from './json/document.ts';
 import { JsonMasks } from './json/masks.ts';
 import { type JsonOptions, type JsonSession, openSchema } from './json/session.ts';
@@ -111,7 +112,10 @@ function jsonSchemaOf(schema: unknown): Json {
 function constrainSchema<const S>(schema: S, options: ConstrainOptions = {}): Constraint<Infer<S>> {
   const session = openSchema(jsonSchemaOf(schema), options);
   if (session.acceptor.start === 0)
-    throw new InfcError('INFC5010', 'no value satisfies the schema', { pointer: '', fix: 'Remove the contradiction' });
+    throw new InfcError('INFC5010', 'no value satisfies the schema', {
+      ...contradiction(session.compiler, session.solver),
+      fix: 'Remove the contradiction',
+    });
   return new Constraint<Infer<S>>(session, schema);
 }
 

@@ -1,6 +1,7 @@
 export type { Acceptor } from './acceptor.ts';
 export { type ArtifactOptions, type ArtifactReport, compileArtifact } from './artifact.ts';
 export { ArtifactMachine, type OpenOptions, openArtifact } from './artifact-machine.ts';
+export type { CancelSignal } from './cancel.ts';
 export { type ConstrainOptions, Constraint, constrain } from './constrain.ts';
 export type { DeepPartial, FromJsonSchema, Infer, StandardSchemaLike } from './infer.ts';
 export type { SchemaProblem, SchemaReport } from './json/audit.ts';

@@ -40,7 +40,7 @@ export class Matcher {
     private readonly options: MatcherOptions = {},
   ) {
     this.state = machine.start;
-    this.closing = options.maxTokens === undefined ? undefined : new ClosingMasks(machine);
+    this.closing = options.maxTokens === undefined ? undefined : ClosingMasks.of(machine);
     if (this.state === 0)
       throw new InfcError('INFC5010', 'nothing satisfies the constraint', {
         pointer: '',
@@ -158,10 +158,13 @@ export class Matcher {
     return copy;
   }
 
-  /** Fewest tokens that still finish the text, the end token included (at most this many are needed: the shortest text, well segmented). */
+  /**
+   * Tokens that still finish the text, the end token included: those of the text with the fewest bytes, cut into as few tokens as spell it.
+   * A longer text may take fewer; {@link MatcherOptions.maxTokens} counts with this bound.
+   */
   minTokensToEnd(): number {
     if (this.ended) return 0;
-    return (this.closing ?? new ClosingMasks(this.machine)).tokens(this.state);
+    return ClosingMasks.of(this.machine).tokens(this.state);
   }
 
   /** Bytes that must come next, whatever is chosen. */

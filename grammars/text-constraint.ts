@@ -1,12 +1,14 @@
 import { InfcError } from '../runtime/errors.ts';
 import type { Acceptor } from './acceptor.ts';
+import { type CancelSignal, cancellable, refuseCancelled } from './cancel.ts';
 import { compileGrammar } from './cfg/context-free.ts';
 import type { Grammar } from './cfg/grammar.ts';
 import type { LarkOptions } from './frontends/lark.ts';
 import { LogitsProcessor } from './logits-processor.ts';
 import { Matcher, type MatcherOptions } from './matcher.ts';
+import { overflowed } from './overflow.ts';
 import { regexAcceptor } from './regex/acceptor.ts';
-import { createRegexEngine, type Dialect } from './regex/index.ts';
+import { createRegexEngine, type Dialect, type RegexEngine } from './regex/index.ts';
 import { AcceptorMasks } from './token-machine.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
@@ -58,6 +60,8 @@ export interface RegexOptions {
   readonly match?: 'full' | 'search';
   /** States that one decision may visit (default 20,000) before it fails with INFC5105. */
   readonly budget?: number;
+  /** Stops the work when it turns `aborted`, here and in every matcher (INFC5023). */
+  readonly signal?: CancelSignal;
 }
 
 /**
@@ -65,11 +69,20 @@ export interface RegexOptions {
  * Throws INFC5010 when nothing matches.
  */
 export function regex(pattern: RegExp | string, options: RegexOptions = {}): TextConstraint {
-  const engine = createRegexEngine(options.budget === undefined ? {} : { budget: options.budget });
+  const engine = engineOf(options);
   const source = typeof pattern === 'string' ? pattern : pattern.source;
   const flags = typeof pattern === 'string' ? (options.flags ?? 'u') : pattern.flags;
   const lang = engine[options.match === 'search' ? 'search' : 'parse'](source, flags, options.dialect);
-  return checked(regexAcceptor(engine, lang), `no text matches /${source}/${flags}`);
+  return checked(cancellable(regexAcceptor(engine, lang), options.signal), `no text matches /${source}/${flags}`);
+}
+
+/** An engine that keeps to a budget and stops when cancelled. */
+function engineOf({ budget, signal }: Pick<RegexOptions, 'budget' | 'signal'>): RegexEngine {
+  refuseCancelled(signal);
+  return createRegexEngine({
+    ...(budget === undefined ? {} : { budget }),
+    ...(signal === undefined ? {} : { work: () => refuseCancelled(signal) }),
+  });
 }
 
 /** A grammar as text, in one of three notations, or as rules. */
@@ -80,17 +93,20 @@ export type GrammarInput =
   | { readonly rules: Grammar };
 
 /** Constrains text to a context-free grammar. The parser of the notation is loaded when first needed. */
-export async function grammar(input: GrammarInput): Promise<TextConstraint> {
+export async function grammar(
+  input: GrammarInput,
+  options: Pick<RegexOptions, 'budget' | 'signal'> = {},
+): Promise<TextConstraint> {
   try {
     const parsed = await parse(input);
-    const engine = createRegexEngine();
+    const engine = engineOf(options);
     return checked(
-      regexAcceptor(engine, compileGrammar(engine, parsed).lang),
+      cancellable(regexAcceptor(engine, compileGrammar(engine, parsed).lang), options.signal),
       `no text derives from '${parsed.start}'`,
     );
   } catch (error) {
     // Parsers and rules recurse; what nests beyond the stack is the input's fault.
-    if (!(error instanceof RangeError)) throw error;
+    if (!overflowed(error)) throw error;
     throw new InfcError('INFC5304', 'the grammar nests too deeply', {
       cause: error,
       fix: 'Write it with fewer levels',

@@ -4,6 +4,8 @@ export interface ErrorPlace {
   readonly offset?: number;
   readonly node?: string;
   readonly pointer?: string;
+  /** The schema keyword at the pointer. */
+  readonly keyword?: string;
 }
 
 /** Extra fields of an {@link InfcError}. */

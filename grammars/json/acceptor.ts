@@ -1,4 +1,5 @@
 import type { Acceptor } from '../acceptor.ts';
+import { located } from './located.ts';
 import type { Machine } from './machine.ts';
 import { Shortest } from './shortest.ts';
 import { type StackId, Stacks } from './stack.ts';
@@ -44,7 +45,11 @@ export class JsonAcceptor implements Acceptor {
   shortest(state: number): number {
     if (state === 0) return Number.POSITIVE_INFINITY;
     this.distances ??= new Shortest(this.machine, this.stacks);
-    return this.distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1);
+    const { distances } = this;
+    return located(
+      () => distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1),
+      () => ({ pointer: '', keyword: '' }),
+    );
   }
 
   /** The state after several bytes, or 0. */

@@ -1,7 +1,11 @@
 import { InfcError } from '../../runtime/errors.ts';
+import { contradiction } from './contradiction.ts';
+import { typeBit } from './declared-types.ts';
 import { isObject, type Json, type JsonObject, own, SchemaDocument, type Site } from './document.ts';
-import { type JsonOptions, openSchema } from './session.ts';
-import { JSON_TYPES } from './terms.ts';
+import type { Formula } from './formula.ts';
+import { hardPlace, located, type SchemaPlace } from './located.ts';
+import { type JsonOptions, type JsonSession, openSchema } from './session.ts';
+import { JSON_TYPES, type JsonType } from './terms.ts';
 
 /** One keyword that cannot be honoured. */
 export interface SchemaProblem {
@@ -19,6 +23,8 @@ export interface SchemaReport {
   /** Some value exists. */
   readonly satisfiable: boolean;
   readonly unsupported: readonly SchemaProblem[];
+  /** Where the contradiction is, when no value exists. */
+  readonly contradiction?: SchemaPlace;
   /** Bytes of the shortest document. */
   readonly shortest: number;
   /** Subschemas looked at. */
@@ -46,8 +52,7 @@ export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
   const problems = new Map<string, SchemaProblem>();
   const note = (error: unknown, site: Site | undefined): void => {
     if (!(error instanceof InfcError)) throw error;
-    const pointer = error.place.pointer || site?.pointer || '';
-    const keyword = pointer.slice(pointer.lastIndexOf('/') + 1);
+    const { pointer = site?.pointer ?? '', keyword = '' } = error.place;
     problems.set(`${error.code} ${pointer}`, {
       code: error.code,
       pointer,
@@ -57,6 +62,7 @@ export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
     });
   };
   let satisfiable = false;
+  let place: SchemaPlace | undefined;
   let shortest = Number.POSITIVE_INFINITY;
   let visited = 0;
   const session = openSafely(schema, options, note);
@@ -70,12 +76,11 @@ export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
     seen.add(site);
     visited++;
     if (session) {
-      const { compiler } = session;
+      const formula = session.compiler.sub(site, 0);
+      const possible = session.compiler.typesOf(formula);
       for (const type of JSON_TYPES) {
         try {
-          const formula = compiler.typed(compiler.sub(site, 0), type);
-          if (type === 'string') compiler.stringSet(compiler.sub(site, 0));
-          void formula;
+          if ((possible & typeBit(type)) !== 0) tryType(session, site, formula, type);
         } catch (error) {
           note(error, site);
         }
@@ -99,13 +104,36 @@ export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
       });
     try {
       satisfiable = session.acceptor.start !== 0;
+      if (!satisfiable) place = contradiction(session.compiler, session.solver);
+      session.solver.budget.reset();
       shortest = session.acceptor.shortest(session.acceptor.start);
     } catch (error) {
       note(error, undefined);
     }
   }
   const unsupported = [...problems.values()];
-  return { exact: unsupported.length === 0, satisfiable, unsupported, shortest, visited };
+  return {
+    exact: unsupported.length === 0,
+    satisfiable,
+    unsupported,
+    ...(place ? { contradiction: place } : {}),
+    shortest,
+    visited,
+  };
+}
+
+/** Compiles a subschema for one type and looks at how its values begin, as far as masks would. */
+function tryType({ compiler, solver, machine }: JsonSession, site: Site, formula: Formula, type: JsonType): void {
+  solver.budget.reset();
+  located(
+    () => {
+      const state = compiler.typed(formula, type);
+      if (type === 'string') compiler.stringSet(formula);
+      if (type === 'object' && solver.objectRest(state, undefined))
+        machine.keySpace([{ state, results: 0 }], 0).start();
+    },
+    () => hardPlace(site),
+  );
 }
 
 function openSafely(

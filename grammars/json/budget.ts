@@ -1,12 +1,18 @@
 import { InfcError } from '../../runtime/errors.ts';
+import { type CancelSignal, refuseCancelled } from '../cancel.ts';
 
 /** Operands simplified for one question at most: about a fifth of a second. */
 const MAX_WORK = 3_000_000;
+/** What one member of a language that the regex engine builds counts for: such work is slower. */
+const LANGUAGE_WORK = 8;
+/** Operations between two looks at the signal. */
+const LOOK = 10_000;
 
 /** Bounds the work one constraint may cost; shared by all its parts. */
 export class Budget {
   private used = 0;
   private worked = 0;
+  private look = LOOK;
 
   /**
    * @param limit elementary search steps allowed per question asked
@@ -14,38 +20,42 @@ export class Budget {
    */
   constructor(
     private readonly limit = 20_000,
-    private readonly signal?: AbortSignal,
+    private readonly signal?: CancelSignal,
   ) {}
 
-  /** Starts counting afresh: called once per question the user waits for. */
+  /** Starts counting afresh: called once per question the user waits for. Throws INFC5023 when cancelled. */
   reset(): void {
     this.used = 0;
     this.worked = 0;
+    this.look = LOOK;
+    if (this.signal?.aborted) refuseCancelled(this.signal);
   }
 
   /** Accounts for the operands of one simplification. Throws INFC5021 when they add up to too many. */
   work = (operands: number): void => {
     this.worked += operands;
+    if (this.worked > this.look) {
+      this.look = this.worked + LOOK;
+      refuseCancelled(this.signal);
+    }
     if (this.worked > MAX_WORK)
       throw new InfcError(
         'INFC5021',
         `simplifying what the schema still demands took more than ${MAX_WORK} operations`,
-        {
-          pointer: '',
-          fix: 'Simplify nested oneOf, not, if or contains',
-        },
+        { fix: 'Simplify nested oneOf, not, if, contains or overlapping patterns' },
       );
   };
+
+  /** Accounts for the members of one language of the regex engine. */
+  language = (members: number): void => this.work(LANGUAGE_WORK * (members + 1));
 
   /** Accounts for one step. Throws INFC5021 when the budget is spent and INFC5023 when cancelled. */
   spend = (): void => {
     this.used++;
     if (this.used > this.limit)
       throw new InfcError('INFC5021', `deciding whether a value exists took more than ${this.limit} steps`, {
-        pointer: '',
         fix: 'Simplify nested oneOf, not, if or contains, or raise `budget`',
       });
-    if ((this.used & 1023) === 0 && this.signal?.aborted)
-      throw new InfcError('INFC5023', 'the constraint was cancelled', { cause: this.signal.reason });
+    if ((this.used & 63) === 0) refuseCancelled(this.signal);
   };
 }

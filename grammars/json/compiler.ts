@@ -89,7 +89,7 @@ export class SchemaCompiler {
   }
 
   /** Types that a value satisfying the formula can have; never too few. */
-  private typesOf(value: Formula): TypeSet {
+  typesOf(value: Formula): TypeSet {
     const known = this.typesMemo[value];
     if (known !== undefined) return known;
     const { formulas } = this;
@@ -118,6 +118,7 @@ export class SchemaCompiler {
       const pointer = term.sort === 'schema' ? term.site.pointer : '';
       throw new InfcError('INFC5022', 'the schema refers to itself without descending into the value', {
         pointer,
+        keyword: '$ref',
         fix: 'Break the cycle of $ref, allOf, anyOf, oneOf, not or if',
       });
     }
@@ -377,14 +378,15 @@ export class SchemaCompiler {
   }
 
   /** Language of a regular expression with search semantics. */
-  pattern(site: Site, keyword: string, source: Json | undefined): number {
+  pattern(site: Site, keyword: 'pattern' | 'patternProperties', source: Json | undefined): number {
     if (typeof source !== 'string') throw this.invalid(site, keyword, `${keyword} must be a string`);
     try {
       return this.regex(source);
     } catch (cause) {
       const reason = cause instanceof InfcError ? cause.reason : String(cause);
       throw new InfcError('INFC5005', `${keyword}: ${reason}`, {
-        pointer: site.pointer + pointerToken(keyword),
+        pointer: site.pointer + pointerToken(keyword) + (keyword === 'pattern' ? '' : pointerToken(source)),
+        keyword,
         fix: 'Use an ECMA-262 regular expression without back-references',
         cause,
       });
@@ -430,11 +432,15 @@ export class SchemaCompiler {
 
   invalid(site: Site, keyword: string, reason: string): InfcError {
     const pointer = keyword === '' ? site.pointer : site.pointer + pointerToken(keyword);
-    return new InfcError('INFC5001', reason, { pointer, fix: 'Correct the schema' });
+    return new InfcError('INFC5001', reason, { pointer, keyword, fix: 'Correct the schema' });
   }
 
   unsupported(site: Site, keyword: string, reason: string, fix: string): InfcError {
-    return new InfcError('INFC5002', `${keyword}: ${reason}`, { pointer: site.pointer + pointerToken(keyword), fix });
+    return new InfcError('INFC5002', `${keyword}: ${reason}`, {
+      pointer: site.pointer + pointerToken(keyword),
+      keyword,
+      fix,
+    });
   }
 }
 

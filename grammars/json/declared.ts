@@ -20,6 +20,7 @@ export function declaredShape(compiler: SchemaCompiler, site: Site, scope: numbe
   const memo = new Map<string, Formula>();
   return {
     id: compiler.terms.nextShape(),
+    pointer: site.pointer,
     names: Object.keys(properties),
     named: (key) => {
       if (!Object.hasOwn(properties, key)) return undefined;
@@ -31,9 +32,7 @@ export function declaredShape(compiler: SchemaCompiler, site: Site, scope: numbe
       return value;
     },
     patterns: Object.keys(patterns).map((source) => ({
-      names: compiler.strings.language(
-        compiler.pattern(compiler.document.child(site, 'patternProperties'), source, source),
-      ),
+      names: compiler.strings.language(compiler.pattern(site, 'patternProperties', source)),
       value: compiler.child(site, scope, 'patternProperties', source),
     })),
     rest:

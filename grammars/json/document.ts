@@ -126,12 +126,18 @@ export class SchemaDocument {
     return this.site(value, pointer, site.resource);
   }
 
+  /** Another schema in the place of a site. */
+  variant({ pointer, resource }: Site, schema: Json): Site {
+    return { id: this.siteCount++, schema, pointer, resource };
+  }
+
   /** The site a `$ref` leads to. Throws INFC5004 when there is none. */
   resolve(site: Site, reference: string, keyword = '$ref'): Site {
     const found = this.lookUp(site, reference);
     if (!found)
       throw new InfcError('INFC5004', `${keyword} '${reference}' leads nowhere`, {
         pointer: `${site.pointer}/${keyword}`,
+        keyword,
         fix: 'Define the target, or pass the remote schema in `remotes`',
       });
     return found;

@@ -277,7 +277,6 @@ export class Formulas {
   private add(kind: number, args: readonly number[], leaf: number): Formula {
     if (this.kinds.length >= this.budget)
       throw new InfcError('INFC5020', `the schema needs more than ${this.budget} Boolean terms`, {
-        pointer: '',
         fix: 'Simplify nested oneOf, not or if, or raise the formula budget',
       });
     this.kinds.push(kind);

@@ -2,6 +2,7 @@ import type { CostModel } from '../regex/index.ts';
 import { FALSE, type Formula } from './formula.ts';
 import { type FormulaSlot, goTo, pop } from './leaf.ts';
 import type { KeyLeaf, LiveRegion } from './leaf-object.ts';
+import { located, type SchemaPlace } from './located.ts';
 import type { Machine } from './machine.ts';
 import type { SeenSet } from './seen-keys.ts';
 import { jsonLength } from './shortest.ts';
@@ -72,7 +73,26 @@ export class KeyDemands {
 
   /** The usable classes of unlisted names. */
   regions(): readonly Region[] {
-    if (this.regionList) return this.regionList;
+    this.regionList ??= located(
+      () => this.split(),
+      () => this.place(),
+    );
+    return this.regionList;
+  }
+
+  /** The schema of the name patterns. */
+  private place(): SchemaPlace | undefined {
+    const { formulas, terms } = this.machine;
+    for (const slot of this.slots)
+      for (const leaf of formulas.leaves(slot.state).keys()) {
+        const term = terms.get(leaf);
+        if (term.sort !== 'shape' || term.shape.pointer === undefined || term.shape.patterns.length === 0) continue;
+        return { pointer: `${term.shape.pointer}/patternProperties`, keyword: 'patternProperties' };
+      }
+    return undefined;
+  }
+
+  private split(): readonly Region[] {
     const { machine } = this;
     const { strings } = machine;
     const patterns = new Set<StringSetId>();
@@ -96,8 +116,7 @@ export class KeyDemands {
       found = split;
       if (found.length > 512) throw machine.solver.tooComplex('more than 512 combinations of name patterns');
     }
-    this.regionList = found.map((r, index) => ({ ...r, index })).filter((r) => this.regionOutcome(r) !== undefined);
-    return this.regionList;
+    return found.map((r, index) => ({ ...r, index })).filter((r) => this.regionOutcome(r) !== undefined);
   }
 
   /**

@@ -39,6 +39,16 @@ export function numberPhase(phase: NumberPhase | 'start', byte: number): NumberP
   }
 }
 
+/** Exponents are taken with so many digits. */
+const EXPONENT_DIGITS = 3;
+const EXPONENT_FULL = /[eE][+-]?\d{3}$/;
+const MAX_EXPONENT = 308;
+
+/** Whether readers that use doubles see a number of this order as what it is: not as Infinity, nor as 0. */
+function inDoubles(exponent: number): boolean {
+  return exponent >= -300 && exponent <= MAX_EXPONENT;
+}
+
 const CAN_END: ReadonlySet<NumberPhase> = new Set<NumberPhase>(['zero', 'int', 'frac', 'exp']);
 
 /** What can follow within a number or end it. */
@@ -89,7 +99,7 @@ export class NumberLeaf implements Leaf {
     const next = numberPhase(this.phase, byte);
     if (next !== undefined) {
       if (next === 'e' && !/^-?[1-9]$/.test(this.text)) return this.finish();
-      if (next === 'exp' && /[eE][+-]?\d{3}$/.test(this.text)) return 0;
+      if (next === 'exp' && EXPONENT_FULL.test(this.text)) return 0;
       return this.machine.numberState(this.slots, this.atoms, next, this.text + String.fromCharCode(byte));
     }
     return this.finish();
@@ -107,7 +117,11 @@ export class NumberLeaf implements Leaf {
   end(): ResultId {
     if (!CAN_END.has(this.phase)) return 0;
     const value = parseDecimal(this.text);
-    if (!value || (this.phase === 'exp' && !Number.isFinite(Number(this.text)))) return 0;
+    if (!value) return 0;
+    if (this.phase === 'exp') {
+      const exponent = Number(this.text.replace(/^.*[eE]/, ''));
+      if (!inDoubles(exponent) || !Number.isFinite(Number(this.text))) return 0;
+    }
     const { formulas, terms, results } = this.machine;
     return results.union(
       this.slots.filter((s) => numberSatisfies(formulas, terms, s.state, value)).map((s) => s.results),
@@ -197,19 +211,15 @@ function exponentAlive(machine: Machine, formula: Formula, phase: NumberPhase, t
   const { formulas, terms } = machine;
   const at = text.search(/[eE]/);
   const mantissa = parseDecimal(text.slice(0, at)) ?? { digits: 0n, exponent: 0 };
-  const typed = text.slice(at + 1);
-  // Beyond a double's range readers would see Infinity.
+  const [, sign = '', typed = ''] = /^([+-]?)(\d*)$/.exec(text.slice(at + 1)) ?? [];
   const ok = (e: number): boolean =>
-    e <= 308 &&
+    inDoubles(e) &&
     numberSatisfies(formulas, terms, formula, decimal(mantissa.digits, mantissa.exponent + e)) &&
     Number.isFinite(Number(`${text.slice(0, at)}e${e}`));
-  for (let n = 0; n < 400; n++) {
-    const spelled = String(n);
-    for (const sign of typed === '' ? [1, -1] : typed.startsWith('-') ? [-1] : [1]) {
-      const prefix = typed.replace(/^[+-]/, '');
-      const fits = phase !== 'exp' || spelled.startsWith(prefix.replace(/^0+(?=\d)/, '')) || /^0+$/.test(prefix);
-      if (fits && spelled.length + (prefix.length - prefix.replace(/^0+(?=\d)/, '').length) <= 3 && ok(sign * n))
-        return true;
+  for (const negative of sign === '' && phase === 'e' ? [false, true] : [sign === '-']) {
+    for (let more = typed === '' ? 1 : 0; more + typed.length <= EXPONENT_DIGITS; more++) {
+      const first = Number(typed) * 10 ** more;
+      for (let n = first; n < first + 10 ** more && n <= MAX_EXPONENT; n++) if (ok(negative ? -n : n)) return true;
     }
   }
   return false;

@@ -16,6 +16,7 @@ import {
 import { KeyLeaf, type LiveRegion, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf, type StringProfile, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, type Gap, ValueLeaf, type Whitespace, WordLeaf } from './leaf-structure.ts';
+import { located, type SchemaPlace } from './located.ts';
 import { type NumberAtoms, numberAtoms } from './number-cells.ts';
 import { Results } from './results.ts';
 import { SeenSets } from './seen-keys.ts';
@@ -115,11 +116,11 @@ export class Machine {
     if (known) return known - 1;
     if (this.primed[leaf] !== true) {
       this.primed[leaf] = true;
-      this.leaves[leaf]?.prime(page, (leaf & 63) << 8);
+      located(() => this.leaves[leaf]?.prime(page, (leaf & 63) << 8), UNKNOWN_PLACE);
       const now = page[at];
       if (now) return now - 1;
     }
-    const next = this.leaves[leaf]?.step(byte) ?? 0;
+    const next = located(() => this.leaves[leaf]?.step(byte) ?? 0, UNKNOWN_PLACE);
     page[at] = next + 1;
     return next;
   }
@@ -136,7 +137,7 @@ export class Machine {
     const key = frame * 0x100000 + result;
     let next = this.resumed.get(key);
     if (next === undefined) {
-      next = this.afterValue(info, result, undefined);
+      next = located(() => this.afterValue(info, result, undefined), UNKNOWN_PLACE);
       this.resumed.set(key, next);
     }
     return next;
@@ -614,6 +615,8 @@ export class Machine {
 const COMMON = [0x61, 0x30, 0x20, 0x41, 0x2d];
 /** Up to so many thresholds, number states compare with all of them. */
 const FEW_THRESHOLDS = 8;
+/** Errors met while a document is written: the schema as a whole. */
+const UNKNOWN_PLACE = (): SchemaPlace => ({ pointer: '', keyword: '' });
 /** Longest chain of states followed. */
 const MAX_CHAIN = 24;
 

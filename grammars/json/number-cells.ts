@@ -1,5 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { compare, type Decimal, decimal, isMultiple, power10 } from './decimal.ts';
+import { compare, type Decimal, isMultiple, negate, power10 } from './decimal.ts';
 import type { Formula, Formulas } from './formula.ts';
 import { numberKey } from './number-sets.ts';
 import type { NumberTest, Terms } from './terms.ts';
@@ -19,7 +19,9 @@ export interface NumberAtoms {
 }
 
 const EVERYTHING: Range = { low: undefined, lowIn: false, high: undefined, highIn: false };
-const MAX_CANDIDATES = 5000n;
+/** Alternatives over more units than this are not enumerated. */
+const MAX_UNITS = 10;
+const NUMBER_UNITS = ['multiple', 'spelled'] as const;
 
 /** Whether a test is about remainders. */
 export function isUnit(test: NumberTest): boolean {
@@ -117,29 +119,37 @@ function cellExists(
     });
   if (holds(() => false)) return true;
   if (units.length === 0) return false;
-  // Multiples of a set of units: every combination repeats with the least common multiple of all.
   const scale = Math.min(0, ...units.map((u) => u.exponent));
   const whole = units.map((u) => u.digits * power10(u.exponent - scale));
-  const period = whole.reduce(lcm, 1n);
-  for (let mask = 1; mask < 1 << Math.min(units.length, 10); mask++) {
-    const step = whole.filter((_, i) => (mask >> i) & 1).reduce(lcm, 1n);
-    const first =
-      low === undefined
-        ? high === undefined
-          ? 0n
-          : (floorDiv(high, scale) / step - period / step - 1n) * step
-        : floorTo(floorDiv(low, scale), step) + step;
-    const count = period / step + 1n;
-    if (count > MAX_CANDIDATES)
-      throw new InfcError('INFC5006', 'undecided: multipleOf values with too large a common multiple', {
-        pointer: '',
-        fix: 'Use fewer or simpler multipleOf values',
-      });
-    for (let i = 0n, x = first; i <= count; i++, x += step) {
-      const value = decimal(x, scale);
-      if (high && compare(value, high) >= 0) break;
-      if (low && compare(value, low) <= 0) continue;
-      if (holds((unit) => isMultiple(value, unit))) return true;
+  const indexOf = new Map(units.map((unit, i) => [numberKey(unit), i]));
+  const due = new Set(formulas.conjuncts(formula));
+  const forced = units.map((u) => NUMBER_UNITS.some((test) => due.has(terms.number(test, u))));
+  const free = units.flatMap((_, i) => (forced[i] ? [] : [i]));
+  if (free.length > MAX_UNITS) {
+    throw new InfcError('INFC5006', `undecided: more than ${MAX_UNITS} multipleOf values in alternatives`, {
+      fix: 'Use fewer multipleOf values',
+    });
+  }
+  const first = low && floorDiv(low, scale) + 1n;
+  const last = high && -floorDiv(negate(high), scale) - 1n;
+  for (let choice = 0; choice < 1 << free.length; choice++) {
+    const chosen = forced.slice();
+    free.forEach((unit, bit) => {
+      chosen[unit] = ((choice >> bit) & 1) === 1;
+    });
+    if (!chosen.includes(true) || !holds((unit) => chosen[indexOf.get(numberKey(unit)) ?? -1] === true)) continue;
+    const step = whole.filter((_, i) => chosen[i]).reduce(lcm, 1n);
+    // A multiple k * step is one of another unit exactly when `rest` divides k.
+    const rests = whole.filter((_, i) => !chosen[i]).map((unit) => unit / gcd(unit, step));
+    if (rests.includes(1n)) continue;
+    const from =
+      first === undefined ? (last === undefined ? 1n : floorTo(last, step) / step) : -floorTo(-first, step) / step;
+    // Among this many numbers in a row some number is off up to ten units (Jacobsthal's function at 10 primes is 46).
+    for (let n = 0n; n < 64n; n++) {
+      const k = first === undefined ? from - n : from + n;
+      if ((first !== undefined && k * step < first) || (last !== undefined && k * step > last)) break;
+      if (rests.every((rest) => k % rest !== 0n)) return true;
+      if (first === undefined && last === undefined) break;
     }
   }
   return false;
@@ -157,9 +167,13 @@ function floorTo(a: bigint, step: bigint): bigint {
   return a - rest;
 }
 
-function lcm(a: bigint, b: bigint): bigint {
+function gcd(a: bigint, b: bigint): bigint {
   let x = a;
   let y = b;
   while (y !== 0n) [x, y] = [y, x % y];
-  return (a / x) * b;
+  return x;
+}
+
+function lcm(a: bigint, b: bigint): bigint {
+  return (a / gcd(a, b)) * b;
 }

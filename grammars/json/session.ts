@@ -1,3 +1,4 @@
+import type { CancelSignal } from '../cancel.ts';
 import { createRegexEngine } from '../regex/index.ts';
 import { JsonAcceptor } from './acceptor.ts';
 import { Budget } from './budget.ts';
@@ -5,6 +6,7 @@ import { type Relaxation, SchemaCompiler } from './compiler.ts';
 import { type Draft, type Json, SchemaDocument } from './document.ts';
 import { Formulas } from './formula.ts';
 import type { Whitespace } from './leaf-structure.ts';
+import { located } from './located.ts';
 import { Machine } from './machine.ts';
 import { Solver } from './solver.ts';
 import { StringSets } from './string-sets.ts';
@@ -27,7 +29,8 @@ export interface JsonOptions {
   readonly remotes?: Readonly<Record<string, unknown>>;
   /** Search steps per question (default 20,000). */
   readonly budget?: number;
-  readonly signal?: AbortSignal;
+  /** Stops the work when it turns `aborted`, here and in every matcher (INFC5023). */
+  readonly signal?: CancelSignal;
 }
 
 /** A schema ready to be walked; everything below is built when first needed. */
@@ -41,13 +44,21 @@ export interface JsonSession {
 
 /** Builds the automaton of a schema. */
 export function openSchema(schema: Json, options: JsonOptions): JsonSession {
+  return located(
+    () => open(schema, options),
+    () => ({ pointer: '', keyword: '' }),
+  );
+}
+
+function open(schema: Json, options: JsonOptions): JsonSession {
   const document = new SchemaDocument(schema, {
     ...(options.draft === undefined ? {} : { draft: options.draft }),
     ...(options.remotes === undefined ? {} : { remotes: options.remotes }),
   });
   const budget = new Budget(options.budget, options.signal);
+  budget.reset();
   const terms = new Terms(new Formulas(budget.work));
-  const strings = new StringSets(createRegexEngine(), budget.work);
+  const strings = new StringSets(createRegexEngine({ work: budget.language }), budget.work);
   const compiler = new SchemaCompiler(document, terms, strings, {
     format: options.format ?? 'assert',
     onUnsupported: options.onUnsupported ?? 'error',

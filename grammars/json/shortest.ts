@@ -12,6 +12,8 @@ import { itemValue } from './terms.ts';
 
 const INFINITE = Number.POSITIVE_INFINITY;
 
+/** States looked at within a character once a way out is known. */
+const NEAR = 300;
 /** Stretches of code points with equal cost inside a JSON string: last code point, bytes. */
 const STRETCHES: readonly (readonly [number, number])[] = [
   [7, 6],
@@ -129,14 +131,17 @@ export class Shortest {
       first instanceof NumberLeaf ? first.slots.flatMap((s) => machine.results.get(s.results)) : [-1],
     );
     const note = (result: number, bytes: number): void => {
-      if (result === 0) return;
       if (bytes < (best.get(result) ?? INFINITE)) best.set(result, bytes);
       for (const branch of machine.results.get(result)) unmet.delete(branch);
     };
     for (const [id, bytes] of seen) {
       if (unmet.size === 0) break;
+      // Within a character (65,536 of them end an escape) one way out that is near is enough: later states find it again, or a nearer one.
+      if (best.size > 0 && seen.size > NEAR && !(first instanceof NumberLeaf)) break;
       const leaf = machine.leaves[id];
-      note(leaf?.end() ?? 0, bytes);
+      // Zero says that no value ends here; the results of keys are names, and their first is 0 too.
+      const end = leaf?.end() ?? 0;
+      if (end !== 0) note(end, bytes);
       const inside = (leaf instanceof StringLeaf || leaf instanceof KeyLeaf) && leaf.decoder === 0;
       if (inside) {
         for (const f of this.finishes(id)) note(f.result, bytes + f.bytes);

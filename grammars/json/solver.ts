@@ -3,6 +3,7 @@ import { ArraySolver } from './array-solver.ts';
 import type { Budget } from './budget.ts';
 import type { SchemaCompiler } from './compiler.ts';
 import { type Formula, type Formulas, TRUE } from './formula.ts';
+import { hardPlace, located, type SchemaPlace } from './located.ts';
 import { numberExists } from './number-cells.ts';
 import { type ObjectCube, ObjectSolver } from './object-solver.ts';
 import { type Branch, Splitter } from './split.ts';
@@ -51,7 +52,10 @@ export class Solver {
   /** Whether some value satisfies a value formula. */
   satisfiable(value: Formula): boolean {
     if (value <= TRUE) return value === TRUE;
-    return this.ask(value, () => JSON_TYPES.some((type) => this.satisfiableAs(value, type)));
+    return located(
+      () => this.ask(value, () => JSON_TYPES.some((type) => this.satisfiableAs(value, type))),
+      () => this.placeOf(value),
+    );
   }
 
   /** Whether some value of one JSON type satisfies a value formula. */
@@ -140,10 +144,16 @@ export class Solver {
     return this.terms.get(this.formulas.leafNumber(literal));
   }
 
+  /** Where a formula comes from, if it is one schema. */
+  private placeOf(value: Formula): SchemaPlace | undefined {
+    if (!this.formulas.isLiteral(value)) return undefined;
+    const term = this.term(value);
+    return term.sort === 'schema' ? hardPlace(term.site) : undefined;
+  }
+
   /** The error of questions beyond what is decided exactly. */
   tooComplex(reason: string): InfcError {
     return new InfcError('INFC5006', `undecided: ${reason}`, {
-      pointer: '',
       fix: 'Simplify the schema or use `relax`',
     });
   }

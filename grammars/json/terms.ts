@@ -15,6 +15,8 @@ export const JSON_TYPES: readonly JsonType[] = ['null', 'boolean', 'number', 'st
 /** Value formulas by property name: named ones, ones for names in a set, and one for every other name. */
 export interface Shape {
   readonly id: number;
+  /** Of the schema that declares it. */
+  readonly pointer?: string;
   /** Names with a formula of their own, in declaration order. */
   readonly names: readonly string[];
   named(key: string): Formula | undefined;

@@ -1,5 +1,6 @@
 import { InfcError } from '../../runtime/errors.ts';
 import type { Acceptor } from '../acceptor.ts';
+import { overflowed } from '../overflow.ts';
 import type { Lang, RegexEngine } from './index.ts';
 
 /** A state between two characters, or inside one: `need` continuation bytes are due and spell a code point of [low, high]. */
@@ -147,7 +148,7 @@ function shallow<T>(derive: () => T): T {
   try {
     return derive();
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
+    if (!overflowed(error)) throw error;
     throw new InfcError('INFC5106', 'the expression or grammar nests too deeply', {
       cause: error,
       fix: 'Write it with fewer levels',

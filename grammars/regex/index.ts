@@ -65,11 +65,13 @@ export interface RegexEngine {
 export interface RegexEngineOptions {
   /** States that one decision may visit before it fails with INFC5105. */
   readonly budget?: number;
+  /** Told how many members each union or intersection that is built has; may throw to stop. */
+  readonly work?: (members: number) => void;
 }
 
 /** Creates an engine; languages of different engines do not mix. */
 export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine {
-  const languages = new Languages();
+  const languages = new Languages(options.work);
   const derivatives = new Derivatives(languages);
   const decisions = new Decisions(languages, derivatives, options.budget ?? 20_000);
   const compiled = new Map<string, Lang>();

@@ -28,7 +28,8 @@ export class Languages {
   /** Every string. */
   readonly any: Lang;
 
-  constructor() {
+  /** @param work is told how many members each union or intersection that is built has */
+  constructor(private readonly work: (members: number) => void = () => undefined) {
     const leaf = { a: 0, b: 0, min: 0, max: 0, kids: [], plain: true, opaque: false, behinds: 0, looping: false };
     this.#intern('0', { ...leaf, kind: 'empty', nullable: false, minLength: UNBOUNDED, maxLength: 0 });
     this.#intern('1', { ...leaf, kind: 'epsilon', nullable: true, minLength: 0, maxLength: 0 });
@@ -339,6 +340,7 @@ export class Languages {
       throw new InfcError('INFC5104', `a regular expression needs ${members.size} alternatives at once`, {
         fix: 'Make its repeats less ambiguous',
       });
+    this.work(members.size);
     const kids = [...members].sort((x, y) => x - y);
     let nullable: boolean | undefined = !union;
     let minLength = union ? UNBOUNDED : 0;

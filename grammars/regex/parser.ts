@@ -239,7 +239,7 @@ class Parser {
     const letter = reader.peek();
     if (letter === 'b' || letter === 'B') {
       reader.next();
-      if (mode.perl && reader.peek() === '{') reader.fail('\\b{...} is not supported', 'INFC5102');
+      if (mode.perl && reader.peek() === '{') return this.#wordEdge(mode);
       return { type: 'boundary', negated: letter === 'B', word: wordCharacters(mode) };
     }
     if (mode.perl) {
@@ -247,10 +247,31 @@ class Parser {
       if (reader.eat('z') || reader.eat('Z')) return { type: 'end', lines: undefined };
       if (reader.eat('Q')) return this.#quoted(mode);
     }
+    if (
+      mode.dialect === 're2' &&
+      (reader.looksAt('C*') || reader.looksAt('C+')) &&
+      !reader.points.join('').includes('\\B')
+    ) {
+      // Any bytes: between whole characters these are any characters. (`\B` holds within a character, where a boundary cannot be.)
+      reader.next();
+      return { type: 'class', ranges: [[0, 0x10ffff]] };
+    }
     this.#rejectBackReference(mode);
     const set = classEscape(reader, mode);
     if (set) return { type: 'class', ranges: fold(set, mode) };
     return { type: 'class', ranges: fold(ranges(characterEscape(reader, mode, false)), mode) };
+  }
+
+  /** `\b{start}` and its kin of Rust: what must and must not be a word character on either side. */
+  #wordEdge(mode: Mode): RegexNode {
+    const reader = this.#reader;
+    const word: RegexNode = { type: 'class', ranges: wordCharacters(mode) };
+    const look = (behind: boolean, negated: boolean): RegexNode => ({ type: 'look', behind, negated, body: word });
+    if (reader.eat('{start}')) return sequence([look(true, true), look(false, false)]);
+    if (reader.eat('{end}')) return sequence([look(true, false), look(false, true)]);
+    if (reader.eat('{start-half}')) return look(true, true);
+    if (reader.eat('{end-half}')) return look(false, true);
+    return reader.fail('\\b{...} of this kind is not supported', 'INFC5102');
   }
 
   #quoted(mode: Mode): RegexNode {
@@ -266,6 +287,8 @@ class Parser {
   #rejectBackReference(mode: Mode): void {
     const reader = this.#reader;
     const rest = reader.points.slice(reader.at, reader.at + 64).join('');
+    // RE2 reads two or three octal digits as a character.
+    if (mode.dialect === 're2' && /^[1-7][0-7]/.test(rest)) return;
     const digits = /^[1-9][0-9]*/.exec(rest);
     const named = /^k<([^>]*)>/.exec(rest);
     const refers =

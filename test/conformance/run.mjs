@@ -12,7 +12,7 @@ const out = mkdtempSync(join(here, '..', '..', 'node_modules', '.infc-conformanc
 try {
   const outfile = join(out, `${name}.mjs`);
   await build({ entryPoints: [join(here, `${name}.ts`)], bundle: true, platform: 'node', format: 'esm', packages: 'external', outfile, logLevel: 'warning' });
-  const { status } = spawnSync(process.execPath, ['--stack-size=4000', '--max-old-space-size=4096', outfile, ...args], {
+  const { status } = spawnSync(process.execPath, ['--max-old-space-size=4096', outfile, ...args], {
     stdio: 'inherit',
     env: { ...process.env, INFC_ROOT: `${join(here, '..', '..')}/` },
   });

@@ -38,6 +38,27 @@ function randomPattern(random: (below: number) => number, depth: number): string
   }
 }
 
+describe('other dialects', () => {
+  it.each([
+    ['re2', 'a\\C*b', ['ab', 'aéb', 'axxb'], ['a', 'aé']],
+    ['re2', '\\C+', ['é', 'ab'], ['']],
+    ['re2', '\\141\\608', ['a08'], ['a', '\\141']],
+    ['perl', '.*\\b{start}foo\\b{end}.*', ['foo', 'a foo b'], ['afoo', 'foob']],
+    ['perl', '.*\\b{start-half}\\.foo.*', ['.foo', '-.foo'], ['a.foo']],
+    ['perl', '.*foo\\b{end-half}.*', ['foo', 'afoo.'], ['food']],
+  ] as const)('%s: %s', (dialect, source, members, others) => {
+    const engine = createRegexEngine();
+    const lang = engine.parse(source, '', dialect);
+    for (const text of members) expect([text, engine.matches(lang, text)]).toEqual([text, true]);
+    for (const text of others) expect([text, engine.matches(lang, text)]).toEqual([text, false]);
+  });
+
+  it('refuse single bytes, and any bytes beside what holds within characters', () => {
+    for (const source of ['\\C', 'a\\C{2}', '\\B\\C*', '\\1'])
+      expect(() => createRegexEngine().parse(source, '', 're2')).toThrow('INFC5102');
+  });
+});
+
 describe('regular expressions as languages', () => {
   it('agree with RegExp.test on random patterns, look-around included', () => {
     const random = generator(7);
