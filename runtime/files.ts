@@ -48,8 +48,8 @@ export async function* readChunks(
         let held: Uint8Array | undefined;
         for (let at = 0; at < total; ) {
           signal?.throwIfAborted();
-          const chunk: Uint8Array = (once && held) || new Uint8Array(Math.min(CHUNK, total - at));
-          held = chunk;
+          held = (once && held) || new Uint8Array(Math.min(CHUNK, total - at));
+          const chunk = held;
           const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
           if (bytesRead === 0) break;
           yield { chunk: chunk.subarray(0, bytesRead), total };
