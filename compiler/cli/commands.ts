@@ -19,7 +19,7 @@ export const commands: readonly Command[] = [
       quant: {
         kind: 'value',
         value: 'RECIPE',
-        help: 'How weights are stored: f16, q8, q4, auto, a storage format (+gptq, +awq, +rotate), or FILE.json with rules',
+        help: 'How weights are stored: f16, q8, q4, auto, w8a8 (8-bit activations too), a storage format (+gptq, +awq, +rotate), or FILE.json',
       },
       calibrate: {
         kind: 'value',
