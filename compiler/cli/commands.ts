@@ -19,7 +19,7 @@ export const commands: readonly Command[] = [
       quant: {
         kind: 'value',
         value: 'RECIPE',
-        help: 'How weights are stored: f16, q8, q4, auto, a storage format (+gptq, +awq, +rotate), or FILE.json with rules',
+        help: 'How weights are stored: f16, q8, q4, auto, w8a8 (8-bit activations too), a storage format (+gptq, +awq, +rotate), or FILE.json',
       },
       calibrate: {
         kind: 'value',
@@ -149,6 +149,23 @@ export const commands: readonly Command[] = [
     examples: ['infc chat out', 'infc chat out --system "Answer in one sentence." --temperature 0.7'],
     more: '/reset forgets the conversation, /exit ends. The model needs a tokenizer with a chat template.',
     load: () => import('./chat.ts'),
+  },
+  {
+    name: 'embed',
+    summary: 'Turn texts into vectors with an encoder such as BERT',
+    usage: 'DIR --text TEXT...',
+    options: {
+      text: { kind: 'list', value: 'TEXT', help: 'A text; several are also compared with the first' },
+      pooling: {
+        kind: 'value',
+        value: 'mean|cls|last',
+        help: 'How tokens become one vector, for models that leave it open',
+      },
+      raw: { kind: 'flag', help: 'Leave the length of the vectors as it is, default 1' },
+      threads: { kind: 'value', value: 'N', help: 'Wasm threads, default 1' },
+    },
+    examples: ['infc embed out --text "a cat" --text "a kitten"', 'infc embed out --text "a cat" --json'],
+    load: () => import('./embed.ts'),
   },
   {
     name: 'verify',
