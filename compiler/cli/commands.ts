@@ -19,7 +19,7 @@ export const commands: readonly Command[] = [
       quant: {
         kind: 'value',
         value: 'RECIPE',
-        help: 'How weights are stored: f16, q8, q4, auto, a storage format (+gptq, +awq, +rotate), or FILE.json with rules',
+        help: 'How weights are stored: f16, q8, q4, auto, w8a8 (8-bit activations too), a storage format (+gptq, +awq, +rotate), or FILE.json',
       },
       calibrate: {
         kind: 'value',
@@ -281,10 +281,10 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'plugin',
-    summary: 'Start a plugin package: an op under the conformance kit',
-    usage: 'new NAME',
+    summary: 'Start a plugin package: an op, or an ONNX operator, under the conformance kit',
+    usage: 'new NAME | new op OPERATOR',
     options: {},
-    examples: ['infc plugin new acme-ops'],
+    examples: ['infc plugin new acme-ops', 'infc plugin new op acme.Whiten'],
     load: () => import('./plugin-new.ts'),
   },
   {
