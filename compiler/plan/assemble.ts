@@ -237,7 +237,8 @@ function withPeaks(
 ): Record<string, PlanEntry> {
   const most = [...symbols].map(([name, s]): [string, number] => [
     name,
-    typeof s.max === 'number' ? s.max : Number.NaN,
+    // Symbols without a bound (ONNX exports) leave it open.
+    typeof s.max === 'number' && s.max < 2147483647 ? s.max : Number.NaN,
   ]);
   return Object.fromEntries(
     Object.entries(entries).map(([name, entry]) => {
