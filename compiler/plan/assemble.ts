@@ -121,7 +121,7 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
       ...(f.transient ? { transient: true as const } : {}),
     })),
     ...(load.length > 0 ? { load: { inputs: [], outputs: [], guards: [], steps: load, arena: 0 } } : {}),
-    entries: schedule.generation ? withPeaks(placed, buffers, schedule.generation, schedule.symbols) : placed,
+    entries: schedule.generation?.policy ? withPeaks(placed, buffers, schedule.generation, schedule.symbols) : placed,
     host: [...hostOps].sort(),
     ...(schedule.generation ? { generation: schedule.generation } : {}),
   };
