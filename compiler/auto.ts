@@ -8,6 +8,7 @@ import { type Calibration, loadCompiled } from './calibrate.ts';
 import { type CompileOptions, createCompiler } from './compile.ts';
 import { calibrationFor } from './compress.ts';
 import { type Damage, damageOf, dropOf, measureDamage } from './damage.ts';
+import { evolve } from './evolve.ts';
 import { gridSpan, type StorageFormat } from './formats/format.ts';
 import type { FormatRecipe, FormatRule } from './formats/recipe.ts';
 import { denseRows } from './formats/rows.ts';
@@ -57,6 +58,8 @@ export interface AutoOptions {
   readonly samples: Samples;
   readonly compile?: Omit<CompileOptions, 'quant' | 'calibration' | 'targets' | 'stopAfter' | 'onProgress'>;
   readonly plugins?: readonly Plugin[];
+  /** An allocator that measures whole models (`evopress`): tried at the sizes of the uniform recipes. Small models of products only. */
+  readonly allocate?: string;
   readonly onProgress?: (what: string) => void;
 }
 
@@ -64,6 +67,8 @@ export interface AutoOptions {
 const LADDER = ['a2g32', 'q3g32', 'a3g32', 'q4g32', 'a4g32', 'q5g32', 'q6g32', 'q8g32'];
 /** Budgets of the mixed recipes, as bits a weight. */
 const MIXED = [3.25, 3.75, 4.25, 5, 6];
+/** Uniform formats at whose sizes a measuring allocator searches. */
+const SEARCHED = ['a3g32', 'q4g32'];
 /** Larger models are screened with plain rounding, which takes no minutes. */
 const SCREENED = 2e7;
 /** Measured damage must stay this far below a bound, since other data will differ a little. */
@@ -102,8 +107,33 @@ export async function chooseRecipe(model: string | Uint8Array, options: AutoOpti
     : new Map();
   const choices = layers.map((l) => choicesOf(l, registry, calibration));
 
+  const searched: FormatRecipe[] = [];
+  const allocator = options.allocate === undefined ? undefined : registry.allocators.get(options.allocate);
+  if (options.allocate !== undefined && !allocator)
+    throw new InfcError('INFC2085', `there is no allocator '${options.allocate}'`, {
+      fix: `Known: ${[...registry.allocators.keys()].join(', ')}`,
+    });
+  if (allocator && layers.every((l) => l.isMatmul)) {
+    const compileRounded = async (format: string) => {
+      const recipe: FormatRecipe = { ...uniform(format, algorithm), simulate: true };
+      return (await compiler.compile(model, { ...options.compile, quant: recipe, calibration })).targets[0];
+    };
+    for (const at of SEARCHED) {
+      const bytes = choices.reduce((n, l) => n + (l.options.find((o) => o.format === at)?.bytes ?? 0), 0);
+      const choice = await evolve(allocator, choices, bytes, {
+        compileRounded,
+        reference,
+        samples: seen,
+        seed: 1,
+        ...(signal ? { signal } : {}),
+        ...(onProgress ? { onProgress } : {}),
+      });
+      searched.push(recipeFor(`${options.allocate}@${at}`, choices, choice, algorithm));
+    }
+  }
   const candidates: Candidate[] = [];
   const recipes = [
+    ...searched,
     ...LADDER.filter((f) => f !== 'a2g32').map((f) => uniform(f, algorithm)),
     ...(await mixed(registry.allocators.get('baq'), choices, algorithm)),
   ];
@@ -159,6 +189,19 @@ const uniform = (format: string, algorithm: string | undefined): FormatRecipe =>
   rules: [...ends, withAlgorithm({ format }, algorithm)],
 });
 
+/** A rule a layer. */
+function recipeFor(
+  name: string,
+  layers: readonly LayerChoices[],
+  choice: readonly number[],
+  algorithm: string | undefined,
+): FormatRecipe {
+  const rules = layers.map((l, i) =>
+    withAlgorithm({ match: l.name, format: l.options[choice[i] ?? 0]?.format ?? 'q8g32' }, algorithm),
+  );
+  return { name, rules: [...ends, ...rules, { format: 'q8g32' }] };
+}
+
 async function mixed(
   allocator: Allocator | undefined,
   layers: readonly LayerChoices[],
@@ -171,10 +214,7 @@ async function mixed(
     const least = layers.reduce((n, l) => n + (l.options[0]?.bytes ?? 0), 0);
     if (!allocator || layers.length < 2 || bytes < least) continue;
     const choice = await allocator.allocate({ layers, bytes, seed: 1 });
-    const rules = layers.map((l, i) =>
-      withAlgorithm({ match: l.name, format: l.options[choice[i] ?? 0]?.format ?? 'q8g32' }, algorithm),
-    );
-    recipes.push({ name: `mixed-${bits}`, rules: [...ends, ...rules, { format: 'q8g32' }] });
+    recipes.push(recipeFor(`mixed-${bits}`, layers, choice, algorithm));
   }
   return recipes;
 }

@@ -1,8 +1,20 @@
 /** Public API of the compiler; nothing else of it is importable. */
 export { type Backend, defineBackend, type KernelFile, type MemoryRules, type Target } from '../backends/backend.ts';
 export { definePass, type Pass, type PassContext, type Phase, phases } from '../passes/pass.ts';
+export { type AllocationRequest, type Allocator, defineAllocator } from '../passes/precision/allocator.ts';
+export { type Calibrator, type Collector, defineCalibrator } from '../passes/precision/calibrator.ts';
+export { definePruner, type Pruner } from '../passes/precision/pruner.ts';
+export {
+  defineEqualizer,
+  defineQuantizer,
+  type Equalizer,
+  type InputStatistics,
+  type Quantizer,
+} from '../passes/precision/quantizer.ts';
 export { type Match, type Rewrite, rewrite } from '../passes/rewrite.ts';
 export { type ErrorDetails, type ErrorPlace, InfcError } from '../runtime/errors.ts';
+export { type AutoOptions, type AutoResult, type Budget, chooseRecipe } from './auto.ts';
+export { type Calibration, type CalibrationRun, calibrate, loadCompiled } from './calibrate.ts';
 export {
   type Compilation,
   type CompileOptions,
@@ -14,7 +26,10 @@ export {
   type TargetCompilation,
   writeArtifact,
 } from './compile.ts';
-export { type DecodedGroup, defineFormat, type Plane, type StorageFormat } from './formats/format.ts';
+export { type CompressOptions, compress } from './compress.ts';
+export { type Damage, measureDamage } from './damage.ts';
+export { type DecodedGroup, defineFormat, type Grid, type Plane, type StorageFormat } from './formats/format.ts';
+export type { FormatRecipe, FormatRule } from './formats/recipe.ts';
 export { type OnnxNode, type OnnxOp, onnxOp } from './import/onnx-op.ts';
 export type { Atom, Dim, DimCall, DimSum, Sym, Term } from './ir/dim.ts';
 export * as dims from './ir/dim.ts';
@@ -57,3 +72,4 @@ export {
   type TemplateRequest,
 } from './lower/template.ts';
 export { definePlugin, type Plugin, Registry } from './plugin.ts';
+export type { Samples } from './samples.ts';

@@ -37,6 +37,7 @@ export const commands: readonly Command[] = [
         help: 'Choose the smallest recipe that changes at most this share of decisions',
       },
       'max-bytes': { kind: 'value', value: '80MB', help: 'Choose the least damaging recipe within this size' },
+      allocate: { kind: 'value', value: 'evopress', help: 'Search layer by layer by measuring whole models (minutes)' },
       sparsity: { kind: 'value', value: '2:4', help: 'Prune weights: 2:4, 4:8, block:16x16, unstructured:0.6' },
       prune: { kind: 'value', value: 'NAME', help: 'How: magnitude (default), wanda or sparsegpt' },
       context: {

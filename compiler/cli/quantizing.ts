@@ -57,7 +57,7 @@ export async function quantizing(args: Args, context: QuantizingContext): Promis
       throw new InfcError('INFC8042', 'a budget chooses the recipe, and --quant names one', {
         fix: 'Write --quant auto, or leave out --max-kl, --max-drop and --max-bytes',
       });
-    return search(await samplesFor(source, context), budget, context);
+    return search(await samplesFor(source, context), budget, args.value('allocate'), context);
   }
   const recipe = withSparsity(given, args, compiler);
   if (recipe === undefined || source === undefined) return recipe === undefined ? {} : { quant: recipe };
@@ -144,11 +144,19 @@ async function readerOf(program: Program, io: Io): Promise<SampleReader> {
 async function search(
   { samples }: { readonly samples: Samples },
   budget: Budget,
+  allocate: string | undefined,
   { model, plugins, options, io }: QuantizingContext,
 ): Promise<Quantizing> {
   const { chooseRecipe } = await import('../auto.ts');
   const { onProgress: _, quant: __, targets: ___, ...compile } = options;
-  const result = await chooseRecipe(model, { budget, samples, compile, plugins, onProgress: (t) => io.progress(t) });
+  const result = await chooseRecipe(model, {
+    budget,
+    samples,
+    compile,
+    plugins,
+    ...(allocate === undefined ? {} : { allocate }),
+    onProgress: (t) => io.progress(t),
+  });
   io.progress('');
   const report = reportOf(result, budget);
   if (!io.json) io.out(`${precisionTable(report, io)}\n`);

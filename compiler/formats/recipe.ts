@@ -28,6 +28,8 @@ export interface FormatRecipe {
   readonly activations?: 'dynamic';
   /** Rotates the residual stream of a transformer first. */
   readonly rotate?: boolean;
+  /** Rounds weights to their formats but keeps them dense, to measure what formats do. */
+  readonly simulate?: boolean;
 }
 
 const all = (name: string, format: string): FormatRecipe => ({ name, rules: [{ format }] });

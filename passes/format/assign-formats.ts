@@ -82,6 +82,15 @@ function stored(
   const { constant, size, transposed } = w;
   const chosen = algorithm === undefined ? undefined : quantized(w, format, algorithm, pruned, storage);
   const encoded = chosen ?? ((): Planes => planesOf(constant, format, size, transposed));
+  const read = (): Uint8Array => new Uint8Array(storage.decode(format, encoded(), size).buffer);
+  if (storage.recipe?.simulate)
+    return {
+      name: constant.name,
+      type: tensor('f32', [size.rows, size.length]),
+      bytes: size.rows * size.length * 4,
+      unique: true,
+      read,
+    };
   return {
     name: constant.name,
     type: tensor('f32', [size.rows, size.length], format.name),

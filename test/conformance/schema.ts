@@ -148,10 +148,7 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
 }
 
 function rest(tokens: readonly number[], from: number): string {
-  return tokens
-    .slice(from)
-    .map((t) => Buffer.from(vocabulary.bytes[t] ?? []).toString())
-    .join('');
+  return Buffer.concat(tokens.slice(from).map((t) => vocabulary.bytes[t] ?? NONE)).toString();
 }
 
 function message(error: unknown): string {

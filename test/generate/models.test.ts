@@ -6,7 +6,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { compile, writeArtifact } from '../../compiler/compile.ts';
-import { LanguageModel } from '../../runtime/generate/index.ts';
+import { beam, LanguageModel, promptLookup } from '../../runtime/generate/index.ts';
 import { load } from '../../runtime/index.ts';
 import { hasModels, modelsFolder } from '../kit/models.ts';
 import { root } from '../kit/root.ts';
@@ -59,6 +59,14 @@ describe.skipIf(!hasModels)('models that others trained give their golden tokens
       expect(tokens).toEqual(story.greedy_ids);
     }
   });
+  it('rwkv-tiny, whose state cannot be rewound, says the same when speculating and by one beam', async () => {
+    await using g = await open('rwkv-tiny/tiny-rwkv-4v0-660K.safetensors');
+    const prompt = [...new TextEncoder().encode('The cat and the cat')];
+    const { tokens } = await g.generate(prompt, { maxTokens: 12 });
+    for (const strategy of [promptLookup(), beam({ beams: 1 })])
+      expect((await g.generate(prompt, { maxTokens: 12, strategy })).tokens).toEqual(tokens);
+  });
+
   it('capp-gpt, from its safetensors', async () => {
     await using g = await open('capp-gpt');
     const { prompt_ids, greedy_ids } = golden('capp-gpt');
