@@ -125,7 +125,7 @@ export class StringLeaf implements Leaf, CodePoints {
       (slot) =>
         (slot.lang === engine.any && slot.max > 0) ||
         memberIn(slot, low, high) ||
-        this.machine.derivableIn(slot.lang, low, high),
+        this.machine.derivableIn(slot.lang, low, high, slot.min, slot.max),
     );
   }
 

@@ -161,9 +161,20 @@ export class Shortest {
   }
 
   private stringRest(slot: StringSlot): number {
-    let best = this.machine.engine.isEmpty(slot.lang)
-      ? INFINITE
-      : this.machine.engine.shortest(slot.lang, JSON_STRING_COST);
+    const { engine } = this.machine;
+    let best = INFINITE;
+    if (this.machine.fits(slot.lang, slot.min, slot.max)) {
+      best = engine.shortest(slot.lang, JSON_STRING_COST);
+      // Where the bounds beside the pattern matter, the word must keep them too (a character costs at least a byte).
+      if (best > slot.max || (slot.min > 0 && engine.lengths(slot.lang).min < slot.min)) {
+        const counted = engine.repeat(
+          engine.cls([[0, 0x10ffff]]),
+          slot.min,
+          slot.max === Number.POSITIVE_INFINITY ? null : slot.max,
+        );
+        best = engine.shortest(engine.intersect(slot.lang, counted), JSON_STRING_COST);
+      }
+    }
     for (let i = slot.low; i < slot.high; i++) best = Math.min(best, jsonLength(slot.list[i]?.slice(slot.at) ?? ''));
     return best;
   }
