@@ -16,6 +16,8 @@ import { definePlugin, type Plugin, type Registry } from './plugin.ts';
 export interface CalibrationRun {
   readonly inputs: AnyEntry['inputs'];
   readonly options?: RunOptions;
+  /** Forget the states first: a new text begins. */
+  readonly reset?: true;
 }
 
 export interface CalibrateOptions {
@@ -84,6 +86,7 @@ export async function calibrate(
   let count = 0;
   for await (const run of runs) {
     signal?.throwIfAborted();
+    if (run.reset) loaded.reset();
     const outputs = await loaded.run(run.inputs, { ...run.options, ...(signal ? { signal } : {}) });
     for (const p of probes) await feed(p, outputs[p.output]?.data);
     count++;

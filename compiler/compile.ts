@@ -235,7 +235,9 @@ function findBackend(registry: Registry, name: string): Backend {
 
 async function readModel(file: string): Promise<Uint8Array> {
   try {
-    return await readFile(file);
+    const { buffer, byteOffset, byteLength } = await readFile(file);
+    // A plain array: a Buffer's `slice` would not copy.
+    return new Uint8Array(buffer, byteOffset, byteLength);
   } catch (cause) {
     throw new InfcError('INFC1003', 'the model cannot be read', { file, cause, fix: 'Check the path' });
   }

@@ -86,3 +86,13 @@ export function wholeNumber(args: Args, name: string, fallback: number): number 
     });
   return n;
 }
+
+/** A number option; undefined when it is not given. Throws INFC8003 when it is no number; its range is the generator's to check. */
+export function numberOption(args: Args, name: string): number | undefined {
+  const text = args.value(name);
+  if (text === undefined) return undefined;
+  const n = Number(text);
+  if (text.trim() === '' || !Number.isFinite(n))
+    throw new InfcError('INFC8003', `--${name} is '${text}', not a number`, { fix: `Write --${name} 1` });
+  return n;
+}

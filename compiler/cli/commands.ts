@@ -19,8 +19,26 @@ export const commands: readonly Command[] = [
       quant: {
         kind: 'value',
         value: 'RECIPE',
-        help: 'How weights are stored: f16, q8, q4, auto, a storage format, or FILE.json with rules',
+        help: 'How weights are stored: f16, q8, q4, auto, a storage format (+gptq, +awq, +rotate), or FILE.json with rules',
       },
+      calibrate: {
+        kind: 'value',
+        value: 'FILE',
+        help: 'Data like what the model will see, for gptq, awq, wanda and budgets: a text, or a folder of .npy files',
+      },
+      'max-kl': {
+        kind: 'value',
+        value: 'X',
+        help: 'Choose the smallest recipe with at most this divergence (or relative error)',
+      },
+      'max-drop': {
+        kind: 'value',
+        value: '1%',
+        help: 'Choose the smallest recipe that changes at most this share of decisions',
+      },
+      'max-bytes': { kind: 'value', value: '80MB', help: 'Choose the least damaging recipe within this size' },
+      sparsity: { kind: 'value', value: '2:4', help: 'Prune weights: 2:4, 4:8, block:16x16, unstructured:0.6' },
+      prune: { kind: 'value', value: 'NAME', help: 'How: magnitude (default), wanda or sparsegpt' },
       context: {
         kind: 'value',
         value: 'N',
@@ -88,6 +106,37 @@ export const commands: readonly Command[] = [
     ],
     more: 'DIR is a compiled artifact, or a model that is compiled for this run.',
     load: () => import('./generate.ts'),
+  },
+  {
+    name: 'eval',
+    summary: 'Measure what compressing a model cost: divergence, agreement, perplexity, layer by layer',
+    usage: 'DIR --against DIR2 [--text FILE | --inputs FOLDER]',
+    options: {
+      against: {
+        kind: 'value',
+        value: 'DIR2',
+        help: 'What it is measured against: an artifact, or a model compiled as it is',
+      },
+      text: { kind: 'value', value: 'FILE', help: 'Language models: a text' },
+      tokens: { kind: 'value', value: 'FILE.json', help: 'Language models: lists of token ids' },
+      inputs: {
+        kind: 'value',
+        value: 'FOLDER',
+        help: 'Other models: .npy files (one input), folders of NAME.npy, or random:COUNT',
+      },
+      dims: dimsOption,
+      layers: { kind: 'flag', help: 'Compare the outputs of layers too, worst first' },
+      html: { kind: 'value', value: 'FILE', help: 'Write a page with the layers as a plot' },
+      'max-kl': { kind: 'value', value: 'X', help: 'Exit with 1 when the divergence (or relative error) is larger' },
+      'max-drop': { kind: 'value', value: 'SHARE', help: 'Exit with 1 when more decisions change' },
+      plugin: { kind: 'list', value: 'FILE', help: 'Plugins the models were compiled with' },
+      threads: { kind: 'value', value: 'N', help: 'Wasm threads, default 1' },
+    },
+    examples: [
+      'infc eval small --against large --text stories.txt',
+      'infc eval small --against model.onnx --inputs photos --html eval.html',
+    ],
+    load: () => import('./eval.ts'),
   },
   {
     name: 'chat',

@@ -21,7 +21,7 @@ import { parseDimBounds } from './inputs.ts';
 import type { Io } from './io.ts';
 import { loadPlugins } from './plugins.ts';
 import { portText } from './ports.ts';
-import { readRecipe } from './recipe.ts';
+import { quantizing, relativeSource } from './quantizing.ts';
 import { makeRecord, RECORD } from './record.ts';
 import { formatBytes, formatMs } from './table.ts';
 
@@ -32,7 +32,6 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const dims = parseDimBounds(args.list('dims'));
   const name = args.value('name');
   const stopAfter = args.value('stop-after');
-  const quant = await readRecipe(args.value('quant'), io);
   const transformer = transformerOptions(args);
   const lora = args.list('lora').map((f) => path.resolve(io.cwd, f));
   const output = args.value('output');
@@ -51,13 +50,19 @@ async function runCompile(args: Args, io: Io): Promise<number> {
     ...(name === undefined ? {} : { name }),
     ...transformer,
     ...(lora.length > 0 ? { lora } : {}),
-    ...(quant === undefined ? {} : { quant }),
     ...(stopAfter === undefined ? {} : { stopAfter }),
     strategies: args.list('strategy').flatMap((s) => s.split(',')),
   };
   const started = performance.now();
-  const compiler = createCompiler({ plugins: await loadPlugins(args.list('plugin'), io.cwd) });
-  const compilation = await compiler.compile(file, options);
+  const plugins = await loadPlugins(args.list('plugin'), io.cwd);
+  const compiler = createCompiler({ plugins });
+  const { quant, calibration, report } = await quantizing(args, { model: file, compiler, plugins, options, io });
+  const compilation = await compiler.compile(file, {
+    ...options,
+    ...(quant === undefined ? {} : { quant }),
+    ...(calibration ? { calibration } : {}),
+    onWeight: ({ name, done, total }) => io.progress(`quantizing ${Math.ceil(done)} of ${total}: ${name}`),
+  });
   io.progress('');
   if (stopAfter !== undefined) return printAfter(compilation, io);
   const record = await makeRecord(
@@ -69,6 +74,8 @@ async function runCompile(args: Args, io: Io): Promise<number> {
       plugins: args.list('plugin'),
       ...(name === undefined ? {} : { name }),
       ...(quant === undefined ? {} : { quant }),
+      ...(calibration ? { calibrate: relativeSource(args.value('calibrate'), dir, io.cwd) } : {}),
+      ...(report ? { precision: report } : {}),
       ...transformer,
       lora,
     },
@@ -76,7 +83,14 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   );
   await writeArtifact(compilation, dir, io.signal, [fileOf(RECORD, `${JSON.stringify(record, null, 2)}\n`)]);
   const ms = performance.now() - started;
-  if (io.json) io.out(JSON.stringify({ ok: true, dir, ms, ...(await summaryOf(compilation)) }, null, 2));
+  if (io.json)
+    io.out(
+      JSON.stringify(
+        { ok: true, dir, ms, ...(await summaryOf(compilation)), ...(report ? { precision: report } : {}) },
+        null,
+        2,
+      ),
+    );
   else await screen(model, output ?? dir, ms, compilation, io);
   return exitCodes.ok;
 }

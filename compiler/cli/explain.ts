@@ -18,13 +18,14 @@ async function runExplain(args: Args, io: Io): Promise<number> {
     throw new InfcError('INFC8003', `unexpected argument '${extra}'`, { fix: 'See infc explain --help' });
   if (/^infc\d+$/i.test(what)) return explainOneCode(what, io);
   if (what === 'pipeline') return explainPipeline(io);
+  if (what === 'precision') return explainPrecision(subject ?? '.', io);
   const dims = parseDimValues(args.list('dims'));
   if (what === 'kernel' || what === 'node') {
     if (subject === undefined)
       throw new InfcError('INFC8003', `which ${what}?`, { fix: `Write infc explain ${what} NAME DIR` });
     return what === 'kernel' ? explainKernel(subject, dir ?? '.', dims, io) : explainNode(subject, dir ?? '.', io);
   }
-  const near = nearest(what, ['pipeline', 'node', 'kernel']);
+  const near = nearest(what, ['pipeline', 'precision', 'node', 'kernel']);
   throw new InfcError('INFC8003', `cannot explain '${what}'`, {
     fix: near ? `Did you mean '${near}'?` : 'Give pipeline, node N, kernel K or an error code such as INFC1001',
   });
@@ -48,6 +49,45 @@ async function explainOneCode(text: string, io: Io): Promise<number> {
     if (use.fix) io.out(`    fix: ${use.fix}`);
     io.out(style.dim(`    raised in ${use.file}`));
   }
+  return exitCodes.ok;
+}
+
+/** How the recipe of an artifact was chosen, and what each layer got. */
+async function explainPrecision(dir: string, io: Io): Promise<number> {
+  const { openArtifact } = await import('./record.ts');
+  const { precisionTable } = await import('./quantizing.ts');
+  const { record } = await openArtifact(dir, io.cwd);
+  const report = record?.precision;
+  if (io.json) {
+    io.out(JSON.stringify({ quant: record?.quant ?? null, precision: report ?? null }, null, 2));
+    return exitCodes.ok;
+  }
+  if (!report) {
+    const { quant } = record ?? {};
+    io.out(
+      quant === undefined
+        ? 'The weights are stored as the model has them.'
+        : `Recipe: ${typeof quant === 'string' ? quant : JSON.stringify(quant, null, 2)}`,
+    );
+    io.out(io.style.dim('Nothing was searched: compile with --quant auto and --max-kl, --max-drop or --max-bytes.'));
+    return exitCodes.ok;
+  }
+  io.out(`${precisionTable(report, io)}\n`);
+  const rows = [...report.layers]
+    .sort((a, b) => b.share - a.share)
+    .map((l) => [l.name, l.format, l.bits.toFixed(2), `${(100 * l.share).toFixed(1)} %`]);
+  io.out(
+    table(
+      [
+        { title: 'layer', max: 60 },
+        { title: 'format' },
+        { title: 'bits', right: true },
+        { title: 'of the expected damage', right: true },
+      ],
+      rows,
+      io.style,
+    ),
+  );
   return exitCodes.ok;
 }
 

@@ -10,21 +10,11 @@ import type {
   Strategy,
 } from '../../runtime/generate/index.ts';
 import { nearest } from '../diagnostics.ts';
-import type { Args } from './args.ts';
+import { type Args, numberOption } from './args.ts';
 import type { Io } from './io.ts';
 import { openLanguageModel } from './language-model.ts';
 
 const STRATEGIES = ['greedy', 'sample', 'beam', 'diverse-beam', 'prompt-lookup', 'speculative'] as const;
-
-/** A number option; undefined when it is not given. Throws INFC8003 when it is no number; its range is the generator's to check. */
-export function numberOption(args: Args, name: string): number | undefined {
-  const text = args.value(name);
-  if (text === undefined) return undefined;
-  const n = Number(text);
-  if (text.trim() === '' || !Number.isFinite(n))
-    throw new InfcError('INFC8003', `--${name} is '${text}', not a number`, { fix: `Write --${name} 1` });
-  return n;
-}
 
 /** What the options of the command line ask for. `close` lets go of a draft model. */
 export async function generating(

@@ -22,7 +22,7 @@ const twoColumns = [{ title: '' }, { title: '' }];
 export function helpOfAll(commands: readonly Command[], version: string, style: Style): string {
   const rows = commands.filter((c) => !c.hidden).map((c) => [`  ${style.cyan(c.name)}`, c.summary]);
   return [
-    `${style.bold('infc')} ${version}: compiles ONNX and safetensors models to verified Wasm, WGSL and CUDA kernels`,
+    `${style.bold('infc')} ${version}: compiles ONNX, safetensors and GGUF models to verified Wasm, WGSL and CUDA kernels`,
     '',
     'Usage: infc COMMAND [options]      infc COMMAND --help',
     '',

@@ -54,7 +54,8 @@ export function decodeNpy(bytes: Uint8Array, file: string): HostTensor {
   if (shape.some((d) => !Number.isSafeInteger(d) || d < 0)) throw bad(`shape (${shapeText[1]})`, start);
   const elements = shape.reduce((n, d) => n * d, 1);
   const size = byteLength(dtype, elements);
-  const data = bytes.slice(start + headerBytes, start + headerBytes + size);
+  // Not bytes.slice: a Buffer's does not copy.
+  const data = new Uint8Array(bytes.subarray(start + headerBytes, start + headerBytes + size));
   if (data.length < size) throw bad(`${size} data bytes expected, ${data.length} there`, start + headerBytes);
   const unit = elements === 0 ? 1 : size / elements;
   if (descr[1] === '>') for (let i = 0; i < data.length; i += unit) data.subarray(i, i + unit).reverse();

@@ -7,7 +7,7 @@ import type { Io } from './io.ts';
 
 const ROLES: readonly WeightRole[] = ['embedding', 'head', 'linear'];
 
-/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rules": [{"match", "role", "format"}]}`. Throws INFC8062. */
+/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rotate", "rules": [{"match", "role", "format", "algorithm", "equalize", "sparsity", "prune"}]}`. Throws INFC8062. */
 export async function readRecipe(given: string | undefined, io: Io): Promise<string | FormatRecipe | undefined> {
   if (!given?.endsWith('.json')) return given;
   const file = path.resolve(io.cwd, given);
@@ -29,10 +29,18 @@ export async function readRecipe(given: string | undefined, io: Io): Promise<str
     const at = `/rules/${i}`;
     if (!isRecord(rule) || typeof rule.format !== 'string') throw bad('has a rule without a format', `${at}/format`);
     const { match, role, format } = rule;
+    const names = (['algorithm', 'equalize', 'sparsity', 'prune'] as const).map((key) => {
+      const v: unknown = rule[key];
+      if (v !== undefined && typeof v !== 'string') throw bad(`has a ${key} that is no text`, `${at}/${key}`);
+      return v === undefined ? {} : { [key]: v };
+    });
     if (match !== undefined && typeof match !== 'string') throw bad('has a match that is no text', `${at}/match`);
     const known = ROLES.find((r) => r === role);
     if (role !== undefined && !known) throw bad(`has a role that is none of ${ROLES.join(', ')}`, `${at}/role`);
-    return { format, ...(match === undefined ? {} : { match }), ...(known ? { role: known } : {}) };
+    return Object.assign(
+      { format, ...(match === undefined ? {} : { match }), ...(known ? { role: known } : {}) },
+      ...names,
+    );
   });
-  return { name: path.basename(given), rules };
+  return { name: path.basename(given), rules, ...(value.rotate === true ? { rotate: true } : {}) };
 }

@@ -4,10 +4,12 @@ import { InfcError } from '../../runtime/errors.ts';
 import { parsePlan } from '../../runtime/load.ts';
 import type { Plan } from '../../runtime/plan.ts';
 import { type Compilation, type CompileOptions, type Compiler, createCompiler } from '../compile.ts';
+import { recipeOf } from '../formats/recipe.ts';
 import type { TransformerOptions } from '../import/transformer/model.ts';
 import type { Io } from './io.ts';
 import { modelHash } from './model-hash.ts';
 import { loadPlugins } from './plugins.ts';
+import type { PrecisionReport } from './quantizing.ts';
 import { version } from './version.ts';
 
 /** Name of the file in an artifact that says what it was compiled from; the runtime never reads it. */
@@ -25,6 +27,10 @@ export interface CompileRecord extends TransformerOptions {
   readonly dims: NonNullable<CompileOptions['dims']>;
   readonly plugins: readonly string[];
   readonly quant?: NonNullable<CompileOptions['quant']>;
+  /** Data that the recipe's algorithms were calibrated on, relative to the artifact's folder. */
+  readonly calibrate?: string;
+  /** How the recipe was chosen. */
+  readonly precision?: PrecisionReport;
   /** Folders of adapters, relative to the artifact's folder. */
   readonly lora?: readonly string[];
 }
@@ -40,6 +46,8 @@ export async function makeRecord(
     readonly lora?: readonly string[];
     readonly name?: string;
     readonly quant?: NonNullable<CompileOptions['quant']>;
+    readonly calibrate?: string | undefined;
+    readonly precision?: PrecisionReport;
   },
   cwd: string,
 ): Promise<CompileRecord> {
@@ -54,6 +62,8 @@ export async function makeRecord(
     dims: options.dims,
     plugins: options.plugins.map(relative),
     ...(options.quant === undefined ? {} : { quant: options.quant }),
+    ...(options.calibrate === undefined ? {} : { calibrate: options.calibrate }),
+    ...(options.precision === undefined ? {} : { precision: options.precision }),
     ...transformerOptions(options),
     ...(options.lora && options.lora.length > 0 ? { lora: options.lora.map(relative) } : {}),
   };
@@ -159,14 +169,38 @@ export const importOptions = ({
     : {};
 
 /** Compiles an artifact's model again with the same options: passes and plan come out the same, with the graph still at hand. */
-export function recompile(compiler: Compiler, artifact: Artifact, model: string, io: Io): Promise<Compilation> {
-  const { plan, record } = artifact;
-  return compiler.compile(model, {
-    targets: [plan.target.kind],
+export async function recompile(
+  compiler: Compiler,
+  artifact: Artifact,
+  model: string,
+  io: Io,
+  /** Last phase of passes to run. */
+  stopAfter?: string,
+): Promise<Compilation> {
+  const { plan, record, home } = artifact;
+  const options: CompileOptions = {
     ...importOptions(artifact),
     ...(record?.name === undefined ? {} : { name: record.name }),
-    ...(record?.quant === undefined ? {} : { quant: record.quant }),
     onProgress: ({ phase, done, total }) => io.progress(`${phase} ${done}/${total}`),
     signal: io.signal,
+    ...(stopAfter === undefined ? {} : { stopAfter }),
+  };
+  const { quant, calibrate } = record ?? {};
+  const again = { ...options, targets: [plan.target.kind], ...(quant === undefined ? {} : { quant }) };
+  if (calibrate === undefined || quant === undefined) return compiler.compile(model, again);
+  const { samplesFor } = await import('./quantizing.ts');
+  const { calibrationFor } = await import('../compress.ts');
+  const { calibrationRuns, holdOut } = await import('../samples.ts');
+  const source = /^random:/.test(calibrate) ? calibrate : path.resolve(home, calibrate);
+  const plugins = compiler.registry.plugins.slice(1);
+  const { samples, generation } = await samplesFor(source, { model, compiler, plugins, options, io });
+  // A searched recipe was calibrated on the part that was not held out.
+  const seen = record?.precision ? holdOut(samples).calibration : samples;
+  const { stopAfter: _, ...whole } = options;
+  const calibration = await calibrationFor(model, recipeOf(quant, compiler.registry), {
+    ...whole,
+    plugins,
+    runs: () => calibrationRuns(seen, generation),
   });
+  return compiler.compile(model, { ...again, calibration });
 }

@@ -120,7 +120,7 @@ class Check {
     this.program ??= this.compiler().then((c) =>
       quant === undefined
         ? c.import(this.model, options)
-        : c.compile(this.model, { ...options, quant, stopAfter: 'format' }).then((made) => made.program),
+        : recompile(c, this.artifact, this.model, this.io, 'format').then((made) => made.program),
     );
     return this.program;
   }

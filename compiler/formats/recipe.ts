@@ -49,20 +49,53 @@ export const recipes: readonly FormatRecipe[] = [
   },
 ];
 
-/** The recipe of a name, of a storage format's name, or itself. Throws INFC8061 for an unknown name. */
-export function recipeOf(
-  given: string | FormatRecipe,
-  formats: { format(name: string): { readonly name: string } | undefined },
-): FormatRecipe {
+/** Short names of formats: `w4` is 4-bit weights. */
+const SHORT: Readonly<Record<string, string>> = {
+  w8: 'q8g32',
+  w6: 'q6g32',
+  w5: 'q5g32',
+  w4: 'q4g32',
+  w3: 'a3g32',
+  w2: 'a2g32',
+  fp8: 'fp8-e4m3',
+};
+
+/** What {@link recipeOf} looks names up in. */
+export interface RecipeNames {
+  format(name: string): { readonly name: string } | undefined;
+  readonly quantizers?: ReadonlyMap<string, unknown>;
+  readonly equalizers?: ReadonlyMap<string, unknown>;
+}
+
+/**
+ * The recipe of a name, of a storage format's name, or itself. `+` adds algorithms to every rule: `q4+gptq`, `a3g32+awq+gptq`,
+ * `w4+rotate`. Throws INFC8061 for an unknown name.
+ */
+export function recipeOf(given: string | FormatRecipe, names: RecipeNames): FormatRecipe {
   if (typeof given !== 'string') {
     for (const { format } of given.rules)
-      if (format !== 'dense' && format !== 'keep' && !formats.format(format)) throw unknownFormat(format);
+      if (format !== 'dense' && format !== 'keep' && !names.format(format)) throw unknownFormat(format);
     return given;
   }
-  const named = recipes.find((r) => r.name === given);
-  if (named) return named;
-  if (!formats.format(given)) throw unknownFormat(given);
-  return all(given, given);
+  const [first = '', ...more] = given.split('+');
+  const base = SHORT[first] ?? first;
+  const named = recipes.find((r) => r.name === base);
+  if (!named && !names.format(base)) throw unknownFormat(first);
+  let recipe = named ?? all(given, base);
+  for (const name of more) recipe = extended(recipe, name, names);
+  return more.length > 0 ? { ...recipe, name: given } : recipe;
+}
+
+function extended(recipe: FormatRecipe, name: string, names: RecipeNames): FormatRecipe {
+  if (name === 'rotate') return { ...recipe, rotate: true };
+  const add = (more: Partial<FormatRule>): FormatRecipe => ({
+    ...recipe,
+    rules: recipe.rules.map((r) => (r.format === 'keep' || r.format === 'dense' ? r : { ...r, ...more })),
+  });
+  if (names.quantizers?.has(name)) return add({ algorithm: name });
+  if (names.equalizers?.has(name)) return add({ equalize: name });
+  const known = [...(names.quantizers?.keys() ?? []), ...(names.equalizers?.keys() ?? []), 'rotate'];
+  throw new InfcError('INFC8064', `'${name}' is no algorithm`, { fix: `After + write one of ${known.join(', ')}` });
 }
 
 const unknownFormat = (name: string): InfcError =>

@@ -27,6 +27,16 @@ describe('.npy', () => {
     }
   });
 
+  it('reads a small file as it is, pooled Buffer or not', async () => {
+    const dir = await mkdtemp(path.join(os.tmpdir(), 'infc-npy-'));
+    const data = Float32Array.of(1, 2, 3, 4, 5, 6);
+    await writeFile(path.join(dir, 'x.npy'), encodeNpy({ dtype: 'f32', shape: [2, 3], data }));
+    expect((await readInput(x, 'x.npy', dir)).data).toEqual(data);
+    const pooled = Buffer.concat([Buffer.alloc(8), encodeNpy({ dtype: 'f32', shape: [2, 3], data })]).subarray(8);
+    expect(decodeNpy(pooled, 'x.npy').data).toEqual(data);
+    await rm(dir, { recursive: true });
+  });
+
   it('reads big-endian and Fortran order', () => {
     const bytes = encodeNpy({ dtype: 'i16', shape: [2, 3], data: Int16Array.of(1, 2, 3, 4, 5, 6) });
     const text = Buffer.from(bytes).toString('latin1').replace("'<i2'", "'>i2'").replace('False', 'True ');

@@ -180,6 +180,43 @@ def bert(c, w, ids, pooling):
     return x[0] if pooling == "cls" else x.mean(0)
 
 
+def rwkv(c, w, ids):
+    """Token by token, from the formulas of the papers: version 4 with sums kept as they are, version 5 with a matrix per head."""
+    five, h, eps = c["model_type"] == "rwkv5", c["hidden_size"], c["layer_norm_epsilon"]
+    layers, size = c["num_hidden_layers"], c.get("head_size", c["hidden_size"])
+    n = h // size
+    zero = lambda *shape: [torch.zeros(*shape) for _ in range(layers)]
+    before_a, before_f, top, bottom, matrix = zero(h), zero(h), zero(h), zero(h), zero(n, size, size)
+    rows = []
+    for t in ids:
+        x = layer_norm(w["rwkv.embeddings.weight"][t], w, "rwkv.blocks.0.pre_ln", eps)
+        for i in range(layers):
+            p = f"rwkv.blocks.{i}."
+            a, z = p + "attention.", layer_norm(x, w, p + "ln1", eps)
+            see = lambda k: w[a + k + ".weight"] @ (z * w[a + "time_mix_" + k].flatten()
+                                                    + before_a[i] * (1 - w[a + "time_mix_" + k].flatten()))
+            r, k, v = see("receptance"), see("key"), see("value")
+            if five:
+                g, decay = F.silu(see("gate")), torch.exp(-torch.exp(w[a + "time_decay"])).reshape(n, size, 1)
+                kv = k.reshape(n, size, 1) * v.reshape(n, 1, size)
+                seen = (r.reshape(n, 1, size) @ (matrix[i] + w[a + "time_faaaa"].reshape(n, size, 1) * kv)).reshape(1, h)
+                matrix[i] = decay * matrix[i] + kv
+                y = F.group_norm(seen / 8, n, w[a + "ln_x.weight"], w[a + "ln_x.bias"], 1e-5)[0] * g
+            else:
+                now = torch.exp(w[a + "time_first"] + k)
+                y = torch.sigmoid(r) * (top[i] + now * v) / (bottom[i] + now)
+                decay = torch.exp(-torch.exp(w[a + "time_decay"]))
+                top[i], bottom[i] = decay * top[i] + torch.exp(k) * v, decay * bottom[i] + torch.exp(k)
+            x, before_a[i] = x + w[a + "output.weight"] @ y, z
+            f, z = p + "feed_forward.", layer_norm(x, w, p + "ln2", eps)
+            see = lambda k: w[f + k + ".weight"] @ (z * w[f + "time_mix_" + k].flatten()
+                                                    + before_f[i] * (1 - w[f + "time_mix_" + k].flatten()))
+            x = x + torch.sigmoid(see("receptance")) * (w[f + "value.weight"] @ F.relu(see("key")) ** 2)
+            before_f[i] = z
+        rows.append(w["head.weight"] @ layer_norm(x, w, "rwkv.ln_out", eps))
+    return torch.stack(rows)
+
+
 def main():
     folder, tokens = sys.argv[1], [int(t) for t in sys.argv[2].split(",")]
     c, w = json.load(open(f"{folder}/config.json")), load(f"{folder}/model.safetensors")
@@ -189,7 +226,8 @@ def main():
         if kind == "bert":
             print(json.dumps([bert(c, w, ids, sys.argv[3]).tolist()]))
             return
-        families = {"gpt2": gpt2, "gpt_neox": neox, "gemma2": gemma, "gemma3_text": gemma}
+        families = {"gpt2": gpt2, "gpt_neox": neox, "gemma2": gemma, "gemma3_text": gemma,
+                    "rwkv4": rwkv, "rwkv5": rwkv}
         logits = families.get(kind, llama)(c, w, ids)
         print(json.dumps(torch.log_softmax(logits, -1).tolist()))
 

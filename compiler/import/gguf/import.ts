@@ -49,9 +49,17 @@ export function importGguf(
   const program = buildTransformer(described, model.name, weights, ops, symbols, options);
   symbols.checkOptionsUsed();
   return withGeneration(
-    { ...program, metadata: { ...program.metadata, format: `GGUF ${first.version}` } },
+    { ...program, metadata: { ...program.metadata, format: `GGUF ${first.version}`, weights: typesOf(model) } },
     generationSettings(values),
   );
+}
+
+/** How many tensors are of which type, for `infc inspect`. */
+function typesOf({ files }: GgufModel): string {
+  const counts = new Map<string, number>();
+  for (const f of files)
+    for (const { type } of f.tensors.values()) counts.set(type.name, (counts.get(type.name) ?? 0) + 1);
+  return [...counts].map(([name, n]) => `${n} ${name}`).join(' and ');
 }
 
 function familyOf(

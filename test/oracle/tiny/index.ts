@@ -4,6 +4,7 @@ import { gemmaModels } from './gemma.ts';
 import { gptModels } from './gpt.ts';
 import { llamaModels } from './llama.ts';
 import { phi3Models } from './phi3.ts';
+import { rwkvModels } from './rwkv.ts';
 
 /** One or more models for every architecture: one file and one entry each. */
 export const tinyModels: readonly TinyModel[] = [
@@ -12,4 +13,5 @@ export const tinyModels: readonly TinyModel[] = [
   ...phi3Models,
   ...gptModels,
   ...bertModels,
+  ...rwkvModels,
 ];

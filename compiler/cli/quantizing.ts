@@ -1,0 +1,205 @@
+import path from 'node:path';
+import { InfcError } from '../../runtime/errors.ts';
+import type { PlanGeneration } from '../../runtime/plan.ts';
+import type { AutoResult, Budget, Candidate } from '../auto.ts';
+import type { Calibration } from '../calibrate.ts';
+import type { CompileOptions, Compiler } from '../compile.ts';
+import { damageOf, dropOf } from '../damage.ts';
+import { type FormatRecipe, recipeOf } from '../formats/recipe.ts';
+import type { Program } from '../ir/graph.ts';
+import type { Plugin } from '../plugin.ts';
+import type { Samples } from '../samples.ts';
+import { type Args, numberOption } from './args.ts';
+import type { Io } from './io.ts';
+import { readRecipe } from './recipe.ts';
+import { readSamples, type SampleReader } from './samples.ts';
+import { formatBytes, formatMs, table } from './table.ts';
+
+/** What `--quant auto` within a budget found, as the record of an artifact keeps it for `infc explain precision`. */
+export interface PrecisionReport {
+  readonly budget: Budget;
+  readonly baseline: AutoResult['baseline'];
+  readonly candidates: readonly {
+    readonly name: string;
+    readonly bytes: number;
+    readonly ms: number;
+    readonly damage: number;
+    readonly drop: number;
+    readonly within: boolean;
+    readonly chosen: boolean;
+  }[];
+  readonly layers: AutoResult['layers'];
+}
+
+/** How the options of the command line say that weights are stored. */
+export interface Quantizing {
+  readonly quant?: string | FormatRecipe;
+  readonly calibration?: Calibration;
+  readonly report?: PrecisionReport;
+}
+
+export interface QuantizingContext {
+  readonly model: string;
+  readonly compiler: Compiler;
+  readonly plugins: readonly Plugin[];
+  readonly options: CompileOptions;
+  readonly io: Io;
+}
+
+/** Reads `--quant --sparsity --prune --calibrate --max-kl --max-drop --max-bytes`; calibrates and searches where they ask for it. */
+export async function quantizing(args: Args, context: QuantizingContext): Promise<Quantizing> {
+  const { compiler, io } = context;
+  const given = await readRecipe(args.value('quant'), io);
+  const budget = budgetOf(args);
+  const source = args.value('calibrate');
+  if (budget) {
+    if (given !== undefined && given !== 'auto')
+      throw new InfcError('INFC8042', 'a budget chooses the recipe, and --quant names one', {
+        fix: 'Write --quant auto, or leave out --max-kl, --max-drop and --max-bytes',
+      });
+    return search(await samplesFor(source, context), budget, context);
+  }
+  const recipe = withSparsity(given, args, compiler);
+  if (recipe === undefined || source === undefined) return recipe === undefined ? {} : { quant: recipe };
+  const { calibrationFor } = await import('../compress.ts');
+  const { calibrationRuns } = await import('../samples.ts');
+  const { samples, generation } = await samplesFor(source, context);
+  const resolved = recipeOf(recipe, compiler.registry);
+  const calibration = await calibrationFor(context.model, resolved, {
+    ...context.options,
+    plugins: context.plugins,
+    runs: () => calibrationRuns(samples, generation),
+    onCalibration: (n) => io.progress(`calibrating: ${n} runs`),
+  });
+  return { quant: recipe, ...(calibration.size > 0 ? { calibration } : {}) };
+}
+
+function withSparsity(given: string | FormatRecipe | undefined, args: Args, compiler: Compiler) {
+  const sparsity = args.value('sparsity');
+  const prune = args.value('prune');
+  if (sparsity === undefined) return given;
+  const recipe =
+    given === undefined ? { name: 'dense', rules: [{ format: 'dense' }] } : recipeOf(given, compiler.registry);
+  const rules = recipe.rules.map((r) =>
+    r.role === 'embedding' || r.role === 'head' ? r : { ...r, sparsity, ...(prune === undefined ? {} : { prune }) },
+  );
+  return { ...recipe, name: `${recipe.name} ${sparsity}`, rules };
+}
+
+function budgetOf(args: Args): Budget | undefined {
+  const [kl, drop, bytes] = [numberOption(args, 'max-kl'), args.value('max-drop'), args.value('max-bytes')];
+  if (kl === undefined && drop === undefined && bytes === undefined) return undefined;
+  const bad = (name: string, fix: string): InfcError =>
+    new InfcError('INFC8003', `--${name} '${args.value(name)}' is no bound`, { fix });
+  if (kl !== undefined && !(kl > 0)) throw bad('max-kl', 'Write --max-kl 0.02');
+  const share = drop === undefined ? undefined : Number(drop.replace(/%$/, '')) / (drop.endsWith('%') ? 100 : 1);
+  if (share !== undefined && !(share > 0 && share <= 1)) throw bad('max-drop', 'Write --max-drop 1%');
+  const size = bytes === undefined ? undefined : /^([\d.]+)\s*([kMG]?)B?$/.exec(bytes);
+  const unit = { k: 1e3, M: 1e6, G: 1e9 }[size?.[2] ?? ''] ?? 1;
+  const most = size ? Number(size[1]) * unit : undefined;
+  if (bytes !== undefined && !(most !== undefined && most > 0)) throw bad('max-bytes', 'Write --max-bytes 80MB');
+  return {
+    ...(kl === undefined ? {} : { maxKl: kl }),
+    ...(share === undefined ? {} : { maxDrop: share }),
+    ...(most === undefined ? {} : { maxBytes: most }),
+  };
+}
+
+/** The samples that `--calibrate` names, and what the model says about itself. */
+export async function samplesFor(
+  source: string | undefined,
+  { model, compiler, options, io }: QuantizingContext,
+): Promise<{ readonly samples: Samples; readonly generation: PlanGeneration | undefined }> {
+  if (source === undefined)
+    throw new InfcError('INFC8043', 'choosing within a budget needs data like what the model will see', {
+      fix: 'Give it with --calibrate FILE (text for language models) or --calibrate FOLDER',
+    });
+  const program = await compiler.import(model, options);
+  const reader = await readerOf(program, io);
+  return { samples: await readSamples(source, reader), generation: program.generation };
+}
+
+async function readerOf(program: Program, io: Io): Promise<SampleReader> {
+  const { generation, tokenizer } = program;
+  const [graph] = program.entries.values();
+  const ports = (graph?.inputs ?? []).map((v) => ({
+    name: v.name,
+    dtype: v.type.dtype,
+    // Symbolic dims: the smallest that every model takes.
+    shape: v.type.shape.map((d) => (typeof d === 'number' ? d : 1)),
+  }));
+  const encode = async (text: string): Promise<readonly number[]> => {
+    const { openText } = await import('../../runtime/text/codec.ts');
+    const { tokenizer: file, config } = tokenizer ?? { tokenizer: '{}', config: '{}' };
+    return openText(JSON.parse(file), JSON.parse(config), generation?.eos ?? []).encode(text, true);
+  };
+  return {
+    ...(generation && generation.kind !== 'encoder' ? { generation } : {}),
+    ...(tokenizer ? { encode } : {}),
+    ports,
+    cwd: io.cwd,
+  };
+}
+
+async function search(
+  { samples }: { readonly samples: Samples },
+  budget: Budget,
+  { model, plugins, options, io }: QuantizingContext,
+): Promise<Quantizing> {
+  const { chooseRecipe } = await import('../auto.ts');
+  const { onProgress: _, quant: __, targets: ___, ...compile } = options;
+  const result = await chooseRecipe(model, { budget, samples, compile, plugins, onProgress: (t) => io.progress(t) });
+  io.progress('');
+  const report = reportOf(result, budget);
+  if (!io.json) io.out(`${precisionTable(report, io)}\n`);
+  return { quant: result.chosen.recipe, calibration: result.calibration, report };
+}
+
+const reportOf = (r: AutoResult, budget: Budget): PrecisionReport => ({
+  budget,
+  baseline: r.baseline,
+  candidates: r.candidates.map((c: Candidate) => ({
+    name: c.recipe.name,
+    bytes: c.bytes,
+    ms: c.ms,
+    damage: damageOf(c.damage),
+    drop: dropOf(c.damage),
+    within: c.within,
+    chosen: c === r.chosen,
+  })),
+  layers: r.layers,
+});
+
+/** Candidates from small to large; the chosen one is marked. */
+export function precisionTable({ baseline, candidates }: PrecisionReport, io: Io): string {
+  const { style } = io;
+  const rows = [...candidates]
+    .sort((a, b) => a.bytes - b.bytes)
+    .map((c) => [
+      c.chosen ? style.green(`> ${c.name}`) : `  ${c.name}`,
+      formatBytes(c.bytes),
+      formatMs(c.ms),
+      c.damage.toExponential(2),
+      `${(100 * c.drop).toFixed(2)} %`,
+      c.within ? 'yes' : style.dim('no'),
+    ]);
+  rows.push(['  as the model has it', formatBytes(baseline.bytes), formatMs(baseline.ms), '0', '0', '']);
+  return table(
+    [
+      { title: 'recipe' },
+      { title: 'weights', right: true },
+      { title: 'time', right: true },
+      { title: 'damage', right: true },
+      { title: 'changed', right: true },
+      { title: 'within budget' },
+    ],
+    rows,
+    style,
+  );
+}
+
+/** Path of the calibration data as a record keeps it. */
+export const relativeSource = (source: string | undefined, dir: string, cwd: string): string | undefined =>
+  source === undefined || /^random:\d+$/.test(source)
+    ? source
+    : path.relative(dir, path.resolve(cwd, source)).replaceAll('\\', '/');

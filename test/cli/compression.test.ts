@@ -1,0 +1,153 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeNpy } from '../../compiler/cli/npy.ts';
+import { encodeModel, f32, info, node } from '../import/build-onnx.ts';
+import { infc } from './capture.ts';
+
+let dir = '';
+const run = (...argv: string[]) => infc(argv, dir);
+
+beforeAll(async () => {
+  dir = await mkdtemp(path.join(os.tmpdir(), 'infc-compression-'));
+  let seed = 5;
+  const values = (n: number): number[] =>
+    Array.from({ length: n }, () => {
+      seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+      return seed / 2 ** 31 - 1;
+    });
+  const bytes = encodeModel({
+    name: 'mlp',
+    input: [info('x', [8, 64])],
+    output: [info('y', [8, 96])],
+    node: [
+      node('MatMul', ['x', 'up'], ['h']),
+      node('Relu', ['h'], ['r']),
+      node('MatMul', ['r', 'mid'], ['m']),
+      node('Relu', ['m'], ['s']),
+      node('MatMul', ['s', 'down'], ['y']),
+    ],
+    initializer: [
+      f32('up', [64, 96], values(64 * 96)),
+      f32('mid', [96, 96], values(96 * 96)),
+      f32('down', [96, 96], values(96 * 96)),
+    ],
+  });
+  await writeFile(path.join(dir, 'mlp.onnx'), bytes);
+  await mkdir(path.join(dir, 'samples'));
+  await mkdir(path.join(dir, 'others'));
+  for (let i = 0; i < 12; i++) {
+    const data = Float32Array.from({ length: 512 }, (_, j) => Math.sin(i + j * j));
+    await writeFile(
+      path.join(dir, `${i < 6 ? 'samples' : 'others'}/${i}.npy`),
+      encodeNpy({ dtype: 'f32', shape: [8, 64], data }),
+    );
+  }
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+describe('infc compile --quant and infc eval', () => {
+  test('measures what a recipe costs, layer by layer', async () => {
+    const made = await run('compile', 'mlp.onnx', '-o', 'q3', '--quant', 'q3g32+gptq', '--calibrate', 'samples');
+    expect(made.code).toBe(0);
+    const { err, out } = await run(
+      'eval',
+      'q3',
+      '--against',
+      'mlp.onnx',
+      '--inputs',
+      'samples',
+      '--html',
+      'e.html',
+      '--json',
+    );
+    expect(err).toBe('');
+    const r = JSON.parse(out);
+    expect(r.damage.outputs.y.relative).toBeGreaterThan(0.001);
+    expect(r.damage.outputs.y.relative).toBeLessThan(0.3);
+    expect(r.bytes[0]).toBeLessThan(r.bytes[1] / 6);
+    expect(r.layers.length).toBeGreaterThanOrEqual(2);
+    expect(await readFile(path.join(dir, 'e.html'), 'utf8')).toContain('Layers, worst first');
+    expect(await run('verify', 'q3')).toMatchObject({ code: 0, err: '' });
+    // A bound that is exceeded shows in the exit code.
+    expect((await run('eval', 'q3', '--against', 'mlp.onnx', '--inputs', 'samples', '--max-kl', '1e-9')).code).toBe(1);
+  }, 120_000);
+
+  test('chooses within a budget, says why, keeps it on other data', async () => {
+    const made = await run('compile', 'mlp.onnx', '-o', 'auto', '--max-kl', '0.05', '--calibrate', 'samples', '--json');
+    expect(made.code).toBe(0);
+    const { precision } = JSON.parse(made.out);
+    const chosen = precision.candidates.find((c: { chosen: boolean }) => c.chosen);
+    expect(precision.candidates.length).toBeGreaterThanOrEqual(7);
+    for (const c of precision.candidates) if (c.within) expect(c.bytes).toBeGreaterThanOrEqual(chosen.bytes);
+    const { out } = await run('eval', 'auto', '--against', 'mlp.onnx', '--inputs', 'others', '--json');
+    expect(JSON.parse(out).damage.outputs.y.relative).toBeLessThan(0.05);
+    const why = await run('explain', 'precision', 'auto');
+    expect(why.out).toContain(`> ${chosen.name}`);
+    expect(why.out).toContain('mid');
+    const small = await run(
+      'compile',
+      'mlp.onnx',
+      '-o',
+      'small',
+      '--max-bytes',
+      '20kB',
+      '--calibrate',
+      'samples',
+      '--json',
+    );
+    expect(
+      JSON.parse(small.out).targets[0].parts.find((p: { part: string }) => p.part === 'weights').bytes,
+    ).toBeLessThan(20_000);
+  }, 120_000);
+
+  test('prunes in patterns', async () => {
+    const { code } = await run(
+      'compile',
+      'mlp.onnx',
+      '-o',
+      's',
+      '--sparsity',
+      '2:4',
+      '--prune',
+      'wanda',
+      '--calibrate',
+      'samples',
+    );
+    expect(code).toBe(0);
+    const { out } = await run('eval', 's', '--against', 'mlp.onnx', '--inputs', 'samples', '--json');
+    expect(JSON.parse(out).damage.outputs.y.relative).toBeLessThan(1);
+  }, 120_000);
+
+  test.each([
+    [['compile', 'mlp.onnx', '-o', 'e', '--max-kl', '0.1'], 'INFC8043'],
+    [['compile', 'mlp.onnx', '-o', 'e', '--max-kl', '0.1', '--quant', 'q4', '--calibrate', 'samples'], 'INFC8042'],
+    [['compile', 'mlp.onnx', '-o', 'e', '--max-kl', '1e-12', '--calibrate', 'samples'], 'INFC2084'],
+    [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'q4+gptq'], 'INFC2072'],
+    [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'q4+nope'], 'INFC8064'],
+    [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'q4+gptq', '--calibrate', 'nowhere'], 'INFC8041'],
+    [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'q4+gptq', '--calibrate', 'odd'], 'INFC8041'],
+    [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'q4+gptq', '--calibrate', 'nan'], 'INFC2078'],
+    [['compile', 'mlp.onnx', '-o', 'e', '--max-drop', '200%'], 'INFC8003'],
+    [['compile', 'mlp.onnx', '-o', 'e', '--max-bytes', 'few'], 'INFC8003'],
+    [['compile', 'mlp.onnx', '-o', 'e', '--sparsity', '5:4'], 'INFC8031'],
+    [['eval', 'mlp.onnx'], 'INFC8003'],
+    [['eval', 'mlp.onnx', '--against', 'mlp.onnx'], 'INFC8003'],
+    [['eval', 'mlp.onnx', '--against', 'mlp.onnx', '--inputs', 'nowhere'], 'INFC8041'],
+  ])(
+    '%j fails with its code',
+    async (argv, code) => {
+      await mkdir(path.join(dir, 'odd'), { recursive: true });
+      await mkdir(path.join(dir, 'nan'), { recursive: true });
+      const array = (n: number, v: number) =>
+        encodeNpy({ dtype: 'f32', shape: n === 512 ? [8, 64] : [n], data: new Float32Array(n).fill(v) });
+      await writeFile(path.join(dir, 'odd/0.npy'), array(4, 1));
+      await writeFile(path.join(dir, 'nan/0.npy'), array(512, Number.NaN));
+      const r = await run(...argv);
+      expect(r.err + r.out).toContain(code);
+      expect(r.code).not.toBe(0);
+    },
+    60_000,
+  );
+});
