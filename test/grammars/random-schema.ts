@@ -11,7 +11,7 @@ const FORMATS = [
   'hostname',
   'ipv4',
   'ipv6',
-  'uri',
+  // Not 'uri': Ajv wants something after the colon, RFC 3986 does not.
   'uri-reference',
   'uuid',
   'json-pointer',
