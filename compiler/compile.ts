@@ -41,7 +41,7 @@ export interface CompileOptions extends TransformerOptions {
   readonly signal?: AbortSignal;
   /** Decode strategies that a language model's artifact carries beyond greedy and sampling: beam, speculative and so on. */
   readonly strategies?: readonly string[];
-  /** How weights are stored: a recipe, its name (f16, q8, q4, auto...) or that of a storage format. Default: as the model has them. */
+  /** How weights are stored: a recipe, its name (f16, q8, q4, auto, w8a8...) or that of a storage format. Default: as the model has them. */
   readonly quant?: string | FormatRecipe;
   /** What the recipe's algorithms know about the weights' inputs, from `calibrate`. */
   readonly calibration?: ReadonlyMap<string, InputStatistics>;

@@ -2,7 +2,7 @@ import type { Backend, Target } from '../backends/backend.ts';
 import { decomposeNode } from '../passes/fuse/decompose.ts';
 import { formRegions } from '../passes/fuse/regions.ts';
 import { InfcError } from '../runtime/errors.ts';
-import type { Dim } from './ir/dim.ts';
+import { collectSyms, type Dim, formatDim, sym } from './ir/dim.ts';
 import { type Attribute, Graph, type Node, type Program, type State, type Value } from './ir/graph.ts';
 import { GraphBuilder } from './ir/graph-builder.ts';
 import { lowerAnchor } from './lower/anchor.ts';
@@ -11,9 +11,10 @@ import { lowerRegion } from './lower/loops.ts';
 import { type LowerContext, legalTemplates, type Region } from './lower/region.ts';
 import { isSubByte, lowerSubByte } from './lower/sub-byte.ts';
 import type { LoweredKernel } from './lower/template.ts';
+import { toDimCode } from './plan/codes.ts';
 import type { EntrySchedule, Schedule, ScheduledItem } from './plan/schedule.ts';
 import type { Registry } from './plugin.ts';
-import { shapeGuards } from './shape-guards.ts';
+import { type ShapeNeed, shapeGuards, shapeNeeds } from './shape-guards.ts';
 
 /** Why the target cannot run a node as a kernel, or undefined when it can. */
 export function kernelObstacle(node: Node, registry: Registry, backend: Backend): string | undefined {
@@ -57,7 +58,7 @@ export class Scheduler {
     for (const s of program.states) this.states.set(s.name, s);
     const entries = [...program.entries].map(([name, graph]): EntrySchedule => {
       // First: scheduling may replace nodes, graph outputs among them.
-      const items = this.graph(graph);
+      const items = this.graph(graph, false);
       return {
         name,
         inputs: graph.inputs,
@@ -79,7 +80,7 @@ export class Scheduler {
     return `${base}_${n}`;
   }
 
-  private graph(graph: Graph): ScheduledItem[] {
+  private graph(graph: Graph, isBody = true): ScheduledItem[] {
     const isAnchor = (node: Node): boolean => legalTemplates(node, this.target, this.context.templates).length > 0;
     for (const node of [...graph.nodes])
       if (this.registry.op(node.op)?.lateDecompose && !isAnchor(node)) decomposeNode(graph, node, this.registry);
@@ -93,10 +94,17 @@ export class Scheduler {
       ...(this.target.maxBuffers === undefined ? {} : { maxBuffers: this.target.maxBuffers }),
     });
     const items: ScheduledItem[] = [];
+    const checked = new Set<string>();
     // What a body prepares is not there for the nodes after it, nor sure to be there from one iteration to the next.
     const outer = this.prepared;
     this.prepared = new Set();
     for (const region of regions) {
+      for (const need of region.nodes.flatMap((n) => shapeNeeds(n, this.registry))) {
+        const text = need.dims.map(formatDim).join(' = ');
+        if ((!need.late && !isBody) || checked.has(text)) continue;
+        checked.add(text);
+        items.push(checkItem(need));
+      }
       items.push(...this.region(region, prepared));
       this.onRegion();
     }
@@ -108,6 +116,8 @@ export class Scheduler {
     const node = region.output.producer;
     if (!node) throw new InfcError('INFC3010', `region without producer for '${region.output.name}'`);
     const op = this.registry.op(node.op);
+    // Only kernels in the host's own memory let it look at indices for free; every kernel clamps them.
+    if (node.op === 'check_index' && this.target.kernels !== 'simd') return [];
     if (op?.control) return this.state(region, node) ?? [this.control(node)];
     const [from] = node.inputs;
     if (op?.view && from) return [{ kind: 'alias', from, to: region.output }];
@@ -187,21 +197,18 @@ export class Scheduler {
       const a = node.attrs[name];
       return Array.isArray(a) ? a.map(Number) : [];
     };
-    if (node.op === 'assume') {
-      const { a, b, why } = node.attrs;
-      const reason = `${String(why)}, which does not hold for these input shapes`;
-      const fail: ScheduledItem = {
+    if (node.op === 'check_index')
+      return {
         kind: 'host',
-        op: 'fail',
-        inputs: [],
+        op: 'check_index',
+        inputs: node.inputs,
         outputs: [],
-        attrs: { reason, fix: 'Use inputs of the shape the model was exported for' },
+        attrs: plainAttributes(node),
         source: node.source.name,
       };
-      return {
-        kind: 'choose',
-        cases: [{ when: { kind: 'eq', a: dimOf(a), b: dimOf(b) }, items: [] }, { items: [fail] }],
-      };
+    if (node.op === 'assume') {
+      const [a, b] = [dimOf(node.attrs.a), dimOf(node.attrs.b)];
+      return checkItem({ condition: { kind: 'eq', a, b }, why: String(node.attrs.why), dims: [a, b] });
     }
     if (node.op === 'if') {
       const yes = body('body');
@@ -336,15 +343,35 @@ function widenOperands(graph: Graph, registry: Registry, isAnchor: (node: Node) 
   }
 }
 
-/** Attributes as plan JSON; bodies never reach a host step, bigints become numbers. */
+/** Refuses the run, with the sizes that led there, when a condition on them does not hold. */
+function checkItem({ condition, why, dims }: Pick<ShapeNeed, 'condition' | 'why' | 'dims'>): ScheduledItem {
+  const names = [...new Set(dims.flatMap((d) => [...collectSyms(d).keys()]))];
+  const fail: ScheduledItem = {
+    kind: 'host',
+    op: 'fail',
+    inputs: [],
+    outputs: [],
+    attrs: {
+      reason: why,
+      names,
+      values: names.map((name) => ({ dim: toDimCode(sym(name)) })),
+      fix: 'Use inputs of the shape the model was exported for',
+    },
+    source: why,
+  };
+  return { kind: 'choose', cases: [{ when: condition, items: [] }, { items: [fail] }] };
+}
+
+/** Attributes as plan JSON; bodies never reach a host step, bigints become numbers, symbolic dims what the run evaluates. */
 function plainAttributes(node: Node): Record<string, unknown> {
   const one = (a: Attribute): unknown => {
     if (Array.isArray(a)) return a.map(one);
     if (typeof a === 'bigint') return Number(a);
+    if (typeof a === 'object' && a !== null && 'terms' in a) return { dim: toDimCode(a) };
     if (typeof a === 'object' && a !== null)
-      throw new InfcError('INFC3013', `op '${node.op}' has an attribute that only the run decides`, {
+      throw new InfcError('INFC3013', `op '${node.op}' has an attribute that a host step cannot have`, {
         node: node.source.name,
-        fix: 'Fix the dimension with --dims',
+        fix: 'Report this: its op must be known to the plan',
       });
     return a;
   };

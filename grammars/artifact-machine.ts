@@ -1,12 +1,14 @@
 import { InfcError } from '../runtime/errors.ts';
-import { type MaskId, MaskPool } from './mask-pool.ts';
+import { type MaskId, MaskPool, type SetHash } from './mask-pool.ts';
 import { Matcher, type MatcherOptions } from './matcher.ts';
 import type { TokenMachine } from './token-machine.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** 'INFG', little-endian. */
 export const ARTIFACT_MAGIC = 0x47464e49;
-export const ARTIFACT_VERSION = 1;
+export const ARTIFACT_VERSION = 2;
+/** Words that describe a mask: the mask it builds on (-1: none), where its data starts, how many tokens (-1: words), and its hash. */
+export const MASK_WORDS = 5;
 /** Words before the first section: magic, version, length, checksum, hash, counts, and (offset, length) of nine sections. */
 export const HEADER_WORDS = 34;
 /** A transition to a state that the artifact does not hold. */
@@ -148,35 +150,31 @@ export class ArtifactMachine implements TokenMachine {
   private maskAt(index: number): MaskId {
     let id = this.maskIds.get(index);
     if (id === undefined) {
-      const [base = -1, from = 0, count = 0] = this.maskIndex.subarray(3 * index, 3 * index + 3);
-      if (count < 0) id = this.pool.intern(this.baseAt(index), new Int32Array(0), 0);
-      else if (base < 0) id = this.pool.intern(-1, this.maskData.subarray(from, from + count), count);
-      else id = this.changed(base, this.maskData.subarray(from, from + count));
+      const at = MASK_WORDS * index;
+      const base = this.maskIndex[at] ?? -1;
+      const from = this.maskIndex[at + 1] ?? 0;
+      const count = this.maskIndex[at + 2] ?? 0;
+      const under = count < 0 ? this.baseAt(index) : base < 0 ? -1 : this.baseAt(base);
+      id = this.pool.adopt(under, this.maskData.subarray(from, from + Math.max(0, count)), this.hashAt(index));
       this.maskIds.set(index, id);
     }
     return id;
   }
 
-  /** A mask that differs from a kept one in some tokens: an addition to it where none is taken away. */
-  private changed(base: number, tokens: Int32Array): MaskId {
-    const words = this.wordsAt(base);
-    if (tokens.every((token) => (((words[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 0))
-      return this.pool.intern(this.baseAt(base), tokens, tokens.length);
-    const own = words.slice();
-    for (const token of tokens) own[token >>> 5] = (own[token >>> 5] ?? 0) ^ (1 << (token & 31));
-    return this.internWords(own);
+  private hashAt(index: number): SetHash {
+    return { a: this.maskIndex[MASK_WORDS * index + 3] ?? 0, b: this.maskIndex[MASK_WORDS * index + 4] ?? 0 };
   }
 
   /** The words of a kept mask: a view, not a copy. */
   private wordsAt(index: number): Uint32Array {
-    const from = this.maskIndex[3 * index + 1] ?? 0;
+    const from = this.maskIndex[MASK_WORDS * index + 1] ?? 0;
     return new Uint32Array(this.maskData.buffer, this.maskData.byteOffset + 4 * from, this.pool.words);
   }
 
   private baseAt(index: number): number {
     let base = this.bases.get(index);
     if (base === undefined) {
-      base = this.pool.addBase(this.wordsAt(index));
+      base = this.pool.addBase(this.wordsAt(index), this.hashAt(index));
       this.bases.set(index, base);
     }
     return base;

@@ -1,6 +1,6 @@
 import { InfcError } from '../runtime/errors.ts';
-import { ARTIFACT_MAGIC, ARTIFACT_VERSION, checksum, HEADER_WORDS, OUTSIDE } from './artifact-machine.ts';
-import type { MaskId } from './mask-pool.ts';
+import { ARTIFACT_MAGIC, ARTIFACT_VERSION, checksum, HEADER_WORDS, MASK_WORDS, OUTSIDE } from './artifact-machine.ts';
+import type { MaskId, SetHash } from './mask-pool.ts';
 import { minimize } from './minimize.ts';
 import type { TokenMachine } from './token-machine.ts';
 
@@ -41,7 +41,7 @@ export function compileArtifact(
   const masks = new MaskTable(machine.pool.words);
   const maskOf = states.map((state) => {
     const id = machine.mask(state);
-    return masks.add(id, () => machine.pool.view(id));
+    return masks.add(id, machine.pool.hashOf(id), () => machine.pool.view(id));
   });
   const { hash, size } = machine.vocabulary;
   const words = new Words(HEADER_WORDS);
@@ -75,7 +75,7 @@ export function compileArtifact(
   data[3] = checksum(data);
   return {
     bytes: new Uint8Array(data.buffer),
-    report: { states: states.length, masks: masks.index.length / 3, complete },
+    report: { states: states.length, masks: masks.index.length / MASK_WORDS, complete },
   };
 }
 
@@ -185,7 +185,7 @@ const NEAR = 1024;
 
 /** Masks as words, or as the tokens in which they differ from a mask kept as words. */
 class MaskTable {
-  /** Three numbers a mask: the mask it builds on (-1: none), where its data starts, and how many tokens (-1: words). */
+  /** {@link MASK_WORDS} numbers a mask. */
   readonly index: number[] = [];
   readonly data: number[] = [];
   readonly #known = new Map<MaskId, number>();
@@ -193,10 +193,10 @@ class MaskTable {
 
   constructor(private readonly words: number) {}
 
-  add(mask: MaskId, words: () => Uint32Array): number {
+  add(mask: MaskId, { a, b }: SetHash, words: () => Uint32Array): number {
     const known = this.#known.get(mask);
     if (known !== undefined) return known;
-    const id = this.index.length / 3;
+    const id = this.index.length / MASK_WORDS;
     this.#known.set(mask, id);
     const view = words();
     let best: { base: number; tokens: number[] } | undefined;
@@ -205,10 +205,10 @@ class MaskTable {
       if (tokens) best = { base: base.id, tokens };
     }
     if (best) {
-      this.index.push(best.base, this.data.length, best.tokens.length);
+      this.index.push(best.base, this.data.length, best.tokens.length, a, b);
       for (const token of best.tokens) this.data.push(token);
     } else {
-      this.index.push(-1, this.data.length, -1);
+      this.index.push(-1, this.data.length, -1, a, b);
       for (const word of view) this.data.push(word | 0);
       this.#dense.push({ id, words: view.slice() });
     }

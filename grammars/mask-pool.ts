@@ -1,10 +1,16 @@
-/** Number of a mask in its {@link MaskPool}. Equal masks of one matcher's engine have equal ids. */
+/** Number of a mask in its {@link MaskPool}. Equal masks of one pool have equal ids. */
 export type MaskId = number;
 
-/** A set of tokens: a shared dense base (none: -1) plus at most {@link DENSE_FROM} further tokens, in no order. */
+/** A set of tokens: a shared dense base (none: -1) and at most {@link DENSE_FROM} tokens in which it differs, in no order. */
 export interface Mask {
   readonly base: number;
   readonly extra: Int32Array;
+}
+
+interface Entry extends Mask {
+  /** Sums of the tokens' hashes, see {@link SetHash}. */
+  readonly a: number;
+  readonly b: number;
 }
 
 /**
@@ -14,13 +20,13 @@ export interface Mask {
 export class MaskPool {
   /** 32-bit words in a dense mask. */
   readonly words: number;
-  private readonly masks: Mask[] = [];
-  private readonly bases: Uint32Array[] = [];
+  private readonly masks: Entry[] = [];
+  private readonly bases: { readonly words: Uint32Array; readonly a: number; readonly b: number }[] = [];
   private readonly buckets = new Map<number, MaskId[]>();
   private readonly dense: (Uint32Array | undefined)[] = [];
   private marksMade: Uint8Array | undefined;
   private denseKept: MaskId[] = [];
-  private readonly denseByHash = new Map<number, number[]>();
+  private readonly factors: Factors;
 
   /** @param size number of token ids @param keep dense masks kept materialised at most */
   constructor(
@@ -28,6 +34,7 @@ export class MaskPool {
     private readonly keep = 256,
   ) {
     this.words = (size + 31) >>> 5;
+    this.factors = factorsOf(this.words);
   }
 
   private get marks(): Uint8Array {
@@ -39,59 +46,81 @@ export class MaskPool {
     return this.masks.length;
   }
 
-  /** Registers a dense set that masks can build on. */
-  addBase(words: Uint32Array): number {
-    this.bases.push(words);
-    return this.bases.length - 1;
+  /** Registers a dense set that masks can build on; the pool keeps the words. Its hash may be given when it is known. */
+  addBase(words: Uint32Array, known?: SetHash): number {
+    let hash = known ?? hashes.get(words);
+    if (!hash) {
+      const { a: fa, b: fb } = this.factors;
+      let a = 0;
+      let b = 0;
+      for (let w = 0; w < words.length; w++) {
+        const word = words[w] ?? 0;
+        a = (a + Math.imul(word, fa[w] ?? 0)) | 0;
+        b = (b + Math.imul((word >>> 16) | (word << 16), fb[w] ?? 0)) | 0;
+      }
+      hash = { a, b };
+      hashes.set(words, hash);
+    }
+    return this.bases.push({ words, ...hash }) - 1;
   }
 
   /** The id of a mask; `tokens[0..count)` are those beyond the base, in any order, without repetition. */
   intern(base: number, tokens: Int32Array, count: number): MaskId {
-    if (count > DENSE_FROM) return this.internDense(base, tokens, count);
-    let hash = Math.imul(base + 2, 0x9e3779b1) ^ count;
-    for (let i = 0; i < count; i++) {
-      // Order must not matter: a sum of mixed tokens.
-      let x = Math.imul((tokens[i] ?? 0) + 0x7f4a7c15, 0x85ebca6b);
-      x = Math.imul(x ^ (x >>> 15), 0xc2b2ae35);
-      hash = (hash + (x ^ (x >>> 13))) | 0;
-    }
-    const bucket = this.buckets.get(hash);
-    if (bucket) {
-      for (const id of bucket) {
-        const mask = this.masks[id];
-        if (mask && mask.base === base && mask.extra.length === count && this.sameSet(mask.extra, tokens)) return id;
-      }
-    }
-    const extra = tokens.slice(0, count);
-    const id = this.masks.length;
-    this.masks.push({ base, extra });
-    this.dense.push(undefined);
-    if (bucket) bucket.push(id);
-    else this.buckets.set(hash, [id]);
-    return id;
-  }
-
-  /** Long lists become bases of their own, found again by their words. */
-  private internDense(base: number, tokens: Int32Array, count: number): MaskId {
-    const words = new Uint32Array(this.words);
     const under = this.bases[base];
-    if (under) words.set(under);
+    const { a: fa, b: fb } = this.factors;
+    let a = under?.a ?? 0;
+    let b = under?.b ?? 0;
     for (let i = 0; i < count; i++) {
       const token = tokens[i] ?? 0;
-      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+      a = (a + Math.imul(1 << (token & 31), fa[token >>> 5] ?? 0)) | 0;
+      b = (b + Math.imul(1 << ((token + 16) & 31), fb[token >>> 5] ?? 0)) | 0;
     }
-    return this.internWords(words);
+    const key = keyOf(a, b);
+    const bucket = this.buckets.get(key);
+    if (bucket)
+      for (const id of bucket) {
+        const mask = this.masks[id];
+        if (mask && mask.a === a && mask.b === b && this.same(id, mask, base, tokens, count)) return id;
+      }
+    if (count > DENSE_FROM) {
+      const own = this.spread(base, tokens, count);
+      hashes.set(own, { a, b });
+      return this.keepMask(key, bucket, { base: this.addBase(own), extra: NO_TOKENS, a, b });
+    }
+    return this.keepMask(key, bucket, { base, extra: tokens.slice(0, count), a, b });
+  }
+
+  /** The hash of a mask, for {@link adopt}. */
+  hashOf(id: MaskId): SetHash {
+    const mask = this.masks[id];
+    return { a: mask?.a ?? 0, b: mask?.b ?? 0 };
+  }
+
+  /** The id of a mask whose hash was computed before; `tokens` are those in which it differs from the base, added or not. Kept, not copied. */
+  adopt(base: number, tokens: Int32Array, { a, b }: SetHash): MaskId {
+    const key = keyOf(a, b);
+    const bucket = this.buckets.get(key);
+    if (bucket)
+      for (const id of bucket) {
+        const mask = this.masks[id];
+        if (mask && mask.a === a && mask.b === b && this.same(id, mask, base, tokens, tokens.length)) return id;
+      }
+    return this.keepMask(key, bucket, { base, extra: tokens, a, b });
+  }
+
+  /** The mask with further tokens, which it does not allow yet. */
+  extend(id: MaskId, tokens: readonly number[]): MaskId {
+    if (tokens.length === 0) return id;
+    const { base, extra } = this.mask(id);
+    const all = new Int32Array(extra.length + tokens.length);
+    all.set(extra);
+    all.set(tokens, extra.length);
+    return this.intern(base, all, all.length);
   }
 
   /** The id of a mask given as words, which the pool keeps. */
   internWords(words: Uint32Array): MaskId {
-    let hash = 0;
-    for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ (words[i] ?? 0), 0x01000193) + i;
-    const known = this.denseByHash.get(hash) ?? [];
-    for (const own of known) if (equal(this.bases[own], words)) return this.intern(own, NO_TOKENS, 0);
-    const own = this.addBase(words);
-    this.denseByHash.set(hash, [...known, own]);
-    return this.intern(own, NO_TOKENS, 0);
+    return this.intern(this.addBase(words), NO_TOKENS, 0);
   }
 
   mask(id: MaskId): Mask {
@@ -103,8 +132,24 @@ export class MaskPool {
   /** Whether a mask allows a token. */
   has(id: MaskId, token: number): boolean {
     const { base, extra } = this.mask(id);
-    if (base >= 0 && (((this.bases[base]?.[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1) return true;
-    return extra.includes(token);
+    const under = base >= 0 && (((this.bases[base]?.words[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1;
+    return under !== extra.includes(token);
+  }
+
+  private keepMask(key: number, bucket: MaskId[] | undefined, mask: Entry): MaskId {
+    const id = this.masks.push(mask) - 1;
+    this.dense.push(undefined);
+    if (bucket) bucket.push(id);
+    else this.buckets.set(key, [id]);
+    return id;
+  }
+
+  private same(id: MaskId, mask: Mask, base: number, tokens: Int32Array, count: number): boolean {
+    if (mask.base === base) return mask.extra.length === count && this.sameSet(mask.extra, tokens);
+    return equal(
+      this.dense[id] ?? this.spread(mask.base, mask.extra, mask.extra.length),
+      this.spread(base, tokens, count),
+    );
   }
 
   private sameSet(a: Int32Array, b: Int32Array): boolean {
@@ -116,15 +161,24 @@ export class MaskPool {
     return same;
   }
 
+  private spread(base: number, tokens: Int32Array, count: number): Uint32Array {
+    const words = this.bases[base]?.words.slice() ?? new Uint32Array(this.words);
+    for (let i = 0; i < count; i++) {
+      const token = tokens[i] ?? 0;
+      words[token >>> 5] = (words[token >>> 5] ?? 0) ^ (1 << (token & 31));
+    }
+    return words;
+  }
+
   /** Writes a mask as words: bit `t & 31` of word `t >>> 5` is set when token `t` is allowed. */
   write(id: MaskId, out: Uint32Array): void {
     const { base, extra } = this.mask(id);
-    const words = this.bases[base];
+    const words = this.bases[base]?.words;
     if (words) out.set(words);
     else out.fill(0, 0, this.words);
     for (let i = 0; i < extra.length; i++) {
       const token = extra[i] ?? 0;
-      out[token >>> 5] = (out[token >>> 5] ?? 0) | (1 << (token & 31));
+      out[token >>> 5] = (out[token >>> 5] ?? 0) ^ (1 << (token & 31));
     }
   }
 
@@ -160,8 +214,47 @@ const NO_TOKENS = new Int32Array(0);
 /** Lists longer than this are stored as words. */
 const DENSE_FROM = 2048;
 
-function equal(a: ArrayLike<number> | undefined, b: ArrayLike<number>): boolean {
-  if (a === undefined || a.length !== b.length) return false;
+/**
+ * The hash of a set is linear in its words, so that it can be summed over tokens as well as over words: word times factor, modulo
+ * 2^32, twice, the second time with the halves of the word swapped (the factor reaches few bits through a word's high ones).
+ */
+export interface SetHash {
+  readonly a: number;
+  readonly b: number;
+}
+
+interface Factors {
+  readonly a: Int32Array;
+  readonly b: Int32Array;
+}
+
+const factors = new Map<number, Factors>();
+
+function factorsOf(words: number): Factors {
+  let found = factors.get(words);
+  if (!found) {
+    let x = 0x9e3779b9;
+    const random = (): number => {
+      x ^= x << 13;
+      x ^= x >>> 17;
+      x ^= x << 5;
+      return x | 1;
+    };
+    found = { a: Int32Array.from({ length: words }, random), b: Int32Array.from({ length: words }, random) };
+    factors.set(words, found);
+  }
+  return found;
+}
+
+/** Hashes of dense sets that do not change. */
+const hashes = new WeakMap<Uint32Array, SetHash>();
+
+function keyOf(a: number, b: number): number {
+  return (Math.imul(a ^ (b >>> 15), 0x85ebca6b) ^ b) >>> 2;
+}
+
+function equal(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }

@@ -68,6 +68,50 @@ export function buildTrie(entries: readonly TrieEntry[]): TokenTrie {
   return { count, byte, depth, size, from, tokens, maxDepth };
 }
 
+/** The children of each node: `list[start[i] .. start[i + 1])`, by ascending byte. */
+export interface Children {
+  readonly start: Int32Array;
+  readonly list: Int32Array;
+}
+
+const children = new WeakMap<TokenTrie, Children>();
+
+/** Lists the children of every node, once for each trie. */
+export function childrenOf(trie: TokenTrie): Children {
+  let found = children.get(trie);
+  if (!found) {
+    const { count, size } = trie;
+    const start = new Int32Array(count + 1);
+    const list = new Int32Array(count);
+    let n = 0;
+    for (let i = 0; i < count; i++) {
+      start[i] = n;
+      const end = i + (size[i] ?? 1);
+      for (let child = i + 1; child < end; child += size[child] ?? 1) list[n++] = child;
+    }
+    start[count] = n;
+    found = { start, list };
+    children.set(trie, found);
+  }
+  return found;
+}
+
+/** The child of a node over a byte, or -1. */
+export function childOf(trie: TokenTrie, node: number, byte: number): number {
+  const { start, list } = childrenOf(trie);
+  let low = start[node] ?? 0;
+  let high = start[node + 1] ?? 0;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const child = list[middle] ?? 0;
+    const found = trie.byte[child] ?? 0;
+    if (found === byte) return child;
+    if (found < byte) low = middle + 1;
+    else high = middle;
+  }
+  return -1;
+}
+
 const tries = new WeakMap<Vocabulary, TokenTrie>();
 
 /** The trie of all text tokens of a vocabulary, built once. */

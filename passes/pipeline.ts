@@ -12,6 +12,7 @@ import { fuseTranspose } from './fuse/fuse-transpose.ts';
 import type { Pass } from './pass.ts';
 import { equalize } from './precision/equalize.ts';
 import { pruneWeights } from './precision/prune-weights.ts';
+import { quantizeActivations } from './precision/quantize-activations.ts';
 import { rotateResidual } from './precision/rotate-residual.ts';
 import { recognizeActivations } from './recognize/activation.ts';
 import { recognizeAttention } from './recognize/attention.ts';
@@ -43,6 +44,7 @@ export const pipeline: readonly Pass[] = [
   rotateResidual,
   equalize,
   pruneWeights,
+  quantizeActivations,
   // format: how weights are stored
   assignFormats,
   compactWeights,

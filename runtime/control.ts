@@ -1,10 +1,11 @@
 import type { DeviceMemory, MemoryRange } from './devices/device.ts';
+import { evaluateDim } from './dims.ts';
 import { byteLength, type TypedArray, viewOf } from './dtype.ts';
 import { InfcError } from './errors.ts';
 import { type Control, type Executor, isTensor } from './executor.ts';
 import { type Frame, define as placeLate } from './frame.ts';
 import type { HostTensor, HostValue } from './host.ts';
-import type { PlanStep } from './plan.ts';
+import type { DimCode, PlanStep } from './plan.ts';
 import { bindShape } from './ports.ts';
 import { elementsOf } from './tensor.ts';
 
@@ -34,7 +35,15 @@ async function host(x: Executor, step: PlanStep & { kind: 'host' }, frame: Frame
     const b = x.plan.buffers[i];
     return { dtype: b?.dtype ?? 'f32', rank: b?.shape.length ?? 0 };
   });
-  const results = await op(inputs, step.attrs, { outputs, fail });
+  // Dims that the run has fixed stand in attributes as objects.
+  const fixed = (a: unknown): unknown =>
+    Array.isArray(a)
+      ? a.map(fixed)
+      : a && typeof a === 'object'
+        ? evaluateDim((a as { dim: DimCode }).dim, frame.values)
+        : a;
+  const attrs = Object.fromEntries(Object.entries(step.attrs).map(([k, v]) => [k, fixed(v)]));
+  const results = await op(inputs, attrs, { outputs, fail });
   if (results.length !== step.outputs.length) fail(`it returned ${results.length} values, not ${step.outputs.length}`);
   const old = define(
     x,
@@ -155,7 +164,8 @@ function define(
   for (const n of names) frame.values.delete(n);
   for (const { to, shape } of results) {
     const b = x.plan.buffers[to];
-    if (b && b.role !== 'host' && shape)
+    // Of what lives on the host, tensors of strings have a shape too.
+    if (b && shape && (b.role !== 'host' || (b.dtype === 'string' && b.shape.length === shape.length)))
       bindShape(x.plan, frame.values, `value '${b.name ?? to}'`, b.shape, shape, names);
   }
   return names.size > 0 ? placeLate(frame, event, [...names]) : undefined;

@@ -139,7 +139,7 @@ export function createLoad({ devices, control, planner, host = () => undefined }
       const need = totalBytes + (plan.generation?.stateBytes ?? 0) + Math.max(0, ...arenas);
       if (need > (device.capacity ?? need))
         throw new InfcError('INFC6025', `the model needs ${need} bytes of memory, there are ${device.capacity}`, {
-          fix: 'Compile it again with --quant, a smaller --context or --kv q8',
+          fix: 'Compile it again with --quant or a smaller --context',
         });
       device.reserve?.(need + (plan.buffers.length + 4) * 256);
       const ranges = new Map<string, MemoryRange>();

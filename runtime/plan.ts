@@ -81,7 +81,10 @@ export type PlanStep =
     }
   /** Bytes of `from` to `to` (same byte size); `defines` are symbols that the shape of `from` fixes through the shape of `to`. */
   | { readonly kind: 'copy'; readonly from: number; readonly to: number; readonly defines?: readonly string[] }
-  /** A function of runtime/host by name; `defines` are symbols whose values its output shapes fix. */
+  /**
+   * A function of runtime/host by name; `defines` are symbols whose values its output shapes fix. In `attrs`, `{ dim: DimCode }` stands
+   * for the number that it has in this run.
+   */
   | {
       readonly kind: 'host';
       readonly op: string;

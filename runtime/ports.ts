@@ -87,9 +87,13 @@ export function bindInputs(
   }
   for (const guard of entry.guards) {
     if (evaluateCondition(guard.condition, values) === false)
-      throw new InfcError('INFC6009', `these inputs break what the model was compiled for: ${guard.why}`, {
-        fix: 'Change the shapes, or compile the model again with other --dims',
-      });
+      throw new InfcError(
+        'INFC6009',
+        `these inputs break what the model was compiled for: ${guard.why}; here ${[...values].map((v) => v.join(' = ')).join(', ')}`,
+        {
+          fix: 'Change the shapes, or compile the model again with other --dims',
+        },
+      );
   }
   const tensors = entry.inputs.map((port, i): HostValue => {
     const t = given[i];

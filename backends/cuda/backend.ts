@@ -1,4 +1,5 @@
 import { defineBackend } from '../backend.ts';
+import { attentionLanes } from '../templates/attention.ts';
 import { formattedProducts } from '../templates/formatted.ts';
 import { gatherFormat } from '../templates/gather-format.ts';
 import { gemmRegtile } from '../templates/gemm-regtile.ts';
@@ -20,7 +21,7 @@ export const cudaBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: storable,
-  templates: [...formattedProducts, gatherFormat, ...gemmRegtile, ...gemv, ...recurrent],
+  templates: [attentionLanes, ...formattedProducts, gatherFormat, ...gemmRegtile, ...gemv, ...recurrent],
   memory: { align: 256, maxBinding: 2 ** 40, readWriteAlias: true },
   print: printCuda,
   build: buildCubin,

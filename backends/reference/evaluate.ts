@@ -327,11 +327,14 @@ export class Reference {
         );
         return;
       }
+      case 'check_index':
+        this.runHost(node, node.op, scope);
+        return;
       case 'assume': {
         const { a, b, why } = node.attrs;
         const value = (d: unknown): number => this.dim(scope, d as Dim);
         if (value(a) !== value(b))
-          throw new InfcError('INFC6009', `${String(why)}, which does not hold for these input shapes`, {
+          throw new InfcError('INFC6009', `${String(why)}; here ${value(a)} and ${value(b)}`, {
             node: node.source.name,
           });
         this.defineAll(scope, node, [{ dtype: 'bool', shape: [], data: Uint8Array.of(1) }]);

@@ -9,6 +9,7 @@ export const dot16 = (a: Expr, b: Expr): Expr => words('i32x4.dot_i16x8_s', a, b
 /** Products of signed bytes with bytes of 0 to 127, neighbours added to 16 bits: the relaxed instruction, where all engines agree. */
 export const dot8 = (signed: Expr, small: Expr): Expr => words('i16x8.relaxed_dot_i8x16_i7x16_s', signed, small);
 export const addHalves = (a: Expr, b: Expr): Expr => words('i16x8.add', a, b);
+export const subtractHalves = (a: Expr, b: Expr): Expr => words('i16x8.sub', a, b);
 /** The two halves of each word added to 32 bits. */
 export const sumHalves = (a: Expr): Expr => words('i32x4.extadd_pairwise_i16x8_s', a);
 
@@ -36,6 +37,7 @@ export const meanings: ReadonlyMap<string, (args: readonly Lanes[]) => readonly 
       }),
   ],
   ['i16x8.add', ([a = [], b = []]) => a.map((x, i) => halves(low(x) + low(b[i]), high(x) + high(b[i])))],
+  ['i16x8.sub', ([a = [], b = []]) => a.map((x, i) => halves(low(x) - low(b[i]), high(x) - high(b[i])))],
   ['i32x4.extadd_pairwise_i16x8_s', ([a = []]) => a.map((x) => low(x) + high(x))],
   ['i16x8.shl', ([a = [], [by = 0] = []]) => a.map((x) => halves(low(x) << Number(by), high(x) << Number(by)))],
   ['i16x8.shr_s', ([a = [], [by = 0] = []]) => a.map((x) => halves(low(x) >> Number(by), high(x) >> Number(by)))],

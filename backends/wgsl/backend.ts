@@ -1,4 +1,5 @@
 import { defineBackend } from '../backend.ts';
+import { attentionLanes } from '../templates/attention.ts';
 import { formattedProducts } from '../templates/formatted.ts';
 import { gatherFormat } from '../templates/gather-format.ts';
 import { gemmRegtile } from '../templates/gemm-regtile.ts';
@@ -23,7 +24,7 @@ export const wgslBackend = defineBackend({
     maxBuffers: 8,
   }),
   supports: storable,
-  templates: [...formattedProducts, gatherFormat, ...gemmRegtile, ...gemv, ...recurrent],
+  templates: [attentionLanes, ...formattedProducts, gatherFormat, ...gemmRegtile, ...gemv, ...recurrent],
   memory: { align: 256, maxBinding: 134217728, readWriteAlias: false },
   print: printWgsl,
   device: 'webgpu',

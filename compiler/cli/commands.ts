@@ -19,7 +19,7 @@ export const commands: readonly Command[] = [
       quant: {
         kind: 'value',
         value: 'RECIPE',
-        help: 'How weights are stored: f16, q8, q4, auto, a storage format (+gptq, +awq, +rotate), or FILE.json with rules',
+        help: 'How weights are stored: f16, q8, q4, auto, w8a8 (8-bit activations too), a storage format (+gptq, +awq, +rotate), or FILE.json',
       },
       calibrate: {
         kind: 'value',
@@ -151,6 +151,23 @@ export const commands: readonly Command[] = [
     load: () => import('./chat.ts'),
   },
   {
+    name: 'embed',
+    summary: 'Turn texts into vectors with an encoder such as BERT',
+    usage: 'DIR --text TEXT...',
+    options: {
+      text: { kind: 'list', value: 'TEXT', help: 'A text; several are also compared with the first' },
+      pooling: {
+        kind: 'value',
+        value: 'mean|cls|last',
+        help: 'How tokens become one vector, for models that leave it open',
+      },
+      raw: { kind: 'flag', help: 'Leave the length of the vectors as it is, default 1' },
+      threads: { kind: 'value', value: 'N', help: 'Wasm threads, default 1' },
+    },
+    examples: ['infc embed out --text "a cat" --text "a kitten"', 'infc embed out --text "a cat" --json'],
+    load: () => import('./embed.ts'),
+  },
+  {
     name: 'verify',
     summary: 'Compare an artifact with a reference, op by op to the first that diverges',
     usage: 'DIR [--against reference|onnxruntime]',
@@ -264,10 +281,10 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'plugin',
-    summary: 'Start a plugin package: an op under the conformance kit',
-    usage: 'new NAME',
+    summary: 'Start a plugin package: an op, or an ONNX operator, under the conformance kit',
+    usage: 'new NAME | new op OPERATOR',
     options: {},
-    examples: ['infc plugin new acme-ops'],
+    examples: ['infc plugin new acme-ops', 'infc plugin new op acme.Whiten'],
     load: () => import('./plugin-new.ts'),
   },
   {

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
 import type { PlanStep } from '../../runtime/plan.ts';
-import { createCompiler } from '../compile.ts';
+import { type Compiler, createCompiler } from '../compile.ts';
 import { exitCodes } from '../diagnostics.ts';
 import { isHfModel } from '../import/model-files.ts';
 import { isStatic } from '../ir/dim.ts';
@@ -13,6 +13,7 @@ import { type Args, onlyPositional } from './args.ts';
 import { footprintText, partBytes, readArtifactFiles } from './compile.ts';
 import type { Io } from './io.ts';
 import { summarizeOnnx } from './onnx-summary.ts';
+import { type Placement, placements } from './placement.ts';
 import { loadPlugins } from './plugins.ts';
 import { portText } from './ports.ts';
 import { type Artifact, openArtifact } from './record.ts';
@@ -27,7 +28,7 @@ async function runInspect(args: Args, io: Io): Promise<number> {
   else {
     const compiler = createCompiler({ plugins: await loadPlugins(args.list('plugin'), io.cwd) });
     try {
-      inspectProgram(await compiler.import(full, { signal: io.signal }), given, io);
+      await inspectProgram(await compiler.import(full, { signal: io.signal }), compiler, given, io);
     } catch (error) {
       if (!(error instanceof InfcError) || error.code !== 'INFC1060') throw error;
       await inspectUnsupported(full, given, compiler.registry, error, io);
@@ -69,7 +70,7 @@ function countBy(names: Iterable<string>): Record<string, number> {
   return Object.fromEntries(Object.entries(counts).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)));
 }
 
-function inspectProgram(program: Program, file: string, io: Io): void {
+async function inspectProgram(program: Program, compiler: Compiler, file: string, io: Io): Promise<void> {
   const constants = new Map<Constant, number>();
   const ops: string[] = [];
   for (const graph of program.entries.values())
@@ -96,6 +97,7 @@ function inspectProgram(program: Program, file: string, io: Io): void {
     max: typeof s.max === 'number' ? s.max : null,
     multipleOf: s.multipleOf,
   }));
+  const places = await placements(program, compiler);
   const found = {
     kind: 'model',
     name: program.name,
@@ -104,6 +106,7 @@ function inspectProgram(program: Program, file: string, io: Io): void {
     dims,
     nodes: ops.length,
     ops: countBy(ops),
+    places,
     parameters,
     weightBytes: bytes,
     states: program.states.map((s) => ({ name: s.name, type: formatType(s.type) })),
@@ -137,10 +140,15 @@ function inspectProgram(program: Program, file: string, io: Io): void {
     io.out(
       `\n${style.dim('dims')}     ${dims.map((d) => `${d.name} ${d.min}..${d.max === null || d.max >= 2147483647 ? '' : d.max}`).join(', ')}`,
     );
+  const targets = Object.keys(places[0]?.targets ?? {});
+  const why = (p: Placement): string => Object.values(p.targets).find((t) => t.why !== undefined)?.why ?? '';
+  io.out('');
   io.out(
-    `\n${style.dim('ops')}      ${Object.entries(found.ops)
-      .map(([op, n]) => `${op} ${n}`)
-      .join(', ')}`,
+    table(
+      [{ title: 'op' }, { title: 'nodes' }, ...targets.map((title) => ({ title })), { title: 'why', max: 60 }],
+      places.map((p) => [p.op, String(p.count), ...targets.map((t) => p.targets[t]?.where ?? ''), why(p)]),
+      style,
+    ),
   );
 }
 

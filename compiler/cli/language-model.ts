@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
-import type { LanguageModel } from '../../runtime/generate/index.ts';
+import type { Embedder, LanguageModel } from '../../runtime/generate/index.ts';
+import type { LoadOptions } from '../../runtime/load.ts';
 import type { Plan } from '../../runtime/plan.ts';
 import type { Args } from './args.ts';
 import { loadOptions } from './devices.ts';
@@ -37,15 +38,25 @@ export async function artifactFor(
   }
 }
 
+type Loader<T> = (dir: string, options: LoadOptions) => Promise<T>;
+
 /**
  * Loads the language model of an artifact, or of a model that is compiled for this run; says first what memory it takes. Throws INFC8032
- * when the machine has less, INFC6428 when the artifact does not generate text.
+ * when the machine has less, INFC6428 when the artifact does not write text.
  */
-export async function openLanguageModel(given: string, args: Args, io: Io): Promise<LanguageModel> {
+export const openLanguageModel = (given: string, args: Args, io: Io): Promise<LanguageModel> =>
+  open(given, args, io, async (dir, options) => (await import('../../runtime/generate/index.ts')).load(dir, options));
+
+/** Loads a model that embeds texts, as {@link openLanguageModel}. */
+export const openEmbedder = (given: string, args: Args, io: Io): Promise<Embedder> =>
+  open(given, args, io, async (dir, options) =>
+    (await import('../../runtime/generate/index.ts')).loadEmbedder(dir, options),
+  );
+
+async function open<T>(given: string, args: Args, io: Io, load: Loader<T>): Promise<T> {
   const { dir, plan, drop } = await artifactFor(given, io);
   try {
     announceMemory(plan, io);
-    const { load } = await import('../../runtime/generate/index.ts');
     const onProgress = ({ bytes, totalBytes }: { readonly bytes: number; readonly totalBytes: number }) =>
       io.progress(bytes < totalBytes ? `loading ${formatBytes(bytes)} of ${formatBytes(totalBytes)}` : '');
     return await load(dir, { ...(await loadOptions(plan, args, io)), onProgress });

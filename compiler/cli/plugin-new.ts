@@ -8,17 +8,22 @@ import type { Args } from './args.ts';
 import type { Io } from './io.ts';
 import { version } from './version.ts';
 
-/** `infc plugin new NAME`: a package with one op under its conformance test. */
+/** `infc plugin new NAME`: a package with one op under its conformance test; `infc plugin new op OPERATOR`: one for an ONNX operator. */
 async function runPluginNew(args: Args, io: Io): Promise<number> {
-  const [verb, name, extra] = args.positionals;
-  if (verb !== 'new' || name === undefined || extra !== undefined)
-    throw new InfcError('INFC8003', 'the form is: infc plugin new NAME', { fix: 'Write infc plugin new acme-ops' });
+  const [verb, kind, last, extra] = args.positionals;
+  const operator = kind === 'op' && last !== undefined ? operatorOf(last) : undefined;
+  const name = operator?.file ?? kind;
+  if (verb !== 'new' || name === undefined || (operator ? extra : last) !== undefined)
+    throw new InfcError('INFC8003', 'the form is: infc plugin new NAME, or infc plugin new op OPERATOR', {
+      fix: 'Write infc plugin new acme-ops, or infc plugin new op acme.Whiten',
+    });
   if (!/^(@[a-z0-9-]+\/)?[a-z][a-z0-9-]*$/.test(name))
     throw new InfcError('INFC8003', `'${name}' is no package name`, { fix: 'Use small letters, digits and dashes' });
   const dir = path.resolve(io.cwd, name.replace(/^@[^/]+\//, ''));
   if (existsSync(dir))
     throw new InfcError('INFC8007', 'the folder exists already', { file: dir, fix: 'Choose another name' });
-  const files = pluginFiles(name);
+  const files = operator ? { ...pluginFiles(name), ...operatorFiles(name, operator) } : pluginFiles(name);
+  if (operator) delete files['src/hardshrink.ts'];
   for (const [file, text] of Object.entries(files)) {
     await makeFolder(path.dirname(path.join(dir, file)));
     await writeFile(path.join(dir, file), text);
@@ -29,6 +34,65 @@ async function runPluginNew(args: Args, io: Io): Promise<number> {
     io.out(`Next: cd ${path.relative(io.cwd, dir)} && npm install && npm test`);
   }
   return exitCodes.ok;
+}
+
+interface Operator {
+  readonly domain: string;
+  readonly op: string;
+  /** Its name in small letters with dashes. */
+  readonly file: string;
+}
+
+/** An ONNX operator by name, `domain.Name` or `domain::Name` outside ai.onnx. */
+function operatorOf(text: string): Operator {
+  const [, domain = '', op = ''] = /^(?:([A-Za-z][\w.-]*)(?:\.|::))?([A-Za-z]\w*)$/.exec(text) ?? [];
+  if (op === '')
+    throw new InfcError('INFC8003', `'${text}' is no operator name`, { fix: 'Write infc plugin new op acme.Whiten' });
+  const file = op
+    .replace(/([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])/g, '$1$3-$2$4')
+    .replaceAll('_', '-')
+    .toLowerCase();
+  return { domain: domain === 'ai.onnx' ? '' : domain, op, file };
+}
+
+/** What differs in a package for an ONNX operator: the op, how the operator becomes it, and tests of both. */
+function operatorFiles(name: string, { domain, op }: Operator): Record<string, string> {
+  const id = op.charAt(0).toLowerCase() + op.slice(1);
+  return {
+    [`src/${name}.ts`]: `import { defineOp, onnxOp } from 'infc';
+
+/**
+ * What ${op} computes. This stub passes its first input on: put the real computation here. \`scalar\` is one element from one element of
+ * each input; ops that move or reduce elements have \`element\` instead, compositions of other ops \`decompose\`.
+ */
+export const ${id} = defineOp({
+  name: '${name}.${id}',
+  infer: ({ inputs: [x], fail }) => x ?? fail('one input expected'),
+  scalar: ([x]) => {
+    if (!x) throw new TypeError('infer has checked the inputs');
+    return x;
+  },
+});
+
+/** How the ONNX operator becomes that op: read its attributes here (node.float('alpha', 1), node.ints('axes')...). */
+export const ${id}Onnx = onnxOp('${op}', (node, builder) => [builder.node('${name}.${id}', [node.input(0)])]${domain === '' ? '' : `, { domain: '${domain}' }`});
+`,
+    'src/index.ts': `import { definePlugin } from 'infc';
+import { ${id}, ${id}Onnx } from './${name}.ts';
+
+export const plugin = definePlugin({ name: '${name}', api: 1, ops: [${id}], onnxOps: [${id}Onnx] });
+`,
+    'test/conformance.test.ts': `import { opConformance } from 'infc/test';
+import { describe, it } from 'vitest';
+import { plugin } from '../src/index.ts';
+
+describe('${name}', () => {
+  for (const check of opConformance({ plugin, op: '${name}.${id}', cases: [{ inputs: [{ dtype: 'f32', shape: [3, 17] }] }] })) {
+    it(check.name, check.run);
+  }
+});
+`,
+  };
 }
 
 function pluginFiles(name: string): Record<string, string> {

@@ -66,8 +66,8 @@ export function unpackCodes(
   });
 }
 
-/** The codes as integers; `bias` is what `decode` has subtracted from them. */
-export function integerCodes(bits: number, bias = 0): IntegerAccess {
+/** The codes as integers; `zero` is the code that stands for zero where there is no offset. */
+export function integerCodes(bits: number, zero?: number): IntegerAccess {
   const chunks = chunksOf(bits);
   const wordOf = (planes: Readonly<Record<string, readonly Expr[]>>, plane: string): Expr => {
     const word = planes[plane]?.[0];
@@ -91,7 +91,7 @@ export function integerCodes(bits: number, bias = 0): IntegerAccess {
   return {
     largest: 2 ** bits - 1,
     signed: false,
-    bias,
+    ...(zero === undefined ? {} : { zero }),
     planes: chunks.map((c) => c.plane),
     step: 8,
     bytes: (planes) =>

@@ -29,8 +29,8 @@ export interface CodeWord {
 }
 
 /**
- * Access to codes as integers, for kernels that multiply integers: w = scale * (code - bias) - offset with `decode`'s scale and offset,
- * which must not depend on `part`. Codes come `step` weights at a time, from the planes named in `planes`. A plane whose entries cover fewer
+ * Access to codes as integers, for kernels that multiply integers. With `decode`'s scale and offset, which must not depend on `part`:
+ * w = scale * (code - zero) where there is a `zero`, else w = scale * code - offset. Codes come `step` weights at a time, from the planes named in `planes`. A plane whose entries cover fewer
  * weights gives several entries; of one whose entries cover more, the entry is given shifted right by 8 * step / per bits for each step
  * before this one in the entry.
  */
@@ -38,7 +38,8 @@ export interface IntegerAccess {
   /** Largest magnitude of a code, at most 128. Codes below zero make a format signed; others are 0 to 127. */
   readonly largest: number;
   readonly signed: boolean;
-  readonly bias?: number;
+  /** The code that stands for zero. */
+  readonly zero?: number;
   readonly planes: readonly string[];
   readonly step: 4 | 8;
   /** Words of four codes. */

@@ -63,7 +63,7 @@ export function symmetricGroups({ name, bits, scaled }: IntegerGroups): StorageF
         ...(step ? { scale: step, offset: step.mul(zero) } : {}),
       };
     },
-    ...(bits < 8 ? { integer: integerCodes(bits) } : {}),
+    ...(bits < 8 ? { integer: integerCodes(bits, zero) } : {}),
     errorBound: 0.5 / most + 2 ** -10,
   });
 }

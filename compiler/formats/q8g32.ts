@@ -60,6 +60,7 @@ export const q8g32 = defineFormat({
   integer: {
     largest: 128,
     signed: true,
+    zero: 0,
     planes: ['codes'],
     step: 4,
     bytes: ({ codes = [] }) => codes.map((word, i) => ({ word, elements: [0, 1, 2, 3].map((e) => 4 * i + e) })),

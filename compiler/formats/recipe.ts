@@ -24,6 +24,8 @@ export interface FormatRule {
 export interface FormatRecipe {
   readonly name: string;
   readonly rules: readonly FormatRule[];
+  /** Activations are rounded to 8 bits while the model runs, so that products multiply codes. */
+  readonly activations?: 'dynamic';
   /** Rotates the residual stream of a transformer first. */
   readonly rotate?: boolean;
 }
@@ -38,6 +40,7 @@ export const recipes: readonly FormatRecipe[] = [
   all('bf16', 'dense-bf16'),
   all('q8', 'q8g32'),
   all('q4', 'q4g32'),
+  { name: 'w8a8', rules: [], activations: 'dynamic' },
   {
     name: 'auto',
     rules: [

@@ -59,10 +59,13 @@ let last: { readonly constant: Constant; readonly key: string; readonly planes: 
  * [length, rows].
  */
 export function planesOf(constant: Constant, format: StorageFormat, size: MatrixSize, transposed = false): Planes {
-  if (constant.encoded?.format === format.name && !transposed) return constant.encoded.planes();
   const key = `${format.name} ${transposed}`;
   if (last?.constant === constant && last.key === key) return last.planes;
-  const planes = encodeRows(format, denseRows(constant, size, transposed), size);
+  const encoded = transposed ? undefined : constant.encoded;
+  const planes =
+    encoded?.format === format.name
+      ? encoded.planes()
+      : encodeRows(format, denseRows(constant, size, transposed), size);
   last = { constant, key, planes };
   return planes;
 }

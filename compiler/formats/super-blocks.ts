@@ -129,7 +129,7 @@ export function superBlocks({ name, bits, sub, affine, mostScale }: SuperBlocks)
         ...(affine ? { offset: one('dmin').mul(one('minima').cast('f32')) } : {}),
       };
     },
-    integer: integerCodes(bits, zero),
+    integer: affine ? integerCodes(bits) : integerCodes(bits, zero),
     // A sub-block's step, and what the integer scales lose: half a step of the largest scale, at the outermost code.
     errorBound: (affine ? 2 / most : 1 / zero) + (affine ? 3 : 1) / (2 * mostScale) + 2 ** -9,
   });

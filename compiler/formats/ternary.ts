@@ -57,7 +57,7 @@ function ternaryFormat(name: string, center: (magnitudes: Float32Array) => numbe
         ...(scale ? { scale, offset: scale } : {}),
       };
     },
-    integer: integerCodes(2),
+    integer: integerCodes(2, 1),
     // A lone large weight keeps little of itself where the mean is small.
     errorBound: 1,
   });

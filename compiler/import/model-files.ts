@@ -8,6 +8,7 @@ import { type GgufFile, openGguf } from './gguf/reader.ts';
 import type { HfModel } from './hf-config.ts';
 import type { Adapter } from './lora.ts';
 import { openSafetensors } from './safetensors.ts';
+import { readTokenizer } from './tokenizer-files.ts';
 import type { WeightFile } from './weight-file.ts';
 
 /** Random access to a file on disk; it is opened for each read, so nothing is held. */
@@ -188,7 +189,8 @@ export function openGgufModel(file: string, name?: string): GgufModel {
   const open = (f: string): GgufFile => openGguf(fileSource(f));
   const [first = file, ...rest] = splits;
   const stem = path.basename(file).replace(/(-\d{5}-of-\d{5})?\.gguf$/, '');
-  return { name: name ?? stem, files: [open(first), ...rest.map(open)] };
+  const tokenizer = readTokenizer(path.dirname(file));
+  return { name: name ?? stem, files: [open(first), ...rest.map(open)], ...(tokenizer ? { tokenizer } : {}) };
 }
 
 /** Opens the folder of a LoRA adapter. Throws INFC1094 when one of its files is missing. */

@@ -190,7 +190,8 @@ export class GraphImporter {
       return value;
     }
     builder.source = { name: this.uniqueName(`${name}_output`), op: 'Identity' };
-    return builder.node(value.type.container ? 'container_identity' : 'identity', [value], {}, name);
+    const onHost = value.type.container !== undefined || value.type.dtype === 'string';
+    return builder.node(onHost ? 'container_identity' : 'identity', [value], {}, name);
   }
 
   private importInitializers(proto: GraphProto, graph: Graph, scope: Scope): void {
@@ -414,7 +415,7 @@ export class GraphImporter {
     const near = closest(op, known);
     return new InfcError('INFC1060', `ONNX op '${full}' is not supported`, {
       node,
-      fix: `${near ? `The closest supported op is ${near}. ` : ''}Add it with a plugin: infc plugin new my-ops`,
+      fix: `${near ? `The closest supported op is ${near}. ` : ''}Add it with a plugin: infc plugin new op ${full}`,
     });
   }
 }

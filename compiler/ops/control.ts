@@ -197,5 +197,11 @@ const scanOp = defineOp({
  */
 const assumeOp = defineOp({ name: 'assume', control: true, pure: false, infer: () => tensor('bool', []) });
 
+/**
+ * States that indices (input 0) lie within the dimensions `extents` that the last axis of the tensor goes through in turn; negative ones
+ * count from the end. A run for which they do not is refused, where the device's memory is the host's; elsewhere reads are clamped only.
+ */
+const checkIndexOp = defineOp({ name: 'check_index', control: true, pure: false, infer: () => tensor('bool', []) });
+
 /** Control flow with bodies; the plan plays it. */
-export const controlOps: readonly OpDef[] = [assumeOp, ifOp, loopOp, scanOp];
+export const controlOps: readonly OpDef[] = [assumeOp, checkIndexOp, ifOp, loopOp, scanOp];

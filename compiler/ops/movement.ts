@@ -222,7 +222,7 @@ const expand = defineOp({
       c.fail(`${formatShape(x.shape)} does not expand to ${formatShape(shape)}`);
     return dense(x.dtype, shape);
   },
-  element: (c) => (coords) => c.at(0, broadcastCoords(c.inputs[0]?.shape ?? [], coords)),
+  element: (c) => (coords) => c.at(0, broadcastCoords(c.inputs[0]?.shape ?? [], coords, only(c.outputs).shape)),
 });
 
 /** Repeats the whole tensor `repeats[a]` times along each axis. */

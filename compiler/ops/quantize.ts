@@ -58,7 +58,7 @@ const quantizeLinear = defineOp({
     return (coords) => {
       const narrow = (e: Expr): Expr => (bitsOf[precision] < 32 ? e.narrow(precision) : e);
       const ratio = narrow(narrow(c.at(0, coords).cast(type)).div(narrow(c.at(1, groupOf(c, 1, coords)).cast(type))));
-      if (isFloat(out)) return castValue(ratio, 'f32', out, c.attrs);
+      if (isFloat(out)) return castValue(ratio, 'f32', out, c.attrs).narrow(out);
       const zero = c.inputs[2] ? c.at(2, groupOf(c, 2, coords)).cast(type) : constant(type, 0);
       const { min, max } = integerRange(out);
       return ratio.round().add(zero).max(Number(min)).min(Number(max)).cast('i32').cast(computeType(out));

@@ -207,16 +207,22 @@ const gridSample = defineOp({
     const corners = flagAttr(c.attrs, 'alignCorners');
     const type = float(c);
     return ([n = 0, channel = 0, ...out]) => {
+      /** Brings a coordinate back into the image; one within half a pixel of the border is left for its taps to settle. */
       const border = (v: Expr, axis: number): Expr => {
+        if (padding === 'zeros') return v;
         const length = dimValue(spatial[axis] ?? 1).cast(type);
-        if (padding === 'border') return v.max(0).min(length.sub(1));
-        if (padding !== 'reflection') return v;
         const [low, high] = corners ? [constant(type, 0), length.sub(1)] : [constant(type, -0.5), length.sub(0.5)];
-        return v
-          .lt(low)
-          .or(v.gt(high))
-          .select(reflected(v, low, high), v);
+        const inside = padding === 'border' ? v.max(0).min(length.sub(1)) : reflected(v, low, high);
+        return v.lt(low).or(v.gt(high)).select(inside, v);
       };
+      const tapAt = (v: Expr, axis: number): Expr =>
+        padding === 'border'
+          ? v.max(0).min(
+              dimValue(spatial[axis] ?? 1)
+                .cast(type)
+                .sub(1),
+            )
+          : border(v, axis);
       const point = spatial.map((d, axis) => {
         const g = c.at(1, [n, ...out, spatial.length - 1 - axis]).cast(type);
         const length = dimValue(d).cast(type);
@@ -225,7 +231,7 @@ const gridSample = defineOp({
       });
       const outer = [n, channel];
       // Reflected coordinates of whole numbers lie between two elements when corners are not aligned: the lower one counts.
-      const whole = (v: Expr, axis: number): Expr => border(v, axis).trunc();
+      const whole = (v: Expr, axis: number): Expr => tapAt(v, axis).trunc();
       if (mode === 'nearest') return pixel(c, outer, point.map(whole));
       return interpolate(c, outer, point, mode === 'cubic' ? cubicTaps : linearTaps, whole).cast(
         computeType(only(c.outputs).dtype),

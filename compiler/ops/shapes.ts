@@ -11,8 +11,8 @@ export function inputType(c: Pick<InferContext, 'inputs' | 'fail'>, i: number): 
 }
 
 /**
- * Numpy broadcasting of one dimension. Where a symbol meets a number above one, or another symbol, equality is assumed: a run
- * whose shapes break it is refused when its symbols are bound.
+ * Numpy broadcasting of one dimension. Where a symbol meets a number above one, the number is the result (the symbol may also be 1); where
+ * two symbols meet, the first, unless the run makes one of them: then the larger of both. A run that this does not hold for is refused.
  */
 export function broadcastDim(a: Dim, b: Dim): Dim | undefined {
   if (a === b || b === 1) return a;
@@ -22,7 +22,9 @@ export function broadcastDim(a: Dim, b: Dim): Dim | undefined {
     if (D.isStatic(a) && D.isStatic(b)) return undefined;
   }
   if (D.isStatic(a) && D.isStatic(b)) return undefined;
-  return D.isStatic(b) ? b : a;
+  if (D.isStatic(a) || D.isStatic(b)) return D.isStatic(b) ? b : a;
+  const isLate = (d: Dim): boolean => [...D.collectSyms(d).keys()].some((name) => name.includes('@'));
+  return isLate(a) || isLate(b) ? D.max(a, b) : a;
 }
 
 /** Numpy broadcasting of whole shapes; undefined when they clash. */
@@ -54,10 +56,15 @@ export function broadcastInputs(c: InferContext): Dim[] {
 
 export const formatShape = (shape: readonly Dim[]): string => `[${shape.map(formatDim).join(', ')}]`;
 
-/** Coordinates of the element of a tensor of `shape` that broadcasts to `coords` of the larger shape. */
-export function broadcastCoords(shape: readonly Dim[], coords: readonly Dim[]): Dim[] {
+/** Coordinates of the element of a tensor of `shape` that broadcasts to `coords` of the larger shape `to`. */
+export function broadcastCoords(shape: readonly Dim[], coords: readonly Dim[], to?: readonly Dim[]): Dim[] {
   const skip = coords.length - shape.length;
-  return shape.map((d, i) => (d === 1 ? 0 : (coords[i + skip] ?? 0)));
+  return shape.map((d, i) => {
+    const c = coords[i + skip] ?? 0;
+    // A symbol that is 1 in some runs only: its one element is repeated then.
+    const certain = !to || D.isStatic(d) || d === to[i + skip] || D.equals(d, to[i + skip] ?? 1) === true;
+    return d === 1 ? 0 : certain ? c : D.min(c, D.sub(d, 1));
+  });
 }
 
 /** Number of a numeric attribute, or its default. */

@@ -56,7 +56,13 @@ export async function artifactFiles({ plan, files }: Assembled, options: Artifac
   if (plan.generation) runtime.push(...(await generatorFiles(options, part, parts)));
   const { js, types } = await writeTypedModule(plan, {
     ...(plan.generation
-      ? { generator: { text: options.tokenizer !== undefined, strategies: options.strategies ?? [] } }
+      ? {
+          generator: {
+            encoder: plan.generation.kind === 'encoder',
+            text: options.tokenizer !== undefined,
+            strategies: options.strategies ?? [],
+          },
+        }
       : {}),
     files: data.map((f) => f.name),
     host,

@@ -121,7 +121,7 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
       ...(f.transient ? { transient: true as const } : {}),
     })),
     ...(load.length > 0 ? { load: { inputs: [], outputs: [], guards: [], steps: load, arena: 0 } } : {}),
-    entries: schedule.generation ? withPeaks(placed, buffers, schedule.generation, schedule.symbols) : placed,
+    entries: schedule.generation?.policy ? withPeaks(placed, buffers, schedule.generation, schedule.symbols) : placed,
     host: [...hostOps].sort(),
     ...(schedule.generation ? { generation: schedule.generation } : {}),
   };
@@ -237,7 +237,8 @@ function withPeaks(
 ): Record<string, PlanEntry> {
   const most = [...symbols].map(([name, s]): [string, number] => [
     name,
-    typeof s.max === 'number' ? s.max : Number.NaN,
+    // Symbols without a bound (ONNX exports) leave it open.
+    typeof s.max === 'number' && s.max < 2147483647 ? s.max : Number.NaN,
   ]);
   return Object.fromEntries(
     Object.entries(entries).map(([name, entry]) => {

@@ -92,7 +92,7 @@ export class StepWriter {
 
   /** Symbols of a value's shape that its producer has to bind; they count as bound from here on. */
   private defines(value: Value): string[] {
-    if (livesOnHost(value.type)) return [];
+    if (value.type.container) return [];
     const fresh = [...symbolsOf(value.type)].filter((s) => !this.bound.has(s)).sort();
     for (const s of fresh) this.bound.add(s);
     return fresh;

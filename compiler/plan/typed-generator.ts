@@ -1,5 +1,7 @@
 /** What the typed module of a language model has beyond that of other models. */
 export interface GeneratorParts {
+  /** The model embeds texts instead of writing them. */
+  readonly encoder: boolean;
   /** The artifact has a tokenizer. */
   readonly text: boolean;
   /** Files of `strategies/` without their ending. */
@@ -9,11 +11,15 @@ export interface GeneratorParts {
 /** Export of a strategy's file: its name in camel case. */
 const exportOf = (file: string): string => file.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 
-/** Statements of model.js: `load` gives the language model, `loadModel` the plain one. */
-export function generatorModule({ text, strategies }: GeneratorParts): { imports: string[]; statements: string } {
+/** Statements of model.js: `load` gives the language model or embedder, `loadModel` the plain model. */
+export function generatorModule({ encoder, text, strategies }: GeneratorParts): {
+  imports: string[];
+  statements: string;
+} {
+  const open = encoder ? 'loadEmbedder' : 'loadLanguageModel';
   return {
     imports: [
-      "import { loadLanguageModel } from './generate.js';",
+      `import { ${open} } from './generate.js';`,
       ...strategies.map((s) => `export { ${exportOf(s)} } from './strategies/${s}.js';`),
     ],
     statements: [
@@ -27,15 +33,15 @@ export function generatorModule({ text, strategies }: GeneratorParts): { imports
           ]
         : []),
       'export function load(options) {',
-      `    return loadLanguageModel(loadModel, ${text ? 'text' : 'undefined'}, options);`,
+      `    return ${open}(loadModel, ${text ? 'text' : 'undefined'}, options);`,
       '}',
     ].join('\n'),
   };
 }
 
 /** Declarations of model.d.ts. */
-export const generatorTypes = ({ strategies }: GeneratorParts): string =>
-  `${TYPES}${strategies
+export const generatorTypes = ({ encoder, strategies }: GeneratorParts): string =>
+  `${encoder ? EMBEDDER : TYPES}${strategies
     .map((s) => `\nexport declare const ${exportOf(s)}: (options?: Readonly<Record<string, unknown>>) => Strategy;`)
     .join('')}`;
 
@@ -169,4 +175,25 @@ export interface LanguageModel extends AsyncDisposable {
 
 /** Loads this language model; its files are found beside this module. */
 export declare function load(options?: LoadOptions): Promise<LanguageModel>;
+`;
+
+const EMBEDDER = `
+export interface EmbedOptions {
+  /** How the vectors of the tokens become one, for models that do not do it themselves; default mean. */
+  readonly pooling?: 'mean' | 'cls' | 'last' | undefined;
+  /** Scale to length 1, so that a dot product is the cosine; default true. */
+  readonly normalize?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A loaded model that turns texts into vectors. */
+export interface Embedder extends AsyncDisposable {
+  readonly model: Model;
+  /** The vector of a text, or of token ids with their special tokens. */
+  embed(text: string | readonly number[], options?: EmbedOptions): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+/** Loads this model; its files are found beside this module. */
+export declare function load(options?: LoadOptions): Promise<Embedder>;
 `;

@@ -18,7 +18,8 @@ export class JsonAcceptor implements Acceptor {
   private readonly leafOf: number[] = [0];
   private readonly stackOf: StackId[] = [-1];
   private readonly textOf: string[] = [''];
-  private readonly ids = new Map<number, number>();
+  /** By stack, from the empty one on, and leaf. */
+  private readonly ids: (Map<number, number> | undefined)[] = [];
   private readonly textIds = new Map<string, number>();
 
   constructor(readonly machine: Machine) {
@@ -60,6 +61,14 @@ export class JsonAcceptor implements Acceptor {
     return this.save();
   }
 
+  /** Whether a state goes on over several bytes; no state is made. */
+  takes(state: number, bytes: Uint8Array | null | undefined): boolean {
+    if (!bytes) return false;
+    this.load(state);
+    for (let i = 0; i < bytes.length; i++) if (!this.advance(bytes[i] ?? 0)) return false;
+    return true;
+  }
+
   /** Makes a state the current configuration. */
   load(state: number): void {
     this.leaf = this.leafOf[state] ?? 0;
@@ -80,11 +89,12 @@ export class JsonAcceptor implements Acceptor {
       }
       return id;
     }
-    const key = (stack + 1) * 0x4000000 + leaf;
-    let id = this.ids.get(key);
+    let known = this.ids[stack + 1];
+    if (!known) this.ids[stack + 1] = known = new Map();
+    let id = known.get(leaf);
     if (id === undefined) {
       id = this.add();
-      this.ids.set(key, id);
+      known.set(leaf, id);
     }
     return id;
   }

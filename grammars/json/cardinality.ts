@@ -24,7 +24,7 @@ export function cardinality(solver: Solver, value: Formula, limit: number): numb
     const size = lang === engine.empty ? 0 : engine.isEmpty(lang) ? 0 : engine.cardinality(lang);
     if (add(extra + size)) return total;
   }
-  if (solver.satisfiableAs(value, 'number') && add(numbers(solver, compiler.typed(value, 'number'), limit)))
+  if (solver.satisfiableAs(value, 'number') && add(countNumbers(solver, compiler.typed(value, 'number'), limit)))
     return total;
   for (const type of ['array', 'object'] as const) {
     if (!solver.satisfiableAs(value, type)) continue;
@@ -33,7 +33,8 @@ export function cardinality(solver: Solver, value: Formula, limit: number): numb
   return total;
 }
 
-function numbers(solver: Solver, typed: Formula, limit: number): number {
+/** Number of numbers a number formula admits, exact up to `limit`. */
+export function countNumbers(solver: Solver, typed: Formula, limit: number): number {
   if (typed === TRUE) return INFINITE;
   const { formulas, terms } = solver;
   const atoms = numberAtoms(formulas, terms, [typed]);

@@ -50,6 +50,10 @@ export class SchemaCompiler {
   private readonly types: DeclaredTypes;
   private readonly typesMemo: TypeSet[] = [];
 
+  private readonly plainSchemas = new Map<string, Formula>();
+  /** References being followed. */
+  private readonly aliases = new Set<number>();
+
   constructor(
     readonly document: SchemaDocument,
     readonly terms: Terms,
@@ -69,7 +73,40 @@ export class SchemaCompiler {
   sub(site: Site, scope: number): Formula {
     if (typeof site.schema !== 'boolean' && !isObject(site.schema))
       throw this.invalid(site, '', 'a schema is an object or a boolean');
-    return this.terms.schema(site, this.enter(scope, site.resource));
+    const target = this.alias(site);
+    if (target) {
+      this.aliases.add(site.id);
+      try {
+        return this.sub(target, this.enter(scope, site.resource));
+      } finally {
+        this.aliases.delete(site.id);
+      }
+    }
+    const content = plainContent(site);
+    if (content === undefined) return this.terms.schema(site, this.enter(scope, site.resource));
+    // Schemas that say the same of a value are one: what was found out for one of them holds for all.
+    const key = `${site.resource.draft}${content}`;
+    let formula = this.plainSchemas.get(key);
+    if (formula === undefined) {
+      formula = this.terms.schema(site, this.enter(scope, site.resource));
+      this.plainSchemas.set(key, formula);
+    }
+    return formula;
+  }
+
+  /** The schema that a schema only refers to; not where references go in a circle, or nowhere (which only matters once it is used). */
+  private alias(site: Site): Site | undefined {
+    const { schema } = site;
+    if (!isObject(schema) || this.aliases.has(site.id)) return undefined;
+    const reference = own(schema, '$ref');
+    if (typeof reference !== 'string') return undefined;
+    if (Object.keys(schema).some((key) => key !== '$ref' && !ANNOTATIONS.has(key))) return undefined;
+    try {
+      return this.document.resolve(site, reference);
+    } catch (error) {
+      if (error instanceof InfcError) return undefined;
+      throw error;
+    }
   }
 
   /** The subschema below a keyword. */
@@ -464,4 +501,27 @@ const RELAXABLE = new Set(['INFC5001', 'INFC5002', 'INFC5004', 'INFC5005', 'INFC
 
 function toDecimal(value: number): Decimal {
   return parseDecimal(String(value)) ?? { digits: 0n, exponent: 0 };
+}
+
+/** Keywords that only annotate. */
+const ANNOTATIONS: ReadonlySet<string> = new Set(
+  'title description default examples example $comment readOnly writeOnly deprecated'.split(' '),
+);
+/** Keywords of few words that speak of the value alone and are always supported. */
+const PLAIN: ReadonlySet<string> = new Set(
+  'type minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum'.split(' '),
+);
+
+/** What a schema says of a value, as text, where that takes only a few plain keywords. */
+function plainContent({ schema, resource }: Site): string | undefined {
+  if (typeof schema === 'boolean' || !assertsValidation(resource)) return undefined;
+  const parts: string[] = [];
+  for (const key of Object.keys(schema as JsonObject)) {
+    if (ANNOTATIONS.has(key)) continue;
+    const value = own(schema as JsonObject, key);
+    const sound = key === 'type' ? typeof value === 'string' || Array.isArray(value) : typeof value === 'number';
+    if (!PLAIN.has(key) || !sound) return undefined;
+    parts.push(key, JSON.stringify(value));
+  }
+  return parts.join();
 }

@@ -4,6 +4,7 @@ import { type FormulaSlot, goTo, pop } from './leaf.ts';
 import type { KeyLeaf, LiveRegion } from './leaf-object.ts';
 import { located, type SchemaPlace } from './located.ts';
 import type { Machine } from './machine.ts';
+import type { Names, Plain } from './plain-objects.ts';
 import type { SeenSet } from './seen-keys.ts';
 import { jsonLength } from './shortest.ts';
 import { type StringSetId, StringSets, wellFormed } from './string-sets.ts';
@@ -25,26 +26,38 @@ export interface Outcome {
 export class KeyDemands {
   /** Names some demand lists, sorted by UTF-16 units. */
   readonly names: readonly string[];
+  /** The same names. */
+  readonly listed: ReadonlySet<string>;
+  /** The slots, where all of them are plain and used names do not matter. */
+  private readonly plain: readonly Plain[] | undefined;
   private readonly outcomes = new Map<string, Outcome | undefined>();
   private readonly regionOutcomes = new Map<Region, Outcome | undefined>();
   private regionList: readonly Region[] | undefined;
 
   constructor(
     private readonly machine: Machine,
+    readonly id: number,
     readonly slots: readonly FormulaSlot[],
     private readonly order: ReadonlyMap<string, number> | undefined,
     /** The used names, where the demands depend on them. */
     private readonly seen: SeenSet | undefined,
   ) {
-    const names = new Set<string>();
-    for (const slot of slots) {
-      for (const leaf of machine.formulas.leaves(slot.state).keys()) {
-        const term = machine.terms.get(leaf);
-        if (term.sort === 'shape') for (const name of term.shape.names) names.add(name);
-        else if (term.sort === 'required') names.add(term.key);
-      }
-    }
-    this.names = [...names].sort();
+    const plain = slots.map((slot) => machine.plains.of(slot.state));
+    this.plain = seen === undefined && plain.every((x) => x !== undefined) ? plain : undefined;
+    const { list, set } = this.plain ? machine.plains.names(this.plain) : namesOf(machine, slots);
+    this.names = list;
+    this.listed = set;
+  }
+
+  /** Whether a name can come. */
+  possible(key: string): boolean {
+    const { plain, order } = this;
+    if (!plain) return this.outcome(key) !== undefined;
+    if (!this.listed.has(key) || !wellFormed(key)) return false;
+    const place = order?.get(key) ?? Number.POSITIVE_INFINITY;
+    return plain.some(
+      (x) => !(order && x.owes(order, place, key)) && this.machine.solver.satisfiable(this.machine.plains.need(x, key)),
+    );
   }
 
   /** What a name leads to, if it can come at all. */
@@ -56,6 +69,7 @@ export class KeyDemands {
     const found = this.collect(
       (rest) => this.machine.solver.afterProperty(this.afterSkipping(rest, place), key),
       later,
+      key,
     );
     this.outcomes.set(key, found);
     return found;
@@ -119,30 +133,6 @@ export class KeyDemands {
     return found.map((r, index) => ({ ...r, index })).filter((r) => this.regionOutcome(r) !== undefined);
   }
 
-  /**
-   * The outcome for a plain conjunction of shapes and required names, without splitting: what remains has fewer demands than
-   * what was satisfiable before, so it needs no check.
-   */
-  private plain(state: Formula, key: string): { need: Formula; rest: Formula } | undefined {
-    const { formulas, solver } = this.machine;
-    const needs: Formula[] = [];
-    let owed: Formula | undefined;
-    const place = this.order?.get(key) ?? Number.POSITIVE_INFINITY;
-    let skipped = false;
-    for (const literal of formulas.conjuncts(state)) {
-      if (!formulas.isLiteral(literal) || !formulas.isPositive(literal)) return undefined;
-      const term = solver.term(literal);
-      if (term.sort === 'shape') needs.push(solver.valueOf(term.shape, key));
-      else if (term.sort === 'required') {
-        if (term.key === key) owed = literal;
-        else if (this.order && (this.order.get(term.key) ?? Number.POSITIVE_INFINITY) < place) skipped = true;
-      } else return undefined;
-    }
-    if (skipped) return { need: FALSE, rest: FALSE };
-    const rest = owed === undefined ? state : formulas.and(formulas.conjuncts(state).filter((x) => x !== owed));
-    return { need: formulas.and(needs), rest };
-  }
-
   /** The names that cannot come after one more (undefined: one that is listed nowhere). */
   private after(name: string | undefined): SeenSet | undefined {
     const { seen } = this.machine;
@@ -165,13 +155,17 @@ export class KeyDemands {
     const { solver, formulas } = this.machine;
     const rests = new Map<Formula, Map<number, Formula>>();
     this.slots.forEach((slot, i) => {
-      const plain = key === undefined ? undefined : this.plain(slot.state, key);
-      if (plain) {
-        if (plain.rest !== FALSE && solver.satisfiable(plain.need)) {
-          const bySlot = rests.get(plain.need) ?? new Map<number, Formula>();
-          rests.set(plain.need, bySlot);
-          bySlot.set(i, formulas.or([bySlot.get(i) ?? FALSE, plain.rest]));
-        }
+      const plain = this.plain?.[i];
+      if (plain && (key !== undefined || plain.simple)) {
+        // What remains has fewer demands than what was satisfiable before, so it needs no check.
+        const place = (key === undefined ? undefined : this.order?.get(key)) ?? Number.POSITIVE_INFINITY;
+        if (this.order && plain.owes(this.order, place, key)) return;
+        const need = this.machine.plains.need(plain, key);
+        if (!solver.satisfiable(need)) return;
+        const bySlot = rests.get(need) ?? new Map<number, Formula>();
+        rests.set(need, bySlot);
+        const rest = key === undefined ? plain.state : this.machine.plains.without(plain, key);
+        bySlot.set(i, formulas.or([bySlot.get(i) ?? FALSE, rest]));
         return;
       }
       for (const { need, rest } of solver.split(after(slot.state))) {
@@ -188,6 +182,19 @@ export class KeyDemands {
   }
 }
 
+/** Names some demand lists. */
+function namesOf(machine: Machine, slots: readonly FormulaSlot[]): Names {
+  const set = new Set<string>();
+  for (const slot of slots) {
+    for (const leaf of machine.formulas.leaves(slot.state).keys()) {
+      const term = machine.terms.get(leaf);
+      if (term.sort === 'shape') for (const name of term.shape.names) set.add(name);
+      else if (term.sort === 'required') set.add(term.key);
+    }
+  }
+  return { list: [...set].sort(), set };
+}
+
 /** The result a finished name gives its key frame: a region, or a listed name. */
 const REGION_BASE = 0x40000;
 
@@ -201,13 +208,11 @@ export class KeySpace {
 
   constructor(
     private readonly machine: Machine,
-    readonly id: number,
     readonly demands: KeyDemands,
     readonly seen: number,
   ) {
     this.used = machine.seen.get(seen);
-    const listed = new Set(demands.names);
-    this.extra = [...this.used.keys].filter((k) => !listed.has(k));
+    this.extra = [...this.used.keys].filter((k) => !demands.listed.has(k));
   }
 
   /** Whether any property can follow. */
@@ -260,12 +265,32 @@ export class KeySpace {
     return goTo(this.machine.keyState(this, prefix, regions, 0));
   }
 
+  /** Equal for states of two objects when the same names go on from the prefix and the same of them are used. */
+  situation(prefix: string): string {
+    const [from, to] = this.range(prefix);
+    const used: number[] = [];
+    for (let i = from; i < to; i++) if (this.used.has(this.demands.names[i] ?? '')) used.push(i);
+    const extra = this.extra.filter((name) => name.startsWith(prefix));
+    return `${this.demands.id}/${used.join('.')}/${extra.length === 0 ? '' : JSON.stringify(extra)}=${prefix}`;
+  }
+
   /** What is left of each listed or used name that starts with the prefix. */
   restsAfter(prefix: string): string[] {
     const [from, to] = this.range(prefix);
     const rests: string[] = [];
     for (let i = from; i < to; i++) rests.push((this.demands.names[i] ?? '').slice(prefix.length));
     for (const name of this.extra) if (name.startsWith(prefix)) rests.push(name.slice(prefix.length));
+    return rests;
+  }
+
+  /** What is left of each listed name that can come and starts with the prefix, in order. */
+  usableAfter(prefix: string): string[] {
+    const [from, to] = this.range(prefix);
+    const rests: string[] = [];
+    for (let i = from; i < to; i++) {
+      const name = this.demands.names[i] ?? '';
+      if (this.usable(name)) rests.push(name.slice(prefix.length));
+    }
     return rests;
   }
 
@@ -372,7 +397,7 @@ export class KeySpace {
   }
 
   private usable(name: string): boolean {
-    return !this.used.has(name) && this.demands.outcome(name) !== undefined;
+    return !this.used.has(name) && this.demands.possible(name);
   }
 
   /** Whether every name left in the language is a listed or used one (they have ways of their own). */

@@ -186,7 +186,7 @@ export function numberAlive(
     numberExists(formulas, terms, formula, { low, lowIn, high, highIn }, atoms);
   const zero: Decimal = { digits: 0n, exponent: 0 };
   if (phase === 'minus') return exists(undefined, false, zero, true);
-  if (phase === 'e' || phase === 'sign' || phase === 'exp') return exponentAlive(machine, formula, phase, text);
+  if (phase === 'e' || phase === 'sign' || phase === 'exp') return exponentAlive(machine, formula, atoms, phase, text);
   const negative = text.startsWith('-');
   const digits = (negative ? text.slice(1) : text).replace(/\.$/, '');
   const value = parseDecimal(digits) ?? zero;
@@ -207,7 +207,13 @@ export function numberAlive(
   return negative ? exists(undefined, false, minus(edge), true) : exists(edge, true, undefined, false);
 }
 
-function exponentAlive(machine: Machine, formula: Formula, phase: NumberPhase, text: string): boolean {
+function exponentAlive(
+  machine: Machine,
+  formula: Formula,
+  atoms: NumberAtoms,
+  phase: NumberPhase,
+  text: string,
+): boolean {
   const { formulas, terms } = machine;
   const at = text.search(/[eE]/);
   const mantissa = parseDecimal(text.slice(0, at)) ?? { digits: 0n, exponent: 0 };
@@ -216,13 +222,23 @@ function exponentAlive(machine: Machine, formula: Formula, phase: NumberPhase, t
     inDoubles(e) &&
     numberSatisfies(formulas, terms, formula, decimal(mantissa.digits, mantissa.exponent + e)) &&
     Number.isFinite(Number(`${text.slice(0, at)}e${e}`));
+  const limit = typed === '' ? Math.min(MAX_EXPONENT, exponentsThatMatter(atoms)) : MAX_EXPONENT;
   for (const negative of sign === '' && phase === 'e' ? [false, true] : [sign === '-']) {
     for (let more = typed === '' ? 1 : 0; more + typed.length <= EXPONENT_DIGITS; more++) {
       const first = Number(typed) * 10 ** more;
-      for (let n = first; n < first + 10 ** more && n <= MAX_EXPONENT; n++) if (ok(negative ? -n : n)) return true;
+      for (let n = first; n < first + 10 ** more && n <= limit; n++) if (ok(negative ? -n : n)) return true;
     }
   }
   return false;
+}
+
+/** An exponent beyond which the single digit before it compares alike with everything, on either side. */
+function exponentsThatMatter({ thresholds, units }: NumberAtoms): number {
+  let limit = 2;
+  for (const { digits, exponent } of [...thresholds, ...units])
+    limit = Math.max(limit, digits.toString().length + Math.abs(exponent) + 2);
+  // Remainders of units that are no powers of ten go on changing.
+  return units.every((unit) => unit.digits === 1n) ? limit : 400;
 }
 
 /** Number of digits before the decimal point. */

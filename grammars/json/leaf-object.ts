@@ -73,6 +73,7 @@ export class KeyLeaf implements Leaf, CodePoints {
   readonly kind = 'key';
   private off: number | undefined;
   private nearNext: ReadonlySet<number> | undefined;
+  private nearFirst: ReadonlySet<number> | undefined;
   private listedNext: ReadonlySet<number> | undefined;
 
   constructor(
@@ -88,10 +89,13 @@ export class KeyLeaf implements Leaf, CodePoints {
     if (this.decoder !== 0) return undefined;
     if (this.prefix === undefined && this.regions.length === 1 && this.regions[0]?.lang === this.machine.engine.any)
       return { kind: 'free' };
-    return this.machine.neverDies(this.regions.map((r) => r.lang)) ? { kind: 'inside' } : undefined;
+    return this.machine.facts.neverDies(this.regions.map((r) => r.lang)) ? { kind: 'inside' } : undefined;
   }
 
   step(byte: number): number {
+    // Other characters lead where they lead from an unlisted name.
+    if (this.decoder === 0 && byte >= 0x80 && this.prefix !== undefined && this.offLeaf !== 0)
+      if (!this.nearBytes().has(byte)) return this.machine.step(this.offLeaf, byte);
     return decodeStep(this.decoder, byte, this.machine.options.escapes, this);
   }
 
@@ -106,23 +110,7 @@ export class KeyLeaf implements Leaf, CodePoints {
     // Every byte leaves the listed names behind but those that go on along them.
     fillPlain(row, at, this.regions.length === 0 ? DEAD : loop);
     if (this.regions.length === 0) row.fill(DEAD, at + 0x80, at + 256);
-    else if (![...this.near()].some((point) => point >= 0x80)) {
-      // Other characters lead where they lead from an unlisted name.
-      for (let b = 0xc2; b < 0xf5; b++) row[at + b] = this.machine.step(this.offLeaf, b) + 1;
-    }
-    for (const point of this.near()) {
-      const first =
-        point < 0
-          ? -1
-          : point < 0x80
-            ? point
-            : point < 0x800
-              ? 0xc0 | (point >> 6)
-              : point < 0x10000
-                ? 0xe0 | (point >> 12)
-                : 0xf0 | (point >> 18);
-      if (first >= 0) row[at + first] = 0;
-    }
+    for (const byte of this.nearBytes()) row[at + byte] = 0;
     row[at + 0x22] = 0;
     row[at + 0x5c] = 0;
   }
@@ -148,6 +136,11 @@ export class KeyLeaf implements Leaf, CodePoints {
     return this.off;
   }
 
+  /** What can still be typed, where only listed names can come. */
+  listedRests(): readonly string[] | undefined {
+    return this.prefix === undefined || this.regions.length > 0 ? undefined : this.space.usableAfter(this.prefix);
+  }
+
   /** What is still to be typed of each listed or used name. */
   nearRests(): readonly string[] {
     return this.prefix === undefined ? [] : this.space.restsAfter(this.prefix);
@@ -159,6 +152,12 @@ export class KeyLeaf implements Leaf, CodePoints {
     return this.nearNext;
   }
 
+  /** First bytes of the same. */
+  private nearBytes(): ReadonlySet<number> {
+    this.nearFirst ??= new Set([...this.near()].map(firstByte).filter((byte) => byte >= 0));
+    return this.nearFirst;
+  }
+
   /** Code points with which a usable listed name goes on. */
   private listed(): ReadonlySet<number> {
     this.listedNext ??= this.prefix === undefined ? new Set() : this.space.listedAfter(this.prefix);
@@ -168,14 +167,14 @@ export class KeyLeaf implements Leaf, CodePoints {
   any(low: number, high: number): boolean {
     for (const point of this.listed()) if (point >= low && point <= high) return true;
     const { engine } = this.machine;
-    return this.regions.some((r) => r.lang === engine.any || this.machine.derivableIn(r.lang, low, high));
+    return this.regions.some((r) => r.lang === engine.any || this.machine.facts.derivableIn(r.lang, low, high));
   }
 
   alike(low: number, high: number): number {
     if (this.prefix !== undefined && this.space.namedIn(this.prefix, low, high)) return -1;
     let from = 0x80;
     for (const { lang } of this.regions) {
-      const start = this.machine.segment(lang, low, high);
+      const start = this.machine.facts.segment(lang, low, high);
       if (start < 0) return -1;
       from = Math.max(from, start);
     }
@@ -189,4 +188,10 @@ export class KeyLeaf implements Leaf, CodePoints {
   close(): number {
     return atCharacter(this.decoder) ? this.space.close(this) : 0;
   }
+}
+
+/** First UTF-8 byte of a code point; -1 for none. */
+function firstByte(point: number): number {
+  if (point < 0x80) return point;
+  return point < 0x800 ? 0xc0 | (point >> 6) : point < 0x10000 ? 0xe0 | (point >> 12) : 0xf0 | (point >> 18);
 }

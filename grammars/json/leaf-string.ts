@@ -18,12 +18,12 @@ export interface StringSlot {
 
 /**
  * What is known of a string state as a whole: `free` takes any content and may close after it; `length` takes any content of
- * so many characters; `window` has a pattern and bounds on its characters; `inside` takes any content, but what may follow the closing quote depends on it.
+ * so many characters, `run` so many characters of one class; `window` has a pattern and bounds on its characters; `inside` takes any content, but what may follow the closing quote depends on it.
  */
 export type StringProfile =
   | { readonly kind: 'free' | 'inside' }
   | { readonly kind: 'length'; readonly min: number; readonly max: number }
-  | { readonly kind: 'window'; readonly min: number; readonly max: number }
+  | { readonly kind: 'run' | 'window'; readonly min: number; readonly max: number }
   | undefined;
 
 /** Inside a string value. */
@@ -42,14 +42,21 @@ export class StringLeaf implements Leaf, CodePoints {
     const [only] = this.slots;
     if (this.slots.some((s) => s.min > 0 || s.max < Number.POSITIVE_INFINITY)) {
       if (this.slots.length !== 1 || !only || only.low < only.high) return undefined;
-      return only.lang === any
-        ? { kind: 'length', min: only.min, max: only.max }
+      if (only.lang === any) return { kind: 'length', min: only.min, max: only.max };
+      const run = this.machine.engine.run(only.lang);
+      return run
+        ? { kind: 'run', min: Math.max(run.min, only.min), max: Math.min(run.max, only.max) }
         : { kind: 'window', min: only.min, max: only.max };
     }
     if (this.slots.every((s) => s.lang === any)) return { kind: 'free' };
     const counted =
-      this.slots.length === 1 && only && only.low >= only.high ? this.machine.lengthProfile(only.lang) : undefined;
-    return counted ?? (this.machine.neverDies(this.slots.map((s) => s.lang)) ? { kind: 'inside' } : undefined);
+      this.slots.length === 1 && only && only.low >= only.high
+        ? this.machine.facts.lengthProfile(only.lang)
+        : undefined;
+    const run =
+      !counted && only && this.slots.length === 1 && only.low >= only.high && this.machine.engine.run(only.lang);
+    if (run && (run.min > 0 || run.max < Number.POSITIVE_INFINITY)) return { kind: 'run', min: run.min, max: run.max };
+    return counted ?? (this.machine.facts.neverDies(this.slots.map((s) => s.lang)) ? { kind: 'inside' } : undefined);
   }
 
   /** The same state without bounds on its characters. */
@@ -60,6 +67,41 @@ export class StringLeaf implements Leaf, CodePoints {
         this.decoder,
       ) >> 2
     );
+  }
+
+  /** What can still be typed, where only listed values can come, in order. */
+  listedRests(): readonly string[] | undefined {
+    if (this.slots.some((s) => s.lang !== this.machine.engine.empty)) return undefined;
+    const rests = this.slots.map((s) => s.list.slice(s.low, s.high).map((text) => text.slice(s.at)));
+    const [only = []] = rests;
+    return rests.length === 1 ? only : [...new Set(rests.flat())].sort();
+  }
+
+  /** The state that takes any content and gives the same results. */
+  uncounted(): number {
+    const free = {
+      list: [],
+      low: 0,
+      high: 0,
+      at: 0,
+      lang: this.machine.engine.any,
+      min: 0,
+      max: Number.POSITIVE_INFINITY,
+    };
+    return (
+      this.machine.stringState(
+        this.slots.map((s) => ({ ...free, results: s.results })),
+        0,
+      ) >> 2
+    );
+  }
+
+  /** The state that takes any number of characters of the class whose run this is. */
+  anyRun(): number {
+    const { engine } = this.machine;
+    const bounds = { min: 0, max: Number.POSITIVE_INFINITY };
+    const slots = this.slots.map((s) => ({ ...s, ...bounds, lang: engine.run(s.lang)?.any ?? s.lang }));
+    return this.machine.stringState(slots, 0) >> 2;
   }
 
   step(byte: number): number {
@@ -84,7 +126,8 @@ export class StringLeaf implements Leaf, CodePoints {
     }
     if (this.slots.length !== 1 || !slot || slot.low < slot.high) return;
     const uniform =
-      this.machine.segment(slot.lang, 0x80, 0xd7ff) >= 0 && this.machine.segment(slot.lang, 0xe000, 0x10ffff) >= 0;
+      this.machine.facts.segment(slot.lang, 0x80, 0xd7ff) >= 0 &&
+      this.machine.facts.segment(slot.lang, 0xe000, 0x10ffff) >= 0;
     if (uniform && this.next(0x80) === 0 && this.next(0xe000) === 0) row.fill(DEAD, at + 0x80, at + 256);
     const { ascii } = engine.classes(slot.lang);
     const codes: number[] = [];
@@ -111,7 +154,7 @@ export class StringLeaf implements Leaf, CodePoints {
       const max = slot.max - 1;
       const derived = max < 0 ? engine.empty : engine.derive(slot.lang, codePoint);
       const min = slot.min <= 1 || engine.lengths(derived).min >= slot.min - 1 ? 0 : slot.min - 1;
-      const alive = this.machine.fits(derived, min, max);
+      const alive = this.machine.facts.fits(derived, min, max);
       const narrowed = narrow(slot, codePoint);
       if (narrowed !== undefined || alive)
         next.push(normal(slot, narrowed, alive ? derived : engine.empty, min, max, engine.any));
@@ -125,7 +168,7 @@ export class StringLeaf implements Leaf, CodePoints {
       (slot) =>
         (slot.lang === engine.any && slot.max > 0) ||
         memberIn(slot, low, high) ||
-        this.machine.derivableIn(slot.lang, low, high, slot.min, slot.max),
+        this.machine.facts.derivableIn(slot.lang, low, high, slot.min, slot.max),
     );
   }
 
@@ -133,7 +176,7 @@ export class StringLeaf implements Leaf, CodePoints {
     let from = 0x80;
     for (const slot of this.slots) {
       if (memberIn(slot, low, high)) return -1;
-      const start = this.machine.segment(slot.lang, low, high);
+      const start = this.machine.facts.segment(slot.lang, low, high);
       if (start < 0) return -1;
       from = Math.max(from, start);
     }

@@ -7,7 +7,7 @@ const NEWLINE = 0x0a;
 const TAB = 0x09;
 const RETURN = 0x0d;
 /** Longest indentation that bounded whitespace allows. */
-const INDENT = 64;
+export const INDENT = 64;
 
 /** Whitespace policy. */
 export type Whitespace = 'compact' | 'bounded' | 'json';

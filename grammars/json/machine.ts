@@ -1,4 +1,4 @@
-import type { CostModel, Lang, RegexEngine } from '../regex/index.ts';
+import type { RegexEngine } from '../regex/index.ts';
 import type { SchemaCompiler } from './compiler.ts';
 import type { Json } from './document.ts';
 import { FALSE, type Formula, type Formulas } from './formula.ts';
@@ -14,13 +14,15 @@ import {
   numberPhase,
 } from './leaf-number.ts';
 import { KeyLeaf, type LiveRegion, ObjectLeaf } from './leaf-object.ts';
-import { StringLeaf, type StringProfile, type StringSlot } from './leaf-string.ts';
+import { StringLeaf, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, type Gap, ValueLeaf, type Whitespace, WordLeaf } from './leaf-structure.ts';
 import { located, type SchemaPlace } from './located.ts';
 import { type NumberAtoms, numberAtoms } from './number-cells.ts';
+import { PlainObjects } from './plain-objects.ts';
 import { Results } from './results.ts';
 import { SeenSets } from './seen-keys.ts';
 import type { Solver } from './solver.ts';
+import { StringFacts } from './string-facts.ts';
 import type { StringSets } from './string-sets.ts';
 import type { Terms } from './terms.ts';
 import type { Escapes } from './utf8-json.ts';
@@ -45,12 +47,8 @@ export interface Frame {
   readonly keys?: KeySpace;
 }
 
-/** States looked at before a language counts as one that may die. */
-const MAX_UNDYING = 100;
-/** States a pattern may have for its masks to be shared between character counts. */
-const MAX_SPREAD = 400;
-/** Cost model that counts characters. */
-const CHARACTERS: CostModel = { name: 'characters', cheapest: () => 1 };
+/** Values whose consequences are remembered by their text. */
+const MAX_TEXTS = 1024;
 
 /**
  * The lazily determinised visibly-pushdown automaton of a schema: interned leaves (states local to one value), a push table
@@ -62,6 +60,8 @@ export class Machine {
   readonly terms: Terms;
   readonly strings: StringSets;
   readonly engine: RegexEngine;
+  readonly facts: StringFacts;
+  readonly plains: PlainObjects;
   readonly results = new Results();
   readonly seen: SeenSets;
   readonly leaves: Leaf[] = [];
@@ -76,14 +76,11 @@ export class Machine {
   private readonly keyDemands = new Map<string, KeyDemands>();
   private readonly keyFrames = new Map<KeySpace, number>();
   private readonly itemEntries = new Map<string, number>();
-  private readonly resumed = new Map<number, number>();
+  /** By frame and result. */
+  private readonly resumed: (Map<ResultId, number> | undefined)[] = [];
+  private readonly afterTexts = new Map<string, number>();
   private readonly atomsOf = new Map<string, NumberAtoms>();
-  private readonly lengthProfiles = new Map<Lang, StringProfile | null>();
-  private readonly links: ({ readonly next: number; readonly bits: Uint32Array } | null | undefined)[] = [];
-  private readonly loops: (Uint32Array | null | undefined)[] = [];
-  private readonly spreads = new Map<Lang, { readonly need: number; readonly states: readonly Lang[] } | null>();
   private readonly numberStates = new Map<string, number>();
-  private readonly undying = new Map<Lang, boolean>();
   private readonly slotKeys = new WeakMap<object, string>();
   /** Transition codes plus one (0: not yet known), 64 leaves to a page. */
   readonly pages: Int32Array[] = [];
@@ -98,6 +95,8 @@ export class Machine {
     this.terms = compiler.terms;
     this.strings = compiler.strings;
     this.engine = compiler.strings.engine;
+    this.facts = new StringFacts(this.engine);
+    this.plains = new PlainObjects(this.formulas, this.terms, solver);
     this.seen = new SeenSets();
     this.intern('dead', () => ({ kind: 'dead', step: () => 0, prime: () => undefined, end: () => 0 }));
     this.frames.push({ kind: 'root', slots: [], rests: [], seen: 0, captures: false });
@@ -133,12 +132,22 @@ export class Machine {
     const info = this.frames[frame];
     if (!info) return 0;
     const textual = info.captures && (info.keys === undefined || KeySpace.named(result));
-    if (textual && text !== undefined) return this.afterValue(info, result, text);
-    const key = frame * 0x100000 + result;
-    let next = this.resumed.get(key);
+    if (textual && text !== undefined) {
+      const key = `${frame},${result},${text}`;
+      let next = this.afterTexts.get(key);
+      if (next === undefined) {
+        if (this.afterTexts.size >= MAX_TEXTS) this.afterTexts.clear();
+        next = this.afterValue(info, result, text);
+        this.afterTexts.set(key, next);
+      }
+      return next;
+    }
+    let known = this.resumed[frame];
+    if (!known) this.resumed[frame] = known = new Map();
+    let next = known.get(result);
     if (next === undefined) {
       next = located(() => this.afterValue(info, result, undefined), UNKNOWN_PLACE);
-      this.resumed.set(key, next);
+      known.set(result, next);
     }
     return next;
   }
@@ -224,13 +233,11 @@ export class Machine {
     return this.intern('end', () => new EndLeaf(this, this.leaves.length));
   }
 
+  /** Names that no demand lists are the same states in all objects: only the frame below tells what follows. */
   keyState(space: KeySpace, prefix: string | undefined, regions: readonly LiveRegion[], decoder: number): number {
     const langs = regions.map((r) => `${r.region.index}:${r.lang}`).join();
-    const typed = prefix === undefined ? '-' : `=${prefix}`;
-    return this.intern(
-      `k${space.id},${decoder},${langs},${typed}`,
-      () => new KeyLeaf(this, space, prefix, regions, decoder),
-    );
+    const typed = prefix === undefined ? '' : space.situation(prefix);
+    return this.intern(`k${decoder},${langs},${typed}`, () => new KeyLeaf(this, space, prefix, regions, decoder));
   }
 
   stringState(slots: readonly StringSlot[], decoder: number): number {
@@ -373,10 +380,10 @@ export class Machine {
       const shared = dependent ? key : `${used.orderId}|${this.key(slots)}`;
       let demands = this.keyDemands.get(shared);
       if (!demands) {
-        demands = new KeyDemands(this, slots, used.order, dependent ? used : undefined);
+        demands = new KeyDemands(this, this.keyDemands.size, slots, used.order, dependent ? used : undefined);
         this.keyDemands.set(shared, demands);
       }
-      space = new KeySpace(this, this.keySpaces.size, demands, seen);
+      space = new KeySpace(this, demands, seen);
       this.keySpaces.set(key, space);
     }
     return space;
@@ -394,164 +401,6 @@ export class Machine {
       this.keyFrames.set(keys, frame);
     }
     return push(this.pushEntry(frame, leaf));
-  }
-
-  /** Whether some code point in the range leads somewhere in a language. */
-  derivableIn(lang: Lang, low: number, high: number, min = 0, max = Number.POSITIVE_INFINITY): boolean {
-    const { engine } = this;
-    if (lang === engine.empty || lang === engine.epsilon) return false;
-    const { starts, classOf } = engine.classes(lang);
-    for (let i = 0; i < starts.length; i++) {
-      const cls = classOf[i] ?? 0;
-      if (cls === 0 || (starts[i] ?? 0) > high || (starts[i + 1] ?? 0x110000) <= low) continue;
-      if (this.fits(engine.deriveClass(lang, cls), Math.max(0, min - 1), max - 1)) return true;
-    }
-    return false;
-  }
-
-  /**
-   * Characters of which any few may follow a string or key state in any order: four words of ASCII bits (quote and backslash
-   * never among them), 1 when all other characters may too, and how many may follow (counting states end after some). They
-   * are those that lead along one chain of states. Undefined when there are too few to be of use.
-   */
-  loop(leaf: number): Uint32Array | undefined {
-    const known = this.loops[leaf];
-    if (known !== undefined) return known ?? undefined;
-    const bits = new Uint32Array([0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 1, 0]);
-    let at = leaf;
-    for (let length = 1; ; length++) {
-      const link = this.link(at);
-      if (!link) break;
-      for (let w = 0; w < 5; w++) bits[w] = (bits[w] ?? 0) & (link.bits[w] ?? 0);
-      if (size(bits) <= 4) break;
-      bits[5] = link.next === at ? 255 : length;
-      if (link.next === at || length >= MAX_CHAIN) break;
-      at = link.next;
-    }
-    // The break on too few characters came before the count was raised: what is left then is of no use.
-    const loop = (bits[5] ?? 0) > 1 && size(bits) > 4 ? bits : null;
-    this.loops[leaf] = loop;
-    return loop ?? undefined;
-  }
-
-  /** The state that most characters lead to from a string or key state, and these characters. */
-  private link(leaf: number): { readonly next: number; readonly bits: Uint32Array } | undefined {
-    const known = this.links[leaf];
-    if (known !== undefined) return known ?? undefined;
-    const info = this.leaves[leaf];
-    this.links[leaf] = null;
-    if (!(info instanceof StringLeaf || info instanceof KeyLeaf) || info.decoder !== 0) return undefined;
-    for (const guess of COMMON) {
-      const code = this.step(leaf, guess);
-      if (code === 0) continue;
-      const bits = new Uint32Array(5);
-      for (let b = 0x20; b < 0x80; b++) {
-        if (b === 0x22 || b === 0x5c || this.step(leaf, b) !== code) continue;
-        bits[b >> 5] = (bits[b >> 5] ?? 0) | (1 << (b & 31));
-      }
-      // The surrogates split the code points in two; they never occur.
-      const uniform = info.alike(0x80, 0xd7ff) >= 0 && info.alike(0xe000, 0x10ffff) >= 0;
-      if (uniform && info.next(0x80) === code && info.next(0xe000) === code) bits[4] = 1;
-      if (size(bits) <= 4) continue;
-      const link = { next: code >> 2, bits };
-      this.links[leaf] = link;
-      return link;
-    }
-    return undefined;
-  }
-
-  /** Whether some member of one of the languages goes on from every text (a search pattern, a pattern and its complement). */
-  neverDies(langs: readonly Lang[]): boolean {
-    const { engine } = this;
-    if (langs.includes(engine.any)) return true;
-    if (langs.length === 0) return false;
-    const start = engine.union(...langs);
-    const known = this.undying.get(start);
-    if (known !== undefined) return known;
-    const found = new Set<Lang>([start]);
-    let alive = true;
-    for (const lang of found) {
-      if (lang === engine.any) continue;
-      if (engine.isEmpty(lang) || found.size > MAX_UNDYING) {
-        alive = false;
-        break;
-      }
-      const { representatives } = engine.classes(lang);
-      for (let cls = 1; cls < representatives.length; cls++) found.add(engine.deriveClass(lang, cls));
-    }
-    if (alive) for (const lang of found) this.undying.set(lang, true);
-    else this.undying.set(start, false);
-    return alive;
-  }
-
-  /** Where the stretch of alike code points begins that holds the whole range, or -1 when behaviour changes within. */
-  segment(lang: Lang, low: number, high: number): number {
-    if (lang === this.engine.any) return 0;
-    const { starts } = this.engine.classes(lang);
-    let from = 0;
-    let to = starts.length;
-    while (from + 1 < to) {
-      const middle = (from + to) >> 1;
-      if ((starts[middle] ?? 0) <= low) from = middle;
-      else to = middle;
-    }
-    return (starts[from + 1] ?? 0x110000) > high ? (starts[from] ?? 0) : -1;
-  }
-
-  /** Whether a language has a member with so many characters. */
-  fits(lang: Lang, min: number, max: number): boolean {
-    const { engine } = this;
-    if (max < 0 || engine.isEmpty(lang)) return false;
-    if (min === 0 && max === Number.POSITIVE_INFINITY) return true;
-    const shortest = engine.shortest(lang, CHARACTERS);
-    if (shortest > max) return false;
-    if (shortest >= min) return true;
-    if (lang === engine.any) return true;
-    return !engine.isEmpty(
-      engine.intersect(
-        lang,
-        engine.repeat(engine.cls([[0, 0x10ffff]]), min, max === Number.POSITIVE_INFINITY ? null : max),
-      ),
-    );
-  }
-
-  /**
-   * Over all states a language's words can reach: the most characters a word still needs, and the states. Undefined when they are too many to tell.
-   */
-  spread(lang: Lang): { readonly need: number; readonly states: readonly Lang[] } | undefined {
-    const known = this.spreads.get(lang);
-    if (known !== undefined) return known ?? undefined;
-    const { engine } = this;
-    const found = new Set<Lang>([lang]);
-    let need = 0;
-    for (const state of found) {
-      if (engine.isEmpty(state)) {
-        found.delete(state);
-        continue;
-      }
-      if (found.size > MAX_SPREAD) break;
-      need = Math.max(need, engine.shortest(state, CHARACTERS));
-      const { representatives } = engine.classes(state);
-      for (let cls = 1; cls < representatives.length; cls++) found.add(engine.deriveClass(state, cls));
-    }
-    const spread = found.size > MAX_SPREAD ? null : { need, states: [...found] };
-    this.spreads.set(lang, spread);
-    return spread ?? undefined;
-  }
-
-  /** The profile of a language that only counts characters. */
-  lengthProfile(lang: Lang): StringProfile {
-    const known = this.lengthProfiles.get(lang);
-    if (known !== undefined) return known ?? undefined;
-    const { min, max } = this.engine.lengths(lang);
-    const counted = this.engine.repeat(
-      this.engine.cls([[0, 0x10ffff]]),
-      min,
-      max === Number.POSITIVE_INFINITY ? null : max,
-    );
-    const profile = counted === lang ? ({ kind: 'length', min, max } as const) : null;
-    this.lengthProfiles.set(lang, profile);
-    return profile ?? undefined;
   }
 
   private declaredOrder(slots: readonly FormulaSlot[]): readonly string[] {
@@ -611,26 +460,20 @@ export class Machine {
   }
 }
 
-/** Characters to guess the main successor of a state by. */
-const COMMON = [0x61, 0x30, 0x20, 0x41, 0x2d];
 /** Up to so many thresholds, number states compare with all of them. */
 const FEW_THRESHOLDS = 8;
 /** Errors met while a document is written: the schema as a whole. */
 const UNKNOWN_PLACE = (): SchemaPlace => ({ pointer: '', keyword: '' });
-/** Longest chain of states followed. */
-const MAX_CHAIN = 24;
-
-/** Number of characters in a set of {@link Machine.loop}; all others count as many. */
-function size(bits: Uint32Array): number {
-  let n = bits[4] === 1 ? 5 : 0;
-  for (let w = 0; w < 4; w++) for (let x = bits[w] ?? 0; x !== 0; x &= x - 1) n++;
-  return n;
-}
 
 const utf8 = new TextDecoder();
 
 /** The value of captured bytes (one char code each); for items a comma may come first. */
-function parseCaptured(text: string): Json {
-  const bytes = Uint8Array.from(text.startsWith(',') ? text.slice(1) : text, (c) => c.charCodeAt(0));
+function parseCaptured(captured: string): Json {
+  const text = captured.startsWith(',') ? captured.slice(1) : captured;
+  if (!BEYOND_ASCII.test(text)) return JSON.parse(text) as Json;
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
   return JSON.parse(utf8.decode(bytes)) as Json;
 }
+
+const BEYOND_ASCII = /[\u0080-\u00ff]/;

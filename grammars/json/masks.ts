@@ -1,50 +1,35 @@
 import { type MaskId, MaskPool } from '../mask-pool.ts';
 import type { TokenMachine } from '../token-machine.ts';
-import { type TokenTrie, vocabularyTrie } from '../trie.ts';
+import { vocabularyTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { JsonAcceptor } from './acceptor.ts';
-import { KeyLeaf } from './leaf-object.ts';
+import type { CharBits, Loop } from './char-loops.ts';
+import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
+import { ArrayLeaf, INDENT, ValueLeaf } from './leaf-structure.ts';
+import { ListedMasks } from './listed-masks.ts';
+import { Memo } from './mask-memo.ts';
+import { MaskWalk, type TailSet } from './mask-walk.ts';
 import type { StackId } from './stack.ts';
-import { insideUpTo, type StringTokens, stringTokens } from './string-tokens.ts';
-import { subtreesOf } from './subtrees.ts';
+import { INSIDE, insideUpTo, type JsonTokens, jsonTokens, within } from './string-tokens.ts';
 
-/** Subtrees smaller than this are walked node by node. */
-const WORTH = 6;
 /** With fewer characters left than this, a walk is short anyway. */
 const SHORT = 3;
 
-/** Either the mask of a situation, or what it is by the next frame on the stack. */
-interface MemoNode {
-  mask: MaskId;
-  byFrame: Map<number, MemoNode> | undefined;
+/** The mask of a situation, and the tokens that may come beside, depending on the text read before. */
+interface Found {
+  readonly mask: MaskId;
+  readonly later: readonly number[];
+  /** When the mask's base is the tokens of a loop: which. */
+  readonly loop?: CharBits;
 }
 
-/** Work space of a walk, by depth; shared by all walks over a vocabulary, which never interleave. */
-interface Scratch {
-  readonly leafAt: Int32Array;
-  readonly stackAt: Int32Array;
-  /** 1 where a name was finished whose text the walk did not use. */
-  readonly namedAt: Uint8Array;
-  readonly found: Int32Array;
-}
-
-const scratches = new WeakMap<Vocabulary, Scratch>();
-
-function scratchOf(vocabulary: Vocabulary): Scratch {
-  let scratch = scratches.get(vocabulary);
-  if (!scratch) {
-    const depth = 258;
-    scratch = {
-      leafAt: new Int32Array(depth),
-      stackAt: new Int32Array(depth),
-      namedAt: new Uint8Array(depth),
-      found: new Int32Array(vocabulary.size + 64),
-    };
-    scratches.set(vocabulary, scratch);
-  }
-  return scratch;
-}
+const NONE: readonly number[] = [];
+/** Counting loops shorter than this are walked as they are. */
+const LONG = 8;
+/** Of the words of a character set. */
+const QUOTE_BIT = 1 << (0x22 & 31);
+const BACKSLASH_BIT = 1 << (0x5c & 31);
 
 /**
  * Masks of a JSON automaton over one vocabulary. A mask is remembered by the leaf and as many frames of the stack as its
@@ -52,36 +37,26 @@ function scratchOf(vocabulary: Vocabulary): Scratch {
  */
 export class JsonMasks implements TokenMachine {
   readonly pool: MaskPool;
-  private readonly trie: TokenTrie;
-  private readonly strings: StringTokens;
+  private readonly tokens: JsonTokens;
+  private readonly walk: MaskWalk;
+  private readonly listed: ListedMasks;
   private readonly insideBase: number;
-  private readonly memo = new Map<number, MemoNode>();
-  /** Masks of free strings by what follows their closing quote. */
-  private readonly tailMemo = new Map<number, MemoNode>();
+  private readonly memo: Memo<Found>;
+  private readonly decided = new Map<number, MaskId>();
   private readonly bases = new Map<number, number>();
-  private readonly leafAt: Int32Array;
-  private readonly stackAt: Int32Array;
-  private readonly textAt: string[] = [];
-  private readonly namedAt: Uint8Array;
-  private readonly found: Int32Array;
-  private count = 0;
-  private lowest = 0;
-  private exact = false;
-  private shareable = true;
+  private readonly setBases = new Map<Uint32Array, number>();
 
   constructor(
     readonly acceptor: JsonAcceptor,
     readonly vocabulary: Vocabulary,
   ) {
-    this.trie = vocabularyTrie(vocabulary);
-    this.strings = stringTokens(vocabulary, acceptor.machine.options.escapes);
+    const { escapes, whitespace } = acceptor.machine.options;
+    this.tokens = jsonTokens(vocabulary, escapes, whitespace);
+    this.walk = new MaskWalk(acceptor, vocabulary, this.tokens);
+    this.listed = new ListedMasks(acceptor, this.tokens, this.walk);
+    this.memo = new Memo(acceptor.stacks);
     this.pool = new MaskPool(vocabulary.size);
-    this.insideBase = this.pool.addBase(this.strings.inside);
-    const scratch = scratchOf(vocabulary);
-    this.leafAt = scratch.leafAt;
-    this.stackAt = scratch.stackAt;
-    this.namedAt = scratch.namedAt;
-    this.found = scratch.found;
+    this.insideBase = this.pool.addBase(this.tokens.strings.inside);
   }
 
   get start(): number {
@@ -107,161 +82,156 @@ export class JsonMasks implements TokenMachine {
   mask(state: number): MaskId {
     const { acceptor } = this;
     acceptor.load(state);
-    const known = this.find(this.memo.get(acceptor.leaf), acceptor.stack);
-    return known >= 0 ? known : this.compute(acceptor.leaf, acceptor.stack, acceptor.text);
+    const found = this.memo.find(acceptor.leaf, acceptor.stack) ?? this.compute(acceptor.leaf, acceptor.stack);
+    return found.later.length === 0 ? found.mask : this.decide(state, found);
   }
 
-  private find(root: MemoNode | undefined, stack: StackId): MaskId {
-    let node = root;
-    let at = stack;
-    const { stacks } = this.acceptor;
-    while (node !== undefined && node.mask < 0) {
-      node = node.byFrame?.get(stacks.frame(at));
-      at = stacks.parent(at);
+  private compute(leaf: number, stack: StackId): Found {
+    const { walk, acceptor } = this;
+    acceptor.machine.solver.budget.reset();
+    walk.lowest = acceptor.stacks.depth(stack);
+    const found = this.collect(leaf, stack);
+    this.memo.set(leaf, stack, walk.lowest, found);
+    return found;
+  }
+
+  /** Tries the tokens that depend on the text, one by one. */
+  private decide(state: number, { mask, later }: Found): MaskId {
+    const { acceptor, vocabulary } = this;
+    let whole = this.decided.get(state);
+    if (whole === undefined) {
+      acceptor.machine.solver.budget.reset();
+      const tokens = later.filter((token) => acceptor.takes(state, vocabulary.bytes[token]));
+      whole = this.pool.extend(mask, tokens);
+      this.decided.set(state, whole);
     }
-    return node === undefined ? -1 : node.mask;
+    return whole;
   }
 
-  /** Remembers a mask by a leaf and the frames down to the lowest one looked at. */
-  private remember(memo: Map<number, MemoNode>, leaf: number, stack: StackId, mask: MaskId): void {
-    const { stacks } = this.acceptor;
-    let node = memo.get(leaf);
-    if (!node) {
-      node = { mask: -1, byFrame: undefined };
-      memo.set(leaf, node);
-    }
-    const looked = stacks.depth(stack) - this.lowest;
-    for (let i = 0, at = stack; i < looked; i++, at = stacks.parent(at)) {
-      node.byFrame ??= new Map();
-      const frame = stacks.frame(at);
-      let next = node.byFrame.get(frame);
-      if (!next) {
-        next = { mask: -1, byFrame: undefined };
-        node.byFrame.set(frame, next);
-      }
-      node = next;
-    }
-    node.mask = mask;
-  }
-
-  private compute(leaf: number, stack: StackId, text: string): MaskId {
-    const { machine, stacks } = this.acceptor;
-    machine.solver.budget.reset();
-    this.exact = false;
-    this.shareable = true;
-    this.lowest = stacks.depth(stack);
-    let mask = this.collect(leaf, stack, text);
-    if (!this.shareable) {
-      this.exact = true;
-      mask = this.collect(leaf, stack, text);
-    } else this.remember(this.memo, leaf, stack, mask);
-    return mask;
-  }
-
-  private collect(leaf: number, stack: StackId, text: string): MaskId {
-    const { machine, stacks } = this.acceptor;
-    this.count = 0;
-    const info = machine.leaves[leaf];
+  private collect(leaf: number, stack: StackId): Found {
+    const { walk, tokens, acceptor, vocabulary } = this;
+    const info = acceptor.machine.leaves[leaf];
+    walk.begin(leaf, stack);
     if (info instanceof StringLeaf || info instanceof KeyLeaf) {
       const { profile } = info;
-      if (profile?.kind === 'free') return this.free(leaf, stack, text);
-      if (profile?.kind === 'length') return this.counted(leaf, stack, text, profile.min, profile.max);
+      if (profile?.kind === 'free') return this.free(leaf, stack);
+      if (profile?.kind === 'length' && info instanceof StringLeaf)
+        return this.counted(info, stack, profile.min, profile.max);
+      if (profile?.kind === 'run' && info instanceof StringLeaf) {
+        const found = this.ofRun(info, stack, profile.min, profile.max);
+        if (found) return found;
+        walk.begin(leaf, stack);
+      }
       if (profile?.kind === 'window' && info instanceof StringLeaf) {
-        const mask = this.windowed(info, leaf, stack, text, profile.min, profile.max);
-        if (mask >= 0) return mask;
+        const found = this.windowed(info, leaf, stack, profile.min, profile.max);
+        if (found) return found;
+        walk.begin(leaf, stack);
       }
       if (profile?.kind === 'inside') {
-        if (info instanceof KeyLeaf && info.offLeaf !== 0) return this.nearNames(info, leaf, stack, text);
-        this.begin(leaf, stack, text);
-        this.walk(this.strings.quotes);
-        return this.pool.intern(this.insideBase, this.found, this.count);
+        if (info instanceof KeyLeaf && info.offLeaf !== 0) {
+          if (!this.listed.near(info, leaf, stack)) return this.free(info.offLeaf, stack);
+        } else walk.walk(tokens.quotes, true);
+        return this.found(this.insideBase);
       }
+      const rests = info.decoder === 0 ? info.listedRests() : undefined;
+      if (rests) {
+        this.listed.only(rests, leaf, stack);
+        return this.found(-1);
+      }
+      if (info.decoder === 0) return this.looping(leaf);
+      // In the middle of a character other tokens go on than between characters.
+      walk.walk(vocabularyTrie(vocabulary), false);
+      return this.found(-1);
     }
-    this.begin(leaf, stack, text);
-    this.walk(this.trie);
+    walk.walk(tokens.structure, false);
+    if ((info instanceof ValueLeaf || info instanceof ObjectLeaf || info instanceof ArrayLeaf) && info.space > 2)
+      this.dropIndents(INDENT + 2 - info.space);
     if ((info?.end() ?? 0) !== 0) {
-      this.lowest = Math.min(this.lowest, Math.max(0, stacks.depth(stack) - 1));
-      if (stack <= 0) for (const token of this.vocabulary.eos) this.found[this.count++] = token;
+      walk.lowest = Math.min(walk.lowest, Math.max(0, acceptor.stacks.depth(stack) - 1));
+      if (stack <= 0) for (const token of vocabulary.eos) walk.found[walk.count++] = token;
     }
-    return this.pool.intern(-1, this.found, this.count);
+    return this.found(-1);
+  }
+
+  /** What the last walk found beside a base. */
+  private found(base: number): Found {
+    const { found, count, later } = this.walk;
+    return { mask: this.pool.intern(base, found, count), later: later.length === 0 ? NONE : later };
+  }
+
+  /** Only so much more indentation may come. */
+  private dropIndents(limit: number): void {
+    const { walk } = this;
+    const { indents } = this.tokens;
+    let kept = 0;
+    for (let i = 0; i < walk.count; i++) {
+      const token = walk.found[i] ?? 0;
+      if ((indents[token] ?? 0) <= limit) walk.found[kept++] = token;
+    }
+    walk.count = kept;
+    walk.later = walk.later.filter((token) => (indents[token] ?? 0) <= limit);
   }
 
   /** Mask of a state that takes any content and may close after all of it: what follows the quote decides. */
-  private free(leaf: number, stack: StackId, text: string): MaskId {
-    this.begin(leaf, stack, text);
-    if (!this.move(0, 1, 0x22)) return this.pool.intern(this.insideBase, this.found, 0);
-    const after = this.leafAt[1] ?? 0;
-    const below = this.stackAt[1] ?? 0;
-    const named = this.namedAt[1] ?? 0;
-    if (!this.exact && named === 0) {
-      const known = this.find(this.tailMemo.get(after), below);
-      if (known >= 0) {
-        this.lowest = Math.min(this.lowest, this.lowestOf(this.tailMemo, after, below));
-        return known;
+  private free(leaf: number, stack: StackId): Found {
+    const tails = this.walk.tailsAfter(leaf, stack);
+    if (!tails.free) {
+      this.close(tails, 0, Number.POSITIVE_INFINITY);
+      tails.free = this.found(this.insideBase);
+    }
+    return tails.free;
+  }
+
+  /** Finds the tokens that close a string after `min` to `max` characters, where any content of these lengths may close. */
+  private close({ open, later }: TailSet, min: number, max: number): void {
+    const { walk } = this;
+    const { tailTokens } = this.tokens;
+    const { lengths } = this.tokens.strings;
+    const all = min <= 0 && max === Number.POSITIVE_INFINITY;
+    for (const tail of open) {
+      const tokens = tailTokens[tail] ?? NONE;
+      for (let i = 0; i < tokens.length; i++) {
+        const token = tokens[i] ?? 0;
+        const length = lengths[token] ?? 0;
+        if (all || (length >= min && length <= max)) walk.found[walk.count++] = token;
       }
     }
-    this.leafAt[0] = after;
-    this.stackAt[0] = below;
-    this.namedAt[0] = named;
-    if (this.exact) this.textAt[0] = this.textAt[1] ?? '';
-    for (const token of this.strings.closing) this.found[this.count++] = token;
-    const outer = this.lowest;
-    this.lowest = this.acceptor.stacks.depth(below);
-    this.walk(this.strings.tails);
-    const mask = this.pool.intern(this.insideBase, this.found, this.count);
-    if (this.shareable && !this.exact && named === 0) this.remember(this.tailMemo, after, below, mask);
-    this.lowest = Math.min(outer, this.lowest);
-    return mask;
+    for (const tail of later)
+      for (const token of tailTokens[tail] ?? NONE) {
+        const length = lengths[token] ?? 0;
+        if (length >= min && length <= max) walk.later.push(token);
+      }
   }
 
   /** Mask of a string state that counts characters at most: tokens that stay inside by their length, the others also by their tails. */
-  private counted(leaf: number, stack: StackId, text: string, min: number, max: number): MaskId {
-    const { strings } = this;
-    const base = max >= strings.longest ? this.insideBase : this.baseUpTo(max);
-    if (min > strings.longest) return this.pool.intern(base, this.found, 0);
-    // A content of the least length shows what follows the quote; it is the same for all lengths in the bounds.
-    let ready = leaf;
-    for (let need = min; need > 0 && ready !== 0; need--) ready = this.acceptor.machine.step(ready, 0x61) >> 2;
-    const whole = this.free(ready, stack, text);
-    if (min <= 0 && base === this.insideBase) return whole;
-    const { extra } = this.pool.mask(whole);
-    let kept = 0;
-    for (let i = 0; i < extra.length; i++) {
-      const token = extra[i] ?? 0;
-      const length = strings.lengths[token] ?? 0;
-      if (length >= min && length <= max) this.found[kept++] = token;
-    }
-    return this.pool.intern(base, this.found, kept);
+  private counted(info: StringLeaf, stack: StackId, min: number, max: number): Found {
+    const { walk, tokens } = this;
+    const { strings } = tokens;
+    // What follows the quote is the same for all lengths in the bounds.
+    if (min <= strings.longest) this.close(walk.tailsAfter(info.uncounted(), stack), min, max);
+    return this.found(max >= strings.longest ? this.insideBase : this.baseUpTo(max));
   }
 
   /**
    * Mask of a pattern with bounds on its characters: that of the pattern alone, less the tokens that are too long. Sound where
-   * the pattern's states need few characters and go on without end; -1 where that is not known.
+   * the pattern's states need few characters and go on without end; undefined where that is not known.
    */
-  private windowed(info: StringLeaf, leaf: number, stack: StackId, text: string, min: number, max: number): MaskId {
-    const { strings, pool, vocabulary } = this;
+  private windowed(info: StringLeaf, leaf: number, stack: StackId, min: number, max: number): Found | undefined {
+    const { pool, vocabulary, walk, tokens } = this;
+    const { strings } = tokens;
+    const { engine, facts } = this.acceptor.machine;
     const [slot] = info.slots;
-    const spread = slot && this.acceptor.machine.spread(slot.lang);
-    if (!spread || this.exact) return -1;
+    const spread = slot && facts.spread(slot.lang);
+    if (!spread) return undefined;
     const slack = max - spread.need;
     // With a lower bound, words of every state must reach it and stay below the upper one.
-    const { engine } = this.acceptor.machine;
-    if (min > 0 && slack < min + strings.longest + spread.states.length) return -1;
-    if (min > 0 && spread.states.some((s) => engine.cardinality(s) !== Number.POSITIVE_INFINITY)) return -1;
-    if (slack < SHORT) return -1;
-    const open = info.unbounded();
-    const outer = this.lowest;
-    let whole = this.find(this.memo.get(open), stack);
-    if (whole >= 0) this.lowest = Math.min(outer, this.lowestOf(this.memo, open, stack));
-    else {
-      this.lowest = this.acceptor.stacks.depth(stack);
-      whole = this.collect(open, stack, text);
-      if (!this.shareable) return whole;
-      this.remember(this.memo, open, stack, whole);
-      this.lowest = Math.min(outer, this.lowest);
-    }
+    if (min > 0 && slack < min + strings.longest + spread.states.length) return undefined;
+    if (min > 0 && spread.states.some((s) => engine.cardinality(s) !== Number.POSITIVE_INFINITY)) return undefined;
+    if (slack < SHORT) return undefined;
+    const whole = this.situation(info.unbounded(), stack);
+    if (whole.later.length > 0) return undefined;
     if (min <= 0 && slack >= strings.longest) return whole;
-    const view = pool.view(whole);
+    const view = pool.view(whole.mask);
     const sure = insideUpTo(strings, Math.min(slack, strings.longest));
     const words = new Uint32Array(view.length);
     for (let w = 0; w < words.length; w++) words[w] = (view[w] ?? 0) & (sure[w] ?? 0);
@@ -271,207 +241,132 @@ export class JsonMasks implements TokenMachine {
     };
     for (let length = slack + 1; length <= Math.min(max, strings.longest); length++) {
       for (const token of strings.byLength[length] ?? []) {
-        if (!allowed(token)) continue;
         const bytes = vocabulary.bytes[token];
-        if (!bytes) continue;
-        this.begin(leaf, stack, text);
-        let alive = true;
-        for (let i = 0; i < bytes.length && alive; i++) alive = this.move(i, i + 1, bytes[i] ?? 0);
-        if (alive) allow(token);
+        if (!bytes || !allowed(token)) continue;
+        walk.begin(leaf, stack);
+        if (walk.takes(bytes)) allow(token);
       }
     }
-    for (const token of strings.quotes.tokens) {
+    for (const { token } of strings.closers) {
       const length = strings.lengths[token] ?? 0;
       if (length >= min && length <= max && allowed(token)) allow(token);
     }
-    return pool.internWords(words);
+    return { mask: pool.internWords(words), later: NONE };
   }
 
-  /** Mask within a name that may still be a listed one: as for unlisted names, but for tokens that finish a listed or used one. */
-  private nearNames(key: KeyLeaf, leaf: number, stack: StackId, text: string): MaskId {
-    const near: number[] = [];
-    let complete = false;
-    for (const rest of key.nearRests()) {
-      if (rest === '') complete = true;
-      else for (const token of this.strings.byContent.get(rest) ?? []) near.push(token);
+  /** What is found in another state on the same stack. */
+  private situation(leaf: number, stack: StackId): Found {
+    const { walk } = this;
+    const outer = walk.lowest;
+    const known = this.memo.find(leaf, stack);
+    if (known) {
+      walk.lowest = Math.min(outer, this.memo.depth);
+      return known;
     }
-    const far = this.free(key.offLeaf, stack, text);
-    if (near.length === 0 && !complete) return far;
-    const { lengths } = this.strings;
-    const apart = new Set(near);
-    const keep: number[] = [];
-    for (const token of this.pool.mask(far).extra)
-      if (!apart.has(token) && !(complete && lengths[token] === 0)) keep.push(token);
-    if (complete) {
-      this.count = 0;
-      for (const token of this.pool.mask(this.free(leaf, stack, text)).extra)
-        if (lengths[token] === 0) keep.push(token);
-    }
-    for (const token of near) {
-      const bytes = this.vocabulary.bytes[token];
-      if (!bytes) continue;
-      this.begin(leaf, stack, text);
-      let alive = true;
-      for (let i = 0; i < bytes.length && alive; i++) alive = this.move(i, i + 1, bytes[i] ?? 0);
-      if (alive) keep.push(token);
-    }
-    for (let i = 0; i < keep.length; i++) this.found[i] = keep[i] ?? 0;
-    return this.pool.intern(this.insideBase, this.found, keep.length);
+    walk.lowest = this.acceptor.stacks.depth(stack);
+    const found = this.collect(leaf, stack);
+    this.memo.set(leaf, stack, walk.lowest, found);
+    walk.lowest = Math.min(outer, walk.lowest);
+    return found;
   }
 
-  /** Depth of the lowest frame a remembered mask looked at. */
-  private lowestOf(memo: ReadonlyMap<number, MemoNode>, leaf: number, stack: StackId): number {
-    const { stacks } = this.acceptor;
-    let node = memo.get(leaf);
-    let at = stack;
-    while (node !== undefined && node.mask < 0) {
-      node = node.byFrame?.get(stacks.frame(at));
-      at = stacks.parent(at);
+  /**
+   * Mask of a state within a string with a pattern: most of its tokens consist of characters that lead round in it, or in the state
+   * that most characters lead to. These are known for the vocabulary; only tokens that leave the loop are walked.
+   */
+  private looping(leaf: number): Found {
+    const { walk, tokens } = this;
+    const { loops } = walk;
+    const own = loops.of(leaf);
+    const link = loops.link(leaf);
+    const main = link?.next ?? 0;
+    if (own && (main === leaf || (own.count >= LONG && !own.others))) {
+      const chain = main === leaf ? undefined : loops.chain(leaf, own.count);
+      // Longer tokens than a chain leave it without a quote.
+      const special = chain === undefined && leadsOffByQuote(own);
+      walk.walkExits(special ? tokens.special : tokens.text, leaf, own, own, 'all', chain);
+      const base = this.baseOf(own, own.count);
+      const found = this.found(base);
+      return main === leaf && this.pool.mask(found.mask).base === base ? { ...found, loop: own } : found;
     }
-    return stacks.depth(at);
+    const loop = link && loops.of(main);
+    if (!link || !loop || loops.link(main)?.next !== main || link.set.others !== loop.others) {
+      walk.walk(tokens.text, true);
+      return this.found(-1);
+    }
+    const first = link.set;
+    if (leadsOffByQuote(loop)) {
+      walk.walkExits(tokens.special, main, loop, first, 'inside');
+      walk.walkExits(tokens.text, main, loop, first, 'outside');
+    } else walk.walkExits(tokens.text, main, loop, first, 'all');
+    const words = within(tokens, loop, Number.POSITIVE_INFINITY).slice();
+    this.withoutStarts(words, loop, first);
+    const { found, count, later } = walk;
+    for (let i = 0; i < count; i++) {
+      const token = found[i] ?? 0;
+      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+    }
+    return { mask: this.pool.internWords(words), later: later.length === 0 ? NONE : later };
+  }
+
+  /** Takes away the tokens that begin with a character of a set but not of another one. */
+  private withoutStarts(words: Uint32Array, set: CharBits, first: CharBits): void {
+    const { text } = this.tokens;
+    for (let i = 1; i < text.count; i += text.size[i] ?? 1) {
+      const byte = text.byte[i] ?? 0;
+      const bit =
+        byte < 0x80 ? (((set.ascii[byte >> 5] ?? 0) & ~(first.ascii[byte >> 5] ?? 0)) >>> (byte & 31)) & 1 : 0;
+      if (bit === 0) continue;
+      const last = text.from[i + (text.size[i] ?? 1)] ?? 0;
+      for (let t = text.from[i] ?? 0; t < last; t++) {
+        const token = text.tokens[t] ?? 0;
+        words[token >>> 5] = (words[token >>> 5] ?? 0) & ~(1 << (token & 31));
+      }
+    }
+  }
+
+  /** Mask of a state with so many characters of one class to come: that of any number of them, less what is too long or too short. */
+  private ofRun(info: StringLeaf, stack: StackId, min: number, max: number): Found | undefined {
+    const { pool, walk } = this;
+    const { strings, tailOf } = this.tokens;
+    const whole = this.situation(info.anyRun(), stack);
+    const { base, extra } = pool.mask(whole.mask);
+    if (base >= 0 && !whole.loop) return undefined;
+    const fits = (token: number): boolean => {
+      const length = strings.lengths[token] ?? 0;
+      return length <= max && (tailOf[token] === INSIDE || length >= min);
+    };
+    walk.count = 0;
+    for (let i = 0; i < extra.length; i++) {
+      const token = extra[i] ?? 0;
+      if (fits(token)) walk.found[walk.count++] = token;
+    }
+    walk.later = whole.later.filter(fits);
+    return this.found(whole.loop ? this.baseOf(whole.loop, max) : -1);
+  }
+
+  private baseOf(set: CharBits, limit: number): number {
+    const words = within(this.tokens, set, limit);
+    let base = this.setBases.get(words);
+    if (base === undefined) {
+      base = this.pool.addBase(words);
+      this.setBases.set(words, base);
+    }
+    return base;
   }
 
   private baseUpTo(limit: number): number {
     let base = this.bases.get(limit);
     if (base === undefined) {
-      base = this.pool.addBase(insideUpTo(this.strings, limit));
+      base = this.pool.addBase(insideUpTo(this.tokens.strings, limit));
       this.bases.set(limit, base);
     }
     return base;
   }
+}
 
-  private begin(leaf: number, stack: StackId, text: string): void {
-    this.leafAt[0] = leaf;
-    this.stackAt[0] = stack;
-    this.namedAt[0] = 0;
-    if (this.exact) this.textAt[0] = text;
-  }
-
-  private walk(trie: TokenTrie): void {
-    const { byte, depth, size, from, tokens, count } = trie;
-    const { found, leafAt, stackAt, namedAt, exact } = this;
-    const { pages } = this.acceptor.machine;
-    const { ascii, other, height } = subtreesOf(trie);
-    for (let i = 1; i < count; ) {
-      const d = depth[i] ?? 0;
-      const here = leafAt[d - 1] ?? 0;
-      // Known transitions within a level are read in place: they are nearly all of the walk.
-      const known = pages[here >> 6]?.[((here & 63) << 8) | (byte[i] ?? 0)] ?? 0;
-      if (known === 1) {
-        i += size[i] ?? 1;
-        continue;
-      }
-      if (known !== 0 && ((known - 1) & 3) === 0 && !exact) {
-        leafAt[d] = (known - 1) >> 2;
-        stackAt[d] = stackAt[d - 1] ?? 0;
-        namedAt[d] = namedAt[d - 1] ?? 0;
-      } else if (!this.move(d - 1, d, byte[i] ?? 0)) {
-        i += size[i] ?? 1;
-        continue;
-      }
-      const below = size[i] ?? 1;
-      if (below > WORTH && !exact) {
-        const loop = this.acceptor.machine.loop(leafAt[d] ?? 0);
-        const at = i * 4;
-        if (
-          loop !== undefined &&
-          ((ascii[at] ?? 0) & ~(loop[0] ?? 0)) === 0 &&
-          ((ascii[at + 1] ?? 0) & ~(loop[1] ?? 0)) === 0 &&
-          ((ascii[at + 2] ?? 0) & ~(loop[2] ?? 0)) === 0 &&
-          ((ascii[at + 3] ?? 0) & ~(loop[3] ?? 0)) === 0 &&
-          (other[i] ?? 2) <= (loop[4] ?? 0) &&
-          (height[i] ?? 255) <= (loop[5] ?? 0)
-        ) {
-          const first = from[i] ?? 0;
-          const last = from[i + below] ?? 0;
-          found.set(tokens.subarray(first, last), this.count);
-          this.count += last - first;
-          i += below;
-          continue;
-        }
-      }
-      const to = from[i + 1] ?? 0;
-      for (let t = from[i] ?? 0; t < to; t++) found[this.count++] = tokens[t] ?? 0;
-      i++;
-    }
-  }
-
-  /** Moves the configuration at walk depth `here` over a byte into walk depth `there`. */
-  private move(here: number, there: number, byte: number): boolean {
-    const { machine } = this.acceptor;
-    const code = machine.step(this.leafAt[here] ?? 0, byte);
-    if (code === 0) return false;
-    if ((code & 3) === 0 && !this.exact) {
-      this.leafAt[there] = code >> 2;
-      this.stackAt[there] = this.stackAt[here] ?? 0;
-      this.namedAt[there] = this.namedAt[here] ?? 0;
-      return true;
-    }
-    return this.exact ? this.moveExactly(here, there, byte) : this.moveStack(here, there, byte, code);
-  }
-
-  private moveStack(here: number, there: number, byte: number, first: number): boolean {
-    const { machine, stacks } = this.acceptor;
-    let code = first;
-    let stack = this.stackAt[here] ?? 0;
-    let named = this.namedAt[here] ?? 0;
-    for (;;) {
-      const target = code >> 2;
-      let leaf = target;
-      if ((code & 3) === 1) {
-        stack = stacks.push(
-          stack,
-          machine.pushFrame[target] ?? 0,
-          machine.frames[machine.pushFrame[target] ?? 0]?.captures ?? false,
-          '',
-        );
-        leaf = machine.pushLeaf[target] ?? 0;
-      } else if ((code & 3) >= 2) {
-        const frame = stacks.frame(stack);
-        if (machine.needsText(frame, target)) {
-          // A second unknown name, or an item under uniqueItems: only the text itself tells what may follow.
-          if (named === 1 || machine.frames[frame]?.keys === undefined) {
-            this.shareable = false;
-            return false;
-          }
-          named = 1;
-        } else if (named === 1 && machine.frames[frame]?.keys !== undefined) {
-          this.shareable = false;
-          return false;
-        }
-        leaf = machine.resume(frame, target, undefined);
-        stack = stacks.parent(stack);
-        const depth = stacks.depth(stack);
-        if (depth < this.lowest) this.lowest = depth;
-        if (leaf === 0) return false;
-        if ((code & 3) === 3) {
-          code = machine.step(leaf, byte);
-          if (code === 0) return false;
-          continue;
-        }
-      }
-      this.leafAt[there] = leaf;
-      this.stackAt[there] = stack;
-      this.namedAt[there] = named;
-      return true;
-    }
-  }
-
-  private moveExactly(here: number, there: number, byte: number): boolean {
-    const { acceptor } = this;
-    const { leaf, stack, text } = acceptor;
-    acceptor.leaf = this.leafAt[here] ?? 0;
-    acceptor.stack = this.stackAt[here] ?? 0;
-    acceptor.text = this.textAt[here] ?? '';
-    const ok = acceptor.advance(byte);
-    if (ok) {
-      this.leafAt[there] = acceptor.leaf;
-      this.stackAt[there] = acceptor.stack;
-      this.textAt[there] = acceptor.text;
-    }
-    acceptor.leaf = leaf;
-    acceptor.stack = stack;
-    acceptor.text = text;
-    return ok;
-  }
+/** Whether only a quote or an escape leads off a loop: hardly any token does then. */
+function leadsOffByQuote({ exits, otherExits }: Loop): boolean {
+  const beside = exits[0] | (exits[1] & ~QUOTE_BIT) | (exits[2] & ~BACKSLASH_BIT) | exits[3];
+  return beside === 0 && !otherExits;
 }

@@ -163,7 +163,7 @@ export class Shortest {
   private stringRest(slot: StringSlot): number {
     const { engine } = this.machine;
     let best = INFINITE;
-    if (this.machine.fits(slot.lang, slot.min, slot.max)) {
+    if (this.machine.facts.fits(slot.lang, slot.min, slot.max)) {
       best = engine.shortest(slot.lang, JSON_STRING_COST);
       // Where the bounds beside the pattern matter, the word must keep them too (a character costs at least a byte).
       if (best > slot.max || (slot.min > 0 && engine.lengths(slot.lang).min < slot.min)) {

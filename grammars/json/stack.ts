@@ -8,7 +8,8 @@ export class Stacks {
   private readonly depths: number[] = [1];
   private readonly captures: boolean[] = [false];
   private readonly saved: string[] = [''];
-  private readonly ids = new Map<number, StackId>();
+  /** Of each stack, from the empty one on: the stacks with one more frame. */
+  private readonly above: (Map<number, StackId> | undefined)[] = [];
   private readonly textIds = new Map<string, StackId>();
 
   /** Puts a frame on a stack. `saved` is the text captured so far for a frame further down. */
@@ -23,11 +24,12 @@ export class Stacks {
       }
       return id;
     }
-    const key = (parent + 1) * 0x4000000 + frame;
-    let id = this.ids.get(key);
+    let known = this.above[parent + 1];
+    if (!known) this.above[parent + 1] = known = new Map();
+    let id = known.get(frame);
     if (id === undefined) {
       id = this.add(parent, frame, capturing, saved);
-      this.ids.set(key, id);
+      known.set(frame, id);
     }
     return id;
   }

@@ -1,28 +1,74 @@
-import { buildTrie, type TokenTrie, vocabularyTrie } from '../trie.ts';
+import { buildTrie, childrenOf, type TokenTrie, type TrieEntry, vocabularyTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
+import type { CharBits } from './char-loops.ts';
+import type { Whitespace } from './leaf-structure.ts';
+import { plainText, plausible } from './spacing.ts';
+import { rowsOf } from './subtrees.ts';
 import { type CodePoints, decodeStep, type Escapes } from './utf8-json.ts';
 
 /** How the tokens of a vocabulary behave inside a string that admits everything. */
 export interface StringTokens {
   /** Bit set of the tokens that stay inside the string. */
   readonly inside: Uint32Array;
-  /** What follows the closing quote, for the tokens that close the string; the root stands for the quote alone. */
-  readonly tails: TokenTrie;
-  /** Tokens that end with the closing quote. */
-  readonly closing: readonly number[];
-  /** All tokens that close the string. */
-  readonly quotes: TokenTrie;
+  /** Tokens that close the string, and how many of their bytes that takes. */
+  readonly closers: readonly { readonly token: number; readonly closed: number }[];
   /** Characters each token puts into the string, an unfinished one included; before the closing quote for those that close it. */
   readonly lengths: Uint8Array;
   /** The most characters of a token that stays inside. */
   readonly longest: number;
   /** Tokens that stay inside, by their number of characters. */
   readonly byLength: readonly (readonly number[])[];
+  /** The tokens that close a string, by what they put before the quote. */
+  readonly byContent: ReadonlyMap<string, readonly number[]>;
   /** Memo of {@link insideUpTo}. */
   readonly limited: (Uint32Array | undefined)[];
-  /** Tokens that close the string, by what they put before the quote. */
-  readonly byContent: ReadonlyMap<string, readonly number[]>;
 }
+
+/** The tokens of a vocabulary as a JSON automaton meets them, for one spelling of documents. */
+export interface JsonTokens {
+  readonly strings: StringTokens;
+  /** Tokens that may come between values, with their whitespace collapsed: see {@link plainText}. */
+  readonly structure: TokenTrie;
+  /** Tokens that may come within a string; the whitespace after its end is collapsed. */
+  readonly text: TokenTrie;
+  /** Those of them that close the string. */
+  readonly quotes: TokenTrie;
+  /** What follows the closing quote. Its tokens are numbers of {@link tailTokens}. */
+  readonly tails: TokenTrie;
+  /** Tokens by what follows their closing quote; the first ones end with it. */
+  readonly tailTokens: readonly (readonly number[])[];
+  /** Of each token: the number of its tail, {@link INSIDE} or {@link NOWHERE}. */
+  readonly tailOf: Int32Array;
+  /** Indentation that a token of {@link structure} begins with. */
+  readonly indents: Uint8Array;
+  /** Those tokens of {@link text} that have a quote or a backslash. */
+  readonly special: TokenTrie;
+  /** Tokens that begin with an escape. */
+  readonly escapes: EscapeTokens;
+  /** Of each token that stays inside: its ASCII characters as four words. */
+  readonly ascii: Int32Array;
+  /** Of each token that stays inside: 1 when it has characters beyond ASCII, 2 with an escape; 2 for all other tokens. */
+  readonly beyond: Uint8Array;
+  /** Memo of {@link within}. */
+  readonly sets: Map<string, Uint32Array>;
+  /** Work space: a mark for each token, all 0 while nobody uses it. */
+  readonly marks: Uint8Array;
+}
+
+/** Tokens that begin with a backslash. */
+export interface EscapeTokens {
+  /** The backslash alone. */
+  readonly alone: readonly number[];
+  /** `\\u` and fewer than four digits: the token, the number of digits and their value. */
+  readonly partial: readonly { readonly token: number; readonly digits: number; readonly value: number }[];
+  /** `\\u`, four digits and more. */
+  readonly whole: readonly number[];
+}
+
+/** The token stays inside a string. */
+export const INSIDE = -1;
+/** The token fits no string. */
+export const NOWHERE = -2;
 
 /** The tokens that stay inside a string and put at most `limit` characters into it; kept for the vocabulary. */
 export function insideUpTo(tokens: StringTokens, limit: number): Uint32Array {
@@ -47,60 +93,50 @@ const FREE: CodePoints = {
   close: () => CLOSED,
 };
 
-const cache = new WeakMap<Vocabulary, Map<Escapes, StringTokens>>();
+interface Known {
+  readonly strings: Map<Escapes, StringTokens>;
+  readonly tokens: Map<string, JsonTokens>;
+}
 
-/** Classifies a vocabulary's tokens once, in one walk over its trie. */
-export function stringTokens(vocabulary: Vocabulary, escapes: Escapes): StringTokens {
-  let bySpelling = cache.get(vocabulary);
-  if (!bySpelling) {
-    bySpelling = new Map();
-    cache.set(vocabulary, bySpelling);
-  }
-  let found = bySpelling.get(escapes);
-  if (!found) {
-    found = classify(vocabulary, escapes);
-    bySpelling.set(escapes, found);
-  }
-  return found;
+const cache = new WeakMap<Vocabulary, Known>();
+
+/** Classifies a vocabulary's tokens, once for each spelling. */
+export function jsonTokens(vocabulary: Vocabulary, escapes: Escapes, whitespace: Whitespace): JsonTokens {
+  let known = cache.get(vocabulary);
+  if (!known) cache.set(vocabulary, (known = { strings: new Map(), tokens: new Map() }));
+  let strings = known.strings.get(escapes);
+  if (!strings) known.strings.set(escapes, (strings = classify(vocabulary, escapes)));
+  const key = `${escapes},${whitespace}`;
+  let tokens = known.tokens.get(key);
+  if (!tokens) known.tokens.set(key, (tokens = spell(vocabulary, strings, whitespace)));
+  return tokens;
 }
 
 function classify(vocabulary: Vocabulary, escapes: Escapes): StringTokens {
   const trie = vocabularyTrie(vocabulary);
   const inside = new Uint32Array((vocabulary.size + 31) >>> 5);
-  const closing: number[] = [];
-  const tails = new Map<string, { bytes: Uint8Array; tokens: number[] }>();
+  const closers: { token: number; closed: number }[] = [];
   const decoder = new Int32Array(trie.maxDepth + 1);
   const chars = new Uint8Array(trie.maxDepth + 1);
   const lengths = new Uint8Array(vocabulary.size);
-  const quotes: { bytes: Uint8Array; tokens: number[] }[] = [];
   const byLength: number[][] = [];
   const byContent = new Map<string, number[]>();
-  const decoderOf = new TextDecoder();
+  const utf8 = new TextDecoder();
   let longest = 0;
   for (let i = 1; i < trie.count; ) {
     const d = trie.depth[i] ?? 0;
     const code = decodeStep(decoder[d - 1] ?? 0, trie.byte[i] ?? 0, escapes, FREE);
     const next = i + (trie.size[i] ?? 1);
     if (code === CLOSED) {
-      const first = trie.from[i] ?? 0;
-      for (let t = first; t < (trie.from[next] ?? 0); t++) {
+      for (let t = trie.from[i] ?? 0; t < (trie.from[next] ?? 0); t++) {
         const token = trie.tokens[t] ?? 0;
-        const whole = vocabulary.bytes[token] ?? new Uint8Array(0);
-        const bytes = whole.subarray(d);
-        quotes.push({ bytes: whole, tokens: [token] });
         lengths[token] = chars[d - 1] ?? 0;
-        const content = JSON.parse(`"${decoderOf.decode(whole.subarray(0, d - 1))}"`) as string;
-        const same = byContent.get(content);
+        const content = vocabulary.bytes[token]?.subarray(0, d - 1);
+        const text = JSON.parse(`"${utf8.decode(content)}"`) as string;
+        const same = byContent.get(text);
         if (same) same.push(token);
-        else byContent.set(content, [token]);
-        if (bytes.length === 0) {
-          closing.push(token);
-          continue;
-        }
-        const key = String.fromCharCode(...bytes);
-        const tail = tails.get(key);
-        if (tail) tail.tokens.push(token);
-        else tails.set(key, { bytes, tokens: [token] });
+        else byContent.set(text, [token]);
+        closers.push({ token, closed: d });
       }
     }
     if (code <= CLOSED) {
@@ -119,15 +155,145 @@ function classify(vocabulary: Vocabulary, escapes: Escapes): StringTokens {
     }
     i++;
   }
+  return { inside, closers, lengths, longest, byLength, byContent, limited: [] };
+}
+
+/** Texts and the tokens that look like them. */
+class Spelled {
+  readonly entries: { bytes: Uint8Array; tokens: number[] }[] = [];
+  private readonly known = new Map<string, number>();
+
+  add(bytes: Uint8Array, token: number): number {
+    const key = String.fromCharCode(...bytes);
+    let at = this.known.get(key);
+    if (at === undefined) {
+      at = this.entries.push({ bytes, tokens: [] }) - 1;
+      this.known.set(key, at);
+    }
+    this.entries[at]?.tokens.push(token);
+    return at;
+  }
+}
+
+function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whitespace): JsonTokens {
+  const tailOf = new Int32Array(vocabulary.size).fill(NOWHERE);
+  const indents = new Uint8Array(vocabulary.size);
+  const structure = new Spelled();
+  const text: { bytes: Uint8Array; tokens: number[] }[] = [];
+  const quotes = new Spelled();
+  const tails = new Spelled();
+  tails.add(new Uint8Array(0), -1);
+  tails.entries[0]?.tokens.pop();
+  const special: { bytes: Uint8Array; tokens: number[] }[] = [];
+  const ascii = new Int32Array(vocabulary.size * 4);
+  const beyond = new Uint8Array(vocabulary.size).fill(2);
+  vocabulary.bytes.forEach((bytes, token) => {
+    if (!bytes || bytes.length === 0) return;
+    if ((((strings.inside[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1) {
+      tailOf[token] = INSIDE;
+      text.push({ bytes, tokens: [token] });
+      beyond[token] = describe(bytes, ascii, token * 4);
+      if ((beyond[token] ?? 0) > 1) special.push({ bytes, tokens: [token] });
+    }
+    if (!plausible(bytes)) return;
+    const plain = plainText(bytes, 0, whitespace);
+    if (!plain) return;
+    indents[token] = plain.indent;
+    structure.add(plain.bytes, token);
+  });
+  for (const { token, closed } of strings.closers) {
+    const bytes = vocabulary.bytes[token];
+    const tail = bytes && plainText(bytes, closed, whitespace);
+    if (!tail) continue;
+    tailOf[token] = tails.add(tail.bytes, token);
+    const whole = new Uint8Array(closed + tail.bytes.length);
+    whole.set(bytes.subarray(0, closed));
+    whole.set(tail.bytes, closed);
+    quotes.add(whole, token);
+  }
   return {
-    inside,
-    tails: buildTrie([...tails.values()]),
-    closing,
-    quotes: buildTrie(quotes),
-    lengths,
-    longest,
-    byLength,
-    limited: [],
-    byContent,
+    strings,
+    structure: prepared(structure.entries),
+    text: prepared([...text, ...quotes.entries]),
+    special: prepared([...special, ...quotes.entries]),
+    escapes: escapesOf(special),
+    ascii,
+    beyond,
+    sets: new Map(),
+    quotes: prepared(quotes.entries),
+    tails: buildTrie(tails.entries.map(({ bytes }, i) => ({ bytes, tokens: [i] }))),
+    tailTokens: tails.entries.map((entry) => entry.tokens),
+    tailOf,
+    indents,
+    marks: new Uint8Array(vocabulary.size),
   };
+}
+
+/** Notes the ASCII characters of a text; 1 when it has others (the last one may be unfinished), 2 with an escape. */
+function describe(bytes: Uint8Array, ascii: Int32Array, at: number): number {
+  let beyond = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] ?? 0;
+    if (byte === 0x5c) return 2;
+    if (byte < 0x80) ascii[at + (byte >> 5)] = (ascii[at + (byte >> 5)] ?? 0) | (1 << (byte & 31));
+    else beyond = 1;
+  }
+  return beyond;
+}
+
+function escapesOf(entries: readonly TrieEntry[]): EscapeTokens {
+  const alone: number[] = [];
+  const partial: { token: number; digits: number; value: number }[] = [];
+  const whole: number[] = [];
+  for (const { bytes, tokens } of entries) {
+    if (bytes[0] !== 0x5c) continue;
+    if (bytes.length === 1) alone.push(...tokens);
+    else if (bytes[1] === 0x75 && bytes.length >= 6) whole.push(...tokens);
+    else if (bytes[1] === 0x75) {
+      const spelled = String.fromCharCode(...bytes.subarray(2));
+      const value = spelled === '' ? 0 : Number.parseInt(spelled, 16);
+      for (const token of tokens) partial.push({ token, digits: spelled.length, value });
+    }
+  }
+  return { alone, partial, whole };
+}
+
+/** A trie and what walks over it need. */
+function prepared(entries: readonly TrieEntry[]): TokenTrie {
+  const trie = buildTrie(entries);
+  rowsOf(trie);
+  childrenOf(trie);
+  return trie;
+}
+
+/** Sets kept for {@link within}. */
+const MAX_SETS = 512;
+
+/** The tokens made of characters of a set only, at most `limit` of them; kept for the vocabulary. */
+export function within(tokens: JsonTokens, set: CharBits, limit: number): Uint32Array {
+  const { ascii, beyond, sets, strings } = tokens;
+  const [s0, s1, s2, s3] = set.ascii;
+  const most = Math.min(limit, strings.longest);
+  const key = `${s0},${s1},${s2},${s3},${set.others},${most}`;
+  let words = sets.get(key);
+  if (words) return words;
+  if (sets.size >= MAX_SETS) sets.clear();
+  if (most < strings.longest) {
+    words = within(tokens, set, most + 1).slice();
+    for (const token of strings.byLength[most + 1] ?? [])
+      words[token >>> 5] = (words[token >>> 5] ?? 0) & ~(1 << (token & 31));
+    sets.set(key, words);
+    return words;
+  }
+  const worst = set.others ? 1 : 0;
+  words = new Uint32Array(strings.inside.length);
+  for (let token = 0; token < beyond.length; token++) {
+    if ((beyond[token] ?? 2) > worst) continue;
+    const at = token * 4;
+    if (((ascii[at] ?? 0) & ~s0) !== 0 || ((ascii[at + 1] ?? 0) & ~s1) !== 0) continue;
+    if (((ascii[at + 2] ?? 0) & ~s2) !== 0 || ((ascii[at + 3] ?? 0) & ~s3) !== 0) continue;
+    words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+  }
+  sets.set(key, words);
+  return words;
 }

@@ -1,20 +1,21 @@
 import type { TokenTrie } from '../trie.ts';
 
 /**
- * What lies below each node of a token trie: which ASCII bytes occur (four words), whether others do, and whether everything
- * below is well-formed UTF-8 when a character ends at the node. Lets a walk take whole subtrees at once where a state stays
- * the same under all their characters.
+ * The nodes of a token trie and what lies below each: {@link ROW} numbers a node in one array, so that a walk touches one cache line
+ * for a node. Which bytes occur below a node lets a walk take whole subtrees at once, or pass over them.
+ *
+ * A row is the byte, depth << 8, {@link Below} << 16 and the height of the subtree << 18; the number of nodes from here to the end of
+ * the subtree; where the node's own tokens start; where the tokens of the subtree end; and the ASCII bytes below as four words.
  */
-export interface Subtrees {
-  /** Words `4 i .. 4 i + 3`: bit `b & 31` of word `b >> 5` is set when ASCII byte `b` occurs below node `i`. */
-  readonly ascii: Uint32Array;
-  /** 0: only ASCII below; 1: other characters too; 2: bytes that are not well-formed. */
-  readonly other: Uint8Array;
-  /** Bytes of the longest text below the node. */
-  readonly height: Uint8Array;
-}
+export type Rows = Int32Array;
 
-const cache = new WeakMap<TokenTrie, Subtrees>();
+/** Numbers in a row. */
+export const ROW = 8;
+
+/** Beyond ASCII: 0 nothing below, 1 whole characters, 2 broken ones too. */
+export type Below = 0 | 1 | 2;
+
+const cache = new WeakMap<TokenTrie, Rows>();
 
 // Positions within a UTF-8 character: 0 between characters, 1..3 continuation bytes to come, then the restricted second bytes.
 const AFTER_E0 = 4;
@@ -45,13 +46,12 @@ function utf8Step(position: number, byte: number): number {
   }
 }
 
-/** Computes {@link Subtrees}, once for each trie. */
-export function subtreesOf(trie: TokenTrie): Subtrees {
+/** Computes the rows of a trie, once. */
+export function rowsOf(trie: TokenTrie): Rows {
   const known = cache.get(trie);
   if (known) return known;
   const { count, byte, depth } = trie;
   const ascii = new Uint32Array(count * 4);
-  const other = new Uint8Array(count);
   // Bit p: everything below the node is well-formed when the node is at position p of a character.
   const sound = new Uint8Array(count).fill(255);
   const high = new Uint8Array(count);
@@ -80,8 +80,16 @@ export function subtreesOf(trie: TokenTrie): Subtrees {
     }
     sound[up] = ok;
   }
-  for (let i = 0; i < count; i++) other[i] = ((sound[i] ?? 0) & 1) === 0 ? 2 : (high[i] ?? 0);
-  const subtrees = { ascii, other, height };
-  cache.set(trie, subtrees);
-  return subtrees;
+  const rows = new Int32Array(count * ROW);
+  for (let i = 0; i < count; i++) {
+    const other = ((sound[i] ?? 0) & 1) === 0 ? 2 : (high[i] ?? 0);
+    const at = i * ROW;
+    rows[at] = (byte[i] ?? 0) | ((depth[i] ?? 0) << 8) | (other << 16) | ((height[i] ?? 0) << 18);
+    rows[at + 1] = trie.size[i] ?? 1;
+    rows[at + 2] = trie.from[i] ?? 0;
+    rows[at + 3] = trie.from[i + (trie.size[i] ?? 1)] ?? 0;
+    for (let w = 0; w < 4; w++) rows[at + 4 + w] = ascii[i * 4 + w] ?? 0;
+  }
+  cache.set(trie, rows);
+  return rows;
 }

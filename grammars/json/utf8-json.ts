@@ -193,8 +193,25 @@ export function primeDecoder(decoder: number, row: Int32Array, at: number): bool
       row.fill(1, at, at + 0x80);
       row.fill(1, at + 0xc0, at + 0x100);
       return true;
+    case ESCAPE:
+      keepOnly(row, at, ESCAPED);
+      return true;
+    case PAIR_SLASH:
+      keepOnly(row, at, '\\');
+      return true;
+    case PAIR_U:
+      keepOnly(row, at, 'u');
+      return true;
     default:
-      row.fill(1, at + 0x80, at + 0x100);
+      keepOnly(row, at, HEX_DIGITS);
       return true;
   }
+}
+
+const ESCAPED = '"\\/bfnrtu';
+const HEX_DIGITS = '0123456789abcdefABCDEF';
+
+function keepOnly(row: Int32Array, at: number, bytes: string): void {
+  row.fill(1, at, at + 0x100);
+  for (let i = 0; i < bytes.length; i++) row[at + bytes.charCodeAt(i)] = 0;
 }

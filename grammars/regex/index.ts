@@ -55,6 +55,8 @@ export interface RegexEngine {
   classes(lang: Lang): Partition;
   /** Bounds on the number of code points of a member (exact where no Boolean operator is involved). */
   lengths(lang: Lang): { readonly min: number; readonly max: number };
+  /** When the members are runs of one class of characters: the runs of any length, and the bounds on the length. */
+  run(lang: Lang): { readonly any: Lang; readonly min: number; readonly max: number } | undefined;
   /** Membership. */
   matches(lang: Lang, text: string): boolean;
   /** The stores behind the engine, for the context-free core. */
@@ -120,6 +122,11 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
     lengths(lang) {
       const { minLength, maxLength } = languages.node(lang);
       return { min: minLength, max: maxLength };
+    },
+    run(lang) {
+      const { kind, a, min, max } = languages.node(lang);
+      if (kind !== 'repeat' || languages.node(a).kind !== 'class') return undefined;
+      return { any: languages.repeat(a, 0, Number.POSITIVE_INFINITY), min, max };
     },
     matches(lang, text) {
       let state = lang;

@@ -19,6 +19,7 @@ export const foldConstants = definePass({
     for (const node of [...graph.nodes]) {
       const op = context.ops.op(node.op);
       if (!op || op.pure === false || op.control || node.outputs.every((o) => !usesOf(o))) continue;
+      for (const o of node.outputs) if (usesOf(o) && isEmpty(o)) useNothing(graph, node, o, context);
       if (node.op !== 'dims')
         for (const o of node.outputs) if (usesOf(o) && o.known) useContents(graph, node, o, o.known, context);
       // The codes of quantized weights are worth more than the floats they stand for: see recognize-quantized-products.
@@ -31,6 +32,17 @@ export const foldConstants = definePass({
 
 const isFoldable = (v: Value): boolean =>
   v.type.container === undefined && v.type.dtype !== 'string' && v.type.shape.every(isStatic);
+
+/** Whether a value has no elements for any size of the inputs: no kernel needs to write it. */
+const isEmpty = (v: Value): boolean => isFoldable(v) && v.type.shape.includes(0);
+
+function useNothing(graph: Graph, node: Node, value: Value, context: PassContext): void {
+  const { dtype, shape } = value.type;
+  const made = builderAt(graph, node, context).constant(dtype, shape.filter(isStatic), [], value.name);
+  made.known = value.known;
+  graph.replaceUses(value, made);
+  context.changed(node, 'nothing to compute');
+}
 
 function useContents(graph: Graph, node: Node, value: Value, known: readonly Dim[], context: PassContext): void {
   const { dtype, shape } = value.type;

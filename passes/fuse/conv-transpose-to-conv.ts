@@ -46,7 +46,11 @@ function asConv(graph: Graph, node: Node, y: Value, context: PassContext): Value
   const strides = numbers(node.attrs.strides);
   const extra = numbers(node.attrs.outputPadding);
   const dilations = kernel.map((_, i) => numbers(node.attrs.dilations)[i] ?? 1);
-  const isUnfit = kernel.some((_, i) => (pads[i] ?? 0) < 0 || (dilations[i] !== 1 && strides[i] !== 1));
+  // Pads that only the run fixes are no numbers.
+  const isUnfit = kernel.some(
+    (_, i) =>
+      !((pads[i] ?? 0) >= 0) || Number.isNaN(pads[i + kernel.length] ?? 0) || (dilations[i] !== 1 && strides[i] !== 1),
+  );
   if (shape.length !== w.type.shape.length || isUnfit) return undefined;
   const axes = kernel.map((k, i): Axis => {
     const stride = strides[i] ?? 1;

@@ -6,16 +6,19 @@
  * opens LEFT last; it returns when DONE has counted every chunk. Nobody has to wake up for the caller to finish.
  */
 export const control = {
+  // Words that threads poll while others are written lie in cache lines of their own.
   LEFT: 0,
-  DONE: 1,
-  WAKE: 2,
-  FAILED: 3,
-  KERNEL: 4,
-  GRID: 5,
-  CHUNKS: 6,
-  COUNT: 7,
-  SCRATCH: 8,
-  ARGS: 9,
+  DONE: 16,
+  WAKE: 32,
+  FAILED: 33,
+  KERNEL: 48,
+  GRID: 49,
+  CHUNKS: 50,
+  COUNT: 51,
+  /** Number of the launch, written before LEFT opens it. */
+  LAUNCH: 52,
+  SCRATCH: 53,
+  ARGS: 54,
 } as const;
 export const CONTROL_WORDS = 512;
 export const MAX_ARGUMENTS = CONTROL_WORDS - control.ARGS;
@@ -47,22 +50,28 @@ export function instantiate({
   });
 }
 
-/** Runs chunks of the open launch until none is left. `args` is the launch's arguments when the caller already has them. */
-export function takeChunks(words: Int32Array, functions: readonly KernelFunction[], scratch: number): void {
-  for (let left = Atomics.sub(words, control.LEFT, 1); left > 0; left = Atomics.sub(words, control.LEFT, 1)) {
-    const chunks = words[control.CHUNKS] ?? 0;
-    const grid = words[control.GRID] ?? 0;
-    const args = Array.from(words.subarray(control.ARGS, control.ARGS + (words[control.COUNT] ?? 0)));
-    if (words[control.SCRATCH]) args.push(scratch);
-    const i = chunks - left;
-    try {
-      const begin = Math.floor((grid * i) / chunks);
-      const end = Math.floor((grid * (i + 1)) / chunks);
-      functions[words[control.KERNEL] ?? 0]?.(...args, begin, end);
-    } catch {
-      Atomics.store(words, control.FAILED, 1);
+/** One thread's part in launches: a function that runs chunks of the open launch until none is left. */
+export function chunkTaker(words: Int32Array, functions: readonly KernelFunction[], scratch: number): () => void {
+  const at = (i: number): number => words[i] ?? 0;
+  let known = 0;
+  let args: number[] = [];
+  return () => {
+    for (let left = Atomics.sub(words, control.LEFT, 1); left > 0; left = Atomics.sub(words, control.LEFT, 1)) {
+      const chunks = at(control.CHUNKS);
+      // The same launch is described once: its next chunk may be a microsecond away.
+      if (known !== at(control.LAUNCH)) {
+        known = at(control.LAUNCH);
+        args = [...words.subarray(control.ARGS, control.ARGS + at(control.COUNT))];
+        if (at(control.SCRATCH)) args.push(scratch);
+      }
+      const edge = (i: number): number => Math.floor((at(control.GRID) * i) / chunks);
+      try {
+        functions[at(control.KERNEL)]?.(...args, edge(chunks - left), edge(chunks - left + 1));
+      } catch {
+        Atomics.store(words, control.FAILED, 1);
+      }
+      Atomics.add(words, control.DONE, 1);
+      Atomics.notify(words, control.DONE);
     }
-    Atomics.add(words, control.DONE, 1);
-    Atomics.notify(words, control.DONE);
-  }
+  };
 }

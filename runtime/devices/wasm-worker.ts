@@ -1,5 +1,5 @@
 import { nodeModule } from '../files.ts';
-import { control, instantiate, type PoolSetup, takeChunks } from './wasm-pool.ts';
+import { chunkTaker, control, instantiate, type PoolSetup } from './wasm-pool.ts';
 
 /**
  * Polls of the counter before a worker goes to sleep: about half a millisecond. A step of a language model is some hundred launches with less
@@ -9,9 +9,9 @@ const SPINS = 200_000;
 
 function work(setup: PoolSetup): never {
   const words = setup.control;
-  const functions = instantiate(setup);
+  const takeChunks = chunkTaker(words, instantiate(setup), setup.scratch);
   for (;;) {
-    takeChunks(words, functions, setup.scratch);
+    takeChunks();
     let spins = SPINS;
     while (spins > 0 && Atomics.load(words, control.LEFT) <= 0) spins--;
     if (spins > 0) continue;

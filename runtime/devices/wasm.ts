@@ -5,12 +5,12 @@ import type { Device, DeviceMemory, KernelSource, Launch, LaunchRequest, MemoryR
 import { probeRelaxedSimd } from './probe.ts';
 import {
   CONTROL_WORDS,
+  chunkTaker,
   control,
   instantiate,
   type KernelFunction,
   MAX_ARGUMENTS,
   type PoolSetup,
-  takeChunks,
 } from './wasm-pool.ts';
 
 const PAGE = 65536;
@@ -19,8 +19,10 @@ const ALIGN = 64;
 /** Kernels may read this far past a buffer. */
 const PADDING = 64;
 /** Work (bytes plus operations) below which waking other threads costs more than it saves. */
-const SPLIT_WORK = 200_000;
+const SPLIT_WORK = 400_000;
 const CHUNKS_PER_THREAD = 4;
+/** Polls for the other threads before the calling one sleeps: waking up takes longer than most launches. */
+const MAIN_SPINS = 50_000;
 /**
  * Engines begin with quickly made, slow code for a kernel and swap in the optimised one at a call: a kernel with much work is called in
  * pieces of about this much, at most so many, so that already its first launch gets there.
@@ -55,6 +57,7 @@ export class WasmDevice implements Device {
   private names: readonly string[] = [];
   private scratch = 0;
   private words: Int32Array<SharedArrayBuffer> | undefined;
+  private takeChunks: (() => void) | undefined;
   private workers: { terminate(): unknown }[] = [];
   private readonly mayWait: boolean;
   readonly capacity: number;
@@ -145,6 +148,7 @@ export class WasmDevice implements Device {
     const step = Math.ceil(scratch / ALIGN) * ALIGN + ALIGN;
     if (this.threads > 1 && kernels.length > 0) {
       this.words = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
+      this.takeChunks = chunkTaker(this.words, this.functions, this.scratch);
       for (let i = 1; i < this.threads; i++)
         this.startWorker({ ...setup, control: this.words, scratch: this.scratch + i * step });
     }
@@ -194,7 +198,7 @@ export class WasmDevice implements Device {
   allocate(bytes: number): WasmMemory {
     const size = Math.ceil(bytes / ALIGN) * ALIGN + PADDING;
     if (!(size <= MAX_PAGES * PAGE))
-      throw new InfcError('INFC6011', `a block of ${bytes} bytes is needed, more than WebAssembly memory can hold`, {
+      throw new InfcError('INFC6011', `the model needs ${bytes} bytes of memory, more than WebAssembly gives here`, {
         fix: 'Use smaller shapes, or a compiled model with smaller weights',
       });
     const at = this.free_.findIndex((f) => f.size >= size);
@@ -278,15 +282,16 @@ export class WasmDevice implements Device {
     words[control.COUNT] = args.length;
     words[control.SCRATCH] = full.length - args.length;
     words.set(args, control.ARGS);
+    Atomics.add(words, control.LAUNCH, 1);
     Atomics.store(words, control.DONE, 0);
     Atomics.store(words, control.LEFT, chunks);
     Atomics.add(words, control.WAKE, 1);
     Atomics.notify(words, control.WAKE);
-    takeChunks(words, this.functions, this.scratch);
+    this.takeChunks?.();
     for (let spins = 0; ; spins++) {
       const done = Atomics.load(words, control.DONE);
       if (done === chunks) break;
-      if (spins > 2000 && this.mayWait) Atomics.wait(words, control.DONE, done, 100);
+      if (spins > MAIN_SPINS && this.mayWait) Atomics.wait(words, control.DONE, done, 100);
     }
     if (Atomics.exchange(words, control.FAILED, 0)) throw this.failed(kernel, undefined);
   }

@@ -1,2 +1,2 @@
 // What the artifact of a language model carries as generate.js.
-export { loadLanguageModel } from './open.ts';
+export { loadEmbedder, loadLanguageModel } from './open.ts';

@@ -1,8 +1,15 @@
 import { toUrl } from '../files.ts';
 import { load as loadModel } from '../index.ts';
 import { type LoadOptions, planUrl } from '../load.ts';
+import type { Embedder } from './embedder.ts';
 import type { LanguageModel } from './language-model.ts';
-import { loadLanguageModel } from './open.ts';
+import { loadLanguageModel, loadEmbedder as openEmbedder, type TextParts } from './open.ts';
+
+const textBeside = (plan: URL): TextParts => ({
+  tokenizer: new URL('tokenizer.json', plan),
+  config: new URL('tokenizer_config.json', plan),
+  open: () => import('../text/codec.ts'),
+});
 
 /**
  * Loads the language model of an artifact's folder (an address or a path), with its tokenizer when it has one. An artifact's own model.js
@@ -10,13 +17,11 @@ import { loadLanguageModel } from './open.ts';
  */
 export const load = (from: string | URL, options: LoadOptions = {}): Promise<LanguageModel> => {
   const plan = planUrl(toUrl(from));
-  return loadLanguageModel(
-    (o) => loadModel(plan, o),
-    {
-      tokenizer: new URL('tokenizer.json', plan),
-      config: new URL('tokenizer_config.json', plan),
-      open: () => import('../text/codec.ts'),
-    },
-    options,
-  );
+  return loadLanguageModel((o) => loadModel(plan, o), textBeside(plan), options);
+};
+
+/** Loads the model of an artifact that embeds texts. */
+export const loadEmbedder = (from: string | URL, options: LoadOptions = {}): Promise<Embedder> => {
+  const plan = planUrl(toUrl(from));
+  return openEmbedder((o) => loadModel(plan, o), textBeside(plan), options);
 };

@@ -1,7 +1,9 @@
 import { InfcError } from '../errors.ts';
 import { type FileSource, readAll } from '../files.ts';
 import type { LoadOptions } from '../load.ts';
+import type { PlanGeneration } from '../plan.ts';
 import type { Model } from '../session.ts';
+import { Embedder } from './embedder.ts';
 import { LanguageModel } from './language-model.ts';
 import type { TextCodec } from './text.ts';
 
@@ -14,28 +16,41 @@ export interface TextParts {
   }>;
 }
 
-/**
- * Loads a language model with its tokenizer. Throws what loading the model throws, and INFC6428 when the plan
- * does not generate text.
- */
-export async function loadLanguageModel(
-  loadModel: (options: LoadOptions) => Promise<Model>,
+type LoadModel = (options: LoadOptions) => Promise<Model>;
+
+/** Loads a language model with its tokenizer. Throws what loading the model throws, INFC6428 when it has no description of how it writes. */
+export const loadLanguageModel = (
+  loadModel: LoadModel,
+  parts: TextParts | undefined,
+  options?: LoadOptions,
+): Promise<LanguageModel> => openWith(loadModel, parts, options, (...all) => new LanguageModel(...all));
+
+/** Loads a model that embeds texts, with its tokenizer. Throws as {@link loadLanguageModel}, and INFC6430 for one that writes texts. */
+export const loadEmbedder = (
+  loadModel: LoadModel,
+  parts: TextParts | undefined,
+  options?: LoadOptions,
+): Promise<Embedder> => openWith(loadModel, parts, options, (...all) => new Embedder(...all));
+
+async function openWith<T>(
+  loadModel: LoadModel,
   parts: TextParts | undefined,
   options: LoadOptions = {},
-): Promise<LanguageModel> {
+  make: (model: Model, generation: PlanGeneration, text: TextCodec | undefined) => T,
+): Promise<T> {
   const { signal } = options;
   const model = await loadModel(options);
   try {
     const { generation } = model.plan;
     if (!generation)
-      throw new InfcError('INFC6428', 'this model does not generate text', { fix: 'Use its run method' });
-    if (!parts || !generation.tokenizer) return new LanguageModel(model, generation, undefined);
+      throw new InfcError('INFC6428', 'this model neither writes nor embeds text', { fix: 'Use its run method' });
+    if (!parts || !generation.tokenizer) return make(model, generation, undefined);
     const [part, tokenizer, config] = await Promise.all([
       parts.open(),
       json(parts.tokenizer, signal),
       json(parts.config, signal),
     ]);
-    return new LanguageModel(model, generation, part.openText(tokenizer, config, generation.eos));
+    return make(model, generation, part.openText(tokenizer, config, generation.eos));
   } catch (error) {
     await model.dispose();
     throw error;

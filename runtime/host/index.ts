@@ -1,4 +1,5 @@
 import type { HostOp } from '../host.ts';
+import { checkIndex } from './check-index.ts';
 import { fail } from './fail.ts';
 import { dft, melWeights, stft } from './fourier.ts';
 import { linearAttention } from './linear-attention.ts';
@@ -64,6 +65,7 @@ const functions: Readonly<Record<string, HostOp>> = {
   mel_weights: melWeights,
   stft,
   bitcast,
+  check_index: checkIndex,
   compress,
   det,
   non_max_suppression: nonMaxSuppression,

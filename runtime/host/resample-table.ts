@@ -28,7 +28,7 @@ function sourceOf(
       return (length === 1 ? span / 2 : (y * span) / (length - 1)) + roi[0] * (n - 1);
     }
     case 'pytorch_half_pixel':
-      return length === 1 ? -0.5 : (y + 0.5) / scale - 0.5;
+      return size > 1 ? (y + 0.5) / scale - 0.5 : 0;
     case 'half_pixel_symmetric':
       return (n / 2) * (1 - size / length) + (y + 0.5) / scale - 0.5;
     default:

@@ -5,7 +5,7 @@ import { emptyTensor, isTensor, toNumbers } from './values.ts';
 /** RoiAlign of ai.onnx: inputs x [n, c, h, w], regions [r, 4] (x1, y1, x2, y2), batch indices [r]; mode avg or max. */
 export const roiAlign: HostOp = ([image, regions, batches], attrs, { fail }) => {
   if (!isTensor(image) || !isTensor(regions) || !isTensor(batches)) return fail('three tensors are needed');
-  const [, channels = 1, h = 1, w = 1] = image.shape;
+  const [count = 1, channels = 1, h = 1, w = 1] = image.shape;
   const [x, rois, batch] = [toNumbers(image), toNumbers(regions), toNumbers(batches)];
   const [oh, ow, ratio, scale] = [attrs.height, attrs.width, attrs.samplingRatio, attrs.spatialScale].map(Number) as [
     number,
@@ -19,6 +19,7 @@ export const roiAlign: HostOp = ([image, regions, batches], attrs, { fail }) => 
   const encode = (v: number) => (image.dtype === 'f16' || image.dtype === 'bf16' ? encodeFloat(image.dtype, v) : v);
   let at = 0;
   for (const [r, b] of batch.entries()) {
+    if (!(b >= 0 && b < count)) fail(`region ${r} is of image ${b}, there are ${count}`);
     const [x1, y1, x2, y2] = [0, 1, 2, 3].map((i) => (rois[r * 4 + i] ?? 0) * scale - (half ? 0.5 : 0)) as [
       number,
       number,

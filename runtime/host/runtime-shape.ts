@@ -131,7 +131,7 @@ export const sliceBy: HostOp = (inputs, _attrs, { fail }) => {
     if (step === 0) fail('a step is 0');
     const wrap = (v: number) => (v < 0 ? v + n : v);
     const [low, high] = step > 0 ? [0, n] : [-1, n - 1];
-    const start = Math.max(low, Math.min(high, wrap(starts[i] ?? 0)));
+    const start = Math.min(high, Math.max(0, wrap(starts[i] ?? 0)));
     const end = Math.max(low, Math.min(high, wrap(ends[i] ?? n)));
     from[axis] = start;
     by[axis] = step;

@@ -77,6 +77,10 @@ export const scatterElements: HostOp = (inputs, attrs, { fail }) => {
   const axis = Number(attrs.axis ?? 0);
   const out = combiner(data, updates, String(attrs.reduction ?? 'none'));
   const strides = stridesOf(data.shape);
+  if (sizeOf(updates.shape) !== sizeOf(indices.shape))
+    fail(`updates [${updates.shape.join(', ')}] do not have the shape of the indices [${indices.shape.join(', ')}]`);
+  if (indices.shape.some((d, i) => i !== axis && d > (data.shape[i] ?? 0)))
+    fail(`indices [${indices.shape.join(', ')}] reach out of data [${data.shape.join(', ')}]`);
   const extent = data.shape[axis] ?? 1;
   const at = toNumbers(indices);
   const count = sizeOf(indices.shape);
@@ -104,6 +108,10 @@ export const scatterNd: HostOp = (inputs, attrs, { fail }) => {
   const length = sizeOf(data.shape.slice(depth));
   const at = toNumbers(indices);
   const count = sizeOf(indices.shape.slice(0, -1));
+  if (sizeOf(updates.shape) !== count * length)
+    fail(
+      `updates [${updates.shape.join(', ')}] do not fit indices [${indices.shape.join(', ')}] into [${data.shape.join(', ')}]`,
+    );
   for (let i = 0; i < count; i++) {
     let to = 0;
     for (let d = 0; d < depth; d++) to += inside(at[i * depth + d] ?? 0, data.shape[d] ?? 1, fail) * (strides[d] ?? 1);

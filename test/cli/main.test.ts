@@ -58,6 +58,11 @@ describe('command line', () => {
       const again = await infc(['plugin', 'new', 'acme-ops'], dir);
       expect(again.err).toContain('INFC8007');
       expect((await infc(['plugin', 'new', '../up'], dir)).code).toBe(exitCodes.usage);
+      expect((await infc(['plugin', 'new', 'op', 'acme.TanhShrink'], dir)).code).toBe(0);
+      const stub = await readFile(path.join(dir, 'tanh-shrink/src/tanh-shrink.ts'), 'utf8');
+      expect(stub).toContain("onnxOp('TanhShrink', (node, builder)");
+      expect(stub).toContain("{ domain: 'acme' }");
+      expect((await infc(['plugin', 'new', 'op', 'no name'], dir)).code).toBe(exitCodes.usage);
     } finally {
       await rm(dir, { recursive: true });
     }

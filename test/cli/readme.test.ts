@@ -46,6 +46,7 @@ describe('README', () => {
         paths: {
           infc: ['../../compiler/index.ts'],
           'infc/runtime': ['../../runtime/index.ts'],
+          'infc/generate': ['../../runtime/generate/index.ts'],
           'infc/grammars': ['../../grammars/index.ts'],
         },
       },

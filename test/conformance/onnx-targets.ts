@@ -54,7 +54,7 @@ export async function player(compilation: Compilation, target = 'wasm'): Promise
 
 /** SwiftShader over Dawn for WGSL, the CPU shim for CUDA; other targets use their own device. */
 async function deviceFor(target: string, kernels: readonly Kernel[]): Promise<Pick<LoadOptions, 'device'>> {
-  if (target === 'interpreted') return { device: new ReferenceDevice(kernels) };
+  if (target.startsWith('interpreted')) return { device: new ReferenceDevice(kernels) };
   if (target === 'cuda-cpu') {
     const { CudaCpuDevice } = await import('../kit/cuda-cpu-device.ts');
     return { device: () => new CudaCpuDevice() };

@@ -35,6 +35,8 @@ const only = flags.get('--only');
 const verbose = flags.has('--verbose');
 
 const NONE = new Uint8Array(0);
+/** Schemas run beforehand, for the engine's own compiler. */
+const WARM_UP = 100;
 const file = flags.get('--vocab');
 const vocabulary =
   file === undefined ? await llama3() : vocabularyFromTokenizerJson(JSON.parse(readFileSync(file, 'utf8')));
@@ -56,17 +58,22 @@ const slow: [number, string][] = [];
 /** Slow steps by kind of state: count and microseconds. */
 const kinds = new Map<string, [number, number]>();
 
-function cases(): Case[] {
-  const all: Case[] = [];
-  for (const file of files) {
-    for (const line of gunzipSync(readFileSync(file)).toString().split('\n'))
-      if (line) all.push(JSON.parse(line) as Case);
-  }
-  return only ? all.filter((c) => c.id === only) : all.filter((_, i) => i % every === offset);
+/** Texts of the cases: parsed one at a time, so that the heap stays small. */
+function cases(): string[] {
+  const all: string[] = [];
+  for (const file of files)
+    for (const line of gunzipSync(readFileSync(file)).toString().split('\n')) if (line) all.push(line);
+  return only
+    ? all.filter((line) => (JSON.parse(line) as Case).id === only)
+    : all.filter((_, i) => i % every === offset);
 }
 
 function run({ id, schema, tests }: Case, record: boolean): Outcome {
   let masks: JsonMasks;
+  // Tokenizing is not what is measured.
+  const texts = tests.map((test) => encode(test.text));
+  const unspelled = tests.findIndex(({ text }, i) => rest(texts[i] ?? [], 0).trimStart() !== text.trimStart());
+  if (unspelled >= 0) return { id, status: 'refused', reason: `the tokenizer does not spell test ${unspelled}` };
   const began = clock();
   try {
     const { acceptor } = openSchema(schema, { order: 'any', whitespace: 'json', escapes: 'any' });
@@ -85,7 +92,7 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
     let state = acceptor.start;
     let accepted = true;
     let early = -1;
-    const tokens = encode(text);
+    const tokens = texts[index] ?? [];
     let at = 0;
     try {
       for (const token of tokens) {
@@ -153,10 +160,10 @@ function message(error: unknown): string {
 }
 
 const all = cases();
-for (const c of all.slice(0, 20)) run(c, false);
-for (const c of all) {
+for (const line of all.slice(0, WARM_UP)) run(JSON.parse(line) as Case, false);
+for (const line of all) {
   const started = performance.now();
-  const outcome = run(c, true);
+  const outcome = run(JSON.parse(line) as Case, true);
   list.push(outcome);
   const ms = performance.now() - started;
   if (verbose && (outcome.status !== 'pass' || ms > 1000))
@@ -187,7 +194,7 @@ const report = {
 };
 console.log(JSON.stringify(report, null, 1));
 if (verbose)
-  for (const [us, what] of slow.sort((a, b) => b[0] - a[0]).slice(0, 15)) console.log(`${Math.round(us)} us ${what}`);
+  for (const [us, what] of slow.sort((a, b) => b[0] - a[0]).slice(0, 40)) console.log(`${Math.round(us)} us ${what}`);
 if (verbose)
   for (const [kind, [n, us]] of kinds) console.log(`${kind}: ${n} steps over 120 us, ${Math.round(us / 1000)} ms`);
 const json = flags.get('--json');

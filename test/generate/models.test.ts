@@ -1,12 +1,15 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { compile, writeArtifact } from '../../compiler/compile.ts';
 import { LanguageModel } from '../../runtime/generate/index.ts';
 import { load } from '../../runtime/index.ts';
 import { hasModels, modelsFolder } from '../kit/models.ts';
+import { root } from '../kit/root.ts';
 
 const golden = (name: string) => JSON.parse(readFileSync(path.join(modelsFolder, name, 'golden.json'), 'utf8'));
 const folders: string[] = [];
@@ -24,6 +27,28 @@ async function open(file: string): Promise<LanguageModel> {
 
 afterAll(() => Promise.all(folders.map((f) => rm(f, { recursive: true, force: true }))));
 
+describe.skipIf(!hasModels)('llama-story-655k under schemas of MaskBench', () => {
+  it('writes nothing that ajv refuses (a sample; npm run conformance:generate does a thousand)', async () => {
+    const seed = process.env.INFC_SEED ?? '1';
+    const argv = [
+      'test/conformance/run.mjs',
+      'generate',
+      '--schemas',
+      '10',
+      '--runs',
+      '10',
+      '--tokens',
+      '80',
+      '--seed',
+      seed,
+    ];
+    const { stdout } = await promisify(execFile)(process.execPath, argv, { cwd: root }).catch(
+      (e: { stdout: string }) => e,
+    );
+    expect(stdout, `seed ${seed}`).toMatch(/^(9|10) of 10 texts valid by ajv.* 0 wrong;/m);
+  });
+});
+
 describe.skipIf(!hasModels)('models that others trained give their golden tokens', () => {
   it('llama-story-655k', async () => {
     await using g = await open('llama-story-655k');
@@ -34,6 +59,12 @@ describe.skipIf(!hasModels)('models that others trained give their golden tokens
       expect(tokens).toEqual(story.greedy_ids);
     }
   });
+  it('capp-gpt, from its safetensors', async () => {
+    await using g = await open('capp-gpt');
+    const { prompt_ids, greedy_ids } = golden('capp-gpt');
+    expect((await g.generate(prompt_ids)).tokens).toEqual(greedy_ids);
+  });
+
   it('capp-gpt, an ONNX export with caches, from a cache of no tokens', async () => {
     await using g = await open('capp-gpt/model.onnx');
     const { prompt_ids, greedy_ids } = golden('capp-gpt');

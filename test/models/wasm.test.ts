@@ -31,7 +31,7 @@ describe.skipIf(!hasModels)('real models on Wasm agree with onnxruntime (needs .
 
   for (const [name, model] of Object.entries<Model>(models)) {
     const file = path.join(modelsFolder, model.file);
-    it.skipIf(!existsSync(file))(name, async () => {
+    it.skipIf(!existsSync(file))(name, { timeout: 600_000 }, async () => {
       const out = path.join(dir, name);
       const compiled = await infc(['compile', file, '-o', out]);
       expect(compiled.err).toBe('');

@@ -87,6 +87,35 @@ describe.each(tinyModels.map((m) => [m.name, m] as const))('%s', (_, model) => {
   });
 });
 
+describe('files with matrices in f16', () => {
+  const some = tinyModels.filter((m) => /^(llama|qwen2|phi3|gpt2|neox|mixtral)$/.test(m.name));
+  it.each(some.map((m) => [m.name, m] as const))('%s: safetensors and GGUF mean the same', (_, model) => {
+    // The weights are such that f16 holds them.
+    for (const program of [fromSafetensors(model, registry, 'F16'), fromGguf(model, registry, 'F16')])
+      expect(distance(results(program, model, registry), recorded(model))).toBeLessThan(TOLERANCE);
+  });
+
+  it('rope of transformers 5, a section for each type of layer, is that of before', () => {
+    const model = tinyModels.find((m) => m.name === 'gemma3');
+    if (!model) throw new Error('no gemma3');
+    const { rope_theta: _, rope_local_base_freq: __, rope_scaling: ___, ...config } = model.config;
+    const program = fromSafetensors(
+      {
+        ...model,
+        config: {
+          ...config,
+          rope_parameters: {
+            full_attention: { rope_type: 'linear', factor: 8, rope_theta: 1000000 },
+            sliding_attention: { rope_type: 'default', rope_theta: 10000 },
+          },
+        },
+      },
+      registry,
+    );
+    expect(printProgram(program)).toBe(printProgram(fromSafetensors(model, registry)));
+  });
+});
+
 /** llama.cpp normalises embeddings. */
 const unit =
   (model: TinyModel) =>

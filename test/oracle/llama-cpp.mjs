@@ -30,6 +30,7 @@ if (what === 'embedding') {
     for (const [token, p] of o.next.probabilities) row[token] = Math.log(p);
     return row;
   });
-  process.stdout.write(JSON.stringify(rows));
+  // All of it must be out before the process ends.
+  await new Promise((done) => process.stdout.write(JSON.stringify(rows), done));
 }
 process.exit(0);

@@ -10,7 +10,9 @@ import { verifyProgram } from '../../compiler/ir/verify.ts';
 import { Registry } from '../../compiler/plugin.ts';
 import { player } from '../conformance/onnx-targets.ts';
 import { attentionCases, attentionError, attentionProgram } from '../kit/attention-cases.ts';
+import { runInChild } from '../kit/child.ts';
 import { hasGxx } from '../kit/cuda-cpu.ts';
+import { hasSwiftShader, swiftShaderEnv } from '../kit/dawn.ts';
 
 const registry = new Registry([builtin]);
 
@@ -20,15 +22,16 @@ const randomOf = (seed: number) => () => {
   return seed / 2 ** 32;
 };
 
-const backendOf = (target: string): string =>
-  target === 'cuda-cpu' ? 'cuda' : target === 'interpreted' ? 'wasm' : target;
+const backendOf = (target: string): string => (target === 'cuda-cpu' ? 'cuda' : target.replace('interpreted ', ''));
 
-const targets = ['reference', 'wasm', 'interpreted', ...(hasGxx ? ['cuda-cpu'] : [])];
+const targets = ['reference', 'wasm', 'interpreted wasm', 'interpreted wgsl', ...(hasGxx ? ['cuda-cpu'] : [])];
 
 describe.each(targets)('cached attention on %s', (target) => {
   // Every CUDA kernel costs a compiler run, and the interpreter is slow.
   const cases =
-    target === 'cuda-cpu' || target === 'interpreted' ? attentionCases.filter((_, i) => i % 4 === 3) : attentionCases;
+    target === 'cuda-cpu' || target.startsWith('interpreted')
+      ? attentionCases.filter((_, i) => i % 4 === 3)
+      : attentionCases;
   it.each(cases)('$name', async (c) => {
     const program = attentionProgram(c, registry);
     verifyProgram(program, registry);
@@ -169,4 +172,22 @@ describe('states', () => {
     });
     expect(() => verifyProgram(absent, registry)).toThrow(/INFC2028.*nope/);
   });
+});
+
+const wgslCases = attentionCases.filter((_, i) => i % 2 === 1).map((c) => c.name);
+
+describe('cached attention on WebGPU', () => {
+  it.skipIf(!hasSwiftShader)(
+    `agrees over SwiftShader${hasSwiftShader ? '' : ' (chromium with SwiftShader is absent)'}`,
+    async () => {
+      const errors = await runInChild<unknown, Record<string, number | string>>(
+        'attention-webgpu.ts',
+        { names: wgslCases },
+        { env: swiftShaderEnv, timeoutMs: 170_000 },
+      );
+      expect(Object.keys(errors)).toEqual(wgslCases);
+      for (const [name, error] of Object.entries(errors)) expect(error, name).toBeLessThan(1e-4);
+    },
+    180_000,
+  );
 });

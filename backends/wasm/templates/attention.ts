@@ -14,7 +14,7 @@ import { type Buffer, constant, dimValue, type Expr, pack } from '../../../compi
 import type { Node, Value } from '../../../compiler/ir/graph.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { defineTemplate, type LoweredKernel, type TemplateRequest } from '../../../compiler/lower/template.ts';
-import { dimAttr, numberAttr } from '../../../compiler/ops/shapes.ts';
+import { type AttentionSizes, attentionSizes, positionIn } from '../../templates/attention-sizes.ts';
 
 /** Keys handled at a time: their scores, and their rows of K and V, stay in the first-level cache. */
 const BLOCK = 64;
@@ -23,53 +23,11 @@ const ROWS = 12;
 /** Below any score, but finite, so that differences are. */
 const LOWEST = -1e30;
 
-/** Sizes of a `cached_attention` node that this template takes. */
-interface Sizes {
-  readonly seq: Dim;
-  readonly past: Dim;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly group: number;
-  /** Elements of a key and of a value: multiples of 4. */
-  readonly depth: number;
-  readonly width: number;
-  /** Rows of the cache. */
-  readonly rows: number;
-  readonly ring: number;
-  readonly sinks: number;
-  readonly window: number;
-  readonly scale: number;
-  readonly softCap: number;
-  /** Scales in each row of keys and of values, when these are 8-bit codes. */
-  readonly keyGroups: number;
-  readonly valueGroups: number;
-}
-
-function sizesOf(node: Node): Sizes | undefined {
-  const [q, k, v] = node.inputs;
-  const [, seq = 1, heads] = q?.type.shape ?? [];
-  const [kvHeads, rows, depth] = k?.type.shape ?? [];
-  const width = v?.type.shape[2];
-  if (q?.type.dtype !== 'f32' || node.outputs[0]?.type.dtype !== 'f32') return undefined;
-  const [keyGroups, valueGroups] = [k, v].map((codes, i) => {
-    const groups = node.inputs[3 + i]?.type.shape[2] ?? 0;
-    const size = Number(codes?.type.shape[2]) / Number(groups);
-    if (codes?.type.dtype === 'f32') return 0;
-    return codes?.type.dtype === 'i8' && Number.isInteger(size / 4) ? Number(groups) : -1;
-  });
-  if (keyGroups === undefined || valueGroups === undefined || keyGroups < 0 || valueGroups < 0) return undefined;
-  if (typeof heads !== 'number' || typeof kvHeads !== 'number' || typeof rows !== 'number') return undefined;
-  if (typeof depth !== 'number' || typeof width !== 'number' || depth % 4 !== 0 || width % 4 !== 0) return undefined;
-  const [ring = 0, sinks = 0, window = 0, softCap = 0] = ['ring', 'sinks', 'window', 'softCap'].map((name) =>
-    numberAttr(node.attrs, name, 0),
-  );
-  const past = dimAttr(node.attrs, 'past', 0);
-  const scale = numberAttr(node.attrs, 'scale', 1);
-  const group = heads / kvHeads;
-  return {
-    ...{ seq, past, heads, kvHeads, group, depth, width, rows, ring, sinks, window, scale, softCap },
-    ...{ keyGroups, valueGroups },
-  };
+/** Sizes of nodes that this template takes: whole vectors in every row. */
+function sizesOf(node: Node): AttentionSizes | undefined {
+  const s = attentionSizes(node);
+  const whole = (size: number, groups: number): boolean => Number.isInteger(size / 4 / (groups || 1));
+  return s && whole(s.depth, s.keyGroups) && whole(s.width, s.valueGroups) ? s : undefined;
 }
 
 /**
@@ -94,7 +52,7 @@ class Attention {
 
   constructor(
     private readonly request: TemplateRequest,
-    private readonly s: Sizes,
+    private readonly s: AttentionSizes,
   ) {
     const { seq, group, kvHeads, depth, width } = s;
     this.tokens = seq === 1 ? 1 : Math.ceil(ROWS / group);
@@ -284,7 +242,7 @@ class Attention {
       let score = k.load(this.scores, at, 4);
       if (softCap > 0) score = k.let(score.div(softCap).tanh().mul(softCap));
       const slot = k.let(dimValue(add(block, j)).splat(4).add(lanes), 'slot');
-      const holds = ring > 0 ? k.let(this.positionIn(slot), 'holds') : slot;
+      const holds = ring > 0 ? k.let(positionIn(s, slot), 'holds') : slot;
       let seen = holds.le(position);
       if (window > 0) {
         const near = holds.gt(position.sub(window));
@@ -310,16 +268,6 @@ class Attention {
     k.store(this.total, row, k.load(this.total, row).fma(shrink, sum));
     k.store(this.shrink, row, shrink);
     k.store(this.top, row, top);
-  }
-
-  /** The position that is in each row of a ring now: see slotOf of compiler/ops/state.ts. */
-  private positionIn(slot: Expr): Expr {
-    const { past, seq, ring, sinks } = this.s;
-    const newest = sub(add(past, seq), 1);
-    const at = sinks > 0 ? add(sinks, mod(dimMax(sub(newest, sinks), 0), ring)) : mod(newest, ring);
-    const row = dimValue(at);
-    const turned = slot.add(dimValue(newest).sub(row)).sub(slot.gt(row).select(constant('i32', ring), 0));
-    return sinks > 0 ? slot.lt(sinks).select(slot, turned) : turned;
   }
 
   /** Adds the weighted values of a block to what the rows have, which shrinks first. */

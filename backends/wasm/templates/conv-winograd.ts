@@ -4,6 +4,7 @@ import type { Constant, Node } from '../../../compiler/ir/graph.ts';
 import type { Kernel } from '../../../compiler/ir/kernel.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
+import { addHalves, subtractHalves } from '../intrinsics.ts';
 import { fits, pairPlanes } from './conv-integer.ts';
 import { type Geometry, geometryOf, noteOf } from './conv-loops.ts';
 import { widened } from './gemm-integer.ts';
@@ -191,8 +192,8 @@ function build(g: Geometry, request: TemplateRequest): Kernel {
 }
 
 /** Sums and differences of the 16-bit halves. */
-const plus = (k: KernelBuilder, a: Expr, b: Expr): Expr => k.intrinsic('i16x8.add', 'u32', 4, a, b);
-const less = (k: KernelBuilder, a: Expr, b: Expr): Expr => k.intrinsic('i16x8.sub', 'u32', 4, a, b);
+const plus = (a: Expr, b: Expr): Expr => addHalves(a, b).bitcast('u32');
+const less = (a: Expr, b: Expr): Expr => subtractHalves(a, b).bitcast('u32');
 
 type Four<T> = readonly [T, T, T, T];
 
@@ -211,7 +212,7 @@ function transformInput(
 ): void {
   const even = [0, 2, 4, 6];
   const odd = [1, 3, 5, 7];
-  const step = ([a, b, c, d]: Four<Expr>): Four<Expr> => [less(k, a, c), plus(k, b, c), less(k, c, b), less(k, b, d)];
+  const step = ([a, b, c, d]: Four<Expr>): Four<Expr> => [less(a, c), plus(b, c), less(c, b), less(b, d)];
   k.for(0, s.pairs, 1, (p) => {
     k.for(0, s.down, 1, (r) => {
       k.for(0, s.across / 4, 1, (q) => {
@@ -246,8 +247,8 @@ function transformWeights(
   put: (position: number, value: Expr) => void,
 ): void {
   const step = (a: Expr, b: Expr, c: Expr): Four<Expr> => {
-    const ends = k.let(plus(k, a, c));
-    return [plus(k, a, a), plus(k, ends, b), less(k, ends, b), plus(k, c, c)];
+    const ends = k.let(plus(a, c));
+    return [plus(a, a), plus(ends, b), less(ends, b), plus(c, c)];
   };
   const columns = [0, 1, 2].map((x) => {
     const [a, b, c] = [0, 1, 2].map((y) => k.let(tap(y, x)));

@@ -158,10 +158,7 @@ class IntegerProduct {
       return [p.name, this.entries(p, at, count, vector)] as const;
     });
     const { scale, offset } = format.decode(Object.fromEntries(values), 0);
-    const { bias = 0 } = access;
-    const shift = bias === 0 ? undefined : (scale?.mul(bias) ?? constant('f32', bias).splat(4));
-    const both = shift && offset ? offset.add(shift) : (shift ?? offset);
-    return { ...(scale ? { scale } : {}), ...(both ? { offset: both } : {}) };
+    return { ...(scale ? { scale } : {}), ...(offset && access.zero === undefined ? { offset } : {}) };
   }
 
   /** Scales and offsets of a segment's group, for each vector of weights. */
@@ -176,9 +173,15 @@ class IntegerProduct {
     return this.k.load(this.x.codes, add(mul(row, this.size.depth / 2), pair)).splat(4);
   }
 
-  /** Sums of products of one segment, for `count` rows and each vector of weights. */
-  private sums(count: number): readonly Variable[] {
-    return Array.from({ length: count * VECTORS }, () => this.k.var(constant('i32', 0).splat(4), 'sum'));
+  /** Sums of products of one segment, for some rows and each vector of weights; `fine` for those of the finer bytes. */
+  private sums(rows: readonly Dim[], segment: Dim, fine = 0): readonly Variable[] {
+    const { k, x, layout, segments } = this;
+    return rows.flatMap((row) => {
+      const at = add(mul(add(mul(row, segments), segment), 2), fine);
+      const starts = layout.zero === undefined || layout.zero === 0 ? constant('i32', 0) : k.load(x.sums, at);
+      const start = k.let(starts.splat(4), 'start');
+      return Array.from({ length: VECTORS }, () => k.var(start, 'sum'));
+    });
   }
 
   private multiply(sums: readonly Variable[], row: Dim, pair: Dim, words: readonly Expr[]): void {
@@ -211,8 +214,12 @@ class IntegerProduct {
       if (!own) return;
       const sum = whole(own.value).cast('f32');
       const product = sum.fma(scale ? scale.mul(factor) : factor, total.value);
-      const all = k.load(x.sums, add(mul(at, segments), segment)).splat(4);
-      total.set(offset ? offset.neg().fma(all, product) : product);
+      if (!offset) {
+        total.set(product);
+        return;
+      }
+      const all = k.load(x.sums, mul(add(mul(at, segments), segment), 2)).splat(4);
+      total.set(product.sub(offset.mul(all)));
     });
   }
 
@@ -252,7 +259,7 @@ class IntegerProduct {
     const runOf = (segment: Dim): Dim => (perRun === 1 ? segment : floorDiv(segment, perRun));
     /** Sums of products in halves; `first` is 0 for the bytes, RUN / 4 for the finer ones. */
     const products = (rows: readonly Dim[], segment: Dim, first: number): readonly Variable[] => {
-      const sums = this.sums(rows.length);
+      const sums = this.sums(rows, segment, first === 0 ? 0 : 1);
       const inRun = perRun === 1 ? 0 : mul(mod(segment, perRun), layout.segment / 4);
       const start = add(add(mul(runOf(segment), RUN / 2), inRun), first);
       k.for(0, steps, 1, (j) => {
@@ -271,7 +278,7 @@ class IntegerProduct {
       return sums;
     };
     k.for(0, segments, 1, (segment) => {
-      const rows = Array.from({ length: count }, (_, c) => add(row, c));
+      const rows = rowsOf(row, count);
       const sums = products(rows, segment, 0);
       this.accumulate(totals, sums, row, segment, parameters(segment), sumHalves);
       rows.forEach((r, c) => {
@@ -311,7 +318,7 @@ class IntegerProduct {
     const totals = this.totals(count);
     const steps = layout.segment / this.access.step;
     k.for(0, segments, 1, (segment) => {
-      const sums = this.sums(count);
+      const sums = this.sums(rowsOf(row, count), segment);
       for (const vectors of this.waves)
         k.for(0, steps, 1, (j) => {
           const step = add(mul(segment, steps), j);
@@ -374,7 +381,7 @@ class IntegerProduct {
     const totals = this.totals(count);
     const own = layout.segment / 2;
     k.for(0, segments, 1, (segment) => {
-      const sums = this.sums(count);
+      const sums = this.sums(rowsOf(row, count), segment);
       k.for(0, own, 1, (i) => {
         const pair = add(mul(segment, own), i);
         const words = Array.from({ length: VECTORS }, (_, v) => k.load(pairs, add(mul(pair, PANEL), 4 * v), 4));
@@ -385,6 +392,8 @@ class IntegerProduct {
     this.store(row, totals);
   }
 }
+
+const rowsOf = (row: Dim, count: number): readonly Dim[] => Array.from({ length: count }, (_, c) => add(row, c));
 
 /** Scale and offset of four rows of weights, in one group. */
 interface Parameters {

@@ -27,6 +27,8 @@ export interface RowLayout {
   readonly bytes?: readonly (readonly number[])[];
   /** Weights that share scale and offset, at most a run: sums of activations are kept for each. */
   readonly segment: number;
+  /** See {@link IntegerAccess}: where there is one, `sums` start the sums of products, so that these count from zero. */
+  readonly zero?: number;
 }
 
 type PlaneValues = Readonly<Record<string, readonly Expr[]>>;
@@ -63,8 +65,9 @@ export function rowLayout(format: StorageFormat, access: IntegerAccess): RowLayo
   const words = whole(halvesOf(access, dummy));
   const bytes = whole(access.bytes(dummy));
   const fits = !access.signed && (segment / 4) * 2 * access.largest * LARGEST_BYTE < 2 ** 15;
-  const key = `${segment} ${JSON.stringify([words, fits ? bytes : []])}`;
-  return { key, words, segment, ...(fits ? { bytes } : {}) };
+  const { zero } = access;
+  const key = `${segment} ${zero} ${JSON.stringify([words, fits ? bytes : []])}`;
+  return { key, words, segment, ...(fits ? { bytes } : {}), ...(zero === undefined ? {} : { zero }) };
 }
 
 /** Memory that holds the activations as integers. */
@@ -73,7 +76,10 @@ export interface IntegerRows {
   readonly codes: Buffer;
   /** f32 [rows, depth / RUN, 2]: value = scale * code; the second scale is that of the finer bytes, 0 where there are none. */
   readonly scales: Buffer;
-  /** f32 [rows, depth / segment]: sums of scaled codes. */
+  /**
+   * For each segment two words: with a zero, what its sum of products starts from, for the codes and for the finer bytes; else the sum of
+   * its scaled codes as f32.
+   */
   readonly sums: Buffer;
 }
 
@@ -96,7 +102,7 @@ export function bindRows(
   return {
     codes: bind('codes', 'i32', depth / 2),
     scales: bind('scales', 'f32', (depth / RUN) * 2),
-    sums: bind('sums', 'f32', depth / layout.segment),
+    sums: bind('sums', layout.zero === undefined ? 'f32' : 'i32', (depth / layout.segment) * 2),
   };
 }
 
@@ -135,7 +141,7 @@ class Quantizer {
       const scale = k.let(peak.mul(1 / LARGEST), 'scale');
       const codes = this.codes(values, peak, LARGEST);
       this.storeScales(run, scale, constant('f32', 0));
-      this.storeSums(run, [{ codes, scale }]);
+      this.storeSums(run, [{ codes, scale }], false);
       this.pack(codes, layout.words, mul(run, RUN / 2));
     });
   }
@@ -162,15 +168,16 @@ class Quantizer {
           const fine = this.codes(rest, half, LARGEST_BYTE);
           const step = k.let(half.mul(1 / LARGEST_BYTE), 'step');
           this.storeScales(run, scale, step);
-          this.storeSums(run, [
+          const parts = [
             { codes, scale },
             { codes: fine, scale: step },
-          ]);
+          ];
+          this.storeSums(run, parts, true);
           this.pack(fine, words, base);
         },
         () => {
           this.storeScales(run, scale, constant('f32', 0));
-          this.storeSums(run, [{ codes, scale }]);
+          this.storeSums(run, [{ codes, scale }], true);
         },
       );
     });
@@ -211,24 +218,44 @@ class Quantizer {
     this.k.store(this.to.scales, add(mul(run, 2), 1), fine);
   }
 
-  private storeSums(run: Dim, parts: readonly { readonly codes: readonly Expr[]; readonly scale: Expr }[]): void {
+  private storeSums(
+    run: Dim,
+    parts: readonly { readonly codes: readonly Expr[]; readonly scale: Expr }[],
+    halves: boolean,
+  ): void {
     const { k, to, layout } = this;
-    const { segment } = layout;
-    for (let s = 0; s < RUN / segment; s++) {
-      const sums = parts.map(({ codes, scale }) => {
-        const own = codes.slice((s * segment) / 4, ((s + 1) * segment) / 4);
-        const sum = k.let(
-          own.reduce((a, b) => a.add(b)),
-          'sum',
-        );
-        const all = [1, 2, 3].reduce((t, i) => t.add(sum.extract(i)), sum.extract(0));
-        return all.cast('f32').mul(scale);
-      });
-      k.store(
-        to.sums,
-        add(mul(run, RUN / segment), s),
-        sums.reduce((a, b) => a.add(b)),
+    const { segment, zero } = layout;
+    const sumOf = (vectors: readonly Expr[]): Expr => {
+      const sum = k.let(
+        vectors.reduce((a, b) => a.add(b)),
+        'sum',
       );
+      return [1, 2, 3].reduce((t, i) => t.add(sum.extract(i)), sum.extract(0));
+    };
+    for (let s = 0; s < RUN / segment; s++) {
+      const at = mul(add(mul(run, RUN / segment), s), 2);
+      const own = parts.map(({ codes }) => codes.slice((s * segment) / 4, ((s + 1) * segment) / 4));
+      if (zero === undefined) {
+        const sums = own.map((codes, i) =>
+          sumOf(codes)
+            .cast('f32')
+            .mul(parts[i]?.scale ?? 1),
+        );
+        k.store(
+          to.sums,
+          at,
+          sums.reduce((a, b) => a.add(b)),
+        );
+        continue;
+      }
+      own.forEach((codes, i) => {
+        // Words of bytes keep the first four of eight elements in their low half.
+        const start = (vectors: readonly Expr[]): Expr => sumOf(vectors).mul(-zero);
+        const low = codes.filter((_, v) => v % 2 === 0);
+        const high = codes.filter((_, v) => v % 2 === 1);
+        const value = halves ? start(low).and(0xffff).or(start(high).shl(16)) : start(codes);
+        k.store(to.sums, add(at, i), value);
+      });
     }
   }
 

@@ -13,7 +13,9 @@ export const gemma3: Architecture = {
     const global = llamaRope(config, sizes, options);
     const local = ropeOf(config, sizes.headDim, {
       context: contextOf(sizes.positions, options),
-      theta: config.number('rope_local_base_freq', 10000),
+      theta:
+        config.section('rope_parameters')?.section('sliding_attention')?.number('rope_theta') ??
+        config.number('rope_local_base_freq', 10000),
       unscaled: true,
     });
     const pattern = config.count('sliding_window_pattern', 6);

@@ -1,5 +1,5 @@
 import { InfcError } from '../../../runtime/errors.ts';
-import type { Program } from '../../ir/graph.ts';
+import type { Program, TokenizerFiles } from '../../ir/graph.ts';
 import type { OpTable } from '../../ir/graph-builder.ts';
 import { type Architecture, HfConfig, HfWeights } from '../architecture.ts';
 import { generationSettings, withGeneration } from '../generation.ts';
@@ -10,12 +10,15 @@ import { ggufConfig } from './config.ts';
 import { type GgufFamily, ggufNames } from './family.ts';
 import { GgufKeys } from './keys.ts';
 import type { GgufFile } from './reader.ts';
+import { tokenizerFromGguf } from './tokenizer.ts';
 import { ggufWeights } from './weights.ts';
 
 /** The files of a model: one, or the splits of one, whose first has the metadata. */
 export interface GgufModel {
   readonly name: string;
   readonly files: readonly [GgufFile, ...GgufFile[]];
+  /** A tokenizer beside the file, for when the file's own is unknown. */
+  readonly tokenizer?: TokenizerFiles;
   /** LoRA adapters to merge, in this order. */
   readonly adapters?: readonly Adapter[];
 }
@@ -48,8 +51,13 @@ export function importGguf(
   const described = architecture.describe(config, weights, options);
   const program = buildTransformer(described, model.name, weights, ops, symbols, options);
   symbols.checkOptionsUsed();
+  const tokenizer = tokenizerFromGguf(keys, model.tokenizer);
   return withGeneration(
-    { ...program, metadata: { ...program.metadata, format: `GGUF ${first.version}`, weights: typesOf(model) } },
+    {
+      ...program,
+      metadata: { ...program.metadata, format: `GGUF ${first.version}`, weights: typesOf(model) },
+      ...(tokenizer ? { tokenizer } : {}),
+    },
     generationSettings(values),
   );
 }

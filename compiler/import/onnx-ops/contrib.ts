@@ -2,9 +2,10 @@ import type { Dim } from '../../ir/dim.ts';
 import * as D from '../../ir/dim.ts';
 import type { Value } from '../../ir/graph.ts';
 import type { GraphBuilder } from '../../ir/graph-builder.ts';
+import { dynamicQuantize } from '../../ops/dynamic-quantize.ts';
 import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
 import { axisIn, cast, rankOf, reshape, scalar, transpose } from './common.ts';
-import { dynamicQuantize, integerMatmul } from './quantize.ts';
+import { integerMatmul } from './quantize.ts';
 
 /** The domain of onnxruntime's own operators. */
 export const MICROSOFT = { domain: 'com.microsoft' };

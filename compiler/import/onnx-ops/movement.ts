@@ -53,7 +53,8 @@ function buildFlatten(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const x = node.input(0);
   const axis = node.int('axis', 1);
   const at = axis < 0 ? axis + rankOf(x) : axis;
-  return [b.node('reshape', [x], { shape: [D.product(x.type.shape.slice(0, at)), D.product(x.type.shape.slice(at))] })];
+  const shape = [D.product(x.type.shape.slice(0, at)), D.product(x.type.shape.slice(at))];
+  return [b.node(variant('reshape', x), [x], { shape })];
 }
 
 function buildSqueeze(node: OnnxNode, b: GraphBuilder): readonly Value[] {
@@ -89,9 +90,15 @@ function buildTranspose(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   return [b.node('transpose', [x], { permutation })];
 }
 
+/** An axis of the first input that is really there: a scalar has none. */
+function realAxis(node: OnnxNode, axis: number): number {
+  const rank = rankOf(node.input(0));
+  return rank === 0 ? node.fail('its input is a scalar and has no axes') : axisIn(node, axis, rank);
+}
+
 function buildConcat(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const all = node.inputs.map((_, i) => node.input(i));
-  const axis = axisIn(node, node.int('axis', node.opset < 4 ? 1 : undefined), rankOf(node.input(0)));
+  const axis = realAxis(node, node.int('axis', node.opset < 4 ? 1 : undefined));
   return [b.node(variant('concat', node.input(0)), all, { axis })];
 }
 
@@ -139,7 +146,8 @@ function buildSlice(node: OnnxNode, b: GraphBuilder): readonly Value[] {
       from[axis] = first;
       size[axis] = D.max(0, D.ceilDiv(D.sub(clamp(end, 0, n), first), step));
     } else {
-      const first = D.min(start, D.sub(n, 1));
+      // The standard clamps starts to 0 here, unlike numpy.
+      const first = D.min(D.max(start, 0), D.sub(n, 1));
       from[axis] = D.max(first, 0);
       size[axis] = D.max(0, D.ceilDiv(D.sub(first, clamp(end, -1, D.sub(n, 1))), -step));
     }
@@ -200,10 +208,14 @@ function buildTile(node: OnnxNode, b: GraphBuilder): readonly Value[] {
 
 function buildSplit(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const x = node.input(0);
-  const axis = axisIn(node, node.int('axis', 0), rankOf(x));
+  const axis = realAxis(node, node.int('axis', 0));
   const n = x.type.shape[axis] ?? 1;
   const given = node.has('split') ? node.ints('split') : node.inputs[1] ? dimsOf(b, node.inputs[1], 'part') : undefined;
   const count = node.int('num_outputs', node.outputs.length);
+  const total = given?.reduce(D.add, 0) ?? n;
+  if (D.equals(total, n) === false)
+    return node.fail(`its parts sum to ${D.formatDim(total)}, axis ${axis} has ${D.formatDim(n)}`);
+  if (given && total !== n) b.node('assume', [], { a: total, b: n, why: `'${node.name}' splits ${D.formatDim(n)}` });
   const part = D.ceilDiv(n, count);
   let start: Dim = 0;
   return Array.from({ length: given?.length ?? count }, (_, i) => {
@@ -213,8 +225,10 @@ function buildSplit(node: OnnxNode, b: GraphBuilder): readonly Value[] {
       : D.isStatic(n) || D.divideExactly(n, count) === undefined
         ? D.max(0, D.min(part, left))
         : part;
-    if (x.type.dtype === 'string') return b.node('string_slice', [x], { axis, start, size });
-    const y = sliceAxis(b, x, axis, start, size);
+    const y =
+      x.type.dtype === 'string'
+        ? b.node('string_slice', [x], { axis, start, size })
+        : sliceAxis(b, x, axis, start, size);
     start = D.add(start, size);
     return y === x ? b.node('identity', [x]) : y;
   });
@@ -249,14 +263,40 @@ function buildDepthToSpace(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   ];
 }
 
+/** Indices must lie in the dimensions they index: certain ones are checked now, the others by the run. */
+function checkIndices(node: OnnxNode, b: GraphBuilder, indices: Value, extents: readonly Dim[]): void {
+  const known = knownNumbers(indices) ?? (indices.constant ? node.constantInts(1) : undefined);
+  if (known && extents.every(D.isStatic)) {
+    known.forEach((v, i) => {
+      const extent = Number(extents[i % extents.length] ?? 0);
+      if (v < -extent || v >= extent)
+        node.fail(`index ${v} is outside a dimension of ${extent}`, `Use indices from ${-extent} to ${extent - 1}`);
+    });
+    return;
+  }
+  if (extents.length > 0) b.node('check_index', [indices], { extents });
+}
+
 function buildGather(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const [x, indices] = [node.input(0), node.input(1)];
-  return [b.node(variant('gather', x), [x, indices], { axis: axisIn(node, node.int('axis', 0), rankOf(x)) })];
+  const axis = realAxis(node, node.int('axis', 0));
+  if (x.type.dtype !== 'string') checkIndices(node, b, indices, [x.type.shape[axis] ?? 1]);
+  return [b.node(variant('gather', x), [x, indices], { axis })];
 }
 
 function buildGatherElements(node: OnnxNode, b: GraphBuilder): readonly Value[] {
-  const x = node.input(0);
-  return [b.node('gather_elements', [x, node.input(1)], { axis: axisIn(node, node.int('axis', 0), rankOf(x)) })];
+  const [x, indices] = [node.input(0), node.input(1)];
+  const axis = realAxis(node, node.int('axis', 0));
+  checkIndices(node, b, indices, [x.type.shape[axis] ?? 1]);
+  return [b.node('gather_elements', [x, indices], { axis })];
+}
+
+function buildGatherNd(node: OnnxNode, b: GraphBuilder): readonly Value[] {
+  const [x, indices] = [node.input(0), node.input(1)];
+  const batchDims = node.int('batch_dims', 0);
+  const depth = indices.type.shape[rankOf(indices) - 1];
+  if (D.isStatic(depth ?? 0)) checkIndices(node, b, indices, x.type.shape.slice(batchDims, batchDims + Number(depth)));
+  return [b.node('gather_nd', [x, indices], { batchDims })];
 }
 
 function buildScatterElements(node: OnnxNode, b: GraphBuilder): readonly Value[] {
@@ -283,6 +323,8 @@ function buildTrilu(node: OnnxNode, b: GraphBuilder): readonly Value[] {
 
 function buildReverseSequence(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const attrs = { timeAxis: node.int('time_axis', 0), batchAxis: node.int('batch_axis', 1) };
+  const extent = D.add(node.input(0).type.shape[attrs.timeAxis] ?? 0, 1);
+  b.node('check_index', [node.input(1)], { extents: [extent], signed: false });
   return [b.node('reverse_sequence', [node.input(0), node.input(1)], attrs)];
 }
 
@@ -312,9 +354,7 @@ export const movementOnnxOps: readonly OnnxOp[] = [
   onnxOp('SpaceToDepth', (node, b) => [b.node('space_to_depth', [node.input(0)], { block: node.int('blocksize') })]),
   onnxOp('Gather', buildGather),
   onnxOp('GatherElements', buildGatherElements),
-  onnxOp('GatherND', (node, b) => [
-    b.node('gather_nd', [node.input(0), node.input(1)], { batchDims: node.int('batch_dims', 0) }),
-  ]),
+  onnxOp('GatherND', buildGatherNd),
   onnxOp('ScatterElements', buildScatterElements),
   onnxOp('Scatter', buildScatterElements, { until: 10 }),
   onnxOp('ScatterND', buildScatterNd),

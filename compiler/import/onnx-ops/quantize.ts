@@ -1,6 +1,7 @@
 import { type DType, isFloat } from '../../ir/dtype.ts';
 import type { Value } from '../../ir/graph.ts';
 import type { GraphBuilder } from '../../ir/graph-builder.ts';
+import { dynamicQuantize } from '../../ops/dynamic-quantize.ts';
 import { integerRange } from '../../ops/shapes.ts';
 import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
 import { axisIn, cast, dtypeOf, rankOf, reshape, scalar } from './common.ts';
@@ -32,28 +33,6 @@ function buildQuantize(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const precision = node.int('precision', 0) === 0 ? common : dtypeOf(node, node.int('precision'));
   const attrs = { ...groups(node, x), dtype, precision, noSaturate: node.int('saturate', 1) === 0 };
   return [b.node('quantize_linear', zero ? [x, scale, zero] : [x, scale], attrs)];
-}
-
-export interface DynamicQuantized {
-  readonly codes: Value;
-  readonly scale: Value;
-  readonly zero: Value;
-}
-
-/** Quantizes to u8 over the range of x, which always holds 0. */
-export function dynamicQuantize(b: GraphBuilder, x: Value): DynamicQuantized {
-  const none = scalar(b, 'f32', 0);
-  const range = b.node('value_range', [x]);
-  const side = (at: number): Value =>
-    reshape(b, b.node('slice', [range], { starts: [at], steps: [1], shape: [1] }), []);
-  const [low, high] = [side(0), side(1)];
-  const span = b.node('sub', [high, low]);
-  const flat = b.node('eq', [span, none]);
-  const scale = b.node('div', [b.node('where', [flat, scalar(b, 'f32', 1), span]), scalar(b, 'f32', 255)]);
-  const middle = b.node('round', [b.node('div', [b.node('neg', [low]), scale])]);
-  const zero = cast(b, b.node('clip', [middle, none, scalar(b, 'f32', 255)]), 'u8');
-  const codes = b.node('quantize_linear', [x, scale, zero], { axis: 0, block: 0, dtype: 'u8', precision: 'f32' });
-  return { codes, scale, zero };
 }
 
 /** One zero point (or scale) a row: a column that broadcasts over the product's columns. */

@@ -1,4 +1,4 @@
-import { type Dim, isStatic, mul, sub } from '../../ir/dim.ts';
+import { type Dim, formatDim, isStatic, mul, sub } from '../../ir/dim.ts';
 import type { Attributes, Value } from '../../ir/graph.ts';
 import type { GraphBuilder } from '../../ir/graph-builder.ts';
 import { type RecurrentOp, recurrentGates, recurrentInputs } from '../../ops/recurrent.ts';
@@ -124,7 +124,9 @@ function build(op: RecurrentOp): OnnxOp['build'] {
     const hidden = r.type.shape[2] ?? node.fail('the recurrent weights need three axes');
     if (x.type.shape.length !== 3) node.fail('the input needs three axes');
     if (w.type.shape[0] !== reverses.length || r.type.shape[0] !== reverses.length)
-      node.fail(`the weights are for ${String(w.type.shape[0])} directions, '${directionName}' has ${reverses.length}`);
+      node.fail(
+        `the weights are for ${formatDim(w.type.shape[0] ?? 1)} directions, '${directionName}' has ${reverses.length}`,
+      );
     if (node.has('hidden_size') && isStatic(hidden) && node.int('hidden_size') !== hidden)
       node.fail(`hidden_size is ${node.int('hidden_size')}, the weights are for ${hidden}`);
     const [steps = 0, batch = 0] = x.type.shape;

@@ -45,7 +45,9 @@ const buildArg =
   (op: string) =>
   (node: OnnxNode, b: GraphBuilder): readonly Value[] => {
     const x = node.input(0);
-    const axes = [axisIn(node, node.int('axis', 0), rankOf(x))];
+    const axis = axisIn(node, node.int('axis', 0), rankOf(x));
+    if (x.type.shape[axis] === 0) node.fail(`axis ${axis} is empty: there is nothing to choose from`);
+    const axes = [axis];
     const last = node.int('select_last_index', 0) !== 0;
     return [b.node(op, [x], { axes, keepDims: node.int('keepdims', 1) !== 0, last })];
   };

@@ -28,6 +28,7 @@ function buildRange(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const { dtype } = start.type;
   const known = [start, limit, delta].map((v) => knownDims(v)?.[0]);
   const [s, l, d] = known;
+  if (d === 0) node.fail('its delta is 0', 'Use a delta other than 0');
   const length = s !== undefined && l !== undefined && d !== undefined ? progressionLength(s, l, d) : undefined;
   return [
     b.node('range', [start, delta], {

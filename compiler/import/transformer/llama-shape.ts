@@ -70,7 +70,7 @@ export interface LlamaShape {
 
 /** The rope of the config for a model of these sizes. */
 export const llamaRope = (config: HfConfig, sizes: LlamaSizes, options: TransformerOptions): Rope =>
-  ropeOf(config, sizes.headDim, { context: contextOf(sizes.positions, options) });
+  ropeOf(config, sizes.headDim, { context: contextOf(sizes.positions, options), layerType: 'full_attention' });
 
 /** Pre-norm decoder blocks of attention with rotary positions and a gated MLP, RMS norms throughout (Touvron et al. 2023). */
 export function llamaShaped(

@@ -131,12 +131,15 @@ export interface RopeOptions {
   readonly theta?: number;
   /** Ignores the config's scaling (local layers of Gemma 3). */
   readonly unscaled?: boolean;
+  /** Which section of `rope_parameters` counts, where layers of different types have one each. */
+  readonly layerType?: string;
 }
 
 /** The rope that a config describes for heads of `headDim` elements. Throws INFC1082 naming an unknown variant. */
 export function ropeOf(config: HfConfig, headDim: number, options: RopeOptions): Rope {
   // Transformers 5 keeps theta and scaling in one section.
-  const parameters = config.section('rope_parameters');
+  const common = config.section('rope_parameters');
+  const parameters = (options.layerType === undefined ? undefined : common?.section(options.layerType)) ?? common;
   const scaling = config.section('rope_scaling') ?? parameters;
   const theta =
     options.theta ??

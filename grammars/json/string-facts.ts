@@ -1,0 +1,125 @@
+import type { CostModel, Lang, RegexEngine } from '../regex/index.ts';
+import type { StringProfile } from './leaf-string.ts';
+
+/** States looked at before a language counts as one that may die. */
+const MAX_UNDYING = 100;
+/** States a pattern may have for its masks to be shared between character counts. */
+const MAX_SPREAD = 400;
+/** Cost model that counts characters. */
+const CHARACTERS: CostModel = { name: 'characters', cheapest: () => 1 };
+
+/** What string and key states ask about their languages, remembered. */
+export class StringFacts {
+  private readonly lengthProfiles = new Map<Lang, StringProfile | null>();
+  private readonly spreads = new Map<Lang, { readonly need: number; readonly states: readonly Lang[] } | null>();
+  private readonly undying = new Map<Lang, boolean>();
+
+  constructor(private readonly engine: RegexEngine) {}
+
+  /** Whether some code point in the range leads somewhere in a language. */
+  derivableIn(lang: Lang, low: number, high: number, min = 0, max = Number.POSITIVE_INFINITY): boolean {
+    const { engine } = this;
+    if (lang === engine.empty || lang === engine.epsilon) return false;
+    const { starts, classOf } = engine.classes(lang);
+    for (let i = 0; i < starts.length; i++) {
+      const cls = classOf[i] ?? 0;
+      if (cls === 0 || (starts[i] ?? 0) > high || (starts[i + 1] ?? 0x110000) <= low) continue;
+      if (this.fits(engine.deriveClass(lang, cls), Math.max(0, min - 1), max - 1)) return true;
+    }
+    return false;
+  }
+
+  /** Whether some member of one of the languages goes on from every text (a search pattern, a pattern and its complement). */
+  neverDies(langs: readonly Lang[]): boolean {
+    const { engine } = this;
+    if (langs.includes(engine.any)) return true;
+    if (langs.length === 0) return false;
+    const start = engine.union(...langs);
+    const known = this.undying.get(start);
+    if (known !== undefined) return known;
+    const found = new Set<Lang>([start]);
+    let alive = true;
+    for (const lang of found) {
+      if (lang === engine.any) continue;
+      if (engine.isEmpty(lang) || found.size > MAX_UNDYING) {
+        alive = false;
+        break;
+      }
+      const { representatives } = engine.classes(lang);
+      for (let cls = 1; cls < representatives.length; cls++) found.add(engine.deriveClass(lang, cls));
+    }
+    if (alive) for (const lang of found) this.undying.set(lang, true);
+    else this.undying.set(start, false);
+    return alive;
+  }
+
+  /** Where the stretch of alike code points begins that holds the whole range, or -1 when behaviour changes within. */
+  segment(lang: Lang, low: number, high: number): number {
+    if (lang === this.engine.any) return 0;
+    const { starts } = this.engine.classes(lang);
+    let from = 0;
+    let to = starts.length;
+    while (from + 1 < to) {
+      const middle = (from + to) >> 1;
+      if ((starts[middle] ?? 0) <= low) from = middle;
+      else to = middle;
+    }
+    return (starts[from + 1] ?? 0x110000) > high ? (starts[from] ?? 0) : -1;
+  }
+
+  /** Whether a language has a member with so many characters. */
+  fits(lang: Lang, min: number, max: number): boolean {
+    const { engine } = this;
+    if (max < 0 || engine.isEmpty(lang)) return false;
+    if (min === 0 && max === Number.POSITIVE_INFINITY) return true;
+    const shortest = engine.shortest(lang, CHARACTERS);
+    if (shortest > max) return false;
+    if (shortest >= min) return true;
+    if (lang === engine.any) return true;
+    return !engine.isEmpty(
+      engine.intersect(
+        lang,
+        engine.repeat(engine.cls([[0, 0x10ffff]]), min, max === Number.POSITIVE_INFINITY ? null : max),
+      ),
+    );
+  }
+
+  /**
+   * Over all states a language's words can reach: the most characters a word still needs, and the states. Undefined when they are too many to tell.
+   */
+  spread(lang: Lang): { readonly need: number; readonly states: readonly Lang[] } | undefined {
+    const known = this.spreads.get(lang);
+    if (known !== undefined) return known ?? undefined;
+    const { engine } = this;
+    const found = new Set<Lang>([lang]);
+    let need = 0;
+    for (const state of found) {
+      if (engine.isEmpty(state)) {
+        found.delete(state);
+        continue;
+      }
+      if (found.size > MAX_SPREAD) break;
+      need = Math.max(need, engine.shortest(state, CHARACTERS));
+      const { representatives } = engine.classes(state);
+      for (let cls = 1; cls < representatives.length; cls++) found.add(engine.deriveClass(state, cls));
+    }
+    const spread = found.size > MAX_SPREAD ? null : { need, states: [...found] };
+    this.spreads.set(lang, spread);
+    return spread ?? undefined;
+  }
+
+  /** The profile of a language that only counts characters. */
+  lengthProfile(lang: Lang): StringProfile {
+    const known = this.lengthProfiles.get(lang);
+    if (known !== undefined) return known ?? undefined;
+    const { min, max } = this.engine.lengths(lang);
+    const counted = this.engine.repeat(
+      this.engine.cls([[0, 0x10ffff]]),
+      min,
+      max === Number.POSITIVE_INFINITY ? null : max,
+    );
+    const profile = counted === lang ? ({ kind: 'length', min, max } as const) : null;
+    this.lengthProfiles.set(lang, profile);
+    return profile ?? undefined;
+  }
+}
