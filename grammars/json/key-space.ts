@@ -65,7 +65,7 @@ export class KeyDemands {
     if (this.outcomes.has(key)) return this.outcomes.get(key);
     if (!wellFormed(key)) return undefined;
     const place = this.order?.get(key) ?? Number.POSITIVE_INFINITY;
-    const later = this.seen && { ...this.seen, id: -1, has: (k: string) => k === key || this.seen?.has(k) === true };
+    const later = this.after(key);
     const found = this.collect(
       (rest) => this.machine.solver.afterProperty(this.afterSkipping(rest, place), key),
       later,
@@ -79,7 +79,7 @@ export class KeyDemands {
     if (this.regionOutcomes.has(region)) return this.regionOutcomes.get(region);
     const found = this.collect(
       (rest) => this.machine.solver.afterRegion(this.afterSkipping(rest, Number.POSITIVE_INFINITY), region.matched),
-      this.seen,
+      this.after(undefined),
     );
     this.regionOutcomes.set(region, found);
     return found;
@@ -131,6 +131,12 @@ export class KeyDemands {
       if (found.length > 512) throw machine.solver.tooComplex('more than 512 combinations of name patterns');
     }
     return found.map((r, index) => ({ ...r, index })).filter((r) => this.regionOutcome(r) !== undefined);
+  }
+
+  /** The names that cannot come after one more (undefined: one that is listed nowhere). */
+  private after(name: string | undefined): SeenSet | undefined {
+    const { seen } = this.machine;
+    return this.seen && seen.get(seen.add(this.seen.id, name));
   }
 
   /** In declared order, choosing a later name means that the earlier ones will not come. */

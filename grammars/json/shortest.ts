@@ -161,9 +161,20 @@ export class Shortest {
   }
 
   private stringRest(slot: StringSlot): number {
-    let best = this.machine.engine.isEmpty(slot.lang)
-      ? INFINITE
-      : this.machine.engine.shortest(slot.lang, JSON_STRING_COST);
+    const { engine } = this.machine;
+    let best = INFINITE;
+    if (this.machine.facts.fits(slot.lang, slot.min, slot.max)) {
+      best = engine.shortest(slot.lang, JSON_STRING_COST);
+      // Where the bounds beside the pattern matter, the word must keep them too (a character costs at least a byte).
+      if (best > slot.max || (slot.min > 0 && engine.lengths(slot.lang).min < slot.min)) {
+        const counted = engine.repeat(
+          engine.cls([[0, 0x10ffff]]),
+          slot.min,
+          slot.max === Number.POSITIVE_INFINITY ? null : slot.max,
+        );
+        best = engine.shortest(engine.intersect(slot.lang, counted), JSON_STRING_COST);
+      }
+    }
     for (let i = slot.low; i < slot.high; i++) best = Math.min(best, jsonLength(slot.list[i]?.slice(slot.at) ?? ''));
     return best;
   }
@@ -260,16 +271,20 @@ export class Shortest {
 
   private objectFinish(leaf: ObjectLeaf): Finish {
     if (leaf.at === 'next' || (leaf.at === 'open' && leaf.space === 0))
-      return leaf.slots.map((s) => ({ result: s.results, bytes: this.objectRest(s.state, leaf.at === 'next') + 1 }));
+      return leaf.slots.map((s) => ({
+        result: s.results,
+        bytes: this.objectRest(s.state, leaf.at === 'next', leaf.seen) + 1,
+      }));
     const code = this.machine.openKey(leaf.slots, leaf.seen);
     return code === 0 ? [] : this.pushed(code >> 2, 1);
   }
 
-  /** Bytes of the properties still to come, without the closing brace; `after`: a property came before. */
-  private objectRest(rest: Formula, after: boolean): number {
+  /** Bytes of the properties still to come, without the closing brace; `after`: a property came before; `seen`: names that cannot come. */
+  private objectRest(rest: Formula, after: boolean, seen = 0): number {
     const { formulas, solver } = this.machine;
     if (solver.objectCanEnd(rest)) return 0;
-    return this.ask(`o${rest}${after}`, () => {
+    const barred = solver.dependsOnSeen(rest) ? this.machine.seen.get(seen) : undefined;
+    return this.ask(`o${rest}${after}${barred?.id ?? ''}`, () => {
       let best = INFINITE;
       formulas.someCube(
         rest,
@@ -279,11 +294,11 @@ export class Shortest {
           let total = after ? 1 : 0;
           let count = 0;
           for (const key of cube.required) {
-            if (cube.absent.has(key)) return false;
+            if (cube.absent.has(key) || barred?.has(key)) return false;
             total += jsonLength(key) + 3 + this.value(solver.demandOf(cube.all, key)) + (count++ > 0 ? 1 : 0);
           }
           const extra = Math.max(0, cube.min - count) + cube.broken.length;
-          if (extra > 0) total += this.extraProperties(cube, extra, count);
+          if (extra > 0) total += this.extraProperties(cube, extra, count, barred);
           best = Math.min(best, total);
           return false;
         },
@@ -294,12 +309,17 @@ export class Shortest {
   }
 
   /** Upper bound for further properties: listed names first, then invented ones. */
-  private extraProperties(cube: ReturnType<Machine['solver']['objectCube']>, extra: number, count: number): number {
+  private extraProperties(
+    cube: ReturnType<Machine['solver']['objectCube']>,
+    extra: number,
+    count: number,
+    barred: { has(key: string): boolean } | undefined,
+  ): number {
     const { solver } = this.machine;
     const costs: number[] = [];
     const names = new Set([...cube.all, ...cube.broken].flatMap((s) => s.names));
     for (const name of names) {
-      if (cube.required.has(name) || cube.absent.has(name)) continue;
+      if (cube.required.has(name) || cube.absent.has(name) || barred?.has(name)) continue;
       costs.push(jsonLength(name) + 3 + this.value(solver.demandOf(cube.all, name)));
     }
     const invented = this.value(solver.demandOf(cube.all, '\u0001')) + 3 + 8;

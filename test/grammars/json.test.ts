@@ -78,6 +78,26 @@ describe.each(SCHEMAS)('JSON constraint: $name', ({ schema, valid, invalid }) =>
   );
 });
 
+describe('escapes', () => {
+  it('begin only where a character can still come', () => {
+    const session = openSchema(
+      { type: 'string', pattern: '^[a-c]{1,9}(@[a-c]{1,9})*$', maxLength: 4 },
+      { escapes: 'any', whitespace: 'compact' },
+    );
+    const stateOf = (text: string): number => session.acceptor.run(session.acceptor.start, encoder.encode(text));
+    expect(stateOf('"ab@a\\')).toBe(0);
+    expect(stateOf('"ab@\\u006')).not.toBe(0);
+    expect(stateOf('"ab@\\u004')).toBe(0);
+    expect(stateOf('"ab\\u004')).not.toBe(0);
+  });
+
+  it('and bounds beside a pattern count in the shortest end', () => {
+    const { acceptor } = openSchema({ type: 'string', pattern: '^[a-c]+(-[a-c]+)*$', minLength: 3, maxLength: 6 }, {});
+    const left = (text: string): number => acceptor.shortest(acceptor.run(acceptor.start, encoder.encode(text)));
+    expect(['"', '"a', '"a-', '"a-b', '"abc"'].map(left)).toEqual([4, 3, 2, 1, 0]);
+  });
+});
+
 describe('order and whitespace', () => {
   const schema = {
     type: 'object',

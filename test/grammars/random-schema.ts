@@ -11,7 +11,7 @@ const FORMATS = [
   'hostname',
   'ipv4',
   'ipv6',
-  'uri',
+  // Not 'uri': Ajv wants something after the colon, RFC 3986 does not.
   'uri-reference',
   'uuid',
   'json-pointer',
@@ -34,6 +34,16 @@ export class RandomSchemas {
 
   schema(depth = 3): Json {
     if (this.chance(0.05)) return true;
+    // References are from the root, so recursion begins there.
+    if (depth === 3 && this.chance(0.08)) {
+      const { properties, ...rest } = this.object(1);
+      const self = { $ref: '#/$defs/node' };
+      const node = {
+        ...rest,
+        properties: { kids: { type: 'array', items: self }, ...(properties as Schema), next: self },
+      };
+      return { ...self, $defs: { node } };
+    }
     const kind = this.below(depth > 0 ? 12 : 6);
     switch (kind) {
       case 0:
@@ -125,7 +135,6 @@ export class RandomSchemas {
       () => ({ oneOf: parts() }),
       () => ({ allOf: [this.object(depth), this.object(0)] }),
       () => ({ type: 'object', not: this.schema(0) }),
-      () => ({ $ref: '#/$defs/node', $defs: { node: { ...this.object(0), items: { $ref: '#/$defs/node' } } } }),
       () => ({
         oneOf: ['cat', 'dog', 'cow'].map((kind) => {
           const { properties, ...rest } = this.object(depth);
