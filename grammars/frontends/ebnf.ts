@@ -1,8 +1,9 @@
-import type * as Chevrotain from 'chevrotain';
+import type { ParserMethod } from 'chevrotain';
 import { InfcError } from '../../runtime/errors.ts';
 import { type Expression, type Grammar, literal } from '../cfg/grammar.ts';
 import type { RegexNode } from '../regex/syntax.ts';
 import { assemble, parseGbnf } from './gbnf.ts';
+import type * as Parsing from './parsing.ts';
 import { PARSER_OPTIONS, refuseErrors } from './text.ts';
 
 /**
@@ -12,12 +13,12 @@ import { PARSER_OPTIONS, refuseErrors } from './text.ts';
  */
 export async function parseEbnf(text: string, start?: string): Promise<Grammar> {
   if (/::=/.test(text)) return parseGbnf(text, start);
-  const chevrotain = await import('chevrotain');
+  const chevrotain = await import('./parsing.ts');
   return readIso(chevrotain, text, start);
 }
 
 function readIso(
-  { createToken, EmbeddedActionsParser, Lexer }: typeof Chevrotain,
+  { createToken, EmbeddedActionsParser, Lexer }: typeof Parsing,
   text: string,
   start: string | undefined,
 ): Grammar {
@@ -80,7 +81,7 @@ function readIso(
       return rules;
     });
 
-    readonly choice: Chevrotain.ParserMethod<[], Expression> = this.RULE('choice', (): Expression => {
+    readonly choice: ParserMethod<[], Expression> = this.RULE('choice', (): Expression => {
       const items: Expression[] = [];
       this.AT_LEAST_ONE_SEP({ SEP: Bar, DEF: () => items.push(this.SUBRULE(this.sequence)) });
       return items.length === 1 && items[0] ? items[0] : { type: 'choice', items };

@@ -1,7 +1,8 @@
-import type * as Chevrotain from 'chevrotain';
+import type { ParserMethod } from 'chevrotain';
 import { InfcError } from '../../runtime/errors.ts';
 import type { Expression, Grammar } from '../cfg/grammar.ts';
 import { literal } from '../cfg/grammar.ts';
+import type * as Parsing from './parsing.ts';
 import { ANY_CHARACTER, bracketClass, PARSER_OPTIONS, refuseErrors, unescapeText } from './text.ts';
 
 /**
@@ -9,12 +10,12 @@ import { ANY_CHARACTER, bracketClass, PARSER_OPTIONS, refuseErrors, unescapeText
  * same notation (`::=`, either quotes, optional `;`) is read too. The start rule is `root` or the first one.
  */
 export async function parseGbnf(text: string, start?: string): Promise<Grammar> {
-  const chevrotain = await import('chevrotain');
+  const chevrotain = await import('./parsing.ts');
   return read(chevrotain, text, start);
 }
 
 function read(
-  { createToken, EmbeddedActionsParser, Lexer, tokenMatcher }: typeof Chevrotain,
+  { createToken, EmbeddedActionsParser, Lexer, tokenMatcher }: typeof Parsing,
   text: string,
   start: string | undefined,
 ): Grammar {
@@ -53,7 +54,7 @@ function read(
       return [name, body];
     });
 
-    readonly choice: Chevrotain.ParserMethod<[], Expression> = this.RULE('choice', (): Expression => {
+    readonly choice: ParserMethod<[], Expression> = this.RULE('choice', (): Expression => {
       const items: Expression[] = [];
       this.AT_LEAST_ONE_SEP({ SEP: Bar, DEF: () => items.push(this.SUBRULE(this.sequence)) });
       return items.length === 1 && items[0] ? items[0] : { type: 'choice', items };

@@ -1,4 +1,5 @@
-import type * as Chevrotain from 'chevrotain';
+import type { ParserMethod } from 'chevrotain';
+import type * as Parsing from './parsing.ts';
 import { PARSER_OPTIONS, refuseErrors } from './text.ts';
 
 /** An expression of a Lark grammar as written. */
@@ -32,12 +33,12 @@ const UNLIMITED = Number.POSITIVE_INFINITY;
 
 /** Parses the text of a Lark grammar; INFC5301 with line and column for bad syntax. */
 export async function parseLarkSyntax(text: string): Promise<readonly LarkStatement[]> {
-  const chevrotain = await import('chevrotain');
+  const chevrotain = await import('./parsing.ts');
   return read(chevrotain, text);
 }
 
 function read(
-  { createToken, EmbeddedActionsParser, Lexer, tokenMatcher }: typeof Chevrotain,
+  { createToken, EmbeddedActionsParser, Lexer, tokenMatcher }: typeof Parsing,
   text: string,
 ): readonly LarkStatement[] {
   const Space = createToken({ name: 'Space', pattern: /[ \t\f]+|\\\n/, group: Lexer.SKIPPED });
@@ -193,7 +194,7 @@ function read(
       return { type: 'import', path, relative, names };
     });
 
-    readonly choice: Chevrotain.ParserMethod<[], LarkNode> = this.RULE('choice', (): LarkNode => {
+    readonly choice: ParserMethod<[], LarkNode> = this.RULE('choice', (): LarkNode => {
       const items: LarkNode[] = [];
       this.OPTION(() => this.CONSUME(Bar));
       this.AT_LEAST_ONE_SEP({
