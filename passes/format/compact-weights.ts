@@ -20,7 +20,7 @@ export const compactWeights = definePass({
   does: 'keeps weights of convolutions and recurrences compact in the file, as the recipe says',
   run(graph, context) {
     const recipe = context.storage?.recipe;
-    if (!recipe) return;
+    if (!recipe || recipe.simulate) return;
     for (const node of [...graph.nodes]) {
       node.inputs.forEach((v, i) => {
         const c = v?.constant;

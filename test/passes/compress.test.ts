@@ -94,6 +94,17 @@ describe('compress', () => {
     }
   });
 
+  test('a simulated recipe computes what the real one does, on dense weights', async () => {
+    const rules = [{ format: 'q3g32', algorithm: 'gptq' }];
+    const real = await outputOf(await compress(network(), { quant: { name: 'r', rules }, runs }));
+    const simulated = await compress(network(), { quant: { name: 's', rules, simulate: true }, runs });
+    for (const node of simulated.program.entries.get('main')?.nodes ?? [])
+      for (const v of node.inputs) expect(v?.type.format ?? 'dense').toBe('dense');
+    expect(simulated.targets[0]?.plan.load).toBeUndefined();
+    const largest = Math.max(...real.map(Math.abs));
+    (await outputOf(simulated)).forEach((v, i) => expect(Math.abs(v - (real[i] ?? 0))).toBeLessThan(1e-3 * largest));
+  });
+
   test('the same bytes every time', async () => {
     const once = await compress(network(), { quant: recipe({ equalize: 'awq', algorithm: 'gptq' }), runs });
     const again = await compress(network(), { quant: recipe({ equalize: 'awq', algorithm: 'gptq' }), runs });
