@@ -1,16 +1,14 @@
 import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
 import type { DType } from '../ir/dtype.ts';
+import { type CodedGrid, encodeRow } from './encode-row.ts';
 import { fit, largestMagnitude, stored } from './fit.ts';
-import { defineFormat, type Grid, type StorageFormat } from './format.ts';
+import { defineFormat, type StorageFormat } from './format.ts';
 
 const GROUP = 32;
 
-interface ScaledGrid extends Grid {
+interface ScaledGrid extends CodedGrid {
   readonly bits: number;
-  code(weight: number): number;
 }
-
-const isScaled = (g: Grid): g is ScaledGrid => 'code' in g;
 
 /** 8-bit floats with one f16 scale for 32 weights, which puts the largest at the end of the float's range. 8.5 bits a weight. */
 function scaledFloat(name: string, dtype: DType, largest: number, errorBound: number): StorageFormat {
@@ -37,16 +35,9 @@ function scaledFloat(name: string, dtype: DType, largest: number, errorBound: nu
     multiple: GROUP,
     planes: { codes: { dtype, per: 1 }, scale: { dtype: 'f16', per: GROUP } },
     grid,
-    encode: (row, grids) => {
-      const codes = new Uint8Array(row.length);
-      const scale: number[] = [];
-      for (let at = 0; at < row.length; at += GROUP) {
-        const own = grids?.[at / GROUP];
-        const g = own && isScaled(own) ? own : grid(row.subarray(at, at + GROUP));
-        scale.push(g.bits);
-        for (let i = at; i < at + GROUP; i++) codes[i] = g.code(row[i] ?? 0);
-      }
-      return { codes, scale };
+    encode: (row, given) => {
+      const { codes, grids } = encodeRow(row, GROUP, grid, given);
+      return { codes, scale: grids.map((g) => g.bits) };
     },
     decode: ({ codes = [], scale = [] }) => {
       const [step] = scale;

@@ -1,7 +1,8 @@
 import type { Expr } from '../ir/expr.ts';
 import { codePlanes, integerCodes, packCodes, unpackCodes } from './code-planes.ts';
+import { type CodedGrid, encodeRow } from './encode-row.ts';
 import { clamp, fit, largestMagnitude, stored } from './fit.ts';
-import { defineFormat, type Grid, type StorageFormat } from './format.ts';
+import { defineFormat, type StorageFormat } from './format.ts';
 
 interface IntegerGroups {
   readonly name: string;
@@ -12,10 +13,9 @@ interface IntegerGroups {
 }
 
 /** A grid that knows its code of a weight; `w = scale * code - offset`. */
-interface CodedGrid extends Grid {
+interface AffineGrid extends CodedGrid {
   readonly scaleBits: number;
   readonly offsetBits: number;
-  code(weight: number): number;
 }
 
 /** Weights decoded at once. */
@@ -28,7 +28,7 @@ const GROUP = 32;
 export function symmetricGroups({ name, bits, scaled }: IntegerGroups): StorageFormat {
   const zero = 2 ** (bits - 1);
   const most = zero - 1;
-  const grid = (weights: Float32Array, importance?: Float32Array): CodedGrid => {
+  const grid = (weights: Float32Array, importance?: Float32Array): AffineGrid => {
     const full = largestMagnitude(weights) / most;
     const round = (step: number, w: number): number => (step === 0 ? 0 : clamp(Math.round(w / step), -most, most));
     const { bits: scaleBits, value } = fit(
@@ -52,9 +52,9 @@ export function symmetricGroups({ name, bits, scaled }: IntegerGroups): StorageF
     multiple: scaled,
     planes: { ...codePlanes(bits), scale: { dtype: 'f16', per: scaled } },
     grid,
-    encode: (row, grids) => {
-      const { codes, parameters } = encodeRow(row, scaled, grid, grids);
-      return { ...packCodes(codes, bits), scale: parameters.map((g) => g.scaleBits) };
+    encode: (row, given) => {
+      const { codes, grids } = encodeRow(row, scaled, grid, given);
+      return { ...packCodes(codes, bits), scale: grids.map((g) => g.scaleBits) };
     },
     decode: (planes, part) => {
       const [step] = planes.scale ?? [];
@@ -74,7 +74,7 @@ export function symmetricGroups({ name, bits, scaled }: IntegerGroups): StorageF
  */
 export function affineGroups({ name, bits, scaled }: IntegerGroups): StorageFormat {
   const most = 2 ** bits - 1;
-  const grid = (weights: Float32Array, importance?: Float32Array): CodedGrid => {
+  const grid = (weights: Float32Array, importance?: Float32Array): AffineGrid => {
     let [low, high] = [0, 0];
     for (const w of weights) [low, high] = [Math.min(low, w), Math.max(high, w)];
     const code = (p: Parameters, w: number): number =>
@@ -110,12 +110,12 @@ export function affineGroups({ name, bits, scaled }: IntegerGroups): StorageForm
       offset: { dtype: 'f16', per: scaled },
     },
     grid,
-    encode: (row, grids) => {
-      const { codes, parameters } = encodeRow(row, scaled, grid, grids);
+    encode: (row, given) => {
+      const { codes, grids } = encodeRow(row, scaled, grid, given);
       return {
         ...packCodes(codes, bits),
-        scale: parameters.map((g) => g.scaleBits),
-        offset: parameters.map((g) => g.offsetBits),
+        scale: grids.map((g) => g.scaleBits),
+        offset: grids.map((g) => g.offsetBits),
       };
     },
     decode: (planes, part) => {
@@ -138,23 +138,3 @@ interface Parameters {
   readonly scaleBits: number;
   readonly offsetBits: number;
 }
-
-/** Codes of a row, with the grids given or fitted ones. */
-function encodeRow(
-  row: Float32Array,
-  span: number,
-  grid: (weights: Float32Array) => CodedGrid,
-  given: readonly Grid[] | undefined,
-): { readonly codes: Uint8Array; readonly parameters: readonly CodedGrid[] } {
-  const codes = new Uint8Array(row.length);
-  const parameters: CodedGrid[] = [];
-  for (let at = 0; at < row.length; at += span) {
-    const own = given?.[at / span];
-    const g = own && isCoded(own) ? own : grid(row.subarray(at, at + span));
-    parameters.push(g);
-    for (let i = at; i < at + span; i++) codes[i] = g.code(row[i] ?? 0);
-  }
-  return { codes, parameters };
-}
-
-const isCoded = (g: Grid): g is CodedGrid => 'code' in g;

@@ -1,7 +1,8 @@
 import { constant, type Expr } from '../ir/expr.ts';
 import { codePlanes, packCodes, unpackCodes } from './code-planes.ts';
+import { type CodedGrid, encodeRow } from './encode-row.ts';
 import { fit, largestMagnitude, stored } from './fit.ts';
-import { defineFormat, type Grid } from './format.ts';
+import { defineFormat } from './format.ts';
 
 const [GROUP, SPAN] = [32, 64];
 
@@ -12,9 +13,8 @@ export const NF4 = [
   0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
 ].map(Math.fround);
 
-interface TableGrid extends Grid {
+interface TableGrid extends CodedGrid {
   readonly bits: number;
-  code(weight: number): number;
 }
 
 /** Index of the table's value nearest to x. */
@@ -36,8 +36,6 @@ const grid = (weights: Float32Array, importance?: Float32Array): TableGrid => {
   return { bits, code: (w) => code(value, w), nearest: (w) => Math.fround(value * (NF4[code(value, w)] ?? 0)) };
 };
 
-const isTable = (g: Grid): g is TableGrid => 'code' in g;
-
 /** The table's value by a binary tree of selects. */
 function lookUp(code: Expr): Expr {
   const at = (low: number, bit: number): Expr => {
@@ -56,16 +54,9 @@ export const nf4 = defineFormat({
   multiple: SPAN,
   planes: { ...codePlanes(4), scale: { dtype: 'f16', per: SPAN } },
   grid,
-  encode: (row, grids) => {
-    const codes = new Uint8Array(row.length);
-    const scale: number[] = [];
-    for (let at = 0; at < row.length; at += SPAN) {
-      const own = grids?.[at / SPAN];
-      const g = own && isTable(own) ? own : grid(row.subarray(at, at + SPAN));
-      scale.push(g.bits);
-      for (let i = at; i < at + SPAN; i++) codes[i] = g.code(row[i] ?? 0);
-    }
-    return { ...packCodes(codes, 4), scale };
+  encode: (row, given) => {
+    const { codes, grids } = encodeRow(row, SPAN, grid, given);
+    return { ...packCodes(codes, 4), scale: grids.map((g) => g.bits) };
   },
   decode: (planes, part) => {
     const [scale] = planes.scale ?? [];

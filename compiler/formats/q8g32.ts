@@ -1,16 +1,14 @@
 import { constant } from '../ir/expr.ts';
+import { type CodedGrid, encodeRow } from './encode-row.ts';
 import { clamp, fit, largestMagnitude, stored } from './fit.ts';
-import { defineFormat, type Grid } from './format.ts';
+import { defineFormat } from './format.ts';
 
 const GROUP = 32;
 const MOST = 127;
 
-interface ScaledGrid extends Grid {
+interface ScaledGrid extends CodedGrid {
   readonly bits: number;
-  code(weight: number): number;
 }
-
-const isScaled = (g: Grid): g is ScaledGrid => 'code' in g;
 
 const grid = (weights: Float32Array, importance?: Float32Array): ScaledGrid => {
   const full = largestMagnitude(weights) / MOST;
@@ -36,17 +34,11 @@ export const q8g32 = defineFormat({
   multiple: GROUP,
   planes: { codes: { dtype: 'u32', per: 4 }, scale: { dtype: 'f16', per: GROUP } },
   grid,
-  encode: (row, grids) => {
+  encode: (row, given) => {
+    const { codes: bytes, grids } = encodeRow(row, GROUP, grid, given);
     const codes = new Uint32Array(row.length / 4);
-    const scale: number[] = [];
-    for (let at = 0; at < row.length; at += GROUP) {
-      const own = grids?.[at / GROUP];
-      const g = own && isScaled(own) ? own : grid(row.subarray(at, at + GROUP));
-      scale.push(g.bits);
-      for (let i = at; i < at + GROUP; i++)
-        codes[i >> 2] = (codes[i >> 2] ?? 0) | ((g.code(row[i] ?? 0) & 255) << (8 * (i & 3)));
-    }
-    return { codes, scale };
+    for (const [i, c] of bytes.entries()) codes[i >> 2] = (codes[i >> 2] ?? 0) | ((c & 255) << (8 * (i & 3)));
+    return { codes, scale: grids.map((g) => g.bits) };
   },
   decode: ({ codes = [], scale = [] }) => {
     const [step] = scale;

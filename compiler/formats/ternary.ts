@@ -1,15 +1,13 @@
 import { codePlanes, integerCodes, packCodes, unpackCodes } from './code-planes.ts';
+import { type CodedGrid, encodeRow } from './encode-row.ts';
 import { stored } from './fit.ts';
-import { defineFormat, type Grid, type StorageFormat } from './format.ts';
+import { defineFormat, type StorageFormat } from './format.ts';
 
 const [GROUP, SPAN] = [32, 64];
 
-interface TernaryGrid extends Grid {
+interface TernaryGrid extends CodedGrid {
   readonly bits: number;
-  code(weight: number): number;
 }
-
-const isTernary = (g: Grid): g is TernaryGrid => 'code' in g;
 
 /**
  * Weights of -1, 0 and 1 with one f16 scale for 64 of them, two bits each: 2.25 bits a weight. As in BitNet b1.58 (Ma et al. 2024) weights
@@ -39,16 +37,9 @@ function ternaryFormat(name: string, center: (magnitudes: Float32Array) => numbe
     multiple: SPAN,
     planes: { ...codePlanes(2), scale: { dtype: 'f16', per: SPAN } },
     grid,
-    encode: (row, grids) => {
-      const codes = new Uint8Array(row.length);
-      const scale: number[] = [];
-      for (let at = 0; at < row.length; at += SPAN) {
-        const own = grids?.[at / SPAN];
-        const g = own && isTernary(own) ? own : grid(row.subarray(at, at + SPAN));
-        scale.push(g.bits);
-        for (let i = at; i < at + SPAN; i++) codes[i] = g.code(row[i] ?? 0);
-      }
-      return { ...packCodes(codes, 2), scale };
+    encode: (row, given) => {
+      const { codes, grids } = encodeRow(row, SPAN, grid, given);
+      return { ...packCodes(codes, 2), scale: grids.map((g) => g.bits) };
     },
     decode: (planes, part) => {
       const [scale] = planes.scale ?? [];
