@@ -74,7 +74,7 @@ export async function calibrate(
   });
   if (wanted.size === 0) return new Map();
   await using loaded = await loadCompiled(compilation.targets[0]);
-  const gram = new GramMachine();
+  await using gram = new GramMachine();
   const probes = [...wanted].map(
     ([output, { weights, k, needs }]): Probe => ({
       output,
@@ -92,7 +92,6 @@ export async function calibrate(
     count++;
     options.onProgress?.(count);
   }
-  await gram.dispose();
   if (count === 0)
     throw new InfcError('INFC2077', 'the calibration data is empty', { fix: 'Give at least one text, file or input' });
   const found = new Map<string, InputStatistics>();
@@ -160,7 +159,7 @@ export async function loadCompiled(target: TargetCompilation | undefined): Promi
 }
 
 /** x^T x by a compiled kernel, one a length. */
-class GramMachine {
+class GramMachine implements AsyncDisposable {
   private readonly models = new Map<number, Promise<Model>>();
 
   private readonly registry: Registry = createCompiler().registry;
@@ -195,7 +194,7 @@ class GramMachine {
     return loadCompiled(compilation.targets[0]);
   }
 
-  async dispose(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     for (const m of this.models.values()) await (await m).dispose();
   }
 }

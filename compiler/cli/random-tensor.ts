@@ -1,19 +1,8 @@
 import { byteLength, isFloat, isInteger, viewOf } from '../ir/dtype.ts';
 import type { HostTensor } from '../ir/op.ts';
+import { randomSource } from '../random.ts';
 import { storeNumber } from '../tensor-values.ts';
 import type { ConcretePort } from './inputs.ts';
-
-/** Uniform numbers in [0, 1) that are the same on every machine: mulberry32 (public domain, Tommy Ettinger). */
-export function randomSource(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = a;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 export interface Fill {
   readonly seed?: number;

@@ -1,3 +1,4 @@
+import { randomSource } from '../../compiler/random.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { type AllocationRequest, bytesOf, checkBudget, defineAllocator } from './allocator.ts';
 import { spend } from './baq.ts';
@@ -28,7 +29,7 @@ export const evoPress = defineAllocator({
       throw new InfcError('INFC2076', 'evopress needs data to measure candidates on', {
         fix: 'Give --calibrate FILE, or allocate with baq',
       });
-    const random = generator(request.seed);
+    const random = randomSource(request.seed);
     let parent = spend(
       request,
       layers.map(() => 0),
@@ -72,15 +73,4 @@ function mutate(request: AllocationRequest, parent: readonly number[], random: (
     if (random() < 0.5) break;
   }
   return choice;
-}
-
-/** Mulberry32: numbers in [0, 1) that depend on the seed alone. */
-function generator(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), a | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }
