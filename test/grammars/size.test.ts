@@ -59,7 +59,7 @@ describe('the parsers in the package', () => {
       const failure = await grammar({ gbnf: text }).catch((error: unknown) => error);
       expect(failure).toMatchObject({ code: 'INFC5301', message: expect.stringContaining(place) });
     }
-    await expect(grammar({ ebnf: 'a = ;' })).rejects.toMatchObject({ code: 'INFC5301' });
+    await expect(grammar({ ebnf: 'a = "b' })).rejects.toMatchObject({ code: 'INFC5301' });
     await expect(grammar({ lark: 'start: "a" ->\n' })).rejects.toMatchObject({ code: 'INFC5301' });
   });
 });
