@@ -1,5 +1,5 @@
+import { packedOnce } from '../../../compiler/derived-constant.ts';
 import type { StorageFormat } from '../../../compiler/formats/format.ts';
-import { packedOnce } from '../../../compiler/formats/packed.ts';
 import { type MatrixSize, planesOf } from '../../../compiler/formats/rows.ts';
 import { byteLength, type TypedArray, viewOf } from '../../../compiler/ir/dtype.ts';
 import type { Buffer } from '../../../compiler/ir/expr.ts';
