@@ -1,5 +1,5 @@
+import { packedOnce } from '../../../compiler/derived-constant.ts';
 import type { StorageFormat } from '../../../compiler/formats/format.ts';
-import { packedOnce } from '../../../compiler/formats/packed.ts';
 import { type MatrixSize, planesOf } from '../../../compiler/formats/rows.ts';
 import { add, type Dim, floorDiv, mod, mul } from '../../../compiler/ir/dim.ts';
 import { byteLength, type DType, type TypedArray, viewOf } from '../../../compiler/ir/dtype.ts';
