@@ -21,6 +21,11 @@ export const commands: readonly Command[] = [
         value: 'RECIPE',
         help: 'How weights are stored: f16, q8, q4, auto, w8a8 (8-bit activations too), a storage format (+gptq, +awq, +rotate), or FILE.json',
       },
+      precision: {
+        kind: 'value',
+        value: 'f16|bf16|mixed',
+        help: 'Keep values between kernels (and weights without --quant) as 16-bit floats where that is safe; --calibrate tells ranges',
+      },
       calibrate: {
         kind: 'value',
         value: 'FILE',
