@@ -1,6 +1,6 @@
 import { isStatic } from '../../compiler/ir/dim.ts';
 import type { Node, Value } from '../../compiler/ir/graph.ts';
-import { constantValues } from './transform-constant.ts';
+import { constantNumbers } from '../../compiler/tensor-values.ts';
 
 /** Steps that a proof may look back. */
 const DEPTH = 24;
@@ -91,7 +91,7 @@ const elementsOf = (v: Value): number => v.type.shape.reduce<number>((n, d) => (
 function largestOf(v: Value): number | undefined {
   if (!v.constant || v.constant.strings || v.type.format !== 'dense' || !(elementsOf(v) <= LARGEST)) return undefined;
   let most = 0;
-  for (const x of constantValues(v.constant)) {
+  for (const x of constantNumbers(v.constant)) {
     if (!Number.isFinite(x)) return undefined;
     most = Math.max(most, Math.abs(x));
   }
@@ -117,7 +117,7 @@ function largestRowSum(node: Node): number | undefined {
   if (node.op === 'matmul' && shape.length !== 2) return undefined;
   const rows = node.op === 'conv' || node.attrs.transposeB === true;
   const n = Number(shape[rows ? 0 : 1]);
-  const values = constantValues(w.constant);
+  const values = constantNumbers(w.constant);
   const length = values.length / n;
   const sums = new Float64Array(n);
   for (let i = 0; i < values.length; i++) {
