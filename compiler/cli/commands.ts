@@ -17,6 +17,10 @@ export const commands: readonly Command[] = [
         'RECIPE',
         'How weights are stored: f16, q8, q4, auto, w8a8 (8-bit activations too), a storage format (+gptq, +awq, +rotate), or FILE.json',
       ),
+      precision: value(
+        'f16|bf16|mixed',
+        'Keep values between kernels (and weights without --quant) as 16-bit floats where that is safe; --calibrate tells ranges',
+      ),
       calibrate: value(
         'FILE',
         'Data like what the model will see, for gptq, awq, wanda and budgets: a text, or a folder of .npy files',
