@@ -1,4 +1,5 @@
 import { definePass } from '../passes/pass.ts';
+import { storagePoints } from '../passes/precision/assign-precision.ts';
 import type { Calibrator, Collector, GramProduct } from '../passes/precision/calibrator.ts';
 import type { InputStatistics, Needs } from '../passes/precision/quantizer.ts';
 import { InfcError } from '../runtime/errors.ts';
@@ -25,6 +26,8 @@ export interface CalibrateOptions {
   readonly calibrators: readonly Calibrator[];
   /** What the algorithm for this weight reads; 'nothing' leaves it out. */
   readonly needs: (weight: string) => Needs;
+  /** Also collects how values that kernels hand to one another are distributed, by their names as {@link storagePoints} gives them. */
+  readonly values?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (runs: number) => void;
 }
@@ -36,10 +39,13 @@ interface Probe {
   readonly output: string;
   readonly weights: readonly string[];
   readonly k: number;
+  /** Not the input of a weight: it may be infinite (a mask). */
+  readonly isValue: boolean;
   readonly collectors: readonly Collector[];
 }
 
 const PREFIX = 'probe:';
+const VALUE = 'probe-value:';
 
 /** The constant weight matrix of a product and the length of its inputs, where calibration applies. */
 export function weightOf(
@@ -63,7 +69,11 @@ export async function calibrate(
 ): Promise<Calibration> {
   const { signal } = options;
   const wanted = new Map<string, { weights: string[]; k: number; needs: Needs }>();
-  const probe = definePlugin({ name: 'calibration', api: 1, passes: [probePass(wanted, options.needs)] });
+  const probe = definePlugin({
+    name: 'calibration',
+    api: 1,
+    passes: [probePass(wanted, options.needs, options.values === true)],
+  });
   // The passes change the program they are given.
   const source = typeof model === 'string' || model instanceof Uint8Array ? model : cloneProgram(model);
   const compilation = await compile(source, {
@@ -80,6 +90,7 @@ export async function calibrate(
       output,
       weights,
       k,
+      isValue: output.startsWith(VALUE),
       collectors: options.calibrators.filter((c) => c.serves(needs)).map((c) => c.start(k, gram.product)),
     }),
   );
@@ -112,7 +123,7 @@ const NONE: InputStatistics = {
 
 async function feed(p: Probe, data: unknown): Promise<void> {
   if (!(data instanceof Float32Array)) return;
-  for (let i = 0; i < data.length; i++)
+  for (let i = 0; i < data.length && !p.isValue; i++)
     if (!Number.isFinite(data[i]))
       throw new InfcError('INFC2078', `the input of '${p.weights[0]}' is ${data[i]} on the calibration data`, {
         node: p.weights[0] ?? p.output,
@@ -125,14 +136,22 @@ async function feed(p: Probe, data: unknown): Promise<void> {
 const probePass = (
   wanted: Map<string, { weights: string[]; k: number; needs: Needs }>,
   needs: CalibrateOptions['needs'],
+  values: boolean,
 ) =>
   definePass({
     name: 'probe-inputs',
     phase: 'precision',
     does: 'shows the inputs of matrix products for calibration',
-    run(graph) {
+    run(graph, context) {
       const seen = new Map<Value, string>();
-      for (const node of graph.nodes) {
+      const show = (v: Value, name: string): void => {
+        // A copy under its own name: outputs keep theirs.
+        const from = v.producer?.source ?? { name, op: 'input' };
+        const copy = graph.node('identity', [v], {}, [v.type], from, [name]);
+        graph.outputs.push(...copy.outputs);
+      };
+      const points = values ? storagePoints(graph, context) : [];
+      for (const node of [...graph.nodes]) {
         const found = weightOf(node);
         const level = found ? needs(found.constant.name) : 'nothing';
         if (!found || level === 'nothing' || found.x.type.dtype !== 'f32') continue;
@@ -143,10 +162,12 @@ const probePass = (
         wanted.set(name, { ...entry, needs: entry.needs === 'gram' ? 'gram' : level });
         if (known !== undefined) continue;
         seen.set(found.x, name);
-        // A copy under its own name: outputs keep theirs.
-        const copy = graph.node('identity', [found.x], {}, [found.x.type], node.source, [name], node);
-        const [out] = copy.outputs;
-        if (out) graph.outputs.push(out);
+        show(found.x, name);
+      }
+      for (const { value, key } of points) {
+        const name = `${VALUE}${graph.name}:${key}`;
+        wanted.set(name, { weights: [key], k: 1, needs: 'moments' });
+        show(value, name);
       }
     },
   });

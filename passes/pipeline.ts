@@ -10,6 +10,7 @@ import { decompose } from './fuse/decompose.ts';
 import { foldIntoWeights } from './fuse/fold-into-weights.ts';
 import { fuseTranspose } from './fuse/fuse-transpose.ts';
 import type { Pass } from './pass.ts';
+import { assignPrecision } from './precision/assign-precision.ts';
 import { equalize } from './precision/equalize.ts';
 import { pruneWeights } from './precision/prune-weights.ts';
 import { quantizeActivations } from './precision/quantize-activations.ts';
@@ -40,11 +41,12 @@ export const pipeline: readonly Pass[] = [
   recognizeActivations,
   recognizeAttention,
   recognizeSliceAssignment,
-  // precision: what makes weights stand quantization better (--quant)
+  // precision: what makes weights stand quantization better (--quant), and which values are narrow (--precision)
   rotateResidual,
   equalize,
   pruneWeights,
   quantizeActivations,
+  assignPrecision,
   // format: how weights are stored
   assignFormats,
   compactWeights,

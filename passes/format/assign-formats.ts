@@ -1,3 +1,4 @@
+import { derivedConstant } from '../../compiler/derived-constant.ts';
 import type { StorageFormat } from '../../compiler/formats/format.ts';
 import type { FormatRule } from '../../compiler/formats/recipe.ts';
 import { type MatrixSize, type Planes, planesOf } from '../../compiler/formats/rows.ts';
@@ -36,9 +37,6 @@ export const assignFormats = definePass({
 const fits = (format: StorageFormat, { length }: MatrixSize): boolean =>
   [format.multiple, format.group, ...Object.values(format.planes).map((p) => p.per)].every((n) => length % n === 0);
 
-/** Constants made for one and the same weight, so that all its users share the bytes. */
-const made = new WeakMap<Constant, Map<string, Constant>>();
-
 function assign(
   graph: Graph,
   w: Weight,
@@ -47,13 +45,12 @@ function assign(
   context: PassContext,
   storage: WeightStorage,
 ): void {
-  const known = made.get(w.constant) ?? new Map<string, Constant>();
-  made.set(w.constant, known);
   // A table is looked up, not multiplied with: algorithms have nothing to weigh its errors with.
   const algorithm = w.node.op === 'gather' ? undefined : rule?.algorithm;
-  const key = `${format.name} ${w.transposed} ${algorithm ?? ''}`;
-  const constant = known.get(key) ?? stored(w, format, algorithm, rule?.sparsity !== undefined, storage);
-  known.set(key, constant);
+  const pruned = algorithm !== undefined && rule?.sparsity !== undefined;
+  const key = `${format.name} ${w.transposed} ${algorithm ?? ''} ${pruned} ${storage.recipe?.simulate ?? false}`;
+  const scope = algorithm === undefined ? undefined : storage.calibration;
+  const constant = derivedConstant(w.constant, key, () => stored(w, format, algorithm, pruned, storage), scope);
   const value = graph.constant(constant);
   const { node } = w;
   const [y] = node.outputs;

@@ -1,9 +1,10 @@
+import { derivedConstant } from '../../compiler/derived-constant.ts';
 import { clamp, fit, largestMagnitude } from '../../compiler/formats/fit.ts';
 import { matchesName } from '../../compiler/formats/recipe.ts';
 import { type Constant, type Graph, type Node, tensor, type Value } from '../../compiler/ir/graph.ts';
+import { constantNumbers, elementsOf } from '../../compiler/tensor-values.ts';
 import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
 import { builderAt, definePass, type PassContext } from '../pass.ts';
-import { constantValues } from '../precision/transform-constant.ts';
 
 /** Weights with fewer elements stay as they are. */
 const SMALLEST = 1024;
@@ -39,19 +40,6 @@ export const compactWeights = definePass({
   },
 });
 
-const elementsOf = (c: Constant): number => c.type.shape.reduce<number>((n, d) => n * Number(d), 1);
-
-const made = new WeakMap<Constant, Map<string, Constant>>();
-
-/** One constant for a weight and what became of it. */
-function once(from: Constant, key: string, make: () => Constant): Constant {
-  const mine = made.get(from) ?? new Map<string, Constant>();
-  made.set(from, mine);
-  const c = mine.get(key) ?? make();
-  mine.set(key, c);
-  return c;
-}
-
 function f32Constant(from: Constant, values: Float32Array, more: Partial<Constant>): Constant {
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return { name: from.name, type: tensor('f32', from.type.shape), bytes: bytes.length, read: () => bytes, ...more };
@@ -65,10 +53,10 @@ function narrow(
   float: 'f16' | 'bf16',
   context: PassContext,
 ): void {
-  const rounded = once(c, float, () =>
+  const rounded = derivedConstant(c, float, () =>
     f32Constant(
       c,
-      Float32Array.from(constantValues(c), (w) => decodeFloat(float, encodeFloat(float, w))),
+      Float32Array.from(constantNumbers(c), (w) => decodeFloat(float, encodeFloat(float, w))),
       { compact: { float } },
     ),
   );
@@ -92,8 +80,8 @@ function scaleOut(graph: Graph, node: Node, w: Value, c: Constant, bits: number,
   const channels = Number(w.type.shape[axis]);
   const most = 2 ** (bits - 1) - 1;
   const scales = new Float32Array(channels);
-  const codes = once(c, `int${bits}`, () => {
-    const values = Float32Array.from(constantValues(c));
+  const codes = derivedConstant(c, `int${bits}`, () => {
+    const values = Float32Array.from(constantNumbers(c));
     const length = values.length / channels;
     const [perChannel, perWeight] = axis === 0 ? [length, 1] : [1, channels];
     const row = new Float32Array(length);
@@ -105,7 +93,7 @@ function scaleOut(graph: Graph, node: Node, w: Value, c: Constant, bits: number,
     }
     return f32Constant(c, values, { compact: { bits } });
   });
-  const scale = once(c, `int${bits} scale`, () => ({
+  const scale = derivedConstant(c, `int${bits} scale`, () => ({
     ...f32Constant(c, scales, {}),
     name: `${c.name}.scale`,
     type: tensor('f32', node.op === 'conv' ? [channels, ...w.type.shape.slice(2).map(() => 1)] : [channels]),
