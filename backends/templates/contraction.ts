@@ -1,5 +1,5 @@
 import type { DecodedGroup } from '../../compiler/formats/format.ts';
-import { coefficientOf, collectSyms, type Dim, floorDiv, mod, product, sub, sym } from '../../compiler/ir/dim.ts';
+import { add, coefficientOf, collectSyms, type Dim, floorDiv, mod, product, sub, sym } from '../../compiler/ir/dim.ts';
 import { computeType, type ScalarType } from '../../compiler/ir/dtype.ts';
 import { type Buffer, dimValue, Expr, type Fold } from '../../compiler/ir/expr.ts';
 import type { Value } from '../../compiler/ir/graph.ts';
@@ -32,11 +32,28 @@ export interface Contraction {
   readonly rightBlocks?: WeightBlocks;
 }
 
-/** Weights of one column, `length` consecutive depths at a time. */
+/** Weights of a column in a storage format, `length` consecutive depths at a time. */
 export interface WeightBlocks {
   readonly length: number;
-  /** Weights of one group of a block: codes, scale and offset as the format decodes them; `length / group.codes.length` groups. */
-  groups(k: KernelBuilder, column: Dim, block: Dim): Iterable<DecodedGroup>;
+  /** Whether some blocks of depths are left out. */
+  readonly someLeftOut: boolean;
+  /** The blocks stored for a column, by number: those from `from` up to `to` lie at rising depths. */
+  range(k: KernelBuilder, column: Dim): { readonly from: Dim; readonly to: Dim };
+  /** Depth at which a stored block begins. */
+  depthOf(k: KernelBuilder, column: Dim, block: Dim): Dim;
+  /** Weights of one stored block: groups as the format decodes them, and where in the block they begin. */
+  groups(k: KernelBuilder, column: Dim, block: Dim): Iterable<{ readonly group: DecodedGroup; readonly at: number }>;
+}
+
+/** Where in its block code number `i` of a group lies. */
+export function placeOf(
+  k: KernelBuilder,
+  { group, at }: { group: DecodedGroup; at: number },
+  i: number,
+  length: number,
+): Dim {
+  const column = group.columns?.[i];
+  return column ? add(k.index(column, { min: 0, max: length - 1 - at }, 'col'), at) : at + i;
 }
 
 interface Product {

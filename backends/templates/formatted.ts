@@ -1,7 +1,10 @@
 import { packedOnce } from '../../compiler/derived-constant.ts';
-import type { StorageFormat } from '../../compiler/formats/format.ts';
-import { planesOf } from '../../compiler/formats/rows.ts';
-import { add, type Dim, isStatic, mul } from '../../compiler/ir/dim.ts';
+import { blockColumns, blockStarts, startsOf } from '../../compiler/formats/blocks.ts';
+import { decodeBlock, gridSpan, type ReadRagged, type StorageFormat } from '../../compiler/formats/format.ts';
+import { type Planes, planesOf } from '../../compiler/formats/rows.ts';
+import { add, type Dim, floorDiv, isStatic, mod, mul } from '../../compiler/ir/dim.ts';
+import { type DType, viewOf } from '../../compiler/ir/dtype.ts';
+import type { Buffer, Expr } from '../../compiler/ir/expr.ts';
 import type { Node, Value } from '../../compiler/ir/graph.ts';
 import type { KernelBuilder } from '../../compiler/ir/kernel-builder.ts';
 import { guess } from '../../compiler/lower/region.ts';
@@ -10,10 +13,6 @@ import { InfcError } from '../../runtime/errors.ts';
 import { contractionOf, type WeightBlocks } from './contraction.ts';
 import { buildTiled } from './gemm-regtile.ts';
 import { buildDot } from './gemv.ts';
-
-/** Weights of a block: the longest run that one entry of some plane covers. */
-export const blockOf = (format: StorageFormat): number =>
-  Object.values(format.planes).reduce((n, p) => Math.max(n, p.per), format.group);
 
 /** The planes of a constant [depth, n] (or [n, depth]) in a storage format: each column's entries one after the other. */
 export function weightBlocks(
@@ -26,39 +25,66 @@ export function weightBlocks(
 ): WeightBlocks {
   const source = weights.constant;
   if (!source) throw new TypeError('weights are not constant');
-  const length = blockOf(format);
-  const planes = Object.entries(format.planes).map(([name, plane]) => {
-    const perColumn = depth / plane.per;
-    const total = n * perColumn;
+  const { sparse } = format;
+  const size = { rows: n, length: depth };
+  const encoded = (): Planes => planesOf(source, format, size, !transposed);
+  // How much sparse rows keep is known only once they are encoded.
+  const made = sparse ? encoded() : undefined;
+  const bind = (k: KernelBuilder, name: string, dtype: DType, entries: number): Buffer => {
     const key = `${format.name}.${name}${transposed ? '' : '.t'}`;
-    const packed = packedOnce(source, key, plane.dtype, total, () => {
-      const values = planesOf(source, format, { rows: n, length: depth }, !transposed)[name];
+    const length = Math.max(1, made?.[name]?.length ?? entries);
+    const packed = packedOnce(source, key, dtype, length, () => {
+      const values = encoded()[name];
       if (!values) throw new TypeError(`format '${format.name}' encodes no plane '${name}'`);
-      return values;
+      return values.length > 0 ? values : viewOf(dtype, new ArrayBuffer(8), 0, 1);
     });
-    return { name, key, per: plane.per, perColumn, packed };
-  });
+    return request.bindPacked(k, weights, key, packed);
+  };
+  const length = gridSpan(format);
+  const { rows: height, columns } = sparse?.blocks ?? { rows: 1, columns: depth };
+  const perBlock = columns / length;
+  const strips = Math.ceil(n / height);
+  const kept = made && sparse?.blocks ? Number(made[blockStarts]?.at(-1)) : strips;
+  const start = (k: KernelBuilder, strip: Dim): Dim => {
+    const at = k.load(bind(k, blockStarts, 'u32', strips + 1), strip);
+    return mul(k.index(at, { min: 0, max: kept }, 'start'), perBlock);
+  };
+  const load = (k: KernelBuilder, column: Dim, block: Dim) => {
+    const row = sparse?.blocks ? add(mul(floorDiv(block, perBlock), height), mod(column, height)) : column;
+    const within = sparse?.blocks ? mod(block, perBlock) : block;
+    return (name: string, entry: number, per: number): Expr => {
+      const buffer = bind(k, name, format.planes[name]?.dtype ?? 'u32', (n * depth) / per);
+      const base = add(mul(row, columns / per), mul(within, length / per));
+      return k.let(k.load(buffer, add(base, entry)), 'w');
+    };
+  };
+  const read = (k: KernelBuilder, column: Dim): ReadRagged => {
+    const firsts = new Map<string, Expr>();
+    return (name, entry) => {
+      const dtype = sparse?.ragged?.[name] ?? 'u32';
+      const entries = made?.[name]?.length ?? 1;
+      const buffer = bind(k, name, dtype, entries);
+      const first =
+        firsts.get(name) ?? k.let(k.load(bind(k, startsOf(name), 'u32', n + 1), column).cast('i32'), 'first');
+      firsts.set(name, first);
+      return k.let(k.load(buffer, k.index(first.add(entry), { min: 0, max: entries - 1 }, 'at')), 'w');
+    };
+  };
   return {
     length,
-    *groups(k: KernelBuilder, column: Dim, block: Dim) {
-      for (let part = 0; part < length / format.group; part++) {
-        const values = Object.fromEntries(
-          planes.map(({ name, key, per, perColumn, packed }) => {
-            const buffer = request.bindPacked(k, weights, key, packed);
-            const first = Math.floor((part * format.group) / per);
-            const base = add(add(mul(column, perColumn), mul(block, length / per)), first);
-            const own = Math.max(1, format.group / per);
-            return [name, Array.from({ length: own }, (_, i) => k.let(k.load(buffer, add(base, i)), 'w'))];
-          }),
-        );
-        const group = format.decode(values, part);
-        if (group.columns)
-          throw new InfcError('INFC4023', `format '${format.name}' moves columns, which GPU templates do not support`, {
-            node: request.anchor.source.name,
-          });
-        yield group;
-      }
+    someLeftOut: sparse?.blocks !== undefined,
+    range: (k, column) => {
+      if (!sparse?.blocks) return { from: 0, to: depth / length };
+      const strip = floorDiv(column, height);
+      return { from: start(k, strip), to: start(k, add(strip, 1)) };
     },
+    depthOf: (k, _, block) => {
+      if (!sparse?.blocks) return mul(block, length);
+      const at = k.load(bind(k, blockColumns, 'u16', kept), floorDiv(block, perBlock));
+      const first = k.index(at, { min: 0, max: depth / columns - 1 }, 'block');
+      return add(mul(first, columns), mul(mod(block, perBlock), length));
+    },
+    groups: (k, column, block) => decodeBlock(format, load(k, column, block), read(k, column)),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { StorageFormat } from '../../compiler/formats/format.ts';
 import { ceilDiv, type Dim, floorDiv, isStatic, mod, mul, product, sub } from '../../compiler/ir/dim.ts';
 import { dimValue, type Expr } from '../../compiler/ir/expr.ts';
 import type { Node, Value } from '../../compiler/ir/graph.ts';
@@ -34,7 +35,7 @@ export function rowOf(k: KernelBuilder, { ids, rows }: Lookup, token: Dim, reque
 const LANES = 64;
 
 function build(l: Lookup, request: TemplateRequest) {
-  const format = request.format(l.table.type.format);
+  const format = tableFormat(l, request);
   const idShape = l.ids.type.shape;
   const tokens = product(idShape);
   const blocks = weightBlocks(request, l.table, format, l.rows, l.length, true);
@@ -51,16 +52,12 @@ function build(l: Lookup, request: TemplateRequest) {
     const block = k.index(dimValue(mod(item, perRow)), { min: 0, max: perRow - 1 }, 'block');
     const row = rowOf(k, l, token, request);
     const coords = split(k, token, idShape);
-    let at = 0;
-    for (const { codes, scale, offset, columns } of blocks.groups(k, row, block)) {
-      if (columns) throw movesColumns(format.name, request);
-      codes.forEach((code, i) => {
-        const scaled = scale ? code.mul(scale) : code;
-        const value: Expr = offset ? scaled.sub(offset) : scaled;
+    for (const { group, at } of blocks.groups(k, row, block))
+      group.codes.forEach((code, i) => {
+        const scaled = group.scale ? code.mul(group.scale) : code;
+        const value: Expr = group.offset ? scaled.sub(group.offset) : scaled;
         request.finish(k, value, [...coords, mulAdd(block, blocks.length, at + i)]);
       });
-      at += format.group;
-    }
   });
   const bytes = mul(8, mul(tokens, l.length));
   return k.done({
@@ -75,10 +72,16 @@ function build(l: Lookup, request: TemplateRequest) {
 
 const mulAdd = (a: Dim, by: number, plus: number): Dim => sub(mul(a, by), -plus);
 
-export const movesColumns = (format: string, request: TemplateRequest): InfcError =>
-  new InfcError('INFC4027', `format '${format}' moves columns, which lookups do not support`, {
-    node: request.anchor.source.name,
-  });
+/** The format of a table. Throws INFC4027 for one that leaves out zeros. */
+export function tableFormat({ table }: Lookup, request: TemplateRequest): StorageFormat {
+  const format = request.format(table.type.format);
+  if (format.sparse)
+    throw new InfcError('INFC4027', `format '${format.name}' leaves out zeros, which lookups do not support`, {
+      node: request.anchor.source.name,
+      fix: 'Give the rule of this format `role: linear`, so that tables keep another format',
+    });
+  return format;
+}
 
 /** Lookups in a table that stays in its storage format, on lanes: one block of weights each. */
 export const gatherFormat = defineTemplate({

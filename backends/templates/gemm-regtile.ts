@@ -11,7 +11,7 @@ import {
 } from '../../compiler/lower/template.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { Target } from '../backend.ts';
-import { type Contraction, contractionOf, extentOf, place, split, type WeightBlocks } from './contraction.ts';
+import { type Contraction, contractionOf, extentOf, place, placeOf, split, type WeightBlocks } from './contraction.ts';
 
 /** A workgroup computes `rows` x `columns` outputs, `depth` terms at a time; each lane holds 4 x 4 of them in registers. */
 interface Tile {
@@ -92,6 +92,13 @@ export function buildTiled(request: TemplateRequest, c: Contraction): LoweredKer
     );
   };
 
+  const columnAt = (i: Dim): Dim => k.index(dimValue(add(firstColumn, i)), { min: 0, max: sub(columns, 1) }, 'col');
+  // Where blocks are left out, each lane follows those of one column from tile to tile.
+  const cursor =
+    c.rightBlocks?.someLeftOut === true
+      ? k.var(dimValue(c.rightBlocks.range(k, columnAt(mod(k.lane, tile.columns))).from), 'cursor')
+      : undefined;
+
   /** The same for weights in a storage format: a lane decodes a block of one column. */
   const fillBlocks = (blocks: WeightBlocks, firstDepth: Dim): void => {
     const perTile = tile.depth / blocks.length;
@@ -99,25 +106,51 @@ export function buildTiled(request: TemplateRequest, c: Contraction): LoweredKer
       const [i, j] = [mod(e, tile.columns), floorDiv(e, tile.columns)];
       const position = add(firstColumn, i);
       const block = add(floorDiv(firstDepth, blocks.length), j);
-      const at = (d: number): Dim => add(mul(add(mul(j, blocks.length), d), tile.columns), i);
-      const decode = (): void => {
-        const column = k.index(dimValue(position), { min: 0, max: sub(columns, 1) }, 'col');
-        let d = 0;
-        for (const { codes, scale, offset } of blocks.groups(k, column, block))
-          for (const code of codes) {
-            const scaled = scale ? code.mul(scale) : code;
-            k.store(b, at(d++), offset ? scaled.sub(offset) : scaled);
-          }
-      };
+      const at = (d: Dim): Dim => add(mul(add(mul(j, blocks.length), d), tile.columns), i);
       const zeros = (): void => {
         for (let d = 0; d < blocks.length; d++) k.store(b, at(d), constant(c.type, 0));
+      };
+      const decode = (column: Dim, stored: Dim): void => {
+        const groups = [...blocks.groups(k, column, stored)];
+        if (groups.some(({ group }) => group.columns)) zeros();
+        for (const decoded of groups) {
+          const { codes, scale, offset } = decoded.group;
+          codes.forEach((code, n) => {
+            const scaled = scale ? code.mul(scale) : code;
+            k.store(b, at(placeOf(k, decoded, n, blocks.length)), offset ? scaled.sub(offset) : scaled);
+          });
+        }
       };
       const inside = both(
         isMultipleOf(columns, tile.columns) ? undefined : dimValue(position).lt(dimValue(columns)),
         isMultipleOf(depth, tile.depth) ? undefined : dimValue(mul(block, blocks.length)).lt(dimValue(depth)),
       );
-      if (inside) k.if(inside, decode, zeros);
-      else decode();
+      const fill = (): void => {
+        const column = columnAt(i);
+        if (!cursor) {
+          decode(column, block);
+          return;
+        }
+        const { to } = blocks.range(k, column);
+        const next = k.index(cursor.value, { min: 0, max: to }, 'next');
+        k.if(
+          dimValue(next).lt(dimValue(to)),
+          () => {
+            const start = blocks.depthOf(k, column, next);
+            k.if(
+              dimValue(start).eq(dimValue(mul(block, blocks.length))),
+              () => {
+                decode(column, next);
+                cursor.set(dimValue(next).add(1));
+              },
+              zeros,
+            );
+          },
+          zeros,
+        );
+      };
+      if (inside) k.if(inside, fill, zeros);
+      else fill();
     });
   };
 

@@ -9,7 +9,7 @@ import {
   type TemplateRequest,
 } from '../../compiler/lower/template.ts';
 import { InfcError } from '../../runtime/errors.ts';
-import { type Contraction, contractionOf, extentOf, place, split, type WeightBlocks } from './contraction.ts';
+import { type Contraction, contractionOf, extentOf, place, placeOf, split, type WeightBlocks } from './contraction.ts';
 import { noteOf, productSizes } from './gemm-regtile.ts';
 
 const LANES = 64;
@@ -47,10 +47,12 @@ export function buildDot(request: TemplateRequest, c: Contraction): LoweredKerne
   /** Codes are multiplied as they are; the scale is applied once a group, the offset to the group's sum of the left factor. */
   const accumulateBlocks = (blocks: WeightBlocks, coords: readonly Dim[]): void => {
     const flat = isWhole ? column : k.index(dimValue(column), { min: 0, max: sub(columns, 1) }, 'col');
-    k.for(part, floorDiv(depth, blocks.length), sharers, (b) => {
-      let at = 0;
-      for (const { codes, scale, offset } of blocks.groups(k, flat, b)) {
-        const xs = codes.map(() => k.let(c.left(k, coords, [add(mul(b, blocks.length), at++)])));
+    const { from, to } = blocks.range(k, flat);
+    k.for(add(from, part), to, sharers, (b) => {
+      const start = blocks.depthOf(k, flat, b);
+      for (const decoded of blocks.groups(k, flat, b)) {
+        const { codes, scale, offset } = decoded.group;
+        const xs = codes.map((_, i) => k.let(c.left(k, coords, [add(start, placeOf(k, decoded, i, blocks.length))])));
         const [x0, ...more] = xs;
         if (!x0) continue;
         const zero = c.init;

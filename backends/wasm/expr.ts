@@ -7,6 +7,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import type { DimLowering } from './address.ts';
 import { castScalar, castVector, evenWords, widenMask } from './convert.ts';
 import { ExprTable } from './expr-table.ts';
+import { shuffles } from './intrinsics.ts';
 import {
   extractLane,
   laneBits,
@@ -420,7 +421,8 @@ export class ExprLowering {
 
   private intrinsic(name: string, args: readonly Expr[]): readonly Val[] {
     const operands = args.flatMap((a) => this.parts(a));
-    return [this.m.op(name, operands)];
+    const places = shuffles.get(name);
+    return [places ? this.m.op('i8x16.shuffle', operands, places) : this.m.op(name, operands)];
   }
 
   private load(buffer: Buffer, index: Dim, e: Expr): readonly Val[] {

@@ -18,12 +18,39 @@ export const evenBytes = (w: Expr): Expr =>
   words('i16x8.shr_s', words('i16x8.shl', w, constant('i32', 8)), constant('i32', 8));
 export const oddBytes = (w: Expr): Expr => words('i16x8.shr_s', w, constant('i32', 8));
 
+/** Bytes of `table` that the bytes of `places` name; 0 for places past 15. */
+export const swizzle = (table: Expr, places: Expr): Expr => words('i8x16.swizzle', table, places);
+/** Bytes of two registers in turn: the first eight of each, or the last eight. */
+export const zipLow = (a: Expr, b: Expr): Expr => words('zip low', a, b);
+export const zipHigh = (a: Expr, b: Expr): Expr => words('zip high', a, b);
+/** The words of two registers as 16-bit halves, and halves as bytes, with saturation. */
+export const narrowHalves = (a: Expr, b: Expr): Expr => words('i16x8.narrow_i32x4_s', a, b);
+export const narrowBytes = (a: Expr, b: Expr): Expr => words('i8x16.narrow_i16x8_s', a, b);
+export const narrowUnsignedBytes = (a: Expr, b: Expr): Expr => words('i8x16.narrow_i16x8_u', a, b);
+
+const zip = (first: number): Uint8Array => Uint8Array.from({ length: 16 }, (_, i) => first + (i >> 1) + 16 * (i & 1));
+
+/** Intrinsics that are shuffles of bytes. */
+export const shuffles: ReadonlyMap<string, Uint8Array> = new Map([
+  ['zip low', zip(0)],
+  ['zip high', zip(8)],
+]);
+
 type Word = number | bigint | boolean;
 type Lanes = readonly Word[];
 
 const low = (x: Word | undefined): number => (Number(x) << 16) >> 16;
 const high = (x: Word | undefined): number => Number(x) >> 16;
 const halves = (a: number, b: number): number => (a & 0xffff) | (b << 16);
+
+const bytesOf = (words: Lanes): number[] => words.flatMap((w) => [0, 8, 16, 24].map((at) => (Number(w) >> at) & 255));
+const joined = (parts: readonly number[], bits: 8 | 16): number[] =>
+  Array.from({ length: 4 }, (_, i) =>
+    parts
+      .slice((i * 32) / bits, ((i + 1) * 32) / bits)
+      .reduce((w, p, j) => w | ((p & (2 ** bits - 1)) << (bits * j)), 0),
+  );
+const within = (low: number, high: number, v: number): number => Math.max(low, Math.min(high, v));
 
 /** What each intrinsic means, one register as four words: for the interpreter. */
 export const meanings: ReadonlyMap<string, (args: readonly Lanes[]) => readonly number[]> = new Map([
@@ -35,6 +62,46 @@ export const meanings: ReadonlyMap<string, (args: readonly Lanes[]) => readonly 
         const product = (at: number): number => ((Number(x) << (24 - at)) >> 24) * ((Number(b[i]) >> at) & 255);
         return halves(product(0) + product(8), product(16) + product(24));
       }),
+  ],
+  [
+    'i8x16.swizzle',
+    ([a = [], b = []]) =>
+      joined(
+        bytesOf(b).map((at) => bytesOf(a)[at] ?? 0),
+        8,
+      ),
+  ],
+  ...[...shuffles].map(([name, places]) => {
+    const meaning = ([a = [], b = []]: readonly Lanes[]): number[] =>
+      joined(
+        [...places].map((at) => [...bytesOf(a), ...bytesOf(b)][at] ?? 0),
+        8,
+      );
+    return [name, meaning] as const;
+  }),
+  [
+    'i16x8.narrow_i32x4_s',
+    ([a = [], b = []]) =>
+      joined(
+        [...a, ...b].map((w) => within(-(2 ** 15), 2 ** 15 - 1, Number(w))),
+        16,
+      ),
+  ],
+  [
+    'i8x16.narrow_i16x8_s',
+    ([a = [], b = []]) =>
+      joined(
+        [...a, ...b].flatMap((w) => [low(w), high(w)].map((h) => within(-128, 127, h))),
+        8,
+      ),
+  ],
+  [
+    'i8x16.narrow_i16x8_u',
+    ([a = [], b = []]) =>
+      joined(
+        [...a, ...b].flatMap((w) => [low(w), high(w)].map((h) => within(0, 255, h))),
+        8,
+      ),
   ],
   ['i16x8.add', ([a = [], b = []]) => a.map((x, i) => halves(low(x) + low(b[i]), high(x) + high(b[i])))],
   ['i16x8.sub', ([a = [], b = []]) => a.map((x, i) => halves(low(x) - low(b[i]), high(x) - high(b[i])))],

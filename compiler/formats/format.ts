@@ -7,7 +7,10 @@ export interface Plane {
   readonly per: number;
 }
 
-/** `w[i] = scale * codes[i] - offset` at column `columns?.[i] ?? i` of the group. */
+/**
+ * `w[i] = scale * codes[i] - offset` at column `columns?.[i] ?? i` of the group; with columns (i32), weights that no code names are zero, and
+ * a code may name a column only once.
+ */
 export interface DecodedGroup {
   readonly codes: readonly Expr[];
   readonly scale?: Expr;
@@ -48,6 +51,32 @@ export interface IntegerAccess {
   halves?(planes: Readonly<Record<string, readonly Expr[]>>): readonly CodeWord[];
 }
 
+/** Entry `entry` (i32, as wide as the plane values) of a ragged plane, counted from the first of its row. */
+export type ReadRagged = (plane: string, entry: Expr) => Expr;
+
+/** For formats without ragged planes. */
+export const noRagged: ReadRagged = (plane) => {
+  throw new RangeError(`there is no ragged plane '${plane}'`);
+};
+
+/**
+ * What a format that leaves out zeros says beside `decode`. Three ways to leave them out, which may be combined: `decode` gives fewer codes
+ * and their columns; a ragged plane holds what a row needs; whole blocks of columns are left out.
+ */
+export interface Sparse {
+  /** The zeros it holds, as `--sparsity` writes them without a share: `2:4`, `block:16x16`, `unstructured`. */
+  readonly pattern: string;
+  /** The format that keeps such values with every weight stored: what it has to beat. */
+  readonly dense: string;
+  /** Planes of which each row has as many entries as it needs. */
+  readonly ragged?: Readonly<Record<string, DType>>;
+  /**
+   * Blocks of `columns` weights that are zero in `rows` neighbouring rows are left out: `encode` and `decode` see rows that consist of the
+   * blocks kept. What is kept where is not the format's concern.
+   */
+  readonly blocks?: { readonly rows: number; readonly columns: number };
+}
+
 /**
  * A storage format: how a row of weights is kept as bytes. `decode` sees plane *values*, never addresses, so the same function
  * serves one lane (simt) and several rows side by side (simd). A row is a run of `multiple`-divisible length along the reduced axis.
@@ -65,7 +94,8 @@ export interface StorageFormat {
   readonly planes: Readonly<Record<string, Plane>>;
   /**
    * Quantizes one row of `row.length` weights; returns each plane's entries in order. With `grids` (those that {@link grid} made, one per
-   * span, in order) their parameters are used, so that weights on the grids are kept exactly.
+   * span, in order) their parameters are used, so that weights on the grids are kept exactly. Throws INFC2096 when the zeros are not where
+   * the format leaves them out.
    */
   encode(row: Float32Array, grids?: readonly Grid[]): Readonly<Record<string, ArrayLike<number>>>;
   /**
@@ -74,7 +104,9 @@ export interface StorageFormat {
    */
   grid?(weights: Float32Array, importance?: Float32Array): Grid;
   /** Values of one group from the plane entries that cover it (an entry covering several groups is passed to each, with `part` saying which). */
-  decode(planes: Readonly<Record<string, readonly Expr[]>>, part: number): DecodedGroup;
+  decode(planes: Readonly<Record<string, readonly Expr[]>>, part: number, read: ReadRagged): DecodedGroup;
+  /** For formats that leave out zeros. */
+  readonly sparse?: Sparse;
   readonly integer?: IntegerAccess;
   /** Largest |decode(encode(w)) - w| allowed, for a row with largest magnitude 1. */
   readonly errorBound: number;
@@ -83,5 +115,48 @@ export interface StorageFormat {
 /** Weights that share parameters: as many as the widest plane entry covers. */
 export const gridSpan = (format: StorageFormat): number =>
   Math.max(format.group, ...Object.values(format.planes).map((p) => p.per));
+
+/** What a format decodes, all of it as f32. */
+export function decodeGroup(
+  format: StorageFormat,
+  planes: Readonly<Record<string, readonly Expr[]>>,
+  part: number,
+  read: ReadRagged = noRagged,
+): DecodedGroup {
+  const { codes, scale, offset, columns } = format.decode(planes, part, read);
+  return {
+    codes: codes.map((c) => c.f32),
+    ...(scale ? { scale: scale.f32 } : {}),
+    ...(offset ? { offset: offset.f32 } : {}),
+    ...(columns ? { columns } : {}),
+  };
+}
+
+/**
+ * The groups of a block of {@link gridSpan} weights, decoded, with the block's column where each begins. `load` gives entry number `entry`
+ * of the block in a plane.
+ */
+export function decodeBlock(
+  format: StorageFormat,
+  load: (plane: string, entry: number, per: number) => Expr,
+  read: ReadRagged = noRagged,
+): { readonly group: DecodedGroup; readonly at: number }[] {
+  return Array.from({ length: gridSpan(format) / format.group }, (_, part) => {
+    const at = part * format.group;
+    const values = Object.entries(format.planes).map(([name, { per }]) => {
+      const entries = Array.from({ length: Math.max(1, format.group / per) }, (_, i) =>
+        load(name, Math.floor(at / per) + i, per),
+      );
+      return [name, entries] as const;
+    });
+    return { group: decodeGroup(format, Object.fromEntries(values), part, read), at };
+  });
+}
+
+/** Whether rows of this length can be kept. */
+export const fitsFormat = (format: StorageFormat, length: number): boolean => {
+  const kept = format.sparse?.blocks?.columns ?? length;
+  return length % kept === 0 && [format.multiple, gridSpan(format), format.group].every((n) => kept % n === 0);
+};
 
 export const defineFormat = (format: StorageFormat): StorageFormat => format;

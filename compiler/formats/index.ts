@@ -8,6 +8,9 @@ import { nf4 } from './nf4.ts';
 import { nvfp4 } from './nvfp4.ts';
 import { q4g32 } from './q4g32.ts';
 import { q8g32 } from './q8g32.ts';
+import { sparseBitmap } from './sparse-bitmap.ts';
+import { sparseBlocks } from './sparse-blocks.ts';
+import { sparseNm } from './sparse-nm.ts';
 import { ternary, ternaryMedian } from './ternary.ts';
 
 /** The storage formats infc ships. */
@@ -26,4 +29,7 @@ export const formats: readonly StorageFormat[] = [
   nvfp4,
   ternary,
   ternaryMedian,
+  ...sparseNm,
+  ...sparseBitmap,
+  ...sparseBlocks,
 ];

@@ -8,7 +8,7 @@ interface IntegerGroups {
   readonly name: string;
   /** 2 to 8. */
   readonly bits: number;
-  /** Weights that share a scale: a multiple of 32. */
+  /** Weights that share a scale: 16, or a multiple of 32. */
   readonly scaled: number;
 }
 
@@ -19,7 +19,7 @@ interface AffineGrid extends CodedGrid {
 }
 
 /** Weights decoded at once. */
-const GROUP = 32;
+const groupOf = (scaled: number): number => Math.min(32, scaled);
 
 /**
  * Symmetric integers: w = scale * (code - 2^(bits-1)), codes from 1 on, so that weights mirror; one f16 scale for `scaled` weights.
@@ -27,6 +27,7 @@ const GROUP = 32;
  */
 export function symmetricGroups({ name, bits, scaled }: IntegerGroups): StorageFormat {
   const zero = 2 ** (bits - 1);
+  const group = groupOf(scaled);
   const most = zero - 1;
   const grid = (weights: Float32Array, importance?: Float32Array): AffineGrid => {
     const full = largestMagnitude(weights) / most;
@@ -48,7 +49,7 @@ export function symmetricGroups({ name, bits, scaled }: IntegerGroups): StorageF
     name,
     logical: 'f32',
     bits,
-    group: GROUP,
+    group,
     multiple: scaled,
     planes: { ...codePlanes(bits), scale: { dtype: 'f16', per: scaled } },
     grid,
@@ -59,7 +60,7 @@ export function symmetricGroups({ name, bits, scaled }: IntegerGroups): StorageF
     decode: (planes, part) => {
       const [step] = planes.scale ?? [];
       return {
-        codes: unpackCodes(planes, bits, GROUP, part).map((c) => c.cast('f32')),
+        codes: unpackCodes(planes, bits, group, part).map((c) => c.cast('f32')),
         ...(step ? { scale: step, offset: step.mul(zero) } : {}),
       };
     },
@@ -73,6 +74,7 @@ export function symmetricGroups({ name, bits, scaled }: IntegerGroups): StorageF
  * bits + 32 / scaled bits a weight.
  */
 export function affineGroups({ name, bits, scaled }: IntegerGroups): StorageFormat {
+  const group = groupOf(scaled);
   const most = 2 ** bits - 1;
   const grid = (weights: Float32Array, importance?: Float32Array): AffineGrid => {
     let [low, high] = [0, 0];
@@ -102,7 +104,7 @@ export function affineGroups({ name, bits, scaled }: IntegerGroups): StorageForm
     name,
     logical: 'f32',
     bits,
-    group: GROUP,
+    group,
     multiple: scaled,
     planes: {
       ...codePlanes(bits),
@@ -121,7 +123,7 @@ export function affineGroups({ name, bits, scaled }: IntegerGroups): StorageForm
     decode: (planes, part) => {
       const [scale, offset] = [planes.scale?.[0], planes.offset?.[0]];
       return {
-        codes: unpackCodes(planes, bits, GROUP, part).map((c): Expr => c.cast('f32')),
+        codes: unpackCodes(planes, bits, group, part).map((c): Expr => c.cast('f32')),
         ...(scale ? { scale } : {}),
         ...(offset ? { offset } : {}),
       };

@@ -1,6 +1,8 @@
-import { byteLength, type TypedArray, viewOf } from '../ir/dtype.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import { byteLength, type DType, type TypedArray, viewOf } from '../ir/dtype.ts';
 import type { Constant } from '../ir/graph.ts';
 import { constantNumbers } from '../tensor-values.ts';
+import { blockColumns, blockStarts, keptBlocks, startsOf } from './blocks.ts';
 import { type Grid, gridSpan, type StorageFormat } from './format.ts';
 
 /** The arrays of a storage format over several rows: entries of one row after the other. */
@@ -12,30 +14,91 @@ export interface MatrixSize {
   readonly length: number;
 }
 
-/** Quantizes `rows` rows of `length` weights each; with grids by row and span, to these. */
+/**
+ * Quantizes `rows` rows of `length` weights each; with grids by row and span, to these. Sparse formats get planes beside their own: where
+ * the entries of each row begin in ragged planes, and which blocks are kept (see `blocks.ts`).
+ */
 export function encodeRows(
   format: StorageFormat,
   weights: Float32Array,
-  { rows, length }: MatrixSize,
+  size: MatrixSize,
   grids?: readonly Grid[],
 ): Planes {
-  const spans = length / gridSpan(format);
-  const planes = Object.entries(format.planes).map(([name, { dtype, per }]) => {
-    const entries = (rows * length) / per;
-    return [name, viewOf(dtype, new ArrayBuffer(byteLength(dtype, entries)), 0, entries)] as const;
-  });
+  const { rows, length } = size;
+  const { sparse } = format;
+  const { height, columns, starts, list } = keptBlocks(format, weights, size);
+  const span = gridSpan(format);
+  const planes = Object.entries(format.planes).map(([name, { dtype, per }]) => ({
+    name,
+    perBlock: columns / per,
+    out: newView(dtype, (list.length * height * columns) / per),
+  }));
+  const ragged = Object.keys(sparse?.ragged ?? {}).map((name) => ({
+    name,
+    rows: [] as ArrayLike<number>[],
+    starts: new Uint32Array(rows + 1),
+  }));
   for (let r = 0; r < rows; r++) {
-    const own = grids?.slice(r * spans, (r + 1) * spans);
-    const row = format.encode(weights.subarray(r * length, (r + 1) * length), own);
-    for (const [name, out] of planes) {
-      const entries = row[name] ?? [];
-      const at = (r * length) / (format.planes[name]?.per ?? 1);
-      if (out instanceof BigInt64Array || out instanceof BigUint64Array)
-        for (let i = 0; i < entries.length; i++) out[at + i] = BigInt(entries[i] ?? 0);
-      else out.set(entries, at);
+    const strip = Math.floor(r / height);
+    const [from = 0, to = 0] = [starts[strip], starts[strip + 1]];
+    const own = new Float32Array((to - from) * columns);
+    const ownGrids: Grid[] = [];
+    for (let b = from; b < to; b++) {
+      const at = r * length + (list[b] ?? 0) * columns;
+      own.set(weights.subarray(at, at + columns), (b - from) * columns);
+      if (grids) ownGrids.push(...grids.slice(at / span, (at + columns) / span));
+    }
+    const encoded = encodeAt(format, own, grids && ownGrids, r);
+    for (const { name, perBlock, out } of planes)
+      for (let b = from; b < to; b++)
+        copyEntries(out, (b * height + (r % height)) * perBlock, encoded[name] ?? [], (b - from) * perBlock, perBlock);
+    for (const p of ragged) {
+      const entries = encoded[p.name] ?? [];
+      p.rows.push(entries);
+      p.starts[r + 1] = (p.starts[r] ?? 0) + entries.length;
     }
   }
-  return Object.fromEntries(planes);
+  const joined = ragged.flatMap(({ name, rows: entries, starts: at }): [string, TypedArray][] => {
+    // One more than there are: readers need not look before they read.
+    const out = newView(sparse?.ragged?.[name] ?? 'u8', (at[rows] ?? 0) + 1);
+    entries.forEach((e, r) => {
+      copyEntries(out, at[r] ?? 0, e, 0, e.length);
+    });
+    return [
+      [name, out],
+      [startsOf(name), at],
+    ];
+  });
+  const kept: [string, TypedArray][] = sparse?.blocks
+    ? [
+        [blockStarts, starts],
+        [blockColumns, list],
+      ]
+    : [];
+  return Object.fromEntries([...planes.map(({ name, out }) => [name, out] as const), ...joined, ...kept]);
+}
+
+const newView = (dtype: DType, entries: number): TypedArray =>
+  viewOf(dtype, new ArrayBuffer(byteLength(dtype, entries)), 0, entries);
+
+function copyEntries(out: TypedArray, at: number, from: ArrayLike<number>, first: number, count: number): void {
+  if (out instanceof BigInt64Array || out instanceof BigUint64Array)
+    for (let i = 0; i < count; i++) out[at + i] = BigInt(from[first + i] ?? 0);
+  else for (let i = 0; i < count; i++) out[at + i] = from[first + i] ?? 0;
+}
+
+/** Encodes a row, saying which one where it cannot be. */
+function encodeAt(format: StorageFormat, row: Float32Array, grids: readonly Grid[] | undefined, index: number) {
+  try {
+    return format.encode(row, grids);
+  } catch (e) {
+    if (!(e instanceof InfcError) || !format.sparse) throw e;
+    throw new InfcError(e.code, `row ${index}: ${e.reason}`, {
+      ...e.place,
+      ...(e.fix ? { fix: e.fix } : {}),
+      cause: e,
+    });
+  }
 }
 
 /** Values of a dense constant as f32, its last two axes swapped when `transposed`. */

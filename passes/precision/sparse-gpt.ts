@@ -26,7 +26,7 @@ export const sparseGpt = definePruner({
     const segment = pattern.segment || Math.min(SEGMENT, k);
     // Blocks span rows, so their choice cannot wait for the corrections of single rows.
     const fixed =
-      pattern.segment === 0 && pattern.name.startsWith('block')
+      pattern.segment === 0 && pattern.kind !== 'unstructured'
         ? pattern.keep(scoresOf(weights, feedback, n, k), n, k)
         : undefined;
     let kept: Uint8Array = new Uint8Array(0);

@@ -4,6 +4,8 @@ import { InfcError } from '../../runtime/errors.ts';
 export interface SparsityPattern {
   /** As written: `2:4`, `block:16x16:0.5`, `unstructured:0.6`. */
   readonly name: string;
+  /** The same without the share of zeros: what formats say they hold. */
+  readonly kind: string;
   /** Columns within which a row's kept weights are chosen; all columns of a row when 0. */
   readonly segment: number;
   /** Share of zeros, 0 to 1. */
@@ -19,6 +21,7 @@ export interface SparsityPattern {
 function nOfM(name: string, keep: number, of: number): SparsityPattern {
   return {
     name,
+    kind: name,
     segment: of,
     sparsity: 1 - keep / of,
     keep: (scores, n, k) => {
@@ -34,6 +37,7 @@ function nOfM(name: string, keep: number, of: number): SparsityPattern {
 function unstructured(name: string, sparsity: number): SparsityPattern {
   return {
     name,
+    kind: 'unstructured',
     segment: 0,
     sparsity,
     keep: (scores, n, k) => {
@@ -49,6 +53,7 @@ function unstructured(name: string, sparsity: number): SparsityPattern {
 function blocks(name: string, rows: number, columns: number, sparsity: number): SparsityPattern {
   return {
     name,
+    kind: `block:${rows}x${columns}`,
     segment: 0,
     sparsity,
     keep: (scores, n, k) => {
@@ -90,19 +95,28 @@ function divides(name: string, by: number, k: number): void {
     });
 }
 
-/** Reads `2:4`, `4:8`, `block:16x16` (half of the blocks) or `block:16x16:0.7`, `unstructured:0.6`. Throws INFC8031 otherwise. */
-export function parseSparsity(text: string): SparsityPattern {
+/**
+ * Reads `2:4`, `4:8`, `block:16x16` (half of the blocks) or `block:16x16:0.7`, `unstructured:0.6`, `gqsa:w4s50` (half of the groups of 16 of
+ * a row). With `usual` a pattern may leave out its share of zeros. Throws INFC8031 otherwise.
+ */
+export function parseSparsity(text: string, usual?: number): SparsityPattern {
   const bad = (why: string): InfcError =>
     new InfcError('INFC8031', `sparsity '${text}' ${why}`, {
-      fix: 'Write 2:4, 4:8, block:16x16, block:16x16:0.7 or unstructured:0.6',
+      fix: 'Write 2:4, 4:8, block:16x16, block:16x16:0.7, unstructured:0.6 or gqsa:w4s50',
     });
   const share = (s: string | undefined): number => {
-    const v = Number(s);
+    const v = Number(s ?? usual);
     if (!(v > 0 && v < 1)) throw bad('needs a share of zeros between 0 and 1');
     return v;
   };
   const [kind = '', ...rest] = text.split(':');
-  if (kind === 'unstructured' && rest.length === 1) return unstructured(text, share(rest[0]));
+  if (kind === 'unstructured' && rest.length <= 1) return unstructured(text, share(rest[0]));
+  if (kind === 'gqsa' && rest.length === 1) {
+    const parts = /^(w[48])(?:s(\d\d?))?$/.exec(rest[0] ?? '');
+    if (!parts) throw bad('needs bits and per cent of zeros, as w4s50');
+    const zeros = parts[2] === undefined ? undefined : String(Number(parts[2]) / 100);
+    return { ...blocks(text, 1, 16, share(zeros)), kind: `gqsa:${parts[1]}` };
+  }
   if (kind === 'block' && rest.length >= 1 && rest.length <= 2) {
     const sizes = /^(\d+)x(\d+)$/.exec(rest[0] ?? '');
     const [rows, columns] = [Number(sizes?.[1]), Number(sizes?.[2])];

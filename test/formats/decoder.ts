@@ -1,4 +1,4 @@
-import { gridSpan, type StorageFormat } from '../../compiler/formats/format.ts';
+import { decodeGroup, gridSpan, type StorageFormat } from '../../compiler/formats/format.ts';
 import { add, mul } from '../../compiler/ir/dim.ts';
 import { byteLength, type TypedArray, viewOf } from '../../compiler/ir/dtype.ts';
 import type { Kernel } from '../../compiler/ir/kernel.ts';
@@ -24,7 +24,7 @@ export function decoder(format: StorageFormat, length: number, width: 1 | 4): Ke
           return [name, Array.from({ length: own }, (_, i) => k.load(buffer, mul(add(first, i), width), width))];
         }),
       );
-      const { codes, scale, offset } = format.decode(values, part);
+      const { codes, scale, offset } = decodeGroup(format, values, part);
       codes.forEach((code, i) => {
         const scaled = scale ? code.mul(scale) : code;
         k.store(out, mul(add(mul(s, span), at + i), width), offset ? scaled.sub(offset) : scaled);

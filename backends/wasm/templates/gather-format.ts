@@ -1,14 +1,15 @@
+import { decodeGroup } from '../../../compiler/formats/format.ts';
 import { add, type Dim, min as dimMin, floorDiv, mul, product, sub } from '../../../compiler/ir/dim.ts';
 import { pack } from '../../../compiler/ir/expr.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { unravel } from '../../../compiler/lower/element.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
-import { type Lookup, lookupOf, movesColumns, rowOf } from '../../templates/gather-format.ts';
+import { type Lookup, lookupOf, rowOf, tableFormat } from '../../templates/gather-format.ts';
 import { bindPanels, blockOf, PANEL } from './panels.ts';
 
 /** Reads the table in the layout of matrix products, so that a table and the head tied to it are the same bytes. */
 function build(l: Lookup, request: TemplateRequest) {
-  const format = request.format(l.table.type.format);
+  const format = tableFormat(l, request);
   const tokens = product(l.ids.type.shape);
   const k = new KernelBuilder(request.name, 'simd', 1, [tokens, 1, 1]);
   const row = rowOf(k, l, k.group.x, request);
@@ -23,8 +24,7 @@ function build(l: Lookup, request: TemplateRequest) {
     for (let part = 0; part < length / format.group; part++) {
       const first = mul(block, length / panels.unit);
       const values = panels.entries(panel, first, part * format.group, format.group, lane, 1);
-      const { codes, scale, offset, columns } = format.decode(values, part);
-      if (columns) throw movesColumns(format.name, request);
+      const { codes, scale, offset } = decodeGroup(format, values, part);
       for (let i = 0; i < codes.length; i += 4) {
         const four = codes.slice(i, i + 4);
         const code = four.length === 4 ? pack(four) : undefined;

@@ -1,4 +1,4 @@
-import type { StorageFormat } from '../../../compiler/formats/format.ts';
+import { decodeGroup, type StorageFormat } from '../../../compiler/formats/format.ts';
 import {
   add,
   ceilDiv,
@@ -22,6 +22,7 @@ import { buildIntegerProduct } from './integer-product.ts';
 import { RUN } from './integer-rows.ts';
 import { finishTile, finishVector, Tile } from './microkernel.ts';
 import { bindPanels, blockOf, PANEL } from './panels.ts';
+import { buildSparseProduct } from './sparse-product.ts';
 
 const VECTORS = PANEL / 4;
 const COLUMNS = PANEL;
@@ -58,16 +59,7 @@ function build(o: Operands, format: StorageFormat, request: TemplateRequest): Ke
   const decode = (b: Dim, part: number, v: number) => {
     const first = mul(b, length / packed.unit);
     const values = packed.entries(panel, first, part * format.group, format.group, 4 * v, 4);
-    const group = format.decode(values, part);
-    if (group.columns)
-      throw new InfcError(
-        'INFC4021',
-        `format '${format.name}' moves columns, which the Wasm templates do not support`,
-        {
-          node: request.anchor.source.name,
-        },
-      );
-    return group;
+    return decodeGroup(format, values, part);
   };
   const store = (row: Dim, v: number, value: Expr) =>
     finishVector(k, value, add(column, 4 * v), n, (x, c) =>
@@ -171,6 +163,7 @@ export const gemmFormat = defineTemplate({
     const o = operandsOf(request.anchor);
     if (!o) throw new TypeError('not a matmul');
     const format = request.format(o.b.type.format);
+    if (format.sparse) return buildSparseProduct(o, format, request);
     const { integer } = format;
     return integer && blockOf(format) % RUN === 0
       ? buildIntegerProduct(o, format, integer, request)

@@ -1,4 +1,4 @@
-import type { IntegerAccess, StorageFormat } from '../../../compiler/formats/format.ts';
+import { decodeGroup, type IntegerAccess, type StorageFormat } from '../../../compiler/formats/format.ts';
 import {
   add,
   ceilDiv,
@@ -163,7 +163,7 @@ class IntegerProduct {
       // Only scales and offsets are used: codes may be any.
       return [name, new Array<Expr>(Math.max(1, format.group / per)).fill(one)] as const;
     });
-    const { scale, offset } = format.decode(Object.fromEntries(entries), 0);
+    const { scale, offset } = decodeGroup(format, Object.fromEntries(entries), 0);
     return { ...(scale ? { scale } : {}), ...(offset && access.zero === undefined ? { offset } : {}) };
   }
 

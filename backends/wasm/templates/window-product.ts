@@ -1,0 +1,296 @@
+import { derivedConstant } from '../../../compiler/derived-constant.ts';
+import { gridSpan, type StorageFormat } from '../../../compiler/formats/format.ts';
+import { planesOf } from '../../../compiler/formats/rows.ts';
+import {
+  add,
+  ceilDiv,
+  type Dim,
+  min as dimMin,
+  floorDiv,
+  isAtMost,
+  mod,
+  mul,
+  product,
+} from '../../../compiler/ir/dim.ts';
+import { type Buffer, constant, dimValue, type Expr } from '../../../compiler/ir/expr.ts';
+import { type Constant, tensor, type Value } from '../../../compiler/ir/graph.ts';
+import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
+import { unravel } from '../../../compiler/lower/element.ts';
+import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/template.ts';
+import { decodeParts } from '../../reference/decode-format.ts';
+import { dot16, narrowBytes, narrowHalves, narrowUnsignedBytes, swizzle, zipHigh, zipLow } from '../intrinsics.ts';
+import { noteFor, type Operands, overRows } from './gemm.ts';
+import { finishTile, finishVector, Tile } from './microkernel.ts';
+import { HEAD_WORDS, HEIGHT, PAIR_WORDS, packWindows, WIDTH, type Windows } from './windows.ts';
+
+const VECTORS = HEIGHT / 4;
+/** Sums of this many products of 16-bit activations and bytes stay exact in 32 bits. */
+const LONGEST_SEGMENT = 512;
+const LARGEST = 32767;
+/** Rows of activations for which a panel of weights is expanded once, to scratch. */
+const ITEM_ROWS = 96;
+/** Up to this many rows are multiplied straight from the windows. */
+const FEW_ROWS = 2;
+const TILE_ROWS = 4;
+const SCRATCH_FLOATS = 1 << 17;
+
+/** The weights of a sparse format in windows, or undefined where windows cannot hold them. */
+export function windowsOf(o: Operands, format: StorageFormat): Windows | undefined {
+  const source = o.b.constant;
+  const [rows, length, segment] = [Number(o.n), Number(o.depth), gridSpan(format)];
+  if (!source || format.sparse?.blocks || segment > LONGEST_SEGMENT || segment % WIDTH !== 0 || length < 2 * WIDTH)
+    return undefined;
+  const known = packed.get(source)?.get(format.name);
+  if (known) return known.windows;
+  const size = { rows, length };
+  const made = packWindows(
+    decodeParts(format, planesOf(source, format, size, !o.transposeB), size),
+    rows,
+    length,
+    segment,
+  );
+  const own = packed.get(source) ?? new Map<string, { windows: Windows | undefined }>();
+  packed.set(source, own.set(format.name, { windows: made }));
+  return made;
+}
+
+const packed = new WeakMap<Constant, Map<string, { readonly windows: Windows | undefined }>>();
+
+/**
+ * Products with sparse weights of 8-bit integers. Activations become 16-bit integers with a scale a segment, low and high bytes apart, so
+ * that two byte shuffles fetch those of 16 weights.
+ */
+export function buildWindowProduct(
+  o: Operands,
+  format: StorageFormat,
+  windows: Windows,
+  request: TemplateRequest,
+): LoweredKernel[] {
+  const n = Number(o.n);
+  const depth = Number(o.depth);
+  const segment = gridSpan(format);
+  const segments = depth / segment;
+  const rows = product([...o.batch, o.m]);
+  const panels = windows.starts.length;
+  const k = new KernelBuilder(request.name, 'simd', 1, [mul(ceilDiv(rows, ITEM_ROWS), panels), 1, 1]);
+  const panel = mod(k.group.x, panels);
+  const column = n >= HEIGHT ? dimMin(mul(panel, HEIGHT), n - HEIGHT) : 0;
+  const weights = bindWindows(k, o.b, format, windows, request);
+  const words = windows.stream.length;
+  const start = k.index(k.load(weights.starts, panel), { min: 0, max: words - 1 }, 'start');
+
+  /** Walks the panel's segments: where its scales lie, and its pairs of steps one by one. */
+  const walk = (
+    begin: (segment: Dim, scales: Dim) => void,
+    step: (pair: Dim) => void,
+    end: (segment: Dim, scales: Dim) => void,
+  ): void => {
+    const cursor = k.var(dimValue(start), 'cursor');
+    k.for(0, segments, 1, (s) => {
+      const head = k.index(cursor.value, { min: 0, max: words - HEAD_WORDS }, 'head');
+      const pairs = k.index(k.load(weights.stream, head), { min: 0, max: Math.floor(words / PAIR_WORDS) }, 'pairs');
+      begin(s, add(head, 1));
+      k.for(0, pairs, 1, (i) => step(add(add(head, HEAD_WORDS), mul(i, PAIR_WORDS))));
+      end(s, add(head, 1));
+      cursor.set(dimValue(add(add(head, HEAD_WORDS), mul(pairs, PAIR_WORDS))));
+    });
+  };
+  /** First words of the windows of a pair of steps. */
+  const bases = (pair: Dim): readonly Dim[] => {
+    const both = k.let(k.load(weights.stream, pair), 'bases');
+    return [both.and(0xffff), both.shr(constant('u32', 16))].map((b) =>
+      k.index(b, { min: 0, max: (depth - WIDTH) / 4 }, 'base'),
+    );
+  };
+  const finish = (row: Dim, v: number, value: Expr): void =>
+    finishVector(k, value, add(column, 4 * v), n, (x, c) =>
+      request.finish(k, x, [...unravel(row, [...o.batch, o.m]), c]),
+    );
+
+  const zero = constant('f32', 0).splat(4);
+  const x = bindBytes(k, o.a, rows, depth, segment, request, 'read');
+  const oneRow = (row: Dim): void => {
+    const totals = Array.from({ length: VECTORS }, () => k.var(zero, 'total'));
+    const sums = Array.from({ length: VECTORS }, () => k.var(constant('i32', 0).splat(4), 'sum'));
+    const low = mul(row, depth / 2);
+    walk(
+      () => {
+        for (const s of sums) s.set(0);
+      },
+      (pair) => {
+        const places = k.let(k.load(weights.stream, add(pair, 9), 4).bitcast('i32'), 'places');
+        const nibbles = constant('i32', 0x0f0f0f0f).splat(4);
+        bases(pair).forEach((base, step) => {
+          const own = k.let(
+            (step === 0 ? places : places.bitcast('u32').shr(constant('u32', 4)).bitcast('i32')).and(nibbles),
+            'own',
+          );
+          const bytes = [0, depth / 4].map((part) => swizzle(k.load(x.bytes, add(add(low, base), part), 4), own));
+          const [lo, hi] = bytes;
+          if (!lo || !hi) return;
+          [zipLow(lo, hi), zipHigh(lo, hi)].forEach((xs, v) => {
+            const at = add(mul(add(pair, 1 + 4 * step), 4), 8 * v);
+            const ws = k.load(weights.bytes, at, 8).halves().bitcast('i32');
+            const sum = sums[v];
+            sum?.set(sum.value.add(dot16(xs, ws)));
+          });
+        });
+      },
+      (s, scales) => {
+        const factor = k.load(x.scales, add(mul(row, segments), s)).splat(4);
+        totals.forEach((total, v) => {
+          const sum = sums[v]?.value ?? total.value;
+          total.set(sum.cast('f32').fma(k.load(weights.floats, add(scales, 4 * v), 4).mul(factor), total.value));
+        });
+      },
+    );
+    totals.forEach((total, v) => finish(row, v, total.value));
+  };
+
+  const from = mul(floorDiv(k.group.x, panels), ITEM_ROWS);
+  const to = dimMin(add(from, ITEM_ROWS), rows);
+  const few = (): void => k.for(from, to, 1, oneRow);
+  const prepare = quantizeBytes(request, o.a, rows, depth, segment);
+  const note = noteFor(o, request, `only what is not zero in ${format.name}`);
+  if (isAtMost(rows, FEW_ROWS) || depth * HEIGHT > SCRATCH_FLOATS) {
+    few();
+    return [prepare, request.close(k, note)];
+  }
+
+  const a = request.bind(k, o.a);
+  const scratch = k.shared('panel', 'f32', depth * HEIGHT);
+  const many = (): void => {
+    k.for(0, (depth * HEIGHT) / 4, 1, (i) => k.store(scratch, mul(i, 4), zero));
+    walk(
+      () => undefined,
+      (pair) => {
+        bases(pair).forEach((base, step) =>
+          k.for(0, 2 * HEIGHT, 1, (slot) => {
+            const code = k.load(weights.bytes, add(mul(add(pair, 1 + 4 * step), 4), slot));
+            const both = k.load(weights.places, add(mul(add(pair, 9), 4), slot));
+            const place = k.index(
+              (step === 0 ? both : both.shr(constant('u32', 4))).and(15),
+              { min: 0, max: 15 },
+              'place',
+            );
+            const at = add(mul(add(mul(base, 4), place), HEIGHT), floorDiv(slot, 2));
+            // A slot without a weight adds nothing.
+            k.store(scratch, at, k.load(scratch, at).add(code.cast('f32')));
+          }),
+        );
+      },
+      (s, scales) => {
+        k.for(0, segment, 1, (i) => {
+          for (let v = 0; v < VECTORS; v++) {
+            const at = add(mul(add(mul(s, segment), i), HEIGHT), 4 * v);
+            k.store(scratch, at, k.load(scratch, at, 4).mul(k.load(weights.floats, add(scales, 4 * v), 4)));
+          }
+        });
+      },
+    );
+    overRows(
+      k,
+      from,
+      to,
+      rows,
+      (row, count) => {
+        const tile = new Tile(k, count, VECTORS);
+        tile.loop(depth, (i) => ({
+          a: (r) => k.load(a, add(mul(add(row, r), depth), i)),
+          b: (v) => k.load(scratch, add(mul(i, HEIGHT), 4 * v), 4),
+        }));
+        finishTile(k, tile, {
+          columnOf: (v) => add(column, mul(v, 4)),
+          limit: n,
+          finish: (value, r, c) => request.finish(k, value, [...unravel(add(row, r), [...o.batch, o.m]), c]),
+        });
+      },
+      TILE_ROWS,
+    );
+  };
+  if (isAtMost(FEW_ROWS + 1, rows)) many();
+  else k.if(dimValue(rows).le(FEW_ROWS), few, many);
+  return [prepare, request.close(k, note)];
+}
+
+/** The windows under the types that their parts are read as. */
+function bindWindows(k: KernelBuilder, from: Value, format: StorageFormat, windows: Windows, request: TemplateRequest) {
+  const source = from.constant;
+  if (!source) throw new TypeError('weights are not constant');
+  const make = (what: string, data: Uint32Array): { key: string; made: Constant } => {
+    const key = `${format.name}.${what}`;
+    const made = derivedConstant(source, key, () => ({
+      name: `${source.name}.${key}`,
+      type: tensor('u32', [data.length]),
+      bytes: data.byteLength,
+      unique: true,
+      read: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    }));
+    return { key, made };
+  };
+  const stream = make('windows', windows.stream);
+  const starts = make('panels', windows.starts);
+  const as = (dtype: 'u32' | 'i8' | 'u8' | 'f32'): Buffer =>
+    request.bindPacked(k, from, stream.key, stream.made, { dtype });
+  return {
+    stream: as('u32'),
+    bytes: as('i8'),
+    places: as('u8'),
+    floats: as('f32'),
+    starts: request.bindPacked(k, from, starts.key, starts.made),
+  };
+}
+
+/** Activations as 16-bit integers: of each row the low bytes, then the high ones, and a scale a segment. */
+function bindBytes(
+  k: KernelBuilder,
+  x: Value,
+  rows: Dim,
+  depth: number,
+  segment: number,
+  request: TemplateRequest,
+  access: 'read' | 'write',
+): { readonly bytes: Buffer; readonly scales: Buffer } {
+  const key = `of ${x.id} in segments of ${segment}`;
+  return {
+    bytes: request.bindScratch(k, `bytes ${key}`, tensor('i32', [rows, depth / 2]), access),
+    scales: request.bindScratch(k, `scales ${key}`, tensor('f32', [rows, depth / segment]), access),
+  };
+}
+
+/** The kernel that makes them, once for all products that read the same input. */
+function quantizeBytes(request: TemplateRequest, x: Value, rows: Dim, depth: number, segment: number): LoweredKernel {
+  const k = new KernelBuilder(`${request.name}_bytes`, 'simd', 1, [rows, 1, 1]);
+  const from = request.bind(k, x);
+  const to = bindBytes(k, x, rows, depth, segment, request, 'write');
+  k.for(0, depth / segment, 1, (s) => {
+    const start = add(mul(k.group.x, depth), mul(s, segment));
+    const most = k.var(constant('f32', 0).splat(4), 'most');
+    k.for(0, segment / 4, 1, (i) => most.set(most.value.max(k.load(from, add(start, mul(i, 4)), 4).abs())));
+    const peak = k.let(
+      [1, 2, 3].reduce((m, i) => m.max(most.value.extract(i)), most.value.extract(0)),
+      'peak',
+    );
+    k.store(to.scales, add(mul(k.group.x, depth / segment), s), peak.mul(1 / LARGEST));
+    const inverse = peak.eq(0).select(constant('f32', 0), constant('f32', LARGEST).div(peak));
+    const by = k.let(inverse.splat(4), 'inverse');
+    const limit = constant('i32', LARGEST).splat(4);
+    k.for(0, segment / 16, 1, (i) => {
+      const codes = [0, 1, 2, 3].map((v) => {
+        const value = k.load(from, add(add(start, mul(i, 16)), 4 * v), 4);
+        return k.let(value.mul(by).round().cast('i32').min(limit).max(limit.neg()), 'code');
+      });
+      const halves = (of: (c: Expr) => Expr): readonly [Expr, Expr] => {
+        const [a, b, c, d] = codes.map(of);
+        if (!a || !b || !c || !d) throw new TypeError('four vectors');
+        return [narrowHalves(a, b), narrowHalves(c, d)];
+      };
+      const at = add(mul(k.group.x, depth / 2), add(mul(s, segment / 4), mul(i, 4)));
+      k.store(to.bytes, at, narrowUnsignedBytes(...halves((c) => c.and(0xff))));
+      k.store(to.bytes, add(at, depth / 4), narrowBytes(...halves((c) => c.shr(constant('i32', 8)))));
+    });
+  });
+  const elements = mul(rows, depth);
+  const note = { op: 'matmul', sources: [], template: '', why: '', bytes: mul(6, elements), flops: mul(4, elements) };
+  return { ...request.close(k, note), once: `bytes of ${x.id} in segments of ${segment}` };
+}

@@ -1,0 +1,99 @@
+import { encodeFloat } from '../../runtime/minifloat.ts';
+import type { DType } from '../ir/dtype.ts';
+import { constant, type Expr } from '../ir/expr.ts';
+import { type CodedGrid, encodeRow } from './encode-row.ts';
+import { clamp, fit, largestMagnitude, stored } from './fit.ts';
+import type { Grid, Plane } from './format.ts';
+
+/** Weights, zeros counted, that share a scale. */
+const SPAN = 64;
+
+/** How formats that leave out zeros hold the weights they keep. */
+export interface KeptValues {
+  readonly name: 'f16' | 'q8' | 'q4';
+  /** The format of the same values with every weight stored. */
+  readonly dense: string;
+  readonly bits?: number;
+  readonly errorBound: number;
+  /** Planes beside the values, and their entries for what {@link codes} chose. */
+  readonly planes: Readonly<Record<string, Plane>>;
+  readonly entry: DType;
+  /** Values in one entry, low bits first. */
+  readonly perEntry: number;
+  readonly grid?: (weights: Float32Array, importance?: Float32Array) => Grid;
+  /** Codes of a row and the entries of the planes beside. */
+  codes(
+    row: Float32Array,
+    grids?: readonly Grid[],
+  ): { readonly codes: ArrayLike<number>; readonly planes: Readonly<Record<string, ArrayLike<number>>> };
+  /** Code number `index` of an entry, as f32; the number may be computed (i32). */
+  value(entry: Expr, index: number | Expr): Expr;
+}
+
+/** Codes as entries: the last one is filled with zeros. */
+export function packValues({ perEntry }: KeptValues, codes: readonly number[]): number[] {
+  if (perEntry === 1) return [...codes];
+  const bits = 32 / perEntry;
+  const out = new Array<number>(Math.ceil(codes.length / perEntry)).fill(0);
+  codes.forEach((c, i) => {
+    const at = Math.floor(i / perEntry);
+    out[at] = ((out[at] ?? 0) | ((c & (2 ** bits - 1)) << (bits * (i % perEntry)))) >>> 0;
+  });
+  return out;
+}
+
+const f16: KeptValues = {
+  name: 'f16',
+  dense: 'dense-f16',
+  errorBound: 2 ** -11,
+  planes: {},
+  entry: 'f16',
+  perEntry: 1,
+  codes: (row) => ({ codes: Array.from(row, (w) => encodeFloat('f16', w)), planes: {} }),
+  value: (entry) => entry,
+};
+
+interface ScaledGrid extends CodedGrid {
+  readonly scaleBits: number;
+}
+
+/** Two's complement codes with one f16 scale for {@link SPAN} weights: w = scale * code. */
+function integers(name: 'q8' | 'q4', bits: 8 | 4, dense: string): KeptValues {
+  const most = 2 ** (bits - 1) - 1;
+  const grid = (weights: Float32Array, importance?: Float32Array): ScaledGrid => {
+    const full = largestMagnitude(weights) / most;
+    const code = (step: number, w: number): number => (step === 0 ? 0 : clamp(Math.round(w / step), -most, most));
+    const { bits: scaleBits, value } = fit(
+      weights,
+      importance,
+      (share) => stored('f16', full * share),
+      (s, w) => s.value * code(s.value, w),
+    );
+    return { scaleBits, code: (w) => code(value, w), nearest: (w) => Math.fround(value * code(value, w)) };
+  };
+  return {
+    name,
+    dense,
+    bits,
+    errorBound: 0.5 / most + 2 ** -10,
+    planes: { scale: { dtype: 'f16', per: SPAN } },
+    entry: 'u32',
+    perEntry: 32 / bits,
+    grid,
+    codes: (row, given) => {
+      const { codes, grids } = encodeRow(row, SPAN, grid, given);
+      return { codes, planes: { scale: grids.map((g) => g.scaleBits) } };
+    },
+    value: (entry, index) => {
+      const up =
+        typeof index === 'number' ? constant('i32', 32 - bits - bits * index) : index.mul(-bits).add(32 - bits);
+      return entry
+        .bitcast('i32')
+        .shl(up)
+        .shr(constant('i32', 32 - bits))
+        .cast('f32');
+    },
+  };
+}
+
+export const keptValues: readonly KeptValues[] = [f16, integers('q8', 8, 'q8g32'), integers('q4', 4, 'q4g32')];
