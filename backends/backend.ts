@@ -1,3 +1,4 @@
+import type { SparseSpeed } from '../compiler/formats/sparse-speed.ts';
 import type { DType } from '../compiler/ir/dtype.ts';
 import type { Kernel } from '../compiler/ir/kernel.ts';
 import type { Template } from '../compiler/lower/template.ts';
@@ -55,6 +56,8 @@ export interface Backend {
     /** Whether this build of a kernel differs from the plain one; default: each does. */
     applies?(kernel: Kernel): boolean;
   }[];
+  /** What sparse formats were measured to gain; others are not chosen by themselves. */
+  readonly sparseSpeed?: readonly SparseSpeed[];
   /** Turns printed text into what the device loads, when a toolchain is there (nvcc to cubin). */
   build?(file: KernelFile, target: Target): Promise<KernelFile>;
   /**

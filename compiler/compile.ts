@@ -11,6 +11,7 @@ import { hostFunctions } from '../runtime/host/index.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { builtin } from './builtin.ts';
 import { type FormatRecipe, recipeOf } from './formats/recipe.ts';
+import { measuredTime } from './formats/sparse-speed.ts';
 import { externalFilesIn } from './import/external-files.ts';
 import { asLanguageModel } from './import/generation.ts';
 import { importGguf } from './import/gguf/import.ts';
@@ -138,6 +139,11 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
           evaluate: (v) => reference.evaluateConstant(v),
           storage: {
             format: (name) => registry.format(name),
+            formats: () => registry.formats,
+            sparseSpeed: (format, zeros) => {
+              const times = backends.map((b) => measuredTime(b.sparseSpeed ?? [], format, zeros)?.time);
+              return times.includes(undefined) ? undefined : Math.max(...times.map(Number));
+            },
             decode: decodeRows,
             algorithms: registry,
             later,

@@ -32,6 +32,12 @@ export interface DeferredWork {
 /** Storage formats, and how a compilation uses them. */
 export interface WeightStorage {
   format(name: string): StorageFormat | undefined;
+  formats(): Iterable<StorageFormat>;
+  /**
+   * Time of a product in a sparse format, in times that of its dense one, at this share of zeros: on the target where it gains least.
+   * Undefined where some target's was not measured.
+   */
+  sparseSpeed(format: string, zeros: number): number | undefined;
   /** How weights are to be stored; absent: formats that the model file came with are kept. */
   readonly recipe?: FormatRecipe;
   readonly algorithms: Algorithms;

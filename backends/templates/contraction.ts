@@ -35,14 +35,21 @@ export interface Contraction {
 /** Weights of a column in a storage format, `length` consecutive depths at a time. */
 export interface WeightBlocks {
   readonly length: number;
+  /** Groups of a block. */
+  readonly parts: number;
   /** Whether some blocks of depths are left out. */
   readonly someLeftOut: boolean;
   /** The blocks stored for a column, by number: those from `from` up to `to` lie at rising depths. */
   range(k: KernelBuilder, column: Dim): { readonly from: Dim; readonly to: Dim };
   /** Depth at which a stored block begins. */
   depthOf(k: KernelBuilder, column: Dim, block: Dim): Dim;
-  /** Weights of one stored block: groups as the format decodes them, and where in the block they begin. */
-  groups(k: KernelBuilder, column: Dim, block: Dim): Iterable<{ readonly group: DecodedGroup; readonly at: number }>;
+  /** Weights of one stored block, or of one part of it: groups as the format decodes them, and where in the block they begin. */
+  groups(
+    k: KernelBuilder,
+    column: Dim,
+    block: Dim,
+    part?: number,
+  ): Iterable<{ readonly group: DecodedGroup; readonly at: number }>;
 }
 
 /** Where in its block code number `i` of a group lies. */

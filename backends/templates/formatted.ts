@@ -40,18 +40,19 @@ export function weightBlocks(
     });
     return request.bindPacked(k, weights, key, packed);
   };
-  const length = gridSpan(format);
+  const span = gridSpan(format);
   const { rows: height, columns } = sparse?.blocks ?? { rows: 1, columns: depth };
-  const perBlock = columns / length;
+  const length = sparse?.blocks ? columns : span;
+  const parts = length / format.group;
   const strips = Math.ceil(n / height);
   const kept = made && sparse?.blocks ? Number(made[blockStarts]?.at(-1)) : strips;
   const start = (k: KernelBuilder, strip: Dim): Dim => {
     const at = k.load(bind(k, blockStarts, 'u32', strips + 1), strip);
-    return mul(k.index(at, { min: 0, max: kept }, 'start'), perBlock);
+    return k.index(at, { min: 0, max: kept }, 'start');
   };
   const load = (k: KernelBuilder, column: Dim, block: Dim) => {
-    const row = sparse?.blocks ? add(mul(floorDiv(block, perBlock), height), mod(column, height)) : column;
-    const within = sparse?.blocks ? mod(block, perBlock) : block;
+    const row = sparse?.blocks ? add(mul(block, height), mod(column, height)) : column;
+    const within = sparse?.blocks ? 0 : block;
     return (name: string, entry: number, per: number): Expr => {
       const buffer = bind(k, name, format.planes[name]?.dtype ?? 'u32', (n * depth) / per);
       const base = add(mul(row, columns / per), mul(within, length / per));
@@ -72,6 +73,7 @@ export function weightBlocks(
   };
   return {
     length,
+    parts,
     someLeftOut: sparse?.blocks !== undefined,
     range: (k, column) => {
       if (!sparse?.blocks) return { from: 0, to: depth / length };
@@ -80,11 +82,22 @@ export function weightBlocks(
     },
     depthOf: (k, _, block) => {
       if (!sparse?.blocks) return mul(block, length);
-      const at = k.load(bind(k, blockColumns, 'u16', kept), floorDiv(block, perBlock));
-      const first = k.index(at, { min: 0, max: depth / columns - 1 }, 'block');
-      return add(mul(first, columns), mul(mod(block, perBlock), length));
+      const at = k.load(bind(k, blockColumns, 'u16', kept), block);
+      return mul(k.index(at, { min: 0, max: depth / columns - 1 }, 'block'), columns);
     },
-    groups: (k, column, block) => decodeBlock(format, load(k, column, block), read(k, column)),
+    groups: (k, column, block, part) => {
+      const [entry, ragged] = [load(k, column, block), read(k, column)];
+      const perSpan = span / format.group;
+      const wanted = part === undefined ? Array.from({ length: parts }, (_, p) => p) : [part];
+      return wanted.flatMap((p) => {
+        const [before, own] = [Math.floor(p / perSpan), p % perSpan];
+        const shifted = (name: string, e: number, per: number): Expr => entry(name, (before * span) / per + e, per);
+        return decodeBlock(format, shifted, ragged, [own, own + 1]).map(({ group, at }) => ({
+          group,
+          at: before * span + at,
+        }));
+      });
+    },
   };
 }
 

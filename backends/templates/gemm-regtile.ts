@@ -27,8 +27,12 @@ const lanesOf = (t: Tile): number => (t.rows / PER_LANE) * (t.columns / PER_LANE
 const sharedBytes = (t: Tile): number => 4 * ((t.rows + t.columns) * t.depth + t.rows * t.columns);
 
 function chooseTile(c: Contraction, target: Target): Tile {
-  // A whole number of blocks at a time.
-  if (c.rightBlocks) return { ...SMALL, depth: Math.max(SMALL.depth, c.rightBlocks.length) };
+  // A whole number of blocks at a time, or of long ones one group after the other.
+  if (c.rightBlocks) {
+    const { length, parts, someLeftOut } = c.rightBlocks;
+    if (someLeftOut && length <= SMALL.depth) return { ...SMALL, depth: length };
+    return { ...SMALL, depth: Math.max(SMALL.depth, length / parts) };
+  }
   const fits = sharedBytes(LARGE) <= target.sharedBytes && lanesOf(LARGE) <= target.maxLanes;
   return fits && guess(extentOf(c, c.rows)) >= 64 && guess(extentOf(c, c.columns)) >= 64 ? LARGE : SMALL;
 }
@@ -92,32 +96,35 @@ export function buildTiled(request: TemplateRequest, c: Contraction): LoweredKer
     );
   };
 
-  const columnAt = (i: Dim): Dim => k.index(dimValue(add(firstColumn, i)), { min: 0, max: sub(columns, 1) }, 'col');
+  const columnAt = (i: Dim): Dim =>
+    k.index(dimValue(add(firstColumn, i)).min(dimValue(sub(columns, 1))), { min: 0, max: sub(columns, 1) }, 'col');
   // Where blocks are left out, each lane follows those of one column from tile to tile.
   const cursor =
     c.rightBlocks?.someLeftOut === true
       ? k.var(dimValue(c.rightBlocks.range(k, columnAt(mod(k.lane, tile.columns))).from), 'cursor')
       : undefined;
 
-  /** The same for weights in a storage format: a lane decodes a block of one column. */
-  const fillBlocks = (blocks: WeightBlocks, firstDepth: Dim): void => {
-    const perTile = tile.depth / blocks.length;
-    k.for(k.lane, tile.columns * perTile, lanes, (e) => {
+  /** The same for weights in a storage format: a lane decodes blocks of one column, or part `part` of a block where it fills the tile. */
+  const fillBlocks = (blocks: WeightBlocks, firstDepth: Dim, part: number | undefined): void => {
+    const length = part === undefined ? blocks.length : blocks.length / blocks.parts;
+    const before = part === undefined ? 0 : part * length;
+    k.for(k.lane, tile.columns * (tile.depth / length), lanes, (e) => {
       const [i, j] = [mod(e, tile.columns), floorDiv(e, tile.columns)];
       const position = add(firstColumn, i);
       const block = add(floorDiv(firstDepth, blocks.length), j);
-      const at = (d: Dim): Dim => add(mul(add(mul(j, blocks.length), d), tile.columns), i);
+      const at = (d: Dim): Dim => add(mul(add(mul(j, length), d), tile.columns), i);
       const zeros = (): void => {
-        for (let d = 0; d < blocks.length; d++) k.store(b, at(d), constant(c.type, 0));
+        for (let d = 0; d < length; d++) k.store(b, at(d), constant(c.type, 0));
       };
       const decode = (column: Dim, stored: Dim): void => {
-        const groups = [...blocks.groups(k, column, stored)];
+        const groups = [...blocks.groups(k, column, stored, part)];
         if (groups.some(({ group }) => group.columns)) zeros();
-        for (const decoded of groups) {
-          const { codes, scale, offset } = decoded.group;
+        for (const { group, at: start } of groups) {
+          const { codes, scale, offset } = group;
           codes.forEach((code, n) => {
             const scaled = scale ? code.mul(scale) : code;
-            k.store(b, at(placeOf(k, decoded, n, blocks.length)), offset ? scaled.sub(offset) : scaled);
+            const place = placeOf(k, { group, at: start - before }, n, length);
+            k.store(b, at(place), offset ? scaled.sub(offset) : scaled);
           });
         }
       };
@@ -133,18 +140,15 @@ export function buildTiled(request: TemplateRequest, c: Contraction): LoweredKer
         }
         const { to } = blocks.range(k, column);
         const next = k.index(cursor.value, { min: 0, max: to }, 'next');
+        const take = (): void => {
+          decode(column, next);
+          if (part === undefined || part === blocks.parts - 1) cursor.set(dimValue(next).add(1));
+        };
         k.if(
           dimValue(next).lt(dimValue(to)),
           () => {
             const start = blocks.depthOf(k, column, next);
-            k.if(
-              dimValue(start).eq(dimValue(mul(block, blocks.length))),
-              () => {
-                decode(column, next);
-                cursor.set(dimValue(next).add(1));
-              },
-              zeros,
-            );
+            k.if(dimValue(start).eq(dimValue(mul(block, blocks.length))), take, zeros);
           },
           zeros,
         );
@@ -154,27 +158,33 @@ export function buildTiled(request: TemplateRequest, c: Contraction): LoweredKer
     });
   };
 
+  /** Adds the products of one depth of tiles. */
+  const multiply = (firstDepth: Dim, part?: number): void => {
+    fill('left', add(firstDepth, (part ?? 0) * tile.depth));
+    if (c.rightBlocks) fillBlocks(c.rightBlocks, firstDepth, part);
+    else fill('right', firstDepth);
+    k.barrier();
+    k.for(
+      0,
+      tile.depth,
+      1,
+      (d) => {
+        const x = k.let(k.load(a, add(mul(d, tile.rows), laneRow), PER_LANE), 'x');
+        const y = k.let(k.load(b, add(mul(d, tile.columns), laneColumn), PER_LANE), 'y');
+        for (const [i, sum] of sums.entries()) sum.set(x.extract(i).splat(PER_LANE).fma(y, sum.value));
+      },
+      'd',
+    );
+    k.barrier();
+  };
+  const parts = c.rightBlocks && c.rightBlocks.length > tile.depth ? c.rightBlocks.parts : 1;
   k.for(
     0,
     depth,
-    tile.depth,
+    tile.depth * parts,
     (firstDepth) => {
-      fill('left', firstDepth);
-      if (c.rightBlocks) fillBlocks(c.rightBlocks, firstDepth);
-      else fill('right', firstDepth);
-      k.barrier();
-      k.for(
-        0,
-        tile.depth,
-        1,
-        (d) => {
-          const x = k.let(k.load(a, add(mul(d, tile.rows), laneRow), PER_LANE), 'x');
-          const y = k.let(k.load(b, add(mul(d, tile.columns), laneColumn), PER_LANE), 'y');
-          for (const [i, sum] of sums.entries()) sum.set(x.extract(i).splat(PER_LANE).fma(y, sum.value));
-        },
-        'd',
-      );
-      k.barrier();
+      if (parts === 1) multiply(firstDepth);
+      else for (let part = 0; part < parts; part++) multiply(firstDepth, part);
     },
     'first',
   );

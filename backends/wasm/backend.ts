@@ -1,6 +1,7 @@
 import { defineBackend } from '../backend.ts';
 import { printWasm } from './print.ts';
 import { gainsFromRelaxed } from './relaxed.ts';
+import { sparseSpeed } from './sparse-speed.ts';
 import { attentionSimd } from './templates/attention.ts';
 import { convSimd } from './templates/conv.ts';
 import { convInteger } from './templates/conv-integer.ts';
@@ -51,5 +52,6 @@ export const wasmBackend = defineBackend({
       applies: gainsFromRelaxed,
     },
   ],
+  sparseSpeed,
   device: 'wasm',
 });

@@ -204,6 +204,7 @@ async function screen(model: string, shown: string, ms: number, compilation: Com
   );
   io.out(`${label('kernels')}${s.kernels}, with ${s.fused} nodes fused into others`);
   for (const line of precisionLines(compilation)) io.out(`${label('values')}${line}`);
+  for (const line of sparseLines(compilation)) io.out(`${label('zeros')}${line}`);
   io.out(`${label('time')}${s.phases.map((p) => `${p.name} ${formatMs(p.ms)}`).join(', ')}`);
   for (const t of s.targets) {
     const parts = t.parts.map(
@@ -249,6 +250,15 @@ function precisionLines({ report, targets }: Compilation): string[] {
       'wasm computes in f32: there the values are only rounded as on the other targets, which costs time and saves little memory',
     );
   return lines;
+}
+
+/** What became of the zeros of `--sparsity`, and why: weights with the same fate counted together. */
+function sparseLines({ report }: Compilation): string[] {
+  const fates = new Map<string, number>();
+  for (const { pass, what } of report.changes)
+    if (pass === 'assign-formats' && /^zeros of |: a product in /.test(what))
+      fates.set(what, (fates.get(what) ?? 0) + 1);
+  return [...fates].map(([what, n]) => `${n} weights: ${what.replace(/^weights stored/, 'stored')}`);
 }
 
 /** `--stop-after`: the graph as text. */

@@ -82,8 +82,11 @@ function withSparsity(given: string | FormatRecipe | undefined, args: Args, comp
   const sparsity = args.value('sparsity');
   const prune = args.value('prune');
   if (sparsity === undefined) return given;
+  // Formats of group-sparse, group-quantized weights name their bits themselves.
+  const bits = /^gqsa:w(\d)/.exec(sparsity)?.[1];
+  const base = given ?? (bits === undefined ? undefined : `q${bits}`);
   const recipe =
-    given === undefined ? { name: 'dense', rules: [{ format: 'dense' }] } : recipeOf(given, compiler.registry);
+    base === undefined ? { name: 'dense', rules: [{ format: 'dense' }] } : recipeOf(base, compiler.registry);
   const rules = recipe.rules.map((r) =>
     r.role === 'embedding' || r.role === 'head' ? r : { ...r, sparsity, ...(prune === undefined ? {} : { prune }) },
   );

@@ -134,14 +134,16 @@ export function decodeGroup(
 
 /**
  * The groups of a block of {@link gridSpan} weights, decoded, with the block's column where each begins. `load` gives entry number `entry`
- * of the block in a plane.
+ * of the block in a plane. All parts, or those from `first` to before `last`.
  */
 export function decodeBlock(
   format: StorageFormat,
   load: (plane: string, entry: number, per: number) => Expr,
   read: ReadRagged = noRagged,
+  [first, last]: readonly [number, number] = [0, gridSpan(format) / format.group],
 ): { readonly group: DecodedGroup; readonly at: number }[] {
-  return Array.from({ length: gridSpan(format) / format.group }, (_, part) => {
+  return Array.from({ length: last - first }, (_, p) => {
+    const part = first + p;
     const at = part * format.group;
     const values = Object.entries(format.planes).map(([name, { per }]) => {
       const entries = Array.from({ length: Math.max(1, format.group / per) }, (_, i) =>
@@ -153,10 +155,14 @@ export function decodeBlock(
   });
 }
 
+/** Rows must have a length divisible by this. */
+export function rowUnit(format: StorageFormat): number {
+  const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
+  const { multiple, group, sparse } = format;
+  return [multiple, group, gridSpan(format), sparse?.blocks?.columns ?? 1].reduce((a, b) => (a * b) / gcd(a, b), 1);
+}
+
 /** Whether rows of this length can be kept. */
-export const fitsFormat = (format: StorageFormat, length: number): boolean => {
-  const kept = format.sparse?.blocks?.columns ?? length;
-  return length % kept === 0 && [format.multiple, gridSpan(format), format.group].every((n) => kept % n === 0);
-};
+export const fitsFormat = (format: StorageFormat, length: number): boolean => length % rowUnit(format) === 0;
 
 export const defineFormat = (format: StorageFormat): StorageFormat => format;

@@ -81,7 +81,9 @@ function integers(name: 'q8' | 'q4', bits: 8 | 4, dense: string): KeptValues {
     perEntry: 32 / bits,
     grid,
     codes: (row, given) => {
-      const { codes, grids } = encodeRow(row, SPAN, grid, given);
+      // 8 bits are enough for one scale a row, which lets kernels sum longer; algorithms fit each span.
+      const whole = bits === 8 && !given ? grid(row) : undefined;
+      const { codes, grids } = encodeRow(row, SPAN, (weights) => whole ?? grid(weights), given);
       return { codes, planes: { scale: grids.map((g) => g.scaleBits) } };
     },
     value: (entry, index) => {

@@ -4,7 +4,7 @@ import { defineFormat, type StorageFormat } from './format.ts';
 import { type KeptValues, keptValues, packValues } from './kept-values.ts';
 
 /** Weights decoded at once. */
-const GROUP = 64;
+const GROUP = 32;
 
 /**
  * N:M sparsity: of every `of` consecutive weights at most `keep` are not zero (2:4 is what NVIDIA's sparse tensor cores take: Mishra et al.
@@ -20,7 +20,7 @@ function nOfM(keep: number, of: 4 | 8, values: KeptValues): StorageFormat {
     logical: 'f32',
     ...(values.bits === undefined ? {} : { bits: values.bits }),
     group: GROUP,
-    multiple: GROUP,
+    multiple: 2 * GROUP,
     planes: {
       values: { dtype: values.entry, per: (values.perEntry * of) / keep },
       places: { dtype: 'u32', per: (perWord * of) / keep },
@@ -50,7 +50,7 @@ function nOfM(keep: number, of: 4 | 8, values: KeptValues): StorageFormat {
       }
       return { values: packValues(values, kept), places, ...planes };
     },
-    decode: (planes) => {
+    decode: (planes, part) => {
       const [scale] = planes.scale ?? [];
       const [entries, words] = [planes.values ?? [], planes.places ?? []];
       const stored = Array.from({ length: count }, (_, i) => i);
@@ -61,10 +61,12 @@ function nOfM(keep: number, of: 4 | 8, values: KeptValues): StorageFormat {
           return values.value(entry, i % values.perEntry);
         }),
         columns: stored.map((i) => {
-          const word = words[Math.floor(i / perWord)];
+          // Places of two groups may share a word.
+          const at = perWord > count ? ((part * count) % perWord) + i : i;
+          const word = words[perWord > count ? 0 : Math.floor(i / perWord)];
           if (!word) throw new RangeError('too few places');
           return word
-            .shr(constant('u32', width * (i % perWord)))
+            .shr(constant('u32', width * (at % perWord)))
             .and(of - 1)
             .cast('i32')
             .add(Math.floor(i / keep) * of);

@@ -1,12 +1,14 @@
 import { derivedConstant } from '../../compiler/derived-constant.ts';
-import type { StorageFormat } from '../../compiler/formats/format.ts';
+import { fitsFormat, rowUnit, type StorageFormat } from '../../compiler/formats/format.ts';
 import type { FormatRule } from '../../compiler/formats/recipe.ts';
-import { type MatrixSize, type Planes, planesOf } from '../../compiler/formats/rows.ts';
+import { type Planes, planesOf } from '../../compiler/formats/rows.ts';
 import type { Constant, Graph } from '../../compiler/ir/graph.ts';
 import { tensor } from '../../compiler/ir/graph.ts';
+import { InfcError } from '../../runtime/errors.ts';
 import { builderAt, definePass, type PassContext, type WeightStorage } from '../pass.ts';
+import { chooseSparse } from './choose-sparse.ts';
 import { quantized } from './quantize.ts';
-import { ruleFor, type Weight, weightOf } from './weights.ts';
+import { roleOf, ruleFor, type Weight, weightOf } from './weights.ts';
 
 /**
  * Gives the weights of matrix products and of embedding tables the storage format that the recipe chooses. A weight that several nodes
@@ -26,16 +28,47 @@ export const assignFormats = definePass({
       const { recipe } = storage;
       const rule = recipe ? ruleFor(recipe, w, graph, context) : undefined;
       const chosen = recipe ? rule?.format : w.constant.encoded?.format;
-      const format = chosen === undefined || chosen === 'dense' ? undefined : storage.format(chosen);
-      if (!format || !fits(format, w.size)) continue;
-      assign(graph, w, format, rule, context, storage);
-      context.changed(node, `weights stored as ${format.name}`);
+      const { format, why } = formatFor(chosen, rule, w, graph, context, storage);
+      const fitting = format && fitsFormat(format, w.size.length) ? format : undefined;
+      if (!fitting) {
+        if (format?.sparse) throw doesNotFit(format, w);
+        if (why !== undefined) context.changed(node, why);
+        continue;
+      }
+      assign(graph, w, fitting, rule, context, storage);
+      context.changed(node, `weights stored as ${fitting.name}${why === undefined ? '' : `: ${why}`}`);
     }
   },
 });
 
-const fits = (format: StorageFormat, { length }: MatrixSize): boolean =>
-  [format.multiple, format.group, ...Object.values(format.planes).map((p) => p.per)].every((n) => length % n === 0);
+/** The format that a rule names, or the sparse one for its zeros where that pays. */
+function formatFor(
+  chosen: string | undefined,
+  rule: FormatRule | undefined,
+  w: Weight,
+  graph: Graph,
+  context: PassContext,
+  storage: WeightStorage,
+): { readonly format: StorageFormat | undefined; readonly why?: string } {
+  if (chosen === undefined) return { format: undefined };
+  const named = chosen === 'dense' ? undefined : storage.format(chosen);
+  const isLinear = w.node.op === 'matmul' && roleOf(w, graph, context) === 'linear';
+  // Tables and heads are not pruned.
+  if (named?.sparse) return { format: isLinear ? named : storage.format(named.sparse.dense) };
+  if (rule?.sparsity === undefined || !isLinear || storage.recipe?.simulate) return { format: named };
+  const { format, why } = chooseSparse(rule.sparsity, chosen, w.size.length, storage);
+  return { format: format ?? named, why };
+}
+
+const doesNotFit = (format: StorageFormat, { constant, size }: Weight): InfcError =>
+  new InfcError(
+    'INFC2098',
+    `format '${format.name}' needs rows of a multiple of ${rowUnit(format)} weights, not ${size.length}`,
+    {
+      node: constant.name,
+      fix: 'Give this layer a rule with another format in a recipe file (--quant recipe.json)',
+    },
+  );
 
 function assign(
   graph: Graph,
@@ -47,7 +80,7 @@ function assign(
 ): void {
   // A table is looked up, not multiplied with: algorithms have nothing to weigh its errors with.
   const algorithm = w.node.op === 'gather' ? undefined : rule?.algorithm;
-  const pruned = algorithm !== undefined && rule?.sparsity !== undefined;
+  const pruned = algorithm !== undefined && (rule?.sparsity !== undefined || format.sparse !== undefined);
   const key = `${format.name} ${w.transposed} ${algorithm ?? ''} ${pruned} ${storage.recipe?.simulate ?? false}`;
   const scope = algorithm === undefined ? undefined : storage.calibration;
   const constant = derivedConstant(w.constant, key, () => stored(w, format, algorithm, pruned, storage), scope);

@@ -39,7 +39,8 @@ export function weightOf(node: Node): Weight | undefined {
   };
 }
 
-function roleOf({ node, constant }: Weight, graph: Graph, context: PassContext): WeightRole {
+/** Where in the model a weight stands. */
+export function roleOf({ node, constant }: Weight, graph: Graph, context: PassContext): WeightRole {
   if (node.op === 'gather') return 'embedding';
   const [y] = node.outputs;
   if (y && graph.outputs.includes(y)) return 'head';

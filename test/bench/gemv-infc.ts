@@ -12,6 +12,7 @@ import { type Kernel, sharedLayout } from '../../compiler/ir/kernel.ts';
 import { KernelBuilder } from '../../compiler/ir/kernel-builder.ts';
 import { lowerAnchor } from '../../compiler/lower/anchor.ts';
 import { legalTemplates } from '../../compiler/lower/region.ts';
+import { parseSparsity } from '../../passes/precision/sparsity-pattern.ts';
 import { registry } from '../kernels/template-request.ts';
 
 /** A product of [m, k] activations with [n, k] weights in a storage format (`dense`: f32). */
@@ -20,6 +21,8 @@ export interface ProductCase {
   readonly n: number;
   readonly k: number;
   readonly format: string;
+  /** Share of zeros, for formats that leave them out and whose pattern does not say it. */
+  readonly zeros?: number;
   /** Bytes of weights that lie in memory, so that they do not stay in a cache: that many copies are used in turn. */
   readonly spread?: number;
 }
@@ -50,7 +53,11 @@ export function productJob(c: ProductCase, features: readonly string[]): Job {
   const graph = new Graph('bench');
   const b = new GraphBuilder(graph, registry, { name: 'bench', op: 'matmul' });
   const x = graph.input('x', tensor('f32', [m, k]));
-  const weights = random(n * k, 2);
+  const pattern = registry.format(c.format)?.sparse?.pattern;
+  const full = random(n * k, 2);
+  const mask =
+    pattern === undefined ? undefined : parseSparsity(pattern, c.zeros ?? 0.5).keep(full.map(Math.abs), n, k);
+  const weights = mask ? full.map((w, i) => w * (mask[i] ?? 0)) : full;
   const source: Constant = {
     name: 'w',
     type: tensor('f32', [n, k]),

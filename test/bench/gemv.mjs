@@ -1,6 +1,6 @@
 // node test/bench/gemv.mjs [SECONDS] [--formats a,b] [--cases 1x2048x2048,...]: products with weights in each storage format on one thread:
 // ms, GMAC/s, and the share of the memory roofline (weights that lie in memory, not in a cache) that one row reaches, in Node, in Node with
-// relaxed SIMD and in Chromium; results are compared with the format's decoded weights in doubles, and no speed is printed when they disagree.
+// relaxed SIMD and in Chromium (`bitmap-q8@0.7`: 70 % of the weights are zero); results are compared with the format's decoded weights in doubles, and no speed is printed when they disagree.
 // With INFC_PEERS (a folder with bench-ort.mjs and models/matmulnbits.onnx) onnxruntime-web's int4 product of 2048 x 2048 stands beside it.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -40,7 +40,10 @@ const cases = option('--cases', '1x2048x2048,4x2048x2048,128x576x576')
   .split(',')
   .flatMap((text) => {
     const [m, n, k] = text.split('x').map(Number);
-    return formats.map((format) => ({ m, n, k, format, spread: m === 1 ? SPREAD : 0 }));
+    return formats.map((text) => {
+      const [format, zeros] = text.split('@');
+      return { m, n, k, format, spread: m === 1 ? SPREAD : 0, ...(zeros ? { zeros: Number(zeros) } : {}) };
+    });
   });
 
 const bundle = await bundleJobs();
@@ -67,7 +70,7 @@ try {
       const roof = c.m === 1 ? `, ${((100 * bytes) / ms / 1e6 / speed).toFixed(0)} % of the roofline` : '';
       return `${engine} ${ms.toFixed(3)} ms, ${rate.toFixed(1)} GMAC/s${roof}, error ${error.toExponential(0)}`;
     });
-    console.log(`${`${c.m} x ${c.n} x ${c.k} ${c.format}`.padEnd(28)} ${cells.join('; ')}`);
+    console.log(`${`${c.m} x ${c.n} x ${c.k} ${c.format}${c.zeros ? `@${c.zeros}` : ''}`.padEnd(32)} ${cells.join('; ')}`);
   }
   const q4 = cases.findIndex((c) => c.m === 1 && c.n === 2048 && c.k === 2048 && c.format === 'q4g32');
   const peers = process.env.INFC_PEERS;

@@ -5,7 +5,7 @@ import { meanings } from '../../backends/wasm/intrinsics.ts';
 import { printWasm } from '../../backends/wasm/print.ts';
 import { gemmFormat } from '../../backends/wasm/templates/gemm-format.ts';
 import { planesOf } from '../../compiler/formats/rows.ts';
-import { type Dim, evaluate, sym } from '../../compiler/ir/dim.ts';
+import { type Dim, evaluate } from '../../compiler/ir/dim.ts';
 import { byteLength, type TypedArray, viewOf } from '../../compiler/ir/dtype.ts';
 import { type Constant, Graph, tensor, type Value } from '../../compiler/ir/graph.ts';
 import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';

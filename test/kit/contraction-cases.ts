@@ -1,7 +1,8 @@
 import type { Backend } from '../../backends/backend.ts';
+import { decodeRows } from '../../backends/reference/decode-format.ts';
 import { Reference } from '../../backends/reference/evaluate.ts';
-import { interpret } from '../../backends/reference/interpret.ts';
 import { builtin } from '../../compiler/builtin.ts';
+import { encodeRows } from '../../compiler/formats/rows.ts';
 import { type Dim, evaluate, sym } from '../../compiler/ir/dim.ts';
 import { type DType, type TypedArray, viewOf } from '../../compiler/ir/dtype.ts';
 import { type Attribute, type Constant, Graph, tensor, type Value } from '../../compiler/ir/graph.ts';
@@ -9,7 +10,7 @@ import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
 import type { Kernel } from '../../compiler/ir/kernel.ts';
 import { Registry } from '../../compiler/plugin.ts';
 import { Scheduler } from '../../compiler/schedule.ts';
-import { decoder, encodeRows } from '../formats/decoder.ts';
+import { pruned } from './format.ts';
 import { arrayOf, randomSource } from './simt-cases.ts';
 
 const registry = new Registry([builtin]);
@@ -221,6 +222,35 @@ const SPECS: readonly Spec[] = [
       template: 'gemv-format',
     },
   ]),
+  // Formats that leave out zeros: fewer codes with columns, ragged planes, blocks.
+  // A block of 256 weights passes the tile part by part.
+  ...['2of4-q8', '1of4-q4', 'bitmap-q8', 'block16x16-f16', 'gqsa-w4', 'q4_k'].map(
+    (format): Spec => ({
+      name: `tile_${format}`,
+      op: 'matmul',
+      shapes: [
+        [19, 256],
+        [256, 48],
+      ],
+      format,
+      biasAxis: 1,
+      template: 'gemm-format',
+    }),
+  ),
+  ...['2of4-f16', '4of8-q8', 'bitmap-f16', 'bitmap-q4', 'block16x16-q4', 'gqsa-w8'].map(
+    (format): Spec => ({
+      name: `vector_${format}`,
+      op: 'matmul',
+      shapes: [
+        [2, 192],
+        [32, 192],
+      ],
+      attrs: { transposeB: true },
+      format,
+      biasAxis: 1,
+      template: 'gemv-format',
+    }),
+  ),
   {
     name: 'vector',
     op: 'matmul',
@@ -339,26 +369,27 @@ function weightsIn(s: Spec, random: () => number): { constant: Constant; decode(
   const transposed = Boolean(s.attrs?.transposeB);
   const [n, depth] = transposed ? [rows, columns] : [columns, rows];
   const at = (c: number, i: number): number => (transposed ? c * depth + i : i * n + c);
-  const w = Float32Array.from({ length: n * depth }, () => random() - 0.5);
-  let current = w;
+  const turned = (from: Float32Array): Float32Array => {
+    const out = new Float32Array(from.length);
+    for (let c = 0; c < n; c++) for (let i = 0; i < depth; i++) out[at(c, i)] = from[c * depth + i] ?? 0;
+    return out;
+  };
+  const byRow = pruned(
+    format,
+    Float32Array.from({ length: n * depth }, () => random() - 0.5),
+    n,
+  );
+  const size = { rows: n, length: depth };
+  let current = turned(byRow);
   return {
     constant: {
       name: 'w',
       type: { ...tensor('f32', shape), format: format.name },
-      bytes: w.byteLength,
+      bytes: current.byteLength,
       read: () => new Uint8Array(current.buffer),
     },
     decode: () => {
-      const decoded = new Float32Array(w.length);
-      for (let c = 0; c < n; c++) {
-        const row = Float32Array.from({ length: depth }, (_, i) => w[at(c, i)] ?? 0);
-        const out = new Float32Array(depth);
-        interpret(decoder(format, depth, 1), [...encodeRows(format, [row], depth), out]);
-        out.forEach((v, i) => {
-          decoded[at(c, i)] = v;
-        });
-      }
-      current = decoded;
+      current = turned(decodeRows(format, encodeRows(format, byRow, size), size));
     },
   };
 }

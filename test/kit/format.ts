@@ -1,5 +1,5 @@
 import { decodeRows } from '../../backends/reference/decode-format.ts';
-import type { StorageFormat } from '../../compiler/formats/format.ts';
+import { rowUnit, type StorageFormat } from '../../compiler/formats/format.ts';
 import { encodeRows } from '../../compiler/formats/rows.ts';
 import { parseSparsity } from '../../passes/precision/sparsity-pattern.ts';
 import { type Check, fail } from './check.ts';
@@ -70,13 +70,7 @@ export function formatConformance(format: StorageFormat): Check[] {
 
 /** A row length that every plane and group divides: at least four groups. */
 function lengthFor(format: StorageFormat): number {
-  const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
-  const unit = [
-    format.sparse?.blocks?.columns ?? 1,
-    format.group,
-    format.multiple,
-    ...Object.values(format.planes).map((p) => p.per),
-  ].reduce((a, b) => (a * b) / gcd(a, b), 1);
+  const unit = rowUnit(format);
   return unit * Math.max(2, Math.ceil((4 * format.group) / unit));
 }
 

@@ -57,6 +57,8 @@ const rotated = (program: Program): number =>
     evaluate: () => undefined,
     storage: {
       format: () => undefined,
+      formats: () => [],
+      sparseSpeed: () => undefined,
       decode: () => new Float32Array(0),
       algorithms: registry,
       later: [],

@@ -180,8 +180,10 @@ export function bindPanels(
 /** Kernels take the f16 numbers of planes for finite, which saves them a third of the decoding. */
 function checkFinite(plane: TypedArray, weight: string, name: string): void {
   const at = plane.findIndex((v: number | bigint) => (Number(v) & 0x7c00) === 0x7c00);
-  if (at >= 0)
-    throw new InfcError('INFC4029', `plane '${name}' of weight '${weight}' holds an infinite or undefined number`, {
-      fix: 'The weights are too large for 16-bit scales, or the model file is damaged: store this weight as f32',
-    });
+  if (at >= 0) throw notFinite(name, weight);
 }
+
+export const notFinite = (plane: string, weight: string): InfcError =>
+  new InfcError('INFC4029', `plane '${plane}' of weight '${weight}' holds an infinite or undefined number`, {
+    fix: 'The weights are too large for 16-bit scales, or the model file is damaged: store this weight as f32',
+  });

@@ -21,11 +21,10 @@ import { decodeParts } from '../../reference/decode-format.ts';
 import { dot16, narrowBytes, narrowHalves, narrowUnsignedBytes, swizzle, zipHigh, zipLow } from '../intrinsics.ts';
 import { noteFor, type Operands, overRows } from './gemm.ts';
 import { finishTile, finishVector, Tile } from './microkernel.ts';
-import { HEAD_WORDS, HEIGHT, PAIR_WORDS, packWindows, WIDTH, type Windows } from './windows.ts';
+import { notFinite } from './panels.ts';
+import { HEIGHT, PAIR_WORDS, packWindows, STRIDE, scaleWords, type Windows } from './windows.ts';
 
 const VECTORS = HEIGHT / 4;
-/** Sums of this many products of 16-bit activations and bytes stay exact in 32 bits. */
-const LONGEST_SEGMENT = 512;
 const LARGEST = 32767;
 /** Rows of activations for which a panel of weights is expanded once, to scratch. */
 const ITEM_ROWS = 96;
@@ -37,18 +36,14 @@ const SCRATCH_FLOATS = 1 << 17;
 /** The weights of a sparse format in windows, or undefined where windows cannot hold them. */
 export function windowsOf(o: Operands, format: StorageFormat): Windows | undefined {
   const source = o.b.constant;
-  const [rows, length, segment] = [Number(o.n), Number(o.depth), gridSpan(format)];
-  if (!source || format.sparse?.blocks || segment > LONGEST_SEGMENT || segment % WIDTH !== 0 || length < 2 * WIDTH)
-    return undefined;
+  const [rows, length] = [Number(o.n), Number(o.depth)];
+  if (!source || format.sparse?.blocks) return undefined;
   const known = packed.get(source)?.get(format.name);
   if (known) return known.windows;
   const size = { rows, length };
-  const made = packWindows(
-    decodeParts(format, planesOf(source, format, size, !o.transposeB), size),
-    rows,
-    length,
-    segment,
-  );
+  const parts = decodeParts(format, planesOf(source, format, size, !o.transposeB), size);
+  if (!parts.scales.every(Number.isFinite)) throw notFinite('scale', source.name);
+  const made = packWindows(parts, rows, length, gridSpan(format));
   const own = packed.get(source) ?? new Map<string, { windows: Windows | undefined }>();
   packed.set(source, own.set(format.name, { windows: made }));
   return made;
@@ -68,7 +63,7 @@ export function buildWindowProduct(
 ): LoweredKernel[] {
   const n = Number(o.n);
   const depth = Number(o.depth);
-  const segment = gridSpan(format);
+  const { segment, scale } = windows;
   const segments = depth / segment;
   const rows = product([...o.batch, o.m]);
   const panels = windows.starts.length;
@@ -79,28 +74,33 @@ export function buildWindowProduct(
   const words = windows.stream.length;
   const start = k.index(k.load(weights.starts, panel), { min: 0, max: words - 1 }, 'start');
 
-  /** Walks the panel's segments: where its scales lie, and its pairs of steps one by one. */
+  /** Walks the panel's segments: the scales of four rows, and the pairs of steps one by one. */
   const walk = (
-    begin: (segment: Dim, scales: Dim) => void,
-    step: (pair: Dim) => void,
-    end: (segment: Dim, scales: Dim) => void,
+    begin: () => void,
+    step: (pair: Dim, windows: readonly Dim[]) => void,
+    end: (segment: Dim, scales: (vector: number) => Expr) => void,
   ): void => {
     const cursor = k.var(dimValue(start), 'cursor');
+    const headWords = 1 + scaleWords(scale);
     k.for(0, segments, 1, (s) => {
-      const head = k.index(cursor.value, { min: 0, max: words - HEAD_WORDS }, 'head');
-      const pairs = k.index(k.load(weights.stream, head), { min: 0, max: Math.floor(words / PAIR_WORDS) }, 'pairs');
-      begin(s, add(head, 1));
-      k.for(0, pairs, 1, (i) => step(add(add(head, HEAD_WORDS), mul(i, PAIR_WORDS))));
-      end(s, add(head, 1));
-      cursor.set(dimValue(add(add(head, HEAD_WORDS), mul(pairs, PAIR_WORDS))));
+      const head = k.index(cursor.value, { min: 0, max: words - headWords }, 'head');
+      const most = Math.ceil((segment * HEIGHT) / 2);
+      const pairs = k.index(k.load(weights.stream, head), { min: 0, max: most }, 'pairs');
+      begin();
+      const first = add(head, headWords);
+      const after = k.index(dimValue(add(first, ceilDiv(pairs, 2))), { min: 0, max: words }, 'first');
+      k.for(0, pairs, 1, (i) => {
+        const own = [0, 1].map((step) =>
+          k.index(k.load(weights.unsigned, add(mul(first, 4), add(mul(i, 2), step))), { min: 0, max: 255 }, 'window'),
+        );
+        step(
+          add(after, mul(i, PAIR_WORDS)),
+          own.map((w) => add(mul(s, segment / STRIDE), w)),
+        );
+      });
+      end(s, (v) => k.load(weights.scales, add(mul(add(head, 1), scale === 'f16' ? 2 : 1), 4 * v), 4));
+      cursor.set(dimValue(add(after, mul(pairs, PAIR_WORDS))));
     });
-  };
-  /** First words of the windows of a pair of steps. */
-  const bases = (pair: Dim): readonly Dim[] => {
-    const both = k.let(k.load(weights.stream, pair), 'bases');
-    return [both.and(0xffff), both.shr(constant('u32', 16))].map((b) =>
-      k.index(b, { min: 0, max: (depth - WIDTH) / 4 }, 'base'),
-    );
   };
   const finish = (row: Dim, v: number, value: Expr): void =>
     finishVector(k, value, add(column, 4 * v), n, (x, c) =>
@@ -117,10 +117,10 @@ export function buildWindowProduct(
       () => {
         for (const s of sums) s.set(0);
       },
-      (pair) => {
-        const places = k.let(k.load(weights.stream, add(pair, 9), 4).bitcast('i32'), 'places');
+      (pair, windowsOfPair) => {
+        const places = k.let(k.load(weights.stream, add(pair, 8), 4).bitcast('i32'), 'places');
         const nibbles = constant('i32', 0x0f0f0f0f).splat(4);
-        bases(pair).forEach((base, step) => {
+        windowsOfPair.forEach((base, step) => {
           const own = k.let(
             (step === 0 ? places : places.bitcast('u32').shr(constant('u32', 4)).bitcast('i32')).and(nibbles),
             'own',
@@ -129,7 +129,7 @@ export function buildWindowProduct(
           const [lo, hi] = bytes;
           if (!lo || !hi) return;
           [zipLow(lo, hi), zipHigh(lo, hi)].forEach((xs, v) => {
-            const at = add(mul(add(pair, 1 + 4 * step), 4), 8 * v);
+            const at = add(mul(add(pair, 4 * step), 4), 8 * v);
             const ws = k.load(weights.bytes, at, 8).halves().bitcast('i32');
             const sum = sums[v];
             sum?.set(sum.value.add(dot16(xs, ws)));
@@ -140,7 +140,7 @@ export function buildWindowProduct(
         const factor = k.load(x.scales, add(mul(row, segments), s)).splat(4);
         totals.forEach((total, v) => {
           const sum = sums[v]?.value ?? total.value;
-          total.set(sum.cast('f32').fma(k.load(weights.floats, add(scales, 4 * v), 4).mul(factor), total.value));
+          total.set(sum.cast('f32').fma(scales(v).mul(factor), total.value));
         });
       },
     );
@@ -163,17 +163,17 @@ export function buildWindowProduct(
     k.for(0, (depth * HEIGHT) / 4, 1, (i) => k.store(scratch, mul(i, 4), zero));
     walk(
       () => undefined,
-      (pair) => {
-        bases(pair).forEach((base, step) =>
+      (pair, windowsOfPair) => {
+        windowsOfPair.forEach((base, step) =>
           k.for(0, 2 * HEIGHT, 1, (slot) => {
-            const code = k.load(weights.bytes, add(mul(add(pair, 1 + 4 * step), 4), slot));
-            const both = k.load(weights.places, add(mul(add(pair, 9), 4), slot));
+            const code = k.load(weights.bytes, add(mul(add(pair, 4 * step), 4), slot));
+            const both = k.load(weights.unsigned, add(mul(add(pair, 8), 4), slot));
             const place = k.index(
               (step === 0 ? both : both.shr(constant('u32', 4))).and(15),
               { min: 0, max: 15 },
               'place',
             );
-            const at = add(mul(add(mul(base, 4), place), HEIGHT), floorDiv(slot, 2));
+            const at = add(mul(add(mul(base, STRIDE), place), HEIGHT), floorDiv(slot, 2));
             // A slot without a weight adds nothing.
             k.store(scratch, at, k.load(scratch, at).add(code.cast('f32')));
           }),
@@ -183,7 +183,7 @@ export function buildWindowProduct(
         k.for(0, segment, 1, (i) => {
           for (let v = 0; v < VECTORS; v++) {
             const at = add(mul(add(mul(s, segment), i), HEIGHT), 4 * v);
-            k.store(scratch, at, k.load(scratch, at, 4).mul(k.load(weights.floats, add(scales, 4 * v), 4)));
+            k.store(scratch, at, k.load(scratch, at, 4).mul(scales(v)));
           }
         });
       },
@@ -230,13 +230,13 @@ function bindWindows(k: KernelBuilder, from: Value, format: StorageFormat, windo
   };
   const stream = make('windows', windows.stream);
   const starts = make('panels', windows.starts);
-  const as = (dtype: 'u32' | 'i8' | 'u8' | 'f32'): Buffer =>
-    request.bindPacked(k, from, stream.key, stream.made, { dtype });
+  const as = (dtype: 'u32' | 'i8' | 'u8' | 'f16' | 'f32'): Buffer =>
+    request.bindPacked(k, from, stream.key, stream.made, { dtype, ...(dtype === 'f16' ? { finite: true } : {}) });
   return {
     stream: as('u32'),
     bytes: as('i8'),
-    places: as('u8'),
-    floats: as('f32'),
+    unsigned: as('u8'),
+    scales: as(windows.scale),
     starts: request.bindPacked(k, from, starts.key, starts.made),
   };
 }
