@@ -121,7 +121,7 @@ export function parseSparsity(text: string, usual?: number): SparsityPattern {
     const sizes = /^(\d+)x(\d+)$/.exec(rest[0] ?? '');
     const [rows, columns] = [Number(sizes?.[1]), Number(sizes?.[2])];
     if (!(rows > 0 && columns > 0 && rows * columns > 1)) throw bad('needs a block of ROWSxCOLUMNS');
-    return blocks(text, rows, columns, rest.length === 2 ? share(rest[1]) : 0.5);
+    return blocks(text, rows, columns, rest.length === 2 ? share(rest[1]) : (usual ?? 0.5));
   }
   const [keep, of] = [Number(kind), Number(rest[0])];
   if (rest.length !== 1 || !Number.isInteger(keep) || !Number.isInteger(of)) throw bad('is not a pattern');

@@ -35,8 +35,27 @@ if (process.argv[2] === '--child') {
 const args = process.argv.slice(2);
 const option = (name, fallback) => (args.includes(name) ? args[args.indexOf(name) + 1] : fallback);
 const seconds = Number(args[0]?.startsWith('--') ? 0.4 : (args[0] ?? 0.4));
-const formats = option('--formats', 'dense,dense-f16,q8g32,q4g32,q4_k,q6_k,ternary').split(',');
-const cases = option('--cases', '1x2048x2048,4x2048x2048,128x576x576')
+/** Sparse formats by the dense one they have to beat, as shares of zeros. */
+const SPARSE = {
+  q8g32: {
+    'bitmap-q8': [0.5, 0.6, 0.7, 0.8],
+    '2of4-q8': [0.5],
+    '4of8-q8': [0.5],
+    '1of4-q8': [0.75],
+    '2of8-q8': [0.75],
+    'block16x16-q8': [0.5, 0.7],
+    'gqsa-w8': [0.5],
+  },
+  q4g32: { 'bitmap-q4': [0.7], '2of4-q4': [0.5], '4of8-q4': [0.5], '1of4-q4': [0.75], 'block16x16-q4': [0.5, 0.7], 'gqsa-w4': [0.5, 0.7] },
+  'dense-f16': { 'bitmap-f16': [0.7], '2of4-f16': [0.5], 'block16x16-f16': [0.5, 0.7] },
+};
+const sparse = args.includes('--sparse');
+const sparseFormats = Object.entries(SPARSE).flatMap(([dense, own]) => [
+  dense,
+  ...Object.entries(own).flatMap(([name, shares]) => shares.map((z) => `${name}@${z}`)),
+]);
+const formats = sparse ? sparseFormats : option('--formats', 'dense,dense-f16,q8g32,q4g32,q4_k,q6_k,ternary').split(',');
+const cases = option('--cases', sparse ? '1x1536x576' : '1x2048x2048,4x2048x2048,128x576x576')
   .split(',')
   .flatMap((text) => {
     const [m, n, k] = text.split('x').map(Number);
@@ -72,6 +91,7 @@ try {
     });
     console.log(`${`${c.m} x ${c.n} x ${c.k} ${c.format}${c.zeros ? `@${c.zeros}` : ''}`.padEnd(32)} ${cells.join('; ')}`);
   }
+  if (sparse) printGains(results);
   const q4 = cases.findIndex((c) => c.m === 1 && c.n === 2048 && c.k === 2048 && c.format === 'q4g32');
   const peers = process.env.INFC_PEERS;
   if (q4 >= 0 && peers && existsSync(path.join(peers, 'models/matmulnbits.onnx'))) {
@@ -87,6 +107,22 @@ try {
 } finally {
   rmSync(bundle, { force: true });
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** Times of sparse formats over those of their dense ones, of the engine where they gain least: lines of backends/wasm/sparse-speed.ts. */
+function printGains(results) {
+  const worst = (format, zeros, dense) => {
+    const ratios = cases.flatMap((c, i) => {
+      if (c.format !== format || (c.zeros ?? 0) !== zeros) return [];
+      const j = cases.findIndex((d) => d.format === dense && d.n === c.n && d.k === c.k);
+      return Object.values(results).map((list) => list[i].ms / list[j].ms);
+    });
+    return Math.max(...ratios);
+  };
+  for (const [dense, own] of Object.entries(SPARSE))
+    for (const [format, shares] of Object.entries(own))
+      for (const zeros of shares)
+        console.log(`  { format: '${format}', zeros: ${zeros}, time: ${worst(format, zeros, dense).toFixed(2)} },`);
 }
 
 /** The page gets modules and small inputs by name; everything else is made again in it. */

@@ -223,8 +223,8 @@ const SPECS: readonly Spec[] = [
     },
   ]),
   // Formats that leave out zeros: fewer codes with columns, ragged planes, blocks.
-  // A block of 256 weights passes the tile part by part.
-  ...['2of4-q8', '1of4-q4', 'bitmap-q8', 'block16x16-f16', 'gqsa-w4', 'q4_k'].map(
+  // Blocks longer than a tile pass it part by part.
+  ...['2of4-q8', '1of4-q4', 'bitmap-q8', 'block16x16-f16', 'gqsa-w4', 'q4g64'].map(
     (format): Spec => ({
       name: `tile_${format}`,
       op: 'matmul',
