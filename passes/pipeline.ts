@@ -3,8 +3,8 @@ import { dropUnitAxes } from './canonicalize/drop-unit-axes.ts';
 import { foldConstants } from './canonicalize/fold-constants.ts';
 import { removeDead } from './canonicalize/remove-dead.ts';
 import { removeIdentity } from './canonicalize/remove-identity.ts';
-import { assignFormats } from './format/assign-formats.ts';
-import { compactWeights } from './format/compact-weights.ts';
+import { roundWeights } from './format/round-weights.ts';
+import { storeWeights } from './format/store-weights.ts';
 import { convTransposeToConv } from './fuse/conv-transpose-to-conv.ts';
 import { decompose } from './fuse/decompose.ts';
 import { foldIntoWeights } from './fuse/fold-into-weights.ts';
@@ -48,8 +48,8 @@ export const pipeline: readonly Pass[] = [
   quantizeActivations,
   assignPrecision,
   // format: how weights are stored
-  assignFormats,
-  compactWeights,
+  roundWeights,
+  storeWeights,
   // fuse: prepare what kernels will swallow
   decompose,
   convTransposeToConv,
