@@ -81,8 +81,15 @@ describe('weights of convolutions', () => {
 
   test('gptq does less damage than rounding, and grouped convolutions say why they are rounded', async () => {
     const exact = await outputOf(await compile(network()));
-    const plain = await compress(network(), { quant: recipe({ format: 'q3g32' }) });
-    const chosen = await compress(network(), { quant: recipe({ format: 'q3g32', algorithm: 'gptq' }), runs });
+    const by = (algorithm: string) => ({
+      name: 'r',
+      rules: [
+        { match: 'grouped', format: 'q8g32', algorithm },
+        { format: 'q3g32', algorithm },
+      ],
+    });
+    const plain = await compress(network(), { quant: by('rtn') });
+    const chosen = await compress(network(), { quant: by('gptq'), runs });
     const error = distance(await outputOf(plain), exact);
     expect(error).toBeGreaterThan(0);
     expect(distance(await outputOf(chosen), exact)).toBeLessThan(0.85 * error);
