@@ -98,6 +98,12 @@ export const commands: readonly Command[] = [
       text: value('FILE', 'Language models: a text'),
       tokens: value('FILE.json', 'Language models: lists of token ids'),
       inputs: value('FOLDER', 'Other models: .npy files (one input), folders of NAME.npy, or random:COUNT'),
+      labels: value(
+        'FILE',
+        'Other models: what is right for each sample: JSON by sample, or lines of sample<TAB>label',
+      ),
+      output: value('NAME', 'The output that labels are about, default the first'),
+      characters: value('FILE', 'Characters of the classes, one a line, for labels that are texts (CTC)'),
       dims: dimsOption,
       layers: flag('Compare the outputs of layers too, worst first'),
       html: value('FILE', 'Write a page with the layers as a plot'),
@@ -109,6 +115,7 @@ export const commands: readonly Command[] = [
     examples: [
       'infc eval small --against large --text stories.txt',
       'infc eval small --against model.onnx --inputs photos --html eval.html',
+      'infc eval small --against model.onnx --inputs lines --labels lines.tsv --characters alphabet.txt',
     ],
     load: () => import('./eval.ts'),
   },
