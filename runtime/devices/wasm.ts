@@ -133,7 +133,7 @@ export class WasmDevice implements Device {
       if (cause instanceof InfcError) throw cause;
       throw new InfcError('INFC6022', `kernels cannot be loaded: ${String(cause)}`, {
         ...(file ? { file } : {}),
-        fix: 'Use a newer browser or Node (128-bit SIMD is needed), and the plan with its own kernels',
+        fix: 'Use a newer browser or Node (128-bit SIMD), and the kernels of this plan',
         cause,
       });
     }
