@@ -39,6 +39,10 @@ export const commands: readonly Command[] = [
         'POLICY',
         'Language models: how the KV cache is kept: contiguous (default), sliding (texts longer than the context), q8',
       ),
+      'drop-layers': value(
+        '3,7',
+        'Language models: layers to leave out, or auto:2 for those that --calibrate finds to matter least',
+      ),
       lora: list('DIR', 'Language models: a LoRA adapter (PEFT folder) to merge into the weights'),
       name: value('NAME', "Name of the module, default the model's"),
       strategy: list(
