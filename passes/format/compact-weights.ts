@@ -26,7 +26,10 @@ export const compactWeights = definePass({
         const c = v?.constant;
         if (!v || !c || c.compact || v.type.format !== 'dense' || elementsOf(c) < SMALLEST) return;
         const rule = recipe.rules.find(
-          (r) => (r.match === undefined || matchesName(r.match, c.name)) && (r.role ?? 'linear') === 'linear',
+          (r) =>
+            (r.match === undefined || matchesName(r.match, c.name)) &&
+            (r.role ?? 'linear') === 'linear' &&
+            elementsOf(c) <= (r.atMost ?? Number.POSITIVE_INFINITY),
         );
         if (!rule) return;
         const float = rule.format === 'dense-f16' ? 'f16' : rule.format === 'dense-bf16' ? 'bf16' : undefined;
