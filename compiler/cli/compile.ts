@@ -203,6 +203,7 @@ async function screen(model: string, shown: string, ms: number, compilation: Com
     `${label('graph')}${s.nodesIn} nodes in, ${s.nodesAfter} after passes${passes.length > 0 ? ` (${passes.join(', ')})` : ''}`,
   );
   io.out(`${label('kernels')}${s.kernels}, with ${s.fused} nodes fused into others`);
+  for (const line of precisionLines(compilation)) io.out(`${label('values')}${line}`);
   io.out(`${label('time')}${s.phases.map((p) => `${p.name} ${formatMs(p.ms)}`).join(', ')}`);
   for (const t of s.targets) {
     const parts = t.parts.map(
@@ -231,6 +232,23 @@ async function screen(model: string, shown: string, ms: number, compilation: Com
   io.out(
     `next: infc run ${shown}   infc verify ${shown}   infc view ${shown}   import { load } from '${moduleOf(shown)}'`,
   );
+}
+
+/** What `--precision` did, and why values stay wide; on Wasm, what it is not good for. */
+function precisionLines({ report, targets }: Compilation): string[] {
+  const made = report.changes.filter((c) => c.pass === 'assign-precision').map((c) => c.what);
+  if (made.length === 0) return [];
+  const count = (start: string): number => made.filter((w) => w.startsWith(start)).length;
+  const wide = new Map<string, number>();
+  for (const w of made.filter((m) => m.startsWith('stays f32')))
+    wide.set(w.replace(/^stays f32: /, '').replaceAll(/[\d.]+(e[+-]\d+)?/g, '..'), 0);
+  const lines = [`${count('kept as f16')} kept as f16, ${count('kept as bf16')} as bf16, ${count('stays')} stay f32`];
+  if (wide.size > 0) lines.push(`f32 because ${[...wide.keys()].slice(0, 4).join('; ')} (infc explain node NAME)`);
+  if (targets.some((t) => t.target === 'wasm'))
+    lines.push(
+      'wasm computes in f32: there the values are only rounded as on the other targets, which costs time and saves little memory',
+    );
+  return lines;
 }
 
 /** `--stop-after`: the graph as text. */

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
-import type { FormatRecipe, FormatRule, WeightRole } from '../formats/recipe.ts';
+import { type FormatRecipe, type FormatRule, PRECISIONS, type WeightRole } from '../formats/recipe.ts';
 import { isRecord } from '../import/architecture.ts';
 import type { Io } from './io.ts';
 
 const ROLES: readonly WeightRole[] = ['embedding', 'head', 'linear'];
 
-/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rotate", "rules": [{"match", "role", "atMost", "format", "algorithm", "equalize", "sparsity", "prune"}]}`. Throws INFC8062. */
+/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rotate", "precision", "rules": [{"match", "role", "atMost", "format", "algorithm", "equalize", "sparsity", "prune"}]}`. Throws INFC8062. */
 export async function readRecipe(given: string | undefined, io: Io): Promise<string | FormatRecipe | undefined> {
   if (!given?.endsWith('.json')) return given;
   const file = path.resolve(io.cwd, given);
@@ -49,5 +49,13 @@ export async function readRecipe(given: string | undefined, io: Io): Promise<str
       ...names,
     );
   });
-  return { name: path.basename(given), rules, ...(value.rotate === true ? { rotate: true } : {}) };
+  const precision = PRECISIONS.find((p) => p === value.precision);
+  if (value.precision !== undefined && !precision)
+    throw bad(`has a precision that is none of ${PRECISIONS.join(', ')}`, '/precision');
+  return {
+    name: path.basename(given),
+    rules,
+    ...(value.rotate === true ? { rotate: true } : {}),
+    ...(precision ? { precision } : {}),
+  };
 }

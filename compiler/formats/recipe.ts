@@ -22,12 +22,19 @@ export interface FormatRule {
   readonly prune?: string;
 }
 
+/** Floats that values between kernels are kept as: one of 16 bits where its range and rounding allow, or what suits each value. */
+export type Precision = 'f16' | 'bf16' | 'mixed';
+
+export const PRECISIONS: readonly Precision[] = ['f16', 'bf16', 'mixed'];
+
 /** How the weights of a model are stored: the first rule that fits decides; weights that no rule fits stay as they are. */
 export interface FormatRecipe {
   readonly name: string;
   readonly rules: readonly FormatRule[];
   /** Activations are rounded to 8 bits while the model runs, so that products multiply codes. */
   readonly activations?: 'dynamic';
+  /** Values between kernels are kept as 16-bit floats where that is safe. */
+  readonly precision?: Precision;
   /** Rotates the residual stream of a transformer first. */
   readonly rotate?: boolean;
   /** Rounds weights to their formats but keeps them dense, to measure what formats do. */

@@ -21,6 +21,8 @@ export interface RandomGraph {
   readonly open: boolean;
   /** onnxruntime is no judge of it. */
   readonly apart: boolean;
+  /** Values that were rounded, even where few bits of them are left. */
+  readonly rounded: ReadonlySet<string>;
   /** One line a node, for reports. */
   readonly text: string;
 }
@@ -89,6 +91,7 @@ export function drawGraph(draw: Draw, most: number, opsets: readonly number[] = 
     opset: b.opset,
     steps: names,
     apart: b.model.apart,
+    rounded: new Set(b.values.flatMap((v) => (v.exact ? [] : [v.name]))),
     open,
     text: [`opset ${b.opset}${open ? ', shapes of inputs open' : ''}`, ...given, ...lines].join('\n'),
   };
