@@ -93,7 +93,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
         2,
       ),
     );
-  else await screen(model, output ?? dir, ms, compilation, io);
+  else await screen({ model, bytes: record.bytes }, output ?? dir, ms, compilation, io);
   return exitCodes.ok;
 }
 
@@ -221,13 +221,18 @@ export const shownDims = (dims: Readonly<Record<string, number>>): string[] =>
     .filter(([name]) => !name.includes('@'))
     .map(([name, v]) => `${name}=${v}`);
 
-async function screen(model: string, shown: string, ms: number, compilation: Compilation, io: Io): Promise<void> {
+async function screen(
+  { model, bytes }: { readonly model: string; readonly bytes: number },
+  shown: string,
+  ms: number,
+  compilation: Compilation,
+  io: Io,
+): Promise<void> {
   const { style } = io;
   const s = await summaryOf(compilation);
   const label = (text: string): string => style.dim(text.padEnd(9));
-  const { size } = await stat(path.resolve(io.cwd, model));
   io.out(
-    `${style.bold(path.basename(model))} (${formatBytes(size)}) ${style.green('compiled')} in ${formatMs(ms)} to ${style.bold(shown)}`,
+    `${style.bold(path.basename(model))} (${formatBytes(bytes)}) ${style.green('compiled')} in ${formatMs(ms)} to ${style.bold(shown)}`,
   );
   io.out('');
   const passes = Object.entries(s.changes).map(([pass, n]) => `${pass} ${n}`);
