@@ -1,5 +1,6 @@
 import type { Acceptor } from '../acceptor.ts';
-import { located } from './located.ts';
+import { KeyLeaf } from './leaf-object.ts';
+import { located, type SchemaPlace } from './located.ts';
 import type { Machine } from './machine.ts';
 import { Shortest } from './shortest.ts';
 import { type StackId, Stacks } from './stack.ts';
@@ -57,8 +58,22 @@ export class JsonAcceptor implements Acceptor {
   run(state: number, bytes: Uint8Array): number {
     this.machine.solver.budget.reset();
     this.load(state);
-    for (let i = 0; i < bytes.length; i++) if (!this.advance(bytes[i] ?? 0)) return 0;
+    for (let i = 0; i < bytes.length; ) {
+      const info = this.machine.leaves[this.leaf];
+      const end = info instanceof KeyLeaf && info.decoder === 0 ? plainUntil(bytes, i) : i;
+      if (info instanceof KeyLeaf && end > i) {
+        if (!this.along(info, String.fromCharCode(...bytes.subarray(i, end)))) return 0;
+        i = end;
+      } else if (!this.advance(bytes[i++] ?? 0)) return 0;
+    }
     return this.save();
+  }
+
+  /** Moves the current configuration along a name: in one step, so that no states are made on the way. */
+  private along(key: KeyLeaf, text: string): boolean {
+    this.leaf = located(() => key.advance(text), UNKNOWN_PLACE) >> 2;
+    this.text += text;
+    return this.leaf !== 0;
   }
 
   /** Whether a state goes on over several bytes; no state is made. */
@@ -149,3 +164,16 @@ export class JsonAcceptor implements Acceptor {
     return id;
   }
 }
+
+/** Where a stretch ends of ASCII characters that stand for themselves in a string. */
+function plainUntil(bytes: Uint8Array, from: number): number {
+  let i = from;
+  for (; i < bytes.length; i++) {
+    const byte = bytes[i] ?? 0;
+    if (byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c) break;
+  }
+  return i;
+}
+
+/** Errors met while a document is written: the schema as a whole. */
+const UNKNOWN_PLACE = (): SchemaPlace => ({ pointer: '', keyword: '' });

@@ -166,7 +166,7 @@ export class MaskWalk {
       if (below > 1 && text && stackAt[d] === level && flagAt[d] === 0 && this.free(leafAt[d] ?? 0)) {
         // Anything may follow, and the quote: the same tokens as in any free string.
         this.count = n;
-        this.takeFree(leafAt[d] ?? 0, level, tokens, rows[i + 2] ?? 0, rows[i + 3] ?? 0);
+        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokens, rows[i + 2] ?? 0, rows[i + 3] ?? 0);
         n = this.count;
         i += below * ROW;
         continue;
@@ -265,11 +265,13 @@ export class MaskWalk {
 
   /** What may follow the quote in a string state that admits any content and may close after it. */
   tailsAfter(leaf: number, stack: StackId): TailSet {
+    return this.tailsOf(this.acceptor.machine.step(leaf, 0x22), stack);
+  }
+
+  /** What may follow the quote of a string whose transition over it is `code`. */
+  tailsOf(code: number, stack: StackId): TailSet {
     const { leafAt, stackAt, flagAt, acceptor, tokens } = this;
-    leafAt[DEPTH] = leaf;
-    stackAt[DEPTH] = stack;
-    flagAt[DEPTH] = 0;
-    const closed = this.move(DEPTH, DEPTH, 0x22);
+    const closed = this.follow(0, code, stack, 0, DEPTH, 0x22);
     const all = tokens.tailTokens;
     if (closed !== ALIVE) {
       const later = closed === LATER ? all.map((_, tail) => tail) : [];
@@ -347,14 +349,20 @@ export class MaskWalk {
     for (let t = trie.from[node] ?? 0; t < last; t++) this.found[this.count++] = trie.tokens[t] ?? 0;
   }
 
-  /** Finds those tokens of a node and below that may close a string in a state. */
-  takeTails(leaf: number, stack: StackId, trie: TokenTrie, node: number): void {
-    this.takeFree(leaf, stack, trie.tokens, trie.from[node] ?? 0, trie.from[node + (trie.size[node] ?? 1)] ?? 0);
+  /** Finds those tokens of a node and below that may close a string whose transition over the quote is `code`. */
+  takeTails(code: number, stack: StackId, trie: TokenTrie, node: number): void {
+    if (code !== 0)
+      this.takeOpen(
+        this.tailsOf(code, stack),
+        trie.tokens,
+        trie.from[node] ?? 0,
+        trie.from[node + (trie.size[node] ?? 1)] ?? 0,
+      );
   }
 
-  /** Finds those of some tokens that may close a string in a state. */
-  takeClosers(leaf: number, stack: StackId, closers: readonly number[]): void {
-    this.takeFree(leaf, stack, closers, 0, closers.length);
+  /** The same for those of some tokens. */
+  takeClosers(code: number, stack: StackId, closers: readonly number[]): void {
+    this.takeOpen(this.tailsOf(code, stack), closers, 0, closers.length);
   }
 
   /** Finds a token if it can come from a situation. */
@@ -367,10 +375,9 @@ export class MaskWalk {
     else if (moved === LATER) this.later.push(token);
   }
 
-  private takeFree(leaf: number, stack: StackId, tokens: ArrayLike<number>, first: number, last: number): void {
+  private takeOpen({ marks }: TailSet, tokens: ArrayLike<number>, first: number, last: number): void {
     const { found } = this;
     const { tailOf } = this.tokens;
-    const { marks } = this.tailsAfter(leaf, stack);
     for (let t = first; t < last; t++) {
       const token = tokens[t] ?? 0;
       const tail = tailOf[token] ?? 0;
@@ -384,7 +391,7 @@ export class MaskWalk {
     let known = this.freeLeaves[leaf];
     if (known === undefined) {
       const info = this.acceptor.machine.leaves[leaf];
-      known = (info instanceof StringLeaf || info instanceof KeyLeaf) && info.profile?.kind === 'free';
+      known = (info instanceof StringLeaf || info instanceof KeyLeaf) && info.free;
       this.freeLeaves[leaf] = known;
     }
     return known;
@@ -392,11 +399,18 @@ export class MaskWalk {
 
   /** Moves the configuration at walk depth `here` over a byte into walk depth `there`. */
   private move(here: number, there: number, byte: number): number {
+    const leaf = this.leafAt[here] ?? 0;
+    const code = this.acceptor.machine.step(leaf, byte);
+    return this.follow(leaf, code, this.stackAt[here] ?? 0, this.flagAt[here] ?? 0, there, byte);
+  }
+
+  /** Follows the transition `first` of leaf `from` over a byte into walk depth `there`. */
+  private follow(from: number, first: number, below: StackId, flags: number, there: number, byte: number): number {
     const { machine, stacks } = this.acceptor;
-    let leaf = this.leafAt[here] ?? 0;
-    let code = machine.step(leaf, byte);
-    let stack = this.stackAt[here] ?? 0;
-    let flag = this.flagAt[here] ?? 0;
+    let leaf = from;
+    let code = first;
+    let stack = below;
+    let flag = flags;
     for (;;) {
       if (code === 0) return DEAD;
       if (flag > NAMED) {

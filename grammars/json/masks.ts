@@ -129,7 +129,7 @@ export class JsonMasks implements TokenMachine {
       }
       if (profile?.kind === 'inside') {
         if (info instanceof KeyLeaf && info.offLeaf !== 0) {
-          if (!this.listed.near(info, leaf, stack)) return this.free(info.offLeaf, stack);
+          if (!this.listed.near(info, stack)) return this.free(info.offLeaf, stack);
         } else walk.walk(tokens.quotes, true);
         return this.found(this.insideBase);
       }
