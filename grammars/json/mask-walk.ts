@@ -422,7 +422,7 @@ export class MaskWalk {
       leaf = target;
       if ((code & 3) === 1) {
         const frame = machine.pushFrame[target] ?? 0;
-        stack = stacks.push(stack, frame, machine.frames[frame]?.captures ?? false, '');
+        stack = stacks.push(stack, frame, machine.frames[frame]?.captures ?? false, 0);
         leaf = machine.pushLeaf[target] ?? 0;
       } else if ((code & 3) >= 2) {
         const frame = stacks.frame(stack);
@@ -432,7 +432,7 @@ export class MaskWalk {
         const needed = machine.needsText(frame, target);
         // After a name whose text is not known, a second one might be the same.
         if ((flag & NAMED) !== 0 && keys) return LATER;
-        leaf = machine.resume(frame, target, undefined);
+        leaf = machine.resume(frame, target);
         if (leaf === 0) return DEAD;
         if (needed) {
           if (keys) flag |= NAMED;
