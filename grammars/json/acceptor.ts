@@ -62,22 +62,23 @@ export class JsonAcceptor implements Acceptor {
   run(state: number, bytes: Uint8Array): number {
     this.machine.solver.budget.reset();
     this.load(state);
-    for (let i = 0; i < bytes.length; ) {
-      const info = this.machine.leaves[this.leaf];
-      const end = info instanceof KeyLeaf && info.decoder === 0 ? plainUntil(bytes, i) : i;
-      if (info instanceof KeyLeaf && end > i) {
-        if (!this.along(info, String.fromCharCode(...bytes.subarray(i, end)))) return 0;
-        i = end;
-      } else if (!this.advance(bytes[i++] ?? 0)) return 0;
-    }
-    return this.save();
+    const info = this.machine.leaves[this.leaf];
+    let i = info instanceof KeyLeaf && info.decoder === 0 ? this.along(info, bytes) : 0;
+    for (; i < bytes.length; i++) if (!this.advance(bytes[i] ?? 0)) return 0;
+    return this.leaf === 0 ? 0 : this.save();
   }
 
-  /** Moves the current configuration along a name: in one step, so that no states are made on the way. */
-  private along(key: KeyLeaf, text: string): boolean {
+  /** Moves the current configuration along a name, in one step, so that no states are made on the way; gives the number of bytes. */
+  private along(key: KeyLeaf, bytes: Uint8Array): number {
+    const end = plainUntil(bytes);
+    if (end === 0) return 0;
+    let text = '';
+    for (let i = 0; i < end; i++) {
+      text += String.fromCharCode(bytes[i] ?? 0);
+      this.text = this.texts.append(this.text, bytes[i] ?? 0);
+    }
     this.leaf = located(() => key.advance(text), UNKNOWN_PLACE) >> 2;
-    for (let i = 0; i < text.length; i++) this.text = this.texts.append(this.text, text.charCodeAt(i));
-    return this.leaf !== 0;
+    return this.leaf === 0 ? bytes.length : end;
   }
 
   /** Whether a state goes on over several bytes; no state is made. */
@@ -180,9 +181,9 @@ export class JsonAcceptor implements Acceptor {
 /** Values whose consequences are remembered by their text. */
 const MAX_TEXTS = 1024;
 
-/** Where a stretch ends of ASCII characters that stand for themselves in a string. */
-function plainUntil(bytes: Uint8Array, from: number): number {
-  let i = from;
+/** How many ASCII characters at the start stand for themselves in a string. */
+function plainUntil(bytes: Uint8Array): number {
+  let i = 0;
   for (; i < bytes.length; i++) {
     const byte = bytes[i] ?? 0;
     if (byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c) break;

@@ -68,9 +68,13 @@ export interface LiveRegion {
   readonly lang: Lang;
 }
 
+/** Texts remembered by a state of a name. */
+const MAX_AHEAD = 64;
+
 /** Inside a property name. */
 export class KeyLeaf implements Leaf, CodePoints {
   readonly kind = 'key';
+  private readonly ahead = new Map<string, number>();
   private off: number | undefined;
   private nearNext: ReadonlySet<number> | undefined;
   private nearFirst: ReadonlySet<number> | undefined;
@@ -147,7 +151,12 @@ export class KeyLeaf implements Leaf, CodePoints {
 
   /** The transition for a text without quotes and escapes. */
   advance(text: string): number {
-    return this.offLeaf !== 0 && this.prefix === undefined ? goTo(this.offLeaf) : this.space.step(this, text);
+    let code = this.ahead.get(text);
+    if (code === undefined) {
+      code = this.free ? goTo(this.offLeaf) : this.space.step(this, text);
+      if (this.ahead.size < MAX_AHEAD) this.ahead.set(text, code);
+    }
+    return code;
   }
 
   /** The transition for the quote after a listed or used name of which `rest` was still to be typed. */
