@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { buildArtifactParts } from './build-artifact.mjs';
+import { leanChevrotain } from './build-parsers.mjs';
 
 const root = path.dirname(fileURLToPath(import.meta.url));
 const quiet = process.argv.includes('--quiet');
@@ -37,12 +38,12 @@ const common = {
   format: 'esm',
   target: 'es2022',
   outdir: 'dist',
-  legalComments: 'none',
+  legalComments: 'inline',
   logLevel: 'warning',
+  plugins: [leanChevrotain],
   // Dependencies stay imports: they are installed beside infc and load only when used.
   external: [
     'node:*',
-    'chevrotain',
     '@huggingface/jinja',
     '@huggingface/tokenizers',
     'onnx-proto',
@@ -82,6 +83,7 @@ const web = await build({
 // What compiled artifacts carry; the worker also serves dist/runtime.js and the command line.
 await buildArtifactParts('dist/artifact');
 await copyFile('dist/artifact/worker.js', 'dist/worker.js');
+await copyFile('node_modules/chevrotain/LICENSE.txt', 'dist/LICENSE-chevrotain.txt');
 
 function pick(...names) {
   return Object.fromEntries(names.filter((name) => entries[name]).map((name) => [name, entries[name]]));

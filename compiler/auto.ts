@@ -1,6 +1,5 @@
 import { weightOf } from '../passes/format/weights.ts';
 import type { Allocator, LayerChoices } from '../passes/precision/allocator.ts';
-import { constantValues } from '../passes/precision/transform-constant.ts';
 import { InfcError } from '../runtime/errors.ts';
 import { openDecoder } from '../runtime/generate/open-decoder.ts';
 import type { Model } from '../runtime/session.ts';
@@ -16,6 +15,7 @@ import { bitsOf } from './ir/dtype.ts';
 import type { Program } from './ir/graph.ts';
 import type { Plugin, Registry } from './plugin.ts';
 import { calibrationRuns, firstOf, holdOut, type Samples } from './samples.ts';
+import { constantNumbers } from './tensor-values.ts';
 
 /** What a compressed model may cost. At least one bound. */
 export interface Budget {
@@ -252,7 +252,7 @@ function layersOf(program: Program): Layer[] {
         elements,
         isMatmul: matmul !== undefined,
         values: () =>
-          matmul ? denseRows(constant, matmul.size, matmul.transposed) : Float32Array.from(constantValues(constant)),
+          matmul ? denseRows(constant, matmul.size, matmul.transposed) : Float32Array.from(constantNumbers(constant)),
       });
     }
   }

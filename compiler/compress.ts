@@ -37,14 +37,17 @@ export async function calibrationFor(
   recipe: FormatRecipe,
   options: Omit<CompressOptions, 'quant'>,
 ): Promise<Calibration> {
-  const { plugins = [], runs, onCalibration, onProgress: _, quant: __, ...compile } = options as CompressOptions;
+  const { plugins = [], runs, onCalibration, ...all } = options as CompressOptions;
+  const { onProgress: _, quant: __, stopAfter: ___, ...compile } = all;
   const { registry } = createCompiler({ plugins });
   const needs = needsOf(recipe, registry);
-  if (!recipe.rules.some((r) => r.algorithm ?? r.equalize ?? r.prune)) return new Map();
+  const values = recipe.precision !== undefined;
+  if (!values && !recipe.rules.some((r) => r.algorithm ?? r.equalize ?? r.prune)) return new Map();
   return calibrate(model, runs?.() ?? [], {
     compile: { ...compile, plugins, quant: { name: 'calibration', rules: [], rotate: recipe.rotate === true } },
     calibrators: [...registry.calibrators.values()],
     needs,
+    values,
     ...(options.signal ? { signal: options.signal } : {}),
     ...(onCalibration ? { onProgress: onCalibration } : {}),
   });

@@ -1,5 +1,6 @@
 import { decodeFloat, encodeFloat } from '../runtime/minifloat.ts';
-import { bitsOf, type DType, isFloat, type TypedArray } from './ir/dtype.ts';
+import { bitsOf, byteLength, type DType, isFloat, type TypedArray, viewOf } from './ir/dtype.ts';
+import type { Constant } from './ir/graph.ts';
 import type { HostTensor } from './ir/op.ts';
 
 /** Floats that JavaScript keeps as raw bits. */
@@ -55,3 +56,16 @@ function halves(): Float32Array {
 
 export const isFloatsDtype = (dtype: DType): dtype is 'f32' | 'f16' | 'bf16' =>
   dtype === 'f32' || dtype === 'f16' || dtype === 'bf16';
+
+export const elementsOf = (constant: Constant): number =>
+  constant.type.shape.reduce<number>((n, d) => n * Number(d), 1);
+
+/** Elements of a dense constant, row-major, read when asked: f32 for floats of up to 32 bits, whose copies may be large. Not to be changed. */
+export function constantNumbers(constant: Constant): Float32Array | Float64Array {
+  const { dtype } = constant.type;
+  const elements = elementsOf(constant);
+  const bytes = constant.read();
+  if (bytes.byteLength < byteLength(dtype, elements)) throw new RangeError(`constant '${constant.name}' is too short`);
+  if (isFloatsDtype(dtype)) return floatsOf(dtype, bytes, elements);
+  return numbersOf({ dtype, data: viewOf(dtype, bytes.slice().buffer, 0, elements) }); // viewOf needs the element's alignment
+}

@@ -1,5 +1,5 @@
+import { packedOnce } from '../../compiler/derived-constant.ts';
 import type { StorageFormat } from '../../compiler/formats/format.ts';
-import { packedOnce } from '../../compiler/formats/packed.ts';
 import { planesOf } from '../../compiler/formats/rows.ts';
 import { add, type Dim, isStatic, mul } from '../../compiler/ir/dim.ts';
 import type { Node, Value } from '../../compiler/ir/graph.ts';

@@ -11,6 +11,25 @@ export interface Option {
 }
 export type Options = Readonly<Record<string, Option>>;
 
+const withShort = (short: string | undefined): Pick<Option, 'short'> => (short === undefined ? {} : { short });
+
+/** `--name`: there or not. */
+export const flag = (help: string, short?: string): Option => ({ kind: 'flag', help, ...withShort(short) });
+
+/** `--name VALUE`, once. */
+export const value = (placeholder: string, help: string, short?: string): Option => ({
+  kind: 'value',
+  value: placeholder,
+  help,
+  ...withShort(short),
+});
+
+/** `--name VALUE`, any number of times. */
+export const list = (placeholder: string, help: string, short?: string): Option => ({
+  ...value(placeholder, help, short),
+  kind: 'list',
+});
+
 /** A parsed command line. Asking for an option that the command does not declare is a bug of the command. */
 export interface Args {
   readonly positionals: readonly string[];

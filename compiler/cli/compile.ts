@@ -23,6 +23,7 @@ import { loadPlugins } from './plugins.ts';
 import { portText } from './ports.ts';
 import { quantizing, relativeSource } from './quantizing.ts';
 import { makeRecord, RECORD } from './record.ts';
+import { whatToDrop } from './smaller.ts';
 import { formatBytes, formatMs } from './table.ts';
 
 /** `infc compile MODEL -o DIR`. */
@@ -32,7 +33,6 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const dims = parseDimBounds(args.list('dims'));
   const name = args.value('name');
   const stopAfter = args.value('stop-after');
-  const transformer = transformerOptions(args);
   const lora = args.list('lora').map((f) => path.resolve(io.cwd, f));
   const output = args.value('output');
   if (output === undefined && stopAfter === undefined)
@@ -41,14 +41,14 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   if (output !== undefined) await refuseForeign(dir, args.flag('force'));
   const file = path.resolve(io.cwd, model);
   await stat(file);
-  const options: CompileOptions = {
+  const base: CompileOptions = {
     targets,
     dims,
     signal: io.signal,
     onProgress: ({ phase, done, total }) =>
       io.progress(`${'#'.repeat(done)}${'.'.repeat(Math.max(0, total - done))} ${phase}`),
     ...(name === undefined ? {} : { name }),
-    ...transformer,
+    ...transformerOptions(args),
     ...(lora.length > 0 ? { lora } : {}),
     ...(stopAfter === undefined ? {} : { stopAfter }),
     strategies: args.list('strategy').flatMap((s) => s.split(',')),
@@ -56,6 +56,8 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const started = performance.now();
   const plugins = await loadPlugins(args.list('plugin'), io.cwd);
   const compiler = createCompiler({ plugins });
+  const dropped = await whatToDrop(args, { model: file, compiler, plugins, options: base, io });
+  const options: CompileOptions = { ...base, ...dropped };
   const { quant, calibration, report } = await quantizing(args, { model: file, compiler, plugins, options, io });
   const compilation = await compiler.compile(file, {
     ...options,
@@ -76,7 +78,8 @@ async function runCompile(args: Args, io: Io): Promise<number> {
       ...(quant === undefined ? {} : { quant }),
       ...(calibration ? { calibrate: relativeSource(args.value('calibrate'), dir, io.cwd) } : {}),
       ...(report ? { precision: report } : {}),
-      ...transformer,
+      ...transformerOptions(args),
+      ...dropped,
       lora,
     },
     io.cwd,
@@ -91,7 +94,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
         2,
       ),
     );
-  else await screen(model, output ?? dir, ms, compilation, io);
+  else await screen({ model, bytes: record.bytes }, output ?? dir, ms, compilation, io);
   return exitCodes.ok;
 }
 
@@ -189,13 +192,18 @@ export const shownDims = (dims: Readonly<Record<string, number>>): string[] =>
     .filter(([name]) => !name.includes('@'))
     .map(([name, v]) => `${name}=${v}`);
 
-async function screen(model: string, shown: string, ms: number, compilation: Compilation, io: Io): Promise<void> {
+async function screen(
+  { model, bytes }: { readonly model: string; readonly bytes: number },
+  shown: string,
+  ms: number,
+  compilation: Compilation,
+  io: Io,
+): Promise<void> {
   const { style } = io;
   const s = await summaryOf(compilation);
   const label = (text: string): string => style.dim(text.padEnd(9));
-  const { size } = await stat(path.resolve(io.cwd, model));
   io.out(
-    `${style.bold(path.basename(model))} (${formatBytes(size)}) ${style.green('compiled')} in ${formatMs(ms)} to ${style.bold(shown)}`,
+    `${style.bold(path.basename(model))} (${formatBytes(bytes)}) ${style.green('compiled')} in ${formatMs(ms)} to ${style.bold(shown)}`,
   );
   io.out('');
   const passes = Object.entries(s.changes).map(([pass, n]) => `${pass} ${n}`);
@@ -203,6 +211,7 @@ async function screen(model: string, shown: string, ms: number, compilation: Com
     `${label('graph')}${s.nodesIn} nodes in, ${s.nodesAfter} after passes${passes.length > 0 ? ` (${passes.join(', ')})` : ''}`,
   );
   io.out(`${label('kernels')}${s.kernels}, with ${s.fused} nodes fused into others`);
+  for (const line of precisionLines(compilation)) io.out(`${label('values')}${line}`);
   io.out(`${label('time')}${s.phases.map((p) => `${p.name} ${formatMs(p.ms)}`).join(', ')}`);
   for (const t of s.targets) {
     const parts = t.parts.map(
@@ -231,6 +240,23 @@ async function screen(model: string, shown: string, ms: number, compilation: Com
   io.out(
     `next: infc run ${shown}   infc verify ${shown}   infc view ${shown}   import { load } from '${moduleOf(shown)}'`,
   );
+}
+
+/** What `--precision` did, and why values stay wide; on Wasm, what it is not good for. */
+function precisionLines({ report, targets }: Compilation): string[] {
+  const made = report.changes.filter((c) => c.pass === 'assign-precision').map((c) => c.what);
+  if (made.length === 0) return [];
+  const count = (start: string): number => made.filter((w) => w.startsWith(start)).length;
+  const wide = new Map<string, number>();
+  for (const w of made.filter((m) => m.startsWith('stays f32')))
+    wide.set(w.replace(/^stays f32: /, '').replaceAll(/[\d.]+(e[+-]\d+)?/g, '..'), 0);
+  const lines = [`${count('kept as f16')} kept as f16, ${count('kept as bf16')} as bf16, ${count('stays')} stay f32`];
+  if (wide.size > 0) lines.push(`f32 because ${[...wide.keys()].slice(0, 4).join('; ')} (infc explain node NAME)`);
+  if (targets.some((t) => t.target === 'wasm'))
+    lines.push(
+      'wasm computes in f32: there the values are only rounded as on the other targets, which costs time and saves little memory',
+    );
+  return lines;
 }
 
 /** `--stop-after`: the graph as text. */

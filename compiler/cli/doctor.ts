@@ -117,9 +117,9 @@ function checkThreads(): Check {
 
 /** The packages infc itself depends on, found but not loaded. */
 async function checkOwnPackages(io: Io): Promise<Check> {
-  const missing = ['onnx-proto', 'ts-morph', 'chevrotain'].filter((name) => !locate(name, import.meta.url));
+  const missing = ['onnx-proto', 'ts-morph'].filter((name) => !locate(name, import.meta.url));
   return missing.length === 0
-    ? { name: 'packages', state: 'ok', found: 'onnx-proto, ts-morph, chevrotain' }
+    ? { name: 'packages', state: 'ok', found: 'onnx-proto, ts-morph' }
     : {
         name: 'packages',
         state: 'broken',

@@ -1,13 +1,13 @@
-import type { Options } from './args.ts';
+import { flag, type Options } from './args.ts';
 import type { Command } from './command.ts';
 import type { Style } from './io.ts';
 import { table } from './table.ts';
 
 /** Options every command takes. */
 export const globalOptions: Options = {
-  json: { kind: 'flag', help: 'Print one JSON document instead of text' },
-  quiet: { kind: 'flag', short: 'q', help: 'No progress' },
-  help: { kind: 'flag', short: 'h', help: 'Show this help' },
+  json: flag('Print one JSON document instead of text'),
+  quiet: flag('No progress', 'q'),
+  help: flag('Show this help', 'h'),
 };
 
 const optionRows = (options: Options): string[][] =>

@@ -1,18 +1,20 @@
-import type { Option, Options } from './args.ts';
+import { list, type Option, type Options, value } from './args.ts';
 
 /** Sizes for one run. */
-export const dimsOption: Option = { kind: 'list', value: 'n=4', help: 'Values of symbolic dims (several with | or ,)' };
+export const dimsOption: Option = list('n=4', 'Values of symbolic dims (several with | or ,)');
+
+/** Threads of the Wasm device. */
+export const threadsOption: Option = value('N', 'Wasm threads, default 1');
 
 /** Options of every command that runs a model. */
 export const inputOptions: Options = {
-  input: {
-    kind: 'list',
-    short: 'i',
-    value: 'NAME=SOURCE',
-    help: 'An input: FILE.npy, FILE.bin (raw bytes), random:SEED, zeros, ones, or JSON. Others are random:1',
-  },
+  input: list(
+    'NAME=SOURCE',
+    'An input: FILE.npy, FILE.bin (raw bytes), random:SEED, zeros, ones, or JSON. Others are random:1',
+    'i',
+  ),
   dims: dimsOption,
-  entry: { kind: 'value', value: 'NAME', help: 'Entry point, when the artifact has several' },
+  entry: value('NAME', 'Entry point, when the artifact has several'),
 };
 
 /** Help text on the sources of an input. */

@@ -5,7 +5,7 @@ import type { AutoResult, Budget, Candidate } from '../auto.ts';
 import type { Calibration } from '../calibrate.ts';
 import type { CompileOptions, Compiler } from '../compile.ts';
 import { damageOf, dropOf } from '../damage.ts';
-import { type FormatRecipe, recipeOf } from '../formats/recipe.ts';
+import { type FormatRecipe, PRECISIONS, recipeOf } from '../formats/recipe.ts';
 import type { Program } from '../ir/graph.ts';
 import type { Plugin } from '../plugin.ts';
 import type { Samples } from '../samples.ts';
@@ -46,7 +46,7 @@ export interface QuantizingContext {
   readonly io: Io;
 }
 
-/** Reads `--quant --sparsity --prune --calibrate --max-kl --max-drop --max-bytes`; calibrates and searches where they ask for it. */
+/** Reads `--quant --precision --sparsity --prune --calibrate --max-kl --max-drop --max-bytes`; calibrates and searches where they ask for it. */
 export async function quantizing(args: Args, context: QuantizingContext): Promise<Quantizing> {
   const { compiler, io } = context;
   const given = await readRecipe(args.value('quant'), io);
@@ -57,9 +57,13 @@ export async function quantizing(args: Args, context: QuantizingContext): Promis
       throw new InfcError('INFC8042', 'a budget chooses the recipe, and --quant names one', {
         fix: 'Write --quant auto, or leave out --max-kl, --max-drop and --max-bytes',
       });
+    if (args.value('precision') !== undefined)
+      throw new InfcError('INFC8042', 'a budget chooses the precision too, and --precision names one', {
+        fix: 'Leave out --precision: f16 and mixed are among the candidates',
+      });
     return search(await samplesFor(source, context), budget, args.value('allocate'), context);
   }
-  const recipe = withSparsity(given, args, compiler);
+  const recipe = withPrecision(withSparsity(given, args, compiler), args, compiler);
   if (recipe === undefined || source === undefined) return recipe === undefined ? {} : { quant: recipe };
   const { calibrationFor } = await import('../compress.ts');
   const { calibrationRuns } = await import('../samples.ts');
@@ -84,6 +88,19 @@ function withSparsity(given: string | FormatRecipe | undefined, args: Args, comp
     r.role === 'embedding' || r.role === 'head' ? r : { ...r, sparsity, ...(prune === undefined ? {} : { prune }) },
   );
   return { ...recipe, name: `${recipe.name} ${sparsity}`, rules };
+}
+
+function withPrecision(given: string | FormatRecipe | undefined, args: Args, compiler: Compiler) {
+  const name = args.value('precision');
+  if (name === undefined) return given;
+  const precision = PRECISIONS.find((p) => p === name);
+  if (!precision)
+    throw new InfcError('INFC8003', `--precision '${name}' is not known`, {
+      fix: `Write one of ${PRECISIONS.join(', ')}`,
+    });
+  // Weights without a recipe of their own are as narrow as the values.
+  const recipe = recipeOf(given ?? (precision === 'bf16' ? 'bf16' : 'f16'), compiler.registry);
+  return { ...recipe, name: given === undefined ? precision : `${recipe.name} ${precision}`, precision };
 }
 
 function budgetOf(args: Args): Budget | undefined {

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
-import type { FormatRecipe, FormatRule, WeightRole } from '../formats/recipe.ts';
+import { type FormatRecipe, type FormatRule, PRECISIONS, type WeightRole } from '../formats/recipe.ts';
 import { isRecord } from '../import/architecture.ts';
 import type { Io } from './io.ts';
 
 const ROLES: readonly WeightRole[] = ['embedding', 'head', 'linear'];
 
-/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rotate", "rules": [{"match", "role", "format", "algorithm", "equalize", "sparsity", "prune"}]}`. Throws INFC8062. */
+/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rotate", "precision", "rules": [{"match", "role", "atMost", "format", "algorithm", "equalize", "sparsity", "prune"}]}`. Throws INFC8062. */
 export async function readRecipe(given: string | undefined, io: Io): Promise<string | FormatRecipe | undefined> {
   if (!given?.endsWith('.json')) return given;
   const file = path.resolve(io.cwd, given);
@@ -28,7 +28,9 @@ export async function readRecipe(given: string | undefined, io: Io): Promise<str
   const rules = value.rules.map((rule: unknown, i): FormatRule => {
     const at = `/rules/${i}`;
     if (!isRecord(rule) || typeof rule.format !== 'string') throw bad('has a rule without a format', `${at}/format`);
-    const { match, role, format } = rule;
+    const { match, role, atMost, format } = rule;
+    if (atMost !== undefined && !(typeof atMost === 'number' && atMost >= 0))
+      throw bad('has an atMost that is no count of values', `${at}/atMost`);
     const names = (['algorithm', 'equalize', 'sparsity', 'prune'] as const).map((key) => {
       const v: unknown = rule[key];
       if (v !== undefined && typeof v !== 'string') throw bad(`has a ${key} that is no text`, `${at}/${key}`);
@@ -38,9 +40,22 @@ export async function readRecipe(given: string | undefined, io: Io): Promise<str
     const known = ROLES.find((r) => r === role);
     if (role !== undefined && !known) throw bad(`has a role that is none of ${ROLES.join(', ')}`, `${at}/role`);
     return Object.assign(
-      { format, ...(match === undefined ? {} : { match }), ...(known ? { role: known } : {}) },
+      {
+        format,
+        ...(match === undefined ? {} : { match }),
+        ...(known ? { role: known } : {}),
+        ...(atMost === undefined ? {} : { atMost }),
+      },
       ...names,
     );
   });
-  return { name: path.basename(given), rules, ...(value.rotate === true ? { rotate: true } : {}) };
+  const precision = PRECISIONS.find((p) => p === value.precision);
+  if (value.precision !== undefined && !precision)
+    throw bad(`has a precision that is none of ${PRECISIONS.join(', ')}`, '/precision');
+  return {
+    name: path.basename(given),
+    rules,
+    ...(value.rotate === true ? { rotate: true } : {}),
+    ...(precision ? { precision } : {}),
+  };
 }

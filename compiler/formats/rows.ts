@@ -1,6 +1,6 @@
 import { byteLength, type TypedArray, viewOf } from '../ir/dtype.ts';
 import type { Constant } from '../ir/graph.ts';
-import { floatsOf, isFloatsDtype, numbersOf } from '../tensor-values.ts';
+import { constantNumbers } from '../tensor-values.ts';
 import { type Grid, gridSpan, type StorageFormat } from './format.ts';
 
 /** The arrays of a storage format over several rows: entries of one row after the other. */
@@ -40,11 +40,8 @@ export function encodeRows(
 
 /** Values of a dense constant as f32, its last two axes swapped when `transposed`. */
 export function denseRows(constant: Constant, { rows, length }: MatrixSize, transposed: boolean): Float32Array {
-  const { dtype } = constant.type;
-  const bytes = constant.read();
-  const values = isFloatsDtype(dtype)
-    ? floatsOf(dtype, bytes, rows * length)
-    : Float32Array.from(numbersOf({ dtype, data: viewOf(dtype, bytes.slice().buffer, 0, rows * length) }));
+  const numbers = constantNumbers(constant);
+  const values = numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
   if (!transposed) return values;
   const out = new Float32Array(rows * length);
   for (let i = 0; i < length; i++) for (let r = 0; r < rows; r++) out[r * length + i] = values[i * rows + r] ?? 0;

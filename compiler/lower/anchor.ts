@@ -1,7 +1,8 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { type Dim, product, sub, sym } from '../ir/dim.ts';
+import { byteLength } from '../ir/dtype.ts';
 import { dimValue, type Expr } from '../ir/expr.ts';
-import type { Node } from '../ir/graph.ts';
+import { type Node, tensor } from '../ir/graph.ts';
 import type { Kernel, KernelNote } from '../ir/kernel.ts';
 import type { KernelBuilder } from '../ir/kernel-builder.ts';
 import { ElementEvaluator, ravel, unravel } from './element.ts';
@@ -50,8 +51,12 @@ export function lowerAnchor(
       return f;
     },
     bind: (k, value) => bindingsOf(k).read(value),
-    bindPacked: (k, from, key, constant, traits) =>
-      bindingsOf(k).once(`${key}:${from.id}`, { kind: 'packed', key, from, constant }, constant.type, 'read', traits),
+    bindPacked: (k, from, key, constant, { dtype = constant.type.dtype, ...traits } = {}) => {
+      const type =
+        dtype === constant.type.dtype ? constant.type : tensor(dtype, [constant.bytes / byteLength(dtype, 1)]);
+      const arg = { kind: 'packed', key, from, constant } as const;
+      return bindingsOf(k).once(`${key}:${from.id}:${dtype}`, arg, type, 'read', traits);
+    },
     bindScratch: (k, key, type, access) =>
       bindingsOf(k).once(`scratch ${key}`, { kind: 'scratch', type, key }, type, access),
     finish: (k, accumulator, coords) => {

@@ -1,6 +1,7 @@
 import type { Target } from '../../backends/backend.ts';
 import type { StorageFormat } from '../formats/format.ts';
 import type { Dim } from '../ir/dim.ts';
+import type { DType } from '../ir/dtype.ts';
 import type { Buffer, Expr } from '../ir/expr.ts';
 import type { Constant, Node, TensorType, Value } from '../ir/graph.ts';
 import type { OpTable } from '../ir/graph-builder.ts';
@@ -12,6 +13,11 @@ export type KernelArgument =
   | { readonly kind: 'value'; readonly value: Value }
   | { readonly kind: 'packed'; readonly key: string; readonly from: Value; readonly constant: Constant }
   | { readonly kind: 'scratch'; readonly type: TensorType; readonly key: string };
+
+/** How a kernel reads packed bytes. */
+export interface PackedTraits extends Pick<Buffer, 'finite'> {
+  readonly dtype?: DType;
+}
 
 /** A kernel together with what its buffers are, in binding order. */
 export interface LoweredKernel {
@@ -38,8 +44,11 @@ export interface TemplateRequest {
   format(name: string): StorageFormat;
   /** Binds a value of the graph as a buffer of the kernel under construction (each value once). */
   bind(k: KernelBuilder, value: Value): Buffer;
-  /** Binds bytes derived from a constant value; `key` names the layout. The constant is the packed result. */
-  bindPacked(k: KernelBuilder, from: Value, key: string, constant: Constant, traits?: Pick<Buffer, 'finite'>): Buffer;
+  /**
+   * Binds bytes derived from a constant value; `key` names the layout. The constant is the packed result; `dtype` reads its bytes as
+   * elements of another type.
+   */
+  bindPacked(k: KernelBuilder, from: Value, key: string, constant: Constant, traits?: PackedTraits): Buffer;
   /** Binds memory that one kernel of the template fills for others; equal keys (and types) are the same memory. */
   bindScratch(k: KernelBuilder, key: string, type: TensorType, access: 'read' | 'write'): Buffer;
   /**

@@ -160,7 +160,7 @@ function readIso(
     );
   }
 
-  const lexed = new Lexer(tokens).tokenize(text);
+  const lexed = new Lexer(tokens, PARSER_OPTIONS).tokenize(text);
   refuseErrors('EBNF', lexed.errors, []);
   const parser = new Parser();
   parser.input = lexed.tokens;

@@ -117,7 +117,7 @@ function read(
     );
   }
 
-  const lexed = new Lexer(tokens).tokenize(text);
+  const lexed = new Lexer(tokens, PARSER_OPTIONS).tokenize(text);
   refuseErrors('GBNF', lexed.errors, []);
   const parser = new Parser();
   parser.input = lexed.tokens;

@@ -307,7 +307,7 @@ function read(
     );
   }
 
-  const lexed = new Lexer(tokens).tokenize(text);
+  const lexed = new Lexer(tokens, PARSER_OPTIONS).tokenize(text);
   refuseErrors('Lark', lexed.errors, []);
   // Newlines end statements except inside brackets and before an alternative.
   let depth = 0;

@@ -4,8 +4,8 @@ import { parseRegex } from '../regex/parser.ts';
 import { invert, type RegexNode } from '../regex/syntax.ts';
 
 /**
- * Options of every chevrotain parser here. The grammars are fixed, so checking them again at each start is work for nothing; and the checks
- * of chevrotain 13 are the one part of it that needs Node 22 (Object.groupBy).
+ * Options of every chevrotain lexer and parser here. The grammars are fixed, so checking them again at each start is work for nothing; the
+ * package leaves the checks out (build-parsers.mjs), the one part of chevrotain 13 that needs Node 22.
  */
 export const PARSER_OPTIONS = { skipValidations: true } as const;
 
@@ -25,12 +25,12 @@ export function refuseErrors(
   const [syntax] = parsing;
   if (!syntax) return;
   const { startLine, startColumn, startOffset } = syntax.token;
-  const at =
-    startLine === undefined || Number.isNaN(startLine) ? 'at the end' : `line ${startLine}, column ${startColumn ?? 0}`;
+  // The end of the text has no place: chevrotain says NaN or -1.
+  const at = startLine !== undefined && startLine > 0 ? `line ${startLine}, column ${startColumn ?? 0}` : 'at the end';
   throw new InfcError(
     'INFC5301',
     `${kind} ${at}: ${syntax.message}`,
-    startOffset === undefined || Number.isNaN(startOffset) ? {} : { offset: startOffset },
+    startOffset !== undefined && startOffset >= 0 ? { offset: startOffset } : {},
   );
 }
 

@@ -12,6 +12,7 @@ export const dedupe = definePass({
     for (const node of [...graph.nodes]) {
       const op = context.ops.op(node.op);
       if (!op || op.pure === false || op.control || op.host !== undefined) continue;
+      if (isWidening(node)) continue;
       const attrs = Object.entries(node.attrs)
         .filter(([, v]) => v !== undefined)
         .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -35,6 +36,10 @@ export const dedupe = definePass({
     }
   },
 });
+
+/** A 16-bit float widened: each reader's kernel does that while it loads; a shared result would be stored in full. */
+const isWidening = ({ op, inputs: [x], attrs }: Node): boolean =>
+  op === 'cast' && attrs.to === 'f32' && (x?.type.dtype === 'f16' || x?.type.dtype === 'bf16');
 
 const identities = new WeakMap<object, number>();
 let counter = 0;

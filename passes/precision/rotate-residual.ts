@@ -1,7 +1,8 @@
 import type { Graph, Node, Value } from '../../compiler/ir/graph.ts';
+import { constantNumbers } from '../../compiler/tensor-values.ts';
 import { definePass, type PassContext } from '../pass.ts';
 import { hadamard, hadamardBlock, hadamardRows } from './hadamard.ts';
-import { constantValues, transformed } from './transform-constant.ts';
+import { transformed } from './transform-constant.ts';
 
 /** Nodes that a rotation of the residual stream touches. */
 interface Stream {
@@ -125,7 +126,7 @@ function rotate(graph: Graph, s: Stream, context: PassContext): void {
   }
   for (const [reader, scale] of s.readers) {
     const rows = reader.attrs.transposeB === true;
-    const gains = scale?.constant ? constantValues(scale.constant) : undefined;
+    const gains = scale?.constant ? constantNumbers(scale.constant) : undefined;
     replaceWeight(graph, reader, 1, context, `${name}-in-${scale?.constant?.name ?? ''}`, (v) => {
       if (gains) scaleInputs(v, gains, rows);
       if (rows) hadamard(v, block);
@@ -139,7 +140,7 @@ function rotate(graph: Graph, s: Stream, context: PassContext): void {
 }
 
 /** Multiplies the weights of each input channel by its gain. */
-function scaleInputs(weights: Float64Array, gains: Float64Array, rows: boolean): void {
+function scaleInputs(weights: Float64Array, gains: Float32Array | Float64Array, rows: boolean): void {
   const n = weights.length / gains.length;
   for (let i = 0; i < weights.length; i++)
     weights[i] = (weights[i] ?? 0) * (gains[rows ? i % gains.length : Math.floor(i / n)] ?? 1);

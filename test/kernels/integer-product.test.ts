@@ -82,14 +82,16 @@ function build(format: string, m: Dim, rows: number, n: number, k: number, x: Fl
       [y, new Float32Array(rows * n)],
     ]);
     return (l: LoweredKernel) =>
-      l.args.map((a) => {
-        const key = a.kind === 'value' ? a.value : a.kind === 'packed' ? a.constant : a.key;
+      l.args.map((a, i) => {
+        const buffer = l.kernel.buffers[i];
+        if (!buffer) throw new TypeError('no buffer');
+        const { storage, elements } = buffer;
+        const key = a.kind === 'value' ? a.value : a.kind === 'packed' ? `${a.constant.name} ${storage}` : a.key;
         const old = known.get(key);
         if (old) return old;
-        const { dtype, shape } = a.kind === 'packed' ? a.constant.type : a.kind === 'scratch' ? a.type : a.value.type;
-        const count = shape.reduce<number>((p, d) => p * evaluate(d, symbols), 1);
-        const bytes = a.kind === 'packed' ? a.constant.read().slice() : new Uint8Array(byteLength(dtype, count));
-        const view = viewOf(dtype, bytes.buffer, 0, count);
+        const count = evaluate(elements, symbols);
+        const bytes = a.kind === 'packed' ? a.constant.read().slice() : new Uint8Array(byteLength(storage, count));
+        const view = viewOf(storage, bytes.buffer, 0, count);
         known.set(key, view);
         return view;
       });

@@ -318,8 +318,8 @@ export function contractionCases(backend: Backend): ContractionCase[] {
     const data = lowered.args.map((a, i) => {
       if (a.kind === 'packed') {
         const bytes = a.constant.read().slice();
-        const elements = evaluate(lowered.kernel.buffers[i]?.elements ?? 0, {});
-        return viewOf(a.constant.type.dtype, bytes.buffer, 0, elements);
+        const buffer = lowered.kernel.buffers[i];
+        return viewOf(buffer?.storage ?? 'u8', bytes.buffer, 0, evaluate(buffer?.elements ?? 0, {}));
       }
       if (a.kind !== 'value') throw new Error('a scratch argument');
       const known = arrays.get(a.value);

@@ -1,10 +1,11 @@
+import { packedOnce } from '../../../compiler/derived-constant.ts';
 import { add, mul } from '../../../compiler/ir/dim.ts';
 import type { DType } from '../../../compiler/ir/dtype.ts';
-import type { Node } from '../../../compiler/ir/graph.ts';
+import type { Constant, Node } from '../../../compiler/ir/graph.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
+import { constantNumbers } from '../../../compiler/tensor-values.ts';
 import { buildConv, type Factors, type Geometry, geometryOf, overWeights } from './conv-loops.ts';
 import { floatSums } from './microkernel.ts';
-import { constantNumbers, packedConstant } from './packing.ts';
 import { floatPlanes } from './patch.ts';
 
 const FLOATS: ReadonlySet<DType> = new Set(['f32', 'f16', 'bf16']);
@@ -16,11 +17,11 @@ const isFloatConv = (node: Node): boolean => {
 };
 
 /** Weights in the order in which tiles read them. */
-function packWeights(g: Geometry, rows: number, length: number): ReturnType<typeof packedConstant> {
+function packWeights(g: Geometry, rows: number, length: number): Constant {
   const source = g.w.constant;
   if (!source) throw new TypeError('weights are not constant');
-  return packedConstant(`${source.name}.tiles${rows}`, length, () => {
-    const w = constantNumbers(source, g.group * g.channels * g.depth * g.y.taps * g.columns.taps);
+  return packedOnce(source, `tiles${rows}.${g.group}`, 'f32', length, () => {
+    const w = constantNumbers(source);
     const out = new Float32Array(length);
     overWeights(g, rows, g.depth, 1, (to, from) => (out[to] = w[from] ?? 0));
     return out;

@@ -12,7 +12,7 @@ function build(l: Lookup, request: TemplateRequest) {
   const tokens = product(l.ids.type.shape);
   const k = new KernelBuilder(request.name, 'simd', 1, [tokens, 1, 1]);
   const row = rowOf(k, l, k.group.x, request);
-  const planes = bindPanels(k, l.table, format, { rows: l.rows, length: l.length }, false, request);
+  const panels = bindPanels(k, l.table, format, { rows: l.rows, length: l.length }, false, request);
   const coords = unravel(k.group.x, l.ids.type.shape);
   const length = blockOf(format);
   // The last panel overlaps its neighbour: a row of both is read from the first.
@@ -21,16 +21,8 @@ function build(l: Lookup, request: TemplateRequest) {
   const lane = sub(row, start);
   k.for(0, l.length / length, 1, (block) => {
     for (let part = 0; part < length / format.group; part++) {
-      const values = Object.fromEntries(
-        planes.map(({ name, buffer, entries, per }) => {
-          const own = Math.max(1, format.group / per);
-          const first = add(
-            mul(add(mul(panel, l.length / length), block), entries),
-            Math.floor((part * format.group) / per),
-          );
-          return [name, Array.from({ length: own }, (_, i) => k.load(buffer, add(mul(add(first, i), PANEL), lane)))];
-        }),
-      );
+      const first = mul(block, length / panels.unit);
+      const values = panels.entries(panel, first, part * format.group, format.group, lane, 1);
       const { codes, scale, offset, columns } = format.decode(values, part);
       if (columns) throw movesColumns(format.name, request);
       for (let i = 0; i < codes.length; i += 4) {

@@ -19,6 +19,7 @@ import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/te
 import { InfcError } from '../../../runtime/errors.ts';
 import { noteFor, type Operands, operandsOf, overRows } from './gemm.ts';
 import { buildIntegerProduct } from './integer-product.ts';
+import { RUN } from './integer-rows.ts';
 import { finishTile, finishVector, Tile } from './microkernel.ts';
 import { bindPanels, blockOf, PANEL } from './panels.ts';
 
@@ -45,7 +46,7 @@ function build(o: Operands, format: StorageFormat, request: TemplateRequest): Ke
   const blocks = ceilDiv(rows, ITEM_ROWS);
   const k = new KernelBuilder(request.name, 'simd', 1, [mul(blocks, panels), 1, 1]);
   const a = request.bind(k, o.a);
-  const planes = bindPanels(k, o.b, format, { rows: n, length: depth }, !o.transposeB, request);
+  const packed = bindPanels(k, o.b, format, { rows: n, length: depth }, !o.transposeB, request);
   const panel = mod(k.group.x, panels);
   const block = floorDiv(k.group.x, panels);
   const column = n >= COLUMNS ? dimMin(mul(panel, COLUMNS), n - COLUMNS) : 0;
@@ -55,14 +56,8 @@ function build(o: Operands, format: StorageFormat, request: TemplateRequest): Ke
   const parts = length / format.group;
   /** Codes, scale and offset of one group of the panel's columns of vector `v`. */
   const decode = (b: Dim, part: number, v: number) => {
-    const values = Object.fromEntries(
-      planes.map(({ name, buffer, entries, per }) => {
-        const own = Math.max(1, format.group / per);
-        const first = Math.floor((part * format.group) / per);
-        const base = add(mul(add(mul(panel, depth / length), b), entries), first);
-        return [name, Array.from({ length: own }, (_, i) => k.load(buffer, add(mul(add(base, i), COLUMNS), 4 * v), 4))];
-      }),
-    );
+    const first = mul(b, length / packed.unit);
+    const values = packed.entries(panel, first, part * format.group, format.group, 4 * v, 4);
     const group = format.decode(values, part);
     if (group.columns)
       throw new InfcError(
@@ -177,6 +172,8 @@ export const gemmFormat = defineTemplate({
     if (!o) throw new TypeError('not a matmul');
     const format = request.format(o.b.type.format);
     const { integer } = format;
-    return integer ? buildIntegerProduct(o, format, integer, request) : build(o, format, request);
+    return integer && blockOf(format) % RUN === 0
+      ? buildIntegerProduct(o, format, integer, request)
+      : build(o, format, request);
   },
 });

@@ -1,4 +1,4 @@
-import { packedOnce } from '../../../compiler/formats/packed.ts';
+import { packedOnce } from '../../../compiler/derived-constant.ts';
 import {
   add,
   ceilDiv,
@@ -21,8 +21,8 @@ import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { unravel } from '../../../compiler/lower/element.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
 import { broadcastCoords, flagAttr } from '../../../compiler/ops/shapes.ts';
+import { constantNumbers } from '../../../compiler/tensor-values.ts';
 import { finishTile, Tile } from './microkernel.ts';
-import { constantNumbers } from './packing.ts';
 
 const ROWS = 4;
 
@@ -137,7 +137,7 @@ function buildConstantB(o: Operands, request: TemplateRequest): Kernel {
   if (!constant) throw new TypeError('b is not constant');
   const key = `panels${columns}${o.transposeB ? 't' : ''}`;
   const packed = packedOnce(constant, key, 'f32', panels * depth * columns, () => {
-    const w = constantNumbers(constant, n * depth);
+    const w = constantNumbers(constant);
     const out = new Float32Array(panels * depth * columns);
     for (let p = 0, at = 0; p < panels; p++)
       for (let i = 0; i < depth; i++)

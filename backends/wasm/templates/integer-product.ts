@@ -27,7 +27,7 @@ import {
   rowLayout,
 } from './integer-rows.ts';
 import { finishVector } from './microkernel.ts';
-import { bindPanels, PANEL, type PackedPlane } from './panels.ts';
+import { bindPanels, PANEL, type Panels } from './panels.ts';
 
 const VECTORS = PANEL / 4;
 /** Rows that one work item computes: their integers stay in the second-level cache while the panels of weights pass by. */
@@ -57,7 +57,7 @@ export function buildIntegerProduct(
 class IntegerProduct {
   private readonly k: KernelBuilder;
   private readonly x: IntegerRows;
-  private readonly planes: readonly PackedPlane[];
+  private readonly weights: Panels;
   private readonly panels: number;
   private readonly panel: Dim;
   private readonly column: Dim;
@@ -77,7 +77,7 @@ class IntegerProduct {
     this.panels = Math.ceil(n / PANEL);
     this.k = new KernelBuilder(request.name, 'simd', 1, [mul(ceilDiv(rows, ITEM_ROWS), this.panels), 1, 1]);
     this.x = bindRows(this.k, request, o.a, size, layout, 'read');
-    this.planes = bindPanels(this.k, o.b, format, { rows: n, length: depth }, !o.transposeB, request);
+    this.weights = bindPanels(this.k, o.b, format, { rows: n, length: depth }, !o.transposeB, request);
     this.panel = mod(this.k.group.x, this.panels);
     this.column = n >= PANEL ? dimMin(mul(this.panel, PANEL), n - PANEL) : 0;
     this.segments = depth / layout.segment;
@@ -116,48 +116,54 @@ class IntegerProduct {
     else k.if(dimValue(size.rows).le(FEW_ROWS), few, many);
   }
 
-  /** Words of two codes of step number `step` of the depth, for four rows of weights. */
-  private pairs(step: Dim, vector: number): readonly Expr[] {
-    return halvesOf(this.access, this.stepEntries(step, vector)).map((w) => w.word.bitcast('i32'));
+  /** Words of two codes of a step, for four rows of weights. */
+  private pairs(at: Step, vector: number): readonly Expr[] {
+    return halvesOf(this.access, this.stepEntries(at, vector)).map((w) => w.word.bitcast('i32'));
   }
 
   /** Words of four codes. */
-  private quads(step: Dim, vector: number): readonly Expr[] {
-    return this.access.bytes(this.stepEntries(step, vector)).map((w) => w.word.bitcast('i32'));
+  private quads(at: Step, vector: number): readonly Expr[] {
+    return this.access.bytes(this.stepEntries(at, vector)).map((w) => w.word.bitcast('i32'));
+  }
+
+  /** Step number `j` of a segment of the depth. */
+  private stepOf(segment: Dim, j: Dim): Step {
+    const perRun = RUN / this.layout.segment;
+    if (perRun === 1) return { run: segment, step: j };
+    const steps = this.layout.segment / this.access.step;
+    return { run: floorDiv(segment, perRun), step: add(mul(mod(segment, perRun), steps), j) };
   }
 
   /** What integer access takes for a step. */
-  private stepEntries(step: Dim, vector: number): Readonly<Record<string, readonly Expr[]>> {
-    const own = this.planes.filter((p) => this.access.planes.includes(p.name));
+  private stepEntries({ run, step }: Step, vector: number): Readonly<Record<string, readonly Expr[]>> {
+    const { access, format } = this;
     return Object.fromEntries(
-      own.map((p) => {
-        if (p.per <= this.access.step) return [p.name, this.entries(p, step, this.access.step / p.per, vector)];
-        const steps = p.per / this.access.step;
-        const by = dimValue(mul(mod(step, steps), 64 / p.per))
+      access.planes.map((name) => {
+        const per = format.planes[name]?.per ?? 1;
+        const load = (entry: Dim): Expr => this.weights.load(name, this.panel, run, entry, 4 * vector, 4);
+        const count = access.step / per;
+        if (count >= 1) return [name, Array.from({ length: count }, (_, i) => load(add(mul(step, count), i)))];
+        const steps = per / access.step;
+        const by = dimValue(mul(mod(step, steps), 64 / per))
           .cast('u32')
           .splat(4);
-        return [p.name, this.entries(p, floorDiv(step, steps), 1, vector).map((w) => w.shr(by))];
+        return [name, [load(floorDiv(step, steps)).shr(by)]];
       }),
-    );
-  }
-
-  /** Entries `at * count` and on of each of four rows of a plane. */
-  private entries(p: PackedPlane, at: Dim, count: number, vector: number): Expr[] {
-    const start = add(mul(this.panel, this.size.depth / p.per), mul(at, count));
-    return Array.from({ length: count }, (_, i) =>
-      this.k.load(p.buffer, add(mul(add(start, i), PANEL), 4 * vector), 4),
     );
   }
 
   /** Scale and offset of group number `group` of the depth, for four rows of weights. */
   private parameters(group: Dim, vector: number): Parameters {
-    const { format, access } = this;
-    const values = this.planes.map((p) => {
-      const count = Math.max(1, format.group / p.per);
-      const at = p.per > format.group ? floorDiv(group, p.per / format.group) : group;
-      return [p.name, this.entries(p, at, count, vector)] as const;
+    const { format, access, weights } = this;
+    const perUnit = weights.unit / format.group;
+    const unit = perUnit >= 1 ? floorDiv(group, perUnit) : mul(group, 1 / perUnit);
+    const entries = Object.entries(format.planes).map(([name, { per }]) => {
+      const entry = per >= weights.unit ? 0 : floorDiv(mul(mod(group, perUnit), format.group), per);
+      const one = weights.load(name, this.panel, unit, entry, 4 * vector, 4);
+      // Only scales and offsets are used: codes may be any.
+      return [name, new Array<Expr>(Math.max(1, format.group / per)).fill(one)] as const;
     });
-    const { scale, offset } = format.decode(Object.fromEntries(values), 0);
+    const { scale, offset } = format.decode(Object.fromEntries(entries), 0);
     return { ...(scale ? { scale } : {}), ...(offset && access.zero === undefined ? { offset } : {}) };
   }
 
@@ -227,21 +233,21 @@ class IntegerProduct {
   private asBytes(from: Dim, to: Dim): void {
     const { k, size } = this;
     const rows = (
-      words: (step: Dim, vector: number) => readonly Expr[],
+      words: (at: Step, vector: number) => readonly Expr[],
       parameters: (segment: Dim) => readonly Parameters[],
     ): void =>
       overRows(k, from, to, size.rows, (row, count) => this.byteTile(row, count, words, parameters), TILE_ROWS);
     const few = (): void =>
       rows(
-        (step, v) => this.quads(step, v),
+        (at, v) => this.quads(at, v),
         (segment) => this.parametersOf(segment),
       );
     const many = (): void => {
       const perStep = this.access.step / 4;
-      const quads = this.widen('quads', perStep, (step, v) => this.quads(step, v));
-      const load = (step: Dim, v: number, i: number): Expr =>
-        k.load(quads, add(mul(add(mul(step, perStep), i), PANEL), 4 * v), 4);
-      rows((step, v) => Array.from({ length: perStep }, (_, i) => load(step, v, i)), this.decodeParameters());
+      const quads = this.widen('quads', perStep, (at, v) => this.quads(at, v));
+      const load = ({ run, step }: Step, v: number, i: number): Expr =>
+        k.load(quads, add(mul(add(mul(run, RUN / 4), add(mul(step, perStep), i)), PANEL), 4 * v), 4);
+      rows((at, v) => Array.from({ length: perStep }, (_, i) => load(at, v, i)), this.decodeParameters());
     };
     this.byRows(few, many);
   }
@@ -249,7 +255,7 @@ class IntegerProduct {
   private byteTile(
     row: Dim,
     count: number,
-    words: (step: Dim, vector: number) => readonly Expr[],
+    words: (at: Step, vector: number) => readonly Expr[],
     parameters: (segment: Dim) => readonly Parameters[],
   ): void {
     const { k, x, layout, segments } = this;
@@ -264,7 +270,7 @@ class IntegerProduct {
       const start = add(add(mul(runOf(segment), RUN / 2), inRun), first);
       k.for(0, steps, 1, (j) => {
         const ws = Array.from({ length: VECTORS }, (_, v) =>
-          words(add(mul(segment, steps), j), v).map((w) => k.let(w, 'quad')),
+          words(this.stepOf(segment, j), v).map((w) => k.let(w, 'quad')),
         );
         for (let i = 0; i < this.access.step / 4; i++)
           rows.forEach((r, c) => {
@@ -321,12 +327,11 @@ class IntegerProduct {
       const sums = this.sums(rowsOf(row, count), segment);
       for (const vectors of this.waves)
         k.for(0, steps, 1, (j) => {
-          const step = add(mul(segment, steps), j);
-          const words = vectors.map((v) => this.pairs(step, v).map((w) => k.let(w, 'pair')));
+          const at = this.stepOf(segment, j);
+          const words = vectors.map((v) => this.pairs(at, v).map((w) => k.let(w, 'pair')));
+          const first = mul(add(mul(segment, steps), j), this.access.step / 2);
           for (let i = 0; i < this.access.step / 2; i++) {
-            const x = Array.from({ length: count }, (_, c) =>
-              this.activations(add(row, c), add(mul(step, this.access.step / 2), i)),
-            );
+            const x = Array.from({ length: count }, (_, c) => this.activations(add(row, c), add(first, i)));
             x.forEach((pair, c) => {
               vectors.forEach((v, own) => {
                 const sum = sums[c * VECTORS + v];
@@ -341,14 +346,18 @@ class IntegerProduct {
   }
 
   /** Widens the codes of the panel to scratch: `perStep` words a step. */
-  private widen(name: string, perStep: number, words: (step: Dim, vector: number) => readonly Expr[]): Buffer {
+  private widen(name: string, perStep: number, words: (at: Step, vector: number) => readonly Expr[]): Buffer {
     const { k, size } = this;
+    const perRun = RUN / this.access.step;
     const scratch = k.shared(name, 'i32', (size.depth / this.access.step) * perStep * PANEL);
-    k.for(0, size.depth / this.access.step, 1, (step) => {
-      for (let v = 0; v < VECTORS; v++)
-        words(step, v).forEach((w, i) => {
-          k.store(scratch, add(mul(add(mul(step, perStep), i), PANEL), 4 * v), w);
-        });
+    k.for(0, size.depth / RUN, 1, (run) => {
+      k.for(0, perRun, 1, (step) => {
+        for (let v = 0; v < VECTORS; v++)
+          words({ run, step }, v).forEach((w, i) => {
+            const at = add(mul(add(mul(run, perRun), step), perStep), i);
+            k.store(scratch, add(mul(at, PANEL), 4 * v), w);
+          });
+      });
     });
     return scratch;
   }
@@ -391,6 +400,12 @@ class IntegerProduct {
     });
     this.store(row, totals);
   }
+}
+
+/** A step of the depth: step number `step` of a run of activations. */
+interface Step {
+  readonly run: Dim;
+  readonly step: Dim;
 }
 
 const rowsOf = (row: Dim, count: number): readonly Dim[] => Array.from({ length: count }, (_, c) => add(row, c));

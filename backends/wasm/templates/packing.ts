@@ -1,27 +1,6 @@
 import type { DType } from '../../../compiler/ir/dtype.ts';
-import { byteLength, viewOf } from '../../../compiler/ir/dtype.ts';
+import { byteLength } from '../../../compiler/ir/dtype.ts';
 import { type Constant, tensor } from '../../../compiler/ir/graph.ts';
-import { floatsOf, isFloatsDtype, numbersOf } from '../../../compiler/tensor-values.ts';
-
-/** Elements of a dense constant as numbers, read when asked: f32 for floats of up to 32 bits, whose copies may be large. */
-export function constantNumbers(constant: Constant, elements: number): Float32Array | Float64Array {
-  const { dtype } = constant.type;
-  const bytes = constant.read();
-  if (bytes.byteLength < byteLength(dtype, elements)) throw new RangeError(`constant '${constant.name}' is too short`);
-  if (isFloatsDtype(dtype)) return floatsOf(dtype, bytes, elements);
-  return numbersOf({ dtype, data: viewOf(dtype, bytes.slice().buffer, 0, elements) }); // viewOf needs the element's alignment
-}
-
-/** A constant of `length` f32 values computed from another one when first read. */
-export function packedConstant(name: string, length: number, fill: () => Float32Array): Constant {
-  const dtype: DType = 'f32';
-  return {
-    name,
-    type: tensor(dtype, [length]),
-    bytes: length * 4,
-    read: () => new Uint8Array(fill().buffer),
-  };
-}
 
 /** A constant of `length` i32 values computed when first read. */
 export function packedIndices(name: string, length: number, fill: () => Int32Array): Constant {

@@ -1,3 +1,4 @@
+import { packedOnce } from '../../../compiler/derived-constant.ts';
 import { add, type Dim, isStatic, mul, product, sub } from '../../../compiler/ir/dim.ts';
 import { type Buffer, constant, dimValue, type Expr } from '../../../compiler/ir/expr.ts';
 import type { Constant, Node, Value } from '../../../compiler/ir/graph.ts';
@@ -6,8 +7,8 @@ import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { defineTemplate, type Template, type TemplateRequest } from '../../../compiler/lower/template.ts';
 import { hiddenOf, type RecurrentOp, recurrentGates, recurrentInputs } from '../../../compiler/ops/recurrent.ts';
 import { boundActivations } from '../../../compiler/ops/recurrent-activation.ts';
+import { constantNumbers } from '../../../compiler/tensor-values.ts';
 import { finishVector, Tile } from './microkernel.ts';
-import { constantNumbers, packedConstant } from './packing.ts';
 
 /** States and the next ones live in scratch as f32. */
 const SCRATCH_STATES = 4;
@@ -18,11 +19,11 @@ const isRecurrent = (op: string): op is RecurrentOp => op === 'lstm' || op === '
  * Recurrent weights of some gates as [block of 4 units][k][gate][4]: one step down k reads one broadcast of the state and a vector of
  * each gate, all in order.
  */
-function packGates(weights: Constant, hidden: number, gates: readonly number[], total: number): Constant {
+function packGates(weights: Constant, hidden: number, gates: readonly number[]): Constant {
   const blocks = Math.ceil(hidden / 4);
   const length = blocks * hidden * gates.length * 4;
-  return packedConstant(`${weights.name}.gates${gates.join('')}`, length, () => {
-    const r = constantNumbers(weights, total * hidden * hidden);
+  return packedOnce(weights, `gates${gates.join('')}`, 'f32', length, () => {
+    const r = constantNumbers(weights);
     const out = new Float32Array(length);
     let at = 0;
     for (let block = 0; block < blocks; block++)
@@ -91,7 +92,7 @@ class Recurrence {
   private packed(gates: readonly number[]): { readonly buffer: Buffer; readonly count: number } {
     const r = this.input(1);
     if (!r?.constant) throw new TypeError('the recurrent weights are not constant');
-    const packed = packGates(r.constant, this.hidden, gates, recurrentGates[this.op]);
+    const packed = packGates(r.constant, this.hidden, gates);
     return { buffer: this.request.bindPacked(this.k, r, `gates${gates.join('')}`, packed), count: gates.length };
   }
 
