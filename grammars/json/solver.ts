@@ -13,6 +13,8 @@ import { JSON_TYPES, type JsonType, type Shape, type Term, type Terms } from './
 /** Keys that can no longer appear in an object: used ones, and skipped ones in declared order. */
 export interface SeenKeys {
   readonly id: number;
+  /** The used ones. */
+  readonly keys: ReadonlySet<string>;
   has(key: string): boolean;
 }
 
@@ -25,7 +27,7 @@ export interface SeenKeys {
 export class Solver {
   readonly formulas: Formulas;
   readonly terms: Terms;
-  private readonly objects: ObjectSolver;
+  readonly objects: ObjectSolver;
   private readonly arrays: ArraySolver;
   private readonly splitter: Splitter;
   private readonly answers = new Map<string | number, boolean>();
