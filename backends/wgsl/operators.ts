@@ -1,5 +1,5 @@
 import type { ScalarType } from '../../compiler/ir/dtype.ts';
-import type { BinaryOp, Expr, UnaryOp, Width } from '../../compiler/ir/expr.ts';
+import { type BinaryOp, type Expr, transcendentalOps, type UnaryOp, type Width } from '../../compiler/ir/expr.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { type KernelPrinter, shortestFloat, type Text } from '../c-like-printer.ts';
 
@@ -24,24 +24,7 @@ export const is64 = (t: ScalarType): boolean => t === 'i64' || t === 'u64';
 
 /** Unary functions of WGSL whose precision and domain suit; the rest come from the library. */
 const NATIVE: ReadonlySet<UnaryOp> = new Set(['abs', 'floor', 'ceil', 'trunc', 'round', 'sqrt', 'exp', 'exp2', 'log2']);
-const FROM_LIBRARY: ReadonlySet<UnaryOp> = new Set([
-  ...([
-    'log',
-    'sin',
-    'cos',
-    'tan',
-    'asin',
-    'acos',
-    'atan',
-    'sinh',
-    'cosh',
-    'tanh',
-    'asinh',
-    'acosh',
-    'atanh',
-    'erf',
-  ] as const),
-]);
+const FROM_LIBRARY: ReadonlySet<UnaryOp> = new Set(transcendentalOps);
 
 /** WGSL's name of a type. Throws INFC4021 for types kernels cannot compute in. */
 export function typeName(type: ScalarType, width: Width): string {

@@ -29,13 +29,21 @@ export const commands: readonly Command[] = [
       'max-drop': value('1%', 'Choose the smallest recipe that changes at most this share of decisions'),
       'max-bytes': value('80MB', 'Choose the least damaging recipe within this size'),
       allocate: value('evopress', 'Search layer by layer by measuring whole models (minutes)'),
-      sparsity: value('2:4', 'Prune weights: 2:4, 4:8, block:16x16, unstructured:0.6'),
+      sparsity: value(
+        '2:4',
+        'Prune weights: 2:4, 4:8, block:16x16, unstructured:0.6; channels:0.25 removes whole channels',
+      ),
       prune: value('NAME', 'How: magnitude (default), wanda or sparsegpt'),
       context: value('N', "Language models: most tokens of prompt and answer, default the model's, at most 4096"),
       kv: value(
         'POLICY',
         'Language models: how the KV cache is kept: contiguous (default), sliding (texts longer than the context), q8',
       ),
+      'drop-layers': value(
+        '3,7',
+        'Language models: layers to leave out, or auto:2 for those that --calibrate finds to matter least',
+      ),
+      'drop-heads': value('3:0,7:1', 'Language models: key-value heads (LAYER:HEAD) to leave out, or auto:2'),
       lora: list('DIR', 'Language models: a LoRA adapter (PEFT folder) to merge into the weights'),
       name: value('NAME', "Name of the module, default the model's"),
       strategy: list(
@@ -98,6 +106,12 @@ export const commands: readonly Command[] = [
       text: value('FILE', 'Language models: a text'),
       tokens: value('FILE.json', 'Language models: lists of token ids'),
       inputs: value('FOLDER', 'Other models: .npy files (one input), folders of NAME.npy, or random:COUNT'),
+      labels: value(
+        'FILE',
+        'Other models: what is right for each sample: JSON by sample, or lines of sample<TAB>label',
+      ),
+      output: value('NAME', 'The output that labels are about, default the first'),
+      characters: value('FILE', 'Characters of the classes, one a line, for labels that are texts (CTC)'),
       dims: dimsOption,
       layers: flag('Compare the outputs of layers too, worst first'),
       html: value('FILE', 'Write a page with the layers as a plot'),
@@ -109,6 +123,7 @@ export const commands: readonly Command[] = [
     examples: [
       'infc eval small --against large --text stories.txt',
       'infc eval small --against model.onnx --inputs photos --html eval.html',
+      'infc eval small --against model.onnx --inputs lines --labels lines.tsv --characters alphabet.txt',
     ],
     load: () => import('./eval.ts'),
   },

@@ -4,57 +4,29 @@ import type { ScalarType } from './dtype.ts';
 /** How many values an expression holds side by side: 1 is a scalar, 4 is one v128 of 32-bit lanes, 16 one of bytes. */
 export type Width = 1 | 2 | 4 | 8 | 16;
 
-export type UnaryOp =
-  | 'neg'
-  | 'abs'
-  | 'not'
-  | 'floor'
-  | 'ceil'
-  | 'trunc'
-  | 'round' // round = to nearest, ties to even; not = logical on bool, bitwise on integers
-  | 'sqrt'
-  | 'exp'
-  | 'exp2'
-  | 'log'
-  | 'log2'
-  | 'sin'
-  | 'cos'
-  | 'tan'
-  | 'asin'
-  | 'acos'
-  | 'atan'
-  | 'sinh'
-  | 'cosh'
-  | 'tanh'
-  | 'asinh'
-  | 'acosh'
-  | 'atanh'
-  | 'erf'
-  | 'popcount'
-  | 'clz'
-  | 'isnan';
+/** Functions that are computed by approximation, each many times the work of an addition. */
+export const transcendentalOps = [
+  ...(['exp', 'exp2', 'log', 'log2', 'sin', 'cos', 'tan', 'asin', 'acos', 'atan'] as const),
+  ...(['sinh', 'cosh', 'tanh', 'asinh', 'acosh', 'atanh', 'erf'] as const),
+] as const;
+/** round = to nearest, ties to even; not = logical on bool, bitwise on integers. */
+export const unaryOps = [
+  ...(['neg', 'abs', 'not', 'floor', 'ceil', 'trunc', 'round', 'sqrt', 'popcount', 'clz', 'isnan'] as const),
+  ...transcendentalOps,
+] as const;
+export type UnaryOp = (typeof unaryOps)[number];
 
-export type BinaryOp =
-  | 'add'
-  | 'sub'
-  | 'mul'
-  | 'div'
-  | 'rem' // integers: div truncates, rem has the sign of the dividend, both give 0 for a zero divisor
-  | 'min'
-  | 'max' // propagate NaN
-  | 'pow'
-  | 'atan2'
-  | 'and'
-  | 'or'
-  | 'xor'
-  | 'shl'
-  | 'shr' // shr is arithmetic on signed types; amounts count modulo the width
-  | 'lt'
-  | 'le'
-  | 'gt'
-  | 'ge'
-  | 'eq'
-  | 'ne'; // result bool
+/** The result is bool. */
+export const comparisonOps = ['lt', 'le', 'gt', 'ge', 'eq', 'ne'] as const;
+/**
+ * On integers div truncates, rem has the sign of the dividend, and both give 0 for a zero divisor. min and max propagate NaN. shr is
+ * arithmetic on signed types; amounts of shifts count modulo the width.
+ */
+export const binaryOps = [
+  ...(['add', 'sub', 'mul', 'div', 'rem', 'min', 'max', 'pow', 'atan2', 'and', 'or', 'xor', 'shl', 'shr'] as const),
+  ...comparisonOps,
+] as const;
+export type BinaryOp = (typeof binaryOps)[number];
 
 /** A buffer a kernel reads or writes. `storage` is the element type in memory; loads widen to `computeType(storage)`. */
 export interface Buffer {
@@ -365,7 +337,7 @@ export class Expr {
   }
 }
 
-const COMPARES: ReadonlySet<BinaryOp> = new Set(['lt', 'le', 'gt', 'ge', 'eq', 'ne']);
+const COMPARES: ReadonlySet<BinaryOp> = new Set(comparisonOps);
 
 function sameWidth(xs: readonly [Expr, Expr, Expr]): [Expr, Expr, Expr] {
   const width = xs.reduce<Width>((w, x) => (x.width > w ? x.width : w), 1);

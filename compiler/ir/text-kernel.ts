@@ -1,6 +1,6 @@
 import type { Dim } from './dim.ts';
 import { bitsOf, type DType, type ScalarType } from './dtype.ts';
-import { type BinaryOp, type Buffer, Expr, type ExprNode, type UnaryOp } from './expr.ts';
+import { type BinaryOp, type Buffer, binaryOps, Expr, type ExprNode, type UnaryOp, unaryOps } from './expr.ts';
 import type { Alternative, Kernel, Stmt } from './kernel.ts';
 import { visitExpr } from './kernel-builder.ts';
 import { DimReader, printDim, printSymbols } from './text-dim.ts';
@@ -152,58 +152,8 @@ function exprText(e: Expr): string {
   }
 }
 
-const UNARY: ReadonlySet<string> = new Set<UnaryOp>([
-  'neg',
-  'abs',
-  'not',
-  'floor',
-  'ceil',
-  'trunc',
-  'round',
-  'sqrt',
-  'exp',
-  'exp2',
-  'log',
-  'log2',
-  'sin',
-  'cos',
-  'tan',
-  'asin',
-  'acos',
-  'atan',
-  'sinh',
-  'cosh',
-  'tanh',
-  'asinh',
-  'acosh',
-  'atanh',
-  'erf',
-  'popcount',
-  'clz',
-  'isnan',
-]);
-const BINARY: ReadonlySet<string> = new Set<BinaryOp>([
-  'add',
-  'sub',
-  'mul',
-  'div',
-  'rem',
-  'min',
-  'max',
-  'pow',
-  'atan2',
-  'and',
-  'or',
-  'xor',
-  'shl',
-  'shr',
-  'lt',
-  'le',
-  'gt',
-  'ge',
-  'eq',
-  'ne',
-]);
+const UNARY: ReadonlySet<string> = new Set(unaryOps);
+const BINARY: ReadonlySet<string> = new Set(binaryOps);
 const SUBGROUP = ['add', 'max', 'min', 'broadcastFirst', 'shuffleXor'] as const;
 const isUnary = (s: string): s is UnaryOp => UNARY.has(s);
 const isBinary = (s: string): s is BinaryOp => BINARY.has(s);

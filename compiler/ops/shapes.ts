@@ -24,7 +24,14 @@ export function broadcastDim(a: Dim, b: Dim): Dim | undefined {
   if (D.isStatic(a) && D.isStatic(b)) return undefined;
   if (D.isStatic(a) || D.isStatic(b)) return D.isStatic(b) ? b : a;
   const isLate = (d: Dim): boolean => [...D.collectSyms(d).keys()].some((name) => name.includes('@'));
-  return isLate(a) || isLate(b) ? D.max(a, b) : a;
+  return isLate(a) || isLate(b) ? lateBroadcastDim(a, b) : a;
+}
+
+/** Broadcasting of dimensions that only the run knows: the larger one, or 0 where one of them is. */
+export function lateBroadcastDim(a: Dim, b: Dim): Dim {
+  if (a === 0 || b === 0) return 0;
+  const larger = D.max(a, b);
+  return D.range(a).min > 0 && (D.isStatic(a) || D.range(b).min > 0) ? larger : D.min(larger, D.mul(a, b));
 }
 
 /** Numpy broadcasting of whole shapes; undefined when they clash. */

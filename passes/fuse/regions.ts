@@ -1,6 +1,6 @@
 import { type Dim, equals, product, sub, sym } from '../../compiler/ir/dim.ts';
 import { bitsOf } from '../../compiler/ir/dtype.ts';
-import type { Expr, Fold } from '../../compiler/ir/expr.ts';
+import { type Expr, type Fold, transcendentalOps } from '../../compiler/ir/expr.ts';
 import type { Graph, Node, Value } from '../../compiler/ir/graph.ts';
 import type { OpTable } from '../../compiler/ir/graph-builder.ts';
 import { KernelBuilder, visitExpr } from '../../compiler/ir/kernel-builder.ts';
@@ -231,23 +231,4 @@ function describe(node: Node, ops: OpTable): Shape {
 }
 
 const trips = (f: Fold): number => f.loops.reduce((n, l) => n * Math.max(1, guess(l.extent)), 1);
-const HEAVY: ReadonlySet<string> = new Set([
-  'exp',
-  'exp2',
-  'log',
-  'log2',
-  'sin',
-  'cos',
-  'tan',
-  'asin',
-  'acos',
-  'atan',
-  'sinh',
-  'cosh',
-  'tanh',
-  'asinh',
-  'acosh',
-  'atanh',
-  'erf',
-  'sqrt',
-]);
+const HEAVY: ReadonlySet<string> = new Set([...transcendentalOps, 'sqrt']);

@@ -257,6 +257,20 @@ describe('operators agree with onnxruntime', () => {
     }
 });
 
+describe('broadcasting of lengths that only the run knows', () => {
+  const none = floats([0, 1], []);
+  it.each([
+    ['nothing stays nothing beside 1', none, [1, 3], [0, 3]],
+    ['nothing stays nothing beside 0', none, [0, 3], [0, 3]],
+    ['one becomes nothing', floats([1, 2], [1, 2]), [0, 2], [0, 2]],
+    ['a new axis may be empty', floats([2], [1, 2]), [0, 1], [0, 2]],
+  ])('%s', async (_, x, wanted, shape) => {
+    const to = wholes('i64', [wanted.length], wanted);
+    const got = await runReference(f32({ op: 'Expand', inputs: [x, to], rank: shape.length }));
+    expect(got.y0?.shape).toEqual(shape);
+  });
+});
+
 describe('what operators refuse', () => {
   const refused: readonly (readonly [string, NodeCase, RegExp])[] = [
     [

@@ -2,7 +2,7 @@ import type { Dim } from '../../ir/dim.ts';
 import * as D from '../../ir/dim.ts';
 import type { Value } from '../../ir/graph.ts';
 import type { GraphBuilder } from '../../ir/graph-builder.ts';
-import { broadcastDim } from '../../ops/shapes.ts';
+import { broadcastDim, lateBroadcastDim } from '../../ops/shapes.ts';
 import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
 import {
   attributeOrInput,
@@ -187,7 +187,7 @@ export function expandTo(node: OnnxNode, b: GraphBuilder, x: Value, wanted: read
   const shape = Array.from({ length: rank }, (_, i) => {
     const d = x.type.shape[i - rank + rankOf(x)] ?? 1;
     const w = wanted[i - rank + wanted.length] ?? 1;
-    if (runtime && d !== 1 && !D.isStatic(w)) return D.max(d, w);
+    if (runtime && d !== 1 && !D.isStatic(w)) return lateBroadcastDim(d, w);
     return broadcastDim(d, w) ?? node.fail(`dimension ${D.formatDim(d)} does not broadcast to ${D.formatDim(w)}`);
   });
   return b.node(variant('expand', x), [x], { shape });

@@ -70,15 +70,16 @@ async function runReference(g: RandomGraph, noise = 0): Promise<Results> {
   const [graph] = (await compiler.import(g.model)).entries.values();
   if (!graph) throw new Error('the model has no entry');
   let state = noise;
-  const disturb = (_: unknown, result: HostValue): void => {
+  const disturb = (value: { readonly name: string }, result: HostValue): void => {
     if (!result || !('dtype' in result) || !isFloat(result.dtype) || !ArrayBuffer.isView(result.data)) return;
     const { dtype, data } = result;
     const last = dtype === 'f16' ? 2 ** -11 : dtype === 'bf16' ? 2 ** -8 : 2 ** -23;
     const numbers = numbersOf(result);
-    // Numbers of few bits were not rounded.
+    // Numbers of few bits were not rounded, unless their operator rounds.
     const grid = dtype === 'f16' ? 32 : dtype === 'bf16' ? 4 : 4096;
+    const rounded = g.rounded.has(value.name);
     numbers.forEach((v, i) => {
-      if (!Number.isFinite(v) || v * grid === Math.round(v * grid)) return;
+      if (!Number.isFinite(v) || v === 0 || (!rounded && v * grid === Math.round(v * grid))) return;
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
       storeNumber(data, dtype, i, v * (1 + (state > 0x7fffffff ? 4 : -4) * last));
     });
