@@ -18,6 +18,7 @@ import { addHalves, dot8, dot16, sumHalves } from '../intrinsics.ts';
 import { noteFor, type Operands, overRows } from './gemm.ts';
 import {
   bindRows,
+  bytesOf,
   halvesOf,
   type IntegerRows,
   quantizeRows,
@@ -25,6 +26,8 @@ import {
   type RowsSize,
   RUN,
   rowLayout,
+  type Tables,
+  tablesOf,
 } from './integer-rows.ts';
 import { finishVector } from './microkernel.ts';
 import { bindPanels, PANEL, type Panels } from './panels.ts';
@@ -58,6 +61,7 @@ class IntegerProduct {
   private readonly k: KernelBuilder;
   private readonly x: IntegerRows;
   private readonly weights: Panels;
+  private tables: Tables | undefined;
   private readonly panels: number;
   private readonly panel: Dim;
   private readonly column: Dim;
@@ -93,9 +97,22 @@ class IntegerProduct {
       const parameters = this.decodeParameters();
       overRows(k, from, to, size.rows, (row, count) => this.tile(row, count, pairs, parameters), TILE_ROWS);
     };
+    this.loadTables();
     this.byRows(few, many);
-    if (this.layout.bytes) k.alternative('relaxed-dot', () => this.asBytes(from, to));
+    if (this.layout.bytes)
+      k.alternative('relaxed-dot', () => {
+        this.loadTables();
+        this.asBytes(from, to);
+      });
     return this.request.close(k, noteFor(o, this.request, 'integers'));
+  }
+
+  private loadTables(): void {
+    const tables = tablesOf(this.access);
+    this.tables = tables && {
+      low: this.k.let(tables.low, 'low'),
+      ...(tables.high ? { high: this.k.let(tables.high, 'high') } : {}),
+    };
   }
 
   /** Vectors of weights that one short loop takes: fewer where each needs several loads. */
@@ -105,7 +122,7 @@ class IntegerProduct {
       (n, name) => n + Math.max(1, this.access.step / (this.format.planes[name]?.per ?? 1)),
       0,
     );
-    return loads === 1 ? [all] : [all.slice(0, VECTORS / 2), all.slice(VECTORS / 2)];
+    return loads === 1 && !this.tables?.high ? [all] : [all.slice(0, VECTORS / 2), all.slice(VECTORS / 2)];
   }
 
   /** Chooses by the number of rows, at run time where it is not known before. */
@@ -118,12 +135,12 @@ class IntegerProduct {
 
   /** Words of two codes of a step, for four rows of weights. */
   private pairs(at: Step, vector: number): readonly Expr[] {
-    return halvesOf(this.access, this.stepEntries(at, vector)).map((w) => w.word.bitcast('i32'));
+    return halvesOf(this.access, this.stepEntries(at, vector), this.tables).map((w) => w.word.bitcast('i32'));
   }
 
   /** Words of four codes. */
   private quads(at: Step, vector: number): readonly Expr[] {
-    return this.access.bytes(this.stepEntries(at, vector)).map((w) => w.word.bitcast('i32'));
+    return bytesOf(this.access, this.stepEntries(at, vector), this.tables).map((w) => w.word.bitcast('i32'));
   }
 
   /** Step number `j` of a segment of the depth. */
@@ -156,15 +173,19 @@ class IntegerProduct {
   private parameters(group: Dim, vector: number): Parameters {
     const { format, access, weights } = this;
     const perUnit = weights.unit / format.group;
-    const unit = perUnit >= 1 ? floorDiv(group, perUnit) : mul(group, 1 / perUnit);
+    const at = perUnit >= 1 ? floorDiv(group, perUnit) : mul(group, 1 / perUnit);
     const entries = Object.entries(format.planes).map(([name, { per }]) => {
       const entry = per >= weights.unit ? 0 : floorDiv(mul(mod(group, perUnit), format.group), per);
-      const one = weights.load(name, this.panel, unit, entry, 4 * vector, 4);
+      const one = weights.load(name, this.panel, at, entry, 4 * vector, 4);
       // Only scales and offsets are used: codes may be any.
       return [name, new Array<Expr>(Math.max(1, format.group / per)).fill(one)] as const;
     });
     const { scale, offset } = format.decode(Object.fromEntries(entries), 0);
-    return { ...(scale ? { scale } : {}), ...(offset && access.zero === undefined ? { offset } : {}) };
+    const unit = access.table?.unit ?? 1;
+    return {
+      ...(scale ? { scale: unit === 1 ? scale : scale.mul(unit) } : {}),
+      ...(offset && access.zero === undefined ? { offset } : {}),
+    };
   }
 
   /** Scales and offsets of a segment's group, for each vector of weights. */

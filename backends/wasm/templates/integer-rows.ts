@@ -5,12 +5,10 @@ import { tensor, type Value } from '../../../compiler/ir/graph.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/template.ts';
 import { InfcError } from '../../../runtime/errors.ts';
-import { evenBytes, oddBytes } from '../intrinsics.ts';
+import { evenBytes, evenPairs, evenUnsigned, lookUp, oddBytes, oddPairs, oddUnsigned, tableOf } from '../intrinsics.ts';
 
 /** Activations are scaled to integers in runs of this many. */
 export const RUN = 32;
-/** Largest integer an activation becomes: sums of a run's products stay exact in 32 bits whatever the codes. */
-const LARGEST = 32767;
 const LARGEST_BYTE = 127;
 /** A run whose peak exceeds the mean magnitude of its row this often gets a second, 254 times finer set of bytes. */
 const OUTLIER = 8;
@@ -21,6 +19,8 @@ const OUTLIER = 8;
  */
 export interface RowLayout {
   readonly key: string;
+  /** Largest integer an activation becomes: sums of a run's products stay exact in 32 bits whatever the codes. */
+  readonly largest: number;
   /** Elements of a run in each word, low half first. */
   readonly words: readonly (readonly number[])[];
   /** The same for words of four bytes, where products of bytes can be summed in 16 bits over a segment. */
@@ -33,14 +33,41 @@ export interface RowLayout {
 
 type PlaneValues = Readonly<Record<string, readonly Expr[]>>;
 
+/** Tables that codes are looked up in: the low and high bytes of their integers. */
+export interface Tables {
+  readonly low: Expr;
+  /** Absent where integers are single bytes. */
+  readonly high?: Expr;
+}
+
+/** The tables of a format whose codes are indices. */
+export function tablesOf({ table, signed }: IntegerAccess): Tables | undefined {
+  if (!table) return undefined;
+  const low = tableOf(table.values);
+  return signed ? { low, high: tableOf(table.values.map((v) => v >> 8)) } : { low };
+}
+
+/** Words of four codes for one step. */
+export const bytesOf = (access: IntegerAccess, planes: PlaneValues, tables?: Tables): readonly CodeWord[] =>
+  access.bytes(planes).map(({ word, elements }) => ({ word: tables ? lookUp(tables.low, word) : word, elements }));
+
 /** Words of two codes for one step: as the format gives them, or its bytes widened. */
-export function halvesOf(access: IntegerAccess, planes: PlaneValues): readonly CodeWord[] {
-  if (access.halves) return access.halves(planes);
-  const low = constant('u32', 0x00ff00ff);
-  return access.bytes(planes).flatMap(({ word, elements: [a = 0, b = 0, c = 0, d = 0] }) => [
-    { word: access.signed ? evenBytes(word) : word.and(low), elements: [a, c] },
-    { word: access.signed ? oddBytes(word) : word.shr(constant('u32', 8)).and(low), elements: [b, d] },
-  ]);
+export function halvesOf(access: IntegerAccess, planes: PlaneValues, tables?: Tables): readonly CodeWord[] {
+  if (access.halves && !tables) return access.halves(planes);
+  const widen = (word: Expr): readonly [Expr, Expr] => {
+    if (!tables) return access.signed ? [evenBytes(word), oddBytes(word)] : [evenUnsigned(word), oddUnsigned(word)];
+    const low = lookUp(tables.low, word).bitcast('u32');
+    if (!tables.high) return [evenUnsigned(low), oddUnsigned(low)];
+    const high = lookUp(tables.high, word);
+    return [evenPairs(low, high), oddPairs(low, high)];
+  };
+  return access.bytes(planes).flatMap(({ word, elements: [a = 0, b = 0, c = 0, d = 0] }) => {
+    const [even, odd] = widen(word);
+    return [
+      { word: even, elements: [a, c] },
+      { word: odd, elements: [b, d] },
+    ];
+  });
 }
 
 /** Layout of activations for a format, found by asking it for its words. */
@@ -62,12 +89,15 @@ export function rowLayout(format: StorageFormat, access: IntegerAccess): RowLayo
     return Array.from({ length: RUN / step }, (_, i) => elements.map((w) => w.map((e) => i * step + e))).flat();
   };
   const segment = Math.min(RUN, format.group);
-  const words = whole(halvesOf(access, dummy));
+  const words = whole(halvesOf(access, dummy, tablesOf(access)));
   const bytes = whole(access.bytes(dummy));
-  const fits = !access.signed && (segment / 4) * 2 * access.largest * LARGEST_BYTE < 2 ** 15;
   const { zero } = access;
-  const key = `${segment} ${zero} ${JSON.stringify([words, fits ? bytes : []])}`;
-  return { key, words, segment, ...(fits ? { bytes } : {}), ...(zero === undefined ? {} : { zero }) };
+  // Sums that leave the range on the way come back to it.
+  const most = zero === undefined ? access.largest : Math.max(zero, access.largest - zero);
+  const fits = !access.signed && (segment / 2) * most * LARGEST_BYTE < 2 ** 15;
+  const largest = Math.min(32767, Math.floor((2 ** 31 - 1) / (RUN * most)));
+  const key = `${segment} ${zero} ${largest} ${JSON.stringify([words, fits ? bytes : []])}`;
+  return { key, largest, words, segment, ...(fits ? { bytes } : {}), ...(zero === undefined ? {} : { zero }) };
 }
 
 /** Memory that holds the activations as integers. */
@@ -138,8 +168,8 @@ class Quantizer {
   halves(): void {
     const { k, layout } = this;
     this.runs((run, values, peak) => {
-      const scale = k.let(peak.mul(1 / LARGEST), 'scale');
-      const codes = this.codes(values, peak, LARGEST);
+      const scale = k.let(peak.mul(1 / layout.largest), 'scale');
+      const codes = this.codes(values, peak, layout.largest);
       this.storeScales(run, scale, constant('f32', 0));
       this.storeSums(run, [{ codes, scale }], false);
       this.pack(codes, layout.words, mul(run, RUN / 2));
