@@ -29,12 +29,19 @@ export const commands: readonly Command[] = [
       'max-drop': value('1%', 'Choose the smallest recipe that changes at most this share of decisions'),
       'max-bytes': value('80MB', 'Choose the least damaging recipe within this size'),
       allocate: value('evopress', 'Search layer by layer by measuring whole models (minutes)'),
-      sparsity: value('2:4', 'Prune weights: 2:4, 4:8, block:16x16, unstructured:0.6'),
+      sparsity: value(
+        '2:4',
+        'Prune weights: 2:4, 4:8, block:16x16, unstructured:0.6; channels:0.25 removes whole channels',
+      ),
       prune: value('NAME', 'How: magnitude (default), wanda or sparsegpt'),
       context: value('N', "Language models: most tokens of prompt and answer, default the model's, at most 4096"),
       kv: value(
         'POLICY',
         'Language models: how the KV cache is kept: contiguous (default), sliding (texts longer than the context), q8',
+      ),
+      'drop-layers': value(
+        '3,7',
+        'Language models: layers to leave out, or auto:2 for those that --calibrate finds to matter least',
       ),
       lora: list('DIR', 'Language models: a LoRA adapter (PEFT folder) to merge into the weights'),
       name: value('NAME', "Name of the module, default the model's"),

@@ -21,9 +21,9 @@ import { parseDimBounds } from './inputs.ts';
 import type { Io } from './io.ts';
 import { loadPlugins } from './plugins.ts';
 import { portText } from './ports.ts';
-import { quantizing, relativeSource } from './quantizing.ts';
+import { type QuantizingContext, quantizing, relativeSource, samplesFor } from './quantizing.ts';
 import { makeRecord, RECORD } from './record.ts';
-import { formatBytes, formatMs } from './table.ts';
+import { formatBytes, formatMs, table } from './table.ts';
 
 /** `infc compile MODEL -o DIR`. */
 async function runCompile(args: Args, io: Io): Promise<number> {
@@ -32,7 +32,6 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const dims = parseDimBounds(args.list('dims'));
   const name = args.value('name');
   const stopAfter = args.value('stop-after');
-  const transformer = transformerOptions(args);
   const lora = args.list('lora').map((f) => path.resolve(io.cwd, f));
   const output = args.value('output');
   if (output === undefined && stopAfter === undefined)
@@ -41,14 +40,14 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   if (output !== undefined) await refuseForeign(dir, args.flag('force'));
   const file = path.resolve(io.cwd, model);
   await stat(file);
-  const options: CompileOptions = {
+  const base: CompileOptions = {
     targets,
     dims,
     signal: io.signal,
     onProgress: ({ phase, done, total }) =>
       io.progress(`${'#'.repeat(done)}${'.'.repeat(Math.max(0, total - done))} ${phase}`),
     ...(name === undefined ? {} : { name }),
-    ...transformer,
+    ...transformerOptions(args),
     ...(lora.length > 0 ? { lora } : {}),
     ...(stopAfter === undefined ? {} : { stopAfter }),
     strategies: args.list('strategy').flatMap((s) => s.split(',')),
@@ -56,6 +55,8 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const started = performance.now();
   const plugins = await loadPlugins(args.list('plugin'), io.cwd);
   const compiler = createCompiler({ plugins });
+  const dropped = await layersToDrop(args, { model: file, compiler, plugins, options: base, io });
+  const options: CompileOptions = { ...base, ...dropped };
   const { quant, calibration, report } = await quantizing(args, { model: file, compiler, plugins, options, io });
   const compilation = await compiler.compile(file, {
     ...options,
@@ -76,7 +77,8 @@ async function runCompile(args: Args, io: Io): Promise<number> {
       ...(quant === undefined ? {} : { quant }),
       ...(calibration ? { calibrate: relativeSource(args.value('calibrate'), dir, io.cwd) } : {}),
       ...(report ? { precision: report } : {}),
-      ...transformer,
+      ...transformerOptions(args),
+      ...dropped,
       lora,
     },
     io.cwd,
@@ -103,6 +105,36 @@ function transformerOptions(args: Args): TransformerOptions {
       fix: 'Write --context 2048',
     });
   return { ...(context === undefined ? {} : { context: Number(context) }), ...(kv === undefined ? {} : { kv }) };
+}
+
+/** `--drop-layers 3,7`, or `auto:2`: those that matter least on the data of `--calibrate`. */
+async function layersToDrop(args: Args, context: QuantizingContext): Promise<Pick<CompileOptions, 'dropLayers'>> {
+  const given = args.value('drop-layers');
+  if (given === undefined) return {};
+  if (/^\d+(,\d+)*$/.test(given)) return { dropLayers: given.split(',').map(Number) };
+  const count = /^auto:([1-9]\d*)$/.exec(given)?.[1];
+  if (count === undefined)
+    throw new InfcError('INFC8003', `--drop-layers '${given}' names no layers`, {
+      fix: 'Write --drop-layers 3,7 (counted from 0), or --drop-layers auto:2 --calibrate FILE',
+    });
+  const { layerInfluence, leastInfluential } = await import('../layer-influence.ts');
+  const { samples } = await samplesFor(args.value('calibrate'), context);
+  const { onProgress: _, targets: __, ...compile } = context.options;
+  const influence = await layerInfluence(context.model, {
+    compile,
+    plugins: context.plugins,
+    samples,
+    signal: context.io.signal,
+    onProgress: (n) => context.io.progress(`measuring layers: ${n} runs`),
+  });
+  context.io.progress('');
+  const dropLayers = leastInfluential(influence, Number(count));
+  if (!context.io.json) {
+    const rows = influence.map((v, i) => [String(i), v.toFixed(4), dropLayers.includes(i) ? 'left out' : '']);
+    const titles = [{ title: 'layer', right: true }, { title: 'influence', right: true }, { title: '' }];
+    context.io.out(`${table(titles, rows, context.io.style)}\n`);
+  }
+  return { dropLayers };
 }
 
 /** Refuses to replace a folder that infc did not write. */

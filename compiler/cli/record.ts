@@ -150,9 +150,10 @@ export async function compilerOf(
 }
 
 /** What decides how language models are built. */
-const transformerOptions = ({ context, kv }: TransformerOptions): TransformerOptions => ({
+const transformerOptions = ({ context, kv, dropLayers }: TransformerOptions): TransformerOptions => ({
   ...(context === undefined ? {} : { context }),
   ...(kv === undefined ? {} : { kv }),
+  ...(dropLayers === undefined ? {} : { dropLayers }),
 });
 
 /** Options that an artifact's model was imported with. */

@@ -8,6 +8,8 @@ export interface FormatRule {
   /** Name of the weight; `*` stands for any run of characters. */
   readonly match?: string;
   readonly role?: WeightRole;
+  /** Weights of at most so many values. */
+  readonly atMost?: number;
   /** A storage format, `dense` (as the model has it) or `keep` (as the model file has it encoded). */
   readonly format: string;
   /** How values are chosen among those of the format: a quantizer by name; default rounding to nearest. */
@@ -41,13 +43,29 @@ export interface FormatRecipe {
 
 const all = (name: string, format: string): FormatRecipe => ({ name, rules: [{ format }] });
 
-/** Recipes by name. `auto` keeps what is encoded already, and gives the two ends of a language model, which suffer most, 8 bits. */
+/** Up to so many values 16 bits cost little: at most 16 kB more than 8 bits for one weight, 512 kB for a table of embeddings. */
+const SMALL = 2 ** 14;
+const SMALL_TABLE = 2 ** 19;
+
+/**
+ * Recipes by name. `q8` is to change what a model says as little as 8 bits can, so weights that are too small to be worth it keep 16: a
+ * small model has little to spare (`q8g32` has all in 8). `auto` keeps what is encoded already, and gives the two ends of a language model,
+ * which suffer most, 8 bits.
+ */
 export const recipes: readonly FormatRecipe[] = [
   all('keep', 'keep'),
   all('f32', 'dense'),
   all('f16', 'dense-f16'),
   all('bf16', 'dense-bf16'),
-  all('q8', 'q8g32'),
+  {
+    name: 'q8',
+    rules: [
+      { atMost: SMALL, format: 'dense-f16' },
+      { role: 'embedding', atMost: SMALL_TABLE, format: 'dense-f16' },
+      { role: 'head', atMost: SMALL_TABLE, format: 'dense-f16' },
+      { format: 'q8g32' },
+    ],
+  },
   all('q4', 'q4g32'),
   { name: 'w8a8', rules: [], activations: 'dynamic' },
   {
@@ -102,7 +120,7 @@ function extended(recipe: FormatRecipe, name: string, names: RecipeNames): Forma
   if (name === 'rotate') return { ...recipe, rotate: true };
   const add = (more: Partial<FormatRule>): FormatRecipe => ({
     ...recipe,
-    rules: recipe.rules.map((r) => (r.format === 'keep' || r.format === 'dense' ? r : { ...r, ...more })),
+    rules: recipe.rules.map((r) => (r.format === 'keep' || r.format.startsWith('dense') ? r : { ...r, ...more })),
   });
   if (names.quantizers?.has(name)) return add({ algorithm: name });
   if (names.equalizers?.has(name)) return add({ equalize: name });

@@ -169,7 +169,10 @@ function narrowOther(
   if (!c || c.encoded || c.rounded || v.type.format !== 'dense' || v.type.dtype !== 'f32' || elementsOf(c) < SMALLEST)
     return;
   const rule = storage.recipe?.rules.find(
-    (r) => (r.match === undefined || matchesName(r.match, c.name)) && (r.role ?? 'linear') === 'linear',
+    (r) =>
+      (r.match === undefined || matchesName(r.match, c.name)) &&
+      (r.role ?? 'linear') === 'linear' &&
+      elementsOf(c) <= (r.atMost ?? Number.POSITIVE_INFINITY),
   );
   const float = rule?.format === 'dense-f16' ? 'f16' : rule?.format === 'dense-bf16' ? 'bf16' : undefined;
   if (!float) return;

@@ -83,6 +83,7 @@ export function ruleFor(recipe: FormatRecipe, w: Weight, graph: Graph, context: 
   for (const rule of recipe.rules) {
     if (rule.match !== undefined && !matchesName(rule.match, w.constant.name)) continue;
     if (rule.role !== undefined && rule.role !== role) continue;
+    if (w.size.rows * w.size.length > (rule.atMost ?? Number.POSITIVE_INFINITY)) continue;
     if (rule.format !== 'keep') return rule;
     if (encoded !== undefined) return { ...rule, format: encoded };
   }

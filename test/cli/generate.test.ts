@@ -127,3 +127,30 @@ describe('infc chat', () => {
     expect(bare.err).toContain('INFC6420');
   });
 });
+
+describe('infc compile --drop-layers', () => {
+  it('finds the layer that adds nothing, and the model says the same without it', async () => {
+    await writeTinyModel(path.join(dir, 'idle'), { idle: 1 });
+    await writeFile(path.join(dir, 'text.txt'), 'Once upon a time there was a text that is long enough.');
+    const found = await infc(
+      ['compile', 'idle', '-o', 'less', '--drop-layers', 'auto:1', '--calibrate', 'text.txt'],
+      dir,
+    );
+    expect(found.err).toBe('');
+    expect(found.out).toMatch(/0 +0\.[0-9]{4}\n +1 +0\.0000 +left out/);
+    const argv = ['--prompt', 'Hi', '--max-tokens', '8'];
+    const { tokens } = await json('generate', 'idle', ...argv);
+    expect((await json('generate', 'less', ...argv)).tokens).toEqual(tokens);
+    expect((await infc(['verify', 'less'], dir)).code).toBe(exitCodes.ok);
+  });
+
+  it.each([
+    ['7', 'INFC1096'],
+    ['0,1', 'INFC1096'],
+    ['auto:2', 'INFC1096'],
+    ['first', 'INFC8003'],
+  ])('%s fails with %s', async (drop, code) => {
+    const r = await infc(['compile', 'tiny', '-o', 'bad', '--drop-layers', drop, '--calibrate', 'text.txt'], dir);
+    expect(r.err).toContain(code);
+  });
+});

@@ -31,6 +31,10 @@ export interface TransformerOptions {
   readonly context?: number;
   /** Name of the KV policy. */
   readonly kv?: string;
+  /** Layers to leave out, counted from 0. */
+  readonly dropLayers?: readonly number[];
+  /** Gives the states before the first layer and after each as outputs too: `layer.0`, `layer.1`... */
+  readonly showLayers?: boolean;
 }
 
 /** Most tokens of one prefill run: enough to be compute bound, little enough that activations stay small. */
@@ -62,6 +66,7 @@ export function buildTransformer(
 ): Program {
   const context = contextOf(t.positions, options);
   const policy = kvPolicy(options.kv);
+  const layers = keptLayers(t.layers, options.dropLayers ?? []);
   const chunk = Math.min(t.kind === 'encoder' ? context : CHUNK, context);
   const states = new Map<string, State>();
   const model: ModelScope = { ops, weights: new WeightSource(weights), policy, context, chunk, states };
@@ -74,11 +79,20 @@ export function buildTransformer(
     if (given) s.graph.given.push(given.name);
     const ids = s.graph.input('input_ids', tensor('i64', [1, tokens]));
     let x = t.embed(s, ids);
-    for (const layer of t.layers) x = layer(s, x);
+    const shown = [x];
+    for (const layer of layers) {
+      x = layer(s, x);
+      shown.push(x);
+    }
     if (!all && tokens !== 1) x = lastToken(s, x);
     const out = t.head(s, x);
     out.name = t.kind === 'encoder' ? 'embeddings' : 'logits';
     s.graph.outputs.push(out);
+    if (options.showLayers)
+      shown.forEach((states, i) => {
+        states.name = `layer.${i}`;
+        if (!s.graph.outputs.includes(states)) s.graph.outputs.push(states);
+      });
     return [entryName, s.graph];
   };
   const entries =
@@ -109,6 +123,18 @@ export function buildTransformer(
       stateBytes: bytes,
     },
   };
+}
+
+/** Throws INFC1096 for a layer that is not there, or when none would be left. */
+function keptLayers(layers: readonly Layer[], drop: readonly number[]): readonly Layer[] {
+  const missing = drop.find((i) => !Number.isInteger(i) || i < 0 || i >= layers.length);
+  const kept = layers.filter((_, i) => !drop.includes(i));
+  if (missing === undefined && (kept.length > 0 || layers.length === 0)) return kept;
+  throw new InfcError(
+    'INFC1096',
+    missing === undefined ? 'no layer would be left' : `there is no layer ${missing}; the model has ${layers.length}`,
+    { fix: `Leave out layers of 0 to ${layers.length - 1}, not all of them` },
+  );
 }
 
 /** [1, seq, n] to [1, 1, n]. */
