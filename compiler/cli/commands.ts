@@ -43,6 +43,7 @@ export const commands: readonly Command[] = [
         '3,7',
         'Language models: layers to leave out, or auto:2 for those that --calibrate finds to matter least',
       ),
+      'drop-heads': value('3:0,7:1', 'Language models: key-value heads (LAYER:HEAD) to leave out, or auto:2'),
       lora: list('DIR', 'Language models: a LoRA adapter (PEFT folder) to merge into the weights'),
       name: value('NAME', "Name of the module, default the model's"),
       strategy: list(

@@ -47,9 +47,6 @@ export interface Frame {
   readonly keys?: KeySpace;
 }
 
-/** Values whose consequences are remembered by their text. */
-const MAX_TEXTS = 1024;
-
 /**
  * The lazily determinised visibly-pushdown automaton of a schema: interned leaves (states local to one value), a push table
  * (frame, leaf) and memoised byte transitions in one flat table. Nothing here depends on the depth or history of a document,
@@ -78,7 +75,6 @@ export class Machine {
   private readonly itemEntries = new Map<string, number>();
   /** By frame and result. */
   private readonly resumed: (Map<ResultId, number> | undefined)[] = [];
-  private readonly afterTexts = new Map<string, number>();
   private readonly atomsOf = new Map<string, NumberAtoms>();
   private readonly numberStates = new Map<string, number>();
   private readonly slotKeys = new WeakMap<object, string>();
@@ -125,23 +121,12 @@ export class Machine {
   }
 
   /**
-   * The leaf in which a frame goes on after its value gave `result`. `text` is the source of what was read above the frame,
-   * for frames that capture it; undefined stands for a text that is not known (a mask walk that does not depend on it).
+   * The leaf in which a frame goes on after its value gave `result`, whose text is not known (it does not matter, see
+   * {@link needsText}, or a mask walk does not depend on it).
    */
-  resume(frame: number, result: ResultId, text: string | undefined): number {
+  resume(frame: number, result: ResultId): number {
     const info = this.frames[frame];
     if (!info) return 0;
-    const textual = info.captures && (info.keys === undefined || KeySpace.named(result));
-    if (textual && text !== undefined) {
-      const key = `${frame},${result},${text}`;
-      let next = this.afterTexts.get(key);
-      if (next === undefined) {
-        if (this.afterTexts.size >= MAX_TEXTS) this.afterTexts.clear();
-        next = this.afterValue(info, result, text);
-        this.afterTexts.set(key, next);
-      }
-      return next;
-    }
     let known = this.resumed[frame];
     if (!known) this.resumed[frame] = known = new Map();
     let next = known.get(result);
@@ -150,6 +135,12 @@ export class Machine {
       known.set(result, next);
     }
     return next;
+  }
+
+  /** The same where `text` is the source of what was read above the frame. */
+  resumeAfter(frame: number, result: ResultId, text: string): number {
+    const info = this.frames[frame];
+    return info ? located(() => this.afterValue(info, result, text), UNKNOWN_PLACE) : 0;
   }
 
   /** Whether what follows this result depends on the text read. */

@@ -76,7 +76,7 @@ export class Shortest {
     if (this.machine.leaves[leaf] instanceof EndLeaf) best = 0;
     else
       for (const { result, bytes } of this.finishes(leaf)) {
-        const next = this.machine.resume(this.stacks.frame(stack), result, undefined);
+        const next = this.machine.resume(this.stacks.frame(stack), result);
         if (next !== 0) best = Math.min(best, bytes + this.document(next, this.stacks.parent(stack)));
       }
     this.states.set(key, best);
@@ -110,7 +110,7 @@ export class Shortest {
     const frame = machine.pushFrame[entry] ?? 0;
     const best = new Map<number, number>();
     for (const inner of this.finishes(machine.pushLeaf[entry] ?? 0)) {
-      const next = machine.resume(frame, inner.result, undefined);
+      const next = machine.resume(frame, inner.result);
       if (next === 0) continue;
       for (const outer of this.finishes(next)) {
         const total = bytes + inner.bytes + outer.bytes;

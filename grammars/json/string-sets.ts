@@ -131,12 +131,7 @@ export class StringSets {
     const key = `${lang} ${text}`;
     const known = this.matchMemo.get(key);
     if (known !== undefined) return known;
-    let state = lang;
-    for (const char of text) {
-      state = this.engine.derive(state, char.codePointAt(0) ?? 0);
-      if (state === this.engine.empty) break;
-    }
-    const result = this.engine.nullable(state);
+    const result = this.engine.matches(lang, text);
     this.matchMemo.set(key, result);
     return result;
   }

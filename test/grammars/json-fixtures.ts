@@ -244,6 +244,29 @@ export const SCHEMAS: readonly {
     invalid: ['2', 'false', '[1]', '{"k":[]}', '"b"'],
   },
   {
+    name: 'texts with quotes and escapes',
+    schema: {
+      type: 'object',
+      properties: {
+        'a"b': { enum: ['"x', 'x"', '\\', '\n', 'a\tb', 'xy'] },
+        '"': { enum: ['"', 'a'] },
+        ab: { type: 'integer' },
+      },
+    },
+    valid: ['{"a\\"b":"\\"x","\\"":"\\""}', '{"a\\"b":"a\\tb","ab":1}'],
+    invalid: ['{"a\\"b":""}', '{"\\"":"b"}'],
+  },
+  {
+    name: 'names with quotes only',
+    schema: {
+      type: 'object',
+      properties: { 'a"b': { type: 'integer' }, '"': { type: 'null' }, a: {} },
+      additionalProperties: false,
+    },
+    valid: ['{"a\\"b":1,"\\"":null}'],
+    invalid: ['{"":null}', '{"ab":1}'],
+  },
+  {
     name: 'pattern with length bounds',
     schema: { type: 'string', pattern: '^[a-c]+(-[a-c]+)*$', minLength: 2, maxLength: 6 },
     valid: ['"ab"', '"a-b-c"', '"aaaaaa"'],
