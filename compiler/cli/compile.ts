@@ -21,9 +21,10 @@ import { parseDimBounds } from './inputs.ts';
 import type { Io } from './io.ts';
 import { loadPlugins } from './plugins.ts';
 import { portText } from './ports.ts';
-import { type QuantizingContext, quantizing, relativeSource, samplesFor } from './quantizing.ts';
+import { quantizing, relativeSource } from './quantizing.ts';
 import { makeRecord, RECORD } from './record.ts';
-import { formatBytes, formatMs, table } from './table.ts';
+import { whatToDrop } from './smaller.ts';
+import { formatBytes, formatMs } from './table.ts';
 
 /** `infc compile MODEL -o DIR`. */
 async function runCompile(args: Args, io: Io): Promise<number> {
@@ -55,7 +56,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const started = performance.now();
   const plugins = await loadPlugins(args.list('plugin'), io.cwd);
   const compiler = createCompiler({ plugins });
-  const dropped = await layersToDrop(args, { model: file, compiler, plugins, options: base, io });
+  const dropped = await whatToDrop(args, { model: file, compiler, plugins, options: base, io });
   const options: CompileOptions = { ...base, ...dropped };
   const { quant, calibration, report } = await quantizing(args, { model: file, compiler, plugins, options, io });
   const compilation = await compiler.compile(file, {
@@ -93,7 +94,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
         2,
       ),
     );
-  else await screen(model, output ?? dir, ms, compilation, io);
+  else await screen({ model, bytes: record.bytes }, output ?? dir, ms, compilation, io);
   return exitCodes.ok;
 }
 
@@ -105,36 +106,6 @@ function transformerOptions(args: Args): TransformerOptions {
       fix: 'Write --context 2048',
     });
   return { ...(context === undefined ? {} : { context: Number(context) }), ...(kv === undefined ? {} : { kv }) };
-}
-
-/** `--drop-layers 3,7`, or `auto:2`: those that matter least on the data of `--calibrate`. */
-async function layersToDrop(args: Args, context: QuantizingContext): Promise<Pick<CompileOptions, 'dropLayers'>> {
-  const given = args.value('drop-layers');
-  if (given === undefined) return {};
-  if (/^\d+(,\d+)*$/.test(given)) return { dropLayers: given.split(',').map(Number) };
-  const count = /^auto:([1-9]\d*)$/.exec(given)?.[1];
-  if (count === undefined)
-    throw new InfcError('INFC8003', `--drop-layers '${given}' names no layers`, {
-      fix: 'Write --drop-layers 3,7 (counted from 0), or --drop-layers auto:2 --calibrate FILE',
-    });
-  const { layerInfluence, leastInfluential } = await import('../layer-influence.ts');
-  const { samples } = await samplesFor(args.value('calibrate'), context);
-  const { onProgress: _, targets: __, ...compile } = context.options;
-  const influence = await layerInfluence(context.model, {
-    compile,
-    plugins: context.plugins,
-    samples,
-    signal: context.io.signal,
-    onProgress: (n) => context.io.progress(`measuring layers: ${n} runs`),
-  });
-  context.io.progress('');
-  const dropLayers = leastInfluential(influence, Number(count));
-  if (!context.io.json) {
-    const rows = influence.map((v, i) => [String(i), v.toFixed(4), dropLayers.includes(i) ? 'left out' : '']);
-    const titles = [{ title: 'layer', right: true }, { title: 'influence', right: true }, { title: '' }];
-    context.io.out(`${table(titles, rows, context.io.style)}\n`);
-  }
-  return { dropLayers };
 }
 
 /** Refuses to replace a folder that infc did not write. */
@@ -221,13 +192,18 @@ export const shownDims = (dims: Readonly<Record<string, number>>): string[] =>
     .filter(([name]) => !name.includes('@'))
     .map(([name, v]) => `${name}=${v}`);
 
-async function screen(model: string, shown: string, ms: number, compilation: Compilation, io: Io): Promise<void> {
+async function screen(
+  { model, bytes }: { readonly model: string; readonly bytes: number },
+  shown: string,
+  ms: number,
+  compilation: Compilation,
+  io: Io,
+): Promise<void> {
   const { style } = io;
   const s = await summaryOf(compilation);
   const label = (text: string): string => style.dim(text.padEnd(9));
-  const { size } = await stat(path.resolve(io.cwd, model));
   io.out(
-    `${style.bold(path.basename(model))} (${formatBytes(size)}) ${style.green('compiled')} in ${formatMs(ms)} to ${style.bold(shown)}`,
+    `${style.bold(path.basename(model))} (${formatBytes(bytes)}) ${style.green('compiled')} in ${formatMs(ms)} to ${style.bold(shown)}`,
   );
   io.out('');
   const passes = Object.entries(s.changes).map(([pass, n]) => `${pass} ${n}`);

@@ -53,6 +53,8 @@ export interface TinyOptions {
   readonly seed?: number;
   /** A layer that adds nothing to the states. */
   readonly idle?: number;
+  /** A key-value head of layer 1 that adds nothing. */
+  readonly idleHead?: number;
   /** Leave out the tokenizer, or parts of it. */
   readonly tokenizer?: Readonly<Record<string, unknown>> | null;
   readonly config?: Readonly<Record<string, unknown>>;
@@ -83,7 +85,7 @@ export async function writeTinyModel(folder: string, o: TinyOptions = {}): Promi
   }
   await mkdir(folder, { recursive: true });
   const write = (name: string, value: unknown) => writeFile(path.join(folder, name), JSON.stringify(value));
-  await writeFile(path.join(folder, 'model.safetensors'), safetensors(shapes, seed, o.idle));
+  await writeFile(path.join(folder, 'model.safetensors'), safetensors(shapes, seed, o));
   await write('config.json', {
     architectures: ['LlamaForCausalLM'],
     hidden_size: hidden,
@@ -103,7 +105,11 @@ export async function writeTinyModel(folder: string, o: TinyOptions = {}): Promi
   return folder;
 }
 
-function safetensors(shapes: Readonly<Record<string, readonly number[]>>, seed: number, idle?: number): Uint8Array {
+function safetensors(
+  shapes: Readonly<Record<string, readonly number[]>>,
+  seed: number,
+  { idle, idleHead }: TinyOptions,
+): Uint8Array {
   const header: Record<string, unknown> = {};
   let at = 0;
   for (const [name, shape] of Object.entries(shapes)) {
@@ -120,6 +126,12 @@ function safetensors(shapes: Readonly<Record<string, readonly number[]>>, seed: 
     const name = `model.layers.${idle}.${part}.weight`;
     const count = (shapes[name] ?? []).reduce((n, d) => n * d, 1);
     values.fill(0, start(name), start(name) + count);
+  }
+  const output = 'model.layers.1.self_attn.o_proj.weight';
+  const width = shapes[output]?.[1] ?? 0;
+  for (let row = 0; idleHead !== undefined && row < width; row++) {
+    const from = start(output) + row * width + (idleHead * width) / 2;
+    values.fill(0, from, from + width / 2);
   }
   const bytes = new Uint8Array(8 + padded.length + at);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(padded.length), true);

@@ -6,6 +6,7 @@ import type { OpTable } from '../../ir/graph-builder.ts';
 import { kvPolicy } from '../../kv/index.ts';
 import type { HfWeights } from '../architecture.ts';
 import type { SymbolTable } from '../symbols.ts';
+import { HeadChoice, type HeadName } from './heads.ts';
 import { type Layer, type ModelScope, Scope } from './scope.ts';
 import { WeightSource } from './weights.ts';
 
@@ -33,6 +34,8 @@ export interface TransformerOptions {
   readonly kv?: string;
   /** Layers to leave out, counted from 0. */
   readonly dropLayers?: readonly number[];
+  /** Key-value heads to leave out, with the query heads that share them. */
+  readonly dropHeads?: readonly HeadName[];
   /** Gives the states before the first layer and after each as outputs too: `layer.0`, `layer.1`... */
   readonly showLayers?: boolean;
 }
@@ -69,7 +72,8 @@ export function buildTransformer(
   const layers = keptLayers(t.layers, options.dropLayers ?? []);
   const chunk = Math.min(t.kind === 'encoder' ? context : CHUNK, context);
   const states = new Map<string, State>();
-  const model: ModelScope = { ops, weights: new WeightSource(weights), policy, context, chunk, states };
+  const heads = new HeadChoice(options.dropHeads ?? []);
+  const model: ModelScope = { ops, weights: new WeightSource(weights), policy, context, chunk, states, heads };
   const seq = symbols.named('seq', { min: 1, max: chunk });
   const most = policy.endless && t.kind === 'decoder' ? ENDLESS : context;
   const past = t.kind === 'decoder' ? symbols.named('past', { min: 0, max: most - 1 }) : 0;
@@ -99,6 +103,7 @@ export function buildTransformer(
     t.kind === 'encoder'
       ? [entry('encode', seq, true)]
       : [entry('prefill', seq, false), entry('decode', 1, true), entry('verify', seq, true)];
+  heads.finish();
   const bytes = [...states.values()].reduce((n, s) => n + bytesOf(s), 0);
   const first = entries[0]?.[0] ?? '';
   return {
@@ -106,6 +111,7 @@ export function buildTransformer(
     entries: new Map(entries),
     states: [...states.values()],
     symbols: symbols.symbols,
+    heads: heads.all,
     metadata: { format: 'safetensors', architecture: t.architecture },
     generation: {
       kind: t.kind,
