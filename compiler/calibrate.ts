@@ -10,8 +10,10 @@ import { cloneProgram } from './ir/clone.ts';
 import { asSym, sym } from './ir/dim.ts';
 import { type Constant, Graph, type Node, type Program, tensor, type Value } from './ir/graph.ts';
 import { GraphBuilder } from './ir/graph-builder.ts';
+import { type PatchGeometry, patches, patchGeometry } from './patches.ts';
 import { contentsOf } from './plan/weights-file.ts';
 import { definePlugin, type Plugin, type Registry } from './plugin.ts';
+import { isFloatsDtype } from './tensor-values.ts';
 
 /** One run of the model on data that resembles what it will see. */
 export interface CalibrationRun {
@@ -39,19 +41,34 @@ interface Probe {
   readonly output: string;
   readonly weights: readonly string[];
   readonly k: number;
+  /** The input is an image, read in patches. */
+  readonly geometry?: PatchGeometry;
   /** Not the input of a weight: it may be infinite (a mask). */
   readonly isValue: boolean;
   readonly collectors: readonly Collector[];
+  /** Smallest and largest value seen. */
+  readonly range: [number, number];
 }
+
+/** What is looked at, by the name of the output that shows it. */
+type Wanted = Map<string, { weights: string[]; k: number; needs: Needs; geometry?: PatchGeometry | undefined }>;
 
 const PREFIX = 'probe:';
 const VALUE = 'probe-value:';
 
-/** The constant weight matrix of a product and the length of its inputs, where calibration applies. */
-export function weightOf(
+/** Outputs of a convolution whose patches are looked at in a run. */
+const MOST_PATCHES = 512;
+
+/** The constant weights of a product or convolution and the length of what one output reads, where calibration applies. */
+function readOf(
   node: Node,
-): { readonly constant: Constant; readonly x: Value; readonly k: number } | undefined {
+):
+  | { readonly constant: Constant; readonly x: Value; readonly k: number; readonly geometry?: PatchGeometry }
+  | undefined {
   const [x, w] = node.inputs;
+  const geometry = patchGeometry(node);
+  if (geometry && x && w?.constant)
+    return { constant: w.constant, x, k: w.type.shape.slice(1).reduce<number>((n, d) => n * Number(d), 1), geometry };
   if (node.op !== 'matmul' || !x || !w?.constant || w.type.shape.length !== 2 || node.attrs.transposeA === true)
     return undefined;
   const k = Number(w.type.shape[node.attrs.transposeB === true ? 1 : 0]);
@@ -68,7 +85,7 @@ export async function calibrate(
   options: CalibrateOptions,
 ): Promise<Calibration> {
   const { signal } = options;
-  const wanted = new Map<string, { weights: string[]; k: number; needs: Needs }>();
+  const wanted: Wanted = new Map();
   const probe = definePlugin({
     name: 'calibration',
     api: 1,
@@ -86,10 +103,12 @@ export async function calibrate(
   await using loaded = await loadCompiled(compilation.targets[0]);
   await using gram = new GramMachine();
   const probes = [...wanted].map(
-    ([output, { weights, k, needs }]): Probe => ({
+    ([output, { weights, k, needs, geometry }]): Probe => ({
       output,
       weights,
       k,
+      ...(geometry ? { geometry } : {}),
+      range: [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
       isValue: output.startsWith(VALUE),
       collectors: options.calibrators.filter((c) => c.serves(needs)).map((c) => c.start(k, gram.product)),
     }),
@@ -99,7 +118,7 @@ export async function calibrate(
     signal?.throwIfAborted();
     if (run.reset) loaded.reset();
     const outputs = await loaded.run(run.inputs, { ...run.options, ...(signal ? { signal } : {}) });
-    for (const p of probes) await feed(p, outputs[p.output]?.data);
+    for (const p of probes) await feed(p, outputs[p.output]);
     count++;
     options.onProgress?.(count);
   }
@@ -107,7 +126,10 @@ export async function calibrate(
     throw new InfcError('INFC2077', 'the calibration data is empty', { fix: 'Give at least one text, file or input' });
   const found = new Map<string, InputStatistics>();
   for (const p of probes) {
-    const statistics: InputStatistics = Object.assign({ ...NONE }, ...p.collectors.map((c) => c.finish()));
+    const statistics: InputStatistics = Object.assign(
+      { ...NONE, range: p.range },
+      ...(await Promise.all(p.collectors.map((c) => c.finish()))),
+    );
     // Entries that did not run saw nothing.
     if (statistics.count > 0) for (const w of p.weights) found.set(w, found.get(w) ?? statistics);
   }
@@ -121,48 +143,55 @@ const NONE: InputStatistics = {
   maxAbs: new Float32Array(0),
 };
 
-async function feed(p: Probe, data: unknown): Promise<void> {
-  if (!(data instanceof Float32Array)) return;
-  for (let i = 0; i < data.length && !p.isValue; i++)
-    if (!Number.isFinite(data[i]))
-      throw new InfcError('INFC2078', `the input of '${p.weights[0]}' is ${data[i]} on the calibration data`, {
+async function feed(p: Probe, output: AnyEntry['outputs'][string] | undefined): Promise<void> {
+  const data = output?.data;
+  if (!output || !(data instanceof Float32Array)) return;
+  for (const v of data) {
+    if (!Number.isFinite(v) && !p.isValue)
+      throw new InfcError('INFC2078', `the input of '${p.weights[0]}' is ${v} on the calibration data`, {
         node: p.weights[0] ?? p.output,
         fix: 'Check the calibration data for NaN, infinities and wrong scaling',
       });
-  for (const c of p.collectors) await c.add(data, data.length / p.k);
+    if (v < p.range[0]) p.range[0] = v;
+    if (v > p.range[1]) p.range[1] = v;
+  }
+  const { rows, count } = p.geometry
+    ? patches(data, output.shape, p.geometry, MOST_PATCHES)
+    : { rows: data, count: data.length / p.k };
+  for (const c of p.collectors) await c.add(rows, count);
 }
 
 /** Makes the inputs of calibrated products outputs, before anything is fused. */
-const probePass = (
-  wanted: Map<string, { weights: string[]; k: number; needs: Needs }>,
-  needs: CalibrateOptions['needs'],
-  values: boolean,
-) =>
+const probePass = (wanted: Wanted, needs: CalibrateOptions['needs'], values: boolean) =>
   definePass({
     name: 'probe-inputs',
     phase: 'precision',
     does: 'shows the inputs of matrix products for calibration',
     run(graph, context) {
-      const seen = new Map<Value, string>();
+      const seen = new Map<string, string>();
       const show = (v: Value, name: string): void => {
         // A copy under its own name: outputs keep theirs.
         const from = v.producer?.source ?? { name, op: 'input' };
-        const copy = graph.node('identity', [v], {}, [v.type], from, [name]);
+        const [op, attrs] = v.type.dtype === 'f32' ? ['identity', {}] : ['cast', { to: 'f32' }];
+        const copy = graph.node(op, [v], attrs, [{ ...v.type, dtype: 'f32' }], from, [name]);
         graph.outputs.push(...copy.outputs);
       };
       const points = values ? storagePoints(graph, context) : [];
       for (const node of [...graph.nodes]) {
-        const found = weightOf(node);
+        const found = readOf(node);
         const level = found ? needs(found.constant.name) : 'nothing';
-        if (!found || level === 'nothing' || found.x.type.dtype !== 'f32') continue;
-        const known = seen.get(found.x);
+        if (!found || level === 'nothing' || !isFloatsDtype(found.x.type.dtype)) continue;
+        const { x, k, geometry, constant } = found;
+        // Readers of one value share statistics where they read it in the same way.
+        const way = `${x.id} ${geometry ? JSON.stringify(geometry) : ''}`;
+        const known = seen.get(way);
         const name = known ?? `${PREFIX}${graph.name}:${seen.size}`;
-        const entry = wanted.get(name) ?? { weights: [], k: found.k, needs: level };
-        entry.weights.push(found.constant.name);
+        const entry = wanted.get(name) ?? { weights: [], k, needs: level, geometry };
+        entry.weights.push(constant.name);
         wanted.set(name, { ...entry, needs: entry.needs === 'gram' ? 'gram' : level });
         if (known !== undefined) continue;
-        seen.set(found.x, name);
-        show(found.x, name);
+        seen.set(way, name);
+        show(x, name);
       }
       for (const { value, key } of points) {
         const name = `${VALUE}${graph.name}:${key}`;

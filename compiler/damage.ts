@@ -1,7 +1,8 @@
 import { InfcError } from '../runtime/errors.ts';
 import { openDecoder } from '../runtime/generate/open-decoder.ts';
-import type { AnyEntry, Model } from '../runtime/session.ts';
-import { LogitsComparison, type LogitsQuality, TensorComparison, type TensorQuality } from './quality.ts';
+import type { HostTensor } from '../runtime/host.ts';
+import type { AnyEntry, Model, RunOptions } from '../runtime/session.ts';
+import { LogitsComparison, type LogitsQuality, rowLengthOf, TensorComparison, type TensorQuality } from './quality.ts';
 import type { Samples } from './samples.ts';
 import { numbersOf, typedData } from './tensor-values.ts';
 
@@ -21,24 +22,51 @@ export const dropOf = (d: Damage): number =>
 /** Positions of a text that go through both models at once. */
 const WINDOW = 16;
 
+export interface MeasureOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Sees what both models give for a sample, not for language models. */
+  readonly onOutputs?: (sample: number, reference: Outputs, other: Outputs) => void;
+}
+
+/** The model, with the outputs of inputs it has run remembered: for comparing several models with one. */
+export function remembering(model: Model): Model {
+  const known = new WeakMap<object, Promise<Awaited<ReturnType<Model['run']>>>>();
+  return Object.create(model, {
+    reset: { value: () => model.reset() },
+    run: {
+      value: (inputs: AnyEntry['inputs'], options?: RunOptions) => {
+        const run = known.get(inputs) ?? model.run(inputs, options);
+        known.set(inputs, run);
+        return run;
+      },
+    },
+  }) as Model;
+}
+
+export type Outputs = Readonly<Record<string, HostTensor>>;
+
 /** Runs both models on the samples. Throws INFC2082 when there are none and INFC2083 when a model has not the same outputs. */
 export async function measureDamage(
   reference: Model,
   other: Model,
   samples: Samples,
-  options: { readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void } = {},
+  options: MeasureOptions = {},
 ): Promise<Damage> {
   return samples.kind === 'tokens'
     ? measureTokens(reference, other, samples.texts, options)
     : measureInputs(reference, other, samples.inputs, options);
 }
 
-type Options = Parameters<typeof measureDamage>[3];
-
 const none = (): InfcError =>
   new InfcError('INFC2082', 'there is no data to measure on', { fix: 'Give at least one text or input' });
 
-async function measureTokens(a: Model, b: Model, texts: readonly (readonly number[])[], o: Options): Promise<Damage> {
+async function measureTokens(
+  a: Model,
+  b: Model,
+  texts: readonly (readonly number[])[],
+  o: MeasureOptions,
+): Promise<Damage> {
   const [ga, gb] = [a.plan.generation, b.plan.generation];
   if (!ga || !gb || ga.vocabulary !== gb.vocabulary)
     throw new InfcError('INFC2083', 'these are not two language models of one vocabulary', {
@@ -53,8 +81,8 @@ async function measureTokens(a: Model, b: Model, texts: readonly (readonly numbe
     await other.truncate(0);
     for (let at = 0; at < text.length; at += WINDOW) {
       const ids = text.slice(at, at + WINDOW);
-      const p = await reference.forward(ids, 'all', o?.signal);
-      const q = await other.forward(ids, 'all', o?.signal);
+      const p = await reference.forward(ids, 'all', o.signal);
+      const q = await other.forward(ids, 'all', o.signal);
       comparison.add(
         p,
         q,
@@ -62,21 +90,27 @@ async function measureTokens(a: Model, b: Model, texts: readonly (readonly numbe
         ids.map((_, j) => text[at + j + 1] ?? -1),
       );
     }
-    o?.onProgress?.(i + 1, texts.length);
+    o.onProgress?.(i + 1, texts.length);
   }
   const quality = comparison.finish();
   if (quality.positions === 0) throw none();
   return { kind: 'tokens', ...quality };
 }
 
-async function measureInputs(a: Model, b: Model, inputs: readonly AnyEntry['inputs'][], o: Options): Promise<Damage> {
+async function measureInputs(
+  a: Model,
+  b: Model,
+  inputs: readonly AnyEntry['inputs'][],
+  o: MeasureOptions,
+): Promise<Damage> {
   const comparisons = new Map<string, TensorComparison>();
   for (const [i, one] of inputs.entries()) {
     a.reset();
     b.reset();
-    const signal = o?.signal ? { signal: o.signal } : {};
+    const signal = o.signal ? { signal: o.signal } : {};
     const expected = await a.run(one, signal);
     const actual = await b.run(one, signal);
+    o.onOutputs?.(i, expected, actual);
     for (const [name, e] of Object.entries(expected)) {
       const got = actual[name];
       if (got?.shape.join() !== e.shape.join())
@@ -87,9 +121,9 @@ async function measureInputs(a: Model, b: Model, inputs: readonly AnyEntry['inpu
       if (!typedData(e) || !typedData(got)) continue;
       const c = comparisons.get(name) ?? new TensorComparison();
       comparisons.set(name, c);
-      c.add(numbersOf(got), numbersOf(e), Math.max(1, e.shape.at(-1) ?? 1));
+      c.add(numbersOf(got), numbersOf(e), rowLengthOf(e.shape));
     }
-    o?.onProgress?.(i + 1, inputs.length);
+    o.onProgress?.(i + 1, inputs.length);
   }
   if (inputs.length === 0) throw none();
   return { kind: 'inputs', outputs: Object.fromEntries([...comparisons].map(([n, c]) => [n, c.finish()])) };

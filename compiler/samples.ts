@@ -5,7 +5,12 @@ import type { CalibrationRun } from './calibrate.ts';
 /** Data like what a model will see: texts as token ids for language models, inputs of runs for the others. */
 export type Samples =
   | { readonly kind: 'tokens'; readonly texts: readonly (readonly number[])[] }
-  | { readonly kind: 'inputs'; readonly inputs: readonly AnyEntry['inputs'][] };
+  | {
+      readonly kind: 'inputs';
+      readonly inputs: readonly AnyEntry['inputs'][];
+      /** Names of the samples, where they come from files. */
+      readonly names?: readonly string[];
+    };
 
 export const countOf = (s: Samples): number => (s.kind === 'tokens' ? s.texts.length : s.inputs.length);
 

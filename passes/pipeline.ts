@@ -3,8 +3,8 @@ import { dropUnitAxes } from './canonicalize/drop-unit-axes.ts';
 import { foldConstants } from './canonicalize/fold-constants.ts';
 import { removeDead } from './canonicalize/remove-dead.ts';
 import { removeIdentity } from './canonicalize/remove-identity.ts';
-import { assignFormats } from './format/assign-formats.ts';
-import { compactWeights } from './format/compact-weights.ts';
+import { roundWeights } from './format/round-weights.ts';
+import { storeWeights } from './format/store-weights.ts';
 import { convTransposeToConv } from './fuse/conv-transpose-to-conv.ts';
 import { decompose } from './fuse/decompose.ts';
 import { foldIntoWeights } from './fuse/fold-into-weights.ts';
@@ -12,6 +12,7 @@ import { fuseTranspose } from './fuse/fuse-transpose.ts';
 import type { Pass } from './pass.ts';
 import { assignPrecision } from './precision/assign-precision.ts';
 import { equalize } from './precision/equalize.ts';
+import { pruneChannels } from './precision/prune-channels.ts';
 import { pruneWeights } from './precision/prune-weights.ts';
 import { quantizeActivations } from './precision/quantize-activations.ts';
 import { rotateResidual } from './precision/rotate-residual.ts';
@@ -42,14 +43,15 @@ export const pipeline: readonly Pass[] = [
   recognizeAttention,
   recognizeSliceAssignment,
   // precision: what makes weights stand quantization better (--quant), and which values are narrow (--precision)
+  pruneChannels,
   rotateResidual,
   equalize,
   pruneWeights,
   quantizeActivations,
   assignPrecision,
   // format: how weights are stored
-  assignFormats,
-  compactWeights,
+  roundWeights,
+  storeWeights,
   // fuse: prepare what kernels will swallow
   decompose,
   convTransposeToConv,

@@ -15,7 +15,7 @@ export const commands: readonly Command[] = [
       dims: list('n=4|seq=1:4096', 'Fix or bound symbolic dims; seq=8:4096:8 means multiples of 8'),
       quant: value(
         'RECIPE',
-        'How weights are stored: f16, q8, q4, auto, w8a8 (8-bit activations too), a storage format (+gptq, +awq, +rotate), or FILE.json',
+        'How weights are stored: f16, q8, q4, auto, w8a8 (8-bit activations too; w8a8-static, w8a8-outliers), a storage format (+gptq, +awq, +rotate), or FILE.json',
       ),
       precision: value(
         'f16|bf16|mixed',
@@ -31,7 +31,7 @@ export const commands: readonly Command[] = [
       allocate: value('evopress', 'Search layer by layer by measuring whole models (minutes)'),
       sparsity: value(
         '2:4',
-        'Prune weights and leave out the zeros where that is faster: 2:4, 4:8, block:16x16, unstructured:0.6, gqsa:w4s50',
+        'Prune weights and leave out the zeros where that is faster: 2:4, 4:8, block:16x16, unstructured:0.6, gqsa:w4s50; channels:0.25 removes whole channels',
       ),
       prune: value('NAME', 'How: magnitude (default), wanda or sparsegpt'),
       context: value('N', "Language models: most tokens of prompt and answer, default the model's, at most 4096"),
@@ -39,6 +39,11 @@ export const commands: readonly Command[] = [
         'POLICY',
         'Language models: how the KV cache is kept: contiguous (default), sliding (texts longer than the context), q8',
       ),
+      'drop-layers': value(
+        '3,7',
+        'Language models: layers to leave out, or auto:2 for those that --calibrate finds to matter least',
+      ),
+      'drop-heads': value('3:0,7:1', 'Language models: key-value heads (LAYER:HEAD) to leave out, or auto:2'),
       lora: list('DIR', 'Language models: a LoRA adapter (PEFT folder) to merge into the weights'),
       name: value('NAME', "Name of the module, default the model's"),
       strategy: list(
@@ -101,6 +106,12 @@ export const commands: readonly Command[] = [
       text: value('FILE', 'Language models: a text'),
       tokens: value('FILE.json', 'Language models: lists of token ids'),
       inputs: value('FOLDER', 'Other models: .npy files (one input), folders of NAME.npy, or random:COUNT'),
+      labels: value(
+        'FILE',
+        'Other models: what is right for each sample: JSON by sample, or lines of sample<TAB>label',
+      ),
+      output: value('NAME', 'The output that labels are about, default the first'),
+      characters: value('FILE', 'Characters of the classes, one a line, for labels that are texts (CTC)'),
       dims: dimsOption,
       layers: flag('Compare the outputs of layers too, worst first'),
       html: value('FILE', 'Write a page with the layers as a plot'),
@@ -112,6 +123,7 @@ export const commands: readonly Command[] = [
     examples: [
       'infc eval small --against large --text stories.txt',
       'infc eval small --against model.onnx --inputs photos --html eval.html',
+      'infc eval small --against model.onnx --inputs lines --labels lines.tsv --characters alphabet.txt',
     ],
     load: () => import('./eval.ts'),
   },

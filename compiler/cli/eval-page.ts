@@ -1,5 +1,6 @@
 import type { Damage } from '../damage.ts';
 import type { LayerDamage } from '../layers.ts';
+import type { Task } from './labels.ts';
 
 /** What the page shows. */
 export interface EvalData {
@@ -8,6 +9,7 @@ export interface EvalData {
   readonly bytes: readonly [number, number];
   readonly samples: number;
   readonly damage: Damage;
+  readonly task?: Task;
   /** Worst first. */
   readonly layers: readonly LayerDamage[];
 }
@@ -33,7 +35,7 @@ const facts = (d: Damage): [string, string][] =>
 const [LOW, HIGH] = [-6, 0];
 
 /** One self-contained HTML page: the measures, and a bar a layer on a logarithmic axis. */
-export function evalPage({ model, against, bytes, samples, damage, layers }: EvalData): string {
+export function evalPage({ model, against, bytes, samples, damage, task, layers }: EvalData): string {
   const bar = (relative: number): number => {
     const decade = Math.max(LOW, Math.min(HIGH, Math.log10(Math.max(relative, 1e-12))));
     return Math.round((100 * (decade - LOW)) / (HIGH - LOW));
@@ -44,7 +46,11 @@ export function evalPage({ model, against, bytes, samples, damage, layers }: Eva
         `<tr><td>${escapeHtml(l.name)}</td><td class="n">${l.relative.toExponential(2)}</td><td class="n">${l.cosine.toFixed(6)}</td><td class="b"><i style="width:${bar(l.relative)}%"></i></td></tr>`,
     )
     .join('\n');
-  const list = facts(damage)
+  const scores = Object.entries(task?.scores ?? {}).map(([name, score]): [string, string] => [
+    `${name} of ${task?.output}`,
+    `${score.toFixed(4)} against ${(task?.reference[name] ?? Number.NaN).toFixed(4)}`,
+  ]);
+  const list = [...facts(damage), ...scores]
     .map(([k, v]) => `<tr><td>${escapeHtml(k)}</td><td>${escapeHtml(v)}</td></tr>`)
     .join('\n');
   return `<!doctype html>

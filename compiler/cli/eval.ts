@@ -13,6 +13,7 @@ import { loadOptions } from './devices.ts';
 import { evalPage } from './eval-page.ts';
 import { parseDimValues } from './inputs.ts';
 import type { Io } from './io.ts';
+import { openLabels, type Task } from './labels.ts';
 import { artifactFor } from './language-model.ts';
 import { concretePorts, entryOf } from './ports.ts';
 import { compilerOf, modelOf, openArtifact, recompile } from './record.ts';
@@ -42,8 +43,10 @@ async function runEval(args: Args, io: Io): Promise<number> {
     const samples = await samplesOf(a, args, io);
     const total = samples.kind === 'tokens' ? samples.texts.length : samples.inputs.length;
     const started = performance.now();
+    const labelled = await openLabels(samples, args, io.cwd);
     const damage = await measureDamage(b.model, a.model, samples, {
       signal: io.signal,
+      ...(labelled ? { onOutputs: labelled.onOutputs } : {}),
       onProgress: (done) => io.progress(`measured ${done} of ${total}`),
     });
     io.progress('');
@@ -56,6 +59,7 @@ async function runEval(args: Args, io: Io): Promise<number> {
       samples: total,
       ms: performance.now() - started,
       damage,
+      ...(labelled ? { task: labelled.finish() } : {}),
       layers,
     };
     const html = args.value('html');
@@ -139,8 +143,12 @@ interface Result {
   readonly samples: number;
   readonly ms: number;
   readonly damage: Damage;
+  readonly task?: Task;
   readonly layers: readonly LayerDamage[];
 }
+
+/** Shares as they are, to four digits. */
+const formatScore = (s: number): string => s.toFixed(4);
 
 function show(r: Result, html: string | undefined, io: Io): void {
   const { style } = io;
@@ -184,6 +192,21 @@ function show(r: Result, html: string | undefined, io: Io): void {
           o.maxError.toPrecision(3),
           o.meanError.toPrecision(3),
           `${(100 * o.top1).toFixed(2)} %`,
+        ]),
+        style,
+      ),
+    );
+  }
+  if (r.task) {
+    const { output, scores, reference } = r.task;
+    io.out('');
+    io.out(
+      table(
+        [{ title: `against labels, ${output}` }, { title: r.model, right: true }, { title: r.against, right: true }],
+        Object.entries(scores).map(([name, score]) => [
+          name,
+          formatScore(score),
+          formatScore(reference[name] ?? Number.NaN),
         ]),
         style,
       ),

@@ -7,7 +7,7 @@ import type { Io } from './io.ts';
 
 const ROLES: readonly WeightRole[] = ['embedding', 'head', 'linear'];
 
-/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rotate", "precision", "rules": [{"match", "role", "format", "algorithm", "equalize", "sparsity", "prune"}]}`. Throws INFC8062. */
+/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rotate", "precision", "activations", "outliers", "rules": [{"match", "role", "atMost", "format", "algorithm", "equalize", "sparsity", "prune"}]}`. Throws INFC8062. */
 export async function readRecipe(given: string | undefined, io: Io): Promise<string | FormatRecipe | undefined> {
   if (!given?.endsWith('.json')) return given;
   const file = path.resolve(io.cwd, given);
@@ -28,7 +28,9 @@ export async function readRecipe(given: string | undefined, io: Io): Promise<str
   const rules = value.rules.map((rule: unknown, i): FormatRule => {
     const at = `/rules/${i}`;
     if (!isRecord(rule) || typeof rule.format !== 'string') throw bad('has a rule without a format', `${at}/format`);
-    const { match, role, format } = rule;
+    const { match, role, atMost, format } = rule;
+    if (atMost !== undefined && !(typeof atMost === 'number' && atMost >= 0))
+      throw bad('has an atMost that is no count of values', `${at}/atMost`);
     const names = (['algorithm', 'equalize', 'sparsity', 'prune'] as const).map((key) => {
       const v: unknown = rule[key];
       if (v !== undefined && typeof v !== 'string') throw bad(`has a ${key} that is no text`, `${at}/${key}`);
@@ -38,10 +40,20 @@ export async function readRecipe(given: string | undefined, io: Io): Promise<str
     const known = ROLES.find((r) => r === role);
     if (role !== undefined && !known) throw bad(`has a role that is none of ${ROLES.join(', ')}`, `${at}/role`);
     return Object.assign(
-      { format, ...(match === undefined ? {} : { match }), ...(known ? { role: known } : {}) },
+      {
+        format,
+        ...(match === undefined ? {} : { match }),
+        ...(known ? { role: known } : {}),
+        ...(atMost === undefined ? {} : { atMost }),
+      },
       ...names,
     );
   });
+  const activations = (['dynamic', 'static'] as const).find((a) => a === value.activations);
+  if (value.activations !== undefined && !activations)
+    throw bad('has activations that are neither dynamic nor static', '/activations');
+  if (value.outliers !== undefined && !(typeof value.outliers === 'number' && value.outliers > 0))
+    throw bad('has outliers that are no positive number', '/outliers');
   const precision = PRECISIONS.find((p) => p === value.precision);
   if (value.precision !== undefined && !precision)
     throw bad(`has a precision that is none of ${PRECISIONS.join(', ')}`, '/precision');
@@ -50,5 +62,7 @@ export async function readRecipe(given: string | undefined, io: Io): Promise<str
     rules,
     ...(value.rotate === true ? { rotate: true } : {}),
     ...(precision ? { precision } : {}),
+    ...(activations ? { activations } : {}),
+    ...(typeof value.outliers === 'number' ? { outliers: value.outliers } : {}),
   };
 }

@@ -93,6 +93,7 @@ function tokenLists(file: string, text: string, vocabulary: number): number[][] 
 async function readFolder(folder: string, { ports, cwd }: SampleReader): Promise<Samples> {
   const names = (await readdir(folder).catch(() => [])).sort();
   const inputs: Record<string, HostTensor>[] = [];
+  const sampleNames: string[] = [];
   for (const name of names) {
     const place = path.join(folder, name);
     if ((await stat(place)).isDirectory()) {
@@ -102,15 +103,17 @@ async function readFolder(folder: string, { ports, cwd }: SampleReader): Promise
         one[port.name] = checked(file, port, await readInput(port, file, cwd));
       }
       inputs.push(one);
+      sampleNames.push(name);
     } else if (name.endsWith('.npy')) {
       const [port, more] = ports;
       if (!port || more)
         throw empty(place, `the model has ${ports.length} inputs: a sample is a folder with a file for each`);
       inputs.push({ [port.name]: checked(place, port, await readInput(port, place, cwd)) });
+      sampleNames.push(name.slice(0, -'.npy'.length));
     }
   }
   if (inputs.length === 0) throw empty(folder, 'there are no samples here');
-  return { kind: 'inputs', inputs };
+  return { kind: 'inputs', inputs, names: sampleNames };
 }
 
 function checked(file: string, port: ConcretePort, tensor: HostTensor): HostTensor {

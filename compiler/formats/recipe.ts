@@ -8,6 +8,8 @@ export interface FormatRule {
   /** Name of the weight; `*` stands for any run of characters. */
   readonly match?: string;
   readonly role?: WeightRole;
+  /** Weights of at most so many values. */
+  readonly atMost?: number;
   /** A storage format, `dense` (as the model has it) or `keep` (as the model file has it encoded). */
   readonly format: string;
   /** How values are chosen among those of the format: a quantizer by name; default rounding to nearest. */
@@ -29,8 +31,10 @@ export const PRECISIONS: readonly Precision[] = ['f16', 'bf16', 'mixed'];
 export interface FormatRecipe {
   readonly name: string;
   readonly rules: readonly FormatRule[];
-  /** Activations are rounded to 8 bits while the model runs, so that products multiply codes. */
-  readonly activations?: 'dynamic';
+  /** Activations are rounded to 8 bits, so that products multiply codes: over the range of each run, or the range that calibration saw. */
+  readonly activations?: 'dynamic' | 'static';
+  /** With `activations`: input columns of products that reach this magnitude on the calibration data stay floats. */
+  readonly outliers?: number;
   /** Values between kernels are kept as 16-bit floats where that is safe. */
   readonly precision?: Precision;
   /** Rotates the residual stream of a transformer first. */
@@ -41,15 +45,34 @@ export interface FormatRecipe {
 
 const all = (name: string, format: string): FormatRecipe => ({ name, rules: [{ format }] });
 
-/** Recipes by name. `auto` keeps what is encoded already, and gives the two ends of a language model, which suffer most, 8 bits. */
+/** Up to so many values 16 bits cost little: at most 16 kB more than 8 bits for one weight, 512 kB for a table of embeddings. */
+const SMALL = 2 ** 14;
+const SMALL_TABLE = 2 ** 19;
+
+/**
+ * Recipes by name. `q8` is to change what a model says as little as 8 bits can, so weights that are too small to be worth it keep 16: a
+ * small model has little to spare (`q8g32` has all in 8). `auto` keeps what is encoded already, and gives the two ends of a language model,
+ * which suffer most, 8 bits.
+ */
 export const recipes: readonly FormatRecipe[] = [
   all('keep', 'keep'),
   all('f32', 'dense'),
   all('f16', 'dense-f16'),
   all('bf16', 'dense-bf16'),
-  all('q8', 'q8g32'),
+  {
+    name: 'q8',
+    rules: [
+      { atMost: SMALL, format: 'dense-f16' },
+      { role: 'embedding', atMost: SMALL_TABLE, format: 'dense-f16' },
+      { role: 'head', atMost: SMALL_TABLE, format: 'dense-f16' },
+      { format: 'q8g32' },
+    ],
+  },
   all('q4', 'q4g32'),
-  { name: 'w8a8', rules: [], activations: 'dynamic' },
+  { name: 'w8a8', rules: [{ format: 'dense' }], activations: 'dynamic' },
+  { name: 'w8a8-static', rules: [{ format: 'dense' }], activations: 'static' },
+  // The threshold of LLM.int8().
+  { name: 'w8a8-outliers', rules: [{ format: 'dense' }], activations: 'dynamic', outliers: 6 },
   {
     name: 'auto',
     rules: [
@@ -98,11 +121,16 @@ export function recipeOf(given: string | FormatRecipe, names: RecipeNames): Form
   return more.length > 0 ? { ...recipe, name: given } : recipe;
 }
 
+/** Weights of such rules are not rounded. */
+const isLeft = (format: string): boolean => format === 'keep' || format.startsWith('dense');
+
 function extended(recipe: FormatRecipe, name: string, names: RecipeNames): FormatRecipe {
   if (name === 'rotate') return { ...recipe, rotate: true };
   const add = (more: Partial<FormatRule>): FormatRecipe => ({
     ...recipe,
-    rules: recipe.rules.map((r) => (r.format === 'keep' || r.format === 'dense' ? r : { ...r, ...more })),
+    rules: recipe.rules.map((r) =>
+      isLeft(r.format) && !(more.equalize && recipe.activations) ? r : { ...r, ...more },
+    ),
   });
   if (names.quantizers?.has(name)) return add({ algorithm: name });
   if (names.equalizers?.has(name)) return add({ equalize: name });

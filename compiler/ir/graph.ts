@@ -35,6 +35,15 @@ export interface Source {
 /** Values that are all whole numbers -2^(bits-1) < v < 2^(bits-1), or all of a narrower float. */
 export type CompactValues = { readonly bits: number } | { readonly float: 'f16' | 'bf16' };
 
+/** Values that are whole numbers of `bits` bits times one scale for each index of `axis`. */
+export interface ChannelCodes {
+  readonly bits: number;
+  readonly axis: 0 | 1;
+  /** The whole numbers in the constant's layout; may be called more than once. */
+  codes(): Float32Array;
+  scales(): Float32Array;
+}
+
 /** Rows of weights in a storage format: for each plane the entries of one row after the other, rows along the last axis. */
 export interface EncodedRows {
   /** Name of the storage format. */
@@ -55,6 +64,8 @@ export interface Constant {
   read(): Uint8Array;
   readonly strings?: readonly string[];
   readonly encoded?: EncodedRows;
+  /** What the values were rounded to, where no storage format holds them: how to write them compactly follows. */
+  readonly rounded?: ChannelCodes | { readonly float: 'f16' | 'bf16' };
   /** How the values can be written in fewer bytes without loss, in any order: they are expanded when the model is loaded. */
   readonly compact?: CompactValues;
   /** Its maker knows that no other constant has these bytes, so that writers need not compare them with others. */
@@ -227,6 +238,17 @@ export interface TokenizerFiles {
   readonly config: string;
 }
 
+/** The attention heads of a layer, for those who choose among them. */
+export interface HeadLayout {
+  readonly layer: number;
+  /** Key-value heads as the model has them, each with `queries` query heads of `size` values. */
+  readonly kvHeads: number;
+  readonly queries: number;
+  readonly size: number;
+  /** The projection behind the heads that are there, [n, heads * size]: query heads side by side. */
+  readonly output: Constant;
+}
+
 /** A whole model: entry points that share constants (by object identity) and states, and the symbols their shapes use. */
 export interface Program {
   readonly name: string;
@@ -238,6 +260,8 @@ export interface Program {
   /** How the entries generate text, when they do. */
   readonly generation?: PlanGeneration;
   readonly tokenizer?: TokenizerFiles;
+  /** Of language models that are built from weights. */
+  readonly heads?: readonly HeadLayout[];
 }
 
 export const formatType = (t: TensorType): string =>

@@ -3,8 +3,8 @@ import type { MatrixSize } from '../../compiler/formats/rows.ts';
 import type { Constant, Graph, Node, Value } from '../../compiler/ir/graph.ts';
 import type { PassContext } from '../pass.ts';
 
-/** Weights with fewer elements stay dense: a format would save nothing that counts. */
-const SMALLEST = 4096;
+/** Matrices with fewer elements stay dense: a format would save nothing that counts. Filters shrink in the file alone, which counts sooner. */
+const [SMALLEST, SMALLEST_FILTER] = [4096, 1024];
 
 const FLOATS: ReadonlySet<string> = new Set(['f32', 'f16', 'bf16']);
 
@@ -13,6 +13,7 @@ export interface Weight {
   readonly node: Node;
   readonly value: Value;
   readonly constant: Constant;
+  /** Rows are outputs (or entries of a table), columns what a sum runs over. */
   readonly size: MatrixSize;
   /** The constant is [length, rows]. */
   readonly transposed: boolean;
@@ -39,9 +40,30 @@ export function weightOf(node: Node): Weight | undefined {
   };
 }
 
+/**
+ * The weights of a convolution, [outputs, channels of a group * taps], or of a product whose rows no group divides: they are kept as whole
+ * numbers with a scale a row, which every layout of them survives.
+ */
+export function filterOf(node: Node): Weight | undefined {
+  const value = node.inputs[1];
+  const constant = value?.constant;
+  if (!value || !constant || value.type.format !== 'dense' || !FLOATS.has(value.type.dtype)) return undefined;
+  const shape = value.type.shape.map(Number);
+  const elements = shape.reduce((n, d) => n * d, 1);
+  if (!(elements >= SMALLEST_FILTER)) return undefined;
+  const [first = 1, second = 1] = shape;
+  if (node.op === 'conv')
+    return { node, value, constant, size: { rows: first, length: elements / first }, transposed: false };
+  if (node.op !== 'matmul' || shape.length !== 2) return undefined;
+  return node.attrs.transposeB === true
+    ? { node, value, constant, size: { rows: first, length: second }, transposed: false }
+    : { node, value, constant, size: { rows: second, length: first }, transposed: true };
+}
+
 /** Where in the model a weight stands. */
 export function roleOf({ node, constant }: Weight, graph: Graph, context: PassContext): WeightRole {
   if (node.op === 'gather') return 'embedding';
+  if (node.op !== 'matmul') return 'linear';
   const [y] = node.outputs;
   if (y && graph.outputs.includes(y)) return 'head';
   const isTied = [...context.program.entries.values()].some((g) =>
@@ -57,6 +79,7 @@ export function ruleFor(recipe: FormatRecipe, w: Weight, graph: Graph, context: 
   for (const rule of recipe.rules) {
     if (rule.match !== undefined && !matchesName(rule.match, w.constant.name)) continue;
     if (rule.role !== undefined && rule.role !== role) continue;
+    if (w.size.rows * w.size.length > (rule.atMost ?? Number.POSITIVE_INFINITY)) continue;
     if (rule.format !== 'keep') return rule;
     if (encoded !== undefined) return { ...rule, format: encoded };
   }

@@ -5,7 +5,7 @@ export interface Collector {
   /** `count` inputs of k values each, row-major. */
   add(rows: Float32Array, count: number): Promise<void> | void;
   /** What came together; called once, after the last input. */
-  finish(): Partial<InputStatistics>;
+  finish(): Partial<InputStatistics> | Promise<Partial<InputStatistics>>;
 }
 
 /** A kind of statistics. One file, one line in `calibrators`; algorithms say by `needs` which run. */

@@ -1,4 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
+import type { Gram } from './quantizer.ts';
 
 /** How the errors of columns carry over to later ones. */
 export interface Feedback {
@@ -11,16 +12,16 @@ export interface Feedback {
   readonly pivots: Float64Array;
 }
 
-const factors = new WeakMap<Float64Array, Feedback>();
+/** The factor made last: weights that read the same input follow one another, and each factor is as large as its Gram matrix. */
+let last: { readonly h: WeakRef<Gram>; readonly damping: number; readonly factor: Feedback } | undefined;
 
 /**
  * The factorisation that rounding with feedback needs, from a symmetric H [k, k] (its lower half is read). This is LDLQ (Chee et al.,
  * QuIP, 2023), which they show to equal GPTQ without the inverse of H. `damping` times the mean of the diagonal is added to the
- * diagonal; ten times more on each retry. Throws INFC2071 when H is not finite. Remembered per H.
+ * diagonal; ten times more on each retry. Throws INFC2071 when H is not finite. The last one is remembered.
  */
-export function feedbackOf(h: Float64Array, k: number, damping = 0.01): Feedback {
-  const known = factors.get(h);
-  if (known) return known;
+export function feedbackOf(h: Gram, k: number, damping = 0.01): Feedback {
+  if (last?.h.deref() === h && last.damping === damping) return last.factor;
   let mean = 0;
   for (let i = 0; i < k; i++) mean += (h[i * k + i] ?? 0) / k;
   if (!Number.isFinite(mean))
@@ -31,7 +32,7 @@ export function feedbackOf(h: Float64Array, k: number, damping = 0.01): Feedback
     const m = reversed(h, k, extra);
     if (!factorLower(m, k)) continue;
     const made = sharesOf(m, k);
-    factors.set(h, made);
+    last = { h: new WeakRef(h), damping, factor: made };
     return made;
   }
   throw new InfcError('INFC2071', 'the calibration statistics are not positive definite', {
@@ -40,7 +41,7 @@ export function feedbackOf(h: Float64Array, k: number, damping = 0.01): Feedback
 }
 
 /** H with rows and columns in reverse order, lower half: its lower factor is, reversed again, an upper factor of H. */
-function reversed(h: Float64Array, k: number, extra: number): Float64Array {
+function reversed(h: Gram, k: number, extra: number): Float64Array {
   const m = new Float64Array(k * k);
   for (let i = 0; i < k; i++) {
     const r = k - 1 - i;

@@ -1,6 +1,9 @@
 import type { Grid, StorageFormat } from '../../compiler/formats/format.ts';
 import { InfcError } from '../../runtime/errors.ts';
 
+/** Products of all pairs of input channels, [k, k] row-major. */
+export type Gram = Float32Array | Float64Array;
+
 /** How the input x of a matrix product was distributed over the calibration data; k is the length of x. */
 export interface InputStatistics {
   /** Inputs seen (tokens, patches). */
@@ -12,7 +15,9 @@ export interface InputStatistics {
   /** Largest |x_j|, [k]. */
   readonly maxAbs: Float32Array;
   /** Mean of x x^T, [k, k] row-major; there when an algorithm asked for it. */
-  readonly gram?: Float64Array;
+  readonly gram?: Gram;
+  /** Smallest and largest value of the whole input. */
+  readonly range?: readonly [number, number];
   /** Entropy in bits of the inputs, each in steps of a sixteenth of their deviation. */
   readonly entropy?: number;
 }
@@ -77,7 +82,7 @@ export interface Equalizer {
 export const defineEqualizer = (equalizer: Equalizer): Equalizer => equalizer;
 
 /** The statistics with a Gram matrix. Throws INFC2072 when the calibration did not collect it. */
-export function gramOf(request: MatrixRequest, algorithm: string): Float64Array {
+export function gramOf(request: MatrixRequest, algorithm: string): Gram {
   const gram = request.statistics?.gram;
   if (gram?.length !== request.k * request.k)
     throw new InfcError('INFC2072', `'${algorithm}' needs calibration data for '${request.name}'`, {

@@ -95,6 +95,17 @@ function divides(name: string, by: number, k: number): void {
     });
 }
 
+/** The share of whole channels that `channels:0.25` removes; undefined for patterns of weights. Throws INFC8031 for no share. */
+export function channelShare(text: string | undefined): number | undefined {
+  const given = /^channels:(.*)$/.exec(text ?? '')?.[1];
+  if (given === undefined) return undefined;
+  const share = Number(given);
+  if (share > 0 && share < 1) return share;
+  throw new InfcError('INFC8031', `sparsity '${text}' needs a share of channels between 0 and 1`, {
+    fix: 'Write channels:0.25',
+  });
+}
+
 /**
  * Reads `2:4`, `4:8`, `block:16x16` (half of the blocks) or `block:16x16:0.7`, `unstructured:0.6`, `gqsa:w4s50` (half of the groups of 16 of
  * a row). With `usual` a pattern may leave out its share of zeros. Throws INFC8031 otherwise.
@@ -102,7 +113,7 @@ function divides(name: string, by: number, k: number): void {
 export function parseSparsity(text: string, usual?: number): SparsityPattern {
   const bad = (why: string): InfcError =>
     new InfcError('INFC8031', `sparsity '${text}' ${why}`, {
-      fix: 'Write 2:4, 4:8, block:16x16, block:16x16:0.7, unstructured:0.6 or gqsa:w4s50',
+      fix: 'Write 2:4, 4:8, block:16x16, block:16x16:0.7, unstructured:0.6 gqsa:w4s50 or channels:0.25',
     });
   const share = (s: string | undefined): number => {
     const v = Number(s ?? usual);

@@ -200,3 +200,6 @@ export function readJob(bytes: number, copies: number): Job {
     weightBytes: bytes,
   };
 }
+
+export { memorySource } from '../../compiler/import/byte-source.ts';
+export { denseGguf } from '../oracle/dense-gguf.ts';

@@ -1,7 +1,7 @@
-// Prefill and decode of a loaded language model, in Node or in a page: tokens a second, and the log-probabilities after its first token.
+// Prefill and decode of a loaded language model, in Node or in a page: tokens a second, and the log-probabilities after a few tokens.
 const PROMPT = 128;
-/** Tokens after which log-probabilities are compared: few, because random weights amplify differences from token to token. */
-const COMPARED = 1;
+/** Tokens after which log-probabilities are compared. */
+const COMPARED = 6;
 /** Every so many entries of the vocabulary. */
 export const STRIDE = 25;
 

@@ -48,6 +48,25 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 describe('infc compile --quant and infc eval', () => {
+  test('says how both sides do against labels', async () => {
+    const made = await run('compile', 'mlp.onnx', '-o', 'q8', '--quant', 'q8');
+    expect(made.code).toBe(0);
+    const labels = Object.fromEntries(['0', '1', '2', '3', '4', '5'].map((n) => [n, [0, 1, 2, 3, 4, 5, 6, 7]]));
+    await writeFile(path.join(dir, 'labels.json'), JSON.stringify(labels));
+    const all = ['eval', 'q8', '--against', 'mlp.onnx', '--inputs', 'samples', '--labels', 'labels.json'];
+    const { out } = await run(...all, '--json');
+    const { task } = JSON.parse(out);
+    expect(task.output).toBe('y');
+    expect(Object.keys(task.scores)).toEqual(['accuracy', 'top-5']);
+    // 48 rows, and the same ones right on both sides.
+    expect(task.scores.accuracy * 48).toBeCloseTo(Math.round(task.scores.accuracy * 48));
+    expect(task.scores).toEqual(task.reference);
+    expect((await run(...all)).out).toContain('against labels, y');
+    await writeFile(path.join(dir, 'labels.json'), JSON.stringify({ ...labels, 3: null }));
+    expect((await run(...all)).err).toContain('INFC8047');
+    await writeFile(path.join(dir, 'labels.json'), '0 no tab');
+    expect((await run(...all)).err).toContain('INFC8047');
+  });
   test('measures what a recipe costs, layer by layer', async () => {
     const made = await run('compile', 'mlp.onnx', '-o', 'q3', '--quant', 'q3g32+gptq', '--calibrate', 'samples');
     expect(made.code).toBe(0);

@@ -7,6 +7,7 @@ import { builtin } from '../../compiler/builtin.ts';
 import { printProgram } from '../../compiler/ir/text.ts';
 import { verifyProgram } from '../../compiler/ir/verify.ts';
 import { Registry } from '../../compiler/plugin.ts';
+import { askLlamaCpp, peers } from './ask-llama-cpp.ts';
 import { record, recorded } from './recorded.ts';
 import { distance, fromGguf, fromSafetensors, results } from './run-tiny.ts';
 import { tinyModels } from './tiny/index.ts';
@@ -18,7 +19,6 @@ import { ggufOf, safetensorsOf, type TinyModel } from './tiny-model.ts';
  * and with INFC_RECORD=1 the answers are written down.
  */
 const registry = new Registry([builtin]);
-const peers = process.env.INFC_PEERS;
 /** A Python that has torch. */
 const torch = process.env.INFC_TORCH;
 const TOLERANCE = 1e-3;
@@ -38,16 +38,10 @@ function inFolder<T>(model: TinyModel, use: (folder: string) => T): T {
 }
 
 /** One row a token from llama.cpp, or the one row of an embedding. */
-const askLlamaCpp = (model: TinyModel): number[][] =>
-  inFolder(model, (folder) => {
-    const script = path.join(import.meta.dirname, 'llama-cpp.mjs');
-    const file = path.join(folder, 'model.gguf');
-    const what = model.embedding ? 'embedding' : 'logits';
-    const out = JSON.parse(
-      execFileSync(process.execPath, [script, file, what, model.tokens.join(',')], { encoding: 'utf8' }),
-    );
-    return model.embedding ? [out] : out;
-  });
+const fromLlamaCpp = (model: TinyModel): number[][] =>
+  inFolder(model, (folder) =>
+    askLlamaCpp(path.join(folder, 'model.gguf'), model.embedding ? 'embedding' : 'logits', model.tokens),
+  );
 
 const askTorch = (model: TinyModel): number[][] =>
   inFolder(model, (folder) => {
@@ -62,14 +56,14 @@ describe.each(tinyModels.map((m) => [m.name, m] as const))('%s', (_, model) => {
   const judge = model.oracle ?? 'llama.cpp';
 
   it.skipIf(judge === 'torch' ? !torch : !peers)(`${judge} gives what is recorded`, { timeout: 60_000 }, () => {
-    const rows = judge === 'torch' ? askTorch(model) : askLlamaCpp(model);
+    const rows = judge === 'torch' ? askTorch(model) : fromLlamaCpp(model);
     if (process.env.INFC_RECORD === '1') record(model, rows);
     expect(distance(rows, recorded(model))).toBeLessThan(1e-5);
   });
 
   // llama.cpp's GELU is a table of 16-bit floats.
   it.skipIf(judge !== 'torch' || !model.gguf || !peers)('llama.cpp is near', { timeout: 60_000 }, () => {
-    const rows = askLlamaCpp(model);
+    const rows = fromLlamaCpp(model);
     expect(distance(rows.map(unit(model)), recorded(model).map(unit(model)))).toBeLessThan(LOOSE);
   });
 

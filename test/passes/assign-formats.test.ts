@@ -71,7 +71,7 @@ describe('storage formats assigned by a recipe', () => {
   it.each([
     ['f16', 2],
     ['bf16', 2],
-    ['q8', 8.5 / 8],
+    ['q8g32', 8.5 / 8],
     ['q4', 4.5 / 8],
   ] as const)('%s: kernels agree with the reference, the tied table is stored once', async (quant, perWeight) => {
     for (const list of [[5], [0, 100, 7], Array.from({ length: 40 }, (_, i) => (i * 37) % 101)]) {
@@ -100,6 +100,12 @@ describe('recipes', () => {
     expect(await formatsOf('q4g32')).toEqual(['q4g32', 'q4g32', 'q4g32']);
   });
 
+  it('q8 leaves 16 bits to what is small', async () => {
+    expect(await formatsOf('q8')).toEqual(['dense-f16', 'dense-f16', 'dense-f16']);
+    const rules = [{ atMost: WIDTH * WIDTH, format: 'q4g32' }, { format: 'q8g32' }];
+    expect(await formatsOf({ name: 'mine', rules })).toEqual(['q8g32', 'q4g32', 'q8g32']);
+  });
+
   it('takes the first rule whose name and role fit', async () => {
     const rules = [
       { match: 'layer.*', format: 'q8g32' },
@@ -118,7 +124,7 @@ describe('recipes', () => {
 
   it('keeps the dtype of results', async () => {
     for (const dtype of ['f16', 'bf16'] as const) {
-      const { actual, expected } = await logits(tied(dtype), { quant: 'q8' }, [3, 4]);
+      const { actual, expected } = await logits(tied(dtype), { quant: 'q8g32' }, [3, 4]);
       expect(actual.dtype).toBe(dtype);
       expect(numbersOf(actual).every((v, i) => Math.abs(v - (numbersOf(expected)[i] ?? 0)) < 0.2)).toBe(true);
     }

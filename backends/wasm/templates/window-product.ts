@@ -18,7 +18,7 @@ import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { unravel } from '../../../compiler/lower/element.ts';
 import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/template.ts';
 import { decodeParts } from '../../reference/decode-format.ts';
-import { dot16, narrowBytes, narrowHalves, narrowUnsignedBytes, swizzle, zipHigh, zipLow } from '../intrinsics.ts';
+import { dot16, lookUp, narrowBytes, narrowHalves, narrowUnsignedBytes, zipHigh, zipLow } from '../intrinsics.ts';
 import { noteFor, type Operands, overRows } from './gemm.ts';
 import { finishTile, finishVector, Tile } from './microkernel.ts';
 import { notFinite } from './panels.ts';
@@ -125,7 +125,7 @@ export function buildWindowProduct(
             (step === 0 ? places : places.bitcast('u32').shr(constant('u32', 4)).bitcast('i32')).and(nibbles),
             'own',
           );
-          const bytes = [0, depth / 4].map((part) => swizzle(k.load(x.bytes, add(add(low, base), part), 4), own));
+          const bytes = [0, depth / 4].map((part) => lookUp(k.load(x.bytes, add(add(low, base), part), 4), own));
           const [lo, hi] = bytes;
           if (!lo || !hi) return;
           [zipLow(lo, hi), zipHigh(lo, hi)].forEach((xs, v) => {

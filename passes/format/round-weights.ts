@@ -1,0 +1,234 @@
+import { derivedConstant } from '../../compiler/derived-constant.ts';
+import { channelIntegers } from '../../compiler/formats/channel-integers.ts';
+import { fitsFormat, rowUnit, type StorageFormat } from '../../compiler/formats/format.ts';
+import { type FormatRule, matchesName } from '../../compiler/formats/recipe.ts';
+import { denseRows, encodeRows, type Planes, planesOf } from '../../compiler/formats/rows.ts';
+import { type Constant, type Graph, type Node, tensor, type Value } from '../../compiler/ir/graph.ts';
+import { patchGeometry } from '../../compiler/patches.ts';
+import { constantNumbers, elementsOf } from '../../compiler/tensor-values.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
+import { definePass, type PassContext, type WeightStorage } from '../pass.ts';
+import { channelShare } from '../precision/sparsity-pattern.ts';
+import { chooseSparse } from './choose-sparse.ts';
+import { quantized } from './quantize.ts';
+import { filterOf, roleOf, ruleFor, type Weight, weightOf } from './weights.ts';
+
+/** Other weights (of recurrences) with fewer elements stay as they are. */
+const SMALLEST = 1024;
+
+/**
+ * Rounds every weight that the recipe names to what its format can hold, by the rule's algorithm; the weights stay dense and say what they
+ * were rounded to, for {@link storeWeights}. Everything that follows (and the reference) sees the values that will be computed with. Rows
+ * of products and look-ups become groups of the format; filters, and rows that groups do not divide, whole numbers of the format's width
+ * with a scale a row; 16-bit formats take weights of any kind.
+ */
+export const roundWeights = definePass({
+  name: 'round-weights',
+  phase: 'format',
+  does: 'rounds weights to the formats of the recipe (--quant)',
+  run(graph, context) {
+    const { storage } = context;
+    if (!storage?.recipe) return;
+    for (const node of [...graph.nodes]) {
+      const done = roundOperand(graph, node, context, storage);
+      node.inputs.forEach((v, i) => {
+        if (v !== done) narrowOther(graph, node, v, i, context, storage);
+      });
+    }
+  },
+});
+
+/** Rounds the weight of a product, look-up or convolution; gives the value that came of it. */
+function roundOperand(graph: Graph, node: Node, context: PassContext, storage: WeightStorage): Value | undefined {
+  const { recipe } = storage;
+  const matrix = weightOf(node);
+  const w = matrix ?? filterOf(node);
+  const rule = w && recipe ? ruleFor(recipe, w, graph, context) : undefined;
+  if (!w || !recipe) return undefined;
+  const { format, why } = formatFor(rule, w, graph, context, storage);
+  const index = node.op === 'gather' ? 0 : 1;
+  if (why !== undefined && !format?.sparse) context.changed(node, why);
+  if (!rule || !format) {
+    // Left as it is: what a model file had encoded becomes dense.
+    if (w.constant.encoded) graph.setInput(node, index, graph.constant(withoutPlanes(w.constant)));
+    return undefined;
+  }
+  // A table is looked up, not multiplied with: algorithms have nothing to weigh its errors with.
+  const algorithm = node.op === 'gather' ? undefined : rule.algorithm;
+  if (format.sparse && !(matrix && fitsFormat(format, matrix.size.length))) throw doesNotFit(format, w);
+  if (matrix && fitsFormat(format, matrix.size.length)) {
+    const value = graph.constant(roundedRows(matrix, format, algorithm, rule, storage));
+    graph.setInput(node, index, value);
+    const [y] = node.outputs;
+    if (node.op === 'matmul' && y) node.attrs = { ...node.attrs, transposeB: true, dtype: y.type.dtype };
+    const by = algorithm === undefined ? '' : ` by ${algorithm}`;
+    context.changed(
+      node,
+      `weights rounded to ${format.name}${by}${why === undefined || !format.sparse ? '' : `: ${why}`}`,
+    );
+    return value;
+  }
+  const filter = filterOf(node);
+  if (!filter || format.bits === undefined || filter.value.type.dtype === 'bf16' || node.inputs.length !== 2)
+    return undefined;
+  // Outputs of grouped convolutions read different channels: there are no statistics of one input.
+  const isCounted = node.op === 'matmul' || patchGeometry(node) !== undefined;
+  const by =
+    isCounted || storage.algorithms.quantizers.get(algorithm ?? '')?.needs === 'nothing' ? algorithm : undefined;
+  const value = graph.constant(roundedChannels(filter, format.bits, by, rule, storage));
+  graph.setInput(node, 1, value);
+  const how =
+    by === undefined
+      ? algorithm === undefined
+        ? ''
+        : `: ${algorithm} has no statistics of grouped filters`
+      : ` by ${by}`;
+  context.changed(node, `weights rounded to ${format.bits} bits with a scale a channel${how}`);
+  return value;
+}
+
+/** The format that a rule names, or the sparse one for its zeros where that pays. */
+function formatFor(
+  rule: FormatRule | undefined,
+  w: Weight,
+  graph: Graph,
+  context: PassContext,
+  storage: WeightStorage,
+): { readonly format: StorageFormat | undefined; readonly why?: string } {
+  if (!rule) return { format: undefined };
+  const named = rule.format === 'dense' ? undefined : storage.format(rule.format);
+  const isLinear = w.node.op === 'matmul' && roleOf(w, graph, context) === 'linear';
+  // Only products with weights of their own are pruned: neither tables, heads nor filters.
+  if (named?.sparse) return { format: isLinear ? named : storage.format(named.sparse.dense) };
+  if (rule.sparsity === undefined || channelShare(rule.sparsity) !== undefined || !isLinear || storage.recipe?.simulate)
+    return { format: named };
+  const { format, why } = chooseSparse(rule.sparsity, rule.format, w.size.length, storage);
+  return { format: format ?? named, why };
+}
+
+const doesNotFit = (format: StorageFormat, { constant, size }: Weight): InfcError =>
+  new InfcError(
+    'INFC2098',
+    `format '${format.name}' needs rows of a multiple of ${rowUnit(format)} weights, not ${size.length}`,
+    {
+      node: constant.name,
+      fix: 'Give this layer a rule with another format in a recipe file (--quant recipe.json)',
+    },
+  );
+
+const withoutPlanes = (c: Constant): Constant =>
+  derivedConstant(c, 'dense', () => ({ name: c.name, type: c.type, bytes: c.bytes, read: c.read }));
+
+/** Whether zeros are to stay zero. */
+const isPruned = (format: StorageFormat, rule: FormatRule): boolean =>
+  rule.sparsity !== undefined || format.sparse !== undefined;
+
+/** What a rounded constant depends on. */
+function keyOf(what: string, w: Weight, algorithm: string | undefined, rule: FormatRule, isSparse = false): string {
+  const pruned = algorithm !== undefined && (rule.sparsity !== undefined || isSparse);
+  return `${what} ${w.transposed} ${algorithm ?? ''} ${pruned}`;
+}
+
+/** The weights as the format keeps them, [rows, length]. */
+function roundedRows(
+  w: Weight,
+  format: StorageFormat,
+  algorithm: string | undefined,
+  rule: FormatRule,
+  storage: WeightStorage,
+): Constant {
+  const { constant, size, transposed } = w;
+  const make = (): Constant => {
+    const chosen =
+      algorithm === undefined ? undefined : quantized(w, format, algorithm, isPruned(format, rule), storage);
+    const planes = chosen ?? ((): Planes => planesOf(constant, format, size, transposed));
+    return {
+      name: constant.name,
+      type: tensor('f32', [size.rows, size.length]),
+      bytes: size.rows * size.length * 4,
+      unique: true,
+      encoded: { format: format.name, planes },
+      read: () => new Uint8Array(storage.decode(format, planes(), size).buffer),
+    };
+  };
+  const scope = algorithm === undefined ? undefined : storage.calibration;
+  return derivedConstant(constant, keyOf(format.name, w, algorithm, rule, format.sparse !== undefined), make, scope);
+}
+
+/** The weights as whole numbers of `bits` bits and a scale a row, in the constant's own layout. */
+function roundedChannels(
+  w: Weight,
+  bits: number,
+  algorithm: string | undefined,
+  rule: FormatRule,
+  storage: WeightStorage,
+): Constant {
+  const { constant, size, transposed } = w;
+  const { rows, length } = size;
+  const make = (): Constant => {
+    const format = channelIntegers(bits, length);
+    const chosen =
+      algorithm === undefined ? undefined : quantized(w, format, algorithm, isPruned(format, rule), storage);
+    let found: Planes | undefined;
+    const planes = chosen ?? (() => (found ??= encodeRows(format, denseRows(constant, size, transposed), size)));
+    const scales = (): Float32Array => Float32Array.from(planes().scale ?? [], Number);
+    const codes = (): Float32Array => {
+      const from = planes().codes ?? [];
+      const out = new Float32Array(rows * length);
+      for (let r = 0; r < rows; r++)
+        for (let i = 0; i < length; i++) out[transposed ? i * rows + r : r * length + i] = Number(from[r * length + i]);
+      return out;
+    };
+    return {
+      name: constant.name,
+      type: tensor('f32', constant.type.shape),
+      bytes: rows * length * 4,
+      unique: true,
+      rounded: { bits, axis: transposed ? 1 : 0, codes, scales },
+      read: () => {
+        const [values, by] = [codes(), scales()];
+        for (let i = 0; i < values.length; i++)
+          values[i] = (values[i] ?? 0) * (by[transposed ? i % rows : Math.floor(i / length)] ?? 0);
+        return new Uint8Array(values.buffer);
+      },
+    };
+  };
+  const scope = algorithm === undefined ? undefined : storage.calibration;
+  return derivedConstant(constant, keyOf(`int${bits}`, w, algorithm, rule), make, scope);
+}
+
+/** 16-bit recipes round every larger constant: filters, and the weights of recurrences. */
+function narrowOther(
+  graph: Graph,
+  node: Node,
+  v: Value | null,
+  index: number,
+  context: PassContext,
+  storage: WeightStorage,
+): void {
+  const c = v?.constant;
+  if (!c || c.encoded || c.rounded || v.type.format !== 'dense' || v.type.dtype !== 'f32' || elementsOf(c) < SMALLEST)
+    return;
+  const rule = storage.recipe?.rules.find(
+    (r) =>
+      (r.match === undefined || matchesName(r.match, c.name)) &&
+      (r.role ?? 'linear') === 'linear' &&
+      elementsOf(c) <= (r.atMost ?? Number.POSITIVE_INFINITY),
+  );
+  const float = rule?.format === 'dense-f16' ? 'f16' : rule?.format === 'dense-bf16' ? 'bf16' : undefined;
+  if (!float) return;
+  const rounded = derivedConstant(c, float, () => {
+    const values = Float32Array.from(constantNumbers(c), (w) => decodeFloat(float, encodeFloat(float, w)));
+    const bytes = new Uint8Array(values.buffer);
+    return {
+      name: c.name,
+      type: tensor('f32', c.type.shape),
+      bytes: bytes.length,
+      read: () => bytes,
+      rounded: { float },
+    };
+  });
+  graph.setInput(node, index, graph.constant(rounded));
+  context.changed(node, `weights rounded to ${float}`);
+}
