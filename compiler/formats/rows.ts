@@ -15,7 +15,7 @@ export interface MatrixSize {
 }
 
 /**
- * Quantizes `rows` rows of `length` weights each; with grids by row and span, to these. Sparse formats get planes beside their own: where
+ * Quantizes `rows` rows of `length` weights each; with grids by row and span, to these; errors name the weight `name`. Sparse formats get planes beside their own: where
  * the entries of each row begin in ragged planes, and which blocks are kept (see `blocks.ts`).
  */
 export function encodeRows(
@@ -23,6 +23,7 @@ export function encodeRows(
   weights: Float32Array,
   size: MatrixSize,
   grids?: readonly Grid[],
+  name?: string,
 ): Planes {
   const { rows, length } = size;
   const { sparse } = format;
@@ -48,7 +49,7 @@ export function encodeRows(
       own.set(weights.subarray(at, at + columns), (b - from) * columns);
       if (grids) ownGrids.push(...grids.slice(at / span, (at + columns) / span));
     }
-    const encoded = encodeAt(format, own, grids && ownGrids, r);
+    const encoded = encodeAt(format, own, grids && ownGrids, r, name);
     for (const { name, perBlock, out } of planes)
       for (let b = from; b < to; b++)
         copyEntries(out, (b * height + (r % height)) * perBlock, encoded[name] ?? [], (b - from) * perBlock, perBlock);
@@ -88,13 +89,19 @@ function copyEntries(out: TypedArray, at: number, from: ArrayLike<number>, first
 }
 
 /** Encodes a row, saying which one where it cannot be. */
-function encodeAt(format: StorageFormat, row: Float32Array, grids: readonly Grid[] | undefined, index: number) {
+function encodeAt(
+  format: StorageFormat,
+  row: Float32Array,
+  grids: readonly Grid[] | undefined,
+  index: number,
+  node: string | undefined,
+) {
   try {
     return format.encode(row, grids);
   } catch (e) {
     if (!(e instanceof InfcError) || !format.sparse) throw e;
     throw new InfcError(e.code, `row ${index}: ${e.reason}`, {
-      ...e.place,
+      ...(node === undefined ? {} : { node }),
       ...(e.fix ? { fix: e.fix } : {}),
       cause: e,
     });
@@ -125,7 +132,7 @@ export function planesOf(constant: Constant, format: StorageFormat, size: Matrix
   const planes =
     encoded?.format === format.name
       ? encoded.planes()
-      : encodeRows(format, denseRows(constant, size, transposed), size);
+      : encodeRows(format, denseRows(constant, size, transposed), size, undefined, constant.name);
   last = { constant, key, planes };
   return planes;
 }

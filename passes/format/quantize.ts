@@ -36,7 +36,7 @@ export function quantized(
       ...(onProgress ? { onProgress } : {}),
       ...(signal ? { signal } : {}),
     });
-    return encodeRows(format, made.weights, size, made.grids);
+    return encodeRows(format, made.weights, size, made.grids, constant.name);
   };
   storage.later.push({
     name: constant.name,
