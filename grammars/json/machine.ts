@@ -143,7 +143,7 @@ export class Machine {
   /** The same where `text` is the source of what was read above the frame. */
   resumeAfter(frame: number, result: ResultId, text: string): number {
     const info = this.frames[frame];
-    return info ? located(() => this.afterValue(info, result, text), UNKNOWN_PLACE) : 0;
+    return info ? located(() => this.afterValue(info, result, text), this.place) : 0;
   }
 
   /** Whether what follows this result depends on the text read. */

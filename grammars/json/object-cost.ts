@@ -1,8 +1,8 @@
 import type { Lang } from '../regex/index.ts';
 import { FALSE, type Formula } from './formula.ts';
 import type { ObjectCube, Region } from './object-solver.ts';
-import { JSON_STRING_COST, jsonLength } from './shortest.ts';
 import type { SeenKeys, Solver } from './solver.ts';
+import { JSON_STRING_COST, jsonLength } from './string-cost.ts';
 import { type StringSetId, wellFormed } from './string-sets.ts';
 import type { Shape } from './terms.ts';
 

@@ -1,4 +1,3 @@
-import type { CostModel } from '../regex/index.ts';
 import { FALSE, type Formula, TRUE } from './formula.ts';
 import type { FormulaSlot } from './leaf.ts';
 import { FreeNumberLeaf, NumberLeaf, numberPhase } from './leaf-number.ts';
@@ -9,6 +8,7 @@ import type { Machine } from './machine.ts';
 import { numberAtoms } from './number-cells.ts';
 import { ObjectCost } from './object-cost.ts';
 import type { StackId, Stacks } from './stack.ts';
+import { JSON_STRING_COST, jsonLength } from './string-cost.ts';
 import { itemValue } from './terms.ts';
 import { bytesTowards } from './utf8-json.ts';
 
@@ -19,39 +19,6 @@ const FEW = 2;
 /** Bytes that go on within a character, the long way of escapes last. */
 const INNER_BYTES = [...Array.from({ length: 256 }, (_, b) => b).filter((b) => b !== 0x75), 0x75];
 const NUMBER_BYTES = [...new TextEncoder().encode('0123456789.-+eE')];
-/** Stretches of code points with equal cost inside a JSON string: last code point, bytes. */
-const STRETCHES: readonly (readonly [number, number])[] = [
-  [7, 6],
-  [10, 2],
-  [11, 6],
-  [13, 2],
-  [0x1f, 6],
-  [0x21, 1],
-  [0x22, 2],
-  [0x5b, 1],
-  [0x5c, 2],
-  [0x7f, 1],
-  [0x7ff, 2],
-  [0xffff, 3],
-  [0x10ffff, 4],
-];
-
-/** Bytes of a code point inside a JSON string. */
-export const JSON_STRING_COST: CostModel = {
-  name: 'json-string',
-  cheapest: (ranges) => {
-    let best = 6;
-    for (let i = 0; i < ranges.length; i += 2) {
-      let from = 0;
-      for (const [last, bytes] of STRETCHES) {
-        if ((ranges[i] ?? 0) <= last && (ranges[i + 1] ?? 0) >= from) best = Math.min(best, bytes);
-        from = last + 1;
-      }
-    }
-    return best;
-  },
-};
-
 /** What finishing a value costs, by the result it gives. */
 type Finish = readonly { readonly result: number; readonly bytes: number }[];
 
@@ -347,11 +314,4 @@ export class Shortest {
     } else this.low = Math.min(this.low, outer);
     return answer;
   }
-}
-
-/** Bytes of a text inside a JSON string. */
-export function jsonLength(text: string): number {
-  let n = 0;
-  for (const char of text) n += JSON_STRING_COST.cheapest([char.codePointAt(0) ?? 0, char.codePointAt(0) ?? 0]);
-  return n;
 }
