@@ -19,7 +19,7 @@ export function chooseSparse(
   sparsity: string,
   dense: string,
   length: number,
-  { formats, sparseSpeed }: WeightStorage,
+  { formats, sparseSpeed }: Pick<WeightStorage, 'formats' | 'sparseSpeed'>,
 ): SparseChoice {
   const { kind, sparsity: zeros } = parseSparsity(sparsity);
   const holding = [...formats()].filter(

@@ -16,9 +16,13 @@ const rows: Readonly<Record<string, (length: number) => Float32Array>> = {
 
 /** A row with zeros where the format leaves them out. */
 export function pruned(format: StorageFormat, row: Float32Array, rows = 1): Float32Array {
-  const pattern = format.sparse?.pattern;
+  const { pattern, blocks } = format.sparse ?? {};
   if (pattern === undefined) return row;
-  const mask = parseSparsity(pattern, 0.5).keep(row.map(Math.abs), rows, row.length / rows);
+  const length = row.length / rows;
+  // Patterns choose for whole strips of rows: what is missing repeats the first ones.
+  const whole = Math.ceil(rows / (blocks?.rows ?? 1)) * (blocks?.rows ?? 1);
+  const scores = Float32Array.from({ length: whole * length }, (_, i) => Math.abs(row[i % row.length] ?? 0));
+  const mask = parseSparsity(pattern, 0.5).keep(scores, whole, length);
   return row.map((w, i) => (mask[i] === 1 ? w : 0));
 }
 
