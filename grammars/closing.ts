@@ -61,6 +61,11 @@ export class ClosingMasks {
     return this.bounds.get(state) ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Whether a text can end within `left` tokens, the end token included. Bytes are counted first: a token has one at least. */
+  fits(state: number, left: number): boolean {
+    return state !== 0 && (this.machine.shortest(state) + 1 <= left || this.tokens(state) <= left);
+  }
+
   /** Bounds of all states along a text to the end, last first. */
   private cut(states: readonly number[], text: readonly number[]): void {
     const trie = vocabularyTrie(this.machine.vocabulary);
@@ -125,7 +130,7 @@ export class ClosingMasks {
     let worst = 0;
     const { vocabulary, accepts } = this.machine;
     // While the bytes of the shortest text fit, one for one, counting them is enough (and some byte keeps it so). Only a budget below
-    // that takes cutting texts into tokens, one for every token that is looked at.
+    // that takes cutting texts into tokens, where bytes do not fit.
     const tight = this.machine.shortest(state) + 1 > left;
     let last = 0;
     let fits = true;
@@ -133,7 +138,8 @@ export class ClosingMasks {
       // Most tokens of a text lead to the same state.
       if (next !== last) {
         last = next;
-        const cost = tight ? this.tokens(next) : this.machine.shortest(next) + 1;
+        const bytes = this.machine.shortest(next) + 1;
+        const cost = tight && bytes + 1 > left ? this.tokens(next) : bytes;
         if (cost > worst) worst = cost;
         fits = cost + 1 <= left;
       }

@@ -134,7 +134,7 @@ export class Matcher {
     const { closing } = this;
     if (!closing || this.options.maxTokens === undefined) return true;
     if (this.options.closing !== 'lazily') return this.allows(token);
-    return closing.tokens(next) <= this.options.maxTokens - this.history.length - 1;
+    return closing.fits(next, this.options.maxTokens - this.history.length - 1);
   }
 
   /** Takes back the last `count` tokens. */
