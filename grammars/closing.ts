@@ -150,6 +150,32 @@ export class ClosingMasks {
     return worst + 1 <= left ? id : this.machine.pool.intern(-1, Int32Array.from(kept), kept.length);
   }
 
+  /**
+   * The tokens that begin the text that ends soonest and after which it still ends within the `left` tokens that remain now: found by
+   * following that one text. All of {@link mask} when the vocabulary has none.
+   */
+  soonest(state: number, left: number): MaskId {
+    const { vocabulary, pool, accepts } = this.machine;
+    const { byte, size, from, tokens } = vocabularyTrie(vocabulary);
+    const kept: number[] = accepts.call(this.machine, state) && left > 0 ? [...vocabulary.eos] : [];
+    let node = 0;
+    for (let at = this.step(state); at; at = this.step(at.to)) {
+      const { by, to } = at;
+      if (by < 0) {
+        if (node === 0 && this.fits(to, left - 1)) kept.push(-1 - by);
+        break;
+      }
+      const end = node + (size[node] ?? 1);
+      let child = node + 1;
+      while (child < end && byte[child] !== by) child += size[child] ?? 1;
+      if (child >= end) break;
+      node = child;
+      if (this.fits(to, left - 1))
+        for (let t = from[node] ?? 0; t < (from[node + 1] ?? 0); t++) kept.push(tokens[t] ?? 0);
+    }
+    return kept.length > 0 ? pool.intern(-1, Int32Array.from(kept), kept.length) : this.mask(state, left);
+  }
+
   /** Visits the allowed tokens with the state after each, end tokens left out. */
   private successors(state: number, visit: (token: number, next: number) => void): void {
     const { machine } = this;

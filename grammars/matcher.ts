@@ -97,6 +97,14 @@ export class Matcher {
     return this.machine.pool.view(this.ended ? this.maskId() : this.closingId());
   }
 
+  /** Words of a mask of a few tokens that {@link tryCommit} takes, found at once: they begin the text that ends soonest. A shared view. */
+  soonest(): Uint32Array {
+    const { closing, machine, options } = this;
+    const limited = !this.ended && closing && options.maxTokens !== undefined;
+    const id = limited ? closing.soonest(this.state, options.maxTokens - this.history.length) : this.maskId();
+    return machine.pool.view(id);
+  }
+
   /** Whether a token may come next. */
   allows(token: number): boolean {
     return this.machine.pool.has(this.maskId(), token);

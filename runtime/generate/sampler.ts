@@ -81,8 +81,8 @@ export class Distribution {
   }
 }
 
-/** After so many refused tokens a mask without all of their kind is asked for. */
-const MANY = 32;
+/** After so many refused tokens in one place the text ends as soon as it can. */
+const MANY = 8;
 
 function sum(weights: Float64Array, count: number): number {
   let total = 0;
@@ -155,8 +155,8 @@ export class Sampler {
         this.see(token);
         return token;
       }
-      // Refusals are rare, but come in numbers where a text must end: then the whole mask is worth its price.
-      const whole = refused === MANY ? masks.closingMask?.() : undefined;
+      // Refusals are rare, but come in numbers where a text must end: then it does.
+      const whole = refused === MANY ? masks.soonest?.() : undefined;
       mask = whole ?? without(mask, token);
       if (among && (whole || this.limited || !among.drop(token))) among = this.distribution(logits, mask);
     }
