@@ -12,6 +12,7 @@ import { fuseTranspose } from './fuse/fuse-transpose.ts';
 import type { Pass } from './pass.ts';
 import { assignPrecision } from './precision/assign-precision.ts';
 import { equalize } from './precision/equalize.ts';
+import { pruneChannels } from './precision/prune-channels.ts';
 import { pruneWeights } from './precision/prune-weights.ts';
 import { quantizeActivations } from './precision/quantize-activations.ts';
 import { rotateResidual } from './precision/rotate-residual.ts';
@@ -42,6 +43,7 @@ export const pipeline: readonly Pass[] = [
   recognizeAttention,
   recognizeSliceAssignment,
   // precision: what makes weights stand quantization better (--quant), and which values are narrow (--precision)
+  pruneChannels,
   rotateResidual,
   equalize,
   pruneWeights,

@@ -95,12 +95,15 @@ function decodeWith(t: Layout, bits: number): number {
     : sign * (m + (1 << t.mantissa)) * 2 ** (e - t.bias - t.mantissa);
 }
 
+/** 2^(e - 25) for each exponent of an f16. */
+const HALVES = Float64Array.from({ length: 32 }, (_, e) => 2 ** (e - 25));
+
 function decodeHalf(bits: number): number {
   const e = (bits >> 10) & 31;
   const m = bits & 1023;
   const sign = bits & 0x8000 ? -1 : 1;
   if (e === 31) return m === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return e === 0 ? sign * m * 2 ** -24 : sign * (m + 1024) * 2 ** (e - 25);
+  return sign * (e === 0 ? 2 * m : m + 1024) * (HALVES[e] ?? 0);
 }
 
 /** Powers of two only: rounds up to the next one (ONNX default), saturating. */

@@ -1,5 +1,6 @@
 import { defineBackend } from '../backend.ts';
 import { attentionLanes } from '../templates/attention.ts';
+import { cumulativeLanes } from '../templates/cumulative.ts';
 import { formattedProducts } from '../templates/formatted.ts';
 import { gatherFormat } from '../templates/gather-format.ts';
 import { gemmRegtile } from '../templates/gemm-regtile.ts';
@@ -21,7 +22,15 @@ export const cudaBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: storable,
-  templates: [attentionLanes, ...formattedProducts, gatherFormat, ...gemmRegtile, ...gemv, ...recurrent],
+  templates: [
+    attentionLanes,
+    ...formattedProducts,
+    gatherFormat,
+    ...gemmRegtile,
+    ...gemv,
+    ...cumulativeLanes,
+    ...recurrent,
+  ],
   memory: { align: 256, maxBinding: 2 ** 40, readWriteAlias: true },
   print: printCuda,
   build: buildCubin,

@@ -3,11 +3,13 @@ import { byteLength, viewOf } from '../../compiler/ir/dtype.ts';
 import { Graph, type Node, type Program, type TensorType, type Value } from '../../compiler/ir/graph.ts';
 import { GraphBuilder, type OpTable } from '../../compiler/ir/graph-builder.ts';
 import { lowerRegion } from '../../compiler/lower/loops.ts';
-import { slotOf } from '../../compiler/ops/state.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { HostOp, HostTensor, HostValue } from '../../runtime/host.ts';
 import type { Target } from '../backend.ts';
+import { ControlFlow, type Runner } from './control.ts';
 import { compileJs, type JsKernel } from './print-js.ts';
+import { Scope } from './scope.ts';
+import { isTensor, numeric } from './tensors.ts';
 
 /** Everything the reference needs besides the model. */
 export interface ReferenceOptions {
@@ -15,11 +17,11 @@ export interface ReferenceOptions {
   /** Host functions by name (runtime/host and plugins). */
   readonly host: (name: string) => HostOp | undefined;
   readonly signal?: AbortSignal;
-  /** Called with each value as it is computed, in order; values of bodies once per iteration. */
   /** Contents of states by name, kept between runs: read, and written in place. Those not there are zero. */
   readonly states?: Map<string, HostTensor>;
   /** Values of the symbols that the caller gives. */
   readonly symbols?: Readonly<Record<string, number>>;
+  /** Called with each value as it is computed, in order; values of bodies once per iteration. */
   readonly onValue?: (value: Value, result: HostValue) => void;
 }
 
@@ -42,37 +44,18 @@ interface Compiled {
   readonly output: number;
 }
 
-/** Values and symbol values of one run; bodies see those of the graphs around them. */
-class Scope {
-  readonly values = new Map<Value, HostValue>();
-  readonly symbols = new Map<string, number>();
-
-  constructor(private readonly outer?: Scope) {}
-
-  value(v: Value): HostValue | undefined {
-    // An absent optional is null, and that is a value.
-    return this.values.has(v) ? this.values.get(v) : this.outer?.value(v);
-  }
-
-  symbol(name: string): number | undefined {
-    return this.symbols.get(name) ?? this.outer?.symbol(name);
-  }
-
-  has(v: Value): boolean {
-    return this.values.has(v) || (this.outer?.has(v) ?? false);
-  }
-}
-
 /**
  * Runs graphs by the meaning of their ops, one node at a time, with no fusion and no template: element expressions become plain loops
  * in JavaScript with each operation rounded to its type. This is what every kernel is compared with.
  */
-export class Reference {
+export class Reference implements Runner {
   private readonly compiled = new Map<Value, Compiled>();
   private readonly constants = new Map<Value, HostTensor>();
   private readonly decomposed = new Map<Node, { graph: Graph; inputs: (Value | null)[]; outputs: readonly Value[] }>();
 
-  constructor(private readonly options: ReferenceOptions) {}
+  private readonly control = new ControlFlow(this);
+
+  constructor(readonly options: ReferenceOptions) {}
 
   /** Outputs of an entry by name. Inputs are checked against the declared types; throws INFC6xxx naming what does not fit. */
   run(graph: Graph, inputs: Readonly<Record<string, HostValue>>): Record<string, HostValue> {
@@ -123,7 +106,7 @@ export class Reference {
     }
   }
 
-  private runGraph(graph: Graph, scope: Scope): void {
+  runGraph(graph: Graph, scope: Scope): void {
     for (const node of graph.nodes) {
       this.options.signal?.throwIfAborted();
       this.runNode(node, scope);
@@ -133,7 +116,7 @@ export class Reference {
   private runNode(node: Node, scope: Scope): void {
     const op = this.options.ops.op(node.op);
     if (!op) throw new InfcError('INFC2005', `unknown op '${node.op}'`, { node: node.source.name });
-    if (op.control) this.runControl(node, scope);
+    if (op.control) this.control.run(node, scope);
     else if (op.decompose) this.runDecomposed(node, scope);
     else if (op.reference) {
       const inputs = node.inputs.map((v) => (v ? this.tensor(scope, v) : null));
@@ -143,7 +126,7 @@ export class Reference {
     else for (const out of node.outputs) this.define(scope, out, this.element(node, out, scope));
   }
 
-  private defineAll(scope: Scope, node: Node, results: readonly HostValue[]): void {
+  defineAll(scope: Scope, node: Node, results: readonly HostValue[]): void {
     node.outputs.forEach((v, i) => {
       const r = results[i];
       if (r !== undefined) this.define(scope, v, r);
@@ -151,7 +134,7 @@ export class Reference {
   }
 
   /** Records a value and binds the symbols that its actual shape fixes. */
-  private define(scope: Scope, v: Value, result: HostValue): void {
+  define(scope: Scope, v: Value, result: HostValue): void {
     if (isTensor(result) && v.type.container === undefined) {
       if (result.shape.length !== v.type.shape.length || result.dtype !== v.type.dtype)
         throw new InfcError('INFC6003', `value '${v.name}' is ${result.dtype} of rank ${result.shape.length}`, {
@@ -177,7 +160,7 @@ export class Reference {
     this.options.onValue?.(v, result);
   }
 
-  private dim(scope: Scope, d: Dim, lenient = false): number {
+  dim(scope: Scope, d: Dim, lenient = false): number {
     const r = substitute(d, (s) => scope.symbol(s.name));
     if (typeof r === 'number') return r;
     if (lenient) return Number.NaN;
@@ -190,7 +173,7 @@ export class Reference {
     return { ...type, shape: type.shape.map((d) => substitute(d, (s) => scope.symbol(s.name))) };
   }
 
-  private read(scope: Scope, v: Value): HostValue {
+  read(scope: Scope, v: Value): HostValue {
     const r = scope.value(v);
     if (r !== undefined) return r;
     if (v.constant) return this.constant(v);
@@ -199,7 +182,7 @@ export class Reference {
     });
   }
 
-  private tensor(scope: Scope, v: Value): HostTensor {
+  tensor(scope: Scope, v: Value): HostTensor {
     const r = this.read(scope, v);
     if (!isTensor(r))
       throw new InfcError('INFC2008', `value '${v.name}' is not a tensor`, { node: v.producer?.source.name ?? v.name });
@@ -291,7 +274,7 @@ export class Reference {
     });
   }
 
-  private runHost(node: Node, name: string, scope: Scope): void {
+  runHost(node: Node, name: string, scope: Scope): void {
     const f = this.options.host(name);
     if (!f) throw new InfcError('INFC3006', `there is no host function '${name}'`, { node: node.source.name });
     const results = f(
@@ -308,197 +291,9 @@ export class Reference {
       throw new InfcError('INFC3007', `host function '${name}' is asynchronous: the reference cannot wait`);
     this.defineAll(scope, node, results);
   }
-
-  // ---- control -----------------------------------------------------------------------------------------------------------------
-
-  private runControl(node: Node, scope: Scope): void {
-    switch (node.op) {
-      case 'if': {
-        const c = node.inputs[0];
-        const branch = node.attrs[c && truth(this.tensor(scope, c)) ? 'body' : 'otherwise'];
-        if (!(branch instanceof Graph))
-          throw new InfcError('INFC2009', 'an if without its branch', { node: node.source.name });
-        const inner = new Scope(scope);
-        this.runGraph(branch, inner);
-        this.defineAll(
-          scope,
-          node,
-          branch.outputs.map((v) => this.read(inner, v)),
-        );
-        return;
-      }
-      case 'check_index':
-        this.runHost(node, node.op, scope);
-        return;
-      case 'assume': {
-        const { a, b, why } = node.attrs;
-        const value = (d: unknown): number => this.dim(scope, d as Dim);
-        if (value(a) !== value(b))
-          throw new InfcError('INFC6009', `${String(why)}; here ${value(a)} and ${value(b)}`, {
-            node: node.source.name,
-          });
-        this.defineAll(scope, node, [{ dtype: 'bool', shape: [], data: Uint8Array.of(1) }]);
-        return;
-      }
-      case 'state_read': {
-        const out = node.outputs[0];
-        if (out) this.define(scope, out, this.state(String(node.attrs.state), out, scope));
-        return;
-      }
-      case 'state_write':
-        this.writeState(node, scope);
-        return;
-      case 'loop':
-        this.runLoop(node, scope);
-        return;
-      case 'scan':
-        this.runScan(node, scope);
-        return;
-      default:
-        throw new InfcError('INFC2009', `the reference does not know control op '${node.op}'`, {
-          node: node.source.name,
-        });
-    }
-  }
-
-  private readonly ownStates = new Map<string, HostTensor>();
-
-  private state(name: string, value: Value, scope: Scope): HostTensor {
-    const states = this.options.states ?? this.ownStates;
-    let t = states.get(name);
-    if (!t) {
-      const shape = value.type.shape.map((d) => this.dim(scope, d));
-      const { dtype } = value.type;
-      const count = shape.reduce((n, d) => n * d, 1);
-      t = { dtype, shape, data: viewOf(dtype, new ArrayBuffer(byteLength(dtype, count)), 0, count) };
-      states.set(name, t);
-    }
-    return t;
-  }
-
-  /** Row by row, in place: what was read before shares the bytes, and nothing reads it after. */
-  private writeState(node: Node, scope: Scope): void {
-    const [before, update] = node.inputs.map((v) => (v ? this.tensor(scope, v) : undefined));
-    const out = node.outputs[0];
-    if (!before || !update || !out) throw new InfcError('INFC2008', 'a state_write lacks an input');
-    const axis = Number(node.attrs.axis ?? 0);
-    const outer = before.shape.slice(0, axis).reduce((n, d) => n * d, 1);
-    const inner = before.shape.slice(axis + 1).reduce((n, d) => n * d, 1);
-    const rows = update.shape[axis] ?? 0;
-    const room = before.shape[axis] ?? 0;
-    for (let i = 0; i < rows; i++) {
-      const slot = this.dim(scope, slotOf(node.attrs, i));
-      if (slot >= room)
-        throw new InfcError('INFC6009', `row ${slot} is written to a state of ${room} rows`, {
-          node: node.source.name,
-          fix: 'Write less, or compile with a larger context',
-        });
-      for (let o = 0; o < outer; o++)
-        copyElements(numeric(update), (o * rows + i) * inner, numeric(before), (o * room + slot) * inner, inner);
-    }
-    this.define(scope, out, before);
-  }
-
-  private runLoop(node: Node, scope: Scope): void {
-    const body = node.attrs.body;
-    if (!(body instanceof Graph))
-      throw new InfcError('INFC2009', 'a loop without its body', { node: node.source.name });
-    const carriedCount = Number(node.attrs.carried ?? 0);
-    const [tripValue, conditionValue, ...initial] = node.inputs;
-    const trip = tripValue ? Number(this.tensor(scope, tripValue).data[0] ?? 0) : Number.POSITIVE_INFINITY;
-    let go = conditionValue ? truth(this.tensor(scope, conditionValue)) : true;
-    let carried = initial.slice(0, carriedCount).map((v): HostValue => (v ? this.read(scope, v) : null));
-    const gathered = body.outputs.slice(carriedCount + 1).map((): HostTensor[] => []);
-    const i64 = (n: number): HostTensor => ({ dtype: 'i64', shape: [], data: BigInt64Array.of(BigInt(n)) });
-    for (let i = 0; go && i < trip; i++) {
-      this.options.signal?.throwIfAborted();
-      const inner = new Scope(scope);
-      const given: HostValue[] = [i64(i), { dtype: 'bool', shape: [], data: Uint8Array.of(1) }, ...carried];
-      body.inputs.forEach((v, n) => this.bindInput(inner, v, given[n] ?? null));
-      this.runGraph(body, inner);
-      const [next, ...results] = body.outputs.map((v) => this.read(inner, v));
-      go = next !== undefined && isTensor(next) ? truth(next) : true;
-      carried = results.slice(0, carriedCount);
-      gathered.forEach((list, n) => {
-        const r = results[carriedCount + n];
-        if (r && isTensor(r)) list.push(r);
-      });
-    }
-    const stacked = gathered.map((list, n) => this.stack(list, 0, node.outputs[carriedCount + n], scope));
-    this.defineAll(scope, node, [...carried, ...stacked]);
-  }
-
-  private runScan(node: Node, scope: Scope): void {
-    const body = node.attrs.body;
-    if (!(body instanceof Graph))
-      throw new InfcError('INFC2009', 'a scan without its body', { node: node.source.name });
-    const states = Number(node.attrs.states ?? 0);
-    const list = (name: string): number[] => {
-      const a = node.attrs[name];
-      return Array.isArray(a) ? a.map(Number) : [];
-    };
-    const [inAxes, outAxes, inReverse, outReverse] = [
-      list('inputAxes'),
-      list('outputAxes'),
-      list('inputReverse'),
-      list('outputReverse'),
-    ];
-    const scanned = node.inputs.slice(states).map((v) => (v ? this.tensor(scope, v) : undefined));
-    let carried = node.inputs.slice(0, states).map((v): HostValue => (v ? this.read(scope, v) : null));
-    const steps = scanned[0]?.shape[inAxes[0] ?? 0] ?? 0;
-    const gathered = body.outputs.slice(states).map((): HostTensor[] => []);
-    for (let i = 0; i < steps; i++) {
-      this.options.signal?.throwIfAborted();
-      const inner = new Scope(scope);
-      const slices = scanned.map((t, n) =>
-        t ? sliceAt(t, inAxes[n] ?? 0, inReverse[n] === 1 ? steps - 1 - i : i) : null,
-      );
-      const given: HostValue[] = [...carried, ...slices];
-      body.inputs.forEach((v, n) => this.bindInput(inner, v, given[n] ?? null));
-      this.runGraph(body, inner);
-      const results = body.outputs.map((v) => this.read(inner, v));
-      carried = results.slice(0, states);
-      gathered.forEach((g, n) => {
-        const r = results[states + n];
-        if (r && isTensor(r)) g.push(r);
-      });
-    }
-    const stacked = gathered.map((g, n) =>
-      this.stack(outReverse[n] === 1 ? g.reverse() : g, outAxes[n] ?? 0, node.outputs[states + n], scope),
-    );
-    this.defineAll(scope, node, [...carried, ...stacked]);
-  }
-
-  /** Inputs of a body bind their symbols anew in each iteration. */
-  private bindInput(inner: Scope, v: Value, given: HostValue): void {
-    if (given !== null && isTensor(given)) {
-      v.type.shape.forEach((d, axis) => {
-        const s = asSym(d);
-        if (s) inner.symbols.set(s.name, given.shape[axis] ?? 1);
-      });
-    }
-    this.define(inner, v, given);
-  }
-
-  private stack(list: readonly HostTensor[], axis: number, out: Value | undefined, scope: Scope): HostTensor {
-    const first = list[0];
-    if (!first) {
-      const shape = (out?.type.shape ?? [0]).map((d, i) => (i === axis ? 0 : this.dim(scope, d, true) || 0));
-      const dtype = out?.type.dtype ?? 'f32';
-      return { dtype, shape, data: viewOf(dtype, new ArrayBuffer(0), 0, 0) };
-    }
-    const shape = [...first.shape.slice(0, axis), list.length, ...first.shape.slice(axis)];
-    const count = shape.reduce((n, d) => n * d, 1);
-    const inner = first.shape.slice(axis).reduce((n, d) => n * d, 1);
-    const outer = first.shape.slice(0, axis).reduce((n, d) => n * d, 1);
-    const data = viewOf(first.dtype, new ArrayBuffer(byteLength(first.dtype, count)), 0, count);
-    list.forEach((t, i) => {
-      const from = numeric(t);
-      for (let o = 0; o < outer; o++) copyElements(from, o * inner, data, (o * list.length + i) * inner, inner);
-    });
-    return { dtype: first.dtype, shape, data };
-  }
 }
+
+export { isTensor } from './tensors.ts';
 
 /** Runs one entry of a program by the reference meaning of its ops. */
 export function evaluate(
@@ -513,36 +308,6 @@ export function evaluate(
       fix: `Entries: ${[...program.entries.keys()].join(', ')}`,
     });
   return new Reference(options).run(graph, inputs);
-}
-
-export const isTensor = (v: HostValue | undefined): v is HostTensor =>
-  v !== null && v !== undefined && !Array.isArray(v);
-
-const truth = (t: HostTensor): boolean => Number(t.data[0] ?? 0) !== 0;
-
-type NumericData = Exclude<HostTensor['data'], readonly string[]>;
-
-function numeric(t: HostTensor): NumericData {
-  if (ArrayBuffer.isView(t.data)) return t.data;
-  throw new InfcError('INFC2011', 'strings where numbers are expected');
-}
-
-function copyElements(from: NumericData, at: number, to: NumericData, where: number, count: number): void {
-  const size = from.BYTES_PER_ELEMENT;
-  new Uint8Array(to.buffer, to.byteOffset + where * size, count * size).set(
-    new Uint8Array(from.buffer, from.byteOffset + at * size, count * size),
-  );
-}
-
-function sliceAt(t: HostTensor, axis: number, index: number): HostTensor {
-  const from = numeric(t);
-  const shape = t.shape.filter((_, i) => i !== axis);
-  const length = t.shape[axis] ?? 1;
-  const inner = t.shape.slice(axis + 1).reduce((n, d) => n * d, 1);
-  const outer = t.shape.slice(0, axis).reduce((n, d) => n * d, 1);
-  const data = viewOf(t.dtype, new ArrayBuffer(byteLength(t.dtype, outer * inner)), 0, outer * inner);
-  for (let o = 0; o < outer; o++) copyElements(from, (o * length + index) * inner, data, o * inner, inner);
-  return { dtype: t.dtype, shape, data };
 }
 
 /** A stand-in for an outside value in a decomposition's graph; constants stay constants, so that shape arithmetic sees them. */

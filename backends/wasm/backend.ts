@@ -1,4 +1,5 @@
 import { defineBackend } from '../backend.ts';
+import { cumulativeSimd } from '../templates/cumulative.ts';
 import { printWasm } from './print.ts';
 import { gainsFromRelaxed } from './relaxed.ts';
 import { attentionSimd } from './templates/attention.ts';
@@ -38,6 +39,7 @@ export const wasmBackend = defineBackend({
     convWinograd,
     attentionSimd,
     ...poolSimd,
+    ...cumulativeSimd,
     rangeSimd,
     ...recurrentSimd,
   ],

@@ -1,5 +1,6 @@
 import { defineBackend } from '../backend.ts';
 import { attentionLanes } from '../templates/attention.ts';
+import { cumulativeLanes } from '../templates/cumulative.ts';
 import { formattedProducts } from '../templates/formatted.ts';
 import { gatherFormat } from '../templates/gather-format.ts';
 import { gemmRegtile } from '../templates/gemm-regtile.ts';
@@ -24,7 +25,15 @@ export const wgslBackend = defineBackend({
     maxBuffers: 8,
   }),
   supports: storable,
-  templates: [attentionLanes, ...formattedProducts, gatherFormat, ...gemmRegtile, ...gemv, ...recurrent],
+  templates: [
+    attentionLanes,
+    ...formattedProducts,
+    gatherFormat,
+    ...gemmRegtile,
+    ...gemv,
+    ...cumulativeLanes,
+    ...recurrent,
+  ],
   memory: { align: 256, maxBinding: 134217728, readWriteAlias: false },
   print: printWgsl,
   device: 'webgpu',

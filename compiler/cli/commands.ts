@@ -15,7 +15,7 @@ export const commands: readonly Command[] = [
       dims: list('n=4|seq=1:4096', 'Fix or bound symbolic dims; seq=8:4096:8 means multiples of 8'),
       quant: value(
         'RECIPE',
-        'How weights are stored: f16, q8, q4, auto, w8a8 (8-bit activations too), a storage format (+gptq, +awq, +rotate), or FILE.json',
+        'How weights are stored: f16, q8, q4, auto, w8a8 (8-bit activations too; w8a8-static, w8a8-outliers), a storage format (+gptq, +awq, +rotate), or FILE.json',
       ),
       precision: value(
         'f16|bf16|mixed',
@@ -29,13 +29,21 @@ export const commands: readonly Command[] = [
       'max-drop': value('1%', 'Choose the smallest recipe that changes at most this share of decisions'),
       'max-bytes': value('80MB', 'Choose the least damaging recipe within this size'),
       allocate: value('evopress', 'Search layer by layer by measuring whole models (minutes)'),
-      sparsity: value('2:4', 'Prune weights: 2:4, 4:8, block:16x16, unstructured:0.6'),
+      sparsity: value(
+        '2:4',
+        'Prune weights: 2:4, 4:8, block:16x16, unstructured:0.6; channels:0.25 removes whole channels',
+      ),
       prune: value('NAME', 'How: magnitude (default), wanda or sparsegpt'),
       context: value('N', "Language models: most tokens of prompt and answer, default the model's, at most 4096"),
       kv: value(
         'POLICY',
         'Language models: how the KV cache is kept: contiguous (default), sliding (texts longer than the context), q8',
       ),
+      'drop-layers': value(
+        '3,7',
+        'Language models: layers to leave out, or auto:2 for those that --calibrate finds to matter least',
+      ),
+      'drop-heads': value('3:0,7:1', 'Language models: key-value heads (LAYER:HEAD) to leave out, or auto:2'),
       lora: list('DIR', 'Language models: a LoRA adapter (PEFT folder) to merge into the weights'),
       name: value('NAME', "Name of the module, default the model's"),
       strategy: list(

@@ -23,6 +23,7 @@ import { loadPlugins } from './plugins.ts';
 import { portText } from './ports.ts';
 import { quantizing, relativeSource } from './quantizing.ts';
 import { makeRecord, RECORD } from './record.ts';
+import { whatToDrop } from './smaller.ts';
 import { formatBytes, formatMs } from './table.ts';
 
 /** `infc compile MODEL -o DIR`. */
@@ -32,7 +33,6 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const dims = parseDimBounds(args.list('dims'));
   const name = args.value('name');
   const stopAfter = args.value('stop-after');
-  const transformer = transformerOptions(args);
   const lora = args.list('lora').map((f) => path.resolve(io.cwd, f));
   const output = args.value('output');
   if (output === undefined && stopAfter === undefined)
@@ -41,14 +41,14 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   if (output !== undefined) await refuseForeign(dir, args.flag('force'));
   const file = path.resolve(io.cwd, model);
   await stat(file);
-  const options: CompileOptions = {
+  const base: CompileOptions = {
     targets,
     dims,
     signal: io.signal,
     onProgress: ({ phase, done, total }) =>
       io.progress(`${'#'.repeat(done)}${'.'.repeat(Math.max(0, total - done))} ${phase}`),
     ...(name === undefined ? {} : { name }),
-    ...transformer,
+    ...transformerOptions(args),
     ...(lora.length > 0 ? { lora } : {}),
     ...(stopAfter === undefined ? {} : { stopAfter }),
     strategies: args.list('strategy').flatMap((s) => s.split(',')),
@@ -56,6 +56,8 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const started = performance.now();
   const plugins = await loadPlugins(args.list('plugin'), io.cwd);
   const compiler = createCompiler({ plugins });
+  const dropped = await whatToDrop(args, { model: file, compiler, plugins, options: base, io });
+  const options: CompileOptions = { ...base, ...dropped };
   const { quant, calibration, report } = await quantizing(args, { model: file, compiler, plugins, options, io });
   const compilation = await compiler.compile(file, {
     ...options,
@@ -76,7 +78,8 @@ async function runCompile(args: Args, io: Io): Promise<number> {
       ...(quant === undefined ? {} : { quant }),
       ...(calibration ? { calibrate: relativeSource(args.value('calibrate'), dir, io.cwd) } : {}),
       ...(report ? { precision: report } : {}),
-      ...transformer,
+      ...transformerOptions(args),
+      ...dropped,
       lora,
     },
     io.cwd,
@@ -91,7 +94,7 @@ async function runCompile(args: Args, io: Io): Promise<number> {
         2,
       ),
     );
-  else await screen(model, output ?? dir, ms, compilation, io);
+  else await screen({ model, bytes: record.bytes }, output ?? dir, ms, compilation, io);
   return exitCodes.ok;
 }
 
@@ -189,13 +192,18 @@ export const shownDims = (dims: Readonly<Record<string, number>>): string[] =>
     .filter(([name]) => !name.includes('@'))
     .map(([name, v]) => `${name}=${v}`);
 
-async function screen(model: string, shown: string, ms: number, compilation: Compilation, io: Io): Promise<void> {
+async function screen(
+  { model, bytes }: { readonly model: string; readonly bytes: number },
+  shown: string,
+  ms: number,
+  compilation: Compilation,
+  io: Io,
+): Promise<void> {
   const { style } = io;
   const s = await summaryOf(compilation);
   const label = (text: string): string => style.dim(text.padEnd(9));
-  const { size } = await stat(path.resolve(io.cwd, model));
   io.out(
-    `${style.bold(path.basename(model))} (${formatBytes(size)}) ${style.green('compiled')} in ${formatMs(ms)} to ${style.bold(shown)}`,
+    `${style.bold(path.basename(model))} (${formatBytes(bytes)}) ${style.green('compiled')} in ${formatMs(ms)} to ${style.bold(shown)}`,
   );
   io.out('');
   const passes = Object.entries(s.changes).map(([pass, n]) => `${pass} ${n}`);

@@ -150,9 +150,11 @@ export async function compilerOf(
 }
 
 /** What decides how language models are built. */
-const transformerOptions = ({ context, kv }: TransformerOptions): TransformerOptions => ({
+const transformerOptions = ({ context, kv, dropLayers, dropHeads }: TransformerOptions): TransformerOptions => ({
   ...(context === undefined ? {} : { context }),
   ...(kv === undefined ? {} : { kv }),
+  ...(dropLayers === undefined ? {} : { dropLayers }),
+  ...(dropHeads === undefined ? {} : { dropHeads }),
 });
 
 /** Options that an artifact's model was imported with. */

@@ -33,9 +33,12 @@ export function packCodes(codes: ArrayLike<number>, bits: number): Record<string
       const per = 32 / width;
       const words = new Uint32Array(Math.ceil(codes.length / per));
       const mask = (1 << width) - 1;
-      for (let i = 0; i < codes.length; i++) {
-        const at = Math.floor(i / per);
-        words[at] = (words[at] ?? 0) | ((((codes[i] ?? 0) >> shift) & mask) << bitOf(i % per, width));
+      const bits = Uint8Array.from({ length: per }, (_, i) => bitOf(i, width));
+      for (let at = 0, i = 0; at < words.length; at++) {
+        let word = 0;
+        for (let j = 0; j < per && i < codes.length; j++, i++)
+          word |= (((codes[i] ?? 0) >> shift) & mask) << (bits[j] ?? 0);
+        words[at] = word;
       }
       return [plane, words];
     }),

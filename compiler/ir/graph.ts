@@ -238,6 +238,17 @@ export interface TokenizerFiles {
   readonly config: string;
 }
 
+/** The attention heads of a layer, for those who choose among them. */
+export interface HeadLayout {
+  readonly layer: number;
+  /** Key-value heads as the model has them, each with `queries` query heads of `size` values. */
+  readonly kvHeads: number;
+  readonly queries: number;
+  readonly size: number;
+  /** The projection behind the heads that are there, [n, heads * size]: query heads side by side. */
+  readonly output: Constant;
+}
+
 /** A whole model: entry points that share constants (by object identity) and states, and the symbols their shapes use. */
 export interface Program {
   readonly name: string;
@@ -249,6 +260,8 @@ export interface Program {
   /** How the entries generate text, when they do. */
   readonly generation?: PlanGeneration;
   readonly tokenizer?: TokenizerFiles;
+  /** Of language models that are built from weights. */
+  readonly heads?: readonly HeadLayout[];
 }
 
 export const formatType = (t: TensorType): string =>

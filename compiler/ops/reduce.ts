@@ -185,7 +185,7 @@ const argOp = (name: string, sign: 'max' | 'min'): OpDef =>
 
 /**
  * Running sum or product along the axes with mask 1 (one axis in practice). As a meaning it is quadratic: each element folds over its
- * prefix. Attributes: `axes` or `mask`, `exclusive`, `reverse`.
+ * prefix; templates go along the axis once. Attributes: `axes` or `mask`, `exclusive`, `reverse`.
  */
 const cumulative = (name: string, monoid: 'sum' | 'prod'): OpDef =>
   defineOp({

@@ -2,7 +2,7 @@ import { denseRows } from '../../compiler/formats/rows.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { ruleFor, type Weight, weightOf } from '../format/weights.ts';
 import { definePass, type WeightStorage } from '../pass.ts';
-import { parseSparsity } from './sparsity-pattern.ts';
+import { channelShare, parseSparsity } from './sparsity-pattern.ts';
 import { transformed } from './transform-constant.ts';
 
 /** Sets weights to zero in the patterns of the recipe, before they are quantized. */
@@ -17,7 +17,7 @@ export const pruneWeights = definePass({
     for (const node of graph.nodes) {
       const w = node.op === 'matmul' ? weightOf(node) : undefined;
       const rule = w ? ruleFor(storage.recipe, w, graph, context) : undefined;
-      if (!w || rule?.sparsity === undefined) continue;
+      if (!w || rule?.sparsity === undefined || channelShare(rule.sparsity) !== undefined) continue;
       const { sparsity, prune = 'magnitude' } = rule;
       const pruned = transformed(
         context.program,

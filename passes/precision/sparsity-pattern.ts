@@ -90,11 +90,22 @@ function divides(name: string, by: number, k: number): void {
     });
 }
 
+/** The share of whole channels that `channels:0.25` removes; undefined for patterns of weights. Throws INFC8031 for no share. */
+export function channelShare(text: string | undefined): number | undefined {
+  const given = /^channels:(.*)$/.exec(text ?? '')?.[1];
+  if (given === undefined) return undefined;
+  const share = Number(given);
+  if (share > 0 && share < 1) return share;
+  throw new InfcError('INFC8031', `sparsity '${text}' needs a share of channels between 0 and 1`, {
+    fix: 'Write channels:0.25',
+  });
+}
+
 /** Reads `2:4`, `4:8`, `block:16x16` (half of the blocks) or `block:16x16:0.7`, `unstructured:0.6`. Throws INFC8031 otherwise. */
 export function parseSparsity(text: string): SparsityPattern {
   const bad = (why: string): InfcError =>
     new InfcError('INFC8031', `sparsity '${text}' ${why}`, {
-      fix: 'Write 2:4, 4:8, block:16x16, block:16x16:0.7 or unstructured:0.6',
+      fix: 'Write 2:4, 4:8, block:16x16, block:16x16:0.7, unstructured:0.6 or channels:0.25',
     });
   const share = (s: string | undefined): number => {
     const v = Number(s);

@@ -3,7 +3,8 @@
  *
  * A launch is cut into chunks. LEFT counts those nobody has taken: taking one is an atomic decrement, valid when the count was positive,
  * so a worker that comes late, or sleeps through launches, can never touch a finished one. The caller fills the description first and
- * opens LEFT last; it returns when DONE has counted every chunk. Nobody has to wake up for the caller to finish.
+ * opens LEFT last; it returns when DONE has counted every chunk. Nobody has to wake up for the caller to finish, and workers are woken only
+ * when SLEEPERS, which they count up before they look a last time, says that some sleep.
  */
 export const control = {
   // Words that threads poll while others are written lie in cache lines of their own.
@@ -11,6 +12,7 @@ export const control = {
   DONE: 16,
   WAKE: 32,
   FAILED: 33,
+  SLEEPERS: 34,
   KERNEL: 48,
   GRID: 49,
   CHUNKS: 50,
@@ -71,7 +73,6 @@ export function chunkTaker(words: Int32Array, functions: readonly KernelFunction
         Atomics.store(words, control.FAILED, 1);
       }
       Atomics.add(words, control.DONE, 1);
-      Atomics.notify(words, control.DONE);
     }
   };
 }

@@ -10,13 +10,16 @@ const SPINS = 200_000;
 function work(setup: PoolSetup): never {
   const words = setup.control;
   const takeChunks = chunkTaker(words, instantiate(setup), setup.scratch);
+  (port ?? globalThis).postMessage(0); // ready
   for (;;) {
     takeChunks();
     let spins = SPINS;
     while (spins > 0 && Atomics.load(words, control.LEFT) <= 0) spins--;
     if (spins > 0) continue;
+    Atomics.add(words, control.SLEEPERS, 1);
     const seen = Atomics.load(words, control.WAKE);
     if (Atomics.load(words, control.LEFT) <= 0) Atomics.wait(words, control.WAKE, seen);
+    Atomics.sub(words, control.SLEEPERS, 1);
   }
 }
 

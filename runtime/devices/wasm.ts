@@ -20,9 +20,14 @@ const ALIGN = 64;
 const PADDING = 64;
 /** Work (bytes plus operations) below which waking other threads costs more than it saves. */
 const SPLIT_WORK = 400_000;
-const CHUNKS_PER_THREAD = 4;
+/** Each chunk begins a new stream of weights, which memory takes a while to follow: 8 made decode of a 135 M model a third slower. */
+const CHUNKS_PER_THREAD = 2;
+/** How long a page's worker may take to start before the launches do without it. */
+const START_MS = 2000;
 /** Polls for the other threads before the calling one sleeps: waking up takes longer than most launches. */
 const MAIN_SPINS = 50_000;
+/** It sleeps this long at a time then: nobody has to say that the work is done. */
+const NAP_MS = 0.1;
 /**
  * Engines begin with quickly made, slow code for a kernel and swap in the optimised one at a call: a kernel with much work is called in
  * pieces of about this much, at most so many, so that already its first launch gets there.
@@ -111,18 +116,6 @@ export class WasmDevice implements Device {
     );
     const files = [...new Set(fileOf)];
     const modules: WebAssembly.Module[] = [];
-    for (const file of files) {
-      try {
-        modules.push(await WebAssembly.compile(shareMemory(await read(file), this.threads > 1)));
-      } catch (cause) {
-        if (cause instanceof InfcError) throw cause;
-        throw new InfcError('INFC6022', `kernels cannot be loaded: ${String(cause)}`, {
-          file,
-          fix: 'WebAssembly with 128-bit SIMD is needed: use a newer browser or Node',
-          cause,
-        });
-      }
-    }
     const setup = {
       memory: this.memory,
       modules,
@@ -132,11 +125,15 @@ export class WasmDevice implements Device {
         scratch: (k.scratch ?? 0) > 0,
       })),
     };
+    let file: string | undefined;
     try {
+      for (file of files) modules.push(await WebAssembly.compile(shareMemory(await read(file), this.threads > 1)));
       this.functions = instantiate(setup);
     } catch (cause) {
+      if (cause instanceof InfcError) throw cause;
       throw new InfcError('INFC6022', `kernels cannot be loaded: ${String(cause)}`, {
-        fix: 'Keep the plan together with its own kernels',
+        ...(file ? { file } : {}),
+        fix: 'Use a newer browser or Node (128-bit SIMD), and the kernels of this plan',
         cause,
       });
     }
@@ -149,31 +146,41 @@ export class WasmDevice implements Device {
     if (this.threads > 1 && kernels.length > 0) {
       this.words = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
       this.takeChunks = chunkTaker(this.words, this.functions, this.scratch);
-      for (let i = 1; i < this.threads; i++)
-        this.startWorker({ ...setup, control: this.words, scratch: this.scratch + i * step });
+      const { words } = this;
+      // A page starts no worker before its main thread returns to the event loop, which runs one after the other need not do.
+      await Promise.all(
+        Array.from({ length: this.threads - 1 }, (_, i) =>
+          this.startWorker({ ...setup, control: words, scratch: this.scratch + (i + 1) * step }),
+        ),
+      );
     }
   }
 
-  private startWorker(setup: PoolSetup): void {
+  /** Resolves when the worker is ready, or will not be: the calling thread does the work alone then. */
+  private startWorker(setup: PoolSetup): Promise<unknown> {
     const threads = nodeModule<typeof import('node:worker_threads')>('node:worker_threads');
     const { worker } = this.options;
-    try {
+    return new Promise((resolve) => {
       if (threads) {
         const w = new threads.Worker(worker ? new URL(worker) : new URL('./worker.js', import.meta.url));
-        w.on('error', () => {}); // the calling thread does the work alone then
-        w.unref();
+        const settle = () => {
+          w.unref();
+          resolve(0);
+        };
+        w.once('message', settle).on('error', settle);
         w.postMessage(setup);
         this.workers.push(w);
         return;
       }
+      // Bundlers look for this form.
       const w = worker
         ? new Worker(worker, { type: 'module' })
         : new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+      w.onmessage = w.onerror = resolve;
+      setTimeout(resolve, START_MS);
       w.postMessage(setup);
       this.workers.push(w);
-    } catch {
-      // A page may forbid workers: the calling thread does the work alone.
-    }
+    }).catch(() => {}); // a page may forbid workers
   }
 
   reserve(bytes: number): void {
@@ -286,12 +293,12 @@ export class WasmDevice implements Device {
     Atomics.store(words, control.DONE, 0);
     Atomics.store(words, control.LEFT, chunks);
     Atomics.add(words, control.WAKE, 1);
-    Atomics.notify(words, control.WAKE);
+    if (Atomics.load(words, control.SLEEPERS)) Atomics.notify(words, control.WAKE);
     this.takeChunks?.();
     for (let spins = 0; ; spins++) {
       const done = Atomics.load(words, control.DONE);
       if (done === chunks) break;
-      if (spins > MAIN_SPINS && this.mayWait) Atomics.wait(words, control.DONE, done, 100);
+      if (spins > MAIN_SPINS && this.mayWait) Atomics.wait(words, control.DONE, done, NAP_MS);
     }
     if (Atomics.exchange(words, control.FAILED, 0)) throw this.failed(kernel, undefined);
   }

@@ -1,12 +1,31 @@
 import type { HostOp, HostTensor, HostValue } from '../host.ts';
 import { decodeFloat, encodeFloat } from '../minifloat.ts';
-import { isTensor, numericData, sizeOf, stridesOf, toNumbers } from './values.ts';
+import { isTensor, numericData, sizeOf, stridesOf } from './values.ts';
 
 function tensors(inputs: readonly HostValue[]): [HostTensor, HostTensor, HostTensor] {
   const [data, indices, updates] = inputs;
   if (!isTensor(data) || !isTensor(indices) || !isTensor(updates)) throw new TypeError('a scatter takes three tensors');
   return [data, indices, updates];
 }
+
+type Reductions<T> = Readonly<Record<string, (a: T, b: T) => T>>;
+/** How an element is combined; without a reduction the last one stays. */
+const replace = <T>(_: T, b: T): T => b;
+const numbers: Reductions<number> = {
+  add: (a, b) => a + b,
+  mul: (a, b) => a * b,
+  max: Math.max,
+  min: Math.min,
+};
+const integers: Reductions<bigint> = {
+  add: (a, b) => a + b,
+  mul: (a, b) => a * b,
+  max: (a, b) => (a > b ? a : b),
+  min: (a, b) => (a < b ? a : b),
+};
+
+const isBig = (data: ArrayBufferView): data is BigInt64Array | BigUint64Array =>
+  data instanceof BigInt64Array || data instanceof BigUint64Array;
 
 /** A copy of `data` whose element `at` is combined with element `from` of `updates` by the reduction. */
 function combiner(data: HostTensor, updates: HostTensor, reduction: string) {
@@ -17,53 +36,35 @@ function combiner(data: HostTensor, updates: HostTensor, reduction: string) {
   }
   const out = numericData(data).slice();
   const source = numericData(updates);
-  if (data.dtype === 'f16' || data.dtype === 'bf16') {
-    const { dtype } = data;
-    const put = (at: number, from: number) => {
-      const [a, b] = [decodeFloat(dtype, Number(out[at])), decodeFloat(dtype, Number(source[from]))];
-      out[at] = reduction === 'none' ? Number(source[from]) : encodeFloat(dtype, reduced(reduction, a, b));
-    };
+  if (isBig(out) || isBig(source)) {
+    const reduce = integers[reduction] ?? replace;
+    const put = (at: number, from: number) => void (out[at] = reduce(BigInt(out[at] ?? 0), BigInt(source[from] ?? 0)));
     return { data: out, put };
   }
-  const put = (at: number, from: number) => {
-    const [a, b] = [out[at], source[from]];
-    if (a === undefined || b === undefined) return;
-    out[at] =
-      typeof a === 'bigint' || typeof b === 'bigint'
-        ? reducedBig(reduction, BigInt(a), BigInt(b))
-        : reduced(reduction, a, b);
-  };
+  const { dtype } = data;
+  const reduce = numbers[reduction] ?? replace;
+  const put =
+    reduction !== 'none' && (dtype === 'f16' || dtype === 'bf16')
+      ? (at: number, from: number) =>
+          void (out[at] = encodeFloat(
+            dtype,
+            reduce(decodeFloat(dtype, out[at] ?? 0), decodeFloat(dtype, source[from] ?? 0)),
+          ))
+      : (at: number, from: number) => void (out[at] = reduce(out[at] ?? 0, source[from] ?? 0));
   return { data: out, put };
 }
 
-function reduced(reduction: string, a: number, b: number): number {
-  switch (reduction) {
-    case 'add':
-      return a + b;
-    case 'mul':
-      return a * b;
-    case 'max':
-      return Math.max(a, b);
-    case 'min':
-      return Math.min(a, b);
-    default:
-      return b;
-  }
-}
+const LIMIT = 2 ** 31 - 1;
 
-function reducedBig(reduction: string, a: bigint, b: bigint): bigint {
-  switch (reduction) {
-    case 'add':
-      return a + b;
-    case 'mul':
-      return a * b;
-    case 'max':
-      return a > b ? a : b;
-    case 'min':
-      return a < b ? a : b;
-    default:
-      return b;
-  }
+/** Indices as small integers; what is too large for one stays out of range. */
+function indicesOf(t: HostTensor): Int32Array {
+  const data = numericData(t);
+  if (data instanceof Int32Array) return data;
+  const out = new Int32Array(data.length);
+  if (data instanceof BigInt64Array)
+    for (let i = 0; i < out.length; i++) out[i] = Math.max(-LIMIT, Math.min(LIMIT, Number(data[i])));
+  else for (let i = 0; i < out.length; i++) out[i] = Math.max(-LIMIT, Math.min(LIMIT, Number(data[i])));
+  return out;
 }
 
 function inside(index: number, extent: number, fail: (reason: string) => never): number {
@@ -82,15 +83,18 @@ export const scatterElements: HostOp = (inputs, attrs, { fail }) => {
   if (indices.shape.some((d, i) => i !== axis && d > (data.shape[i] ?? 0)))
     fail(`indices [${indices.shape.join(', ')}] reach out of data [${data.shape.join(', ')}]`);
   const extent = data.shape[axis] ?? 1;
-  const at = toNumbers(indices);
-  const count = sizeOf(indices.shape);
+  const at = indicesOf(indices);
+  // Row by row: only along the axis do the indices say where an element goes.
+  const last = indices.shape.length - 1;
+  const length = indices.shape[last] ?? 1;
+  const along = strides[axis] ?? 1;
   const position = new Array<number>(indices.shape.length).fill(0);
-  for (let i = 0; i < count; i++) {
-    let to = 0;
-    for (let d = 0; d < position.length; d++)
-      to += (d === axis ? inside(at[i] ?? 0, extent, fail) : (position[d] ?? 0)) * (strides[d] ?? 1);
-    out.put(to, i);
-    for (let d = position.length - 1; d >= 0; d--) {
+  for (let i = 0; i < at.length; ) {
+    let base = 0;
+    for (let d = 0; d < last; d++) if (d !== axis) base += (position[d] ?? 0) * (strides[d] ?? 1);
+    for (let j = 0; j < length; j++, i++)
+      out.put(base + (axis === last ? 0 : j) + inside(at[i] ?? 0, extent, fail) * along, i);
+    for (let d = last - 1; d >= 0; d--) {
       const next = (position[d] ?? 0) + 1;
       position[d] = next < (indices.shape[d] ?? 1) ? next : 0;
       if (position[d] !== 0) break;
@@ -106,7 +110,7 @@ export const scatterNd: HostOp = (inputs, attrs, { fail }) => {
   const depth = indices.shape[indices.shape.length - 1] ?? 0;
   const strides = stridesOf(data.shape);
   const length = sizeOf(data.shape.slice(depth));
-  const at = toNumbers(indices);
+  const at = indicesOf(indices);
   const count = sizeOf(indices.shape.slice(0, -1));
   if (sizeOf(updates.shape) !== count * length)
     fail(

@@ -20,15 +20,25 @@ export function numericData(t: HostTensor): TypedArray {
   throw new TypeError('a string tensor has no numeric data');
 }
 
-/** Integer or float contents as JavaScript numbers (i64 beyond 2^53 loses precision; 16-bit floats are widened). */
-export function toNumbers(t: HostTensor): number[] {
+/** Integer or float contents as doubles (i64 beyond 2^53 loses precision; 16-bit floats are widened). */
+export function toDoubles(t: HostTensor): Float64Array {
   const data = numericData(t);
-  const numbers = Array.from(data as ArrayLike<number | bigint>, Number);
-  return t.dtype === 'f16'
-    ? numbers.map((v) => decodeFloat('f16', v))
-    : t.dtype === 'bf16'
-      ? numbers.map((v) => decodeFloat('bf16', v))
-      : numbers;
+  const { dtype } = t;
+  const out = new Float64Array(data.length);
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array)
+    for (let i = 0; i < data.length; i++) out[i] = Number(data[i]);
+  else if (dtype === 'f16' || dtype === 'bf16')
+    for (let i = 0; i < data.length; i++) out[i] = decodeFloat(dtype, data[i] ?? 0);
+  else out.set(data);
+  return out;
+}
+
+/** The same as an array. */
+export function toNumbers(t: HostTensor): number[] {
+  // Pushed: engines make a slow table of a long array that is allocated at once.
+  const out: number[] = [];
+  for (const v of toDoubles(t)) out.push(v);
+  return out;
 }
 
 /** Strides in elements of a dense shape. */

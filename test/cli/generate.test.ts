@@ -127,3 +127,49 @@ describe('infc chat', () => {
     expect(bare.err).toContain('INFC6420');
   });
 });
+
+describe('infc compile --drop-layers and --drop-heads', () => {
+  it('finds the layer that adds nothing, and the model says the same without it', async () => {
+    await writeTinyModel(path.join(dir, 'idle'), { idle: 1 });
+    await writeFile(path.join(dir, 'text.txt'), 'Once upon a time there was a text that is long enough.');
+    const found = await infc(
+      ['compile', 'idle', '-o', 'less', '--drop-layers', 'auto:1', '--calibrate', 'text.txt'],
+      dir,
+    );
+    expect(found.err).toBe('');
+    expect(found.out).toMatch(/0 +0\.[0-9]{4}\n +1 +0\.0000 +left out/);
+    const argv = ['--prompt', 'Hi', '--max-tokens', '8'];
+    const { tokens } = await json('generate', 'idle', ...argv);
+    expect((await json('generate', 'less', ...argv)).tokens).toEqual(tokens);
+    expect((await infc(['verify', 'less'], dir)).code).toBe(exitCodes.ok);
+  });
+
+  it('finds the head that adds nothing, and the model says the same without it', async () => {
+    await writeTinyModel(path.join(dir, 'idle-head'), { idleHead: 1 });
+    const found = await infc(
+      ['compile', 'idle-head', '-o', 'fewer', '--drop-heads', 'auto:1', '--calibrate', 'text.txt'],
+      dir,
+    );
+    expect(found.err).toBe('');
+    expect(found.out).toMatch(/1:0 +100\.0 %\n +1:1 +0\.0 % +left out/);
+    const argv = ['--prompt', 'Hi', '--max-tokens', '8'];
+    const { tokens } = await json('generate', 'idle-head', ...argv);
+    expect((await json('generate', 'fewer', ...argv)).tokens).toEqual(tokens);
+    expect((await infc(['verify', 'fewer'], dir)).code).toBe(exitCodes.ok);
+  });
+
+  it.each([
+    ['layers', '7', 'INFC1096'],
+    ['layers', '0,1', 'INFC1096'],
+    ['layers', 'auto:2', 'INFC1096'],
+    ['layers', 'first', 'INFC8003'],
+    ['heads', '0:2', 'INFC1098'],
+    ['heads', '2:0', 'INFC1098'],
+    ['heads', '0:0,0:1', 'INFC1098'],
+    ['heads', 'auto:3', 'INFC1098'],
+    ['heads', '1', 'INFC8003'],
+  ])('--drop-%s %s fails with %s', async (what, drop, code) => {
+    const r = await infc(['compile', 'tiny', '-o', 'bad', `--drop-${what}`, drop, '--calibrate', 'text.txt'], dir);
+    expect(r.err).toContain(code);
+  });
+});

@@ -57,7 +57,7 @@ async function deviceFor(target: string, kernels: readonly Kernel[]): Promise<Pi
   if (target.startsWith('interpreted')) return { device: new ReferenceDevice(kernels) };
   if (target === 'cuda-cpu') {
     const { CudaCpuDevice } = await import('../kit/cuda-cpu-device.ts');
-    return { device: () => new CudaCpuDevice() };
+    return { device: () => new CudaCpuDevice({ optimize: 0 }) };
   }
   if (target !== 'wgsl') return {};
   const { create, globals } = await import('webgpu');

@@ -51,6 +51,10 @@ export const tokenizerConfig = (more: Readonly<Record<string, unknown>> = {}): R
 export interface TinyOptions {
   readonly context?: number;
   readonly seed?: number;
+  /** A layer that adds nothing to the states. */
+  readonly idle?: number;
+  /** A key-value head of layer 1 that adds nothing. */
+  readonly idleHead?: number;
   /** Leave out the tokenizer, or parts of it. */
   readonly tokenizer?: Readonly<Record<string, unknown>> | null;
   readonly config?: Readonly<Record<string, unknown>>;
@@ -81,7 +85,7 @@ export async function writeTinyModel(folder: string, o: TinyOptions = {}): Promi
   }
   await mkdir(folder, { recursive: true });
   const write = (name: string, value: unknown) => writeFile(path.join(folder, name), JSON.stringify(value));
-  await writeFile(path.join(folder, 'model.safetensors'), safetensors(shapes, seed));
+  await writeFile(path.join(folder, 'model.safetensors'), safetensors(shapes, seed, o));
   await write('config.json', {
     architectures: ['LlamaForCausalLM'],
     hidden_size: hidden,
@@ -101,7 +105,11 @@ export async function writeTinyModel(folder: string, o: TinyOptions = {}): Promi
   return folder;
 }
 
-function safetensors(shapes: Readonly<Record<string, readonly number[]>>, seed: number): Uint8Array {
+function safetensors(
+  shapes: Readonly<Record<string, readonly number[]>>,
+  seed: number,
+  { idle, idleHead }: TinyOptions,
+): Uint8Array {
   const header: Record<string, unknown> = {};
   let at = 0;
   for (const [name, shape] of Object.entries(shapes)) {
@@ -113,6 +121,18 @@ function safetensors(shapes: Readonly<Record<string, readonly number[]>>, seed: 
   const padded = text.subarray(0, text.length - (text.length % 8));
   const random = new Random(seed);
   const values = Float32Array.from({ length: at / 4 }, () => random.next() * 2 - 1);
+  const start = (name: string): number => ((header[name] as { data_offsets: [number] }).data_offsets[0] ?? 0) / 4;
+  for (const part of idle === undefined ? [] : ['self_attn.o_proj', 'mlp.down_proj']) {
+    const name = `model.layers.${idle}.${part}.weight`;
+    const count = (shapes[name] ?? []).reduce((n, d) => n * d, 1);
+    values.fill(0, start(name), start(name) + count);
+  }
+  const output = 'model.layers.1.self_attn.o_proj.weight';
+  const width = shapes[output]?.[1] ?? 0;
+  for (let row = 0; idleHead !== undefined && row < width; row++) {
+    const from = start(output) + row * width + (idleHead * width) / 2;
+    values.fill(0, from, from + width / 2);
+  }
   const bytes = new Uint8Array(8 + padded.length + at);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(padded.length), true);
   bytes.set(padded, 8);

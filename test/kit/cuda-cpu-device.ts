@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +10,7 @@ import type {
   LaunchRequest,
   MemoryRange,
 } from '../../runtime/devices/device.ts';
-import { root } from './root.ts';
-
-const here = join(root, 'test/kit/cuda-cpu');
+import { buildKernels, kernelServer } from './cuda-cpu-build.ts';
 
 interface Block extends DeviceMemory {
   readonly id: number;
@@ -22,54 +20,49 @@ interface Recorded extends Launch {
   readonly words: Uint32Array;
 }
 
-/** Plays CUDA plans on the CPU: kernels.cu is compiled with g++ over the shim and runs in a process that obeys commands from a pipe. */
+export interface CudaCpuOptions {
+  /** In which order the threads of a block run. */
+  readonly order?: 'forward' | 'reverse' | 'shuffle';
+  /** g++'s level of optimisation: 0 where compiling takes longer than running. */
+  readonly optimize?: 0 | 1;
+}
+
+/** Plays CUDA plans on the CPU: g++ makes a library of kernels.cu, which a process that obeys commands from a pipe loads. */
 export class CudaCpuDevice implements Device {
   readonly kind = 'cuda-cpu';
   readonly align = 256;
   private child: ChildProcessWithoutNullStreams | undefined;
+  private lanes: readonly number[] = [];
   private readonly folder = mkdtempSync(join(tmpdir(), 'infc-cuda-device-'));
   private nextBlock = 1;
   private received: Buffer[] = [];
+  private complaint = '';
   private wake: (() => void) | undefined;
   private died = '';
   /** Commands given before the kernels are there. */
   private early: Uint8Array[] = [];
 
-  async load(source: KernelSource): Promise<void> {
+  constructor(private readonly options: CudaCpuOptions = {}) {}
+
+  async load({ kernels, read }: Pick<KernelSource, 'kernels' | 'read'>): Promise<void> {
     const files = new Map<string, string>();
-    for (const k of source.kernels)
-      if (!files.has(k.file)) files.set(k.file, new TextDecoder().decode(await source.read(k.file)));
-    const cases = source.kernels.map(
-      (k, i) => `      case ${i}: return serve::call(${k.entry}, grid, ${k.lanes}, pointers, scalars);`,
-    );
-    const main = `#include <algorithm>
-${[...files.values()].join('\n')}
-#include "serve.h"
-int main() {
-  return serve::main([](uint32_t kernel, dim3 grid, const std::vector<unsigned char*>& pointers, const std::vector<int>& scalars) -> std::string {
-    switch (kernel) {
-${cases.join('\n')}
-    }
-    return "no such kernel";
-  });
-}
-`;
-    writeFileSync(join(this.folder, 'main.cpp'), main);
-    const args = ['-std=c++17', '-O1', '-w', '-ffp-contract=off', '-I', here, '-include', join(here, 'cuda-cpu.h')];
-    const built = spawnSync('g++', [...args, '-o', join(this.folder, 'main'), join(this.folder, 'main.cpp')], {
-      encoding: 'utf8',
-      timeout: 240_000,
-      maxBuffer: 1 << 24,
-    });
-    if (built.status !== 0)
-      throw new Error(`g++ ended with ${built.signal ?? built.status}\n${built.stderr.slice(0, 4000)}`);
-    const child = spawn(join(this.folder, 'main'), [], { stdio: 'pipe' });
+    for (const k of kernels) if (!files.has(k.file)) files.set(k.file, new TextDecoder().decode(await read(k.file)));
+    const entries = kernels.map((k) => k.entry);
+    this.lanes = kernels.map((k) => k.lanes);
+    const source = join(this.folder, 'kernels.cu');
+    writeFileSync(source, [...files.values(), ...new Set(entries.map((e) => `LAUNCH(${e})`)), ''].join('\n'));
+    const library = buildKernels(source, this.options.optimize ?? 1);
+    const order = { forward: 0, reverse: 1, shuffle: 2 }[this.options.order ?? 'forward'];
+    const child = spawn(kernelServer(), [library, String(order), ...entries], { stdio: 'pipe' });
     child.stdout.on('data', (d: Buffer) => {
       this.received.push(d);
       this.wake?.();
     });
+    child.stderr.on('data', (d: Buffer) => {
+      this.complaint += d.toString();
+    });
     child.on('close', (code, signal) => {
-      this.died = `the kernel process ended with ${signal ?? code}`;
+      this.died = `the kernel process ended with ${signal ?? code} ${this.complaint}`;
       this.wake?.();
     });
     child.stdin.on('error', () => undefined);
@@ -133,7 +126,16 @@ ${cases.join('\n')}
 
   prepare(r: LaunchRequest): Launch {
     const ranges = r.bindings.flatMap((b) => [idOf(b.memory), b.offset]);
-    const words = [6, r.kernel, ...r.grid, r.bindings.length, ...ranges, r.scalars.length, ...r.scalars];
+    const words = [
+      6,
+      r.kernel,
+      this.lanes[r.kernel] ?? 0,
+      ...r.grid,
+      r.bindings.length,
+      ...ranges,
+      r.scalars.length,
+      ...r.scalars,
+    ];
     const launch: Recorded = { kernel: r.kernel, words: Uint32Array.from(words, (w) => w >>> 0) };
     return launch;
   }

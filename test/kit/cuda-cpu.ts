@@ -1,11 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kernel } from '../../compiler/ir/kernel.ts';
-import { root } from './root.ts';
+import { CudaCpuDevice } from './cuda-cpu-device.ts';
 
-const here = join(root, 'test/kit/cuda-cpu');
 const has = (tool: string): boolean => spawnSync(tool, ['--version'], { stdio: 'ignore' }).status === 0;
 export const hasGxx = has('g++');
 export const hasNvcc = has('nvcc');
@@ -28,100 +27,29 @@ export async function runCudaOnCpu(
   launches: readonly CudaLaunch[],
   order: 'forward' | 'reverse' | 'shuffle' = 'forward',
 ): Promise<Uint8Array[][]> {
-  const dir = await mkdtemp(join(tmpdir(), 'infc-cuda-'));
+  const device = new CudaCpuDevice({ order });
   try {
-    const blobs: Uint8Array[] = [];
-    let at = 0;
-    const place = (b: Uint8Array): number => {
-      const offset = at;
-      blobs.push(b, new Uint8Array((256 - (b.byteLength % 256)) % 256));
-      at += b.byteLength + ((256 - (b.byteLength % 256)) % 256);
-      return offset;
-    };
-    const calls = launches.map((l, i) => {
-      const pointers = l.data.map((d, k) => `(${pointerType(l.kernel, k)})(memory + ${place(d)})`);
-      const scalars = l.kernel.scalars.map((s) => String(l.scalars[s] ?? 0));
-      return `  check(${i}, cuda_cpu::launch({${l.grid.join(', ')}}, {${l.kernel.lanes}}, [&] { ${l.entry}(${[...pointers, ...scalars].join(', ')}); }));`;
-    });
-    const main = `
-#include <algorithm>
-#include "kernels.cu"
-static void check(int i, const std::string& error) {
-  if (error.empty()) return;
-  fprintf(stderr, "launch %d: %s\\n", i, error.c_str());
-  exit(3);
-}
-int main(int, char** argv) {
-  cuda_cpu::orderMode = ${{ forward: 0, reverse: 1, shuffle: 2 }[order]};
-  size_t bytes = ${at};
-  unsigned char* memory = static_cast<unsigned char*>(aligned_alloc(256, bytes + 256));
-  FILE* f = fopen(argv[1], "rb");
-  if (!f || fread(memory, 1, bytes, f) != bytes) return 2;
-  fclose(f);
-${calls.join('\n')}
-  f = fopen(argv[2], "wb");
-  fwrite(memory, 1, bytes, f);
-  fclose(f);
-}
-`;
-    await writeFile(join(dir, 'kernels.cu'), source);
-    await writeFile(join(dir, 'main.cpp'), main);
-    await writeFile(join(dir, 'input'), Buffer.concat(blobs));
-    run('g++', [
-      '-std=c++17',
-      '-O1',
-      '-w',
-      '-ffp-contract=off',
-      '-I',
-      here,
-      '-I',
-      dir,
-      '-include',
-      join(here, 'cuda-cpu.h'),
-      '-o',
-      join(dir, 'main'),
-      join(dir, 'main.cpp'),
-    ]);
-    run(join(dir, 'main'), [join(dir, 'input'), join(dir, 'output')]);
-    const out = await readFile(join(dir, 'output'));
-    let read = 0;
-    return launches.map((l) =>
-      l.data.map((d) => {
-        const bytes = Uint8Array.prototype.slice.call(out, read, read + d.byteLength);
-        read += Math.ceil(d.byteLength / 256) * 256;
-        return bytes;
-      }),
-    );
+    const kernels = launches.map(({ kernel, entry }) => ({
+      ...{ name: kernel.name, file: 'kernels.cu', entry, scalars: kernel.scalars, lanes: kernel.lanes },
+    }));
+    await device.load({ kernels, read: async () => new TextEncoder().encode(source) });
+    const results: Uint8Array[][] = [];
+    for (const [i, { kernel, data, scalars, grid }] of launches.entries()) {
+      const bindings = data.map((d) => ({ memory: device.allocate(d.byteLength), offset: 0, bytes: d.byteLength }));
+      bindings.forEach(({ memory }, k) => {
+        device.write(memory, 0, data[k] ?? new Uint8Array(0));
+      });
+      const values = kernel.scalars.map((s) => scalars[s] ?? 0);
+      device.launch(device.prepare({ kernel: i, bindings, scalars: values, grid, work: 1 }));
+      const out: Uint8Array[] = [];
+      for (const range of bindings) out.push(await device.read(range));
+      for (const { memory } of bindings) device.free(memory);
+      results.push(out);
+    }
+    return results;
   } finally {
-    await rm(dir, { recursive: true, force: true });
+    device.destroy();
   }
-}
-
-function pointerType(kernel: Kernel, i: number): string {
-  const types: Record<string, string> = {
-    f64: 'double',
-    f32: 'float',
-    f16: 'unsigned short',
-    bf16: 'unsigned short',
-    i64: 'long long',
-    u64: 'unsigned long long',
-    i32: 'int',
-    u32: 'unsigned',
-    i16: 'short',
-    u16: 'unsigned short',
-    i8: 'signed char',
-    u8: 'unsigned char',
-    bool: 'unsigned char',
-    ...{ i4: 'unsigned char', u4: 'unsigned char', i2: 'unsigned char', u2: 'unsigned char', f4e2m1: 'unsigned char' },
-    ...{ f8e4m3fn: 'unsigned char', f8e4m3fnuz: 'unsigned char', f8e5m2: 'unsigned char' },
-    ...{ f8e5m2fnuz: 'unsigned char', f8e8m0: 'unsigned char' },
-  };
-  return `${types[kernel.buffers[i]?.storage ?? ''] ?? 'void'}*`;
-}
-
-function run(command: string, args: readonly string[]): void {
-  const r = spawnSync(command, args, { encoding: 'utf8', timeout: 240_000, maxBuffer: 1 << 24 });
-  if (r.status !== 0) throw new Error(`${command} ended with ${r.signal ?? r.status}\n${r.stderr.slice(0, 6000)}`);
 }
 
 /** Compiles a printed .cu with nvcc for an architecture; the compiler's complaints, empty when it succeeds. */

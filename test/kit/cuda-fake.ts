@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { hasGxx } from './cuda-cpu.ts';
+import { shim } from './cuda-cpu-build.ts';
 import { root } from './root.ts';
 
-const shim = join(root, 'test/kit/cuda-cpu');
 const require = createRequire(join(root, 'package.json'));
 
 const folderOf = (name: string): string | undefined => {
@@ -37,7 +37,7 @@ export function buildFakeCuda(folder: string): { addon: string; env: Record<stri
       ...['-DNAPI_VERSION=8', '-DNAPI_CPP_EXCEPTIONS', '-I', join(headers ?? '', 'include'), '-I', addonApi ?? ''],
       ...['-o', addon, join(root, 'backends/cuda/native/addon.cc'), '-ldl'],
     );
-  gxx('-o', join(folder, 'libcuda.so.1'), join(shim, 'fake-cuda.cc'), '-ldl');
+  gxx('-Wl,-soname,libcuda.so.1', '-o', join(folder, 'libcuda.so.1'), join(shim, 'fake-cuda.cc'), '-ldl');
   gxx('-o', join(folder, 'libnvrtc.so.13'), join(shim, 'fake-nvrtc.cc'));
   return {
     addon,

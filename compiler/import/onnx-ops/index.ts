@@ -6,6 +6,8 @@ import { elementwiseOnnxOps } from './elementwise.ts';
 import { imageOnnxOps } from './image.ts';
 import { linearOnnxOps } from './linear.ts';
 import { mlOnnxOps } from './ml.ts';
+import { linearModelOnnxOps } from './ml-scores.ts';
+import { treeOnnxOps } from './ml-trees.ts';
 import { movementOnnxOps } from './movement.ts';
 import { normOnnxOps } from './norm.ts';
 import { quantizeOnnxOps } from './quantize.ts';
@@ -29,6 +31,8 @@ export const tensorOnnxOps: readonly OnnxOp[] = [
   ...contribAttentionOnnxOps,
   ...stringOnnxOps,
   ...mlOnnxOps,
+  ...linearModelOnnxOps,
+  ...treeOnnxOps,
   ...signalOnnxOps,
   ...selectOnnxOps,
   ...quantizeOnnxOps,

@@ -38,13 +38,14 @@ export interface Attention {
 
 /** Self-attention over the cache that the KV policy keeps, or within the run for encoders. */
 export const attention =
-  (a: Attention): Layer =>
+  (whole: Attention): Layer =>
   (s, x) => {
+    const a = s.model.heads.apply(whole);
     const { heads, kvHeads, headDim, rope } = a;
     const project = (p: Projection, count: number, norm?: Norm): Value => {
       const y = s.linear(x, p, count * headDim);
-      const whole = norm && a.normWhole ? normalize(s, y, norm) : y;
-      const split = s.from(a.path, 'Attention').node('reshape', [whole], { shape: [1, s.seq, count, headDim] });
+      const normal = norm && a.normWhole ? normalize(s, y, norm) : y;
+      const split = s.from(a.path, 'Attention').node('reshape', [normal], { shape: [1, s.seq, count, headDim] });
       return norm && !a.normWhole ? normalize(s, split, norm) : split;
     };
     const turn = (y: Value): Value => {
@@ -58,7 +59,9 @@ export const attention =
     s.from(a.path, 'Attention');
     const mixed = a.bidirectional ? within(s, a, q, k, v) : cached(s, a, q, k, v, key);
     const joined = s.b.node('reshape', [mixed], { shape: [1, s.seq, heads * headDim] });
-    return s.linear(joined, a.output, a.outputs ?? Number(x.type.shape.at(-1)));
+    const outputs = a.outputs ?? Number(x.type.shape.at(-1));
+    s.model.heads.note(a, s.model.weights.matrix(a.output, outputs, heads * headDim));
+    return s.linear(joined, a.output, outputs);
   };
 
 const scaleOf = (a: Attention): number => a.scale ?? a.headDim ** -0.5;

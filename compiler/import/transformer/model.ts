@@ -6,6 +6,7 @@ import type { OpTable } from '../../ir/graph-builder.ts';
 import { kvPolicy } from '../../kv/index.ts';
 import type { HfWeights } from '../architecture.ts';
 import type { SymbolTable } from '../symbols.ts';
+import { HeadChoice, type HeadName } from './heads.ts';
 import { type Layer, type ModelScope, Scope } from './scope.ts';
 import { WeightSource } from './weights.ts';
 
@@ -31,6 +32,12 @@ export interface TransformerOptions {
   readonly context?: number;
   /** Name of the KV policy. */
   readonly kv?: string;
+  /** Layers to leave out, counted from 0. */
+  readonly dropLayers?: readonly number[];
+  /** Key-value heads to leave out, with the query heads that share them. */
+  readonly dropHeads?: readonly HeadName[];
+  /** Gives the states before the first layer and after each as outputs too: `layer.0`, `layer.1`... */
+  readonly showLayers?: boolean;
 }
 
 /** Most tokens of one prefill run: enough to be compute bound, little enough that activations stay small. */
@@ -62,9 +69,11 @@ export function buildTransformer(
 ): Program {
   const context = contextOf(t.positions, options);
   const policy = kvPolicy(options.kv);
+  const layers = keptLayers(t.layers, options.dropLayers ?? []);
   const chunk = Math.min(t.kind === 'encoder' ? context : CHUNK, context);
   const states = new Map<string, State>();
-  const model: ModelScope = { ops, weights: new WeightSource(weights), policy, context, chunk, states };
+  const heads = new HeadChoice(options.dropHeads ?? []);
+  const model: ModelScope = { ops, weights: new WeightSource(weights), policy, context, chunk, states, heads };
   const seq = symbols.named('seq', { min: 1, max: chunk });
   const most = policy.endless && t.kind === 'decoder' ? ENDLESS : context;
   const past = t.kind === 'decoder' ? symbols.named('past', { min: 0, max: most - 1 }) : 0;
@@ -74,17 +83,27 @@ export function buildTransformer(
     if (given) s.graph.given.push(given.name);
     const ids = s.graph.input('input_ids', tensor('i64', [1, tokens]));
     let x = t.embed(s, ids);
-    for (const layer of t.layers) x = layer(s, x);
+    const shown = [x];
+    for (const layer of layers) {
+      x = layer(s, x);
+      shown.push(x);
+    }
     if (!all && tokens !== 1) x = lastToken(s, x);
     const out = t.head(s, x);
     out.name = t.kind === 'encoder' ? 'embeddings' : 'logits';
     s.graph.outputs.push(out);
+    if (options.showLayers)
+      shown.forEach((states, i) => {
+        states.name = `layer.${i}`;
+        if (!s.graph.outputs.includes(states)) s.graph.outputs.push(states);
+      });
     return [entryName, s.graph];
   };
   const entries =
     t.kind === 'encoder'
       ? [entry('encode', seq, true)]
       : [entry('prefill', seq, false), entry('decode', 1, true), entry('verify', seq, true)];
+  heads.finish();
   const bytes = [...states.values()].reduce((n, s) => n + bytesOf(s), 0);
   const first = entries[0]?.[0] ?? '';
   return {
@@ -92,6 +111,7 @@ export function buildTransformer(
     entries: new Map(entries),
     states: [...states.values()],
     symbols: symbols.symbols,
+    heads: heads.all,
     metadata: { format: 'safetensors', architecture: t.architecture },
     generation: {
       kind: t.kind,
@@ -109,6 +129,18 @@ export function buildTransformer(
       stateBytes: bytes,
     },
   };
+}
+
+/** Throws INFC1096 for a layer that is not there, or when none would be left. */
+function keptLayers(layers: readonly Layer[], drop: readonly number[]): readonly Layer[] {
+  const missing = drop.find((i) => !Number.isInteger(i) || i < 0 || i >= layers.length);
+  const kept = layers.filter((_, i) => !drop.includes(i));
+  if (missing === undefined && (kept.length > 0 || layers.length === 0)) return kept;
+  throw new InfcError(
+    'INFC1096',
+    missing === undefined ? 'no layer would be left' : `there is no layer ${missing}; the model has ${layers.length}`,
+    { fix: `Leave out layers of 0 to ${layers.length - 1}, not all of them` },
+  );
 }
 
 /** [1, seq, n] to [1, 1, n]. */

@@ -2,6 +2,7 @@ import { add, type Dim, formatDim, max } from '../../ir/dim.ts';
 import { Graph, type State, type TensorType, type Value } from '../../ir/graph.ts';
 import { GraphBuilder, type OpTable } from '../../ir/graph-builder.ts';
 import type { KvPolicy } from '../../kv/policy.ts';
+import type { HeadChoice } from './heads.ts';
 import type { Rope } from './rope.ts';
 import type { Projection, WeightSource } from './weights.ts';
 
@@ -15,6 +16,7 @@ export interface ModelScope {
   readonly chunk: number;
   /** States by name, in order of first use. */
   readonly states: Map<string, State>;
+  readonly heads: HeadChoice;
 }
 
 /** Part of a model: from the hidden states [1, seq, n] it reads to those it gives. */

@@ -17,6 +17,12 @@ export interface Rows {
   readonly every?: number;
 }
 
+/** Some of `of` rows or columns, in this order. */
+export interface Picked {
+  readonly of: number;
+  readonly kept: readonly number[];
+}
+
 /** Where the weights of a linear layer are: y = x W^T + bias with W [outputs, inputs]. */
 export interface Projection {
   /** Name of the weight tensor. */
@@ -26,6 +32,9 @@ export interface Projection {
   readonly transposed?: boolean;
   /** When weight (and bias) hold more than this projection. */
   readonly rows?: Rows;
+  /** Outputs and inputs that are left of the projection. */
+  readonly outputs?: Picked;
+  readonly inputs?: Picked;
 }
 
 /** The projection of a module whose tensors are `path.weight` and, with `bias`, `path.bias`. */
@@ -53,39 +62,44 @@ export class WeightSource {
 
   /** W [outputs, inputs] of a projection. */
   matrix(p: Projection, outputs: number, inputs: number): Constant {
-    const rows = p.rows?.of ?? outputs;
-    const stored = this.weights.get(p.weight, p.transposed ? [inputs, rows] : [rows, inputs]);
-    if (!p.transposed && !p.rows) return stored;
+    const rows = p.rows?.of ?? p.outputs?.of ?? outputs;
+    const length = p.inputs?.of ?? inputs;
+    const stored = this.weights.get(p.weight, p.transposed ? [length, rows] : [rows, length]);
+    if (!p.transposed && !p.rows && !p.outputs && !p.inputs) return stored;
+    const order = rowNumbers(p, outputs);
+    const columns = p.inputs?.kept;
     return this.once(
-      `${p.weight}${rowsKey(p.rows)}`,
+      `${p.weight}${rowsKey(p)}`,
       stored,
       [outputs, inputs],
       (bytes, size) => {
         const out = new Uint8Array(outputs * inputs * size);
         let at = 0;
-        for (const row of rowNumbers(p.rows, outputs)) {
-          if (!p.transposed) out.set(bytes.subarray(row * inputs * size, (row + 1) * inputs * size), at);
+        for (const row of order) {
+          if (!p.transposed && !columns) out.set(bytes.subarray(row * length * size, (row + 1) * length * size), at);
           else
             for (let i = 0; i < inputs; i++) {
-              const from = (i * rows + row) * size;
+              const column = columns?.[i] ?? i;
+              const from = (p.transposed ? column * rows + row : row * length + column) * size;
               for (let k = 0; k < size; k++) out[at + i * size + k] = bytes[from + k] ?? 0;
             }
           at += inputs * size;
         }
         return out;
       },
-      p.transposed ? undefined : selected(stored, { rows, length: inputs }, rowNumbers(p.rows, outputs)),
+      // Groups of encoded weights lie along the columns.
+      p.transposed || columns ? undefined : selected(stored, { rows, length }, order),
     );
   }
 
   /** The bias [outputs] of a projection that has one. */
   bias(p: Projection, outputs: number): Constant | undefined {
     if (p.bias === undefined) return undefined;
-    const stored = this.weights.get(p.bias, [p.rows?.of ?? outputs]);
-    if (!p.rows) return stored;
-    return this.once(`${p.bias}${rowsKey(p.rows)}`, stored, [outputs], (bytes, size) => {
+    const stored = this.weights.get(p.bias, [p.rows?.of ?? p.outputs?.of ?? outputs]);
+    if (!p.rows && !p.outputs) return stored;
+    return this.once(`${p.bias}${rowsKey(p)}`, stored, [outputs], (bytes, size) => {
       const out = new Uint8Array(outputs * size);
-      rowNumbers(p.rows, outputs).forEach((row, i) => {
+      rowNumbers(p, outputs).forEach((row, i) => {
         out.set(bytes.subarray(row * size, (row + 1) * size), i * size);
       });
       return out;
@@ -123,11 +137,26 @@ function selected({ encoded }: Constant, size: MatrixSize, order: readonly numbe
   return format && { format: format.name, planes: () => selectRows(format, encoded.planes(), size, order) };
 }
 
-const rowsKey = (rows: Rows | undefined): string =>
-  rows ? `[${rows.start}:${rows.start + rows.length}${rows.blocks ? `:${rows.blocks}x${rows.every}` : ''}]` : '';
+function rowsKey({ rows, outputs, inputs }: Projection): string {
+  const part = rows
+    ? `[${rows.start}:${rows.start + rows.length}${rows.blocks ? `:${rows.blocks}x${rows.every}` : ''}]`
+    : '';
+  return `${part}${outputs ? `[${runs(outputs.kept)}]` : ''}${inputs ? `[,${runs(inputs.kept)}]` : ''}`;
+}
 
-function rowNumbers(rows: Rows | undefined, outputs: number): number[] {
-  if (!rows) return Array.from({ length: outputs }, (_, i) => i);
-  const { start, length, blocks = 1, every = 0 } = rows;
-  return Array.from({ length: blocks * length }, (_, i) => start + Math.floor(i / length) * every + (i % length));
+/** 0-63,128-191 */
+const runs = (kept: readonly number[]): string =>
+  kept
+    .map((v, i) => [kept[i - 1] === v - 1 ? '' : String(v), kept[i + 1] === v + 1 ? '' : String(v)] as const)
+    .filter(([from, to]) => from !== '' || to !== '')
+    .map(([from, to]) => (from && to ? `${from},` : from ? `${from}-` : `${to},`))
+    .join('')
+    .slice(0, -1);
+
+/** Rows of the stored tensor, one for each output. */
+function rowNumbers({ rows, outputs: picked }: Projection, outputs: number): number[] {
+  const count = picked?.of ?? outputs;
+  const { start, length, blocks = 1, every = 0 } = rows ?? { start: 0, length: count };
+  const all = Array.from({ length: blocks * length }, (_, i) => start + Math.floor(i / length) * every + (i % length));
+  return picked ? picked.kept.map((i) => all[i] ?? 0) : all;
 }

@@ -1,5 +1,5 @@
 // A libcuda.so.1 for tests: device memory is host memory, a module is a shared library that fake-nvrtc.cc built from CUDA source over
-// cuda-cpu.h. Addresses outside of live blocks are errors, as on a GPU with checking.
+// cuda-cpu.h and that finds the threads of runtime.h here. Addresses outside of live blocks are errors, as on a GPU with checking.
 #include <dlfcn.h>
 
 #include <cstdint>
@@ -7,6 +7,8 @@
 #include <cstring>
 #include <map>
 #include <string>
+
+#include "runtime.h"
 
 #define API extern "C" __attribute__((visibility("default")))
 

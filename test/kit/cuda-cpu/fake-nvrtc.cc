@@ -37,12 +37,13 @@ API int nvrtcCompileProgram(Program* p, int, const char* const*) {
   char name[4096];
   snprintf(name, sizeof name, "%s/program-XXXXXX", folder);
   if (!mkdtemp(name)) return 6;
-  std::string dir = name, text = p->source + "\n#include \"launch.h\"\n";
+  std::string dir = name, text = p->source + "\n";
   std::regex kernel(R"(__global__ void (?:__launch_bounds__\(\d+\) )?(\w+)\()");
   for (std::sregex_iterator i(p->source.begin(), p->source.end(), kernel), end; i != end; ++i) text += "LAUNCH(" + (*i)[1].str() + ")\n";
   std::ofstream(dir + "/kernels.cu") << text;
-  std::string command = "g++ -std=c++17 -O1 -w -fPIC -shared -fno-gnu-unique -ffp-contract=off -I" + std::string(shim) + " -include " + shim +
-                        "/cuda-cpu.h -x c++ -o " + dir + "/kernels.so " + dir + "/kernels.cu 2> " + dir + "/log";
+  std::string command = "g++ -std=c++17 -O1 -w -fPIC -shared -ffp-contract=off -I" + std::string(shim) + " -include " + shim +
+                        "/cuda-cpu.h -x c++ -o " + dir + "/kernels.so " + dir + "/kernels.cu -L" + folder +
+                        " -l:libcuda.so.1 2> " + dir + "/log";
   int status = system(command.c_str());
   p->log = contents(dir + "/log");
   p->image = dir + "/kernels.so";

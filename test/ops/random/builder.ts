@@ -235,7 +235,7 @@ export class Builder {
     this.nodes.push(node(op, names, outs, [...attributes], { name: this.name('n'), domain }));
     this.values.push(...named);
     const shown = attributes.map(
-      (a) => `${a.name}=${a.i ?? a.ints?.join('/') ?? a.f ?? (a.s ? new TextDecoder().decode(a.s) : '…')}`,
+      (a) => `${a.name}=${a.i ?? a.ints?.join('/') ?? a.floats?.join('/') ?? a.f ?? textOf(a)}`,
     );
     const types = named.map((o) => `${o.name}:${o.dtype}[${o.shape}]`);
     this.model.lines.push(
@@ -266,6 +266,9 @@ export class Builder {
     };
   }
 }
+
+const textOf = (a: Attribute): string =>
+  [...(a.strings ?? []), ...(a.s ? [a.s] : [])].map((s) => new TextDecoder().decode(s)).join('/') || '…';
 
 /** One operator (or a few that belong together). Does nothing where no operands fit. */
 export interface Step {

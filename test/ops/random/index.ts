@@ -5,6 +5,7 @@ import { attribute, encodeModel, info } from '../../import/build-onnx.ts';
 import { Builder, type Draw, isFeedable, type Step, type Val } from './builder.ts';
 import { elementwise } from './elementwise.ts';
 import { layers } from './layers.ts';
+import { learned } from './learned.ts';
 import { movement } from './movement.ts';
 import { controlSteps, special } from './special.ts';
 import { variants } from './variants.ts';
@@ -30,7 +31,7 @@ export interface RandomGraph {
 /** Opsets that differ in how operators are written. */
 const OPSETS = [11, 12, 13, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 26] as const;
 
-const tensors: readonly Step[] = [...elementwise, ...movement, ...layers, ...special, ...variants];
+const tensors: readonly Step[] = [...elementwise, ...movement, ...layers, ...special, ...learned, ...variants];
 const inBody = (b: Builder): void => grow(b, [...elementwise, ...movement], []);
 const all: readonly Step[] = [...tensors, ...controlSteps(inBody)];
 
@@ -77,7 +78,12 @@ export function drawGraph(draw: Draw, most: number, opsets: readonly number[] = 
       irVersion: b.opset >= 23 ? 11 : b.opset >= 21 ? 10 : 8,
       opsetImport: [
         { domain: '', version: b.opset },
-        ...[...domains].filter((d) => d !== '').map((domain) => ({ domain, version: domain === 'ai.onnx.ml' ? 3 : 1 })),
+        ...[...domains]
+          .filter((d) => d !== '')
+          .map((domain) => ({
+            domain,
+            version: domain === 'ai.onnx.ml' ? (names.includes('TreeEnsemble') ? 5 : 3) : 1,
+          })),
       ],
     },
   );

@@ -3,7 +3,7 @@ import { attribute } from '../../import/build-onnx.ts';
 import { type Builder, FLOATS, like, pack, type Step, type Val } from './builder.ts';
 import { notEmpty, solid } from './shapes.ts';
 
-const { int, ints, float, floats, string, strings, graph } = attribute;
+const { int, ints, float, string, graph } = attribute;
 const step = (name: string, apply: (b: Builder) => void, more: Partial<Step> = {}): Step => ({ name, apply, ...more });
 
 const quantized: readonly Step[] = [
@@ -321,74 +321,6 @@ const texts: readonly Step[] = [
   ),
 ];
 
-const ML = 'ai.onnx.ml';
-const table = (b: Builder, width: number): Val =>
-  b.operand({ dtypes: ['f32'], shape: [b.draw(1, 3), width], exact: true, limit: 100 });
-
-const learned: readonly Step[] = [
-  step('Scaler', (b) => {
-    const x = table(b, 3);
-    b.add('Scaler', [x], [like(x)], [floats('offset', [0.5, 1, -1]), floats('scale', [2, 0.5, 1])], ML);
-  }),
-  step('Normalizer', (b) => {
-    const x = b.source('f32', [2, 3], [1, 4]);
-    b.add('Normalizer', [x], [like(x, { limit: 1 })], [string('norm', b.pick(['MAX', 'L1', 'L2']))], ML);
-  }),
-  step('Binarizer', (b) => {
-    const x = table(b, 3);
-    b.add('Binarizer', [x], [like(x, { exact: true, limit: 1 })], [float('threshold', 0.5)], ML);
-  }),
-  step('LinearRegressor', (b) => {
-    const x = table(b, 2);
-    b.add(
-      'LinearRegressor',
-      [x],
-      [like(x, { shape: [x.shape[0] ?? 1, 2], limit: 500 })],
-      [floats('coefficients', [0.5, 1, -1, 2]), floats('intercepts', [0.25, -0.5]), int('targets', 2)],
-      ML,
-    );
-  }),
-  step('LabelEncoder', (b) => {
-    const x = b.source('i64', b.shape(1, 2), [0, 4]);
-    b.add(
-      'LabelEncoder',
-      [x],
-      [like(x, { exact: true, limit: 99 })],
-      [ints('keys_int64s', [0, 1, 2]), ints('values_int64s', [7, 8, 9]), int('default_int64', -1)],
-      ML,
-    );
-  }),
-  step('TreeEnsembleRegressor', (b) => {
-    const x = table(b, 2);
-    b.add(
-      'TreeEnsembleRegressor',
-      [x],
-      [like(x, { shape: [x.shape[0] ?? 1, 1], exact: true, limit: 8 })],
-      [
-        ints('nodes_treeids', [0, 0, 0, 0, 0]),
-        ints('nodes_nodeids', [0, 1, 2, 3, 4]),
-        ints('nodes_featureids', [0, 1, 0, 0, 0]),
-        strings('nodes_modes', [
-          b.pick(['BRANCH_LEQ', 'BRANCH_LT', 'BRANCH_GTE', 'BRANCH_GT']),
-          'BRANCH_LEQ',
-          'LEAF',
-          'LEAF',
-          'LEAF',
-        ]),
-        floats('nodes_values', [0.5, -1, 0, 0, 0]),
-        ints('nodes_truenodeids', [1, 3, 0, 0, 0]),
-        ints('nodes_falsenodeids', [2, 4, 0, 0, 0]),
-        ints('target_treeids', [0, 0, 0]),
-        ints('target_nodeids', [2, 3, 4]),
-        ints('target_ids', [0, 0, 0]),
-        floats('target_weights', [1, 2, 3]),
-        int('n_targets', 1),
-      ],
-      ML,
-    );
-  }),
-];
-
 const MS = 'com.microsoft';
 const contrib: readonly Step[] = [
   ...(['FastGelu', 'BiasGelu'] as const).map((name) =>
@@ -460,4 +392,4 @@ const contrib: readonly Step[] = [
   }),
 ];
 
-export const special: readonly Step[] = [...quantized, ...sequences, ...texts, ...learned, ...contrib];
+export const special: readonly Step[] = [...quantized, ...sequences, ...texts, ...contrib];

@@ -1,30 +1,21 @@
-// A device over pipes: reads commands from stdin, writes what is asked for to stdout. Included after the kernels; the includer defines
-// run(kernel, grid, pointers, scalars), which returns an error text.
-#pragma once
+// Plays kernels of a shared library (cuda-cpu.h) on memory of its own: server LIBRARY ORDER KERNEL... Reads commands from stdin, writes
+// what is asked for to stdout. Built with -rdynamic, so that the library finds the threads of runtime.h.
+#include <dlfcn.h>
+
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 
-namespace serve {
+#include "runtime.h"
 
-template <typename A>
-A argument(const std::vector<unsigned char*>& pointers, const std::vector<int>& scalars, size_t i) {
-  if constexpr (std::is_pointer_v<A>) return reinterpret_cast<A>(pointers[i]);
-  else return A(scalars[i - pointers.size()]);
-}
+namespace {
 
-template <typename... A, size_t... I>
-std::string call(void (*kernel)(A...), dim3 grid, unsigned lanes, const std::vector<unsigned char*>& p, const std::vector<int>& s,
-                 std::index_sequence<I...>) {
-  return cuda_cpu::launch(grid, {lanes, 1, 1}, [&] { kernel(argument<A>(p, s, I)...); });
-}
+struct Kernel {
+  const char* (*launch)(const unsigned* grid, unsigned lanes, void** args);
+  unsigned (*parameters)();
+};
 
-template <typename... A>
-std::string call(void (*kernel)(A...), dim3 grid, unsigned lanes, const std::vector<unsigned char*>& p, const std::vector<int>& s) {
-  if (sizeof...(A) != p.size() + s.size()) return "wrong number of arguments";
-  return call(kernel, grid, lanes, p, s, std::index_sequence_for<A...>{});
-}
-
-inline uint32_t word() {
+uint32_t word() {
   uint32_t v = 0;
   if (fread(&v, 4, 1, stdin) != 1) exit(0);
   return v;
@@ -35,8 +26,22 @@ struct Block {
   size_t bytes;
 };
 
-template <typename Run>
-int main(Run run) {
+}  // namespace
+
+int main(int count, char** given) {
+  if (count < 3) return 2;
+  void* library = dlopen(given[1], RTLD_NOW | RTLD_LOCAL);
+  if (!library) {
+    fprintf(stderr, "%s\n", dlerror());
+    return 2;
+  }
+  cuda_cpu::orderMode = atoi(given[2]);
+  std::vector<Kernel> kernels;
+  for (int i = 3; i < count; i++) {
+    std::string name = given[i];
+    kernels.push_back({reinterpret_cast<decltype(Kernel::launch)>(dlsym(library, ("launch_" + name).c_str())),
+                       reinterpret_cast<decltype(Kernel::parameters)>(dlsym(library, ("parameters_" + name).c_str()))});
+  }
   std::map<uint32_t, Block> blocks;
   std::string error;
   auto range = [&](uint32_t id, size_t offset, size_t bytes) -> unsigned char* {
@@ -80,9 +85,9 @@ int main(Run run) {
         break;
       }
       case 6: {  // launch
-        uint32_t kernel = word();
-        unsigned x = word(), y = word(), z = word();
-        dim3 grid{x, y, z};
+        uint32_t kernel = word(), lanes = word();
+        unsigned grid[3];
+        for (auto& g : grid) g = word();
         std::vector<unsigned char*> pointers(word());
         for (auto& p : pointers) {
           uint32_t id = word(), offset = word();
@@ -90,10 +95,14 @@ int main(Run run) {
         }
         std::vector<int> scalars(word());
         for (auto& s : scalars) s = int(word());
-        if (error.empty()) {
-          std::string e = run(kernel, grid, pointers, scalars);
-          if (!e.empty()) error = "kernel " + std::to_string(kernel) + ": " + e;
-        }
+        if (!error.empty()) break;
+        std::vector<void*> args;
+        for (auto& p : pointers) args.push_back(&p);
+        for (auto& s : scalars) args.push_back(&s);
+        const char* failure = kernel >= kernels.size() || !kernels[kernel].launch ? "no such kernel"
+                              : kernels[kernel].parameters() != args.size()       ? "wrong number of arguments"
+                                                                                  : kernels[kernel].launch(grid, lanes, args.data());
+        if (*failure) error = "kernel " + std::to_string(kernel) + ": " + failure;
         break;
       }
       case 7: {  // read: a length of the error text, the text, then the bytes
@@ -109,5 +118,3 @@ int main(Run run) {
     }
   }
 }
-
-}  // namespace serve
