@@ -7,7 +7,7 @@ import type { Io } from './io.ts';
 
 const ROLES: readonly WeightRole[] = ['embedding', 'head', 'linear'];
 
-/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rotate", "precision", "rules": [{"match", "role", "atMost", "format", "algorithm", "equalize", "sparsity", "prune"}]}`. Throws INFC8062. */
+/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rotate", "precision", "activations", "outliers", "rules": [{"match", "role", "atMost", "format", "algorithm", "equalize", "sparsity", "prune"}]}`. Throws INFC8062. */
 export async function readRecipe(given: string | undefined, io: Io): Promise<string | FormatRecipe | undefined> {
   if (!given?.endsWith('.json')) return given;
   const file = path.resolve(io.cwd, given);
@@ -49,6 +49,11 @@ export async function readRecipe(given: string | undefined, io: Io): Promise<str
       ...names,
     );
   });
+  const activations = (['dynamic', 'static'] as const).find((a) => a === value.activations);
+  if (value.activations !== undefined && !activations)
+    throw bad('has activations that are neither dynamic nor static', '/activations');
+  if (value.outliers !== undefined && !(typeof value.outliers === 'number' && value.outliers > 0))
+    throw bad('has outliers that are no positive number', '/outliers');
   const precision = PRECISIONS.find((p) => p === value.precision);
   if (value.precision !== undefined && !precision)
     throw bad(`has a precision that is none of ${PRECISIONS.join(', ')}`, '/precision');
@@ -57,5 +62,7 @@ export async function readRecipe(given: string | undefined, io: Io): Promise<str
     rules,
     ...(value.rotate === true ? { rotate: true } : {}),
     ...(precision ? { precision } : {}),
+    ...(activations ? { activations } : {}),
+    ...(typeof value.outliers === 'number' ? { outliers: value.outliers } : {}),
   };
 }

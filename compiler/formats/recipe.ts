@@ -31,8 +31,10 @@ export const PRECISIONS: readonly Precision[] = ['f16', 'bf16', 'mixed'];
 export interface FormatRecipe {
   readonly name: string;
   readonly rules: readonly FormatRule[];
-  /** Activations are rounded to 8 bits while the model runs, so that products multiply codes. */
-  readonly activations?: 'dynamic';
+  /** Activations are rounded to 8 bits, so that products multiply codes: over the range of each run, or the range that calibration saw. */
+  readonly activations?: 'dynamic' | 'static';
+  /** With `activations`: input columns of products that reach this magnitude on the calibration data stay floats. */
+  readonly outliers?: number;
   /** Values between kernels are kept as 16-bit floats where that is safe. */
   readonly precision?: Precision;
   /** Rotates the residual stream of a transformer first. */
@@ -67,7 +69,10 @@ export const recipes: readonly FormatRecipe[] = [
     ],
   },
   all('q4', 'q4g32'),
-  { name: 'w8a8', rules: [], activations: 'dynamic' },
+  { name: 'w8a8', rules: [{ format: 'dense' }], activations: 'dynamic' },
+  { name: 'w8a8-static', rules: [{ format: 'dense' }], activations: 'static' },
+  // The threshold of LLM.int8().
+  { name: 'w8a8-outliers', rules: [{ format: 'dense' }], activations: 'dynamic', outliers: 6 },
   {
     name: 'auto',
     rules: [
@@ -116,11 +121,16 @@ export function recipeOf(given: string | FormatRecipe, names: RecipeNames): Form
   return more.length > 0 ? { ...recipe, name: given } : recipe;
 }
 
+/** Weights of such rules are not rounded. */
+const isLeft = (format: string): boolean => format === 'keep' || format.startsWith('dense');
+
 function extended(recipe: FormatRecipe, name: string, names: RecipeNames): FormatRecipe {
   if (name === 'rotate') return { ...recipe, rotate: true };
   const add = (more: Partial<FormatRule>): FormatRecipe => ({
     ...recipe,
-    rules: recipe.rules.map((r) => (r.format === 'keep' || r.format.startsWith('dense') ? r : { ...r, ...more })),
+    rules: recipe.rules.map((r) =>
+      isLeft(r.format) && !(more.equalize && recipe.activations) ? r : { ...r, ...more },
+    ),
   });
   if (names.quantizers?.has(name)) return add({ algorithm: name });
   if (names.equalizers?.has(name)) return add({ equalize: name });

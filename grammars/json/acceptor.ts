@@ -1,23 +1,28 @@
 import type { Acceptor } from '../acceptor.ts';
-import { located } from './located.ts';
+import { KeyLeaf } from './leaf-object.ts';
+import { located, type SchemaPlace } from './located.ts';
 import type { Machine } from './machine.ts';
 import { Shortest } from './shortest.ts';
 import { type StackId, Stacks } from './stack.ts';
+import { type TextId, Texts } from './texts.ts';
 
 /**
  * The documents of a schema as a byte acceptor: a state is a leaf, a stack of frames, and the text captured for the frames
- * that need it. `leaf`, `stack` and `text` hold the configuration that {@link advance} works on.
+ * that need it. `leaf` and `stack` (and the text) are the configuration that {@link advance} works on.
  */
 export class JsonAcceptor implements Acceptor {
   readonly stacks = new Stacks();
   readonly start: number;
   leaf = 0;
   stack: StackId = -1;
-  text = '';
+  private text: TextId = 0;
+  private readonly texts = new Texts();
+  /** What follows a value, by its frame, result and text. */
+  private readonly afterTexts = new Map<string, number>();
   private distances: Shortest | undefined;
   private readonly leafOf: number[] = [0];
   private readonly stackOf: StackId[] = [-1];
-  private readonly textOf: string[] = [''];
+  private readonly textOf: TextId[] = [0];
   /** By stack, from the empty one on, and leaf. */
   private readonly ids: (Map<number, number> | undefined)[] = [];
   private readonly textIds = new Map<string, number>();
@@ -25,7 +30,7 @@ export class JsonAcceptor implements Acceptor {
   constructor(readonly machine: Machine) {
     this.leaf = machine.start;
     this.stack = 0;
-    this.text = '';
+    this.text = 0;
     this.start = machine.start === 0 ? 0 : this.save();
   }
 
@@ -47,18 +52,30 @@ export class JsonAcceptor implements Acceptor {
     if (state === 0) return Number.POSITIVE_INFINITY;
     this.distances ??= new Shortest(this.machine, this.stacks);
     const { distances } = this;
-    return located(
-      () => distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1),
-      () => ({ pointer: '', keyword: '' }),
-    );
+    return located(() => distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1), this.machine.place);
   }
 
   /** The state after several bytes, or 0. */
   run(state: number, bytes: Uint8Array): number {
     this.machine.solver.budget.reset();
     this.load(state);
-    for (let i = 0; i < bytes.length; i++) if (!this.advance(bytes[i] ?? 0)) return 0;
-    return this.save();
+    const info = this.machine.leaves[this.leaf];
+    let i = info instanceof KeyLeaf && info.decoder === 0 ? this.along(info, bytes) : 0;
+    for (; i < bytes.length; i++) if (!this.advance(bytes[i] ?? 0)) return 0;
+    return this.leaf === 0 ? 0 : this.save();
+  }
+
+  /** Moves the current configuration along a name, in one step, so that no states are made on the way; gives the number of bytes. */
+  private along(key: KeyLeaf, bytes: Uint8Array): number {
+    const end = plainUntil(bytes);
+    if (end === 0) return 0;
+    let text = '';
+    for (let i = 0; i < end; i++) {
+      text += String.fromCharCode(bytes[i] ?? 0);
+      this.text = this.texts.append(this.text, bytes[i] ?? 0);
+    }
+    this.leaf = located(() => key.advance(text), UNKNOWN_PLACE) >> 2;
+    return this.leaf === 0 ? bytes.length : end;
   }
 
   /** Whether a state goes on over several bytes; no state is made. */
@@ -73,14 +90,14 @@ export class JsonAcceptor implements Acceptor {
   load(state: number): void {
     this.leaf = this.leafOf[state] ?? 0;
     this.stack = this.stackOf[state] ?? -1;
-    this.text = this.textOf[state] ?? '';
+    this.text = this.textOf[state] ?? 0;
   }
 
   /** The state of the current configuration. */
   save(): number {
     const { leaf, stack, text } = this;
     if (leaf === 0) return 0;
-    if (text !== '') {
+    if (text !== 0) {
       const key = `${leaf},${stack},${text}`;
       let id = this.textIds.get(key);
       if (id === undefined) {
@@ -101,7 +118,7 @@ export class JsonAcceptor implements Acceptor {
 
   /** Moves the current configuration over one byte; false (and dead) when nothing accepted goes on so. */
   advance(byte: number): boolean {
-    const { machine, stacks } = this;
+    const { machine, stacks, texts } = this;
     for (;;) {
       const code = machine.step(this.leaf, byte);
       if (code === 0) {
@@ -113,32 +130,40 @@ export class JsonAcceptor implements Acceptor {
       switch (code & 3) {
         case 0:
           this.leaf = target;
-          if (captured) this.text += String.fromCharCode(byte);
+          if (captured) this.text = texts.append(this.text, byte);
           return true;
         case 1: {
           const frame = machine.pushFrame[target] ?? 0;
           const captures = machine.frames[frame]?.captures ?? false;
-          this.stack = stacks.push(this.stack, frame, captures, captures ? this.text : '');
+          this.stack = stacks.push(this.stack, frame, captures, captures ? texts.length(this.text) : 0);
           this.leaf = machine.pushLeaf[target] ?? 0;
-          if (captures) this.text = String.fromCharCode(byte);
-          else if (captured) this.text += String.fromCharCode(byte);
+          if (captures || captured) this.text = texts.append(this.text, byte);
           return true;
         }
         default: {
           const consumed = (code & 3) === 2;
-          if (captured && consumed) this.text += String.fromCharCode(byte);
+          if (captured && consumed) this.text = texts.append(this.text, byte);
           const frame = stacks.frame(this.stack);
-          const captures = machine.frames[frame]?.captures ?? false;
-          this.leaf = machine.resume(frame, target, captures ? this.text : undefined);
-          const parent = stacks.parent(this.stack);
-          if (captures)
-            this.text = parent >= 0 && stacks.capturing(parent) ? stacks.savedText(this.stack) + this.text : '';
-          this.stack = parent;
+          this.leaf = machine.needsText(frame, target) ? this.afterText(frame, target) : machine.resume(frame, target);
+          this.stack = stacks.parent(this.stack);
+          if (this.text !== 0 && (this.stack < 0 || !stacks.capturing(this.stack))) this.text = 0;
           if (this.leaf === 0) return false;
           if (consumed) return true;
         }
       }
     }
+  }
+
+  /** What follows a value whose text matters. */
+  private afterText(frame: number, result: number): number {
+    const key = `${frame},${result},${this.text},${this.stacks.start(this.stack)}`;
+    let next = this.afterTexts.get(key);
+    if (next === undefined) {
+      if (this.afterTexts.size >= MAX_TEXTS) this.afterTexts.clear();
+      next = this.machine.resumeAfter(frame, result, this.texts.slice(this.text, this.stacks.start(this.stack)));
+      this.afterTexts.set(key, next);
+    }
+    return next;
   }
 
   private add(): number {
@@ -149,3 +174,19 @@ export class JsonAcceptor implements Acceptor {
     return id;
   }
 }
+
+/** Values whose consequences are remembered by their text. */
+const MAX_TEXTS = 1024;
+
+/** How many ASCII characters at the start stand for themselves in a string. */
+function plainUntil(bytes: Uint8Array): number {
+  let i = 0;
+  for (; i < bytes.length; i++) {
+    const byte = bytes[i] ?? 0;
+    if (byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c) break;
+  }
+  return i;
+}
+
+/** Errors met while a document is written: the schema as a whole. */
+const UNKNOWN_PLACE = (): SchemaPlace => ({ pointer: '', keyword: '' });

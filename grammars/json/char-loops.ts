@@ -54,6 +54,7 @@ const FEW = 4;
 export class CharLoops {
   private readonly links: (Link | null | undefined)[] = [];
   private readonly loops: (Loop | null | undefined)[] = [];
+  private readonly codes = new Int32Array(128);
 
   constructor(private readonly machine: Machine) {}
 
@@ -131,16 +132,18 @@ export class CharLoops {
     info?: StringLeaf | KeyLeaf,
   ): Link | undefined {
     const { machine } = this;
+    const { codes } = this;
     const alive: [number, number, number, number] = [0, 0, 0, 0];
-    for (let b = low; b < high; b++)
-      if (machine.step(leaf, b) !== 0) alive[b >> 5] = (alive[b >> 5] ?? 0) | (1 << (b & 31));
+    for (let b = low; b < high; b++) {
+      const code = machine.step(leaf, b);
+      codes[b] = b === QUOTE || b === BACKSLASH ? 0 : code;
+      if (code !== 0) alive[b >> 5] = (alive[b >> 5] ?? 0) | (1 << (b & 31));
+    }
     for (const guess of guesses) {
-      const code = machine.step(leaf, guess);
+      const code = codes[guess] ?? 0;
       if (code === 0 || (code & 3) !== 0) continue;
       const ascii: [number, number, number, number] = [0, 0, 0, 0];
-      for (let b = low; b < high; b++)
-        if (b !== QUOTE && b !== BACKSLASH && machine.step(leaf, b) === code)
-          ascii[b >> 5] = (ascii[b >> 5] ?? 0) | (1 << (b & 31));
+      for (let b = low; b < high; b++) if (codes[b] === code) ascii[b >> 5] = (ascii[b >> 5] ?? 0) | (1 << (b & 31));
       // The surrogates split the code points in two; they never occur.
       const uniform = info !== undefined && info.alike(0x80, 0xd7ff) >= 0 && info.alike(0xe000, 0x10ffff) >= 0;
       const others = uniform && info.next(0x80) === code && info.next(0xe000) === code;

@@ -6,7 +6,7 @@ import { located, type SchemaPlace } from './located.ts';
 import type { Machine } from './machine.ts';
 import type { Names, Plain } from './plain-objects.ts';
 import type { SeenSet } from './seen-keys.ts';
-import { jsonLength } from './shortest.ts';
+import { jsonLength } from './string-cost.ts';
 import { type StringSetId, StringSets, wellFormed } from './string-sets.ts';
 
 /** Names no demand lists that match exactly these patterns. */
@@ -30,6 +30,7 @@ export class KeyDemands {
   readonly listed: ReadonlySet<string>;
   /** The slots, where all of them are plain and used names do not matter. */
   private readonly plain: readonly Plain[] | undefined;
+  private readonly possibleNames = new Map<string, boolean>();
   private readonly outcomes = new Map<string, Outcome | undefined>();
   private readonly regionOutcomes = new Map<Region, Outcome | undefined>();
   private regionList: readonly Region[] | undefined;
@@ -51,6 +52,12 @@ export class KeyDemands {
 
   /** Whether a name can come. */
   possible(key: string): boolean {
+    let known = this.possibleNames.get(key);
+    if (known === undefined) this.possibleNames.set(key, (known = this.canCome(key)));
+    return known;
+  }
+
+  private canCome(key: string): boolean {
     const { plain, order } = this;
     if (!plain) return this.outcome(key) !== undefined;
     if (!this.listed.has(key) || !wellFormed(key)) return false;
@@ -235,13 +242,14 @@ export class KeySpace {
     return this.startCode;
   }
 
-  step(leaf: KeyLeaf, codePoint: number): number {
+  /** The transition for a text that goes on with a name. */
+  step(leaf: KeyLeaf, text: string): number {
     const { engine } = this.machine;
     let prefix = leaf.prefix;
     let from = 0;
     let to = 0;
     if (prefix !== undefined) {
-      const longer = prefix + String.fromCodePoint(codePoint);
+      const longer = prefix + text;
       [from, to] = this.range(longer);
       prefix = from < to || this.extra.some((k) => k.startsWith(longer)) ? longer : undefined;
     }
@@ -251,7 +259,7 @@ export class KeySpace {
         regions.push(live);
         continue;
       }
-      const lang = engine.derive(live.lang, codePoint);
+      const lang = engine.deriveText(live.lang, text);
       if (engine.isEmpty(lang)) continue;
       if (prefix !== undefined && this.exhausted(live.region, lang, from, to, prefix)) continue;
       regions.push({ region: live.region, lang });
@@ -281,6 +289,15 @@ export class KeySpace {
     for (let i = from; i < to; i++) rests.push((this.demands.names[i] ?? '').slice(prefix.length));
     for (const name of this.extra) if (name.startsWith(prefix)) rests.push(name.slice(prefix.length));
     return rests;
+  }
+
+  /** Code points with which a listed or used name goes on from the prefix; -1 where one ends. */
+  pointsAfter(prefix: string): Set<number> {
+    const [from, to] = this.range(prefix);
+    const points = new Set<number>();
+    for (let i = from; i < to; i++) points.add((this.demands.names[i] ?? '').codePointAt(prefix.length) ?? -1);
+    for (const name of this.extra) if (name.startsWith(prefix)) points.add(name.codePointAt(prefix.length) ?? -1);
+    return points;
   }
 
   /** What is left of each listed name that can come and starts with the prefix, in order. */
@@ -320,12 +337,18 @@ export class KeySpace {
   /** The transition for the closing quote: back to the key frame, with the name's number or its region's. */
   close(leaf: KeyLeaf): number {
     if (leaf.prefix !== undefined) {
-      const [from] = this.range(leaf.prefix);
-      if (this.demands.names[from] === leaf.prefix) return this.usable(leaf.prefix) ? pop(from) : 0;
-      if (this.extra.includes(leaf.prefix)) return 0;
+      const code = this.closeName(leaf.prefix);
+      if (code >= 0) return code;
     }
     const live = leaf.regions.find((r) => this.machine.engine.nullable(r.lang));
     return live ? pop(REGION_BASE + live.region.index) : 0;
+  }
+
+  /** The same after a whole name that is listed or used; -1 for others. */
+  closeName(name: string): number {
+    const [at] = this.range(name);
+    if (this.demands.names[at] === name) return this.usable(name) ? pop(at) : 0;
+    return this.extra.includes(name) ? 0 : -1;
   }
 
   /** The leaf after a finished key; `name` is asked for only where the key is not a listed one. */

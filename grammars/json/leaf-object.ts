@@ -68,9 +68,13 @@ export interface LiveRegion {
   readonly lang: Lang;
 }
 
+/** Texts remembered by a state of a name. */
+const MAX_AHEAD = 64;
+
 /** Inside a property name. */
 export class KeyLeaf implements Leaf, CodePoints {
   readonly kind = 'key';
+  private readonly ahead = new Map<string, number>();
   private off: number | undefined;
   private nearNext: ReadonlySet<number> | undefined;
   private nearFirst: ReadonlySet<number> | undefined;
@@ -85,10 +89,19 @@ export class KeyLeaf implements Leaf, CodePoints {
     readonly decoder: number,
   ) {}
 
+  /** Whether any name may follow. */
+  get free(): boolean {
+    return this.decoder === 0 && this.prefix === undefined && this.allNames;
+  }
+
+  /** Whether the names that no demand lists are not restricted. */
+  private get allNames(): boolean {
+    return this.regions.length === 1 && this.regions[0]?.lang === this.machine.engine.any;
+  }
+
   get profile(): StringProfile {
     if (this.decoder !== 0) return undefined;
-    if (this.prefix === undefined && this.regions.length === 1 && this.regions[0]?.lang === this.machine.engine.any)
-      return { kind: 'free' };
+    if (this.free) return { kind: 'free' };
     return this.machine.facts.neverDies(this.regions.map((r) => r.lang)) ? { kind: 'inside' } : undefined;
   }
 
@@ -101,14 +114,10 @@ export class KeyLeaf implements Leaf, CodePoints {
 
   prime(row: Int32Array, at: number): void {
     if (primeDecoder(this.decoder, row, at)) return;
-    const loop = goTo(this.machine.keyState(this.space, undefined, this.regions, 0)) + 1;
-    if (this.prefix === undefined) {
-      if (this.regions.length === 1 && this.regions[0]?.lang === this.machine.engine.any) fillPlain(row, at, loop);
-      return;
-    }
     if (this.regions.length > 0 && this.offLeaf === 0) return;
     // Every byte leaves the listed names behind but those that go on along them.
-    fillPlain(row, at, this.regions.length === 0 ? DEAD : loop);
+    fillPlain(row, at, this.regions.length === 0 ? DEAD : goTo(this.offLeaf) + 1);
+    if (this.prefix === undefined) return;
     if (this.regions.length === 0) row.fill(DEAD, at + 0x80, at + 256);
     for (const byte of this.nearBytes()) row[at + byte] = 0;
     row[at + 0x22] = 0;
@@ -124,14 +133,13 @@ export class KeyLeaf implements Leaf, CodePoints {
       if (this.regions.length === 0) return 0;
       if (this.offLeaf !== 0) return goTo(this.offLeaf);
     }
-    return this.space.step(this, codePoint);
+    return this.space.step(this, String.fromCodePoint(codePoint));
   }
 
   /** The state once the name is known to be unlisted, where that state admits every name; 0 otherwise. */
   get offLeaf(): number {
     if (this.off === undefined) {
-      const free = this.regions.length === 1 && this.regions[0]?.lang === this.machine.engine.any;
-      this.off = free ? this.machine.keyState(this.space, undefined, this.regions, 0) : 0;
+      this.off = this.allNames ? this.machine.keyState(this.space, undefined, this.regions, 0) : 0;
     }
     return this.off;
   }
@@ -141,6 +149,21 @@ export class KeyLeaf implements Leaf, CodePoints {
     return this.prefix === undefined || this.regions.length > 0 ? undefined : this.space.usableAfter(this.prefix);
   }
 
+  /** The transition for a text without quotes and escapes. */
+  advance(text: string): number {
+    let code = this.ahead.get(text);
+    if (code === undefined) {
+      code = this.free ? goTo(this.offLeaf) : this.space.step(this, text);
+      if (this.ahead.size < MAX_AHEAD) this.ahead.set(text, code);
+    }
+    return code;
+  }
+
+  /** The transition for the quote after a listed or used name of which `rest` was still to be typed. */
+  closeAfter(rest: string): number {
+    return Math.max(0, this.space.closeName((this.prefix ?? '') + rest));
+  }
+
   /** What is still to be typed of each listed or used name. */
   nearRests(): readonly string[] {
     return this.prefix === undefined ? [] : this.space.restsAfter(this.prefix);
@@ -148,7 +171,7 @@ export class KeyLeaf implements Leaf, CodePoints {
 
   /** Code points with which a listed or used name goes on, usable or not. */
   private near(): ReadonlySet<number> {
-    this.nearNext ??= new Set(this.nearRests().map((rest) => rest.codePointAt(0) ?? -1));
+    this.nearNext ??= this.prefix === undefined ? new Set() : this.space.pointsAfter(this.prefix);
     return this.nearNext;
   }
 
@@ -159,7 +182,7 @@ export class KeyLeaf implements Leaf, CodePoints {
   }
 
   /** Code points with which a usable listed name goes on. */
-  private listed(): ReadonlySet<number> {
+  listed(): ReadonlySet<number> {
     this.listedNext ??= this.prefix === undefined ? new Set() : this.space.listedAfter(this.prefix);
     return this.listedNext;
   }

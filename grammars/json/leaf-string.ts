@@ -36,8 +36,16 @@ export class StringLeaf implements Leaf, CodePoints {
     readonly decoder: number,
   ) {}
 
+  /** Whether any content may follow, and the quote after all of it. */
+  get free(): boolean {
+    if (this.decoder !== 0) return false;
+    const { any } = this.machine.engine;
+    return this.slots.every((s) => s.lang === any && s.min === 0 && s.max === Number.POSITIVE_INFINITY);
+  }
+
   get profile(): StringProfile {
     if (this.decoder !== 0) return undefined;
+    if (this.free) return { kind: 'free' };
     const { any } = this.machine.engine;
     const [only] = this.slots;
     if (this.slots.some((s) => s.min > 0 || s.max < Number.POSITIVE_INFINITY)) {
@@ -48,7 +56,6 @@ export class StringLeaf implements Leaf, CodePoints {
         ? { kind: 'run', min: Math.max(run.min, only.min), max: Math.min(run.max, only.max) }
         : { kind: 'window', min: only.min, max: only.max };
     }
-    if (this.slots.every((s) => s.lang === any)) return { kind: 'free' };
     const counted =
       this.slots.length === 1 && only && only.low >= only.high
         ? this.machine.facts.lengthProfile(only.lang)
@@ -75,6 +82,12 @@ export class StringLeaf implements Leaf, CodePoints {
     const rests = this.slots.map((s) => s.list.slice(s.low, s.high).map((text) => text.slice(s.at)));
     const [only = []] = rests;
     return rests.length === 1 ? only : [...new Set(rests.flat())].sort();
+  }
+
+  /** The transition for the quote after one of {@link listedRests}; undefined where that takes to look it up. */
+  closeAfter(_rest: string): number | undefined {
+    const [only] = this.slots;
+    return only && this.slots.length === 1 ? pop(only.results) : undefined;
   }
 
   /** The state that takes any content and gives the same results. */
@@ -112,7 +125,7 @@ export class StringLeaf implements Leaf, CodePoints {
     if (primeDecoder(this.decoder, row, at)) return;
     const { engine } = this.machine;
     const [slot] = this.slots;
-    if (this.profile?.kind === 'free') {
+    if (this.free) {
       fillPlain(row, at, goTo(this.machine.stringState(this.slots, 0) >> 2) + 1);
       return;
     }

@@ -1,6 +1,7 @@
 import { childOf, type TokenTrie } from '../trie.ts';
 import type { JsonAcceptor } from './acceptor.ts';
-import type { KeyLeaf } from './leaf-object.ts';
+import { KeyLeaf } from './leaf-object.ts';
+import { StringLeaf } from './leaf-string.ts';
 import type { MaskWalk } from './mask-walk.ts';
 import type { StackId } from './stack.ts';
 import type { JsonTokens } from './string-tokens.ts';
@@ -11,6 +12,9 @@ const BACKSLASH = 0x5c;
 /** Begins with a character that has an escape of its own, or must have one. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
 const NAMED_ESCAPES = /^["\\/\u0000-\u001f]/;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+const PLAIN = /^[^"\\\u0000-\u001f]*/;
 
 const NONE: readonly number[] = [];
 const utf8 = new TextEncoder();
@@ -33,6 +37,10 @@ export class ListedMasks {
   /** Finds the tokens along the texts `rests` (sorted), which are all that may come in the string. */
   only(rests: readonly string[], leaf: number, stack: StackId): void {
     const { walk, path } = this;
+    const info = this.acceptor.machine.leaves[leaf];
+    const close = (rest: string, bytes: Uint8Array): number =>
+      (info instanceof KeyLeaf || info instanceof StringLeaf ? info.closeAfter(rest) : undefined) ??
+      this.acceptor.machine.step(this.after(leaf, bytes), QUOTE);
     const trie = this.tokens.text;
     walk.begin(leaf, stack);
     this.escapes(rests, leaf, stack);
@@ -42,23 +50,27 @@ export class ListedMasks {
     for (const rest of rests) {
       if (rest === '') {
         const closing = childOf(trie, 0, QUOTE);
-        if (closing >= 0) walk.takeTails(leaf, stack, trie, closing);
+        if (closing >= 0) walk.takeTails(this.acceptor.machine.step(leaf, QUOTE), stack, trie, closing);
         continue;
       }
-      const bytes = utf8.encode(rest);
+      // Quotes and control characters never stand for themselves.
+      const [plain = ''] = PLAIN.exec(rest) ?? [];
+      const whole = plain.length === rest.length;
+      const bytes = utf8.encode(plain);
       let d = 0;
       while (d < reached && d < bytes.length && bytes[d] === previous[d]) d++;
       for (; d < bytes.length; d++) {
-        const node = childOf(trie, path[d] ?? 0, bytes[d] ?? 0);
+        const byte = bytes[d] ?? 0;
+        const node = byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? -1 : childOf(trie, path[d] ?? 0, byte);
         if (node < 0) break;
         path[d + 1] = node;
         walk.take(trie, node);
-        if (d + 1 < bytes.length) this.escaped(trie, node, leaf, stack);
+        if (!whole || d + 1 < bytes.length) this.escaped(trie, node, leaf, stack);
       }
       reached = d;
       previous = bytes;
-      const closing = d === bytes.length ? childOf(trie, path[d] ?? 0, QUOTE) : -1;
-      if (closing >= 0) walk.takeTails(this.after(leaf, bytes), stack, trie, closing);
+      const closing = whole && d === bytes.length ? childOf(trie, path[d] ?? 0, QUOTE) : -1;
+      if (closing >= 0) walk.takeTails(close(rest, bytes), stack, trie, closing);
     }
   }
 
@@ -92,7 +104,7 @@ export class ListedMasks {
    * Finds the tokens that close a name which may be any but for some listed or used ones: as for other names, but for tokens that
    * finish one of those. False when there are no such tokens.
    */
-  near(key: KeyLeaf, leaf: number, stack: StackId): boolean {
+  near(key: KeyLeaf, stack: StackId): boolean {
     const { walk, tokens, apart } = this;
     const { byContent } = tokens.strings;
     const named = key.nearRests().filter((rest) => byContent.has(rest));
@@ -106,8 +118,8 @@ export class ListedMasks {
     for (const rest of named) {
       const closers = byContent.get(rest) ?? NONE;
       for (const token of closers) apart[token] = 0;
-      const end = this.after(leaf, utf8.encode(rest));
-      if (end !== 0) walk.takeClosers(end, stack, closers);
+      const code = key.closeAfter(rest);
+      if (code !== 0) walk.takeClosers(code, stack, closers);
     }
     return true;
   }

@@ -8,7 +8,7 @@ import { ColonLeaf } from './leaf-structure.ts';
 import { Memo } from './mask-memo.ts';
 import type { StackId } from './stack.ts';
 import { INSIDE, type JsonTokens } from './string-tokens.ts';
-import { ROW, type Rows, rowsOf } from './subtrees.ts';
+import { placesOf, ROW, type Rows, rowsOf } from './subtrees.ts';
 import { AFTER, UnknownItems } from './unknown-items.ts';
 
 /** Subtrees smaller than this are walked node by node. */
@@ -25,20 +25,16 @@ const ALIVE = 1;
 /** Only the text read before tells. */
 const LATER = 2;
 
-/** Where a walk stands to a loop: off it, on it, or within a character of it. */
+/** What a token's bytes are to a loop: off it, on it, or on it with some beyond ASCII. */
 const OUT = 0;
 const IN = 1;
 const PARTLY = 2;
-
-/** All tokens, those that begin on the loop, or the others. */
-export type Ways = 'all' | 'inside' | 'outside';
 
 /** Work space of a walk, by depth; shared by all walks over a vocabulary, which never interleave. */
 interface Scratch {
   readonly leafAt: Int32Array;
   readonly stackAt: Int32Array;
   readonly flagAt: Uint8Array;
-  readonly inLoop: Uint8Array;
   readonly found: Int32Array;
 }
 
@@ -51,7 +47,6 @@ function scratchOf(vocabulary: Vocabulary): Scratch {
       leafAt: new Int32Array(2 * DEPTH),
       stackAt: new Int32Array(2 * DEPTH),
       flagAt: new Uint8Array(2 * DEPTH),
-      inLoop: new Uint8Array(DEPTH),
       found: new Int32Array(vocabulary.size + 64),
     };
     scratches.set(vocabulary, scratch);
@@ -90,7 +85,6 @@ export class MaskWalk {
   private readonly leafAt: Int32Array;
   private readonly stackAt: Int32Array;
   private readonly flagAt: Uint8Array;
-  private readonly inLoop: Uint8Array;
 
   constructor(
     private readonly acceptor: JsonAcceptor,
@@ -101,7 +95,6 @@ export class MaskWalk {
     this.leafAt = scratch.leafAt;
     this.stackAt = scratch.stackAt;
     this.flagAt = scratch.flagAt;
-    this.inLoop = scratch.inLoop;
     this.found = scratch.found;
     this.loops = new CharLoops(acceptor.machine);
     this.unknown = new UnknownItems(acceptor.machine);
@@ -166,7 +159,7 @@ export class MaskWalk {
       if (below > 1 && text && stackAt[d] === level && flagAt[d] === 0 && this.free(leafAt[d] ?? 0)) {
         // Anything may follow, and the quote: the same tokens as in any free string.
         this.count = n;
-        this.takeFree(leafAt[d] ?? 0, level, tokens, rows[i + 2] ?? 0, rows[i + 3] ?? 0);
+        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokens, rows[i + 2] ?? 0, rows[i + 3] ?? 0);
         n = this.count;
         i += below * ROW;
         continue;
@@ -189,72 +182,65 @@ export class MaskWalk {
   }
 
   /**
-   * Finds the tokens of states within a string that are not among those of `loop` alone: tokens that begin with characters of `first`
-   * lead to the state `main`, which `loop` leads round; or, where the loop counts, along the states of `chain`. `ways`: which tokens
-   * are looked at, see {@link Ways}.
+   * Finds the tokens that may come within a string but are not made of characters of `loop` alone, `count` of them at most. Tokens that
+   * begin with characters of `first` lead to the state `main`, which the loop leads round; or, where the loop counts, along `chain`.
+   * Where tokens leave the loop is looked up by byte, so that most of the trie is never seen.
    */
-  walkExits(
-    trie: TokenTrie,
-    main: number,
-    loop: Loop,
-    first: CharBits,
-    ways: Ways,
-    chain: Int32Array | undefined = undefined,
-  ): void {
-    const { found, leafAt, stackAt, flagAt, inLoop, loops } = this;
-    const { tokens } = trie;
-    const { pages } = this.acceptor.machine;
-    const rows = rowsOf(trie);
-    const end = trie.count * ROW;
+  walkExits(main: number, loop: Loop, first: CharBits, chain: Int32Array | undefined = undefined): void {
+    const { leafAt, stackAt, flagAt } = this;
+    const trie = this.tokens.text;
+    const { size, depth } = trie;
+    const { byByte, byDepth } = placesOf(trie);
     const [level = 0] = stackAt;
-    inLoop[0] = IN;
-    for (let i = ROW; i < end; ) {
-      const head = rows[i] ?? 0;
-      const byte = head & 255;
-      const d = (head >> 8) & 255;
-      const below = (rows[i + 1] ?? 1) * ROW;
-      const came = inLoop[d - 1] ?? OUT;
-      if (came === IN && byte < 0x80 && has(loop, byte) && (d > 1 || has(first, byte)) && d <= loop.count) {
-        // The node's own tokens are those of the loop.
-        if (ways === 'outside' || (passable(loop, rows, i) && d + (head >>> 18) <= loop.count)) i += below;
-        else {
-          leafAt[d] = chain ? (chain[d] ?? 0) : main;
-          stackAt[d] = level;
-          flagAt[d] = 0;
-          inLoop[d] = IN;
-          i += ROW;
-        }
-        continue;
+    const from = (node: number, leaf: number): void => {
+      const d = (depth[node] ?? 0) - 1;
+      if (d > 0) {
+        leafAt[d] = leaf;
+        stackAt[d] = level;
+        flagAt[d] = 0;
       }
-      // Whole characters beyond ASCII count as inside where the loop has them.
-      if (d === 1 && ways !== 'all' && (ways === 'outside') === (byte >= 0x80 && loop.others)) {
-        i += below;
-        continue;
+      this.walkRange(trie, node, node + (size[node] ?? 1), true);
+    };
+    for (let child = 1; child < trie.count; child += size[child] ?? 1)
+      if (!begins(loop, first, trie.byte[child] ?? 0)) from(child, 0);
+    for (let byte = 0x20; byte < 256; byte++) {
+      if (byte < 0x80 ? !exits(loop, byte) : byte < 0xc2 || loop.others || !loop.otherExits) continue;
+      for (let k = byByte.start[byte] ?? 0; k < (byByte.start[byte + 1] ?? 0); k++) {
+        const node = byByte.list[k] ?? 0;
+        const before = (depth[node] ?? 0) - 1;
+        if (before === 0 || before >= loop.count) continue;
+        const way = this.along(trie, node, loop, first);
+        if (way !== OUT) from(node, way === IN ? (chain ? (chain[before] ?? 0) : main) : (leafAt[before] ?? 0));
       }
-      const here = leafAt[d - 1] ?? 0;
-      const known = pages[here >> 6]?.[((here & 63) << 8) | byte] ?? 0;
-      const moved = known === 1 ? DEAD : this.move(d - 1, d, byte);
-      if (moved !== ALIVE) {
-        if (moved === LATER)
-          for (let t = rows[i + 2] ?? 0; t < (rows[i + 3] ?? 0); t++) this.later.push(tokens[t] ?? 0);
-        i += below;
-        continue;
-      }
-      // A character of several bytes may lead back into the loop.
-      const partly = came !== OUT && byte >= 0x80 && loop.others && stackAt[d] === level;
-      inLoop[d] = !partly ? OUT : leafAt[d] === main ? IN : PARTLY;
-      if (inLoop[d] === OUT && below > WORTH * ROW && (flagAt[d] ?? 0) <= NAMED) {
-        const inner = loops.of(leafAt[d] ?? 0);
-        if (inner !== undefined && covers(inner, rows, i) && head >>> 18 <= inner.count) {
-          for (let t = rows[i + 2] ?? 0; t < (rows[i + 3] ?? 0); t++) found[this.count++] = tokens[t] ?? 0;
-          i += below;
-          continue;
-        }
-      }
-      const to = partly ? 0 : (rows[i + ROW + 2] ?? tokens.length);
-      for (let t = rows[i + 2] ?? 0; t < to; t++) found[this.count++] = tokens[t] ?? 0;
-      i += ROW;
     }
+    if (!chain) return;
+    const past = loop.count + 1;
+    for (let k = byDepth.start[past] ?? 0; k < (byDepth.start[past + 1] ?? 0); k++) {
+      const node = byDepth.list[k] ?? 0;
+      if (this.along(trie, node, loop, first) !== OUT) from(node, chain[loop.count] ?? 0);
+    }
+  }
+
+  /**
+   * Whether all bytes above a node are on a loop. Where some are beyond ASCII, they are {@link PARTLY}, and the walk stands where they
+   * lead if they are whole characters.
+   */
+  private along(trie: TokenTrie, node: number, loop: Loop, first: CharBits): number {
+    const { byte, depth } = trie;
+    const { parent } = placesOf(trie);
+    let way = IN;
+    for (let at = parent[node] ?? 0; at > 0; at = parent[at] ?? 0) {
+      const b = byte[at] ?? 0;
+      if (b >= 0x80) {
+        if (!loop.others) return OUT;
+        way = PARTLY;
+      } else if (!has(loop, b) || (depth[at] === 1 && !has(first, b))) return OUT;
+    }
+    if (way === IN) return IN;
+    const path: number[] = [];
+    for (let at = parent[node] ?? 0; at > 0; at = parent[at] ?? 0) path.push(byte[at] ?? 0);
+    for (let d = 0; d < path.length; d++) if (this.move(d, d + 1, path[path.length - 1 - d] ?? 0) !== ALIVE) return OUT;
+    return PARTLY;
   }
 
   /** Whether a text can come, in the situation last begun. */
@@ -265,11 +251,13 @@ export class MaskWalk {
 
   /** What may follow the quote in a string state that admits any content and may close after it. */
   tailsAfter(leaf: number, stack: StackId): TailSet {
+    return this.tailsOf(this.acceptor.machine.step(leaf, 0x22), stack);
+  }
+
+  /** What may follow the quote of a string whose transition over it is `code`. */
+  tailsOf(code: number, stack: StackId): TailSet {
     const { leafAt, stackAt, flagAt, acceptor, tokens } = this;
-    leafAt[DEPTH] = leaf;
-    stackAt[DEPTH] = stack;
-    flagAt[DEPTH] = 0;
-    const closed = this.move(DEPTH, DEPTH, 0x22);
+    const closed = this.follow(0, code, stack, 0, DEPTH, 0x22);
     const all = tokens.tailTokens;
     if (closed !== ALIVE) {
       const later = closed === LATER ? all.map((_, tail) => tail) : [];
@@ -347,14 +335,20 @@ export class MaskWalk {
     for (let t = trie.from[node] ?? 0; t < last; t++) this.found[this.count++] = trie.tokens[t] ?? 0;
   }
 
-  /** Finds those tokens of a node and below that may close a string in a state. */
-  takeTails(leaf: number, stack: StackId, trie: TokenTrie, node: number): void {
-    this.takeFree(leaf, stack, trie.tokens, trie.from[node] ?? 0, trie.from[node + (trie.size[node] ?? 1)] ?? 0);
+  /** Finds those tokens of a node and below that may close a string whose transition over the quote is `code`. */
+  takeTails(code: number, stack: StackId, trie: TokenTrie, node: number): void {
+    if (code !== 0)
+      this.takeOpen(
+        this.tailsOf(code, stack),
+        trie.tokens,
+        trie.from[node] ?? 0,
+        trie.from[node + (trie.size[node] ?? 1)] ?? 0,
+      );
   }
 
-  /** Finds those of some tokens that may close a string in a state. */
-  takeClosers(leaf: number, stack: StackId, closers: readonly number[]): void {
-    this.takeFree(leaf, stack, closers, 0, closers.length);
+  /** The same for those of some tokens. */
+  takeClosers(code: number, stack: StackId, closers: readonly number[]): void {
+    this.takeOpen(this.tailsOf(code, stack), closers, 0, closers.length);
   }
 
   /** Finds a token if it can come from a situation. */
@@ -367,10 +361,9 @@ export class MaskWalk {
     else if (moved === LATER) this.later.push(token);
   }
 
-  private takeFree(leaf: number, stack: StackId, tokens: ArrayLike<number>, first: number, last: number): void {
+  private takeOpen({ marks }: TailSet, tokens: ArrayLike<number>, first: number, last: number): void {
     const { found } = this;
     const { tailOf } = this.tokens;
-    const { marks } = this.tailsAfter(leaf, stack);
     for (let t = first; t < last; t++) {
       const token = tokens[t] ?? 0;
       const tail = tailOf[token] ?? 0;
@@ -384,7 +377,7 @@ export class MaskWalk {
     let known = this.freeLeaves[leaf];
     if (known === undefined) {
       const info = this.acceptor.machine.leaves[leaf];
-      known = (info instanceof StringLeaf || info instanceof KeyLeaf) && info.profile?.kind === 'free';
+      known = (info instanceof StringLeaf || info instanceof KeyLeaf) && info.free;
       this.freeLeaves[leaf] = known;
     }
     return known;
@@ -392,11 +385,18 @@ export class MaskWalk {
 
   /** Moves the configuration at walk depth `here` over a byte into walk depth `there`. */
   private move(here: number, there: number, byte: number): number {
+    const leaf = this.leafAt[here] ?? 0;
+    const code = this.acceptor.machine.step(leaf, byte);
+    return this.follow(leaf, code, this.stackAt[here] ?? 0, this.flagAt[here] ?? 0, there, byte);
+  }
+
+  /** Follows the transition `first` of leaf `from` over a byte into walk depth `there`. */
+  private follow(from: number, first: number, below: StackId, flags: number, there: number, byte: number): number {
     const { machine, stacks } = this.acceptor;
-    let leaf = this.leafAt[here] ?? 0;
-    let code = machine.step(leaf, byte);
-    let stack = this.stackAt[here] ?? 0;
-    let flag = this.flagAt[here] ?? 0;
+    let leaf = from;
+    let code = first;
+    let stack = below;
+    let flag = flags;
     for (;;) {
       if (code === 0) return DEAD;
       if (flag > NAMED) {
@@ -408,7 +408,7 @@ export class MaskWalk {
       leaf = target;
       if ((code & 3) === 1) {
         const frame = machine.pushFrame[target] ?? 0;
-        stack = stacks.push(stack, frame, machine.frames[frame]?.captures ?? false, '');
+        stack = stacks.push(stack, frame, machine.frames[frame]?.captures ?? false, 0);
         leaf = machine.pushLeaf[target] ?? 0;
       } else if ((code & 3) >= 2) {
         const frame = stacks.frame(stack);
@@ -418,7 +418,7 @@ export class MaskWalk {
         const needed = machine.needsText(frame, target);
         // After a name whose text is not known, a second one might be the same.
         if ((flag & NAMED) !== 0 && keys) return LATER;
-        leaf = machine.resume(frame, target, undefined);
+        leaf = machine.resume(frame, target);
         if (leaf === 0) return DEAD;
         if (needed) {
           if (keys) flag |= NAMED;
@@ -454,18 +454,15 @@ function covers({ ascii, others }: CharBits, rows: Rows, i: number): boolean {
   );
 }
 
-/** Whether nothing below a node leaves the loop but into nowhere. */
-function passable({ exits, others, otherExits }: Loop, rows: Rows, i: number): boolean {
-  const beyond = ((rows[i] ?? 0) >> 16) & 3;
-  return (
-    ((rows[i + 4] ?? 0) & exits[0]) === 0 &&
-    ((rows[i + 5] ?? 0) & exits[1]) === 0 &&
-    ((rows[i + 6] ?? 0) & exits[2]) === 0 &&
-    ((rows[i + 7] ?? 0) & exits[3]) === 0 &&
-    (beyond === 0 || others || !otherExits)
-  );
+/** Whether a token that starts with a byte begins on a loop that is entered with characters of `first`. */
+function begins(loop: Loop, first: CharBits, byte: number): boolean {
+  return byte < 0x80 ? has(loop, byte) && has(first, byte) : loop.others;
+}
+
+function exits({ exits }: Loop, byte: number): boolean {
+  return (((exits[byte >> 5] ?? 0) >> (byte & 31)) & 1) === 1;
 }
 
 function has({ ascii }: CharBits, byte: number): boolean {
-  return (((ascii[byte >> 5] ?? 0) >>> (byte & 31)) & 1) === 1;
+  return (((ascii[byte >> 5] ?? 0) >> (byte & 31)) & 1) === 1;
 }

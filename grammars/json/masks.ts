@@ -3,7 +3,7 @@ import type { TokenMachine } from '../token-machine.ts';
 import { vocabularyTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { JsonAcceptor } from './acceptor.ts';
-import type { CharBits, Loop } from './char-loops.ts';
+import type { CharBits } from './char-loops.ts';
 import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
 import { ArrayLeaf, INDENT, ValueLeaf } from './leaf-structure.ts';
@@ -27,9 +27,6 @@ interface Found {
 const NONE: readonly number[] = [];
 /** Counting loops shorter than this are walked as they are. */
 const LONG = 8;
-/** Of the words of a character set. */
-const QUOTE_BIT = 1 << (0x22 & 31);
-const BACKSLASH_BIT = 1 << (0x5c & 31);
 
 /**
  * Masks of a JSON automaton over one vocabulary. A mask is remembered by the leaf and as many frames of the stack as its
@@ -129,7 +126,7 @@ export class JsonMasks implements TokenMachine {
       }
       if (profile?.kind === 'inside') {
         if (info instanceof KeyLeaf && info.offLeaf !== 0) {
-          if (!this.listed.near(info, leaf, stack)) return this.free(info.offLeaf, stack);
+          if (!this.listed.near(info, stack)) return this.free(info.offLeaf, stack);
         } else walk.walk(tokens.quotes, true);
         return this.found(this.insideBase);
       }
@@ -282,9 +279,7 @@ export class JsonMasks implements TokenMachine {
     const main = link?.next ?? 0;
     if (own && (main === leaf || (own.count >= LONG && !own.others))) {
       const chain = main === leaf ? undefined : loops.chain(leaf, own.count);
-      // Longer tokens than a chain leave it without a quote.
-      const special = chain === undefined && leadsOffByQuote(own);
-      walk.walkExits(special ? tokens.special : tokens.text, leaf, own, own, 'all', chain);
+      walk.walkExits(leaf, own, own, chain);
       const base = this.baseOf(own, own.count);
       const found = this.found(base);
       return main === leaf && this.pool.mask(found.mask).base === base ? { ...found, loop: own } : found;
@@ -295,10 +290,7 @@ export class JsonMasks implements TokenMachine {
       return this.found(-1);
     }
     const first = link.set;
-    if (leadsOffByQuote(loop)) {
-      walk.walkExits(tokens.special, main, loop, first, 'inside');
-      walk.walkExits(tokens.text, main, loop, first, 'outside');
-    } else walk.walkExits(tokens.text, main, loop, first, 'all');
+    walk.walkExits(main, loop, first);
     const words = within(tokens, loop, Number.POSITIVE_INFINITY).slice();
     this.withoutStarts(words, loop, first);
     const { found, count, later } = walk;
@@ -363,10 +355,4 @@ export class JsonMasks implements TokenMachine {
     }
     return base;
   }
-}
-
-/** Whether only a quote or an escape leads off a loop: hardly any token does then. */
-function leadsOffByQuote({ exits, otherExits }: Loop): boolean {
-  const beside = exits[0] | (exits[1] & ~QUOTE_BIT) | (exits[2] & ~BACKSLASH_BIT) | exits[3];
-  return beside === 0 && !otherExits;
 }

@@ -10,7 +10,8 @@ const DEPTH = 4;
  * Whether unlimitedly many values of a JSON type certainly satisfy a formula that some value of the type satisfies. False says
  * nothing.
  */
-export function plenty(solver: Solver, value: Formula, type: JsonType, depth = DEPTH): boolean {
+export function plenty(solver: Solver, demand: Formula, type: JsonType, depth = DEPTH): boolean {
+  const value = withoutExceptions(solver, demand);
   if (type === 'null' || type === 'boolean' || depth === 0 || !solver.satisfiableAs(value, type)) return false;
   const typed = solver.compiler.typed(value, type);
   if (typed === TRUE) return true;
@@ -27,6 +28,18 @@ export function plenty(solver: Solver, value: Formula, type: JsonType, depth = D
     case 'object':
       return plentyOfProperties(solver, typed, depth);
   }
+}
+
+/** A demand without the single values it excludes: they are too few to matter. */
+function withoutExceptions({ formulas, terms }: Solver, value: Formula): Formula {
+  if (!formulas.isAnd(value)) return value;
+  return formulas.and(
+    formulas
+      .conjuncts(value)
+      .filter(
+        (x) => !formulas.isLiteral(x) || formulas.isPositive(x) || terms.get(formulas.leafNumber(x)).sort !== 'const',
+      ),
+  );
 }
 
 /** Whether each of the next items of an array has unlimitedly many values. */

@@ -7,20 +7,20 @@ export class Stacks {
   private readonly parents: StackId[] = [-1];
   private readonly depths: number[] = [1];
   private readonly captures: boolean[] = [false];
-  private readonly saved: string[] = [''];
+  private readonly starts: number[] = [0];
   /** Of each stack, from the empty one on: the stacks with one more frame. */
   private readonly above: (Map<number, StackId> | undefined)[] = [];
-  private readonly textIds = new Map<string, StackId>();
+  private readonly within = new Map<string, StackId>();
 
-  /** Puts a frame on a stack. `saved` is the text captured so far for a frame further down. */
-  push(parent: StackId, frame: number, captures: boolean, saved: string): StackId {
+  /** Puts a frame on a stack. `start`: where its text begins in that captured so far for a frame further down. */
+  push(parent: StackId, frame: number, captures: boolean, start: number): StackId {
     const capturing = captures || this.capturing(parent);
-    if (saved !== '') {
-      const key = `${parent},${frame},${saved}`;
-      let id = this.textIds.get(key);
+    if (start !== 0) {
+      const key = `${parent},${frame},${start}`;
+      let id = this.within.get(key);
       if (id === undefined) {
-        id = this.add(parent, frame, capturing, saved);
-        this.textIds.set(key, id);
+        id = this.add(parent, frame, capturing, start);
+        this.within.set(key, id);
       }
       return id;
     }
@@ -28,7 +28,7 @@ export class Stacks {
     if (!known) this.above[parent + 1] = known = new Map();
     let id = known.get(frame);
     if (id === undefined) {
-      id = this.add(parent, frame, capturing, saved);
+      id = this.add(parent, frame, capturing, start);
       known.set(frame, id);
     }
     return id;
@@ -51,17 +51,18 @@ export class Stacks {
     return this.captures[id] ?? false;
   }
 
-  savedText(id: StackId): string {
-    return this.saved[id] ?? '';
+  /** Where the captured text of the topmost frame begins. */
+  start(id: StackId): number {
+    return this.starts[id] ?? 0;
   }
 
-  private add(parent: StackId, frame: number, capturing: boolean, saved: string): StackId {
+  private add(parent: StackId, frame: number, capturing: boolean, start: number): StackId {
     const id = this.frames.length;
     this.frames.push(frame);
     this.parents.push(parent);
     this.depths.push((this.depths[parent] ?? 0) + 1);
     this.captures.push(capturing);
-    this.saved.push(saved);
+    this.starts.push(start);
     return id;
   }
 }

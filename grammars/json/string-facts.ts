@@ -38,15 +38,16 @@ export class StringFacts {
     const known = this.undying.get(start);
     if (known !== undefined) return known;
     const found = new Set<Lang>([start]);
-    let alive = true;
+    let alive = engine.lengths(start).max === Number.POSITIVE_INFINITY;
     for (const lang of found) {
-      if (lang === engine.any) continue;
-      if (engine.isEmpty(lang) || found.size > MAX_UNDYING) {
-        alive = false;
-        break;
-      }
+      if (!alive || lang === engine.any) continue;
+      alive = this.undying.get(lang) !== false && found.size <= MAX_UNDYING && !engine.isEmpty(lang);
       const { representatives } = engine.classes(lang);
-      for (let cls = 1; cls < representatives.length; cls++) found.add(engine.deriveClass(lang, cls));
+      for (let cls = 1; alive && cls < representatives.length; cls++) {
+        const next = engine.deriveClass(lang, cls);
+        alive = next !== engine.empty;
+        found.add(next);
+      }
     }
     if (alive) for (const lang of found) this.undying.set(lang, true);
     else this.undying.set(start, false);

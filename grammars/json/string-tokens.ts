@@ -41,8 +41,6 @@ export interface JsonTokens {
   readonly tailOf: Int32Array;
   /** Indentation that a token of {@link structure} begins with. */
   readonly indents: Uint8Array;
-  /** Those tokens of {@link text} that have a quote or a backslash. */
-  readonly special: TokenTrie;
   /** Tokens that begin with an escape. */
   readonly escapes: EscapeTokens;
   /** Of each token that stays inside: its ASCII characters as four words. */
@@ -215,7 +213,6 @@ function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whites
     strings,
     structure: prepared(structure.entries),
     text: prepared([...text, ...quotes.entries]),
-    special: prepared([...special, ...quotes.entries]),
     escapes: escapesOf(special),
     ascii,
     beyond,

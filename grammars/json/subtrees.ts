@@ -58,13 +58,7 @@ export function rowsOf(trie: TokenTrie): Rows {
   const height = new Uint8Array(count);
   const steps = new Int8Array(8 * 256);
   for (let p = 0; p < 8; p++) for (let b = 0; b < 256; b++) steps[p * 256 + b] = utf8Step(p, b);
-  const parent = new Int32Array(count);
-  const path = new Int32Array(trie.maxDepth + 1);
-  for (let i = 1; i < count; i++) {
-    const d = depth[i] ?? 0;
-    path[d] = i;
-    parent[i] = path[d - 1] ?? 0;
-  }
+  const parent = parentsOf(trie);
   for (let i = count - 1; i > 0; i--) {
     const up = parent[i] ?? 0;
     const b = byte[i] ?? 0;
@@ -92,4 +86,55 @@ export function rowsOf(trie: TokenTrie): Rows {
   }
   cache.set(trie, rows);
   return rows;
+}
+
+/** Nodes by a number below 256: `list[start[n] .. start[n + 1])`. */
+interface Sorted {
+  readonly start: Int32Array;
+  readonly list: Int32Array;
+}
+
+/** Where to find the nodes of a trie. */
+export interface Places {
+  readonly parent: Int32Array;
+  readonly byByte: Sorted;
+  readonly byDepth: Sorted;
+}
+
+const places = new WeakMap<TokenTrie, Places>();
+
+/** Sorts the nodes of a trie, once. */
+export function placesOf(trie: TokenTrie): Places {
+  let known = places.get(trie);
+  if (!known) {
+    known = { parent: parentsOf(trie), byByte: sorted(trie.byte), byDepth: sorted(trie.depth) };
+    places.set(trie, known);
+  }
+  return known;
+}
+
+/** The root is left out. */
+function sorted(keys: Uint8Array): Sorted {
+  const start = new Int32Array(258);
+  for (let i = 1; i < keys.length; i++) start[(keys[i] ?? 0) + 2] = (start[(keys[i] ?? 0) + 2] ?? 0) + 1;
+  for (let n = 0; n < 257; n++) start[n + 1] = (start[n + 1] ?? 0) + (start[n] ?? 0);
+  const list = new Int32Array(keys.length);
+  for (let i = 1; i < keys.length; i++) {
+    const at = (keys[i] ?? 0) + 1;
+    const to = start[at] ?? 0;
+    list[to] = i;
+    start[at] = to + 1;
+  }
+  return { start, list };
+}
+
+function parentsOf({ count, depth, maxDepth }: TokenTrie): Int32Array {
+  const parent = new Int32Array(count);
+  const path = new Int32Array(maxDepth + 1);
+  for (let i = 1; i < count; i++) {
+    const d = depth[i] ?? 0;
+    path[d] = i;
+    parent[i] = path[d - 1] ?? 0;
+  }
+  return parent;
 }

@@ -41,6 +41,8 @@ export interface RegexEngine {
   readonly epsilon: Lang;
   /** What may follow the code point. */
   derive(lang: Lang, codePoint: number): Lang;
+  /** What may follow a text. */
+  deriveText(lang: Lang, text: string): Lang;
   /** What may follow the code points of a class of {@link classes}. */
   deriveClass(lang: Lang, cls: number): Lang;
   /** True when the empty text is a member. */
@@ -49,6 +51,8 @@ export interface RegexEngine {
   isEmpty(lang: Lang): boolean;
   /** Fewest UTF-8 bytes of a member, or the least cost under another model; Infinity for the empty language. */
   shortest(lang: Lang, cost?: CostModel): number;
+  /** A member of least cost; undefined for the empty language. */
+  cheapest(lang: Lang, cost: CostModel): string | undefined;
   /** Number of members, possibly Infinity. */
   cardinality(lang: Lang): number;
   /** Partition of the code points on whose classes {@link derive} is constant. */
@@ -83,6 +87,14 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
     if (lang === undefined) characters.set(cp, (lang = languages.class(languages.sets.of([[cp, cp]]))));
     return lang;
   };
+  const deriveText = (lang: Lang, text: string): Lang => {
+    let state = lang;
+    for (const char of text) {
+      if (state === EMPTY) break;
+      state = derivatives.derive(state, char.codePointAt(0) ?? 0);
+    }
+    return state;
+  };
   const compile = (how: 'full' | 'search', source: string, flags: string, dialect: Dialect): Lang => {
     const key = `${how}/${dialect}/${flags}/${source}`;
     let lang = compiled.get(key);
@@ -113,10 +125,12 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
     empty: EMPTY,
     epsilon: EPSILON,
     derive: (lang, codePoint) => derivatives.derive(lang, codePoint),
+    deriveText,
     deriveClass: (lang, cls) => derivatives.deriveClass(lang, cls),
     nullable: (lang) => languages.nullableIn(lang, 0),
     isEmpty: (lang) => decisions.isEmpty(lang),
     shortest: (lang, cost) => decisions.shortest(lang, cost),
+    cheapest: (lang, cost) => decisions.cheapest(lang, cost),
     cardinality: (lang) => decisions.cardinality(lang),
     classes: (lang) => derivatives.classes(lang),
     lengths(lang) {
@@ -128,14 +142,7 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
       if (kind !== 'repeat' || languages.node(a).kind !== 'class') return undefined;
       return { any: languages.repeat(a, 0, Number.POSITIVE_INFINITY), min, max };
     },
-    matches(lang, text) {
-      let state = lang;
-      for (const char of text) {
-        state = derivatives.derive(state, char.codePointAt(0) ?? 0);
-        if (state === EMPTY) return false;
-      }
-      return languages.nullableIn(state, 0);
-    },
+    matches: (lang, text) => languages.nullableIn(deriveText(lang, text), 0),
     internals: { languages, derivatives },
   };
 }

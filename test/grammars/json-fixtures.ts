@@ -118,6 +118,16 @@ export const SCHEMAS: readonly {
     invalid: ['{}', '{"name":""}', '{"name":"a","age":121}', '{"name":"a","b":1}', '{"name":"a","age":1.5}'],
   },
   {
+    name: 'listed texts that need escapes',
+    schema: {
+      type: 'object',
+      properties: { 'a"b': { enum: ['né"e\n', 'né\\', 'né/', '"', '\u0001x'] }, 'a\\': {}, 'a"': { const: '\n' } },
+      additionalProperties: { enum: ['"', 'a"b'] },
+    },
+    valid: ['{"a\\"b":"né\\"e\\n"}', '{"a\\"":"\\n","x":"a\\"b"}', '{"a\\\\":1,"a\\"b":"\\""}'],
+    invalid: ['{"a\\"b":"né"}', '{"a"b":"x"}', '{"x":"a"b"}', '{"a\\"":"\n"}'],
+  },
+  {
     name: 'discriminated oneOf',
     schema: {
       oneOf: [
@@ -242,6 +252,29 @@ export const SCHEMAS: readonly {
     schema: { enum: [1, 1.5, 'a', null, true, [1, 'x'], { k: [null] }, {}] },
     valid: ['1', '1.0', '1.5', '"a"', 'null', 'true', '[1,"x"]', '{"k":[null]}', '{}'],
     invalid: ['2', 'false', '[1]', '{"k":[]}', '"b"'],
+  },
+  {
+    name: 'texts with quotes and escapes',
+    schema: {
+      type: 'object',
+      properties: {
+        'a"b': { enum: ['"x', 'x"', '\\', '\n', 'a\tb', 'xy'] },
+        '"': { enum: ['"', 'a'] },
+        ab: { type: 'integer' },
+      },
+    },
+    valid: ['{"a\\"b":"\\"x","\\"":"\\""}', '{"a\\"b":"a\\tb","ab":1}'],
+    invalid: ['{"a\\"b":""}', '{"\\"":"b"}'],
+  },
+  {
+    name: 'names with quotes only',
+    schema: {
+      type: 'object',
+      properties: { 'a"b': { type: 'integer' }, '"': { type: 'null' }, a: {} },
+      additionalProperties: false,
+    },
+    valid: ['{"a\\"b":1,"\\"":null}'],
+    invalid: ['{"":null}', '{"ab":1}'],
   },
   {
     name: 'pattern with length bounds',
