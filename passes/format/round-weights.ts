@@ -8,6 +8,7 @@ import { patchGeometry } from '../../compiler/patches.ts';
 import { constantNumbers, elementsOf } from '../../compiler/tensor-values.ts';
 import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
 import { definePass, type PassContext, type WeightStorage } from '../pass.ts';
+import { correctErrors } from './correct-errors.ts';
 import { quantized } from './quantize.ts';
 import { filterOf, fits, ruleFor, type Weight, weightOf } from './weights.ts';
 
@@ -53,10 +54,14 @@ function roundOperand(graph: Graph, node: Node, context: PassContext, storage: W
   // A table is looked up, not multiplied with: algorithms have nothing to weigh its errors with.
   const algorithm = node.op === 'gather' ? undefined : rule.algorithm;
   if (matrix && fits(format, matrix.size)) {
-    const value = graph.constant(roundedRows(matrix, format, algorithm, rule, storage));
+    const rounded = roundedRows(matrix, format, algorithm, rule, storage);
+    const value = graph.constant(rounded);
     graph.setInput(node, index, value);
     const [y] = node.outputs;
-    if (node.op === 'matmul' && y) node.attrs = { ...node.attrs, transposeB: true, dtype: y.type.dtype };
+    if (node.op === 'matmul' && y) {
+      node.attrs = { ...node.attrs, transposeB: true, dtype: y.type.dtype };
+      if (rule.correct !== undefined) correctErrors(graph, node, matrix, rounded, rule.correct, context, storage);
+    }
     context.changed(node, `weights rounded to ${format.name}${algorithm === undefined ? '' : ` by ${algorithm}`}`);
     return value;
   }
