@@ -3,7 +3,7 @@ import { channelIntegers } from '../../compiler/formats/channel-integers.ts';
 import type { StorageFormat } from '../../compiler/formats/format.ts';
 import { type FormatRule, matchesName } from '../../compiler/formats/recipe.ts';
 import { denseRows, encodeRows, type Planes, planesOf } from '../../compiler/formats/rows.ts';
-import { type Constant, type Graph, type Node, tensor, type Value } from '../../compiler/ir/graph.ts';
+import { type Constant, type Graph, type Node, type Program, tensor, type Value } from '../../compiler/ir/graph.ts';
 import { patchGeometry } from '../../compiler/patches.ts';
 import { constantNumbers, elementsOf } from '../../compiler/tensor-values.ts';
 import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
@@ -28,8 +28,9 @@ export const roundWeights = definePass({
   run(graph, context) {
     const { storage } = context;
     if (!storage?.recipe) return;
+    const tied = tables(context.program);
     for (const node of [...graph.nodes]) {
-      const done = roundOperand(graph, node, context, storage);
+      const done = roundOperand(graph, node, tied, context, storage);
       node.inputs.forEach((v, i) => {
         if (v !== done) narrowOther(graph, node, v, i, context, storage);
       });
@@ -37,8 +38,26 @@ export const roundWeights = definePass({
   },
 });
 
+/** Tables of embeddings, by program: looked for before the first of them is rounded. */
+const known = new WeakMap<Program, Set<Constant>>();
+
+function tables(program: Program): ReadonlySet<Constant> {
+  const found = known.get(program) ?? new Set<Constant>();
+  if (!known.has(program))
+    for (const g of program.entries.values())
+      for (const n of g.nodes) if (n.op === 'gather' && n.inputs[0]?.constant) found.add(n.inputs[0].constant);
+  known.set(program, found);
+  return found;
+}
+
 /** Rounds the weight of a product, look-up or convolution; gives the value that came of it. */
-function roundOperand(graph: Graph, node: Node, context: PassContext, storage: WeightStorage): Value | undefined {
+function roundOperand(
+  graph: Graph,
+  node: Node,
+  tied: ReadonlySet<Constant>,
+  context: PassContext,
+  storage: WeightStorage,
+): Value | undefined {
   const { recipe } = storage;
   const matrix = weightOf(node);
   const w = matrix ?? filterOf(node);
@@ -51,8 +70,8 @@ function roundOperand(graph: Graph, node: Node, context: PassContext, storage: W
     if (w.constant.encoded) graph.setInput(node, index, graph.constant(withoutPlanes(w.constant)));
     return undefined;
   }
-  // A table is looked up, not multiplied with: algorithms have nothing to weigh its errors with.
-  const algorithm = node.op === 'gather' ? undefined : rule.algorithm;
+  // A table is looked up, not multiplied with: algorithms have nothing to weigh its errors with. A head that is also the table stays it.
+  const algorithm = node.op === 'gather' || tied.has(w.constant) ? undefined : rule.algorithm;
   if (matrix && fits(format, matrix.size)) {
     const rounded = roundedRows(matrix, format, algorithm, rule, storage);
     const value = graph.constant(rounded);
