@@ -33,7 +33,7 @@ export function fit<T>(
   for (const share of SHARES) {
     const c = share === 1 ? full : candidate(share);
     let error = 0;
-    for (let i = 0; i < weights.length; i++) {
+    for (let i = 0; i < weights.length && error < least; i++) {
       const w = weights[i] ?? 0;
       error += (importance[i] ?? 0) * (rounded(c, w) - w) ** 2;
     }
