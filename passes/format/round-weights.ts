@@ -1,11 +1,20 @@
 import { derivedConstant } from '../../compiler/derived-constant.ts';
 import { channelIntegers } from '../../compiler/formats/channel-integers.ts';
 import type { StorageFormat } from '../../compiler/formats/format.ts';
-import { type FormatRule, matchesName } from '../../compiler/formats/recipe.ts';
+import { type FormatRecipe, type FormatRule, matchesName } from '../../compiler/formats/recipe.ts';
 import { denseRows, encodeRows, type Planes, planesOf } from '../../compiler/formats/rows.ts';
-import { type Constant, type Graph, type Node, type Program, tensor, type Value } from '../../compiler/ir/graph.ts';
+import {
+  type Constant,
+  forEachNode,
+  type Graph,
+  type Node,
+  type Program,
+  tensor,
+  type Value,
+} from '../../compiler/ir/graph.ts';
 import { patchGeometry } from '../../compiler/patches.ts';
 import { constantNumbers, elementsOf } from '../../compiler/tensor-values.ts';
+import { InfcError } from '../../runtime/errors.ts';
 import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
 import { definePass, type PassContext, type WeightStorage } from '../pass.ts';
 import { correctErrors } from './correct-errors.ts';
@@ -28,6 +37,7 @@ export const roundWeights = definePass({
   run(graph, context) {
     const { storage } = context;
     if (!storage?.recipe) return;
+    checkNames(context.program, storage.recipe);
     const tied = tables(context.program);
     for (const node of [...graph.nodes]) {
       const done = roundOperand(graph, node, tied, context, storage);
@@ -37,6 +47,29 @@ export const roundWeights = definePass({
     }
   },
 });
+
+/** Refuses rules for weights that the model does not have: they would change nothing. */
+function checkNames(program: Program, { rules }: FormatRecipe): void {
+  if (known.has(program) || !rules.some((r) => r.match !== undefined)) return;
+  const names = new Set<string>();
+  for (const g of program.entries.values())
+    forEachNode(g, (n) => n.inputs.forEach((v) => v?.constant && names.add(v.constant.name)));
+  for (const { match } of rules) {
+    if (match === undefined || [...names].some((name) => matchesName(match, name))) continue;
+    const longest = [...names].filter((n) => n.length > 0).sort((a, b) => shared(b, match) - shared(a, match));
+    throw new InfcError('INFC2091', `a rule of the recipe names '${match}', and no weight is called so`, {
+      fix: `Names are like '${longest[0] ?? ''}'; * stands for any run of characters`,
+    });
+  }
+}
+
+/** Length of the longest run of one name's start or end that the other shares. */
+function shared(a: string, b: string): number {
+  let [head, tail] = [0, 0];
+  while (head < a.length && a[head] === b[head]) head++;
+  while (tail < a.length && a.at(-1 - tail) === b.at(-1 - tail)) tail++;
+  return Math.max(head, tail);
+}
 
 /** Tables of embeddings, by program: looked for before the first of them is rounded. */
 const known = new WeakMap<Program, Set<Constant>>();

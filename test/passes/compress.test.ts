@@ -133,6 +133,7 @@ describe('compress', () => {
     [{ sparsity: '3:5', algorithm: 'rtn' }, 'INFC2074'],
     [{ sparsity: '9' }, 'INFC8031'],
     [{ format: 'nope' }, 'INFC8061'],
+    [{ match: 'gat' }, 'INFC2091'],
   ] as const)('recipe %j is refused', async (rule, code) => {
     await expect(
       compress(network(), { quant: recipe(rule), runs }).then((c) => c.targets[0]?.files()),
