@@ -263,8 +263,12 @@ function simplify(m: Machine, name: string, args: readonly Val[]): Val | undefin
     }
     case 'i32x4.shl':
     case 'i32x4.shr_s':
-    case 'i32x4.shr_u':
-      return isConst(b, 0) ? a : undefined;
+    case 'i32x4.shr_u': {
+      if (isConst(b, 0)) return a;
+      const [from, by] = a.args;
+      const bits = Number(by?.imm) + Number(b?.imm);
+      return a.op === name && name === 'i32x4.shr_u' && from && bits < 32 ? m.op(name, [from, m.i32(bits)]) : undefined;
+    }
     case 'v128.and': {
       // The bits that a shift of words moves from one half to the other are masked out: a shift of halves.
       const [, by] = a.args;

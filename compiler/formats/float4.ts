@@ -1,4 +1,6 @@
 import { constant, type Expr } from '../ir/expr.ts';
+import { integerCodes } from './code-planes.ts';
+import type { IntegerAccess } from './format.ts';
 
 /** Magnitudes of e2m1 codes 0 to 7, doubled: whole numbers (OCP Microscaling Formats 1.0, table 5). */
 const DOUBLED = [0, 1, 2, 3, 4, 6, 8, 12];
@@ -29,3 +31,10 @@ export function doubledE2m1(code: Expr): Expr {
   // -x is (x ^ -1) - -1.
   return magnitude.xor(negative).sub(negative);
 }
+
+/** Codes in a plane of 4 bits as integers: twice their values, from 12 on. */
+export const e2m1Integers: IntegerAccess = {
+  ...integerCodes(4, 2 * LARGEST),
+  largest: 4 * LARGEST,
+  table: { values: [...DOUBLED.map((v) => 2 * LARGEST + v), ...DOUBLED.map((v) => 2 * LARGEST - v)], unit: 1 },
+};

@@ -35,13 +35,18 @@ export interface CodeWord {
  * before this one in the entry.
  */
 export interface IntegerAccess {
-  /** Largest magnitude of a code, at most 128. Codes below zero make a format signed; others are 0 to 127. */
+  /** Largest magnitude of a code, at most 128 without a table. Codes below zero make a format signed; others are 0 to 127. */
   readonly largest: number;
   readonly signed: boolean;
   /** The code that stands for zero. */
   readonly zero?: number;
   readonly planes: readonly string[];
   readonly step: 4 | 8;
+  /**
+   * Where codes are indices of a table: the 16 integers they stand for, each less than 2^15 in magnitude, of which `largest`, `signed` and
+   * `zero` then speak; w = scale * unit * integer. `bytes` gives the indices.
+   */
+  readonly table?: { readonly values: readonly number[]; readonly unit: number };
   /** Words of four codes. */
   bytes(planes: Readonly<Record<string, readonly Expr[]>>): readonly CodeWord[];
   /** The same as words of two 16-bit integers, where that takes fewer operations than widening bytes. */

@@ -2,7 +2,7 @@ import { encodeFloat } from '../../runtime/minifloat.ts';
 import { constant, type Expr } from '../ir/expr.ts';
 import { codePlanes, packCodes, unpackCodes } from './code-planes.ts';
 import { fit, largestMagnitude } from './fit.ts';
-import { decodeE2m1, doubledE2m1, encodeE2m1, LARGEST } from './float4.ts';
+import { decodeE2m1, doubledE2m1, e2m1Integers, encodeE2m1, LARGEST } from './float4.ts';
 import { defineFormat, type Grid } from './format.ts';
 
 const GROUP = 32;
@@ -59,6 +59,7 @@ export const mxfp4 = defineFormat({
       ...(exponent ? { scale: halfPower(exponent) } : {}),
     };
   },
+  integer: e2m1Integers,
   // The widest gap, 4 to 6, is a third of the largest value; the scale may be nearly twice too large.
   errorBound: 0.26,
 });

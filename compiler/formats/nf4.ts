@@ -1,5 +1,5 @@
 import { constant, type Expr } from '../ir/expr.ts';
-import { codePlanes, packCodes, unpackCodes } from './code-planes.ts';
+import { codePlanes, integerCodes, packCodes, unpackCodes } from './code-planes.ts';
 import { type CodedGrid, encodeRow } from './encode-row.ts';
 import { fit, largestMagnitude, stored } from './fit.ts';
 import { defineFormat } from './format.ts';
@@ -12,6 +12,9 @@ export const NF4 = [
   -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
   0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
 ].map(Math.fround);
+
+/** Integers a table entry of 1 becomes: of those up to 4095 the one at which all entries are nearest to integers, 7.8e-5 off at most. */
+const UNITS = 3846.75;
 
 interface TableGrid extends CodedGrid {
   readonly bits: number;
@@ -61,6 +64,13 @@ export const nf4 = defineFormat({
   decode: (planes, part) => {
     const [scale] = planes.scale ?? [];
     return { codes: unpackCodes(planes, 4, GROUP, part).map(lookUp), ...(scale ? { scale } : {}) };
+  },
+  integer: {
+    ...integerCodes(4),
+    table: { values: NF4.map((v) => Math.round(v * UNITS)), unit: 1 / UNITS },
+    largest: Math.round(UNITS),
+    signed: true,
+    zero: 0,
   },
   // Half the widest gap, -1 to -0.696.
   errorBound: 0.153,

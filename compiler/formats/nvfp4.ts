@@ -1,7 +1,7 @@
 import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
 import { codePlanes, packCodes, unpackCodes } from './code-planes.ts';
 import { fit, largestMagnitude, stored } from './fit.ts';
-import { decodeE2m1, doubledE2m1, encodeE2m1, LARGEST } from './float4.ts';
+import { decodeE2m1, doubledE2m1, e2m1Integers, encodeE2m1, LARGEST } from './float4.ts';
 import { defineFormat, type Grid } from './format.ts';
 
 /** Weights with one e4m3 scale, and those with one second-level scale. */
@@ -77,6 +77,7 @@ export const nvfp4 = defineFormat({
       ...(scale && outer ? { scale: scale.mul(outer).mul(0.5) } : {}),
     };
   },
+  integer: e2m1Integers,
   // A third of the scale's range between 4 and 6, and the rounding of the e4m3 scale (an eighth at its smallest).
   errorBound: 0.25,
 });

@@ -127,7 +127,7 @@ describe('gemm-simd', () => {
 });
 
 describe('gemm-format', () => {
-  for (const name of ['dense-f16', 'nf4'])
+  for (const name of ['dense-f16', 'fp8-e4m3'])
     for (const [m, n, rows] of [
       [1, 24, 1],
       [2, 5, 2],

@@ -18,13 +18,15 @@ import { addHalves, dot8, dot16, sumHalves } from '../intrinsics.ts';
 import { noteFor, type Operands, overRows } from './gemm.ts';
 import {
   bindRows,
+  bytesOf,
   halvesOf,
   type IntegerRows,
   quantizeRows,
   type RowLayout,
   type RowsSize,
-  RUN,
   rowLayout,
+  type Tables,
+  tablesOf,
 } from './integer-rows.ts';
 import { finishVector } from './microkernel.ts';
 import { bindPanels, PANEL, type Panels } from './panels.ts';
@@ -58,6 +60,7 @@ class IntegerProduct {
   private readonly k: KernelBuilder;
   private readonly x: IntegerRows;
   private readonly weights: Panels;
+  private tables: Tables | undefined;
   private readonly panels: number;
   private readonly panel: Dim;
   private readonly column: Dim;
@@ -93,9 +96,22 @@ class IntegerProduct {
       const parameters = this.decodeParameters();
       overRows(k, from, to, size.rows, (row, count) => this.tile(row, count, pairs, parameters), TILE_ROWS);
     };
+    this.loadTables();
     this.byRows(few, many);
-    if (this.layout.bytes) k.alternative('relaxed-dot', () => this.asBytes(from, to));
+    if (this.layout.bytes)
+      k.alternative('relaxed-dot', () => {
+        this.loadTables();
+        this.asBytes(from, to);
+      });
     return this.request.close(k, noteFor(o, this.request, 'integers'));
+  }
+
+  private loadTables(): void {
+    const tables = tablesOf(this.access);
+    this.tables = tables && {
+      low: this.k.let(tables.low, 'low'),
+      ...(tables.high ? { high: this.k.let(tables.high, 'high') } : {}),
+    };
   }
 
   /** Vectors of weights that one short loop takes: fewer where each needs several loads. */
@@ -105,7 +121,7 @@ class IntegerProduct {
       (n, name) => n + Math.max(1, this.access.step / (this.format.planes[name]?.per ?? 1)),
       0,
     );
-    return loads === 1 ? [all] : [all.slice(0, VECTORS / 2), all.slice(VECTORS / 2)];
+    return loads === 1 && !this.tables?.high ? [all] : [all.slice(0, VECTORS / 2), all.slice(VECTORS / 2)];
   }
 
   /** Chooses by the number of rows, at run time where it is not known before. */
@@ -118,17 +134,31 @@ class IntegerProduct {
 
   /** Words of two codes of a step, for four rows of weights. */
   private pairs(at: Step, vector: number): readonly Expr[] {
-    return halvesOf(this.access, this.stepEntries(at, vector)).map((w) => w.word.bitcast('i32'));
+    return halvesOf(this.access, this.stepEntries(at, vector), this.tables).map((w) => w.word.bitcast('i32'));
   }
 
   /** Words of four codes. */
   private quads(at: Step, vector: number): readonly Expr[] {
-    return this.access.bytes(this.stepEntries(at, vector)).map((w) => w.word.bitcast('i32'));
+    return bytesOf(this.access, this.stepEntries(at, vector), this.tables).map((w) => w.word.bitcast('i32'));
+  }
+
+  /**
+   * The steps of a segment, a round at a time; `first` is the number of a round's first step in the segment. Rounds of several steps know
+   * how far a word of codes is shifted for each, but V8 spills where they hold more than a few words.
+   */
+  private rounds(segment: Dim, round: number, each: (steps: readonly Step[], first: Dim) => void): void {
+    this.k.for(0, this.layout.segment / this.access.step / round, 1, (j) => {
+      const first = mul(j, round);
+      each(
+        Array.from({ length: round }, (_, u) => this.stepOf(segment, add(first, u))),
+        first,
+      );
+    });
   }
 
   /** Step number `j` of a segment of the depth. */
   private stepOf(segment: Dim, j: Dim): Step {
-    const perRun = RUN / this.layout.segment;
+    const perRun = this.layout.run / this.layout.segment;
     if (perRun === 1) return { run: segment, step: j };
     const steps = this.layout.segment / this.access.step;
     return { run: floorDiv(segment, perRun), step: add(mul(mod(segment, perRun), steps), j) };
@@ -152,31 +182,34 @@ class IntegerProduct {
     );
   }
 
-  /** Scale and offset of group number `group` of the depth, for four rows of weights. */
-  private parameters(group: Dim, vector: number): Parameters {
-    const { format, access, weights } = this;
-    const perUnit = weights.unit / format.group;
-    const unit = perUnit >= 1 ? floorDiv(group, perUnit) : mul(group, 1 / perUnit);
+  /** Scale and offset of a segment, for four rows of weights. */
+  private parameters(segment: Dim, vector: number): Parameters {
+    const { format, access, weights, layout } = this;
+    const perRun = layout.run / layout.segment;
+    const run = perRun === 1 ? segment : floorDiv(segment, perRun);
     const entries = Object.entries(format.planes).map(([name, { per }]) => {
-      const entry = per >= weights.unit ? 0 : floorDiv(mul(mod(group, perUnit), format.group), per);
-      const one = weights.load(name, this.panel, unit, entry, 4 * vector, 4);
+      const entry = per >= layout.run ? 0 : floorDiv(mul(mod(segment, perRun), layout.segment), per);
+      const one = weights.load(name, this.panel, run, entry, 4 * vector, 4);
       // Only scales and offsets are used: codes may be any.
       return [name, new Array<Expr>(Math.max(1, format.group / per)).fill(one)] as const;
     });
     const { scale, offset } = format.decode(Object.fromEntries(entries), 0);
-    return { ...(scale ? { scale } : {}), ...(offset && access.zero === undefined ? { offset } : {}) };
+    const unit = access.table?.unit ?? 1;
+    return {
+      ...(scale ? { scale: unit === 1 ? scale : scale.mul(unit) } : {}),
+      ...(offset && access.zero === undefined ? { offset } : {}),
+    };
   }
 
-  /** Scales and offsets of a segment's group, for each vector of weights. */
+  /** The same for each vector of weights. */
   private parametersOf(segment: Dim): readonly Parameters[] {
-    const perGroup = this.format.group / this.layout.segment;
-    const group = perGroup === 1 ? segment : floorDiv(segment, perGroup);
-    return Array.from({ length: VECTORS }, (_, v) => this.parameters(group, v));
+    return Array.from({ length: VECTORS }, (_, v) => this.parameters(segment, v));
   }
 
-  /** Pairs of activations number `pair` of row `row`, in every lane. */
-  private activations(row: Dim, pair: Dim): Expr {
-    return this.k.load(this.x.codes, add(mul(row, this.size.depth / 2), pair)).splat(4);
+  /** Words of activations from number `first` of row `row` on, each in every lane. */
+  private activations(row: Dim, first: Dim, count: number): readonly Expr[] {
+    const at = add(mul(row, this.size.depth / 2), first);
+    return Array.from({ length: count }, (_, i) => this.k.load(this.x.codes, add(at, i)).splat(4));
   }
 
   /** Sums of products of one segment, for some rows and each vector of weights; `fine` for those of the finer bytes. */
@@ -192,7 +225,8 @@ class IntegerProduct {
 
   private multiply(sums: readonly Variable[], row: Dim, pair: Dim, words: readonly Expr[]): void {
     for (let c = 0; c * VECTORS < sums.length; c++) {
-      const x = this.activations(add(row, c), pair);
+      const [x] = this.activations(add(row, c), pair, 1);
+      if (!x) return;
       words.forEach((w, v) => {
         const sum = sums[c * VECTORS + v];
         sum?.set(sum.value.add(dot16(x, w)));
@@ -210,7 +244,7 @@ class IntegerProduct {
     whole: (sum: Expr) => Expr = (sum) => sum,
   ): void {
     const { k, x, layout, segments } = this;
-    const perRun = RUN / layout.segment;
+    const perRun = layout.run / layout.segment;
     const run = perRun === 1 ? segment : floorDiv(segment, perRun);
     totals.forEach((total, i) => {
       const at = add(row, Math.floor(i / VECTORS));
@@ -246,7 +280,7 @@ class IntegerProduct {
       const perStep = this.access.step / 4;
       const quads = this.widen('quads', perStep, (at, v) => this.quads(at, v));
       const load = ({ run, step }: Step, v: number, i: number): Expr =>
-        k.load(quads, add(mul(add(mul(run, RUN / 4), add(mul(step, perStep), i)), PANEL), 4 * v), 4);
+        k.load(quads, add(mul(add(mul(run, this.layout.run / 4), add(mul(step, perStep), i)), PANEL), 4 * v), 4);
       rows((at, v) => Array.from({ length: perStep }, (_, i) => load(at, v, i)), this.decodeParameters());
     };
     this.byRows(few, many);
@@ -260,26 +294,29 @@ class IntegerProduct {
   ): void {
     const { k, x, layout, segments } = this;
     const totals = this.totals(count);
-    const steps = layout.segment / this.access.step;
-    const perRun = RUN / layout.segment;
+    const perRun = layout.run / layout.segment;
     const runOf = (segment: Dim): Dim => (perRun === 1 ? segment : floorDiv(segment, perRun));
-    /** Sums of products in halves; `first` is 0 for the bytes, RUN / 4 for the finer ones. */
+    const [plane = '', ...more] = this.access.planes;
+    const perWord = (this.format.planes[plane]?.per ?? 1) / this.access.step;
+    const round = more.length === 0 && perWord > 1 ? Math.min(perWord, layout.segment / this.access.step) : 1;
+    /** Sums of products in halves; `first` is 0 for the bytes, a quarter of a run for the finer ones. */
     const products = (rows: readonly Dim[], segment: Dim, first: number): readonly Variable[] => {
       const sums = this.sums(rows, segment, first === 0 ? 0 : 1);
       const inRun = perRun === 1 ? 0 : mul(mod(segment, perRun), layout.segment / 4);
-      const start = add(add(mul(runOf(segment), RUN / 2), inRun), first);
-      k.for(0, steps, 1, (j) => {
+      const start = add(add(mul(runOf(segment), layout.run / 2), inRun), first);
+      const perStep = this.access.step / 4;
+      this.rounds(segment, round, (steps, j) => {
         const ws = Array.from({ length: VECTORS }, (_, v) =>
-          words(this.stepOf(segment, j), v).map((w) => k.let(w, 'quad')),
+          steps.flatMap((at) => words(at, v).map((w) => k.let(w, 'quad'))),
         );
-        for (let i = 0; i < this.access.step / 4; i++)
-          rows.forEach((r, c) => {
-            const four = this.activations(r, add(start, add(mul(j, this.access.step / 4), i)));
+        rows.forEach((r, c) => {
+          this.activations(r, add(start, mul(j, perStep)), steps.length * perStep).forEach((four, i) => {
             for (let v = 0; v < VECTORS; v++) {
               const sum = sums[c * VECTORS + v];
               sum?.set(addHalves(sum.value, dot8(four, ws[v]?.[i] ?? four)));
             }
           });
+        });
       });
       return sums;
     };
@@ -292,7 +329,7 @@ class IntegerProduct {
         const fine = k.let(k.load(x.scales, at), 'fine');
         k.if(fine.ne(0), () => {
           const own = parameters(segment);
-          products([r], segment, RUN / 4).forEach((sum, v) => {
+          products([r], segment, layout.run / 4).forEach((sum, v) => {
             const total = totals[c * VECTORS + v];
             const factor = fine.splat(4);
             const scale = own[v]?.scale?.mul(factor) ?? factor;
@@ -323,22 +360,20 @@ class IntegerProduct {
     const { k, layout, segments } = this;
     const totals = this.totals(count);
     const steps = layout.segment / this.access.step;
+    const perStep = this.access.step / 2;
     k.for(0, segments, 1, (segment) => {
       const sums = this.sums(rowsOf(row, count), segment);
       for (const vectors of this.waves)
-        k.for(0, steps, 1, (j) => {
-          const at = this.stepOf(segment, j);
-          const words = vectors.map((v) => this.pairs(at, v).map((w) => k.let(w, 'pair')));
-          const first = mul(add(mul(segment, steps), j), this.access.step / 2);
-          for (let i = 0; i < this.access.step / 2; i++) {
-            const x = Array.from({ length: count }, (_, c) => this.activations(add(row, c), add(first, i)));
-            x.forEach((pair, c) => {
+        this.rounds(segment, 1, (at, j) => {
+          const words = vectors.map((v) => at.flatMap((one) => this.pairs(one, v).map((w) => k.let(w, 'pair'))));
+          const first = mul(add(mul(segment, steps), j), perStep);
+          for (let c = 0; c < count; c++)
+            this.activations(add(row, c), first, at.length * perStep).forEach((pair, i) => {
               vectors.forEach((v, own) => {
                 const sum = sums[c * VECTORS + v];
                 sum?.set(sum.value.add(dot16(pair, words[own]?.[i] ?? pair)));
               });
             });
-          }
         });
       this.accumulate(totals, sums, row, segment, this.parametersOf(segment));
     });
@@ -348,9 +383,10 @@ class IntegerProduct {
   /** Widens the codes of the panel to scratch: `perStep` words a step. */
   private widen(name: string, perStep: number, words: (at: Step, vector: number) => readonly Expr[]): Buffer {
     const { k, size } = this;
-    const perRun = RUN / this.access.step;
+    const { run: length } = this.layout;
+    const perRun = length / this.access.step;
     const scratch = k.shared(name, 'i32', (size.depth / this.access.step) * perStep * PANEL);
-    k.for(0, size.depth / RUN, 1, (run) => {
+    k.for(0, size.depth / length, 1, (run) => {
       k.for(0, perRun, 1, (step) => {
         for (let v = 0; v < VECTORS; v++)
           words({ run, step }, v).forEach((w, i) => {

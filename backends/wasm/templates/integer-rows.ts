@@ -5,22 +5,35 @@ import { tensor, type Value } from '../../../compiler/ir/graph.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/template.ts';
 import { InfcError } from '../../../runtime/errors.ts';
-import { evenBytes, oddBytes } from '../intrinsics.ts';
+import { evenBytes, evenPairs, evenUnsigned, lookUp, oddBytes, oddPairs, oddUnsigned, tableOf } from '../intrinsics.ts';
 
-/** Activations are scaled to integers in runs of this many. */
+/** Activations are scaled to integers in runs of this many; of twice as many where weights share their scales that long. */
 export const RUN = 32;
-/** Largest integer an activation becomes: sums of a run's products stay exact in 32 bits whatever the codes. */
-const LARGEST = 32767;
+
+/** Weights that share all of their parameters. */
+const sharedOf = (format: StorageFormat): number =>
+  Object.entries(format.planes).reduce(
+    (n, [name, { per }]) => (format.integer?.planes.includes(name) ? n : Math.min(n, per)),
+    2 * RUN,
+  );
+
+/** Length of the runs of activations that meet weights of a format. */
+export const runOf = (format: StorageFormat): number =>
+  format.integer && sharedOf(format) % (2 * RUN) === 0 ? 2 * RUN : RUN;
 const LARGEST_BYTE = 127;
 /** A run whose peak exceeds the mean magnitude of its row this often gets a second, 254 times finer set of bytes. */
 const OUTLIER = 8;
 
 /**
- * How the integers of activations lie in memory for one kind of weights: for each run of 32 the words of two 16-bit halves in the order
+ * How the integers of activations lie in memory for one kind of weights: for each run the words of two 16-bit halves in the order
  * in which the weights' words come.
  */
 export interface RowLayout {
   readonly key: string;
+  /** Activations that share a scale. */
+  readonly run: number;
+  /** Largest integer an activation becomes: sums of a run's products stay exact in 32 bits whatever the codes. */
+  readonly largest: number;
   /** Elements of a run in each word, low half first. */
   readonly words: readonly (readonly number[])[];
   /** The same for words of four bytes, where products of bytes can be summed in 16 bits over a segment. */
@@ -33,14 +46,41 @@ export interface RowLayout {
 
 type PlaneValues = Readonly<Record<string, readonly Expr[]>>;
 
+/** Tables that codes are looked up in: the low and high bytes of their integers. */
+export interface Tables {
+  readonly low: Expr;
+  /** Absent where integers are single bytes. */
+  readonly high?: Expr;
+}
+
+/** The tables of a format whose codes are indices. */
+export function tablesOf({ table, signed }: IntegerAccess): Tables | undefined {
+  if (!table) return undefined;
+  const low = tableOf(table.values);
+  return signed ? { low, high: tableOf(table.values.map((v) => v >> 8)) } : { low };
+}
+
+/** Words of four codes for one step. */
+export const bytesOf = (access: IntegerAccess, planes: PlaneValues, tables?: Tables): readonly CodeWord[] =>
+  access.bytes(planes).map(({ word, elements }) => ({ word: tables ? lookUp(tables.low, word) : word, elements }));
+
 /** Words of two codes for one step: as the format gives them, or its bytes widened. */
-export function halvesOf(access: IntegerAccess, planes: PlaneValues): readonly CodeWord[] {
-  if (access.halves) return access.halves(planes);
-  const low = constant('u32', 0x00ff00ff);
-  return access.bytes(planes).flatMap(({ word, elements: [a = 0, b = 0, c = 0, d = 0] }) => [
-    { word: access.signed ? evenBytes(word) : word.and(low), elements: [a, c] },
-    { word: access.signed ? oddBytes(word) : word.shr(constant('u32', 8)).and(low), elements: [b, d] },
-  ]);
+export function halvesOf(access: IntegerAccess, planes: PlaneValues, tables?: Tables): readonly CodeWord[] {
+  if (access.halves && !tables) return access.halves(planes);
+  const widen = (word: Expr): readonly [Expr, Expr] => {
+    if (!tables) return access.signed ? [evenBytes(word), oddBytes(word)] : [evenUnsigned(word), oddUnsigned(word)];
+    const low = lookUp(tables.low, word).bitcast('u32');
+    if (!tables.high) return [evenUnsigned(low), oddUnsigned(low)];
+    const high = lookUp(tables.high, word);
+    return [evenPairs(low, high), oddPairs(low, high)];
+  };
+  return access.bytes(planes).flatMap(({ word, elements: [a = 0, b = 0, c = 0, d = 0] }) => {
+    const [even, odd] = widen(word);
+    return [
+      { word: even, elements: [a, c] },
+      { word: odd, elements: [b, d] },
+    ];
+  });
 }
 
 /** Layout of activations for a format, found by asking it for its words. */
@@ -59,22 +99,26 @@ export function rowLayout(format: StorageFormat, access: IntegerAccess): RowLayo
       throw new InfcError('INFC4028', `format '${format.name}' does not give each integer code of a step once`, {
         fix: 'Let `integer.bytes` give words of four codes, and `halves` words of two',
       });
-    return Array.from({ length: RUN / step }, (_, i) => elements.map((w) => w.map((e) => i * step + e))).flat();
+    return Array.from({ length: run / step }, (_, i) => elements.map((w) => w.map((e) => i * step + e))).flat();
   };
-  const segment = Math.min(RUN, format.group);
-  const words = whole(halvesOf(access, dummy));
+  const run = runOf(format);
+  const segment = Math.min(run, sharedOf(format));
+  const words = whole(halvesOf(access, dummy, tablesOf(access)));
   const bytes = whole(access.bytes(dummy));
-  const fits = !access.signed && (segment / 4) * 2 * access.largest * LARGEST_BYTE < 2 ** 15;
   const { zero } = access;
-  const key = `${segment} ${zero} ${JSON.stringify([words, fits ? bytes : []])}`;
-  return { key, words, segment, ...(fits ? { bytes } : {}), ...(zero === undefined ? {} : { zero }) };
+  // Sums that leave the range on the way come back to it.
+  const most = zero === undefined ? access.largest : Math.max(zero, access.largest - zero);
+  const fits = !access.signed && (segment / 2) * most * LARGEST_BYTE < 2 ** 15;
+  const largest = Math.min(32767, Math.floor((2 ** 31 - 1) / (run * most)));
+  const key = `${segment} ${zero} ${largest} ${JSON.stringify([words, fits ? bytes : []])}`;
+  return { key, run, largest, words, segment, ...(fits ? { bytes } : {}), ...(zero === undefined ? {} : { zero }) };
 }
 
 /** Memory that holds the activations as integers. */
 export interface IntegerRows {
-  /** Two halves a word: [rows, depth / 2]. As bytes: for each run 8 words of bytes, then 8 of finer ones. */
+  /** Two halves a word: [rows, depth / 2]. As bytes: for each run its words of bytes, then those of finer ones. */
   readonly codes: Buffer;
-  /** f32 [rows, depth / RUN, 2]: value = scale * code; the second scale is that of the finer bytes, 0 where there are none. */
+  /** f32 [rows, depth / run, 2]: value = scale * code; the second scale is that of the finer bytes, 0 where there are none. */
   readonly scales: Buffer;
   /**
    * For each segment two words: with a zero, what its sum of products starts from, for the codes and for the finer bytes; else the sum of
@@ -101,13 +145,13 @@ export function bindRows(
     request.bindScratch(k, `${what} of ${x.id} ${layout.key}`, tensor(dtype, [rows, perRow]), access);
   return {
     codes: bind('codes', 'i32', depth / 2),
-    scales: bind('scales', 'f32', (depth / RUN) * 2),
+    scales: bind('scales', 'f32', (depth / layout.run) * 2),
     sums: bind('sums', layout.zero === undefined ? 'f32' : 'i32', (depth / layout.segment) * 2),
   };
 }
 
 /**
- * The kernel that turns activations into integers, once for all products that read them. Each run of 32 gets its own scale, so an outlier
+ * The kernel that turns activations into integers, once for all products that read them. Each run gets its own scale, so an outlier
  * costs precision only among its neighbours; NaN and infinities make the scale NaN or infinite, and with it every product of the run.
  * As bytes, runs with an outlier get a second set of bytes for what the first leaves.
  */
@@ -116,7 +160,7 @@ export function quantizeRows(request: TemplateRequest, x: Value, size: RowsSize,
   const k = new KernelBuilder(`${request.name}_rows`, 'simd', 1, [rows, 1, 1]);
   const from = request.bind(k, x);
   const to = bindRows(k, request, x, size, layout, 'write');
-  const q = new Quantizer(k, from, to, depth / RUN, layout);
+  const q = new Quantizer(k, from, to, depth / layout.run, layout);
   q.halves();
   const { bytes } = layout;
   if (bytes) k.alternative('relaxed-dot', () => q.bytes(bytes));
@@ -138,28 +182,28 @@ class Quantizer {
   halves(): void {
     const { k, layout } = this;
     this.runs((run, values, peak) => {
-      const scale = k.let(peak.mul(1 / LARGEST), 'scale');
-      const codes = this.codes(values, peak, LARGEST);
+      const scale = k.let(peak.mul(1 / layout.largest), 'scale');
+      const codes = this.codes(values, peak, layout.largest);
       this.storeScales(run, scale, constant('f32', 0));
       this.storeSums(run, [{ codes, scale }], false);
-      this.pack(codes, layout.words, mul(run, RUN / 2));
+      this.pack(codes, layout.words, mul(run, layout.run / 2));
     });
   }
 
   /** Bytes, four a word, and finer ones where the row has an outlier. */
   bytes(words: readonly (readonly number[])[]): void {
-    const { k, from, perRow } = this;
+    const { k, from, perRow, layout } = this;
     const sum = k.var(constant('f32', 0).splat(4), 'sum');
-    k.for(0, perRow * (RUN / 4), 1, (i) => {
-      sum.set(sum.value.add(k.load(from, add(mul(k.group.x, perRow * RUN), mul(i, 4)), 4).abs()));
+    k.for(0, perRow * (layout.run / 4), 1, (i) => {
+      sum.set(sum.value.add(k.load(from, add(mul(k.group.x, perRow * layout.run), mul(i, 4)), 4).abs()));
     });
     const total = [1, 2, 3].reduce((t, i) => t.add(sum.value.extract(i)), sum.value.extract(0));
-    const limit = k.let(total.mul(OUTLIER / (perRow * RUN)), 'limit');
+    const limit = k.let(total.mul(OUTLIER / (perRow * layout.run)), 'limit');
     this.runs((run, values, peak) => {
       const scale = k.let(peak.mul(1 / LARGEST_BYTE), 'scale');
       const codes = this.codes(values, peak, LARGEST_BYTE);
-      this.pack(codes, words, mul(run, RUN / 2));
-      const base = add(mul(run, RUN / 2), words.length);
+      this.pack(codes, words, mul(run, layout.run / 2));
+      const base = add(mul(run, layout.run / 2), words.length);
       k.if(
         peak.gt(limit),
         () => {
@@ -185,11 +229,11 @@ class Quantizer {
 
   /** Walks the runs of the row with their values and largest magnitude. */
   private runs(each: (run: Dim, values: readonly Expr[], peak: Expr) => void): void {
-    const { k, from, perRow } = this;
+    const { k, from, perRow, layout } = this;
     k.for(0, perRow, 1, (g) => {
       const run = add(mul(k.group.x, perRow), g);
-      const load = (i: number): Expr => k.let(k.load(from, add(mul(run, RUN), 4 * i), 4), 'x');
-      const values = Array.from({ length: RUN / 4 }, (_, i) => load(i));
+      const load = (i: number): Expr => k.let(k.load(from, add(mul(run, layout.run), 4 * i), 4), 'x');
+      const values = Array.from({ length: layout.run / 4 }, (_, i) => load(i));
       const most = k.let(
         values.map((v) => v.abs()).reduce((a, b) => a.max(b)),
         'most',
@@ -232,8 +276,8 @@ class Quantizer {
       );
       return [1, 2, 3].reduce((t, i) => t.add(sum.extract(i)), sum.extract(0));
     };
-    for (let s = 0; s < RUN / segment; s++) {
-      const at = mul(add(mul(run, RUN / segment), s), 2);
+    for (let s = 0; s < layout.run / segment; s++) {
+      const at = mul(add(mul(run, layout.run / segment), s), 2);
       const own = parts.map(({ codes }) => codes.slice((s * segment) / 4, ((s + 1) * segment) / 4));
       if (zero === undefined) {
         const sums = own.map((codes, i) =>

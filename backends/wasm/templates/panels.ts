@@ -8,12 +8,10 @@ import type { Value } from '../../../compiler/ir/graph.ts';
 import type { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import type { PackedTraits, TemplateRequest } from '../../../compiler/lower/template.ts';
 import { InfcError } from '../../../runtime/errors.ts';
-import { RUN } from './integer-rows.ts';
+import { runOf } from './integer-rows.ts';
 
 /** Rows of weights (columns of the product) that lie side by side. */
 export const PANEL = 16;
-/** Weights of a row whose entries of all planes lie together, where blocks are longer: a run of activations. */
-const UNIT = RUN;
 
 /** Weights of a block: the longest run that one entry of some plane covers. */
 export const blockOf = (format: StorageFormat): number =>
@@ -39,7 +37,7 @@ interface PlaneLayout {
  * codes with scales: 12 GB/s as two streams, 14.4 as one of the same kernel).
  */
 class PanelLayout {
-  /** Weights of a unit. */
+  /** Weights of a row whose entries of all planes lie together: a run of activations, or a shorter block. */
   readonly unit: number;
   readonly planes: ReadonlyMap<string, PlaneLayout>;
   private readonly unitsPerBlock: number;
@@ -48,7 +46,8 @@ class PanelLayout {
 
   constructor(format: StorageFormat) {
     const block = blockOf(format);
-    this.unit = block % UNIT === 0 ? UNIT : block;
+    const run = runOf(format);
+    this.unit = block % run === 0 ? run : block;
     this.unitsPerBlock = block / this.unit;
     const planes = new Map<string, PlaneLayout>();
     let [unitBytes, headerBytes] = [0, 0];

@@ -14,10 +14,8 @@ import {
   reshape,
   scalar,
   sliceAxis,
+  variant,
 } from './common.ts';
-
-/** Ops on strings have host steps of their own: `string_<op>`. */
-const variant = (op: string, v: Value): string => (v.type.dtype === 'string' ? `string_${op}` : op);
 
 /** Shape with 0 (copy, unless allowzero) and -1 (the rest) resolved. */
 function resolveShape(node: OnnxNode, x: Value, wanted: readonly Dim[], allowZero: boolean): Dim[] {
@@ -264,7 +262,7 @@ function buildDepthToSpace(node: OnnxNode, b: GraphBuilder): readonly Value[] {
 }
 
 /** Indices must lie in the dimensions they index: certain ones are checked now, the others by the run. */
-function checkIndices(node: OnnxNode, b: GraphBuilder, indices: Value, extents: readonly Dim[]): void {
+export function checkIndices(node: OnnxNode, b: GraphBuilder, indices: Value, extents: readonly Dim[]): void {
   const known = knownNumbers(indices) ?? (indices.constant ? node.constantInts(1) : undefined);
   if (known && extents.every(D.isStatic)) {
     known.forEach((v, i) => {
