@@ -254,3 +254,8 @@ describe('a vocabulary that cannot spell every byte', () => {
     expect(() => stuck.mask()).toThrow(/INFC5017.*needs one of "b"/);
   });
 });
+
+it('a keyword that cannot be honoured is named once', () => {
+  const { unsupported } = constrain.check({ properties: { a: { type: 'string', pattern: '(a)\\1' } } });
+  expect(unsupported.map(({ code, pointer }) => [code, pointer])).toEqual([['INFC5005', '/properties/a/pattern']]);
+});
