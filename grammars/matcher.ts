@@ -97,6 +97,14 @@ export class Matcher {
     return this.machine.pool.view(this.ended ? this.maskId() : this.closingId());
   }
 
+  /** Words of a mask of a few tokens that {@link tryCommit} takes, found at once: they begin the text that ends soonest. A shared view. */
+  soonest(): Uint32Array {
+    const { closing, machine, options } = this;
+    const limited = !this.ended && closing && options.maxTokens !== undefined;
+    const id = limited ? closing.soonest(this.state, options.maxTokens - this.history.length) : this.maskId();
+    return machine.pool.view(id);
+  }
+
   /** Whether a token may come next. */
   allows(token: number): boolean {
     return this.machine.pool.has(this.maskId(), token);
@@ -134,7 +142,7 @@ export class Matcher {
     const { closing } = this;
     if (!closing || this.options.maxTokens === undefined) return true;
     if (this.options.closing !== 'lazily') return this.allows(token);
-    return closing.tokens(next) <= this.options.maxTokens - this.history.length - 1;
+    return closing.fits(next, this.options.maxTokens - this.history.length - 1);
   }
 
   /** Takes back the last `count` tokens. */

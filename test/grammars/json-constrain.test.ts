@@ -153,6 +153,29 @@ describe('matcher', () => {
     }
   });
 
+  it('closes in time when tokens are refused lazily; what ends soonest is always taken', () => {
+    const next = random(12);
+    const c = constrain(schema);
+    const least = c.matcher(vocabulary).minTokensToEnd();
+    const listed = (words: Uint32Array): number[] =>
+      vocabulary.bytes.map((_, t) => t).filter((t) => ((words[t >>> 5] ?? 0) >>> (t & 31)) & 1);
+    for (let extra = 0; extra < 24; extra++) {
+      const matcher = c.matcher(vocabulary, { maxTokens: least + extra, closing: 'lazily' });
+      while (!matcher.done) {
+        const soonest = listed(matcher.soonest());
+        const whole = new Set(listed(matcher.closingMask()));
+        expect(soonest.length).toBeGreaterThan(0);
+        for (const t of soonest) {
+          expect(whole.has(t)).toBe(true);
+          expect(matcher.fork().tryCommit(t)).toBe(true);
+        }
+        const options = next() < 0.7 ? listed(matcher.mask()) : soonest;
+        matcher.tryCommit(options[Math.floor(next() * options.length)] ?? -1);
+      }
+      expect(matcher.length).toBeLessThanOrEqual(least + extra);
+    }
+  });
+
   it('masks logits for a batch', () => {
     const processor = constrain({ enum: ['a', 'b'] }).asLogitsProcessor(vocabulary);
     const rows = [new Float32Array(vocabulary.size), new Float32Array(vocabulary.size)];

@@ -16,6 +16,12 @@ function explicitEquation(node: OnnxNode, equation: string, ranks: readonly numb
   const batch = free.slice(0, width);
   const open = (term: string, count: number): string => term.replace('...', batch.slice(width - count).join(''));
   const full = terms.map((t, i) => open(t, widths[i] ?? 0));
+  const unknown = [...(right ?? '').replace('...', '')].find((l) => !left.includes(l));
+  if (unknown)
+    node.fail(
+      `output label '${unknown}' of '${equation}' is in no operand`,
+      'Take the labels of the output from the operands',
+    );
   if (right !== undefined) return `${full.join(',')}->${open(right, width)}`;
   const labels = full.join('');
   const once = [...new Set(labels)].filter((l) => !batch.includes(l) && labels.split(l).length === 2).sort();
