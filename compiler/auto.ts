@@ -6,10 +6,11 @@ import type { Model } from '../runtime/session.ts';
 import { type Calibration, loadCompiled } from './calibrate.ts';
 import { type CompileOptions, createCompiler } from './compile.ts';
 import { calibrationFor } from './compress.ts';
-import { type Damage, damageOf, dropOf, measureDamage } from './damage.ts';
+import { type Damage, damageOf, dropOf, measureDamage, remembering } from './damage.ts';
 import { evolve } from './evolve.ts';
+import { channelIntegers } from './formats/channel-integers.ts';
 import { gridSpan, type StorageFormat } from './formats/format.ts';
-import type { FormatRecipe, FormatRule } from './formats/recipe.ts';
+import { type FormatRecipe, type FormatRule, recipeOf } from './formats/recipe.ts';
 import { denseRows } from './formats/rows.ts';
 import { bitsOf } from './ir/dtype.ts';
 import type { Program } from './ir/graph.ts';
@@ -58,7 +59,7 @@ export interface AutoOptions {
   readonly samples: Samples;
   readonly compile?: Omit<CompileOptions, 'quant' | 'calibration' | 'targets' | 'stopAfter' | 'onProgress'>;
   readonly plugins?: readonly Plugin[];
-  /** An allocator that measures whole models (`evopress`): tried at the sizes of the uniform recipes. Small models of products only. */
+  /** An allocator that measures whole models (`evopress`): tried at the sizes of the uniform recipes. For small models. */
   readonly allocate?: string;
   readonly onProgress?: (what: string) => void;
 }
@@ -71,9 +72,11 @@ const MIXED = [3.25, 3.75, 4.25, 5, 6];
 const SEARCHED = ['a3g32', 'q4g32'];
 /** Larger models are screened with plain rounding, which takes no minutes. */
 const SCREENED = 2e7;
-/** Measured damage must stay this far below a bound, since other data will differ a little. */
-const MARGIN = 0.9;
+/** Measured damage must stay this far below a bound, since other data will differ a little; and a divergence, this many standard errors. */
+const [MARGIN, DEVIATIONS] = [0.9, 2];
 const SAMPLE_ROWS = 48;
+/** Recipes that are tried as they are. */
+const FIXED = ['f16', 'w8a8'];
 
 /**
  * Chooses how to store a model's weights: uniform recipes and mixed ones (bit allocation within several sizes) are compiled and measured
@@ -92,10 +95,12 @@ export async function chooseRecipe(model: string | Uint8Array, options: AutoOpti
   const generation = plain.targets[0]?.plan.generation;
   const baseline = { bytes: weightBytes(plain.targets[0]?.plan.weights), ms: await timeOf(reference, heldOut) };
 
-  const layers = layersOf(plain.program);
+  // As the recipe will find them: later passes may fold and rename weights.
+  const unfused = await compiler.compile(model, { ...options.compile, quant: 'f32', stopAfter: 'precision' });
+  const layers = layersOf(unfused.program);
   const large = layers.reduce((n, l) => n + l.elements, 0) > SCREENED;
   const canCalibrate = samples.kind === 'inputs' || generation?.policy !== undefined;
-  const algorithm = !large && canCalibrate && layers.some((l) => l.isMatmul) ? 'gptq' : undefined;
+  const algorithm = !large && canCalibrate && layers.length > 0 ? 'gptq' : undefined;
   onProgress?.('calibrating');
   const wanted: FormatRecipe = { name: 'auto', rules: [{ format: 'q4g32', algorithm: algorithm ?? 'gptq' }] };
   const calibration: Calibration = canCalibrate
@@ -113,7 +118,7 @@ export async function chooseRecipe(model: string | Uint8Array, options: AutoOpti
     throw new InfcError('INFC2085', `there is no allocator '${options.allocate}'`, {
       fix: `Known: ${[...registry.allocators.keys()].join(', ')}`,
     });
-  if (allocator && layers.every((l) => l.isMatmul)) {
+  if (allocator) {
     const compileRounded = async (format: string) => {
       const recipe: FormatRecipe = { ...uniform(format, algorithm), simulate: true };
       return (await compiler.compile(model, { ...options.compile, quant: recipe, calibration })).targets[0];
@@ -132,9 +137,11 @@ export async function chooseRecipe(model: string | Uint8Array, options: AutoOpti
     }
   }
   const candidates: Candidate[] = [];
+  const known = samples.kind === 'inputs' ? remembering(reference) : reference;
   const recipes = [
     ...searched,
-    ...LADDER.filter((f) => f !== 'a2g32').map((f) => uniform(f, algorithm)),
+    ...(layers.length > 0 ? ladderFor(layers, registry).map((f) => uniform(f, algorithm)) : []),
+    ...FIXED.map((name) => recipeOf(name, registry)),
     ...(await mixed(registry.allocators.get('baq'), choices, algorithm)),
   ];
   for (const [i, recipe] of recipes.entries()) {
@@ -142,7 +149,7 @@ export async function chooseRecipe(model: string | Uint8Array, options: AutoOpti
     onProgress?.(`measuring ${recipe.name} (${i + 1} of ${recipes.length})`);
     const compilation = await compiler.compile(model, { ...options.compile, quant: recipe, calibration });
     await using made = await loadCompiled(compilation.targets[0]);
-    const damage = await measureDamage(reference, made, heldOut, signal ? { signal } : {});
+    const damage = await measureDamage(known, made, heldOut, signal ? { signal } : {});
     const bytes = weightBytes(compilation.targets[0]?.plan.weights);
     candidates.push({ recipe, bytes, ms: await timeOf(made, heldOut), damage, within: keeps(budget, bytes, damage) });
   }
@@ -155,8 +162,17 @@ const weightBytes = (files: readonly { readonly bytes: number }[] = []): number 
 
 const keeps = ({ maxKl, maxDrop, maxBytes }: Budget, bytes: number, d: Damage): boolean =>
   damageOf(d) <= (maxKl ?? Number.POSITIVE_INFINITY) * MARGIN &&
+  damageOf(d) + (d.kind === 'tokens' ? DEVIATIONS * d.klError : 0) <= (maxKl ?? Number.POSITIVE_INFINITY) &&
   dropOf(d) <= (maxDrop ?? Number.POSITIVE_INFINITY) * MARGIN &&
+  dropOf(d) + dropError(d) <= (maxDrop ?? Number.POSITIVE_INFINITY) &&
   bytes <= (maxBytes ?? Number.POSITIVE_INFINITY);
+
+/** Standard error of the share of changed decisions: few of them say little. */
+function dropError(d: Damage): number {
+  const of = (top1: number, n: number): number => Math.sqrt((top1 * (1 - top1)) / Math.max(1, n));
+  if (d.kind === 'tokens') return of(d.top1, d.positions);
+  return Math.max(0, ...Object.values(d.outputs).map((o) => of(o.top1, o.rows)));
+}
 
 function best(budget: Budget, candidates: readonly Candidate[]): Candidate {
   const byBytes = (a: Candidate, b: Candidate): number => a.bytes - b.bytes || damageOf(a.damage) - damageOf(b.damage);
@@ -259,6 +275,13 @@ function layersOf(program: Program): Layer[] {
   return [...found.values()];
 }
 
+/** Formats that uniform recipes try: filters know widths only, so that one format a width will do for models of nothing else. */
+function ladderFor(layers: readonly Layer[], registry: Registry): string[] {
+  if (layers.some((l) => l.isMatmul)) return LADDER.filter((f) => f !== 'a2g32');
+  const widths = LADDER.map((f) => registry.format(f)?.bits);
+  return LADDER.filter((_, i) => widths.indexOf(widths[i]) === i);
+}
+
 /** Bits a weight takes in a format, its parameters included. */
 const widthOf = (format: StorageFormat): number =>
   Object.values(format.planes).reduce((n, p) => n + bitsOf[p.dtype] / p.per, 0);
@@ -269,12 +292,18 @@ function choicesOf(layer: Layer, registry: Registry, calibration: Calibration): 
   const values = layer.values();
   const importance = statistics?.meanSquare;
   const energy = values.reduce((s, w, i) => s + w * w * (importance?.[i % layer.length] ?? 1), 0) || 1;
+  const widths = new Set<number>();
   const options = LADDER.flatMap((name) => {
-    const format = registry.format(name);
-    const fits = format && (!layer.isMatmul || layer.length % gridSpan(format) === 0);
-    if (!format?.grid || !fits) return [];
-    const bits = layer.isMatmul ? widthOf(format) : (format.bits ?? 8);
-    const damage = layer.isMatmul ? errorOf(layer, values, format, importance) : 4 ** -(format.bits ?? 8) * energy;
+    const stored = registry.format(name);
+    const width = stored?.bits;
+    if (!stored?.grid || width === undefined) return [];
+    const inRows = layer.isMatmul && layer.length % gridSpan(stored) === 0;
+    // One option a width for filters.
+    if (!inRows && widths.has(width)) return [];
+    widths.add(width);
+    const format = inRows ? stored : channelIntegers(width, layer.length);
+    const bits = widthOf(format) - (inRows ? 0 : 8 - width);
+    const damage = errorOf(layer, values, format, importance);
     // Relative to what the layer gives: how much an error weighs depends on what it is added to.
     return [{ format: name, bits, bytes: (layer.elements * bits) / 8, damage: damage / energy }];
   }).sort((a, b) => a.bytes - b.bytes);

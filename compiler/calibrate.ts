@@ -46,6 +46,8 @@ interface Probe {
   /** Not the input of a weight: it may be infinite (a mask). */
   readonly isValue: boolean;
   readonly collectors: readonly Collector[];
+  /** Smallest and largest value seen. */
+  readonly range: [number, number];
 }
 
 /** What is looked at, by the name of the output that shows it. */
@@ -106,6 +108,7 @@ export async function calibrate(
       weights,
       k,
       ...(geometry ? { geometry } : {}),
+      range: [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
       isValue: output.startsWith(VALUE),
       collectors: options.calibrators.filter((c) => c.serves(needs)).map((c) => c.start(k, gram.product)),
     }),
@@ -124,7 +127,7 @@ export async function calibrate(
   const found = new Map<string, InputStatistics>();
   for (const p of probes) {
     const statistics: InputStatistics = Object.assign(
-      { ...NONE },
+      { ...NONE, range: p.range },
       ...(await Promise.all(p.collectors.map((c) => c.finish()))),
     );
     // Entries that did not run saw nothing.
@@ -143,12 +146,15 @@ const NONE: InputStatistics = {
 async function feed(p: Probe, output: AnyEntry['outputs'][string] | undefined): Promise<void> {
   const data = output?.data;
   if (!output || !(data instanceof Float32Array)) return;
-  for (let i = 0; i < data.length && !p.isValue; i++)
-    if (!Number.isFinite(data[i]))
-      throw new InfcError('INFC2078', `the input of '${p.weights[0]}' is ${data[i]} on the calibration data`, {
+  for (const v of data) {
+    if (!Number.isFinite(v) && !p.isValue)
+      throw new InfcError('INFC2078', `the input of '${p.weights[0]}' is ${v} on the calibration data`, {
         node: p.weights[0] ?? p.output,
         fix: 'Check the calibration data for NaN, infinities and wrong scaling',
       });
+    if (v < p.range[0]) p.range[0] = v;
+    if (v > p.range[1]) p.range[1] = v;
+  }
   const { rows, count } = p.geometry
     ? patches(data, output.shape, p.geometry, MOST_PATCHES)
     : { rows: data, count: data.length / p.k };

@@ -16,8 +16,9 @@ const LEVELS: readonly Needs[] = ['nothing', 'moments', 'gram'];
 
 /** What the algorithms that a recipe names for a weight want to know, whatever the weight's role. */
 export function needsOf(recipe: FormatRecipe, registry: Registry): (weight: string) => Needs {
+  const isRanged = recipe.activations === 'static' || recipe.outliers !== undefined;
   return (weight) => {
-    let level = 0;
+    let level = isRanged ? 1 : 0;
     for (const rule of recipe.rules) {
       if (rule.match !== undefined && !matchesName(rule.match, weight)) continue;
       const named = [
@@ -42,7 +43,8 @@ export async function calibrationFor(
   const { registry } = createCompiler({ plugins });
   const needs = needsOf(recipe, registry);
   const values = recipe.precision !== undefined;
-  if (!values && !recipe.rules.some((r) => r.algorithm ?? r.equalize ?? r.prune)) return new Map();
+  const needsRanges = recipe.activations === 'static' || recipe.outliers !== undefined;
+  if (!values && !needsRanges && !recipe.rules.some((r) => r.algorithm ?? r.equalize ?? r.prune)) return new Map();
   return calibrate(model, runs?.() ?? [], {
     compile: { ...compile, plugins, quant: { name: 'calibration', rules: [], rotate: recipe.rotate === true } },
     calibrators: [...registry.calibrators.values()],

@@ -1,8 +1,8 @@
 import { InfcError } from '../runtime/errors.ts';
 import { openDecoder } from '../runtime/generate/open-decoder.ts';
 import type { HostTensor } from '../runtime/host.ts';
-import type { AnyEntry, Model } from '../runtime/session.ts';
-import { LogitsComparison, type LogitsQuality, TensorComparison, type TensorQuality } from './quality.ts';
+import type { AnyEntry, Model, RunOptions } from '../runtime/session.ts';
+import { LogitsComparison, type LogitsQuality, rowLengthOf, TensorComparison, type TensorQuality } from './quality.ts';
 import type { Samples } from './samples.ts';
 import { numbersOf, typedData } from './tensor-values.ts';
 
@@ -27,6 +27,21 @@ export interface MeasureOptions {
   readonly onProgress?: (done: number, total: number) => void;
   /** Sees what both models give for a sample, not for language models. */
   readonly onOutputs?: (sample: number, reference: Outputs, other: Outputs) => void;
+}
+
+/** The model, with the outputs of inputs it has run remembered: for comparing several models with one. */
+export function remembering(model: Model): Model {
+  const known = new WeakMap<object, Promise<Awaited<ReturnType<Model['run']>>>>();
+  return Object.create(model, {
+    reset: { value: () => model.reset() },
+    run: {
+      value: (inputs: AnyEntry['inputs'], options?: RunOptions) => {
+        const run = known.get(inputs) ?? model.run(inputs, options);
+        known.set(inputs, run);
+        return run;
+      },
+    },
+  }) as Model;
 }
 
 export type Outputs = Readonly<Record<string, HostTensor>>;
@@ -106,7 +121,7 @@ async function measureInputs(
       if (!typedData(e) || !typedData(got)) continue;
       const c = comparisons.get(name) ?? new TensorComparison();
       comparisons.set(name, c);
-      c.add(numbersOf(got), numbersOf(e), Math.max(1, e.shape.at(-1) ?? 1));
+      c.add(numbersOf(got), numbersOf(e), rowLengthOf(e.shape));
     }
     o.onProgress?.(i + 1, inputs.length);
   }

@@ -2,7 +2,7 @@ import { definePass } from '../passes/pass.ts';
 import { loadCompiled } from './calibrate.ts';
 import type { Compilation } from './compile.ts';
 import { definePlugin, type Plugin } from './plugin.ts';
-import { TensorComparison, type TensorQuality } from './quality.ts';
+import { rowLengthOf, TensorComparison, type TensorQuality } from './quality.ts';
 import { calibrationRuns, firstOf, type Samples } from './samples.ts';
 import { numbersOf } from './tensor-values.ts';
 
@@ -75,7 +75,7 @@ export async function compareLayers(
       if (!name.startsWith(PREFIX) || got?.shape.join() !== e.shape.join()) continue;
       const c = comparisons.get(name) ?? new TensorComparison();
       comparisons.set(name, c);
-      c.add(numbersOf(got), numbersOf(e), Math.max(1, e.shape.at(-1) ?? 1));
+      c.add(numbersOf(got), numbersOf(e), rowLengthOf(e.shape));
     }
   }
   return [...comparisons]

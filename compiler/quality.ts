@@ -4,6 +4,8 @@ export interface LogitsQuality {
   readonly positions: number;
   /** Mean Kullback-Leibler divergence KL(reference || other), nats a token. */
   readonly kl: number;
+  /** Standard error of that mean: what other text of its kind may differ by. */
+  readonly klError: number;
   /** Its largest value over positions. */
   readonly klMax: number;
   /** Share of positions where both name the same most likely token. */
@@ -18,6 +20,7 @@ export class LogitsComparison {
   private positions = 0;
   private predicted = 0;
   private kl = 0;
+  private klSquares = 0;
   private klMax = 0;
   private agreed = 0;
   private nll = 0;
@@ -43,6 +46,7 @@ export class LogitsComparison {
       kl = Math.max(0, kl);
       this.positions++;
       this.kl += kl;
+      this.klSquares += kl * kl;
       // NaN must not hide behind a comparison.
       if (!(kl <= this.klMax)) this.klMax = kl;
       if (a.top === b.top) this.agreed++;
@@ -60,6 +64,7 @@ export class LogitsComparison {
     return {
       positions: this.positions,
       kl: this.kl / n,
+      klError: Math.sqrt(Math.max(0, this.klSquares / n - (this.kl / n) ** 2) / n),
       klMax: this.klMax,
       top1: this.agreed / n,
       perplexity: Math.exp(this.nll / m),
@@ -88,8 +93,20 @@ export interface TensorQuality {
   readonly meanError: number;
   /** ||a - b|| / ||b||. */
   readonly relative: number;
-  /** Share of rows along the last axis whose largest element is at the same place: the accuracy against the reference, for classifiers. */
+  /**
+   * Share of rows along the last axis whose largest element is at the same place: the accuracy against the reference, for classifiers. Rows
+   * of one number are probabilities where all of them lie in [0, 1]: the share on the same side of one half; else nothing is decided: 1.
+   */
   readonly top1: number;
+  /** Rows compared. */
+  readonly rows: number;
+}
+
+/** Length of the rows that a tensor's decisions are made in: its last axis; of [n, classes, 1, 1] the classes. */
+export function rowLengthOf(shape: readonly number[]): number {
+  let axis = shape.length - 1;
+  while (axis > 1 && shape[axis] === 1) axis--;
+  return Math.max(1, shape[axis] ?? 1);
 }
 
 /** Adds up {@link TensorQuality} over runs. */
@@ -103,6 +120,9 @@ export class TensorComparison {
   private error2 = 0;
   private rows = 0;
   private agreed = 0;
+  /** Rows of one number that are on other sides of one half, and whether all could be probabilities. */
+  private otherSide = 0;
+  private areProbabilities = true;
 
   /** `rowLength` is the length of the last axis. */
   add(actual: ArrayLike<number>, reference: ArrayLike<number>, rowLength: number): void {
@@ -116,6 +136,10 @@ export class TensorComparison {
       if (!(d <= this.maxError)) this.maxError = d;
       this.sumError += d;
       this.error2 += d * d;
+      if (rowLength === 1) {
+        this.areProbabilities &&= b >= 0 && b <= 1;
+        if (a >= 0.5 !== b >= 0.5) this.otherSide++;
+      }
       const column = i % rowLength;
       if (column === 0) [topA, topB] = [i, i];
       if (a > (actual[topA] ?? 0)) topA = i;
@@ -137,7 +161,8 @@ export class TensorComparison {
       maxError: this.maxError,
       meanError: this.sumError / n,
       relative: this.b2 === 0 ? (this.error2 === 0 ? 0 : Number.POSITIVE_INFINITY) : Math.sqrt(this.error2 / this.b2),
-      top1: this.rows === 0 ? 1 : this.agreed / this.rows,
+      rows: this.rows,
+      top1: this.rows === 0 ? 1 : (this.agreed - (this.areProbabilities ? this.otherSide : 0)) / this.rows,
     };
   }
 }

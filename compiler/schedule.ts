@@ -94,6 +94,9 @@ export class Scheduler {
       ...(this.target.maxBuffers === undefined ? {} : { maxBuffers: this.target.maxBuffers }),
     });
     const items: ScheduledItem[] = [];
+    // Every kernel clamps indices, so that looking at them can wait. In the host's own memory it is free; a GPU is asked when all its work
+    // is queued, so that none of it waits for the answer.
+    const last: ScheduledItem[] = [];
     const checked = new Set<string>();
     // What a body prepares is not there for the nodes after it, nor sure to be there from one iteration to the next.
     const outer = this.prepared;
@@ -105,19 +108,18 @@ export class Scheduler {
         checked.add(text);
         items.push(checkItem(need));
       }
-      items.push(...this.region(region, prepared));
+      const late = this.target.kernels !== 'simd' && region.output.producer?.op === 'check_index';
+      (late ? last : items).push(...this.region(region, prepared));
       this.onRegion();
     }
     this.prepared = outer;
-    return items;
+    return [...items, ...last];
   }
 
   private region(region: Region, graph: Graph): ScheduledItem[] {
     const node = region.output.producer;
     if (!node) throw new InfcError('INFC3010', `region without producer for '${region.output.name}'`);
     const op = this.registry.op(node.op);
-    // Only kernels in the host's own memory let it look at indices for free; every kernel clamps them.
-    if (node.op === 'check_index' && this.target.kernels !== 'simd') return [];
     if (op?.control) return this.state(region, node) ?? [this.control(node)];
     const [from] = node.inputs;
     if (op?.view && from) return [{ kind: 'alias', from, to: region.output }];
@@ -141,7 +143,9 @@ export class Scheduler {
     if (host === undefined)
       throw new InfcError('INFC3011', `target '${this.backend.name}' cannot run op '${node.op}': ${obstacle}`, {
         node: node.source.name,
-        fix: 'Compile for wasm, or add a plugin with a kernel or host function for it',
+        fix: isComplex(node)
+          ? 'Give complex numbers as pairs of floats along a last axis of 2, as DFT and STFT do'
+          : `${this.target.kernels === 'simd' ? 'Add' : 'Compile for wasm, or add'} a plugin with a kernel or host function for it`,
       });
     return [
       {
@@ -273,6 +277,9 @@ export class Scheduler {
     throw new InfcError('INFC3014', `control op '${node.op}' has no schedule`, { node: node.source.name });
   }
 }
+
+const isComplex = (node: Node): boolean =>
+  [...node.inputs, ...node.outputs].some((v) => v?.type.dtype === 'c64' || v?.type.dtype === 'c128');
 
 function dimOf(a: Attribute): Dim {
   if (typeof a === 'number' || (typeof a === 'object' && a !== null && 'terms' in a)) return a;

@@ -1,5 +1,6 @@
 import { InfcError } from '../runtime/errors.ts';
 import { decodeCtc } from './ctc.ts';
+import { rowLengthOf } from './quality.ts';
 
 /** What is right for one sample: a class (or 0 and 1 for an output of one probability), a class a row, values, or a text. */
 export type Label = number | readonly number[] | string;
@@ -16,7 +17,7 @@ export class TaskMetric {
 
   /** Scores one sample: `values` of `shape`, row-major. Throws INFC2088 when the label is of no kind that the output can be right about. */
   add(values: ArrayLike<number>, shape: readonly number[], label: Label): void {
-    const classes = Math.max(1, shape.at(-1) ?? 1);
+    const classes = rowLengthOf(shape);
     const rows = values.length / classes;
     if (typeof label === 'string') this.text(values, classes, label);
     else if (typeof label === 'number') {

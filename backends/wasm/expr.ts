@@ -1,11 +1,12 @@
-import { add as addDim, type Dim, floorDiv, mod, mul } from '../../compiler/ir/dim.ts';
-import { bitsOf, computeType, type DType, isFloat, isInteger, isSigned } from '../../compiler/ir/dtype.ts';
-import { type Buffer, constant, dimValue, Expr, pack, type Width } from '../../compiler/ir/expr.ts';
+import { add as addDim, type Dim } from '../../compiler/ir/dim.ts';
+import { bitsOf, computeType, isFloat, isSigned } from '../../compiler/ir/dtype.ts';
+import { type Buffer, Expr, pack } from '../../compiler/ir/expr.ts';
 import { expandMath } from '../../compiler/lower/math.ts';
-import { decodeMinifloat, encodeMinifloat, isMinifloat } from '../../compiler/lower/minifloat.ts';
+import { encodeMinifloat, isMinifloat } from '../../compiler/lower/minifloat.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { DimLowering } from './address.ts';
 import { castScalar, castVector, evenWords, widenMask } from './convert.ts';
+import { dotBytes, dotBytesVector, dotHalves } from './dot.ts';
 import { ExprTable } from './expr-table.ts';
 import {
   extractLane,
@@ -15,12 +16,14 @@ import {
   scalarBinary,
   scalarType,
   scalarUnary,
+  shuffleLanes,
   splat,
   vectorBinary,
   vectorShape,
   vectorUnary,
 } from './lanes.ts';
 import { type Block, block, type Machine, type Val } from './mir.ts';
+import { narrowed, SCALAR_LOAD, SCALAR_STORE, widerLoad } from './storage.ts';
 
 /** What a name stands for at a point of the kernel: its registers, and whether they can change. */
 export interface Binding {
@@ -134,7 +137,7 @@ export class ExprLowering {
       case 'bitcast':
         return this.bitcast(n.a, e);
       case 'narrow':
-        return this.narrow(n.a, n.to);
+        return this.parts(narrowed(n.a, n.to));
       case 'splat': {
         const v = this.one(n.a);
         return this.splatParts(v, e);
@@ -151,7 +154,7 @@ export class ExprLowering {
       case 'extract':
         return [extractLane(m, n.a.type, n.a.width, this.parts(n.a), n.lane)];
       case 'shuffle':
-        return this.shuffle(e, n.a, n.b, n.lanes);
+        return shuffleLanes(m, e, n.a, this.parts(n.a), n.b, this.parts(n.b), n.lanes);
       case 'dot2':
         return this.dot2(n.a, n.b, n.c, e);
       case 'dot4':
@@ -277,53 +280,6 @@ export class ExprLowering {
     return from === to ? parts : parts.map((v) => this.m.op(`${to}.reinterpret_${from}`, [v]));
   }
 
-  private narrow(a: Expr, to: DType): readonly Val[] {
-    if (isMinifloat(to) && isFloat(a.type)) {
-      const f = a.cast('f32');
-      return this.parts(decodeMinifloat(to, encodeMinifloat(to, f)).cast(a.type));
-    }
-    if (to === 'f32' && a.type === 'f64') return this.parts(a.cast('f32').cast('f64'));
-    if (to === 'bool') return this.parts(a.cast('bool').cast(a.type));
-    if (isInteger(to) && bitsOf[to] < 32) {
-      if (isFloat(a.type))
-        return this.parts(
-          a
-            .cast(isSigned(to) ? 'i32' : 'u32')
-            .narrow(to)
-            .cast(a.type),
-        );
-      const size = a.type === 'i64' || a.type === 'u64' ? 64 : 32;
-      const shift = size - bitsOf[to];
-      const signed = size === 64 ? (isSigned(to) ? 'i64' : 'u64') : isSigned(to) ? 'i32' : 'u32';
-      const by = constant(signed, shift);
-      return this.parts(a.cast(signed).shl(by).shr(by).cast(a.type));
-    }
-    if (isInteger(to) && bitsOf[to] === 32 && (a.type === 'i64' || a.type === 'u64'))
-      return this.parts(a.cast(isSigned(to) ? 'i32' : 'u32').cast(a.type));
-    return this.parts(a);
-  }
-
-  private shuffle(e: Expr, a: Expr, b: Expr, lanes: readonly number[]): readonly Val[] {
-    const xs = this.parts(a);
-    const ys = this.parts(b);
-    const [x] = xs;
-    const [y] = ys;
-    if (xs.length === 1 && ys.length === 1 && x && y) {
-      const size = laneBits(e.type, e.width) / 8;
-      const bytes = new Uint8Array(16);
-      lanes.forEach((lane, i) => {
-        for (let k = 0; k < size; k++) bytes[i * size + k] = lane * size + k;
-      });
-      return [this.m.op('i8x16.shuffle', [x, y], bytes)];
-    }
-    const picked = lanes.map((lane) =>
-      lane < a.width
-        ? extractLane(this.m, a.type, a.width, xs, lane)
-        : extractLane(this.m, b.type, b.width, ys, lane - a.width),
-    );
-    return packLanes(this.m, e.type, e.width, picked);
-  }
-
   /** Even lanes below odd lanes. Bytes from memory, less a number, need no detour over 32-bit lanes. */
   private halves(a: Expr): readonly Val[] {
     const { m } = this;
@@ -354,11 +310,7 @@ export class ExprLowering {
 
   private dot2(a: Expr, b: Expr, c: Expr, e: Expr): readonly Val[] {
     const { m } = this;
-    if (e.width === 1) {
-      const low = (x: Expr) => x.bitcast('i32').shl(constant('i32', 16)).shr(constant('i32', 16));
-      const high = (x: Expr) => x.bitcast('i32').shr(constant('i32', 16));
-      return this.parts(c.add(low(a).mul(low(b))).add(high(a).mul(high(b))));
-    }
+    if (e.width === 1) return this.parts(dotHalves(a, b, c));
     return this.eachPart([a, b, c], e, {
       scalar: () => undefined,
       vector: ([x, y, z]) => x && y && z && m.op('i32x4.add', [m.op('i32x4.dot_i16x8_s', [x, y]), z]),
@@ -367,33 +319,10 @@ export class ExprLowering {
 
   private dot4(a: Expr, b: Expr, c: Expr, e: Expr): readonly Val[] {
     const { m } = this;
-    if (e.width === 1) {
-      let sum = c;
-      for (let i = 0; i < 4; i++) {
-        const byte = (x: Expr) =>
-          x
-            .bitcast('i32')
-            .shl(constant('i32', 24 - 8 * i))
-            .shr(constant('i32', 24));
-        sum = sum.add(byte(a).mul(byte(b)));
-      }
-      return this.parts(sum);
-    }
+    if (e.width === 1) return this.parts(dotBytes(a, b, c));
     return this.eachPart([a, b, c], e, {
       scalar: () => undefined,
-      vector: ([x, y, z]) => {
-        if (!x || !y || !z) return undefined;
-        const half = (side: string) =>
-          m.op('i32x4.extadd_pairwise_i16x8_s', [m.op(`i16x8.extmul_${side}_i8x16_s`, [x, y])]);
-        const low = half('low');
-        const high = half('high');
-        const odd = m.op(
-          'i8x16.shuffle',
-          [low, high],
-          Uint8Array.from({ length: 16 }, (_, i) => (i >> 2) * 8 + 4 + (i & 3)),
-        );
-        return m.op('i32x4.add', [z, m.op('i32x4.add', [evenWords(m, low, high), odd])]);
-      },
+      vector: ([x, y, z]) => x && y && z && dotBytesVector(m, x, y, z),
     });
   }
 
@@ -426,15 +355,8 @@ export class ExprLowering {
   private load(buffer: Buffer, index: Dim, e: Expr): readonly Val[] {
     const { storage } = buffer;
     const bits = bitsOf[storage];
-    if (bits < 8) return this.parts(this.subByte(buffer, index, e.width));
-    if (storage === 'f16' && buffer.finite) {
-      const raw: Buffer = { ...buffer, storage: 'i16' };
-      return this.parts(finiteHalf(new Expr('i32', e.width, { kind: 'load', buffer: raw, index })));
-    }
-    if (isMinifloat(storage)) {
-      const raw: Buffer = { ...buffer, storage: bits === 16 ? 'u16' : 'u8' };
-      return this.parts(decodeMinifloat(storage, new Expr('u32', e.width, { kind: 'load', buffer: raw, index })));
-    }
+    const wider = widerLoad(buffer, index, e.width);
+    if (wider) return this.parts(wider);
     if (storage === 'string' || storage === 'c64' || storage === 'c128')
       throw unsupported(`a kernel on ${storage} data`);
     const { base, since, version } = this.scope.buffer(buffer);
@@ -464,22 +386,6 @@ export class ExprLowering {
 
   private scalarLoad(buffer: Buffer, index: Dim, i: number): Expr {
     return new Expr(computeType(buffer.storage), 1, { kind: 'load', buffer, index: addDim(index, i) });
-  }
-
-  /** Elements of less than a byte, packed little end first. */
-  private subByte(buffer: Buffer, index: Dim, width: Width): Expr {
-    if (width > 1) return pack(Array.from({ length: width }, (_, i) => this.subByte(buffer, addDim(index, i), 1)));
-    const { storage } = buffer;
-    const bits = bitsOf[storage];
-    const per = 8 / bits;
-    const raw: Buffer = { ...buffer, storage: 'u8' };
-    const byte = new Expr('u32', 1, { kind: 'load', buffer: raw, index: floorDiv(index, per) });
-    const shifted = byte.shr(dimValue(mul(mod(index, per), bits)).cast('u32'));
-    const code = shifted.and(constant('u32', (1 << bits) - 1));
-    if (isMinifloat(storage)) return decodeMinifloat(storage, code);
-    if (!isSigned(storage)) return code;
-    const up = constant('i32', 32 - bits);
-    return code.cast('i32').shl(up).shr(up);
   }
 
   /** Statements that store `value` at `index` of `buffer`, narrowing to its storage. */
@@ -530,38 +436,6 @@ export class ExprLowering {
   }
 }
 
-/** A sign-extended f16 that is finite as f32: its fields moved to their places, read with the exponent bias of f32 and scaled. */
-const finiteHalf = (bits: Expr): Expr =>
-  bits
-    .shl(constant('i32', 13))
-    .and(constant('i32', 0x8fffffff | 0))
-    .bitcast('f32')
-    .mul(2 ** 112);
-
 function describe(e: Expr): string {
   return e.node.kind === 'unary' || e.node.kind === 'binary' ? `'${e.node.op}'` : e.node.kind;
 }
-
-const SCALAR_LOAD: Partial<Record<DType, string>> = {
-  f64: 'f64.load',
-  f32: 'f32.load',
-  i64: 'i64.load',
-  u64: 'i64.load',
-  i16: 'i32.load16_s',
-  u16: 'i32.load16_u',
-  i8: 'i32.load8_s',
-  u8: 'i32.load8_u',
-  bool: 'i32.load8_u',
-};
-
-const SCALAR_STORE: Partial<Record<DType, string>> = {
-  f64: 'f64.store',
-  f32: 'f32.store',
-  i64: 'i64.store',
-  u64: 'i64.store',
-  i16: 'i32.store16',
-  u16: 'i32.store16',
-  i8: 'i32.store8',
-  u8: 'i32.store8',
-  bool: 'i32.store8',
-};

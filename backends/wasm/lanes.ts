@@ -1,5 +1,5 @@
 import type { ScalarType } from '../../compiler/ir/dtype.ts';
-import type { BinaryOp, UnaryOp, Width } from '../../compiler/ir/expr.ts';
+import type { BinaryOp, Expr, UnaryOp, Width } from '../../compiler/ir/expr.ts';
 import type { Machine, Val } from './mir.ts';
 import type { WasmType } from './opcodes.ts';
 
@@ -288,4 +288,30 @@ export function packLanes(m: Machine, type: ScalarType, width: Width, lanes: rea
     if (part) parts.push(part);
   }
   return parts;
+}
+
+/** Lanes of two vectors side by side, picked by number: those of `b` follow those of `a`. */
+export function shuffleLanes(
+  m: Machine,
+  to: Expr,
+  a: Expr,
+  xs: readonly Val[],
+  b: Expr,
+  ys: readonly Val[],
+  lanes: readonly number[],
+): Val[] {
+  const [x] = xs;
+  const [y] = ys;
+  if (xs.length === 1 && ys.length === 1 && x && y) {
+    const size = laneBits(to.type, to.width) / 8;
+    const bytes = new Uint8Array(16);
+    lanes.forEach((lane, i) => {
+      for (let k = 0; k < size; k++) bytes[i * size + k] = lane * size + k;
+    });
+    return [m.op('i8x16.shuffle', [x, y], bytes)];
+  }
+  const picked = lanes.map((lane) =>
+    lane < a.width ? extractLane(m, a.type, a.width, xs, lane) : extractLane(m, b.type, b.width, ys, lane - a.width),
+  );
+  return packLanes(m, to.type, to.width, picked);
 }

@@ -59,7 +59,7 @@ export async function quantizing(args: Args, context: QuantizingContext): Promis
       });
     if (args.value('precision') !== undefined)
       throw new InfcError('INFC8042', 'a budget chooses the precision too, and --precision names one', {
-        fix: 'Leave out --precision: f16 and mixed are among the candidates',
+        fix: 'Leave out --precision, or name a recipe with --quant',
       });
     return search(await samplesFor(source, context), budget, args.value('allocate'), context);
   }

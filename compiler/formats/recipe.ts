@@ -14,6 +14,8 @@ export interface FormatRule {
   readonly format: string;
   /** How values are chosen among those of the format: a quantizer by name; default rounding to nearest. */
   readonly algorithm?: string;
+  /** Rank of a product that makes up for what rounding took (LREC); for weights of products. */
+  readonly correct?: number;
   /** An equalizer by name: channels are scaled before rounding. */
   readonly equalize?: string;
   /** Pattern of zeros (`2:4`, `unstructured:0.6`...) that a pruner makes first. */
@@ -31,8 +33,10 @@ export const PRECISIONS: readonly Precision[] = ['f16', 'bf16', 'mixed'];
 export interface FormatRecipe {
   readonly name: string;
   readonly rules: readonly FormatRule[];
-  /** Activations are rounded to 8 bits while the model runs, so that products multiply codes. */
-  readonly activations?: 'dynamic';
+  /** Activations are rounded to 8 bits, so that products multiply codes: over the range of each run, or the range that calibration saw. */
+  readonly activations?: 'dynamic' | 'static';
+  /** With `activations`: input columns of products that reach this magnitude on the calibration data stay floats. */
+  readonly outliers?: number;
   /** Values between kernels are kept as 16-bit floats where that is safe. */
   readonly precision?: Precision;
   /** Rotates the residual stream of a transformer first. */
@@ -67,7 +71,10 @@ export const recipes: readonly FormatRecipe[] = [
     ],
   },
   all('q4', 'q4g32'),
-  { name: 'w8a8', rules: [], activations: 'dynamic' },
+  { name: 'w8a8', rules: [{ format: 'dense' }], activations: 'dynamic' },
+  { name: 'w8a8-static', rules: [{ format: 'dense' }], activations: 'static' },
+  // The threshold of LLM.int8().
+  { name: 'w8a8-outliers', rules: [{ format: 'dense' }], activations: 'dynamic', outliers: 6 },
   {
     name: 'auto',
     rules: [
@@ -98,7 +105,7 @@ export interface RecipeNames {
 }
 
 /**
- * The recipe of a name, of a storage format's name, or itself. `+` adds algorithms to every rule: `q4+gptq`, `a3g32+awq+gptq`,
+ * The recipe of a name, of a storage format's name, or itself. `+` adds algorithms to every rule: `q4+gptq`, `a3g32+awq+gptq`, `w2+lrec16`,
  * `w4+rotate`. Throws INFC8061 for an unknown name.
  */
 export function recipeOf(given: string | FormatRecipe, names: RecipeNames): FormatRecipe {
@@ -116,15 +123,22 @@ export function recipeOf(given: string | FormatRecipe, names: RecipeNames): Form
   return more.length > 0 ? { ...recipe, name: given } : recipe;
 }
 
+/** Weights of such rules are not rounded. */
+const isLeft = (format: string): boolean => format === 'keep' || format.startsWith('dense');
+
 function extended(recipe: FormatRecipe, name: string, names: RecipeNames): FormatRecipe {
   if (name === 'rotate') return { ...recipe, rotate: true };
   const add = (more: Partial<FormatRule>): FormatRecipe => ({
     ...recipe,
-    rules: recipe.rules.map((r) => (r.format === 'keep' || r.format.startsWith('dense') ? r : { ...r, ...more })),
+    rules: recipe.rules.map((r) =>
+      isLeft(r.format) && !(more.equalize && recipe.activations) ? r : { ...r, ...more },
+    ),
   });
   if (names.quantizers?.has(name)) return add({ algorithm: name });
   if (names.equalizers?.has(name)) return add({ equalize: name });
-  const known = [...(names.quantizers?.keys() ?? []), ...(names.equalizers?.keys() ?? []), 'rotate'];
+  const rank = /^lrec([1-9]\d{0,3})$/.exec(name);
+  if (rank) return add({ correct: Number(rank[1]) });
+  const known = [...(names.quantizers?.keys() ?? []), ...(names.equalizers?.keys() ?? []), 'rotate', 'lrec16'];
   throw new InfcError('INFC8064', `'${name}' is no algorithm`, { fix: `After + write one of ${known.join(', ')}` });
 }
 

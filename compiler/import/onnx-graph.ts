@@ -12,17 +12,17 @@ import {
 import { GraphBuilder } from '../ir/graph-builder.ts';
 import type { HostTensor } from '../ir/op.ts';
 import type { Registry } from '../plugin.ts';
+import { type DecodedModel, decodeAttribute, type GraphProto, type NodeProto, text } from './onnx-decode.ts';
 import {
-  type AttributeProto,
-  type DecodedModel,
-  decodeAttribute,
-  type FunctionProto,
-  type GraphProto,
-  type NodeProto,
-  type OperatorSetIdProto,
-  text,
-  toNumber,
-} from './onnx-decode.ts';
+  type BoundAttribute,
+  bindCall,
+  domainOf,
+  type Frame,
+  functionKey,
+  type LocalFunction,
+  type Place,
+  Scope,
+} from './onnx-function.ts';
 import { ImportedNode, type NodeHost } from './onnx-node.ts';
 import { nodeName, orderNodes } from './onnx-order.ts';
 import { type ExternalFiles, importSparseTensor, importTensor } from './onnx-tensor.ts';
@@ -30,62 +30,8 @@ import { importType } from './onnx-type.ts';
 import { closest } from './suggest.ts';
 import type { SymbolTable } from './symbols.ts';
 
-/** Values by ONNX name; bodies see those of the graphs around them. */
-class Scope {
-  private readonly values = new Map<string, Value>();
-
-  constructor(private readonly parent?: Scope) {}
-
-  get(name: string): Value | undefined {
-    return this.values.get(name) ?? this.parent?.get(name);
-  }
-
-  /** Whether this very scope (not one around it) defines the name. */
-  owns(name: string): boolean {
-    return this.values.has(name);
-  }
-
-  set(name: string, value: Value): void {
-    this.values.set(name, value);
-  }
-}
-
-/** The main graph, or one call of a local function. */
-interface Frame {
-  readonly opsets: ReadonlyMap<string, number>;
-  /** Prefix of node names: the names of the calls that lead here. */
-  readonly prefix: string;
-  /** What attribute references resolve to, with the place whose values a body among them sees. */
-  readonly attributes: ReadonlyMap<string, BoundAttribute>;
-  readonly calls: readonly string[];
-}
-
-interface BoundAttribute {
-  readonly proto: AttributeProto;
-  readonly place: Place;
-}
-
-/** Where a node stands: its frame, its names, and its path in the file (see NewerFields). */
-interface Place {
-  readonly frame: Frame;
-  readonly scope: Scope;
-  readonly path: string;
-}
-
-interface LocalFunction {
-  readonly key: string;
-  readonly proto: FunctionProto;
-  readonly path: string;
-  /** Defaults of its attributes. */
-  readonly defaults: readonly AttributeProto[];
-}
-
 /** Nodes after inlining: bounds functions that call each other twice at every level. */
 const MAX_NODES = 500_000;
-const MAX_CALL_DEPTH = 64;
-
-const domainOf = (domain: string | null | undefined): string => (domain === 'ai.onnx' ? '' : (domain ?? ''));
-
 /** Turns decoded ONNX graphs into nodes of the graph IR through the registry's adapters. */
 export class GraphImporter {
   private readonly functions = new Map<string, LocalFunction>();
@@ -369,44 +315,9 @@ export class GraphImporter {
     caller: Frame,
     name: string,
   ): readonly (Value | undefined)[] {
-    if (caller.calls.includes(f.key) || caller.calls.length >= MAX_CALL_DEPTH)
-      throw new InfcError(
-        'INFC1053',
-        `local function '${f.key}' calls itself (${[...caller.calls, f.key].join(' -> ')})`,
-        {
-          node: name,
-          fix: 'ONNX functions may not recurse',
-        },
-      );
-    const scope = new Scope();
-    const bound = new Map<string, BoundAttribute>();
-    const place: Place = {
-      frame: {
-        opsets: functionOpsets(f.proto.opsetImport ?? [], caller.opsets),
-        prefix: `${name}/`,
-        attributes: bound,
-        calls: [...caller.calls, f.key],
-      },
-      scope,
-      path: f.path,
-    };
-    for (const a of f.defaults) bound.set(a.name ?? '', { proto: a, place });
-    for (const [k, v] of attributes) bound.set(k, v);
-    const formal = f.proto.input ?? [];
-    if (inputs.length > formal.length)
-      throw new InfcError('INFC1054', `'${f.key}' takes ${formal.length} inputs, not ${inputs.length}`, {
-        node: name,
-        fix: 'Export the model again',
-      });
-    const omitted = new Set<string>();
-    formal.forEach((formalName, i) => {
-      const value = inputs[i];
-      if (value) scope.set(formalName, value);
-      else omitted.add(formalName);
-    });
-    const nodes = (f.proto.node ?? []).map((n) => withoutInputs(n, omitted));
+    const { place, nodes } = bindCall(f, inputs, attributes, caller, name);
     this.importNodes(nodes, builder, place);
-    return (f.proto.output ?? []).map((o) => scope.get(o));
+    return (f.proto.output ?? []).map((o) => place.scope.get(o));
   }
 
   private unknownOp(domain: string, op: string, node: string): InfcError {
@@ -426,18 +337,6 @@ const isPlaceholder = (name: string): boolean => /^(\?|none|null|unk|unknown|dyn
 /** Stands for any dimension where only the rank matters. */
 const UNKNOWN = sym('?');
 
-const functionKey = (domain: string | null | undefined, name: string | null | undefined, overload: string): string =>
-  `${domainOf(domain)}:${name ?? ''}${overload ? `:${overload}` : ''}`;
-
-function functionOpsets(
-  imports: readonly OperatorSetIdProto[],
-  outer: ReadonlyMap<string, number>,
-): Map<string, number> {
-  const versions = new Map(outer);
-  for (const o of imports) versions.set(domainOf(o.domain), toNumber(o.version));
-  return versions;
-}
-
 /** Takes the nodes of a graph that is given up out of the use lists of outer values. */
 function detach(graph: Graph): void {
   forEachNode(graph, (node) => {
@@ -447,12 +346,6 @@ function detach(graph: Graph): void {
     }
   });
 }
-
-/** A function's node with inputs that the call omits left out. */
-const withoutInputs = (node: NodeProto, omitted: ReadonlySet<string>): NodeProto =>
-  omitted.size === 0 || !node.input?.some((n) => omitted.has(n))
-    ? node
-    : { ...node, input: node.input.map((n) => (omitted.has(n) ? '' : n)) };
 
 const duplicate = (what: string, name: string, node?: NodeProto): InfcError =>
   new InfcError('INFC1042', name === '' ? `a ${what} has no name` : `${what} '${name}' is defined twice`, {
@@ -468,7 +361,15 @@ function guarded<T>(node: ImportedNode, build: () => T): T {
   try {
     return build();
   } catch (cause) {
-    if (cause instanceof InfcError) throw cause;
+    if (cause instanceof InfcError && cause.place.node !== undefined) throw cause;
+    // What is said about a dimension or a table alone happened at this node.
+    if (cause instanceof InfcError)
+      throw new InfcError(cause.code, `${node.op}: ${cause.reason}`, {
+        ...cause.place,
+        node: node.name,
+        ...(cause.fix === undefined ? {} : { fix: cause.fix }),
+        cause,
+      });
     throw new InfcError(
       'INFC1090',
       `${node.op} could not be imported: ${cause instanceof Error ? cause.message : cause}`,

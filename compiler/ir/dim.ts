@@ -1,96 +1,30 @@
 import { InfcError } from '../../runtime/errors.ts';
+import { atomRange, lowerBound, range } from './dim-range.ts';
+import {
+  type Atom,
+  atomDim,
+  constantOf,
+  type Dim,
+  type DimCall,
+  intern,
+  keyOf,
+  type Sym,
+  type Term,
+  termsOf,
+} from './dim-sum.ts';
 
-/**
- * Symbolic integers: shapes, offsets and loop indices in one algebra.
- *
- * A `Dim` is a number or a canonical sum of products of atoms plus a constant. An atom is a symbol (a model dimension, or a loop
- * index while lowering) or an opaque function of other dims (floor division, remainder, min, max). Two equal polynomials are the
- * same object (hash-consed), so `===` is structural equality. Division is floor division; divisors are positive.
- */
-export type Dim = number | DimSum;
-
-/** A named unknown. `max` may be a Dim: a loop index `i` over `n` steps has max `n - 1`. */
-export interface Sym {
-  readonly kind: 'sym';
-  readonly key: string;
-  readonly name: string;
-  readonly min: number;
-  readonly max: Dim;
-  readonly multipleOf: number;
-}
-
-/** A non-polynomial function of dims. */
-export interface DimCall {
-  readonly kind: 'div' | 'mod' | 'min' | 'max';
-  readonly key: string;
-  readonly a: Dim;
-  readonly b: Dim;
-}
-
-export type Atom = Sym | DimCall;
-
-/** `coefficient * product(factors)`; factors are sorted by key. */
-export interface Term {
-  readonly key: string;
-  readonly factors: readonly Atom[];
-  readonly coefficient: number;
-}
-
-/** `constant + sum(terms)` with at least one term; terms are sorted by key. */
-export interface DimSum {
-  readonly key: string;
-  readonly constant: number;
-  readonly terms: readonly Term[];
-}
-
-/**
- * All sums in use, by key. Recent ones are held; when there are many, they move to weak references, which cost the garbage collector
- * more but let go of what nobody uses.
- */
-let recent = new Map<string, DimSum>();
-const older = new Map<string, WeakRef<DimSum>>();
-const MOST_RECENT = 1 << 17;
-
-function intern(constant: number, terms: readonly Term[]): Dim {
-  if (terms.length === 0) return constant;
-  let key = '';
-  for (const t of terms) key += `${t.coefficient}*${t.key}+`;
-  key += constant;
-  const found = recent.get(key) ?? (older.size === 0 ? undefined : older.get(key)?.deref());
-  if (found) return found;
-  const sum: DimSum = { key, constant, terms };
-  if (recent.size >= MOST_RECENT) {
-    for (const [k, v] of older) if (v.deref() === undefined) older.delete(k);
-    for (const [k, v] of recent) older.set(k, new WeakRef(v));
-    recent = new Map();
-  }
-  recent.set(key, sum);
-  return sum;
-}
-
-const keyOf = (d: Dim): string => (typeof d === 'number' ? String(d) : d.key);
-const termsOf = (d: Dim): readonly Term[] => (typeof d === 'number' ? [] : d.terms);
-const constantOf = (d: Dim): number => (typeof d === 'number' ? d : d.constant);
-const atomDim = (atom: Atom): Dim => intern(0, [{ key: atom.key, factors: [atom], coefficient: 1 }]);
-
-/**
- * A symbol with its bounds. Within one graph or kernel a name stands for one unknown: give equal bounds each time.
- * `max` defaults to 2^31 - 1: no dimension of a kernel exceeds a 32-bit index.
- */
-export function sym(name: string, bounds: { min?: number; max?: Dim; multipleOf?: number } = {}): Dim {
-  const { min = 0, max = 2147483647, multipleOf = 1 } = bounds;
-  return atomDim({ kind: 'sym', key: `${name}[${min},${keyOf(max)},${multipleOf}]`, name, min, max, multipleOf });
-}
-
-export const isStatic = (d: Dim): d is number => typeof d === 'number';
-
-/** The symbol a dim consists of alone, if it is one. */
-export function asSym(d: Dim): Sym | undefined {
-  if (typeof d === 'number' || d.constant !== 0 || d.terms.length !== 1) return undefined;
-  const term = d.terms[0];
-  const atom = term?.factors[0];
-  return term?.coefficient === 1 && term.factors.length === 1 && atom?.kind === 'sym' ? atom : undefined;
-}
+export { range, upperBound } from './dim-range.ts';
+export {
+  type Atom,
+  asSym,
+  type Dim,
+  type DimCall,
+  type DimSum,
+  isStatic,
+  type Sym,
+  sym,
+  type Term,
+} from './dim-sum.ts';
 
 export function add(a: Dim, b: Dim): Dim {
   if (typeof a === 'number' && typeof b === 'number') return a + b;
@@ -307,65 +241,6 @@ function relaxNegative(d: Dim): Dim {
   }
   return d;
 }
-
-interface Range {
-  readonly min: number;
-  readonly max: number;
-}
-
-function atomRange(atom: Atom): Range {
-  if (atom.kind === 'sym')
-    return { min: atom.min, max: typeof atom.max === 'number' ? atom.max : Math.max(atom.min, range(atom.max).max) };
-  const a = range(atom.a);
-  const b = range(atom.b);
-  switch (atom.kind) {
-    case 'min':
-      return { min: Math.min(a.min, b.min), max: Math.min(a.max, b.max) };
-    case 'max':
-      return { min: Math.max(a.min, b.min), max: Math.max(a.max, b.max) };
-    case 'mod':
-      return { min: 0, max: Math.max(0, Math.min(b.max - 1, a.min >= 0 ? a.max : Number.POSITIVE_INFINITY)) };
-    case 'div': {
-      const bMin = Math.max(1, b.min);
-      const lo = a.min >= 0 ? Math.floor(a.min / Math.max(1, b.max)) : Math.floor(a.min / bMin);
-      const hi = a.max >= 0 ? Math.floor(a.max / bMin) : Math.floor(a.max / Math.max(1, b.max));
-      return { min: lo, max: hi };
-    }
-  }
-}
-
-const ranges = new WeakMap<DimSum, Range>();
-
-/** Interval of all values the dim can take. */
-export function range(d: Dim): Range {
-  if (typeof d === 'number') return { min: d, max: d };
-  const old = ranges.get(d);
-  if (old) return old;
-  const r = computeRange(d);
-  ranges.set(d, r);
-  return r;
-}
-
-function computeRange(d: DimSum): Range {
-  let lo = d.constant;
-  let hi = d.constant;
-  for (const t of d.terms) {
-    let pMin = 1;
-    let pMax = 1;
-    for (const f of t.factors) {
-      const r = atomRange(f);
-      const c = [pMin * r.min, pMin * r.max, pMax * r.min, pMax * r.max].map((v) => (Number.isNaN(v) ? 0 : v));
-      pMin = Math.min(...c);
-      pMax = Math.max(...c);
-    }
-    lo += t.coefficient * (t.coefficient >= 0 ? pMin : pMax);
-    hi += t.coefficient * (t.coefficient >= 0 ? pMax : pMin);
-  }
-  return { min: lo, max: hi };
-}
-
-const lowerBound = (d: Dim): number => range(d).min;
-export const upperBound = (d: Dim): number => range(d).max;
 
 /** True or false when it holds for every value of the symbols, else undefined: the caller must guard. */
 export function equals(a: Dim, b: Dim): boolean | undefined {

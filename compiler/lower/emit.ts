@@ -1,83 +1,18 @@
 import { coefficientOf, collectSyms, type Dim, floorDiv, mul, sub, sym } from '../ir/dim.ts';
 import { constant, dimValue, Expr, type Fold, pack, type Width } from '../ir/expr.ts';
-import type { KernelBuilder, Variable } from '../ir/kernel-builder.ts';
+import type { Variable } from '../ir/kernel-builder.ts';
 import { visitExpr } from '../ir/kernel-builder.ts';
+import { Blocks, type Scope } from './emit-blocks.ts';
 import { combine, identity, monoidItem, SPLITTABLE } from './monoid.ts';
-import { rebuild, substituteSyms, symbolsOf } from './substitute.ts';
+import { rebuild, substituteSyms, symbolsOf, symNamed } from './substitute.ts';
 import { is32, isDirect, isVectorizable } from './vectorizable.ts';
-
-/** One open block: what it defines, and what has been computed in it. */
-interface Scope {
-  readonly names: Set<string>;
-  readonly computed: Map<Expr, Expr>;
-  /** Inside a conditional: what is computed here may not move out, its loads may be out of bounds there. */
-  readonly conditional: boolean;
-}
 
 /**
  * Writes element expressions as kernel statements. Folds become loops; values that do not change in a loop are computed before it;
  * values used more than once are named; guarded parts run only where their condition holds. The vector form computes `width`
  * consecutive values of one loop index at a time.
  */
-export class Emitter {
-  private readonly scopes: Scope[] = [{ names: new Set(), computed: new Map(), conditional: false }];
-  private readonly uses = new Map<Expr, number>();
-  private counter = 0;
-  /** Blocks of the kernel that were open before this emitter began: nothing is hoisted out of them. */
-  private readonly base: number;
-
-  constructor(
-    private readonly k: KernelBuilder,
-    /** Definitions of data-derived index symbols (grows when lanes are split). */
-    private readonly indices: Map<string, Expr>,
-    /** Vector lanes for loops inside folds; 1 keeps the written order of every sum. */
-    private readonly foldWidth: Width = 1,
-    private readonly prefix = '',
-  ) {
-    this.base = k.depth;
-  }
-
-  private fresh = (hint: string): string => `${this.prefix}${hint}_${this.counter++}`;
-
-  private get depth(): number {
-    return this.scopes.length - 1;
-  }
-
-  private get scope(): Scope {
-    const s = this.scopes.at(-1);
-    if (!s) throw new Error('no open scope');
-    return s;
-  }
-
-  private nested(names: readonly string[], conditional: boolean, write: () => void): void {
-    this.scopes.push({ names: new Set(names), computed: new Map(), conditional });
-    try {
-      write();
-    } finally {
-      this.scopes.pop();
-    }
-  }
-
-  private atDepth<T>(depth: number, write: () => T): T {
-    if (depth === this.depth) return write();
-    const inner = this.scopes.splice(depth + 1);
-    try {
-      return this.k.at(this.base + depth, write);
-    } finally {
-      this.scopes.push(...inner);
-    }
-  }
-
-  /** Opens a loop; `body` gets the index as a dim and may emit into it. */
-  for(from: Dim, to: Dim, step: Dim, body: (i: Dim) => void, name = this.fresh('i')): void {
-    this.k.for(from, to, step, (i) => this.nested([...collectSyms(i).keys()], false, () => body(i)), name, true);
-  }
-
-  /** Opens a conditional block. */
-  if(condition: Expr, body: () => void, otherwise?: () => void): void {
-    this.k.if(condition, () => this.nested([], true, body), otherwise && (() => this.nested([], true, otherwise)));
-  }
-
+export class Emitter extends Blocks {
   /** A variable that one of two lazily evaluated expressions sets. */
   private choose(condition: Expr, a: () => Expr, otherwise: Expr, b: () => Expr, width: Width): Expr {
     const isConstant = otherwise.node.kind === 'const';
@@ -85,45 +20,6 @@ export class Emitter {
     const v = this.k.var(width === 1 ? start : start.splat(width), this.fresh('g'), true);
     this.if(this.value(condition), () => v.set(a()), isConstant ? undefined : () => v.set(b()));
     return v.value;
-  }
-
-  /** Call before emitting: expressions reached more than once from these roots are computed once. */
-  count(roots: readonly Expr[]): void {
-    const visit = (e: Expr): void => {
-      const n = (this.uses.get(e) ?? 0) + 1;
-      this.uses.set(e, n);
-      if (n > 1) return;
-      visitExpr(e, visit, (d) => {
-        for (const name of collectSyms(d).keys()) {
-          const definition = this.indices.get(name);
-          if (definition && !this.uses.has(definition)) visit(definition);
-        }
-      });
-    };
-    roots.forEach(visit);
-  }
-
-  /** Innermost scope that defines something `e` depends on, not above the last conditional. */
-  private depthOf(e: Expr): number {
-    return this.depthOfNames(symbolsOf(e, this.indices));
-  }
-
-  private depthOfNames(names: ReadonlySet<string>): number {
-    for (let d = this.depth; d > 0; d--) {
-      const s = this.scopes[d];
-      if (!s) continue;
-      if (s.conditional) return d;
-      for (const n of s.names) if (names.has(n)) return d;
-    }
-    return 0;
-  }
-
-  private computedBefore(e: Expr): Expr | undefined {
-    for (let d = this.depth; d >= 0; d--) {
-      const found = this.scopes[d]?.computed.get(e);
-      if (found) return found;
-    }
-    return undefined;
   }
 
   /** The expression with folds, data-derived indices and shared parts computed by statements emitted so far. */
@@ -197,15 +93,6 @@ export class Emitter {
     this.remember(fold, vars);
   }
 
-  /** Whether a symbol is one of `names`, or is computed from one. */
-  private dependsOn(symbol: string, names: ReadonlySet<string>): boolean {
-    const definition = this.indices.get(symbol);
-    return (
-      names.has(symbol) ||
-      (definition !== undefined && [...symbolsOf(definition, this.indices)].some((n) => names.has(n)))
-    );
-  }
-
   private results(fold: Fold): boolean {
     return this.foldsDone.some((done) => this.scopes[done.depth] === done.scope && done.fold === fold);
   }
@@ -221,12 +108,6 @@ export class Emitter {
       if (v) scope.computed.set(e, v.value);
     }
     this.foldsDone.push({ fold, depth: this.depth, scope });
-  }
-
-  private foldNodes(fold: Fold): Expr[] {
-    const out: Expr[] = [];
-    for (const e of this.uses.keys()) if (e.node.kind === 'foldResult' && e.node.fold === fold) out.push(e);
-    return out;
   }
 
   /** From here on, monoid folds at kernel level are shared by all lanes of the workgroup. */
@@ -252,23 +133,6 @@ export class Emitter {
     };
     visit(e);
     this.lanesTogether = 1;
-  }
-
-  /** Whether it names something no open block defines yet: it belongs to a loop still to come. */
-  private dependsOnOpenName(e: Expr): boolean {
-    const names = symbolsOf(e, this.indices);
-    return names.has('f') || [...names].some((n) => this.foldLocals.has(n));
-  }
-
-  /** Loop and state names of all counted folds. */
-  private get foldLocals(): ReadonlySet<string> {
-    const out = new Set<string>();
-    for (const e of this.uses.keys()) {
-      if (e.node.kind !== 'foldResult') continue;
-      for (const l of e.node.fold.loops) out.add(l.name);
-      for (const s of e.node.fold.state) out.add(s);
-    }
-    return out;
   }
 
   /** A monoid fold whose last loop is dealt to the lanes, then combined through shared memory; else undefined. */
@@ -498,7 +362,7 @@ export class Emitter {
   }
 
   private lanes(e: Expr, j: string, width: Width): Expr {
-    const s = this.symNamed(e, j);
+    const s = symNamed(e, j, this.indices);
     const lanes: Expr[] = [];
     for (let l = 0; l < width; l++) {
       const one = l === 0 || !s ? e : substituteSyms(e, new Map([[j, addDim(s, l)]]), this.indices, this.fresh);
@@ -506,27 +370,6 @@ export class Emitter {
       lanes.push(this.value(one));
     }
     return pack(lanes);
-  }
-
-  /** The dim of symbol `j` as it stands in an expression. */
-  private symNamed(e: Expr, j: string): Dim | undefined {
-    let found: Dim | undefined;
-    const seen = new Set<Expr>();
-    const dims = (d: Dim): void => {
-      const s = collectSyms(d).get(j);
-      if (s) found = sym(s.name, { min: s.min, max: s.max, multipleOf: s.multipleOf });
-      for (const name of collectSyms(d).keys()) {
-        const definition = this.indices.get(name);
-        if (definition && !found) visit(definition);
-      }
-    };
-    const visit = (x: Expr): void => {
-      if (found || seen.has(x)) return;
-      seen.add(x);
-      visitExpr(x, visit, dims);
-    };
-    visit(e);
-    return found;
   }
 
   private vectorFold(e: Expr, fold: Fold, index: number, j: string, width: Width): Expr {

@@ -210,3 +210,24 @@ export function substituteSyms(
 
 const symLike = (s: Sym, name: string): Dim => makeSym(name, { min: s.min, max: s.max, multipleOf: s.multipleOf });
 const loopSym = (name: string, extent: Dim): Dim => makeSym(name, { max: sub(extent, 1) });
+
+/** The dim of symbol `j` as it stands in an expression. */
+export function symNamed(e: Expr, j: string, indices: ReadonlyMap<string, Expr>): Dim | undefined {
+  let found: Dim | undefined;
+  const seen = new Set<Expr>();
+  const dims = (d: Dim): void => {
+    const s = collectSyms(d).get(j);
+    if (s) found = makeSym(s.name, { min: s.min, max: s.max, multipleOf: s.multipleOf });
+    for (const name of collectSyms(d).keys()) {
+      const definition = indices.get(name);
+      if (definition && !found) visit(definition);
+    }
+  };
+  const visit = (x: Expr): void => {
+    if (found || seen.has(x)) return;
+    seen.add(x);
+    visitExpr(x, visit, dims);
+  };
+  visit(e);
+  return found;
+}

@@ -199,7 +199,8 @@ const assumeOp = defineOp({ name: 'assume', control: true, pure: false, infer: (
 
 /**
  * States that indices (input 0) lie within the dimensions `extents` that the last axis of the tensor goes through in turn; negative ones
- * count from the end. A run for which they do not is refused, where the device's memory is the host's; elsewhere reads are clamped only.
+ * count from the end. A run for which they do not is refused: before the kernels after it where the device's memory is the host's, at the
+ * end of the graph elsewhere; reads are clamped in any case.
  */
 const checkIndexOp = defineOp({ name: 'check_index', control: true, pure: false, infer: () => tensor('bool', []) });
 

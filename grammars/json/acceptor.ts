@@ -52,10 +52,7 @@ export class JsonAcceptor implements Acceptor {
     if (state === 0) return Number.POSITIVE_INFINITY;
     this.distances ??= new Shortest(this.machine, this.stacks);
     const { distances } = this;
-    return located(
-      () => distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1),
-      () => ({ pointer: '', keyword: '' }),
-    );
+    return located(() => distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1), this.machine.place);
   }
 
   /** The state after several bytes, or 0. */

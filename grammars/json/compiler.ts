@@ -317,7 +317,7 @@ export class SchemaCompiler {
         },
         not: (a) => strings.not(a),
         and: (list) => list.reduce((a, b) => strings.and(a, b), StringSets.ALL),
-        or: (list) => list.reduce((a, b) => strings.or(a, b), StringSets.NONE),
+        or: (list) => strings.any(list),
       },
       this.stringMemo,
     );

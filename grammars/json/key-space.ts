@@ -6,7 +6,7 @@ import { located, type SchemaPlace } from './located.ts';
 import type { Machine } from './machine.ts';
 import type { Names, Plain } from './plain-objects.ts';
 import type { SeenSet } from './seen-keys.ts';
-import { jsonLength } from './shortest.ts';
+import { jsonLength } from './string-cost.ts';
 import { type StringSetId, StringSets, wellFormed } from './string-sets.ts';
 
 /** Names no demand lists that match exactly these patterns. */

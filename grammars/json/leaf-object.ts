@@ -182,7 +182,7 @@ export class KeyLeaf implements Leaf, CodePoints {
   }
 
   /** Code points with which a usable listed name goes on. */
-  private listed(): ReadonlySet<number> {
+  listed(): ReadonlySet<number> {
     this.listedNext ??= this.prefix === undefined ? new Set() : this.space.listedAfter(this.prefix);
     return this.listedNext;
   }

@@ -60,7 +60,8 @@ export class ListedMasks {
       let d = 0;
       while (d < reached && d < bytes.length && bytes[d] === previous[d]) d++;
       for (; d < bytes.length; d++) {
-        const node = childOf(trie, path[d] ?? 0, bytes[d] ?? 0);
+        const byte = bytes[d] ?? 0;
+        const node = byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? -1 : childOf(trie, path[d] ?? 0, byte);
         if (node < 0) break;
         path[d + 1] = node;
         walk.take(trie, node);

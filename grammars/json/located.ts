@@ -58,7 +58,7 @@ export function located<T>(work: () => T, place: () => SchemaPlace | undefined):
 }
 
 /** The keyword of a schema that most likely makes a question about it hard. */
-export function hardPlace({ schema, pointer }: Site): SchemaPlace {
+export function hardPlace({ schema, pointer }: Pick<Site, 'schema' | 'pointer'>): SchemaPlace {
   const keyword = isObject(schema) ? HARD.find((k) => own(schema, k) !== undefined) : undefined;
   return keyword === undefined ? { pointer, keyword: '' } : { pointer: `${pointer}/${keyword}`, keyword };
 }

@@ -16,7 +16,7 @@ import {
 import { KeyLeaf, type LiveRegion, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, type Gap, ValueLeaf, type Whitespace, WordLeaf } from './leaf-structure.ts';
-import { located, type SchemaPlace } from './located.ts';
+import { hardPlace, located, type SchemaPlace } from './located.ts';
 import { type NumberAtoms, numberAtoms } from './number-cells.ts';
 import { PlainObjects } from './plain-objects.ts';
 import { Results } from './results.ts';
@@ -77,6 +77,7 @@ export class Machine {
   private readonly resumed: (Map<ResultId, number> | undefined)[] = [];
   private readonly atomsOf = new Map<string, NumberAtoms>();
   private readonly numberStates = new Map<string, number>();
+  private readonly wordsStates = new Map<number, number>();
   private readonly slotKeys = new WeakMap<object, string>();
   /** Transition codes plus one (0: not yet known), 64 leaves to a page. */
   readonly pages: Int32Array[] = [];
@@ -103,6 +104,9 @@ export class Machine {
       : 0;
   }
 
+  /** Of errors met while a document is written: what is hard about the schema as a whole. */
+  readonly place = (): SchemaPlace => hardPlace(this.compiler.document.root);
+
   /** The coded transition of a leaf for a byte. */
   step(leaf: number, byte: number): number {
     const page = this.pages[leaf >> 6] ?? this.page(leaf >> 6);
@@ -111,11 +115,11 @@ export class Machine {
     if (known) return known - 1;
     if (this.primed[leaf] !== true) {
       this.primed[leaf] = true;
-      located(() => this.leaves[leaf]?.prime(page, (leaf & 63) << 8), UNKNOWN_PLACE);
+      located(() => this.leaves[leaf]?.prime(page, (leaf & 63) << 8), this.place);
       const now = page[at];
       if (now) return now - 1;
     }
-    const next = located(() => this.leaves[leaf]?.step(byte) ?? 0, UNKNOWN_PLACE);
+    const next = located(() => this.leaves[leaf]?.step(byte) ?? 0, this.place);
     page[at] = next + 1;
     return next;
   }
@@ -131,7 +135,7 @@ export class Machine {
     if (!known) this.resumed[frame] = known = new Map();
     let next = known.get(result);
     if (next === undefined) {
-      next = located(() => this.afterValue(info, result, undefined), UNKNOWN_PLACE);
+      next = located(() => this.afterValue(info, result, undefined), this.place);
       known.set(result, next);
     }
     return next;
@@ -140,7 +144,7 @@ export class Machine {
   /** The same where `text` is the source of what was read above the frame. */
   resumeAfter(frame: number, result: ResultId, text: string): number {
     const info = this.frames[frame];
-    return info ? located(() => this.afterValue(info, result, text), UNKNOWN_PLACE) : 0;
+    return info ? located(() => this.afterValue(info, result, text), this.place) : 0;
   }
 
   /** Whether what follows this result depends on the text read. */
@@ -243,6 +247,15 @@ export class Machine {
     return goTo(this.intern(`s${decoder},${key}`, () => new StringLeaf(this, slots, decoder)));
   }
 
+  /** The state of one slot: looked up by its language alone where that says it all. */
+  wordsState(slot: StringSlot): number {
+    if (slot.low < slot.high || slot.min > 0 || slot.max < Number.POSITIVE_INFINITY) return this.stringState([slot], 0);
+    const key = slot.results * 0x4000000 + slot.lang;
+    let code = this.wordsStates.get(key);
+    if (code === undefined) this.wordsStates.set(key, (code = this.stringState([slot], 0)));
+    return code;
+  }
+
   freeNumber(phase: NumberPhase, results: ResultId): number {
     return this.intern(`f${phase}${results}`, () => new FreeNumberLeaf(this, phase, results));
   }
@@ -254,7 +267,10 @@ export class Machine {
     const asked = `${this.key(slots)}#${spelled}`;
     let code = this.numberStates.get(asked);
     if (code === undefined) {
-      const alive = slots.filter((s) => numberAlive(this, s.state, atoms, phase, text));
+      // One of many alternatives need not be compared with the bounds of all others.
+      const own = (state: Formula): NumberAtoms =>
+        slots.length > FEW_THRESHOLDS ? numberAtoms(this.formulas, this.terms, [state]) : atoms;
+      const alive = slots.filter((s) => numberAlive(this, s.state, own(s.state), phase, text));
       const make = (): NumberLeaf => new NumberLeaf(this, alive, atoms, phase, text);
       code = alive.length === 0 ? 0 : goTo(this.intern(`n${this.key(alive)}#${spelled}`, make));
       this.numberStates.set(asked, code);
@@ -453,8 +469,6 @@ export class Machine {
 
 /** Up to so many thresholds, number states compare with all of them. */
 const FEW_THRESHOLDS = 8;
-/** Errors met while a document is written: the schema as a whole. */
-const UNKNOWN_PLACE = (): SchemaPlace => ({ pointer: '', keyword: '' });
 
 const utf8 = new TextDecoder();
 

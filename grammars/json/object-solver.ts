@@ -200,7 +200,7 @@ export class ObjectSolver {
   }
 
   /** Classes of names no shape names: by which name patterns they match. The pattern-free class comes first. */
-  private *regions(shapes: readonly Shape[], barred: (key: string) => boolean): Generator<Region> {
+  *regions(shapes: readonly Shape[], barred: (key: string) => boolean): Generator<Region> {
     const patterns = [...new Set(shapes.flatMap((s) => s.patterns.map((p) => p.names)))];
     if (patterns.length > MAX_PATTERNS) {
       yield* this.singleRegions(patterns, shapes, barred);
@@ -216,7 +216,8 @@ export class ObjectSolver {
       const pattern = patterns[top.at];
       if (pattern === undefined) {
         const capacity = this.capacity(top.set, names, barred);
-        if (capacity > 0) yield { matched: new Set(top.matched), signature: top.matched.join(), capacity };
+        if (capacity > 0)
+          yield { matched: new Set(top.matched), names: top.set, signature: top.matched.join(), capacity };
         continue;
       }
       stack.push({ at: top.at + 1, set: this.strings.and(top.set, pattern), matched: [...top.matched, pattern] });
@@ -233,14 +234,14 @@ export class ObjectSolver {
     const names = new Set(shapes.flatMap((s) => s.names));
     const none = patterns.reduce((set, p) => this.strings.and(set, this.strings.not(p)), StringSets.ALL);
     const capacity = this.capacity(none, names, barred);
-    if (!this.strings.isEmpty(none) && capacity > 0) yield { matched: new Set(), signature: '', capacity };
+    if (!this.strings.isEmpty(none) && capacity > 0) yield { matched: new Set(), names: none, signature: '', capacity };
     for (const own of patterns) {
       const only = patterns.reduce(
         (set, p) => this.strings.and(set, p === own ? p : this.strings.not(p)),
         StringSets.ALL,
       );
       const room = this.strings.isEmpty(only) ? 0 : this.capacity(only, names, barred);
-      if (room > 0) yield { matched: new Set([own]), signature: String(own), capacity: room };
+      if (room > 0) yield { matched: new Set([own]), names: only, signature: String(own), capacity: room };
     }
     throw this.solver.tooComplex(`more than ${MAX_PATTERNS} name patterns overlap`);
   }
@@ -256,15 +257,17 @@ export class ObjectSolver {
     return left;
   }
 
-  private regionValue(shape: Shape, region: { readonly matched: ReadonlySet<StringSetId> }): Formula {
+  /** What a shape demands of the value of a name of a region. */
+  regionValue(shape: Shape, region: { readonly matched: ReadonlySet<StringSetId> }): Formula {
     const parts = shape.patterns.filter((p) => region.matched.has(p.names)).map((p) => p.value);
     return parts.length === 0 ? shape.rest : this.formulas.and(parts);
   }
 }
 
 /** Names outside all declared ones that match exactly the patterns `matched`; there are `capacity` of them. */
-interface Region {
+export interface Region {
   readonly matched: ReadonlySet<StringSetId>;
+  readonly names: StringSetId;
   readonly signature: string;
   readonly capacity: number;
 }

@@ -6,7 +6,7 @@ import { type Relaxation, SchemaCompiler } from './compiler.ts';
 import { type Draft, type Json, SchemaDocument } from './document.ts';
 import { Formulas } from './formula.ts';
 import type { Whitespace } from './leaf-structure.ts';
-import { located } from './located.ts';
+import { hardPlace, located } from './located.ts';
 import { Machine } from './machine.ts';
 import { Solver } from './solver.ts';
 import { StringSets } from './string-sets.ts';
@@ -46,7 +46,7 @@ export interface JsonSession {
 export function openSchema(schema: Json, options: JsonOptions): JsonSession {
   return located(
     () => open(schema, options),
-    () => ({ pointer: '', keyword: '' }),
+    () => hardPlace({ schema, pointer: '' }),
   );
 }
 

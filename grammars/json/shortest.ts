@@ -1,4 +1,3 @@
-import type { CostModel } from '../regex/index.ts';
 import { FALSE, type Formula, TRUE } from './formula.ts';
 import type { FormulaSlot } from './leaf.ts';
 import { FreeNumberLeaf, NumberLeaf, numberPhase } from './leaf-number.ts';
@@ -7,46 +6,19 @@ import { StringLeaf, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, ValueLeaf, WordLeaf } from './leaf-structure.ts';
 import type { Machine } from './machine.ts';
 import { numberAtoms } from './number-cells.ts';
+import { ObjectCost } from './object-cost.ts';
 import type { StackId, Stacks } from './stack.ts';
+import { JSON_STRING_COST, jsonLength } from './string-cost.ts';
 import { itemValue } from './terms.ts';
+import { bytesTowards } from './utf8-json.ts';
 
 const INFINITE = Number.POSITIVE_INFINITY;
 
-/** States looked at within a character once a way out is known. */
-const NEAR = 300;
-/** Stretches of code points with equal cost inside a JSON string: last code point, bytes. */
-const STRETCHES: readonly (readonly [number, number])[] = [
-  [7, 6],
-  [10, 2],
-  [11, 6],
-  [13, 2],
-  [0x1f, 6],
-  [0x21, 1],
-  [0x22, 2],
-  [0x5b, 1],
-  [0x5c, 2],
-  [0x7f, 1],
-  [0x7ff, 2],
-  [0xffff, 3],
-  [0x10ffff, 4],
-];
-
-/** Bytes of a code point inside a JSON string. */
-export const JSON_STRING_COST: CostModel = {
-  name: 'json-string',
-  cheapest: (ranges) => {
-    let best = 6;
-    for (let i = 0; i < ranges.length; i += 2) {
-      let from = 0;
-      for (const [last, bytes] of STRETCHES) {
-        if ((ranges[i] ?? 0) <= last && (ranges[i + 1] ?? 0) >= from) best = Math.min(best, bytes);
-        from = last + 1;
-      }
-    }
-    return best;
-  },
-};
-
+/** Other bytes looked at within a character. */
+const FEW = 2;
+/** Bytes that go on within a character, the long way of escapes last. */
+const INNER_BYTES = [...Array.from({ length: 256 }, (_, b) => b).filter((b) => b !== 0x75), 0x75];
+const NUMBER_BYTES = [...new TextEncoder().encode('0123456789.-+eE')];
 /** What finishing a value costs, by the result it gives. */
 type Finish = readonly { readonly result: number; readonly bytes: number }[];
 
@@ -58,13 +30,18 @@ export class Shortest {
   private readonly values = new Map<string | number, number>();
   private readonly open = new Map<string | number, number>();
   private readonly states = new Map<number, number>();
+  private readonly objects: ObjectCost;
+  /** By leaf. */
+  private readonly ends: (Finish | undefined)[] = [];
   private low = INFINITE;
   private depth = 0;
 
   constructor(
     private readonly machine: Machine,
     private readonly stacks: Stacks,
-  ) {}
+  ) {
+    this.objects = new ObjectCost(machine.solver, (demand) => this.value(demand));
+  }
 
   /** Bytes from a configuration to the end of the document. */
   document(leaf: number, stack: StackId): number {
@@ -84,6 +61,12 @@ export class Shortest {
   }
 
   private finishes(id: number): Finish {
+    let known = this.ends[id];
+    if (!known) this.ends[id] = known = this.finish(id);
+    return known;
+  }
+
+  private finish(id: number): Finish {
     const leaf = this.machine.leaves[id];
     if (leaf instanceof ValueLeaf) return leaf.slots.map((s) => ({ result: s.results, bytes: this.value(s.state) }));
     if (leaf instanceof WordLeaf) return [{ result: leaf.results, bytes: leaf.text.length - leaf.at }];
@@ -91,10 +74,10 @@ export class Shortest {
     if (leaf instanceof FreeNumberLeaf || leaf instanceof NumberLeaf) return this.search(id);
     if (leaf instanceof StringLeaf)
       return leaf.decoder !== 0
-        ? this.search(id)
+        ? this.within(id, leaf)
         : leaf.slots.map((s) => ({ result: s.results, bytes: this.stringRest(s) + 1 }));
     if (leaf instanceof KeyLeaf)
-      return leaf.decoder !== 0 ? this.search(id) : leaf.space.cheapest(leaf, JSON_STRING_COST);
+      return leaf.decoder !== 0 ? this.within(id, leaf) : leaf.space.cheapest(leaf, JSON_STRING_COST);
     // After bounded whitespace an item or a property must follow.
     if (leaf instanceof ArrayLeaf && leaf.at === 'open' && leaf.space > 0)
       return this.pushed(this.machine.itemEntry(leaf.slots), 0);
@@ -120,7 +103,32 @@ export class Shortest {
     return [...best].map(([result, total]) => ({ result, bytes: total }));
   }
 
-  /** Breadth-first over bytes, for the few states without a closed form (numbers, the middle of a character). */
+  /**
+   * In the middle of a character: towards the characters that names and listed values go on with, and over the first few other bytes. What
+   * ends soonest may lie behind yet another; but the same ways are seen again after each of these, so the figure falls with every byte.
+   */
+  private within(id: number, leaf: KeyLeaf | StringLeaf): Finish {
+    const { machine } = this;
+    const best = new Map<number, number>();
+    const points =
+      leaf instanceof KeyLeaf
+        ? leaf.listed()
+        : leaf.slots.flatMap((s) => s.list.slice(s.low, s.high).map((text) => text.codePointAt(s.at) ?? 0));
+    const ways = new Set<number>();
+    const towards = bytesTowards(leaf.decoder, points);
+    const most = new Set(towards).size + FEW;
+    for (const byte of [...towards, ...INNER_BYTES]) {
+      const code = machine.step(id, byte);
+      if (code === 0 || (code & 3) !== 0 || ways.has(code)) continue;
+      ways.add(code);
+      for (const { result, bytes } of this.finishes(code >> 2))
+        if (bytes + 1 < (best.get(result) ?? INFINITE)) best.set(result, bytes + 1);
+      if (ways.size >= most) break;
+    }
+    return [...best].map(([result, bytes]) => ({ result, bytes }));
+  }
+
+  /** Breadth-first over bytes, for numbers. */
   private search(...starts: readonly number[]): Finish {
     const { machine } = this;
     const best = new Map<number, number>();
@@ -130,31 +138,17 @@ export class Shortest {
     const unmet = new Set(
       first instanceof NumberLeaf ? first.slots.flatMap((s) => machine.results.get(s.results)) : [-1],
     );
-    const note = (result: number, bytes: number): void => {
-      if (bytes < (best.get(result) ?? INFINITE)) best.set(result, bytes);
-      for (const branch of machine.results.get(result)) unmet.delete(branch);
-    };
     for (const [id, bytes] of seen) {
       if (unmet.size === 0) break;
-      // Within a character (65,536 of them end an escape) one way out that is near is enough: later states find it again, or a nearer one.
-      if (best.size > 0 && seen.size > NEAR && !(first instanceof NumberLeaf)) break;
-      const leaf = machine.leaves[id];
-      // Zero says that no value ends here; the results of keys are names, and their first is 0 too.
-      const end = leaf?.end() ?? 0;
-      if (end !== 0) note(end, bytes);
-      const inside = (leaf instanceof StringLeaf || leaf instanceof KeyLeaf) && leaf.decoder === 0;
-      if (inside) {
-        for (const f of this.finishes(id)) note(f.result, bytes + f.bytes);
-        continue;
+      const end = machine.leaves[id]?.end() ?? 0;
+      if (end !== 0) {
+        if (bytes < (best.get(end) ?? INFINITE)) best.set(end, bytes);
+        for (const branch of machine.results.get(end)) unmet.delete(branch);
       }
       if (bytes > 420 || seen.size > 20_000) continue;
-      for (let byte = 0; byte < 256; byte++) {
+      for (const byte of NUMBER_BYTES) {
         const code = machine.step(id, byte);
-        if (code === 0 || (code & 3) !== 0) {
-          if ((code & 3) === 2) note(code >> 2, bytes + 1);
-          continue;
-        }
-        if (!seen.has(code >> 2)) seen.set(code >> 2, bytes + 1);
+        if (code !== 0 && (code & 3) === 0 && !seen.has(code >> 2)) seen.set(code >> 2, bytes + 1);
       }
     }
     return [...best].map(([result, bytes]) => ({ result, bytes }));
@@ -289,44 +283,14 @@ export class Shortest {
       formulas.someCube(
         rest,
         (literals) => {
-          const cube = solver.objectCube(literals);
-          if (cube.min > cube.max || cube.required.size > cube.max) return false;
-          let total = after ? 1 : 0;
-          let count = 0;
-          for (const key of cube.required) {
-            if (cube.absent.has(key) || barred?.has(key)) return false;
-            total += jsonLength(key) + 3 + this.value(solver.demandOf(cube.all, key)) + (count++ > 0 ? 1 : 0);
-          }
-          const extra = Math.max(0, cube.min - count) + cube.broken.length;
-          if (extra > 0) total += this.extraProperties(cube, extra, count, barred);
-          best = Math.min(best, total);
+          const least = this.objects.of(solver.objectCube(literals), barred, best);
+          best = Math.min(best, least + (after ? 1 : 0));
           return false;
         },
         () => undefined,
       );
       return best;
     });
-  }
-
-  /** Upper bound for further properties: listed names first, then invented ones. */
-  private extraProperties(
-    cube: ReturnType<Machine['solver']['objectCube']>,
-    extra: number,
-    count: number,
-    barred: { has(key: string): boolean } | undefined,
-  ): number {
-    const { solver } = this.machine;
-    const costs: number[] = [];
-    const names = new Set([...cube.all, ...cube.broken].flatMap((s) => s.names));
-    for (const name of names) {
-      if (cube.required.has(name) || cube.absent.has(name) || barred?.has(name)) continue;
-      costs.push(jsonLength(name) + 3 + this.value(solver.demandOf(cube.all, name)));
-    }
-    const invented = this.value(solver.demandOf(cube.all, '\u0001')) + 3 + 8;
-    if (invented < INFINITE) for (let i = 0; i < extra; i++) costs.push(invented);
-    costs.sort((a, b) => a - b);
-    if (costs.length < extra) return INFINITE;
-    return costs.slice(0, extra).reduce((a, b) => a + b + 1, count > 0 ? 0 : -1);
   }
 
   private ask(key: string | number, decide: () => number): number {
@@ -350,11 +314,4 @@ export class Shortest {
     } else this.low = Math.min(this.low, outer);
     return answer;
   }
-}
-
-/** Bytes of a text inside a JSON string. */
-export function jsonLength(text: string): number {
-  let n = 0;
-  for (const char of text) n += JSON_STRING_COST.cheapest([char.codePointAt(0) ?? 0, char.codePointAt(0) ?? 0]);
-  return n;
 }

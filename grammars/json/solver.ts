@@ -2,17 +2,20 @@ import { InfcError } from '../../runtime/errors.ts';
 import { ArraySolver } from './array-solver.ts';
 import type { Budget } from './budget.ts';
 import type { SchemaCompiler } from './compiler.ts';
+import type { Json } from './document.ts';
 import { type Formula, type Formulas, TRUE } from './formula.ts';
 import { hardPlace, located, type SchemaPlace } from './located.ts';
 import { numberExists } from './number-cells.ts';
 import { type ObjectCube, ObjectSolver } from './object-solver.ts';
 import { type Branch, Splitter } from './split.ts';
-import type { StringSetId } from './string-sets.ts';
+import { type StringSetId, wellFormed } from './string-sets.ts';
 import { JSON_TYPES, type JsonType, type Shape, type Term, type Terms } from './terms.ts';
 
 /** Keys that can no longer appear in an object: used ones, and skipped ones in declared order. */
 export interface SeenKeys {
   readonly id: number;
+  /** The used ones. */
+  readonly keys: ReadonlySet<string>;
   has(key: string): boolean;
 }
 
@@ -25,7 +28,7 @@ export interface SeenKeys {
 export class Solver {
   readonly formulas: Formulas;
   readonly terms: Terms;
-  private readonly objects: ObjectSolver;
+  readonly objects: ObjectSolver;
   private readonly arrays: ArraySolver;
   private readonly splitter: Splitter;
   private readonly answers = new Map<string | number, boolean>();
@@ -52,6 +55,7 @@ export class Solver {
   /** Whether some value satisfies a value formula. */
   satisfiable(value: Formula): boolean {
     if (value <= TRUE) return value === TRUE;
+    if (this.isOne(value)) return true;
     return located(
       () => this.ask(value, () => JSON_TYPES.some((type) => this.satisfiableAs(value, type))),
       () => this.placeOf(value),
@@ -144,6 +148,13 @@ export class Solver {
     return this.terms.get(this.formulas.leafNumber(literal));
   }
 
+  /** Whether a formula is one listed value, which needs no search: there may be thousands. */
+  private isOne(value: Formula): boolean {
+    if (!this.formulas.isLiteral(value) || !this.formulas.isPositive(value)) return false;
+    const term = this.term(value);
+    return term.sort === 'const' && spellable(term.value);
+  }
+
   /** Where a formula comes from, if it is one schema. */
   private placeOf(value: Formula): SchemaPlace | undefined {
     if (!this.formulas.isLiteral(value)) return undefined;
@@ -193,4 +204,13 @@ export class Solver {
     this.answers.set(key, true);
     return true;
   }
+}
+
+/** Whether UTF-8 can spell all texts of a value. */
+function spellable(value: Json): boolean {
+  if (typeof value === 'string') return wellFormed(value);
+  if (value === null || typeof value !== 'object') return true;
+  return Array.isArray(value)
+    ? value.every(spellable)
+    : Object.entries(value).every(([name, inner]) => wellFormed(name) && spellable(inner));
 }

@@ -29,14 +29,13 @@ export class Splitter {
   split(formula: Formula): readonly Branch[] {
     const known = this.memo.get(formula);
     if (known) return known;
-    const byRest = new Map<Formula, Formula>();
-    this.expand(formula, TRUE, TRUE, (need, rest) => {
-      byRest.set(rest, this.formulas.or([byRest.get(rest) ?? FALSE, need]));
-    });
-    const byNeed = new Map<Formula, Formula>();
-    for (const [rest, need] of byRest) byNeed.set(need, this.formulas.or([byNeed.get(need) ?? FALSE, rest]));
+    // Alternatives are gathered before they are joined: there may be thousands.
+    const byRest = new Map<Formula, Formula[]>();
+    this.expand(formula, TRUE, TRUE, (need, rest) => gather(byRest, rest, need));
+    const byNeed = new Map<Formula, Formula[]>();
+    for (const [rest, needs] of byRest) gather(byNeed, this.formulas.or(needs), rest);
     const branches = [...byNeed]
-      .map(([need, rest]) => ({ need, rest }))
+      .map(([need, rests]) => ({ need, rest: this.formulas.or(rests) }))
       .filter((b) => b.need !== FALSE && b.rest !== FALSE);
     this.memo.set(formula, branches);
     return branches;
@@ -109,4 +108,10 @@ export class Splitter {
     if (can) this.expand(assign(TRUE), polarity === 2 || !cannot ? need : formulas.and([need, positive]), rest, emit);
     if (cannot) this.expand(assign(FALSE), polarity === 1 || !can ? need : formulas.and([need, negative]), rest, emit);
   }
+}
+
+function gather(lists: Map<Formula, Formula[]>, key: Formula, entry: Formula): void {
+  const list = lists.get(key);
+  if (list) list.push(entry);
+  else lists.set(key, [entry]);
 }

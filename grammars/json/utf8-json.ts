@@ -43,6 +43,16 @@ export function atCharacter(decoder: number): boolean {
   return decoder === 0;
 }
 
+/** In the middle of the UTF-8 of a character: the bytes that lead on to one of `points`. */
+export function bytesTowards(decoder: number, points: Iterable<number>): readonly number[] {
+  if (decoder >>> 24 !== UTF8) return [];
+  const left = 6 * ((decoder >>> 21) & 7);
+  const found: number[] = [];
+  for (const point of points)
+    if (point >> left === (decoder & 0x1fffff)) found.push(0x80 | ((point >> (left - 6)) & 0x3f));
+  return found;
+}
+
 /** Advances the decoder of a JSON string body by one byte. */
 export function decodeStep(decoder: number, byte: number, escapes: Escapes, on: CodePoints): number {
   const kind = decoder >>> 24;

@@ -194,6 +194,26 @@ export class Decisions {
     return best;
   }
 
+  /** A member of least cost; undefined for the empty language. */
+  cheapest(lang: Lang, cost: CostModel): string | undefined {
+    let text = '';
+    let state = lang;
+    let left = this.shortest(lang, cost);
+    if (left === Number.POSITIVE_INFINITY) return undefined;
+    while (left > 0) {
+      const partition = this.#derivatives.classes(state);
+      const costs = this.#costsOf(partition, cost);
+      const cls = partition.representatives.findIndex(
+        (_, i) => i > 0 && (costs[i] ?? 1) + this.shortest(this.#derivatives.deriveClass(state, i), cost) === left,
+      );
+      if (cls < 0) return undefined;
+      text += String.fromCodePoint(cheapestOf(partition, cls, costs[cls] ?? 1, cost));
+      state = this.#derivatives.deriveClass(state, cls);
+      left -= costs[cls] ?? 1;
+    }
+    return text;
+  }
+
   #costsOf(partition: Partition, cost: CostModel): readonly number[] {
     const key = `${cost.name}/${partition.id}`;
     let costs = this.#classCosts.get(key);
@@ -275,6 +295,19 @@ export class Decisions {
       fix: `Make the expression simpler (language ${lang}) or raise the budget`,
     });
   }
+}
+
+/** A code point of a class that costs no more than `least`. */
+function cheapestOf(partition: Partition, cls: number, least: number, cost: CostModel): number {
+  for (let i = 0; i < partition.starts.length; i++) {
+    if (partition.classOf[i] !== cls) continue;
+    const first = partition.starts[i] ?? 0;
+    const last = (partition.starts[i + 1] ?? 0x110000) - 1;
+    // Beyond ASCII costs only rise.
+    for (let point = first; point <= Math.min(last, Math.max(first, 0x7f)); point++)
+      if (cost.cheapest([point, point]) <= least) return point;
+  }
+  return partition.representatives[cls] ?? 0;
 }
 
 /** A monotone-enough priority queue for small integer priorities: one bucket a priority, last in first out. */

@@ -51,6 +51,8 @@ export interface RegexEngine {
   isEmpty(lang: Lang): boolean;
   /** Fewest UTF-8 bytes of a member, or the least cost under another model; Infinity for the empty language. */
   shortest(lang: Lang, cost?: CostModel): number;
+  /** A member of least cost; undefined for the empty language. */
+  cheapest(lang: Lang, cost: CostModel): string | undefined;
   /** Number of members, possibly Infinity. */
   cardinality(lang: Lang): number;
   /** Partition of the code points on whose classes {@link derive} is constant. */
@@ -128,6 +130,7 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
     nullable: (lang) => languages.nullableIn(lang, 0),
     isEmpty: (lang) => decisions.isEmpty(lang),
     shortest: (lang, cost) => decisions.shortest(lang, cost),
+    cheapest: (lang, cost) => decisions.cheapest(lang, cost),
     cardinality: (lang) => decisions.cardinality(lang),
     classes: (lang) => derivatives.classes(lang),
     lengths(lang) {

@@ -7,8 +7,11 @@ import {
   tensor,
   type Value,
 } from '../../compiler/ir/graph.ts';
+import { elementsOf } from '../../compiler/tensor-values.ts';
 import { builderAt, definePass, type PassContext } from '../pass.ts';
 import { fits, weightOf } from './weights.ts';
+
+const SMALLEST = 1024;
 
 /**
  * Writes rounded weights in few bytes: products and look-ups read the planes of their format; other weights are codes or 16-bit floats in
@@ -29,7 +32,7 @@ export const storeWeights = definePass({
       if (w && format && fits(format, w.size)) storeRows(graph, node, w.constant, format.name, context);
       else
         node.inputs.forEach((v, i) => {
-          const rounded = v?.constant?.rounded;
+          const rounded = v?.constant?.rounded ?? narrowness(v);
           if (!v?.constant || !rounded || v.constant.compact) return;
           if ('float' in rounded) {
             const { constant } = v;
@@ -38,12 +41,19 @@ export const storeWeights = definePass({
               i,
               graph.constant(derivedConstant(constant, 'compact', () => ({ ...constant, compact: rounded }))),
             );
-            context.changed(node, `weights kept as ${rounded.float} in the file`);
+            if (constant.rounded) context.changed(node, `weights kept as ${rounded.float} in the file`);
           } else if (i === 1) scaleOut(graph, node, v, v.constant, rounded, context);
         });
     }
   },
 });
+
+/** Larger weights of a 16-bit model, which kernels may want as f32, need not become f32 in the file. */
+function narrowness(v: Value | null | undefined): { readonly float: 'f16' | 'bf16' } | undefined {
+  const dtype = v?.type.dtype;
+  if (!v?.constant || v.type.format !== 'dense' || (dtype !== 'f16' && dtype !== 'bf16')) return undefined;
+  return elementsOf(v.constant) < SMALLEST ? undefined : { float: dtype };
+}
 
 /** The node reads the format's planes: [rows, length]; results keep their dtype. */
 function storeRows(graph: Graph, node: Node, dense: Constant, format: string, context: PassContext): void {

@@ -1,8 +1,9 @@
+import { channelIntegers } from '../../compiler/formats/channel-integers.ts';
 import type { FormatRule } from '../../compiler/formats/recipe.ts';
 import { denseRows } from '../../compiler/formats/rows.ts';
 import type { Graph, Value } from '../../compiler/ir/graph.ts';
 import { InfcError } from '../../runtime/errors.ts';
-import { ruleFor, type Weight, weightOf } from '../format/weights.ts';
+import { isTied, ruleFor, type Weight, weightOf } from '../format/weights.ts';
 import { builderAt, definePass, type PassContext, type WeightStorage } from '../pass.ts';
 import type { InputStatistics } from './quantizer.ts';
 import { transformed } from './transform-constant.ts';
@@ -42,6 +43,7 @@ function groupsOf(graph: Graph, context: PassContext, storage: WeightStorage): G
     const weight = node.op === 'matmul' ? weightOf(node) : undefined;
     const [x] = node.inputs;
     const rule = weight && storage.recipe ? ruleFor(storage.recipe, weight, graph, context) : undefined;
+    if (weight && isTied(weight.constant, context)) continue;
     if (!x || !weight || rule?.equalize === undefined || x.type.dtype !== 'f32' || node.attrs.transposeA === true)
       continue;
     const group = groups.get(x) ?? { x, members: [] };
@@ -72,11 +74,11 @@ function scalesFor({ members }: Group, context: PassContext, storage: WeightStor
       node: constant.name,
       fix: 'Give --calibrate FILE, or leave out equalize',
     });
-  const matrices = members.flatMap(({ weight, rule }) => {
-    const format = storage.format(rule.format);
-    if (!format) return [];
+  const matrices = members.map(({ weight, rule }) => {
+    // Dense weights are equalized for activations of 8 bits, and become as narrow then.
+    const format = storage.format(rule.format) ?? channelIntegers(8, weight.size.length);
     const weights = denseRows(weight.constant, weight.size, weight.transposed);
-    return [{ name: weight.constant.name, weights, n: weight.size.rows, k: weight.size.length, format }];
+    return { name: weight.constant.name, weights, n: weight.size.rows, k: weight.size.length, format };
   });
   const scales = equalizer.scales({ matrices, k: size.length, statistics });
   byName.set(constant.name, scales);
@@ -121,10 +123,13 @@ function apply(graph: Graph, { x, members }: Group, scales: Float32Array, contex
 function divided(s: InputStatistics, scales: Float32Array): InputStatistics {
   const k = scales.length;
   const by = (power: number) => (v: number, i: number) => v / (scales[i] ?? 1) ** power;
+  const maxAbs = s.maxAbs.map(by(1));
+  const largest = maxAbs.reduce((m, v) => Math.max(m, v), 0);
   return {
     ...s,
+    ...(s.range ? { range: [s.range[0] < 0 ? -largest : 0, largest] } : {}),
     meanAbs: s.meanAbs.map(by(1)),
-    maxAbs: s.maxAbs.map(by(1)),
+    maxAbs,
     meanSquare: s.meanSquare.map(by(2)),
     ...(s.gram ? { gram: s.gram.map((v, i) => v / ((scales[Math.floor(i / k)] ?? 1) * (scales[i % k] ?? 1))) } : {}),
   };

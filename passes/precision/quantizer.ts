@@ -16,6 +16,8 @@ export interface InputStatistics {
   readonly maxAbs: Float32Array;
   /** Mean of x x^T, [k, k] row-major; there when an algorithm asked for it. */
   readonly gram?: Gram;
+  /** Smallest and largest value of the whole input. */
+  readonly range?: readonly [number, number];
   /** Entropy in bits of the inputs, each in steps of a sixteenth of their deviation. */
   readonly entropy?: number;
 }

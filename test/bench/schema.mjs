@@ -1,6 +1,7 @@
 // node test/bench/schema.mjs FOLDER FILE.jsonl.gz... [--every N]: JSON-schema masks of infc beside web-xgrammar (FOLDER/node_modules has
 // @mlc-ai/web-xgrammar), Llama-3 vocabulary, the same schemas and valid instances, a process for each engine, the whole mask written out at
-// every token. Declared order and free whitespace for both. Says where both give the same mask.
+// every token. Declared order, free whitespace and undeclared properties for both. Says where both give the same mask, and where they do on
+// the tokens that both judge by the same rules (`compared` in schema-engine.ts).
 import { spawn } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -55,20 +56,21 @@ async function measure(program, engine, input, peer) {
       found.set(result.n, result);
     }
     clearTimeout(timer);
-    if (found.size < cases.length && found.size >= from) found.set(found.size, { n: found.size, us: [], hashes: [], first: -1, error: 'stopped' });
+    if (found.size < cases.length && found.size >= from) found.set(found.size, { n: found.size, us: [], hashes: [], alike: [], first: -1, error: 'stopped' });
   }
   return [...found.values()];
 }
 
 function report({ infc, 'web-xgrammar': peer }) {
   const both = infc.map((a, i) => [a, peer[i]]).filter(([a, b]) => a.first >= 0 && b.first >= 0 && !a.error && !b.error);
-  const pairs = both.flatMap(([a, b]) => a.us.slice(0, b.us.length).map((us, k) => [us, b.us[k], a.hashes[k] === b.hashes[k]]));
+  const pairs = both.flatMap(([a, b]) => a.us.slice(0, b.us.length).map((us, k) => [us, b.us[k], a.hashes[k] === b.hashes[k], a.alike[k] === b.alike[k]]));
+  const share = (at) => ((100 * pairs.filter((p) => p[at]).length) / pairs.length).toFixed(1);
   console.log(`${cases.length} schemas; ready: infc ${ready(infc)}, web-xgrammar ${ready(peer)}; all valid instances taken: infc ${taken(infc)}, web-xgrammar ${taken(peer)}`);
-  console.log(`on the ${both.length} schemas of both, ${pairs.length} tokens; equal masks ${((100 * pairs.filter((p) => p[2]).length) / pairs.length).toFixed(1)} %`);
+  console.log(`on the ${both.length} schemas of both, ${pairs.length} tokens; equal masks ${share(2)} %, on the tokens both judge alike ${share(3)} %`);
   table('first mask, ms', both.map(([a]) => a.first), both.map(([, b]) => b.first));
   table('mask and commit, us', pairs.map((p) => p[0]), pairs.map((p) => p[1]));
-  const equal = pairs.filter((p) => p[2]);
-  table('the same where masks are equal', equal.map((p) => p[0]), equal.map((p) => p[1]));
+  const equal = pairs.filter((p) => p[3]);
+  table('the same where masks are alike', equal.map((p) => p[0]), equal.map((p) => p[1]));
 }
 
 function ready(list) {

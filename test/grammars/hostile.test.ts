@@ -43,6 +43,7 @@ function walk(schema: unknown, order: 'any' | 'schema'): string {
     if (!(error instanceof InfcError)) throw error;
     expect(error.code).toMatch(/^INFC5\d{3}$/);
     expect(error.place.pointer).toBeTypeOf('string');
+    if (error.code === 'INFC5021') expect(error.place.keyword).not.toBe('');
     expect(error.place.keyword).toBeTypeOf('string');
     expect(error.reason).not.toBe('');
     expect(error.fix).not.toBeUndefined();
@@ -64,6 +65,13 @@ describe('hostile schemas', () => {
       'INFC5021',
     ],
     ['an enum of 5,383 texts', { enum: range(5383).map((i) => `value ${i * 7919}`) }],
+    ['an enum of 5,383 objects', { enum: range(5383).map((i) => ({ id: i, name: `n${i}` })) }],
+    ['an enum of 5,383 arrays', { enum: range(5383).map((i) => [i, `n${i}`]) }],
+    ['3,000 alternatives of one text', { anyOf: range(3000).map((i) => ({ const: `v${i}` })) }],
+    [
+      '3,000 alternatives of objects',
+      { anyOf: range(3000).map((i) => ({ type: 'object', properties: { k: { const: i } }, required: ['k'] })) },
+    ],
     ['an enum of 5,383 numbers', { type: 'integer', enum: range(5383).map((i) => (i * 7919) % 100_003) }],
     [
       'a megabyte of properties',

@@ -118,6 +118,16 @@ export const SCHEMAS: readonly {
     invalid: ['{}', '{"name":""}', '{"name":"a","age":121}', '{"name":"a","b":1}', '{"name":"a","age":1.5}'],
   },
   {
+    name: 'listed texts that need escapes',
+    schema: {
+      type: 'object',
+      properties: { 'a"b': { enum: ['né"e\n', 'né\\', 'né/', '"', '\u0001x'] }, 'a\\': {}, 'a"': { const: '\n' } },
+      additionalProperties: { enum: ['"', 'a"b'] },
+    },
+    valid: ['{"a\\"b":"né\\"e\\n"}', '{"a\\"":"\\n","x":"a\\"b"}', '{"a\\\\":1,"a\\"b":"\\""}'],
+    invalid: ['{"a\\"b":"né"}', '{"a"b":"x"}', '{"x":"a"b"}', '{"a\\"":"\n"}'],
+  },
+  {
     name: 'discriminated oneOf',
     schema: {
       oneOf: [

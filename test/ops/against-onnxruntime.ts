@@ -27,7 +27,16 @@ const ORT_TYPES: Partial<Record<DType, string>> = {
   i8: 'int8',
   bool: 'bool',
 };
-const ELEMENT_TYPES: Partial<Record<DType, number>> = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7, bool: 9, f64: 11 };
+const ELEMENT_TYPES: Partial<Record<DType, number>> = {
+  f32: 1,
+  u8: 2,
+  i8: 3,
+  i32: 6,
+  i64: 7,
+  bool: 9,
+  f64: 11,
+  string: 8,
+};
 
 /** One node as a whole model. */
 export interface NodeCase {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { HostTensor } from '../../runtime/host.ts';
 import { attribute } from '../import/build-onnx.ts';
 import {
   bytes,
@@ -255,6 +256,36 @@ describe('operators agree with onnxruntime', () => {
         expect(await disagreement(c)).toBeUndefined();
       });
     }
+});
+
+describe('ai.onnx.ml', () => {
+  it('picks columns of strings, a vector being one row', async () => {
+    const words: HostTensor = { dtype: 'string', shape: [3], data: ['a', 'b', 'c'] };
+    const c: NodeCase = {
+      op: 'ArrayFeatureExtractor',
+      domain: 'ai.onnx.ml',
+      inputs: [words, wholes('i64', [2], [2, 0])],
+      outputs: ['string'],
+      ranks: [2],
+    };
+    expect((await runReference(c)).y0).toEqual({ dtype: 'string', shape: [1, 2], data: ['c', 'a'] });
+  });
+
+  it('has the quantile of a normal distribution, as rough as the standard has it', async () => {
+    const c: NodeCase = {
+      op: 'LinearRegressor',
+      domain: 'ai.onnx.ml',
+      attributes: [attribute.floats('coefficients', [1]), attribute.string('post_transform', 'PROBIT')],
+      inputs: [floats([3, 1], [0.025, 0.5, 0.975])],
+      outputs: ['f32'],
+      ranks: [2],
+    };
+    const [low = 0, middle = 1, high = 0] = [...((await runReference(c)).y0?.data ?? [])].map(Number);
+    expect(low).toBeCloseTo(-1.96, 2);
+    expect(middle).toBeCloseTo(0, 6);
+    expect(high).toBeCloseTo(1.96, 2);
+    expect(await disagreement(c)).toBeUndefined();
+  });
 });
 
 describe('broadcasting of lengths that only the run knows', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { LogitsComparison, TensorComparison } from '../../compiler/quality.ts';
+import { LogitsComparison, rowLengthOf, TensorComparison } from '../../compiler/quality.ts';
 
 test('equal logits do no damage', () => {
   const c = new LogitsComparison();
@@ -43,4 +43,24 @@ test('tensors by hand', () => {
   const nan = new TensorComparison();
   nan.add([Number.NaN], [0], 1);
   expect(nan.finish().maxError).toBeNaN();
+});
+
+test('rows of one number are decisions at one half when they are probabilities', () => {
+  const p = new TensorComparison();
+  p.add([0.4, 0.7, 0.9], [0.6, 0.8, 0.95], 1);
+  expect(p.finish().top1).toBeCloseTo(2 / 3);
+  const values = new TensorComparison();
+  values.add([0.4, 7], [0.6, 8], 1);
+  expect(values.finish().top1).toBe(1);
+  expect(rowLengthOf([1, 1000, 1, 1])).toBe(1000);
+  expect(rowLengthOf([8, 1])).toBe(1);
+  expect(rowLengthOf([2, 5, 7])).toBe(7);
+});
+
+test('the divergence says how sure it is', () => {
+  const c = new LogitsComparison();
+  const [even, odd] = [Float32Array.of(0, 0), Float32Array.of(0, Math.log(3))];
+  for (let i = 0; i < 8; i++) c.add(even, i % 2 ? odd : even, 2, [-1]);
+  const { kl, klError } = c.finish();
+  expect(klError).toBeCloseTo(kl / Math.sqrt(8));
 });

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createCompiler } from '../../compiler/compile.ts';
+import { compress } from '../../compiler/compress.ts';
+import { Graph, type Program, tensor, type Value } from '../../compiler/ir/graph.ts';
+import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
 import type { HostTensor } from '../../runtime/host.ts';
 import { player } from '../conformance/onnx-targets.ts';
 import { attribute, encodeModel, f32, info, type Node, node, type Tensor } from '../import/build-onnx.ts';
@@ -85,5 +88,61 @@ describe('w8a8', () => {
     expect(relativeError(quantized.subarray(80), plain.subarray(80))).toBeLessThan(0.02);
     // A row of zeros gives the bias, exactly.
     expect(quantized.subarray(40, 80)).toEqual(plain.subarray(40, 80));
+  });
+
+  const program = (body: (b: GraphBuilder, x: Value) => Value, shape: number[]): Program => {
+    const graph = new Graph('main');
+    const b = new GraphBuilder(graph, compiler.registry, { name: 'm', op: 'MatMul' });
+    graph.outputs.push(body(b, graph.input('x', tensor('f32', shape))));
+    return { name: 'm', entries: new Map([['main', graph]]), states: [], symbols: new Map(), metadata: {} };
+  };
+  const values = (shape: number[], seed: number): Float32Array => random(shape, seed).data as Float32Array;
+  const outputOf = async (made: Awaited<ReturnType<typeof compress>>, x: HostTensor): Promise<Float32Array> => {
+    const played = await player(made);
+    const [y] = Object.values(await played.run({ x })) as HostTensor[];
+    await played.dispose();
+    return y?.data as Float32Array;
+  };
+
+  it('static ranges come from calibration and are constants', async () => {
+    const shape = [1, 8, 10, 10];
+    const build = () =>
+      program((b, x) => {
+        const w = b.constant('f32', [24, 8, 3, 3], values([24, 8, 3, 3], 1), 'w');
+        const attrs = { strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0], group: 1 };
+        const flat = b.node('reshape', [b.node('relu', [b.node('conv', [x, w], attrs)])], { shape: [24, 64] });
+        return b.node('matmul', [flat, b.constant('f32', [64, 32], values([64, 32], 2), 'v')], {}, 'y');
+      }, shape);
+    const runs = () => [3, 4, 5].map((s) => ({ inputs: { x: { shape, data: values(shape, s) } } }));
+    const made = await compress(build(), { quant: 'w8a8-static', runs });
+    const ops = made.program.entries.get('main')?.nodes.map((n) => n.op) ?? [];
+    expect(ops.filter((o) => o === 'conv_integer' || o === 'matmul_integer')).toHaveLength(2);
+    expect(ops).not.toContain('value_range');
+    expect(ops).not.toContain('reduce_max');
+    const x = random(shape, 9);
+    const exact = await outputOf(await compiler.compile(build(), {}), x);
+    expect(relativeError(await outputOf(made, x), exact)).toBeLessThan(0.02);
+    await expect(compiler.compile(build(), { quant: 'w8a8-static' })).rejects.toMatchObject({ code: 'INFC2089' });
+  });
+
+  it('columns with outliers stay floats', async () => {
+    const shape = [6, 64];
+    const build = () =>
+      program((b, x) => b.node('matmul', [x, b.constant('f32', [64, 80], values([64, 80], 1), 'w')], {}, 'y'), shape);
+    const outlying = (seed: number): Float32Array => {
+      const data = values(shape, seed);
+      for (let i = 0; i < 6; i++) for (const j of [5, 40]) data[i * 64 + j] = (data[i * 64 + j] ?? 0) * 200;
+      return data;
+    };
+    const runs = () => [3, 4].map((s) => ({ inputs: { x: { shape, data: outlying(s) } } }));
+    const x: HostTensor = { dtype: 'f32', shape, data: outlying(9) };
+    const exact = await outputOf(await compiler.compile(build(), {}), x);
+    const error = async (quant: string): Promise<number> => {
+      const made = await compress(build(), { quant, runs });
+      return relativeError(await outputOf(made, x), exact);
+    };
+    const plain = await error('w8a8');
+    expect(await error('w8a8-outliers')).toBeLessThan(0.2 * plain);
+    expect(await error('w8a8+smoothquant')).toBeLessThan(0.9 * plain);
   });
 });

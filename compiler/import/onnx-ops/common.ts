@@ -48,10 +48,13 @@ export const cast = (b: GraphBuilder, v: Value, to: DType): Value =>
   v.type.dtype === to ? v : b.node('cast', [v], { to });
 
 /** The same elements under another shape. */
+/** Ops on strings have host steps of their own: `string_<op>`. */
+export const variant = (op: string, v: Value): string => (v.type.dtype === 'string' ? `string_${op}` : op);
+
 export const reshape = (b: GraphBuilder, v: Value, shape: readonly Dim[]): Value =>
   v.type.shape.length === shape.length && v.type.shape.every((d, i) => d === shape[i])
     ? v
-    : b.node('reshape', [v], { shape });
+    : b.node(variant('reshape', v), [v], { shape });
 
 /** Constant numbers in any numeric dtype. */
 export function numbers(b: GraphBuilder, dtype: DType, shape: readonly number[], values: readonly number[]): Value {

@@ -2,7 +2,8 @@ import { type DType, isFloat, viewOf } from '../../ir/dtype.ts';
 import type { Constant, Value } from '../../ir/graph.ts';
 import type { GraphBuilder } from '../../ir/graph-builder.ts';
 import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
-import { cast, numbers, rankOf, reshape, scalar } from './common.ts';
+import { cast, numbers, rankOf, reshape, scalar, variant } from './common.ts';
+import { checkIndices } from './movement.ts';
 
 const ML = { domain: 'ai.onnx.ml' };
 
@@ -66,7 +67,9 @@ function buildArrayFeatureExtractor(node: OnnxNode, b: GraphBuilder): readonly V
     rankOf(node.input(0)) === 1 ? reshape(b, node.input(0), [1, node.input(0).type.shape[0] ?? 1]) : node.input(0);
   const y = node.input(1);
   const flat = rankOf(y) === 1 ? y : reshape(b, y, [y.type.shape.reduce<number>((n, d) => n * Number(d), 1)]);
-  return [b.node(x.type.dtype === 'string' ? 'string_gather' : 'gather', [x, flat], { axis: rankOf(x) - 1 })];
+  const axis = rankOf(x) - 1;
+  if (x.type.dtype !== 'string') checkIndices(node, b, flat, [x.type.shape[axis] ?? 1]);
+  return [b.node(variant('gather', x), [x, flat], { axis })];
 }
 
 const floats = (b: GraphBuilder, values: readonly number[]): Value => numbers(b, 'f32', [values.length], values);
@@ -81,10 +84,9 @@ function buildScaler(node: OnnxNode, b: GraphBuilder): readonly Value[] {
 function buildNormalizer(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const x = cast(b, node.input(0), 'f32');
   const axes = [rankOf(x) - 1];
-  const norm = node.string('norm', 'MAX');
+  const norm = node.choice('norm', ['MAX', 'L1', 'L2'], 'MAX');
   const keepDims = true;
   const reduce = { MAX: 'reduce_max', L1: 'reduce_l1', L2: 'reduce_l2' }[norm];
-  if (!reduce) return node.fail(`norm '${norm}' is unknown`, 'Use MAX, L1 or L2');
   const size = b.node(reduce, [x], { axes, keepDims });
   const nothing = b.node('eq', [size, scalar(b, 'f32', 0)]);
   return [b.node('div', [x, b.node('where', [nothing, scalar(b, 'f32', 1), size])])];
