@@ -61,6 +61,11 @@ export class ClosingMasks {
     return this.bounds.get(state) ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Whether a text can end within `left` tokens, the end token included. Bytes are counted first: a token has one at least. */
+  fits(state: number, left: number): boolean {
+    return state !== 0 && (this.machine.shortest(state) + 1 <= left || this.tokens(state) <= left);
+  }
+
   /** Bounds of all states along a text to the end, last first. */
   private cut(states: readonly number[], text: readonly number[]): void {
     const trie = vocabularyTrie(this.machine.vocabulary);
@@ -125,7 +130,7 @@ export class ClosingMasks {
     let worst = 0;
     const { vocabulary, accepts } = this.machine;
     // While the bytes of the shortest text fit, one for one, counting them is enough (and some byte keeps it so). Only a budget below
-    // that takes cutting texts into tokens, one for every token that is looked at.
+    // that takes cutting texts into tokens, where bytes do not fit.
     const tight = this.machine.shortest(state) + 1 > left;
     let last = 0;
     let fits = true;
@@ -133,7 +138,8 @@ export class ClosingMasks {
       // Most tokens of a text lead to the same state.
       if (next !== last) {
         last = next;
-        const cost = tight ? this.tokens(next) : this.machine.shortest(next) + 1;
+        const bytes = this.machine.shortest(next) + 1;
+        const cost = tight && bytes + 1 > left ? this.tokens(next) : bytes;
         if (cost > worst) worst = cost;
         fits = cost + 1 <= left;
       }
@@ -142,6 +148,32 @@ export class ClosingMasks {
     if (accepts.call(this.machine, state) && left > 0) kept.push(...vocabulary.eos);
     if (!tight) this.worst.set(state, worst);
     return worst + 1 <= left ? id : this.machine.pool.intern(-1, Int32Array.from(kept), kept.length);
+  }
+
+  /**
+   * The tokens that begin the text that ends soonest and after which it still ends within the `left` tokens that remain now: found by
+   * following that one text. All of {@link mask} when the vocabulary has none.
+   */
+  soonest(state: number, left: number): MaskId {
+    const { vocabulary, pool, accepts } = this.machine;
+    const { byte, size, from, tokens } = vocabularyTrie(vocabulary);
+    const kept: number[] = accepts.call(this.machine, state) && left > 0 ? [...vocabulary.eos] : [];
+    let node = 0;
+    for (let at = this.step(state); at; at = this.step(at.to)) {
+      const { by, to } = at;
+      if (by < 0) {
+        if (node === 0 && this.fits(to, left - 1)) kept.push(-1 - by);
+        break;
+      }
+      const end = node + (size[node] ?? 1);
+      let child = node + 1;
+      while (child < end && byte[child] !== by) child += size[child] ?? 1;
+      if (child >= end) break;
+      node = child;
+      if (this.fits(to, left - 1))
+        for (let t = from[node] ?? 0; t < (from[node + 1] ?? 0); t++) kept.push(tokens[t] ?? 0);
+    }
+    return kept.length > 0 ? pool.intern(-1, Int32Array.from(kept), kept.length) : this.mask(state, left);
   }
 
   /** Visits the allowed tokens with the state after each, end tokens left out. */

@@ -71,11 +71,24 @@ export class Matcher {
     return this.ended || this.machine.accepts(this.state);
   }
 
-  /** Number of the mask of allowed tokens; equal masks of one constraint have equal numbers. */
+  /**
+   * Number of the mask of allowed tokens; equal masks of one constraint have equal numbers. Throws INFC5017 where the text is not complete
+   * and no token goes on with it: constraints have no such places, but a vocabulary that cannot spell every byte may.
+   */
   maskId(): MaskId {
     const { pool } = this.machine;
     if (this.ended) return pool.intern(-1, new Int32Array(0), 0);
-    return this.options.closing === 'lazily' ? this.machine.mask(this.state) : this.closingId();
+    const id = this.options.closing === 'lazily' ? this.machine.mask(this.state) : this.closingId();
+    if (pool.isEmpty(id) && !this.machine.accepts(this.state))
+      throw new InfcError(
+        'INFC5017',
+        `after ${this.history.length} tokens the text needs one of ${this.expected(this.state).slice(0, 12).join(' ')}, with which no token of the vocabulary goes on`,
+        {
+          offset: this.history.length,
+          fix: 'Use a vocabulary with a token for every byte, or narrow the constraint to what the tokens spell',
+        },
+      );
+    return id;
   }
 
   private closingId(): MaskId {
@@ -95,6 +108,14 @@ export class Matcher {
   /** Words of the mask of tokens that {@link tryCommit} takes: that of {@link mask}, less what could not end in time. A shared view. */
   closingMask(): Uint32Array {
     return this.machine.pool.view(this.ended ? this.maskId() : this.closingId());
+  }
+
+  /** Words of a mask of a few tokens that {@link tryCommit} takes, found at once: they begin the text that ends soonest. A shared view. */
+  soonest(): Uint32Array {
+    const { closing, machine, options } = this;
+    const limited = !this.ended && closing && options.maxTokens !== undefined;
+    const id = limited ? closing.soonest(this.state, options.maxTokens - this.history.length) : this.maskId();
+    return machine.pool.view(id);
   }
 
   /** Whether a token may come next. */
@@ -134,7 +155,7 @@ export class Matcher {
     const { closing } = this;
     if (!closing || this.options.maxTokens === undefined) return true;
     if (this.options.closing !== 'lazily') return this.allows(token);
-    return closing.tokens(next) <= this.options.maxTokens - this.history.length - 1;
+    return closing.fits(next, this.options.maxTokens - this.history.length - 1);
   }
 
   /** Takes back the last `count` tokens. */

@@ -74,6 +74,7 @@ export interface MaskSource {
   rollback(count: number): void;
   fork(): MaskSource;
   closingMask?(): Uint32Array;
+  soonest?(): Uint32Array;
   forced?(): readonly number[];
   readonly done: boolean;
 }

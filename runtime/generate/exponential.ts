@@ -1,17 +1,28 @@
-// ln 2 in two parts, so that n ln 2 loses no bits (Cody and Waite).
-const LN2_HIGH = 0.6931471803691238;
-const LN2_LOW = 1.9082149292705877e-10;
-const POWERS = Float64Array.from({ length: 65 }, (_, n) => 2 ** -n);
+// ln 2 / 32 in two parts, so that m ln 2 / 32 loses no bits (Cody and Waite).
+const HIGH = 0.6931471803691238 / 32;
+const LOW = 1.9082149292705877e-10 / 32;
+
+/** 1 + r + r^2 / 2 + ... */
+function series(r: number, terms: number): number {
+  let sum = 1;
+  for (let k = terms; k > 0; k--) sum = 1 + (sum * r) / k;
+  return sum;
+}
+
+/** 2^(-m / 32) for what {@link expNegative} does not call zero. */
+const POWERS = Float64Array.from(
+  { length: 2048 },
+  (_, m) => series(-(m % 32) * HIGH - (m % 32) * LOW, 18) * 2 ** -Math.floor(m / 32),
+);
 
 /**
- * e^x for x <= 0, to about one unit in the last place; 0 below -44 (e^-44 is under 2^-63, less than a 53-bit draw can see). Only additions
+ * e^x for x <= 0, to about two units in the last place; 0 below -44 (e^-44 is under 2^-63, less than a 53-bit draw can see). Only additions
  * and multiplications, which every engine rounds alike: Math.exp may differ between engines, and seeded samples with it.
  */
 export function expNegative(x: number): number {
   if (!(x > -44)) return 0;
-  const n = Math.round(x * Math.LOG2E);
-  const r = x - n * LN2_HIGH - n * LN2_LOW;
-  let sum = 1;
-  for (let k = 13; k > 0; k--) sum = 1 + (sum * r) / k;
-  return sum * (POWERS[-n] ?? 0);
+  const m = Math.round(x * (32 * Math.LOG2E));
+  const r = x - m * HIGH - m * LOW;
+  const tail = 1 / 6 + r * (1 / 24 + r * (1 / 120 + r * (1 / 720)));
+  return (1 + r * (1 + r * (0.5 + r * tail))) * (POWERS[-m] ?? 0);
 }

@@ -13,8 +13,10 @@ export interface MaskSource {
   rollback(count: number): void;
   /** An independent copy, for searches that follow several texts. */
   fork(): MaskSource;
-  /** The mask without the tokens that {@link tryCommit} would refuse; asked for when a few were refused. */
+  /** The mask without the tokens that {@link tryCommit} would refuse; every token of the vocabulary may have to be looked at. */
   closingMask?(): Uint32Array;
+  /** A few tokens that {@link tryCommit} takes, found at once: with them the text ends soonest. Asked for when many were refused. */
+  soonest?(): Uint32Array;
   /** Tokens that must come next, whatever is chosen. */
   forced?(): readonly number[];
   /** After an end token: nothing may follow. */

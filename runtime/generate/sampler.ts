@@ -65,12 +65,29 @@ export class Distribution {
     return last; // rounding only
   }
 
+  /** Leaves a candidate out; false when nothing of weight is left. */
+  drop(token: number): boolean {
+    const i = this.ids.subarray(0, this.count).indexOf(token);
+    if (i >= 0) this.weights[i] = 0;
+    this.total = sum(this.weights, this.count);
+    return this.total > 0;
+  }
+
   /** Writes probabilities by token into `dense`, zero elsewhere. */
   spread(dense: Float64Array): Float64Array {
     dense.fill(0);
     for (let i = 0; i < this.count; i++) dense[this.ids[i] ?? 0] = (this.weights[i] ?? 0) / this.total;
     return dense;
   }
+}
+
+/** After so many refused tokens in one place the text ends as soon as it can. */
+const MANY = 8;
+
+function sum(weights: Float64Array, count: number): number {
+  let total = 0;
+  for (let i = 0; i < count; i++) total += weights[i] ?? 0;
+  return total;
 }
 
 /** Chooses tokens from logits. Logits are read in place and not copied; a repetition penalty changes them. */
@@ -131,15 +148,24 @@ export class Sampler {
   /** A token that the masks take; it is remembered for the penalty. Throws INFC6405 or INFC6414 when there is none. */
   pick(logits: Float32Array, masks?: MaskSource): number {
     let mask = masks?.mask();
-    for (let refused = 0; ; refused++) {
-      const token = this.greedy ? argmax(logits, mask) : this.distribution(logits, mask).draw(this.uniform());
+    let among = this.greedy ? undefined : this.distribution(logits, mask);
+    for (let refused = 1; ; refused++) {
+      const token = among ? among.draw(this.uniform()) : argmax(logits, mask);
       if (!masks || !mask || masks.tryCommit(token)) {
         this.see(token);
         return token;
       }
-      // Refusals are rare, but come in numbers where a text must end: then the whole mask is worth its price.
-      mask = refused === 2 && masks.closingMask ? masks.closingMask() : without(mask, token);
+      // Refusals are rare, but come in numbers where a text must end: then it does.
+      const whole = refused === MANY ? masks.soonest?.() : undefined;
+      mask = whole ?? without(mask, token);
+      if (among && (whole || this.limited || !among.drop(token))) among = this.distribution(logits, mask);
     }
+  }
+
+  /** Whether candidates are left out, so that others take the place of those that are refused. */
+  private get limited(): boolean {
+    const { topK = 0, topP = 1, minP = 0 } = this.options;
+    return topK > 0 || topP < 1 || minP > 0;
   }
 
   /** Candidates with their weights; valid until the next call. */
@@ -174,10 +200,8 @@ export class Sampler {
       }
       n = kept;
     }
-    let total = 0;
-    for (let i = 0; i < n; i++) total += weights[i] ?? 0;
     out.count = n;
-    out.total = total;
+    out.total = sum(weights, n);
     return out;
   }
 }

@@ -4,6 +4,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import { constrain } from '../../grammars/constrain.ts';
 import { PartialJson } from '../../grammars/partial.ts';
+import { vocabularyFromBytes } from '../../grammars/tokenizer/index.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { JSON_TEXTS, random, vocabularyOf } from './json-fixtures.ts';
 
@@ -153,6 +154,29 @@ describe('matcher', () => {
     }
   });
 
+  it('closes in time when tokens are refused lazily; what ends soonest is always taken', () => {
+    const next = random(12);
+    const c = constrain(schema);
+    const least = c.matcher(vocabulary).minTokensToEnd();
+    const listed = (words: Uint32Array): number[] =>
+      vocabulary.bytes.map((_, t) => t).filter((t) => ((words[t >>> 5] ?? 0) >>> (t & 31)) & 1);
+    for (let extra = 0; extra < 24; extra++) {
+      const matcher = c.matcher(vocabulary, { maxTokens: least + extra, closing: 'lazily' });
+      while (!matcher.done) {
+        const soonest = listed(matcher.soonest());
+        const whole = new Set(listed(matcher.closingMask()));
+        expect(soonest.length).toBeGreaterThan(0);
+        for (const t of soonest) {
+          expect(whole.has(t)).toBe(true);
+          expect(matcher.fork().tryCommit(t)).toBe(true);
+        }
+        const options = next() < 0.7 ? listed(matcher.mask()) : soonest;
+        matcher.tryCommit(options[Math.floor(next() * options.length)] ?? -1);
+      }
+      expect(matcher.length).toBeLessThanOrEqual(least + extra);
+    }
+  });
+
   it('masks logits for a batch', () => {
     const processor = constrain({ enum: ['a', 'b'] }).asLogitsProcessor(vocabulary);
     const rows = [new Float32Array(vocabulary.size), new Float32Array(vocabulary.size)];
@@ -185,5 +209,27 @@ describe('partial values', () => {
     partial.push('eb"');
     expect(partial.value).toEqual({ name: 'Zoë' });
     expect(partial.completed('/name')).toBe(true);
+  });
+});
+
+describe('a vocabulary that cannot spell every byte', () => {
+  const schema = {
+    type: 'object',
+    properties: { ab: { enum: ['x', 'y'] } },
+    required: ['ab'],
+    additionalProperties: false,
+  };
+  const tokens = ['{', '"', 'a', 'b', ':', 'x', '}'];
+
+  it('leads where its tokens go, and says so where they end', () => {
+    const vocabulary = vocabularyFromBytes([...tokens, null], { eos: [tokens.length] });
+    const matcher = constrain(schema, { whitespace: 'compact' }).matcher(vocabulary);
+    for (const byte of '{"ab":"x"}') matcher.commit(tokens.indexOf(byte));
+    expect(matcher.allows(tokens.length)).toBe(true);
+
+    const short = vocabularyFromBytes([...tokens.slice(0, 3), ':', 'x', '}', null], { eos: [6] });
+    const stuck = constrain(schema, { whitespace: 'compact' }).matcher(short);
+    for (const token of [0, 1, 2]) stuck.commit(token);
+    expect(() => stuck.mask()).toThrow(/INFC5017.*needs one of "b"/);
   });
 });
