@@ -95,7 +95,9 @@ export async function chooseRecipe(model: string | Uint8Array, options: AutoOpti
   const generation = plain.targets[0]?.plan.generation;
   const baseline = { bytes: weightBytes(plain.targets[0]?.plan.weights), ms: await timeOf(reference, heldOut) };
 
-  const layers = layersOf(plain.program);
+  // As the recipe will find them: later passes may fold and rename weights.
+  const unfused = await compiler.compile(model, { ...options.compile, quant: 'f32', stopAfter: 'precision' });
+  const layers = layersOf(unfused.program);
   const large = layers.reduce((n, l) => n + l.elements, 0) > SCREENED;
   const canCalibrate = samples.kind === 'inputs' || generation?.policy !== undefined;
   const algorithm = !large && canCalibrate && layers.length > 0 ? 'gptq' : undefined;

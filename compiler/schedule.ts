@@ -143,7 +143,9 @@ export class Scheduler {
     if (host === undefined)
       throw new InfcError('INFC3011', `target '${this.backend.name}' cannot run op '${node.op}': ${obstacle}`, {
         node: node.source.name,
-        fix: 'Compile for wasm, or add a plugin with a kernel or host function for it',
+        fix: isComplex(node)
+          ? 'Give complex numbers as pairs of floats along a last axis of 2, as DFT and STFT do'
+          : `${this.target.kernels === 'simd' ? 'Add' : 'Compile for wasm, or add'} a plugin with a kernel or host function for it`,
       });
     return [
       {
@@ -275,6 +277,9 @@ export class Scheduler {
     throw new InfcError('INFC3014', `control op '${node.op}' has no schedule`, { node: node.source.name });
   }
 }
+
+const isComplex = (node: Node): boolean =>
+  [...node.inputs, ...node.outputs].some((v) => v?.type.dtype === 'c64' || v?.type.dtype === 'c128');
 
 function dimOf(a: Attribute): Dim {
   if (typeof a === 'number' || (typeof a === 'object' && a !== null && 'terms' in a)) return a;

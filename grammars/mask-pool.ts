@@ -129,6 +129,12 @@ export class MaskPool {
     return mask;
   }
 
+  /** Whether a mask allows nothing. */
+  isEmpty(id: MaskId): boolean {
+    const { base, extra } = this.mask(id);
+    return base < 0 && extra.length === 0;
+  }
+
   /** Whether a mask allows a token. */
   has(id: MaskId, token: number): boolean {
     const { base, extra } = this.mask(id);

@@ -71,11 +71,24 @@ export class Matcher {
     return this.ended || this.machine.accepts(this.state);
   }
 
-  /** Number of the mask of allowed tokens; equal masks of one constraint have equal numbers. */
+  /**
+   * Number of the mask of allowed tokens; equal masks of one constraint have equal numbers. Throws INFC5017 where the text is not complete
+   * and no token goes on with it: constraints have no such places, but a vocabulary that cannot spell every byte may.
+   */
   maskId(): MaskId {
     const { pool } = this.machine;
     if (this.ended) return pool.intern(-1, new Int32Array(0), 0);
-    return this.options.closing === 'lazily' ? this.machine.mask(this.state) : this.closingId();
+    const id = this.options.closing === 'lazily' ? this.machine.mask(this.state) : this.closingId();
+    if (pool.isEmpty(id) && !this.machine.accepts(this.state))
+      throw new InfcError(
+        'INFC5017',
+        `after ${this.history.length} tokens the text needs one of ${this.expected(this.state).slice(0, 12).join(' ')}, with which no token of the vocabulary goes on`,
+        {
+          offset: this.history.length,
+          fix: 'Use a vocabulary with a token for every byte, or narrow the constraint to what the tokens spell',
+        },
+      );
+    return id;
   }
 
   private closingId(): MaskId {

@@ -15,7 +15,7 @@ export const commands: readonly Command[] = [
       dims: list('n=4|seq=1:4096', 'Fix or bound symbolic dims; seq=8:4096:8 means multiples of 8'),
       quant: value(
         'RECIPE',
-        'How weights are stored: f16, q8, q4, auto, w8a8 (8-bit activations too; w8a8-static, w8a8-outliers), a storage format (+gptq, +awq, +rotate), or FILE.json',
+        'How weights are stored: f16, q8, q4, auto, w8a8 (8-bit activations too; w8a8-static, w8a8-outliers), a storage format (+gptq, +awq, +rotate, +lrec16), or FILE.json',
       ),
       precision: value(
         'f16|bf16|mixed',

@@ -7,7 +7,7 @@ import type { Io } from './io.ts';
 
 const ROLES: readonly WeightRole[] = ['embedding', 'head', 'linear'];
 
-/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rotate", "precision", "activations", "outliers", "rules": [{"match", "role", "atMost", "format", "algorithm", "equalize", "sparsity", "prune"}]}`. Throws INFC8062. */
+/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rotate", "precision", "activations", "outliers", "rules": [{"match", "role", "atMost", "format", "algorithm", "equalize", "correct", "sparsity", "prune"}]}`. Throws INFC8062. */
 export async function readRecipe(given: string | undefined, io: Io): Promise<string | FormatRecipe | undefined> {
   if (!given?.endsWith('.json')) return given;
   const file = path.resolve(io.cwd, given);
@@ -28,7 +28,9 @@ export async function readRecipe(given: string | undefined, io: Io): Promise<str
   const rules = value.rules.map((rule: unknown, i): FormatRule => {
     const at = `/rules/${i}`;
     if (!isRecord(rule) || typeof rule.format !== 'string') throw bad('has a rule without a format', `${at}/format`);
-    const { match, role, atMost, format } = rule;
+    const { match, role, atMost, correct, format } = rule;
+    if (correct !== undefined && !(typeof correct === 'number' && Number.isInteger(correct) && correct > 0))
+      throw bad('has a correct that is no rank', `${at}/correct`);
     if (atMost !== undefined && !(typeof atMost === 'number' && atMost >= 0))
       throw bad('has an atMost that is no count of values', `${at}/atMost`);
     const names = (['algorithm', 'equalize', 'sparsity', 'prune'] as const).map((key) => {
@@ -45,6 +47,7 @@ export async function readRecipe(given: string | undefined, io: Io): Promise<str
         ...(match === undefined ? {} : { match }),
         ...(known ? { role: known } : {}),
         ...(atMost === undefined ? {} : { atMost }),
+        ...(correct === undefined ? {} : { correct }),
       },
       ...names,
     );

@@ -3,8 +3,23 @@ import type { DType } from '../ir/dtype.ts';
 
 /** The value nearest to x that a float of this dtype holds, with its bits. */
 export function stored(dtype: DType, x: number): { readonly bits: number; readonly value: number } {
-  const bits = encodeFloat(dtype, x);
+  const bits = (dtype === 'f16' ? normalHalf(x) : undefined) ?? encodeFloat(dtype, x);
   return { bits, value: decodeFloat(dtype, bits) };
+}
+
+const single = new Float32Array(1);
+const singleBits = new Uint32Array(single.buffer);
+
+/**
+ * Bits of the f16 nearest to x, where x is normal and a rounding to f32 on the way cannot matter (it could at half a step): scales are
+ * tried by the million.
+ */
+function normalHalf(x: number): number | undefined {
+  single[0] = x;
+  const b = singleBits[0] ?? 0;
+  const a = b & 0x7fffffff;
+  if (a < 0x38800000 || a >= 0x47000000 || (a & 0x1fff) === 0x1000) return undefined;
+  return ((b >>> 16) & 0x8000) | ((a + 0x1000 - 0x38000000) >>> 13);
 }
 
 /** As {@link stored}, but no magnitude smaller than x: for factors that must reach. */
@@ -33,7 +48,7 @@ export function fit<T>(
   for (const share of SHARES) {
     const c = share === 1 ? full : candidate(share);
     let error = 0;
-    for (let i = 0; i < weights.length; i++) {
+    for (let i = 0; i < weights.length && error < least; i++) {
       const w = weights[i] ?? 0;
       error += (importance[i] ?? 0) * (rounded(c, w) - w) ** 2;
     }

@@ -14,6 +14,8 @@ export interface FormatRule {
   readonly format: string;
   /** How values are chosen among those of the format: a quantizer by name; default rounding to nearest. */
   readonly algorithm?: string;
+  /** Rank of a product that makes up for what rounding took (LREC); for weights of products. */
+  readonly correct?: number;
   /** An equalizer by name: channels are scaled before rounding. */
   readonly equalize?: string;
   /** Pattern of zeros (`2:4`, `unstructured:0.6`...) that a pruner makes first. */
@@ -103,7 +105,7 @@ export interface RecipeNames {
 }
 
 /**
- * The recipe of a name, of a storage format's name, or itself. `+` adds algorithms to every rule: `q4+gptq`, `a3g32+awq+gptq`,
+ * The recipe of a name, of a storage format's name, or itself. `+` adds algorithms to every rule: `q4+gptq`, `a3g32+awq+gptq`, `w2+lrec16`,
  * `w4+rotate`. Throws INFC8061 for an unknown name.
  */
 export function recipeOf(given: string | FormatRecipe, names: RecipeNames): FormatRecipe {
@@ -134,7 +136,9 @@ function extended(recipe: FormatRecipe, name: string, names: RecipeNames): Forma
   });
   if (names.quantizers?.has(name)) return add({ algorithm: name });
   if (names.equalizers?.has(name)) return add({ equalize: name });
-  const known = [...(names.quantizers?.keys() ?? []), ...(names.equalizers?.keys() ?? []), 'rotate'];
+  const rank = /^lrec([1-9]\d{0,3})$/.exec(name);
+  if (rank) return add({ correct: Number(rank[1]) });
+  const known = [...(names.quantizers?.keys() ?? []), ...(names.equalizers?.keys() ?? []), 'rotate', 'lrec16'];
   throw new InfcError('INFC8064', `'${name}' is no algorithm`, { fix: `After + write one of ${known.join(', ')}` });
 }
 

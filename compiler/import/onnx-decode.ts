@@ -25,10 +25,20 @@ export interface DecodedModel {
   readonly newer: NewerFields;
 }
 
+const KINDS: Readonly<Record<string, string>> = { '<': 'a web page', '{': 'JSON' };
+
 /** Decodes model bytes, after {@link checkWire} has made that safe. Tensor data are views into `bytes`. Throws INFC1001. */
 export function decodeModel(bytes: Uint8Array): DecodedModel {
   if (bytes.byteLength === 0)
     throw new InfcError('INFC1001', 'not a valid ONNX file: it is empty', { offset: 0, fix: 'Give a .onnx model' });
+  const text = /^(<|version https:\/\/git-lfs|\{)/.exec(
+    new TextDecoder('latin1').decode(bytes.subarray(0, 40)).trimStart(),
+  );
+  if (text)
+    throw new InfcError('INFC1001', `not a valid ONNX file: it is a text (${KINDS[text[1] ?? ''] ?? 'of Git LFS'})`, {
+      offset: 0,
+      fix: text[1] === '{' ? 'Give the .onnx model' : 'Download the file itself',
+    });
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const newer = checkWire(plain);
   return { model: decoded('model', () => proto.ModelProto.decode(plain)), newer };

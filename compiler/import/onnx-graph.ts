@@ -361,7 +361,15 @@ function guarded<T>(node: ImportedNode, build: () => T): T {
   try {
     return build();
   } catch (cause) {
-    if (cause instanceof InfcError) throw cause;
+    if (cause instanceof InfcError && cause.place.node !== undefined) throw cause;
+    // What is said about a dimension or a table alone happened at this node.
+    if (cause instanceof InfcError)
+      throw new InfcError(cause.code, `${node.op}: ${cause.reason}`, {
+        ...cause.place,
+        node: node.name,
+        ...(cause.fix === undefined ? {} : { fix: cause.fix }),
+        cause,
+      });
     throw new InfcError(
       'INFC1090',
       `${node.op} could not be imported: ${cause instanceof Error ? cause.message : cause}`,

@@ -9,6 +9,7 @@ import { type AttributeProto, text, toBigInt, toNumber } from './onnx-decode.ts'
 import type { OnnxNode } from './onnx-op.ts';
 import { type ExternalFiles, importSparseTensor, importTensor } from './onnx-tensor.ts';
 import { importType } from './onnx-type.ts';
+import { closest } from './suggest.ts';
 
 /** What a node needs of the importer: bodies (by attribute name), and values computed from constants. */
 export interface NodeHost {
@@ -86,6 +87,18 @@ export class ImportedNode implements OnnxNode {
   string(name: string, fallback?: string): string {
     const a = this.find(name, 3, 's');
     return a ? text(a.s ?? new Uint8Array(0)) : (fallback ?? this.required(name));
+  }
+
+  choice<T extends string>(name: string, words: readonly T[], fallback?: T): T {
+    const given = this.string(name, fallback);
+    const near = closest(given, words);
+    return (
+      words.find((w) => w === given) ??
+      this.fail(
+        `${name} '${given}' is not supported`,
+        `${near ? `The closest is ${near}. ` : ''}Use ${words.map((w) => (w === '' ? 'nothing' : w)).join(', ')}`,
+      )
+    );
   }
 
   ints(name: string, fallback?: readonly number[]): readonly number[] {

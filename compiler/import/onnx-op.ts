@@ -20,6 +20,8 @@ export interface OnnxNode {
   bigints(name: string): readonly bigint[];
   float(name: string, fallback?: number): number;
   string(name: string, fallback?: string): string;
+  /** A string attribute that is one of a few words; any other is refused. */
+  choice<T extends string>(name: string, words: readonly T[], fallback?: T): T;
   ints(name: string, fallback?: readonly number[]): readonly number[];
   floats(name: string, fallback?: readonly number[]): readonly number[];
   strings(name: string, fallback?: readonly string[]): readonly string[];

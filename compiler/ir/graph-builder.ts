@@ -47,6 +47,9 @@ export class GraphBuilder {
     const context = inferContext(op, inputs, attrs, this.source);
     const types = def.infer(context);
     const list = Array.isArray(types) ? (types as readonly TensorType[]) : [types as TensorType];
+    for (const t of list)
+      if (t.shape.some((d) => typeof d === 'number' && d < 0))
+        context.fail(`its result would be ${formatType(t)}`, 'Check its sizes and pads');
     const node = this.graph.node(op, inputs, attrs, list, this.source, names, this.before);
     const known = def.known?.(context) ?? symbolicContents(def, context.inputs, context.known, attrs, list);
     if (known) {

@@ -172,7 +172,9 @@ export class StringLeaf implements Leaf, CodePoints {
       if (narrowed !== undefined || alive)
         next.push(normal(slot, narrowed, alive ? derived : engine.empty, min, max, engine.any));
     }
-    return next.length === 0 ? 0 : this.machine.stringState(next, 0);
+    if (next.length === 0) return 0;
+    const [only] = next;
+    return only && next.length === 1 ? this.machine.wordsState(only) : this.machine.stringState(next, 0);
   }
 
   any(low: number, high: number): boolean {

@@ -77,6 +77,7 @@ export class Machine {
   private readonly resumed: (Map<ResultId, number> | undefined)[] = [];
   private readonly atomsOf = new Map<string, NumberAtoms>();
   private readonly numberStates = new Map<string, number>();
+  private readonly wordsStates = new Map<number, number>();
   private readonly slotKeys = new WeakMap<object, string>();
   /** Transition codes plus one (0: not yet known), 64 leaves to a page. */
   readonly pages: Int32Array[] = [];
@@ -244,6 +245,15 @@ export class Machine {
       )
       .join(';');
     return goTo(this.intern(`s${decoder},${key}`, () => new StringLeaf(this, slots, decoder)));
+  }
+
+  /** The state of one slot: looked up by its language alone where that says it all. */
+  wordsState(slot: StringSlot): number {
+    if (slot.low < slot.high || slot.min > 0 || slot.max < Number.POSITIVE_INFINITY) return this.stringState([slot], 0);
+    const key = slot.results * 0x4000000 + slot.lang;
+    let code = this.wordsStates.get(key);
+    if (code === undefined) this.wordsStates.set(key, (code = this.stringState([slot], 0)));
+    return code;
   }
 
   freeNumber(phase: NumberPhase, results: ResultId): number {

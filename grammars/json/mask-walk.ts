@@ -8,7 +8,7 @@ import { ColonLeaf } from './leaf-structure.ts';
 import { Memo } from './mask-memo.ts';
 import type { StackId } from './stack.ts';
 import { INSIDE, type JsonTokens } from './string-tokens.ts';
-import { placesOf, ROW, type Rows, rowsOf } from './subtrees.ts';
+import { ABOVE, covers, placesOf, ROW, rowsOf } from './subtrees.ts';
 import { AFTER, UnknownItems } from './unknown-items.ts';
 
 /** Subtrees smaller than this are walked node by node. */
@@ -226,21 +226,20 @@ export class MaskWalk {
    * lead if they are whole characters.
    */
   private along(trie: TokenTrie, node: number, loop: Loop, first: CharBits): number {
-    const { byte, depth } = trie;
-    const { parent } = placesOf(trie);
-    let way = IN;
-    for (let at = parent[node] ?? 0; at > 0; at = parent[at] ?? 0) {
-      const b = byte[at] ?? 0;
-      if (b >= 0x80) {
-        if (!loop.others) return OUT;
-        way = PARTLY;
-      } else if (!has(loop, b) || (depth[at] === 1 && !has(first, b))) return OUT;
-    }
-    if (way === IN) return IN;
+    const { parent, above } = placesOf(trie);
+    const { ascii, others } = loop;
+    const at = node * ABOVE;
+    if (((above[at] ?? 0) & ~ascii[0]) !== 0 || ((above[at + 1] ?? 0) & ~ascii[1]) !== 0) return OUT;
+    if (((above[at + 2] ?? 0) & ~ascii[2]) !== 0 || ((above[at + 3] ?? 0) & ~ascii[3]) !== 0) return OUT;
+    const beyond = above[at + 4] !== 0;
+    if (loop === first && !beyond) return IN;
+    if (beyond && !others) return OUT;
     const path: number[] = [];
-    for (let at = parent[node] ?? 0; at > 0; at = parent[at] ?? 0) path.push(byte[at] ?? 0);
-    for (let d = 0; d < path.length; d++) if (this.move(d, d + 1, path[path.length - 1 - d] ?? 0) !== ALIVE) return OUT;
-    return PARTLY;
+    for (let up = parent[node] ?? 0; up > 0; up = parent[up] ?? 0) path.push(trie.byte[up] ?? 0);
+    if (!begins(loop, first, path[path.length - 1] ?? 0)) return OUT;
+    for (let d = 0; d < path.length && beyond; d++)
+      if (this.move(d, d + 1, path[path.length - 1 - d] ?? 0) !== ALIVE) return OUT;
+    return beyond ? PARTLY : IN;
   }
 
   /** Whether a text can come, in the situation last begun. */
@@ -441,17 +440,6 @@ export class MaskWalk {
 function sameMarks(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
-}
-
-/** Whether all that is below a node may come in any order. */
-function covers({ ascii, others }: CharBits, rows: Rows, i: number): boolean {
-  return (
-    ((rows[i + 4] ?? 0) & ~ascii[0]) === 0 &&
-    ((rows[i + 5] ?? 0) & ~ascii[1]) === 0 &&
-    ((rows[i + 6] ?? 0) & ~ascii[2]) === 0 &&
-    ((rows[i + 7] ?? 0) & ~ascii[3]) === 0 &&
-    (((rows[i] ?? 0) >> 16) & 3) <= (others ? 1 : 0)
-  );
 }
 
 /** Whether a token that starts with a byte begins on a loop that is entered with characters of `first`. */

@@ -3,7 +3,7 @@ import type { Vocabulary } from '../vocabulary.ts';
 import type { CharBits } from './char-loops.ts';
 import type { Whitespace } from './leaf-structure.ts';
 import { plainText, plausible } from './spacing.ts';
-import { rowsOf } from './subtrees.ts';
+import { covers, placesOf, ROW, rowsOf } from './subtrees.ts';
 import { type CodePoints, decodeStep, type Escapes } from './utf8-json.ts';
 
 /** How the tokens of a vocabulary behave inside a string that admits everything. */
@@ -43,10 +43,6 @@ export interface JsonTokens {
   readonly indents: Uint8Array;
   /** Tokens that begin with an escape. */
   readonly escapes: EscapeTokens;
-  /** Of each token that stays inside: its ASCII characters as four words. */
-  readonly ascii: Int32Array;
-  /** Of each token that stays inside: 1 when it has characters beyond ASCII, 2 with an escape; 2 for all other tokens. */
-  readonly beyond: Uint8Array;
   /** Memo of {@link within}. */
   readonly sets: Map<string, Uint32Array>;
   /** Work space: a mark for each token, all 0 while nobody uses it. */
@@ -182,16 +178,11 @@ function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whites
   const tails = new Spelled();
   tails.add(new Uint8Array(0), -1);
   tails.entries[0]?.tokens.pop();
-  const special: { bytes: Uint8Array; tokens: number[] }[] = [];
-  const ascii = new Int32Array(vocabulary.size * 4);
-  const beyond = new Uint8Array(vocabulary.size).fill(2);
   vocabulary.bytes.forEach((bytes, token) => {
     if (!bytes || bytes.length === 0) return;
     if ((((strings.inside[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1) {
       tailOf[token] = INSIDE;
       text.push({ bytes, tokens: [token] });
-      beyond[token] = describe(bytes, ascii, token * 4);
-      if ((beyond[token] ?? 0) > 1) special.push({ bytes, tokens: [token] });
     }
     if (!plausible(bytes)) return;
     const plain = plainText(bytes, 0, whitespace);
@@ -209,13 +200,15 @@ function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whites
     whole.set(tail.bytes, closed);
     quotes.add(whole, token);
   }
+  const words = prepared([...text, ...quotes.entries]);
+  // Walks over these begin in the middle of a document: what they need is made before.
+  placesOf(words);
+  rowsOf(vocabularyTrie(vocabulary));
   return {
     strings,
     structure: prepared(structure.entries),
-    text: prepared([...text, ...quotes.entries]),
-    escapes: escapesOf(special),
-    ascii,
-    beyond,
+    text: words,
+    escapes: escapesOf(text),
     sets: new Map(),
     quotes: prepared(quotes.entries),
     tails: buildTrie(tails.entries.map(({ bytes }, i) => ({ bytes, tokens: [i] }))),
@@ -224,18 +217,6 @@ function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whites
     indents,
     marks: new Uint8Array(vocabulary.size),
   };
-}
-
-/** Notes the ASCII characters of a text; 1 when it has others (the last one may be unfinished), 2 with an escape. */
-function describe(bytes: Uint8Array, ascii: Int32Array, at: number): number {
-  let beyond = 0;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i] ?? 0;
-    if (byte === 0x5c) return 2;
-    if (byte < 0x80) ascii[at + (byte >> 5)] = (ascii[at + (byte >> 5)] ?? 0) | (1 << (byte & 31));
-    else beyond = 1;
-  }
-  return beyond;
 }
 
 function escapesOf(entries: readonly TrieEntry[]): EscapeTokens {
@@ -268,28 +249,29 @@ const MAX_SETS = 512;
 
 /** The tokens made of characters of a set only, at most `limit` of them; kept for the vocabulary. */
 export function within(tokens: JsonTokens, set: CharBits, limit: number): Uint32Array {
-  const { ascii, beyond, sets, strings } = tokens;
+  const { sets, strings, text } = tokens;
   const [s0, s1, s2, s3] = set.ascii;
   const most = Math.min(limit, strings.longest);
   const key = `${s0},${s1},${s2},${s3},${set.others},${most}`;
-  let words = sets.get(key);
-  if (words) return words;
+  const known = sets.get(key);
+  if (known) return known;
   if (sets.size >= MAX_SETS) sets.clear();
-  if (most < strings.longest) {
-    words = within(tokens, set, most + 1).slice();
-    for (const token of strings.byLength[most + 1] ?? [])
-      words[token >>> 5] = (words[token >>> 5] ?? 0) & ~(1 << (token & 31));
-    sets.set(key, words);
-    return words;
-  }
-  const worst = set.others ? 1 : 0;
-  words = new Uint32Array(strings.inside.length);
-  for (let token = 0; token < beyond.length; token++) {
-    if ((beyond[token] ?? 2) > worst) continue;
-    const at = token * 4;
-    if (((ascii[at] ?? 0) & ~s0) !== 0 || ((ascii[at + 1] ?? 0) & ~s1) !== 0) continue;
-    if (((ascii[at + 2] ?? 0) & ~s2) !== 0 || ((ascii[at + 3] ?? 0) & ~s3) !== 0) continue;
-    words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+  const words = new Uint32Array(strings.inside.length);
+  const rows = rowsOf(text);
+  for (let i = ROW; i < text.count * ROW; ) {
+    const byte = (rows[i] ?? 0) & 255;
+    const below = (rows[i + 1] ?? 1) * ROW;
+    if (byte < 0x80 ? (((set.ascii[byte >> 5] ?? 0) >> (byte & 31)) & 1) === 0 : !set.others) {
+      i += below;
+      continue;
+    }
+    const whole = covers(set, rows, i);
+    const last = whole ? (rows[i + 3] ?? 0) : (rows[i + ROW + 2] ?? text.tokens.length);
+    for (let t = rows[i + 2] ?? 0; t < last; t++) {
+      const token = text.tokens[t] ?? 0;
+      if ((strings.lengths[token] ?? 0) <= most) words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+    }
+    i += whole ? below : ROW;
   }
   sets.set(key, words);
   return words;

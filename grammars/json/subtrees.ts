@@ -1,4 +1,5 @@
 import type { TokenTrie } from '../trie.ts';
+import type { CharBits } from './char-loops.ts';
 
 /**
  * The nodes of a token trie and what lies below each: {@link ROW} numbers a node in one array, so that a walk touches one cache line
@@ -88,6 +89,17 @@ export function rowsOf(trie: TokenTrie): Rows {
   return rows;
 }
 
+/** Whether all that is below a node may come in any order. */
+export function covers({ ascii, others }: CharBits, rows: Rows, i: number): boolean {
+  return (
+    ((rows[i + 4] ?? 0) & ~ascii[0]) === 0 &&
+    ((rows[i + 5] ?? 0) & ~ascii[1]) === 0 &&
+    ((rows[i + 6] ?? 0) & ~ascii[2]) === 0 &&
+    ((rows[i + 7] ?? 0) & ~ascii[3]) === 0 &&
+    (((rows[i] ?? 0) >> 16) & 3) <= (others ? 1 : 0)
+  );
+}
+
 /** Nodes by a number below 256: `list[start[n] .. start[n + 1])`. */
 interface Sorted {
   readonly start: Int32Array;
@@ -97,6 +109,8 @@ interface Sorted {
 /** Where to find the nodes of a trie. */
 export interface Places {
   readonly parent: Int32Array;
+  /** The bytes above each node: its ASCII ones as four words, then 1 when there are others. */
+  readonly above: Int32Array;
   readonly byByte: Sorted;
   readonly byDepth: Sorted;
 }
@@ -107,7 +121,8 @@ const places = new WeakMap<TokenTrie, Places>();
 export function placesOf(trie: TokenTrie): Places {
   let known = places.get(trie);
   if (!known) {
-    known = { parent: parentsOf(trie), byByte: sorted(trie.byte), byDepth: sorted(trie.depth) };
+    const parent = parentsOf(trie);
+    known = { parent, above: aboveOf(trie, parent), byByte: sorted(trie.byte), byDepth: sorted(trie.depth) };
     places.set(trie, known);
   }
   return known;
@@ -137,4 +152,20 @@ function parentsOf({ count, depth, maxDepth }: TokenTrie): Int32Array {
     parent[i] = path[d - 1] ?? 0;
   }
   return parent;
+}
+
+/** Numbers for a node in {@link Places.above}. */
+export const ABOVE = 5;
+
+function aboveOf({ count, byte }: TokenTrie, parent: Int32Array): Int32Array {
+  const above = new Int32Array(count * ABOVE);
+  for (let i = 1; i < count; i++) {
+    const up = parent[i] ?? 0;
+    const b = byte[up] ?? 0;
+    for (let w = 0; w < ABOVE; w++) above[i * ABOVE + w] = above[up * ABOVE + w] ?? 0;
+    if (up === 0) continue;
+    const at = i * ABOVE + (b < 0x80 ? b >> 5 : 4);
+    above[at] = (above[at] ?? 0) | (b < 0x80 ? 1 << (b & 31) : 1);
+  }
+  return above;
 }

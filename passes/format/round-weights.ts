@@ -1,13 +1,23 @@
 import { derivedConstant } from '../../compiler/derived-constant.ts';
 import { channelIntegers } from '../../compiler/formats/channel-integers.ts';
 import type { StorageFormat } from '../../compiler/formats/format.ts';
-import { type FormatRule, matchesName } from '../../compiler/formats/recipe.ts';
+import { type FormatRecipe, type FormatRule, matchesName } from '../../compiler/formats/recipe.ts';
 import { denseRows, encodeRows, type Planes, planesOf } from '../../compiler/formats/rows.ts';
-import { type Constant, type Graph, type Node, tensor, type Value } from '../../compiler/ir/graph.ts';
+import {
+  type Constant,
+  forEachNode,
+  type Graph,
+  type Node,
+  type Program,
+  tensor,
+  type Value,
+} from '../../compiler/ir/graph.ts';
 import { patchGeometry } from '../../compiler/patches.ts';
 import { constantNumbers, elementsOf } from '../../compiler/tensor-values.ts';
+import { InfcError } from '../../runtime/errors.ts';
 import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
 import { definePass, type PassContext, type WeightStorage } from '../pass.ts';
+import { correctErrors } from './correct-errors.ts';
 import { quantized } from './quantize.ts';
 import { filterOf, fits, ruleFor, type Weight, weightOf } from './weights.ts';
 
@@ -27,8 +37,10 @@ export const roundWeights = definePass({
   run(graph, context) {
     const { storage } = context;
     if (!storage?.recipe) return;
+    checkNames(context.program, storage.recipe);
+    const tied = tables(context.program);
     for (const node of [...graph.nodes]) {
-      const done = roundOperand(graph, node, context, storage);
+      const done = roundOperand(graph, node, tied, context, storage);
       node.inputs.forEach((v, i) => {
         if (v !== done) narrowOther(graph, node, v, i, context, storage);
       });
@@ -36,8 +48,49 @@ export const roundWeights = definePass({
   },
 });
 
+/** Refuses rules for weights that the model does not have: they would change nothing. */
+function checkNames(program: Program, { rules }: FormatRecipe): void {
+  if (known.has(program) || !rules.some((r) => r.match !== undefined)) return;
+  const names = new Set<string>();
+  for (const g of program.entries.values())
+    forEachNode(g, (n) => n.inputs.forEach((v) => v?.constant && names.add(v.constant.name)));
+  for (const { match } of rules) {
+    if (match === undefined || [...names].some((name) => matchesName(match, name))) continue;
+    const longest = [...names].filter((n) => n.length > 0).sort((a, b) => shared(b, match) - shared(a, match));
+    throw new InfcError('INFC2091', `a rule of the recipe names '${match}', and no weight is called so`, {
+      fix: `Names are like '${longest[0] ?? ''}'; * stands for any run of characters`,
+    });
+  }
+}
+
+/** Length of the longest run of one name's start or end that the other shares. */
+function shared(a: string, b: string): number {
+  let [head, tail] = [0, 0];
+  while (head < a.length && a[head] === b[head]) head++;
+  while (tail < a.length && a.at(-1 - tail) === b.at(-1 - tail)) tail++;
+  return Math.max(head, tail);
+}
+
+/** Tables of embeddings, by program: looked for before the first of them is rounded. */
+const known = new WeakMap<Program, Set<Constant>>();
+
+function tables(program: Program): ReadonlySet<Constant> {
+  const found = known.get(program) ?? new Set<Constant>();
+  if (!known.has(program))
+    for (const g of program.entries.values())
+      for (const n of g.nodes) if (n.op === 'gather' && n.inputs[0]?.constant) found.add(n.inputs[0].constant);
+  known.set(program, found);
+  return found;
+}
+
 /** Rounds the weight of a product, look-up or convolution; gives the value that came of it. */
-function roundOperand(graph: Graph, node: Node, context: PassContext, storage: WeightStorage): Value | undefined {
+function roundOperand(
+  graph: Graph,
+  node: Node,
+  tied: ReadonlySet<Constant>,
+  context: PassContext,
+  storage: WeightStorage,
+): Value | undefined {
   const { recipe } = storage;
   const matrix = weightOf(node);
   const w = matrix ?? filterOf(node);
@@ -50,13 +103,17 @@ function roundOperand(graph: Graph, node: Node, context: PassContext, storage: W
     if (w.constant.encoded) graph.setInput(node, index, graph.constant(withoutPlanes(w.constant)));
     return undefined;
   }
-  // A table is looked up, not multiplied with: algorithms have nothing to weigh its errors with.
-  const algorithm = node.op === 'gather' ? undefined : rule.algorithm;
+  // A table is looked up, not multiplied with: algorithms have nothing to weigh its errors with. A head that is also the table stays it.
+  const algorithm = node.op === 'gather' || tied.has(w.constant) ? undefined : rule.algorithm;
   if (matrix && fits(format, matrix.size)) {
-    const value = graph.constant(roundedRows(matrix, format, algorithm, rule, storage));
+    const rounded = roundedRows(matrix, format, algorithm, rule, storage);
+    const value = graph.constant(rounded);
     graph.setInput(node, index, value);
     const [y] = node.outputs;
-    if (node.op === 'matmul' && y) node.attrs = { ...node.attrs, transposeB: true, dtype: y.type.dtype };
+    if (node.op === 'matmul' && y) {
+      node.attrs = { ...node.attrs, transposeB: true, dtype: y.type.dtype };
+      if (rule.correct !== undefined) correctErrors(graph, node, matrix, rounded, rule.correct, context, storage);
+    }
     context.changed(node, `weights rounded to ${format.name}${algorithm === undefined ? '' : ` by ${algorithm}`}`);
     return value;
   }

@@ -70,11 +70,14 @@ function roleOf({ node, constant }: Weight, graph: Graph, context: PassContext):
   if (node.op !== 'matmul') return 'linear';
   const [y] = node.outputs;
   if (y && graph.outputs.includes(y)) return 'head';
-  const isTied = [...context.program.entries.values()].some((g) =>
+  return isTied(constant, context) ? 'head' : 'linear';
+}
+
+/** Whether a weight is a table of embeddings too: what changes one of the two only makes the file hold both. */
+export const isTied = (constant: Constant, { program }: Pick<PassContext, 'program'>): boolean =>
+  [...program.entries.values()].some((g) =>
     g.nodes.some((n) => n.op === 'gather' && n.inputs[0]?.constant === constant),
   );
-  return isTied ? 'head' : 'linear';
-}
 
 /** The first rule that fits; `keep` fits only what is encoded. */
 export function ruleFor(recipe: FormatRecipe, w: Weight, graph: Graph, context: PassContext): FormatRule | undefined {

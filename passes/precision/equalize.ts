@@ -3,7 +3,7 @@ import type { FormatRule } from '../../compiler/formats/recipe.ts';
 import { denseRows } from '../../compiler/formats/rows.ts';
 import type { Graph, Value } from '../../compiler/ir/graph.ts';
 import { InfcError } from '../../runtime/errors.ts';
-import { ruleFor, type Weight, weightOf } from '../format/weights.ts';
+import { isTied, ruleFor, type Weight, weightOf } from '../format/weights.ts';
 import { builderAt, definePass, type PassContext, type WeightStorage } from '../pass.ts';
 import type { InputStatistics } from './quantizer.ts';
 import { transformed } from './transform-constant.ts';
@@ -43,6 +43,7 @@ function groupsOf(graph: Graph, context: PassContext, storage: WeightStorage): G
     const weight = node.op === 'matmul' ? weightOf(node) : undefined;
     const [x] = node.inputs;
     const rule = weight && storage.recipe ? ruleFor(storage.recipe, weight, graph, context) : undefined;
+    if (weight && isTied(weight.constant, context)) continue;
     if (!x || !weight || rule?.equalize === undefined || x.type.dtype !== 'f32' || node.attrs.transposeA === true)
       continue;
     const group = groups.get(x) ?? { x, members: [] };

@@ -1,5 +1,6 @@
 import type { Graph, Node, Value } from '../../compiler/ir/graph.ts';
 import { constantNumbers } from '../../compiler/tensor-values.ts';
+import { InfcError } from '../../runtime/errors.ts';
 import { definePass, type PassContext } from '../pass.ts';
 import { hadamard, hadamardBlock, hadamardRows } from './hadamard.ts';
 import { transformed } from './transform-constant.ts';
@@ -21,7 +22,7 @@ interface Stream {
  * 2024; SliceGPT's computational invariance): outliers of single channels spread over a block, so that rounding hurts less, and the
  * model computes what it did. RMS norms commute with H once their scales have moved into the matrices after them; embeddings and matrices
  * that write the stream are multiplied by H, those that read it by H on the other side. Graphs with anything else on the stream
- * (LayerNorm subtracts a mean, soft gates) stay as they are.
+ * (LayerNorm subtracts a mean, soft gates) cannot be rotated: INFC2090.
  */
 export const rotateResidual = definePass({
   name: 'rotate-residual',
@@ -29,11 +30,19 @@ export const rotateResidual = definePass({
   does: 'rotates the residual stream by a Hadamard matrix folded into the weights, so that quantization finds no outliers',
   run(graph, context) {
     if (context.storage?.recipe?.rotate !== true) return;
+    let found = 0;
     for (const node of graph.nodes) {
       if (node.op !== 'gather' || !node.inputs[0]?.constant || node.inputs[0].type.shape.length !== 2) continue;
       const stream = follow(graph, node);
-      if (stream) rotate(graph, stream, context);
+      if (!stream) continue;
+      rotate(graph, stream, context);
+      found++;
     }
+    // Bodies of control nodes have no stream of their own.
+    if (found === 0 && [...context.program.entries.values()].includes(graph))
+      throw new InfcError('INFC2090', `entry '${graph.name}' has no residual stream that could be rotated`, {
+        fix: 'Leave out +rotate: only transformers with RMS norms (Llama, Qwen, Mistral...) can be rotated; LayerNorm subtracts a mean',
+      });
   },
 });
 

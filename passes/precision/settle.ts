@@ -11,7 +11,7 @@ export interface Decision {
 }
 
 /** Columns that settle before the others hear of their errors; corrections then stay in the cache. */
-const BLOCK = 128;
+const BLOCK = 32;
 
 /**
  * Settles a matrix [n, k] column by column, in place: each weight takes a value its decision allows, and its error is carried over to the

@@ -1,9 +1,10 @@
 import { chooseRecipe } from '../../compiler/auto.ts';
 import { loadCompiled } from '../../compiler/calibrate.ts';
 import { createCompiler } from '../../compiler/compile.ts';
+import { compress } from '../../compiler/compress.ts';
 import { damageOf, dropOf, measureDamage, remembering } from '../../compiler/damage.ts';
 import type { FormatRecipe } from '../../compiler/formats/recipe.ts';
-import { firstOf, type Samples } from '../../compiler/samples.ts';
+import { calibrationRuns, firstOf, type Samples } from '../../compiler/samples.ts';
 import type { TaskScores } from '../../compiler/task-metrics.ts';
 import { openDecoder } from '../../runtime/generate/open-decoder.ts';
 import type { Model } from '../../runtime/session.ts';
@@ -104,6 +105,32 @@ export async function tables(
     onTable(table);
   }
   return made;
+}
+
+/** What named recipes do to each model, on the fresh samples; calibrated on the others. */
+export async function named(
+  folder: string,
+  names: readonly string[],
+  recipes: readonly string[],
+  photos: readonly Uint8Array[],
+  onRow: (model: string, recipe: string, bytes: number, damage: number, drop: number) => void,
+): Promise<void> {
+  const compiler = createCompiler();
+  for (const s of subjects) {
+    if ((names.length > 0 && !names.includes(s.name)) || !isThere(folder, s)) continue;
+    const file = `${folder}/${s.model}`;
+    const plain = await compiler.compile(file, { quant: 'f32' });
+    await using reference = await loadCompiled(plain.targets[0]);
+    const { choice, fresh } = await s.samples(folder, reference, photos);
+    for (const quant of recipes) {
+      const runs = () => calibrationRuns(choice, plain.targets[0]?.plan.generation);
+      const { targets } = await compress(file, { quant, runs });
+      await using model = await loadCompiled(targets[0]);
+      const damage = await measureDamage(reference, model, fresh.samples);
+      const bytes = targets[0]?.plan.weights.reduce((n, w) => n + w.bytes, 0) ?? 0;
+      onRow(s.name, quant, bytes, damageOf(damage), dropOf(damage));
+    }
+  }
 }
 
 /** Fastest time of each model, in turn, so that a busy moment of the machine hits all. */

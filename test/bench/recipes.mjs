@@ -1,6 +1,7 @@
 // node test/bench/recipes.mjs FOLDER [MODEL...] [--html FILE]: every recipe that a budget chooses among, for the models of FOLDER that are
 // there (llama-story-655k, capp-gpt, ppocr-v4-rec, silero-vad-v6, squeezenet-fp16; FOLDER/media has photos and speech). Damage is that of
 // samples which neither calibration nor the choice saw. `*` marks the front: nothing else is smaller and does less damage.
+// --recipes q4,q4+gptq,... measures those recipes instead.
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -10,6 +11,7 @@ import { chromium } from 'playwright-core';
 
 const args = process.argv.slice(2);
 const html = args.includes('--html') ? args.splice(args.indexOf('--html'), 2)[1] : undefined;
+const recipes = args.includes('--recipes') ? args.splice(args.indexOf('--recipes'), 2)[1].split(',') : [];
 const [folder, ...names] = args;
 if (!folder || !existsSync(folder)) throw new Error('usage: node test/bench/recipes.mjs FOLDER [MODEL...] [--html FILE]');
 
@@ -17,10 +19,14 @@ const at = (file) => fileURLToPath(new URL(file, import.meta.url));
 const bundle = at(`../../dist/bench-recipes-${process.pid}.mjs`);
 try {
   await build({ entryPoints: [at('recipes-infc.ts')], bundle: true, platform: 'node', target: 'node20', format: 'esm', outfile: bundle, packages: 'external', logLevel: 'error' });
-  const { tables } = await import(bundle);
+  const { tables, named } = await import(bundle);
   const photos = names.length === 0 || names.includes('squeezenet-fp16') ? await crops(path.join(folder, 'media')) : [];
+  if (recipes.length > 0)
+    await named(path.resolve(folder), names, recipes, photos, (model, recipe, bytes, damage, drop) =>
+      console.log(`${model.padEnd(18)} ${recipe.padEnd(24)} ${(bytes / 1000).toFixed(0).padStart(6)} kB  damage ${damage.toExponential(2)}  changed ${percent(drop)}`),
+    );
   const tty = process.stderr.isTTY;
-  const made = await tables(path.resolve(folder), names, photos, (text) => tty && process.stderr.write(`\r\x1b[K${text}`), (table) => {
+  const made = recipes.length > 0 ? [] : await tables(path.resolve(folder), names, photos, (text) => tty && process.stderr.write(`\r\x1b[K${text}`), (table) => {
     if (tty) process.stderr.write('\r\x1b[K');
     print(table);
   });

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { interpret } from '../../backends/reference/interpret.ts';
+import { stored } from '../../compiler/formats/fit.ts';
 import { gridSpan } from '../../compiler/formats/format.ts';
 import { formats } from '../../compiler/formats/index.ts';
+import { encodeFloat } from '../../runtime/minifloat.ts';
 import { instantiate } from '../kernels/run-wasm.ts';
 import { decoder, encodeRows } from './decoder.ts';
 
@@ -17,6 +19,18 @@ function row(seed: number, scale: number): Float32Array {
   const largest = v.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
   return v.map((x) => (x / largest) * scale);
 }
+
+it('rounds scales to f16 as the general encoder does', () => {
+  let s = 5;
+  for (let i = 0; i < 200_000; i++) {
+    s = (Math.imul(s, 1664525) + 1013904223) >>> 0;
+    const x = (s / 2 ** 31 - 1) * 2 ** ((s % 40) - 22);
+    const half = Math.fround(1 + ((s % 2048) + 0.5) / 1024);
+    for (const v of [x, half, half + 1e-12, -half]) {
+      if (stored('f16', v).bits !== encodeFloat('f16', v)) expect(v).toBe('rounded alike');
+    }
+  }
+});
 
 describe.each(formats.map((f) => [f.name, f] as const))('storage format %s', (_, format) => {
   const rows = [row(1, 1), row(2, 0.01), row(3, 30), row(4, 1)];

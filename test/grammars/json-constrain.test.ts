@@ -4,6 +4,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import { constrain } from '../../grammars/constrain.ts';
 import { PartialJson } from '../../grammars/partial.ts';
+import { vocabularyFromBytes } from '../../grammars/tokenizer/index.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { JSON_TEXTS, random, vocabularyOf } from './json-fixtures.ts';
 
@@ -208,5 +209,27 @@ describe('partial values', () => {
     partial.push('eb"');
     expect(partial.value).toEqual({ name: 'Zoë' });
     expect(partial.completed('/name')).toBe(true);
+  });
+});
+
+describe('a vocabulary that cannot spell every byte', () => {
+  const schema = {
+    type: 'object',
+    properties: { ab: { enum: ['x', 'y'] } },
+    required: ['ab'],
+    additionalProperties: false,
+  };
+  const tokens = ['{', '"', 'a', 'b', ':', 'x', '}'];
+
+  it('leads where its tokens go, and says so where they end', () => {
+    const vocabulary = vocabularyFromBytes([...tokens, null], { eos: [tokens.length] });
+    const matcher = constrain(schema, { whitespace: 'compact' }).matcher(vocabulary);
+    for (const byte of '{"ab":"x"}') matcher.commit(tokens.indexOf(byte));
+    expect(matcher.allows(tokens.length)).toBe(true);
+
+    const short = vocabularyFromBytes([...tokens.slice(0, 3), ':', 'x', '}', null], { eos: [6] });
+    const stuck = constrain(schema, { whitespace: 'compact' }).matcher(short);
+    for (const token of [0, 1, 2]) stuck.commit(token);
+    expect(() => stuck.mask()).toThrow(/INFC5017.*needs one of "b"/);
   });
 });

@@ -94,6 +94,21 @@ describe('compress', () => {
     }
   });
 
+  test('low-rank correction gives back what rounding took', async () => {
+    const exact = await outputOf(await compile(network()));
+    const plain = await errorOf({ format: 'a2g32' }, exact);
+    const some = await errorOf({ format: 'a2g32', correct: 16 }, exact);
+    expect(some).toBeLessThan(0.8 * plain);
+    expect(await errorOf({ format: 'a2g32', correct: 16, algorithm: 'gptq' }, exact)).toBeLessThan(0.95 * some);
+    // Of full rank nothing is left but the rounding to f16.
+    expect(await errorOf({ format: 'a2g32', correct: 1000 }, exact)).toBeLessThan(0.01 * plain);
+    const made = await compress(network(), { quant: 'q4g32+lrec4' });
+    const weights = made.targets[0]?.plan.weights.reduce((n, w) => n + w.bytes, 0) ?? 0;
+    const alone =
+      (await compress(network(), { quant: 'q4g32' })).targets[0]?.plan.weights.reduce((n, w) => n + w.bytes, 0) ?? 0;
+    expect(weights - alone).toBeLessThan(2 * 4 * 3 * (96 + WIDTH) + 2000);
+  });
+
   test('a simulated recipe computes what the real one does, on dense weights', async () => {
     const rules = [{ format: 'q3g32', algorithm: 'gptq' }];
     const real = await outputOf(await compress(network(), { quant: { name: 'r', rules }, runs }));
@@ -118,6 +133,7 @@ describe('compress', () => {
     [{ sparsity: '3:5', algorithm: 'rtn' }, 'INFC2074'],
     [{ sparsity: '9' }, 'INFC8031'],
     [{ format: 'nope' }, 'INFC8061'],
+    [{ match: 'gat' }, 'INFC2091'],
   ] as const)('recipe %j is refused', async (rule, code) => {
     await expect(
       compress(network(), { quant: recipe(rule), runs }).then((c) => c.targets[0]?.files()),

@@ -104,7 +104,7 @@ function buildCausalConv(node: OnnxNode, b: GraphBuilder): readonly Value[] {
     b.node('conv', [padded, w], { strides: [1], dilations: [1], pads: [0, 0], group: channels }),
     node.inputs[2],
   );
-  const activation = node.string('activation', 'none');
+  const activation = node.choice('activation', ['none', 'silu', 'swish'], 'none');
   const length = padded.type.shape[2] ?? 1;
   const state = sliceAxis(b, padded, 2, D.sub(length, before), before);
   return [activation === 'silu' || activation === 'swish' ? b.node('silu', [y]) : y, state];
@@ -116,7 +116,7 @@ function buildLinearAttention(node: OnnxNode, b: GraphBuilder): readonly Value[]
     heads: node.int('q_num_heads'),
     kvHeads: node.int('kv_num_heads'),
     scale: node.float('scale', 0),
-    rule: node.string('update_rule', 'gated_delta'),
+    rule: node.choice('update_rule', ['linear', 'gated', 'delta', 'gated_delta'], 'gated_delta'),
   };
   return b.nodes('linear_attention', inputs, attrs);
 }

@@ -137,7 +137,11 @@ function buildCast(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   if (x.type.dtype === to) return [b.node('identity', [x])];
   if (x.type.dtype === 'string' || to === 'string') return [b.node('string_cast', [x], { to })];
   return [
-    b.node('cast', [x], { to, noSaturate: node.int('saturate', 1) === 0, roundMode: node.string('round_mode', 'up') }),
+    b.node('cast', [x], {
+      to,
+      noSaturate: node.int('saturate', 1) === 0,
+      roundMode: node.choice('round_mode', ['up', 'down', 'nearest'], 'up'),
+    }),
   ];
 }
 
@@ -196,7 +200,9 @@ export const elementwiseOnnxOps: readonly OnnxOp[] = [
   ),
   ...Object.entries(binary).map(([name, op]) => onnxOp(name, (node, b) => [b.node(op, operands(node, b))])),
   onnxOp('Selu', (node, b) => [b.node('selu', [node.input(0)], floatAttributes(node, seluDefaults(node.opset)))]),
-  onnxOp('Gelu', (node, b) => [b.node('gelu', [node.input(0)], { approximate: node.string('approximate', 'none') })]),
+  onnxOp('Gelu', (node, b) => [
+    b.node('gelu', [node.input(0)], { approximate: node.choice('approximate', ['none', 'tanh'], 'none') }),
+  ]),
   onnxOp('PRelu', buildPRelu),
   onnxOp('Max', chain('max')),
   onnxOp('Min', chain('min')),
@@ -205,7 +211,10 @@ export const elementwiseOnnxOps: readonly OnnxOp[] = [
   onnxOp('Clip', buildClip),
   onnxOp('Mod', (node, b) => [b.node('mod', [node.input(0), node.input(1)], { fmod: node.int('fmod', 0) !== 0 })]),
   onnxOp('BitShift', (node, b) => [
-    b.node(node.string('direction') === 'LEFT' ? 'shift_left' : 'shift_right', [node.input(0), node.input(1)]),
+    b.node(node.choice('direction', ['LEFT', 'RIGHT']) === 'LEFT' ? 'shift_left' : 'shift_right', [
+      node.input(0),
+      node.input(1),
+    ]),
   ]),
   onnxOp('Equal', buildEqual),
   onnxOp('Where', buildWhere),

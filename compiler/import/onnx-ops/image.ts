@@ -7,7 +7,7 @@ import type { GraphBuilder } from '../../ir/graph-builder.ts';
 import { integerRange } from '../../ops/shapes.ts';
 import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
 import { axisIn, cast, dimsOf, knownDims, rankOf, reshape, scalar, shapeVector } from './common.ts';
-import { addBias, geometry } from './linear.ts';
+import { addBias, geometry, groupOf } from './linear.ts';
 
 /** How one axis is resized. */
 interface AxisPlan {
@@ -57,7 +57,7 @@ function planAxes(
 ): AxisPlan[] {
   const lengths = axes.map((a) => x.type.shape[a] ?? 1);
   if (sizes) {
-    const policy = node.string('keep_aspect_ratio_policy', 'stretch');
+    const policy = node.choice('keep_aspect_ratio_policy', ['stretch', 'not_larger', 'not_smaller'], 'stretch');
     if (policy === 'stretch') {
       const wanted = dimsOf(b, sizes, 'size');
       return axes.map((axis, i) => ({ axis, size: wanted[i] ?? 1, scale: undefined, position: i }));
@@ -98,12 +98,24 @@ function upsampleScales(node: OnnxNode): readonly number[] | undefined {
   return [1, 1, node.float('height_scale'), node.float('width_scale')];
 }
 
+const COORDINATES = [
+  'half_pixel',
+  'half_pixel_symmetric',
+  'pytorch_half_pixel',
+  'align_corners',
+  'asymmetric',
+  'tf_half_pixel_for_nn',
+  'tf_crop_and_resize',
+] as const;
+const NEAREST = ['round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil'] as const;
+const SAMPLINGS = ['linear', 'bilinear', 'nearest', 'cubic', 'bicubic'] as const;
+
 function buildResize(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const x = node.input(0);
-  const mode = node.string('mode', 'nearest').replace(/^bilinear$/, 'linear');
+  const mode = node.choice('mode', ['nearest', 'linear', 'bilinear', 'cubic'], 'nearest').replace('bilinear', 'linear');
   const old = node.op === 'Upsample' || node.opset < 11;
-  const coordinates = old ? 'asymmetric' : node.string('coordinate_transformation_mode', 'half_pixel');
-  const nearestMode = old ? 'floor' : node.string('nearest_mode', 'round_prefer_floor');
+  const coordinates = old ? 'asymmetric' : node.choice('coordinate_transformation_mode', COORDINATES, 'half_pixel');
+  const nearestMode = old ? 'floor' : node.choice('nearest_mode', NEAREST, 'round_prefer_floor');
   const antialias = node.int('antialias', 0) !== 0;
   const inputs = resizeInputs(node);
   const axes = node
@@ -193,10 +205,10 @@ function wholeRepeats(
 }
 
 function buildGridSample(node: OnnxNode, b: GraphBuilder): readonly Value[] {
-  const mode = node.string('mode', node.opset < 20 ? 'bilinear' : 'linear').replace(/^bi/, '');
+  const mode = node.choice('mode', SAMPLINGS, node.opset < 20 ? 'bilinear' : 'linear').replace(/^bi/, '');
   const attrs = {
     mode,
-    padding: node.string('padding_mode', 'zeros'),
+    padding: node.choice('padding_mode', ['zeros', 'border', 'reflection'], 'zeros'),
     alignCorners: node.int('align_corners', 0) !== 0,
   };
   return [b.node('grid_sample', [node.input(0), node.input(1)], attrs)];
@@ -213,8 +225,10 @@ function buildRoiAlign(node: OnnxNode, b: GraphBuilder): readonly Value[] {
     width: node.int('output_width', 1),
     samplingRatio: node.int('sampling_ratio', 0),
     spatialScale: node.float('spatial_scale', 1),
-    mode: node.string('mode', 'avg'),
-    halfPixel: node.opset >= 16 && node.string('coordinate_transformation_mode', 'half_pixel') === 'half_pixel',
+    mode: node.choice('mode', ['avg', 'max'], 'avg'),
+    halfPixel:
+      node.opset >= 16 &&
+      node.choice('coordinate_transformation_mode', ['half_pixel', 'output_half_pixel'], 'half_pixel') === 'half_pixel',
   };
   return [b.node('roi_align', [node.input(0), node.input(1), node.input(2)], attrs)];
 }
@@ -230,7 +244,7 @@ function buildDeformConv(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const mask = node.inputs[4];
   const attrs = {
     ...geometry(node, x, w.type.shape.slice(2)),
-    group: node.int('group', 1),
+    group: groupOf(node),
     offsetGroup: node.int('offset_group', 1),
   };
   const y = b.node('deform_conv', mask ? [x, w, offset, mask] : [x, w, offset], attrs);

@@ -48,13 +48,23 @@ export interface Geometry {
   readonly pads: readonly Dim[];
 }
 
+const AUTO_PADS = ['NOTSET', '', 'SAME_UPPER', 'SAME_LOWER', 'VALID'] as const;
+
+/** Strides, dilations, kernels and groups are at least 1. */
+function positive(node: OnnxNode, name: string, values: readonly number[]): readonly number[] {
+  const bad = values.find((v) => v < 1);
+  return bad === undefined ? values : node.fail(`${name} has a ${bad}`, 'Use whole numbers from 1 up');
+}
+
+export const groupOf = (node: OnnxNode): number => positive(node, 'group', [node.int('group', 1)])[0] ?? 1;
+
 /** Strides, dilations and pads of a windowed op; `auto_pad` becomes pads. */
 export function geometry(node: OnnxNode, x: Value, kernel: readonly Dim[]): Geometry {
   const rank = kernel.length;
   const ones = new Array<number>(rank).fill(1);
-  const strides = node.ints('strides', ones);
-  const dilations = node.ints('dilations', ones);
-  const auto = node.string('auto_pad', 'NOTSET');
+  const strides = positive(node, 'strides', node.ints('strides', ones));
+  const dilations = positive(node, 'dilations', node.ints('dilations', ones));
+  const auto = node.choice('auto_pad', AUTO_PADS, 'NOTSET');
   if (auto === 'NOTSET' || auto === '')
     return { strides, dilations, pads: node.ints('pads', new Array<number>(2 * rank).fill(0)) };
   const begins: Dim[] = [];
@@ -80,7 +90,7 @@ export function addBias(b: GraphBuilder, y: Value, bias: Value | null | undefine
 
 function buildConv(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const [x, w] = [node.input(0), node.input(1)];
-  const attrs = { ...geometry(node, x, w.type.shape.slice(2)), group: node.int('group', 1) };
+  const attrs = { ...geometry(node, x, w.type.shape.slice(2)), group: groupOf(node) };
   return [addBias(b, b.node('conv', [x, w], attrs), node.inputs[2])];
 }
 
@@ -92,7 +102,7 @@ function transposedPads(
   extra: readonly number[],
   g: Geometry,
 ): readonly Dim[] {
-  const auto = node.string('auto_pad', 'NOTSET');
+  const auto = node.choice('auto_pad', AUTO_PADS, 'NOTSET');
   const wanted = node.has('output_shape') ? node.ints('output_shape').slice(-kernel.length) : undefined;
   if (!wanted && (auto === 'NOTSET' || auto === '')) return g.pads;
   const begins: Dim[] = [];
@@ -133,13 +143,13 @@ function buildConvTranspose(node: OnnxNode, b: GraphBuilder): readonly Value[] {
     ...plain,
     pads: transposedPads(node, x, kernel, outputPadding, plain),
     outputPadding,
-    group: node.int('group', 1),
+    group: groupOf(node),
   };
   return [addBias(b, b.node('conv_transpose', [x, w], attrs), node.inputs[2])];
 }
 
 function poolAttributes(node: OnnxNode, x: Value) {
-  const kernel = node.ints('kernel_shape');
+  const kernel = positive(node, 'kernel_shape', node.ints('kernel_shape'));
   return { kernel, ...geometry(node, x, kernel), ceil: node.int('ceil_mode', 0) !== 0 };
 }
 
@@ -166,7 +176,7 @@ function buildLpPool(node: OnnxNode, b: GraphBuilder): readonly Value[] {
 /** x scattered to the positions of a max pooling; the rest is zero. */
 function buildMaxUnpool(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const [x, indices] = [node.input(0), node.input(1)];
-  const kernel = node.ints('kernel_shape');
+  const kernel = positive(node, 'kernel_shape', node.ints('kernel_shape'));
   const strides = node.ints(
     'strides',
     kernel.map(() => 1),
@@ -223,6 +233,12 @@ export function explicitEquation(node: OnnxNode, equation: string, ranks: readon
   const batch = free.slice(0, width);
   const open = (term: string, count: number): string => term.replace('...', batch.slice(width - count).join(''));
   const full = terms.map((t, i) => open(t, widths[i] ?? 0));
+  const unknown = [...(right ?? '').replace('...', '')].find((l) => !left.includes(l));
+  if (unknown)
+    node.fail(
+      `output label '${unknown}' of '${equation}' is in no operand`,
+      'Take the labels of the output from the operands',
+    );
   if (right !== undefined) return `${full.join(',')}->${open(right, width)}`;
   const labels = full.join('');
   const once = [...new Set(labels)].filter((l) => !batch.includes(l) && labels.split(l).length === 2).sort();

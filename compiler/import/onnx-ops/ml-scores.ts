@@ -8,11 +8,7 @@ export const TRANSFORMS = ['NONE', 'SOFTMAX', 'LOGISTIC', 'SOFTMAX_ZERO', 'PROBI
 export type Transform = (typeof TRANSFORMS)[number];
 
 /** The post_transform of a node. */
-export function transformOf(node: OnnxNode): Transform {
-  const given = node.string('post_transform', 'NONE');
-  const known = TRANSFORMS.find((t) => t === given);
-  return known ?? node.fail(`post_transform '${given}' is unknown`, `Use one of ${TRANSFORMS.join(', ')}`);
-}
+export const transformOf = (node: OnnxNode): Transform => node.choice('post_transform', TRANSFORMS, 'NONE');
 
 /** Quantile of the normal distribution; ai.onnx.ml's reference takes the inverse of erf from Winitzki 2008, off by up to 0.002. */
 function probit(b: GraphBuilder, p: Value): Value {

@@ -6,6 +6,7 @@ import { cast } from './common.ts';
 import { contents } from './ml.ts';
 import { classify, classLabels, postTransform, TRANSFORMS, transformOf } from './ml-scores.ts';
 
+const AGGREGATES = ['AVERAGE', 'SUM', 'MIN', 'MAX'] as const;
 const MODES = ['BRANCH_LEQ', 'BRANCH_LT', 'BRANCH_GTE', 'BRANCH_GT', 'BRANCH_EQ', 'BRANCH_NEQ', 'BRANCH_MEMBER'];
 
 /** Trees of versions 1 to 4: nodes named by tree and number, leaves among them, weights by node. */
@@ -54,7 +55,11 @@ function oldTrees(node: OnnxNode, prefix: 'target' | 'class') {
   });
   const roots = modes.flatMap((_, i) => (children.has(`${treeIds[i]}:${nodeIds[i]}`) ? [] : [code(i)]));
   return {
-    modes: modes.map((m) => Math.max(0, MODES.indexOf(m))),
+    modes: modes.map((m) =>
+      m === 'LEAF' || MODES.includes(m)
+        ? Math.max(0, MODES.indexOf(m))
+        : node.fail(`mode '${m}' of a tree node is unknown`, `Use LEAF, ${MODES.join(', ')}`),
+    ),
     splits: given('nodes_values'),
     features: node.ints('nodes_featureids'),
     missing: node.ints('nodes_missing_value_tracks_true', []),
@@ -66,7 +71,7 @@ function oldTrees(node: OnnxNode, prefix: 'target' | 'class') {
     leafTargets,
     leafWeights,
     base: given('base_values'),
-    aggregate: node.string('aggregate_function', 'SUM'),
+    aggregate: node.choice('aggregate_function', AGGREGATES, 'SUM'),
   };
 }
 
@@ -95,8 +100,6 @@ function buildTreeClassifier(node: OnnxNode, b: GraphBuilder): readonly Value[] 
     trees.leafWeights.every((w) => w >= 0),
   );
 }
-
-const AGGREGATES = ['AVERAGE', 'SUM', 'MIN', 'MAX'];
 
 /** Trees of version 5: branches and leaves in separate arrays. */
 function buildTrees(node: OnnxNode, b: GraphBuilder): readonly Value[] {

@@ -84,10 +84,9 @@ function buildScaler(node: OnnxNode, b: GraphBuilder): readonly Value[] {
 function buildNormalizer(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const x = cast(b, node.input(0), 'f32');
   const axes = [rankOf(x) - 1];
-  const norm = node.string('norm', 'MAX');
+  const norm = node.choice('norm', ['MAX', 'L1', 'L2'], 'MAX');
   const keepDims = true;
   const reduce = { MAX: 'reduce_max', L1: 'reduce_l1', L2: 'reduce_l2' }[norm];
-  if (!reduce) return node.fail(`norm '${norm}' is unknown`, 'Use MAX, L1 or L2');
   const size = b.node(reduce, [x], { axes, keepDims });
   const nothing = b.node('eq', [size, scalar(b, 'f32', 0)]);
   return [b.node('div', [x, b.node('where', [nothing, scalar(b, 'f32', 1), size])])];

@@ -157,7 +157,7 @@ function buildSlice(node: OnnxNode, b: GraphBuilder): readonly Value[] {
 function buildPad(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const x = node.input(0);
   const rank = rankOf(x);
-  const mode = node.string('mode', 'constant');
+  const mode = node.choice('mode', ['constant', 'reflect', 'edge', 'wrap'], 'constant');
   const attribute = node.has('pads') ? node.ints('pads') : node.has('paddings') ? node.ints('paddings') : undefined;
   const pads = attribute ?? knownDims(node.input(1));
   const axes = node.inputs[3] ? knownNumbers(node.inputs[3]) : Array.from({ length: rank }, (_, i) => i);
@@ -257,7 +257,10 @@ function buildCenterCropPad(node: OnnxNode, b: GraphBuilder): readonly Value[] {
 
 function buildDepthToSpace(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   return [
-    b.node('depth_to_space', [node.input(0)], { block: node.int('blocksize'), mode: node.string('mode', 'DCR') }),
+    b.node('depth_to_space', [node.input(0)], {
+      block: node.int('blocksize'),
+      mode: node.choice('mode', ['DCR', 'CRD'], 'DCR'),
+    }),
   ];
 }
 
@@ -299,13 +302,18 @@ function buildGatherNd(node: OnnxNode, b: GraphBuilder): readonly Value[] {
 
 function buildScatterElements(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const x = node.input(0);
-  const attrs = { axis: axisIn(node, node.int('axis', 0), rankOf(x)), reduction: node.string('reduction', 'none') };
+  const attrs = {
+    axis: axisIn(node, node.int('axis', 0), rankOf(x)),
+    reduction: node.choice('reduction', ['none', 'add', 'mul', 'max', 'min'], 'none'),
+  };
   return [b.node('scatter_elements', [x, node.input(1), node.input(2)], attrs)];
 }
 
 function buildScatterNd(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const inputs = [node.input(0), node.input(1), node.input(2)];
-  return [b.node('scatter_nd', inputs, { reduction: node.string('reduction', 'none') })];
+  return [
+    b.node('scatter_nd', inputs, { reduction: node.choice('reduction', ['none', 'add', 'mul', 'max', 'min'], 'none') }),
+  ];
 }
 
 function buildOneHot(node: OnnxNode, b: GraphBuilder): readonly Value[] {
@@ -331,7 +339,12 @@ function buildTensorScatter(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const [past, update] = [node.input(0), node.input(1)];
   const axis = axisIn(node, node.int('axis', -2), rankOf(past));
   const inputs = node.inputs[2] ? [past, update, node.inputs[2]] : [past, update];
-  return [b.node('tensor_scatter', inputs, { axis, circular: node.string('mode', 'linear') === 'circular' })];
+  return [
+    b.node('tensor_scatter', inputs, {
+      axis,
+      circular: node.choice('mode', ['linear', 'circular'], 'linear') === 'circular',
+    }),
+  ];
 }
 
 /** Operators of ai.onnx that move elements. */

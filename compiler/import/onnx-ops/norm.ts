@@ -137,7 +137,7 @@ function negativeLogLikelihood(
   labels: Value,
   weights: Value | null,
 ): Value {
-  const reduction = node.string('reduction', 'mean');
+  const reduction = node.choice('reduction', ['mean', 'sum', 'none'], 'mean');
   const { dtype } = logProbabilities.type;
   const target = cast(b, labels, 'i64');
   const column = reshape(b, target, [target.type.shape[0] ?? 1, 1, ...target.type.shape.slice(1)]);

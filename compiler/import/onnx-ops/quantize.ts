@@ -5,7 +5,7 @@ import { dynamicQuantize } from '../../ops/dynamic-quantize.ts';
 import { integerRange } from '../../ops/shapes.ts';
 import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
 import { axisIn, cast, dtypeOf, rankOf, reshape, scalar } from './common.ts';
-import { geometry, matmulOf } from './linear.ts';
+import { geometry, groupOf, matmulOf } from './linear.ts';
 
 function groups(node: OnnxNode, x: Value): { axis: number; block: number } {
   const rank = rankOf(x);
@@ -54,7 +54,7 @@ export function integerMatmul(b: GraphBuilder, a: Codes, w: Codes): Value {
 
 /** Convolution of codes less their zero points, in i32; `node` gives the geometry. */
 function integerConv(node: OnnxNode, b: GraphBuilder, x: Codes, w: Codes): Value {
-  const attrs = { ...geometry(node, x.codes, w.codes.type.shape.slice(2)), group: node.int('group', 1) };
+  const attrs = { ...geometry(node, x.codes, w.codes.type.shape.slice(2)), group: groupOf(node) };
   const zeros = [x.zero ? single(b, x.zero) : null, w.zero ? single(b, w.zero) : null];
   return b.node('conv_integer', [x.codes, w.codes, ...zeros], attrs);
 }

@@ -112,9 +112,8 @@ function masked(b: GraphBuilder, y: Value, lengths: Value | null): Value {
 
 function build(op: RecurrentOp): OnnxOp['build'] {
   return (node, b) => {
-    const directionName = node.string('direction', 'forward');
+    const directionName = node.choice('direction', ['forward', 'reverse', 'bidirectional'], 'forward');
     const reverses = { forward: [0], reverse: [1], bidirectional: [0, 1] }[directionName];
-    if (!reverses) return node.fail(`direction '${directionName}'`, 'Use forward, reverse or bidirectional');
     const layout = node.int('layout', 0);
     const swap = (v: Value): Value =>
       layout === 1 ? b.node('transpose', [v], { permutation: v.type.shape.map((_, i) => (i < 2 ? 1 - i : i)) }) : v;

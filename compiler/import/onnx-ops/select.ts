@@ -1,7 +1,7 @@
 import type { Value } from '../../ir/graph.ts';
 import type { GraphBuilder } from '../../ir/graph-builder.ts';
 import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
-import { axisIn, rankOf } from './common.ts';
+import { axisIn, knownNumbers, rankOf } from './common.ts';
 
 /** The axis attribute, or nothing where the op then works on the flattened tensor. */
 function optionalAxis(node: OnnxNode): { readonly axis?: number } {
@@ -11,6 +11,8 @@ function optionalAxis(node: OnnxNode): { readonly axis?: number } {
 function buildTopK(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const x = node.input(0);
   const k = node.opset < 10 ? b.constant('i64', [1], [node.int('k')]) : node.input(1);
+  const known = knownNumbers(k)?.[0] ?? 0;
+  if (known < 0) return node.fail(`k is ${known}`, 'Use a k from 0 up');
   const attrs = { axis: axisIn(node, node.int('axis', -1), rankOf(x)), largest: node.int('largest', 1) !== 0 };
   return b.nodes('top_k', [x, k], attrs);
 }

@@ -12,7 +12,7 @@ function buildSplit(node: OnnxNode, b: GraphBuilder): readonly Value[] {
 
 function buildNormalizer(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const attrs = {
-    case: node.string('case_change_action', 'NONE'),
+    case: node.choice('case_change_action', ['LOWER', 'UPPER', 'NONE'], 'NONE'),
     caseSensitive: node.int('is_case_sensitive', 0) !== 0,
     stopWords: node.strings('stopwords', []),
   };
@@ -21,7 +21,7 @@ function buildNormalizer(node: OnnxNode, b: GraphBuilder): readonly Value[] {
 
 function buildTfIdf(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const attrs = {
-    mode: node.string('mode'),
+    mode: node.choice('mode', ['TF', 'IDF', 'TFIDF']),
     min: node.int('min_gram_length'),
     max: node.int('max_gram_length'),
     skips: node.int('max_skip_count'),

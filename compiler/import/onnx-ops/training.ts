@@ -86,8 +86,7 @@ const adam: Rule = (a, rate, step, [x, gradient, mean, squares], node) => {
 
 const momentum: Rule = (a, rate, step, [x, gradient, velocity], node) => {
   if (!x || !gradient || !velocity) return nothing(node);
-  const mode = node.string('mode');
-  if (mode !== 'standard' && mode !== 'nesterov') node.fail(`mode '${mode}'`, 'Use standard or nesterov');
+  const mode = node.choice('mode', ['standard', 'nesterov']);
   const alpha = node.float('alpha');
   const g = regularized(a, x, gradient, node);
   const v = a.add(a.mul(velocity, alpha), a.mul(a.started(step, node.float('beta'), 1), g));
