@@ -17,9 +17,19 @@ const sharedOf = (format: StorageFormat): number =>
     2 * RUN,
   );
 
-/** Length of the runs of activations that meet weights of a format. */
-export const runOf = (format: StorageFormat): number =>
-  format.integer && sharedOf(format) % (2 * RUN) === 0 ? 2 * RUN : RUN;
+const largestOf = ({ zero, largest }: IntegerAccess): number =>
+  zero === undefined ? largest : Math.max(zero, largest - zero);
+
+/** Whether products of bytes can be summed in 16 bits over a segment: sums that leave the range on the way come back to it. */
+const fitsBytes = (access: IntegerAccess, segment: number): boolean =>
+  !access.signed && (segment / 2) * largestOf(access) * LARGEST_BYTE < 2 ** 15;
+
+/** Length of the runs of activations that meet weights of a format: the longer one unless it costs the products of bytes. */
+export function runOf(format: StorageFormat): number {
+  const { integer } = format;
+  const long = integer && sharedOf(format) % (2 * RUN) === 0;
+  return long && (fitsBytes(integer, 2 * RUN) || !fitsBytes(integer, RUN)) ? 2 * RUN : RUN;
+}
 const LARGEST_BYTE = 127;
 /** A run whose peak exceeds the mean magnitude of its row this often gets a second, 254 times finer set of bytes. */
 const OUTLIER = 8;
@@ -106,10 +116,8 @@ export function rowLayout(format: StorageFormat, access: IntegerAccess): RowLayo
   const words = whole(halvesOf(access, dummy, tablesOf(access)));
   const bytes = whole(access.bytes(dummy));
   const { zero } = access;
-  // Sums that leave the range on the way come back to it.
-  const most = zero === undefined ? access.largest : Math.max(zero, access.largest - zero);
-  const fits = !access.signed && (segment / 2) * most * LARGEST_BYTE < 2 ** 15;
-  const largest = Math.min(32767, Math.floor((2 ** 31 - 1) / (run * most)));
+  const fits = fitsBytes(access, segment);
+  const largest = Math.min(32767, Math.floor((2 ** 31 - 1) / (run * largestOf(access))));
   const key = `${segment} ${zero} ${largest} ${JSON.stringify([words, fits ? bytes : []])}`;
   return { key, run, largest, words, segment, ...(fits ? { bytes } : {}), ...(zero === undefined ? {} : { zero }) };
 }
