@@ -8,7 +8,7 @@ import { contradiction } from './json/contradiction.ts';
 import { isObject, type Json } from './json/document.ts';
 import { JsonMasks } from './json/masks.ts';
 import { type JsonOptions, type JsonSession, openSchema } from './json/session.ts';
-import { LogitsProcessor } from './logits-processor.ts';
+import { type LogitsProcessor, logitsProcessor } from './logits-processor.ts';
 import { Matcher, type MatcherOptions } from './matcher.ts';
 import { PartialJson } from './partial.ts';
 import type { Vocabulary } from './vocabulary.ts';
@@ -52,7 +52,7 @@ export class Constraint<T = unknown> {
 
   /** A logits processor in the style of transformers.js, for a batch of sequences that start empty. */
   asLogitsProcessor(vocabulary: Vocabulary, options: MatcherOptions = {}): LogitsProcessor {
-    return new LogitsProcessor(() => this.matcher(vocabulary, options));
+    return logitsProcessor(() => this.matcher(vocabulary, options));
   }
 
   /** Whether a whole text satisfies the constraint, spelling included. */

@@ -6,7 +6,7 @@ export { type ConstrainOptions, Constraint, constrain } from './constrain.ts';
 export type { DeepPartial, FromJsonSchema, Infer, StandardSchemaLike } from './infer.ts';
 export type { SchemaProblem, SchemaReport } from './json/audit.ts';
 export type { Relaxation } from './json/compiler.ts';
-export { LogitsProcessor } from './logits-processor.ts';
+export type { LogitsProcessor, LogitsTensor } from './logits-processor.ts';
 export type { MaskId } from './mask-pool.ts';
 export { type Explanation, Matcher, type MatcherOptions } from './matcher.ts';
 export { PartialJson } from './partial.ts';

@@ -24,7 +24,6 @@ export class MaskPool {
   private readonly bases: { readonly words: Uint32Array; readonly a: number; readonly b: number }[] = [];
   private readonly buckets = new Map<number, MaskId[]>();
   private readonly dense: (Uint32Array | undefined)[] = [];
-  private marksMade: Uint8Array | undefined;
   private denseKept: MaskId[] = [];
   private readonly factors: Factors;
 
@@ -37,9 +36,11 @@ export class MaskPool {
     this.factors = factorsOf(this.words);
   }
 
+  /** A mark for each token, all 0 between calls: pools of one size share them. */
   private get marks(): Uint8Array {
-    this.marksMade ??= new Uint8Array(this.size);
-    return this.marksMade;
+    let marks = allMarks.get(this.size);
+    if (!marks) allMarks.set(this.size, (marks = new Uint8Array(this.size)));
+    return marks;
   }
 
   get count(): number {
@@ -214,6 +215,8 @@ export class MaskPool {
     return n;
   }
 }
+
+const allMarks = new Map<number, Uint8Array>();
 
 const NO_TOKENS = new Int32Array(0);
 

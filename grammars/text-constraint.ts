@@ -4,7 +4,7 @@ import { type CancelSignal, cancellable, refuseCancelled } from './cancel.ts';
 import { compileGrammar } from './cfg/context-free.ts';
 import type { Grammar } from './cfg/grammar.ts';
 import type { LarkOptions } from './frontends/lark.ts';
-import { LogitsProcessor } from './logits-processor.ts';
+import { type LogitsProcessor, logitsProcessor } from './logits-processor.ts';
 import { Matcher, type MatcherOptions } from './matcher.ts';
 import { overflowed } from './overflow.ts';
 import { regexAcceptor } from './regex/acceptor.ts';
@@ -38,7 +38,7 @@ export class TextConstraint {
 
   /** A logits processor in the style of transformers.js, for a batch of sequences that start empty. */
   asLogitsProcessor(vocabulary: Vocabulary, options: MatcherOptions = {}): LogitsProcessor {
-    return new LogitsProcessor(() => this.matcher(vocabulary, options));
+    return logitsProcessor(() => this.matcher(vocabulary, options));
   }
 
   /** Whether a whole text satisfies the constraint. */

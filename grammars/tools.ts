@@ -1,7 +1,7 @@
 import { InfcError } from '../runtime/errors.ts';
 import type { Acceptor } from './acceptor.ts';
 import { type ConstrainOptions, type Constraint, constrain } from './constrain.ts';
-import { LogitsProcessor } from './logits-processor.ts';
+import { type LogitsProcessor, logitsProcessor } from './logits-processor.ts';
 import { Matcher, type MatcherOptions } from './matcher.ts';
 import type { TextConstraint } from './text-constraint.ts';
 import { AcceptorMasks } from './token-machine.ts';
@@ -92,7 +92,7 @@ export class ToolSet {
 
   /** A logits processor in the style of transformers.js, for a batch of sequences that start empty. */
   asLogitsProcessor(vocabulary: Vocabulary, options: MatcherOptions = {}): LogitsProcessor {
-    return new LogitsProcessor(() => this.matcher(vocabulary, options));
+    return logitsProcessor(() => this.matcher(vocabulary, options));
   }
 
   /** The automaton over a vocabulary: what matchers share. */

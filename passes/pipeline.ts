@@ -3,6 +3,7 @@ import { dropUnitAxes } from './canonicalize/drop-unit-axes.ts';
 import { foldConstants } from './canonicalize/fold-constants.ts';
 import { removeDead } from './canonicalize/remove-dead.ts';
 import { removeIdentity } from './canonicalize/remove-identity.ts';
+import { joinProducts } from './format/join-products.ts';
 import { roundWeights } from './format/round-weights.ts';
 import { storeWeights } from './format/store-weights.ts';
 import { convTransposeToConv } from './fuse/conv-transpose-to-conv.ts';
@@ -52,6 +53,7 @@ export const pipeline: readonly Pass[] = [
   // format: how weights are stored
   roundWeights,
   storeWeights,
+  joinProducts,
   // fuse: prepare what kernels will swallow
   decompose,
   convTransposeToConv,

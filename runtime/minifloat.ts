@@ -95,15 +95,11 @@ function decodeWith(t: Layout, bits: number): number {
     : sign * (m + (1 << t.mantissa)) * 2 ** (e - t.bias - t.mantissa);
 }
 
-/** 2^(e - 25) for each exponent of an f16. */
-const HALVES = Float64Array.from({ length: 32 }, (_, e) => 2 ** (e - 25));
-
+/** The fields moved to where an f32 has them; its exponent counts from elsewhere. */
 function decodeHalf(bits: number): number {
-  const e = (bits >> 10) & 31;
-  const m = bits & 1023;
-  const sign = bits & 0x8000 ? -1 : 1;
-  if (e === 31) return m === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (e === 0 ? 2 * m : m + 1024) * (HALVES[e] ?? 0);
+  scratch.setUint32(0, ((bits & 0x8000) << 16) | ((bits & 0x7fff) << 13));
+  const v = scratch.getFloat32(0) * 2 ** 112;
+  return (bits & 0x7c00) < 0x7c00 ? v : bits & 1023 ? Number.NaN : v * Number.POSITIVE_INFINITY;
 }
 
 /** Powers of two only: rounds up to the next one (ONNX default), saturating. */

@@ -1,3 +1,4 @@
+import { InfcError } from '../../runtime/errors.ts';
 import { byteLength, type TypedArray, viewOf } from '../ir/dtype.ts';
 import type { Constant } from '../ir/graph.ts';
 import { constantNumbers } from '../tensor-values.ts';
@@ -48,6 +49,22 @@ export function denseRows(constant: Constant, { rows, length }: MatrixSize, tran
   return out;
 }
 
+/** As {@link denseRows}, for rounding. Throws INFC2092 when a weight is NaN or infinite: formats would make an ordinary number of it. */
+export function finiteRows(constant: Constant, size: MatrixSize, transposed: boolean): Float32Array {
+  const values = denseRows(constant, size, transposed);
+  const at = values.findIndex((v) => !Number.isFinite(v));
+  if (at >= 0)
+    throw new InfcError(
+      'INFC2092',
+      `weight '${constant.name}' is ${values[at]} in row ${Math.floor(at / size.length)}`,
+      {
+        node: constant.name,
+        fix: 'Repair the model file, or keep this weight as it is: a rule {"match": NAME, "format": "dense"}',
+      },
+    );
+  return values;
+}
+
 /** What was encoded last: the planes of a constant are asked for one after the other, and no more than one tensor should be held. */
 let last: { readonly constant: Constant; readonly key: string; readonly planes: Planes } | undefined;
 
@@ -62,7 +79,7 @@ export function planesOf(constant: Constant, format: StorageFormat, size: Matrix
   const planes =
     encoded?.format === format.name
       ? encoded.planes()
-      : encodeRows(format, denseRows(constant, size, transposed), size);
+      : encodeRows(format, finiteRows(constant, size, transposed), size);
   last = { constant, key, planes };
   return planes;
 }

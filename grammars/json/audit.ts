@@ -94,14 +94,16 @@ export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
     );
   }
   if (session) {
+    const named = new Set([...problems.values()].map(({ pointer }) => pointer));
     for (const { pointer, keyword, reason } of session.relaxed)
-      problems.set(`relaxed ${pointer}`, {
-        code: 'INFC5002',
-        pointer,
-        keyword,
-        reason,
-        hint: 'Relaxed: this keyword is not enforced',
-      });
+      if (!named.has(pointer))
+        problems.set(`relaxed ${pointer}`, {
+          code: 'INFC5002',
+          pointer,
+          keyword,
+          reason,
+          hint: 'Relaxed: this keyword is not enforced',
+        });
     try {
       satisfiable = session.acceptor.start !== 0;
       if (!satisfiable) place = contradiction(session.compiler, session.solver);

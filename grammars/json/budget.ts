@@ -1,8 +1,8 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { type CancelSignal, refuseCancelled } from '../cancel.ts';
 
-/** Operands simplified for one question at most: about a tenth of a second. */
-const MAX_WORK = 1_500_000;
+/** Operands simplified for one question at most: about a fifth of a second. */
+const MAX_WORK = 3_000_000;
 /** What one member of a language that the regex engine builds counts for: such work is slower. */
 const LANGUAGE_WORK = 8;
 /** Operations between two looks at the signal. */

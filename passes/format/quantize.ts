@@ -1,5 +1,5 @@
 import type { StorageFormat } from '../../compiler/formats/format.ts';
-import { denseRows, encodeRows, type Planes } from '../../compiler/formats/rows.ts';
+import { encodeRows, finiteRows, type Planes } from '../../compiler/formats/rows.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { WeightStorage } from '../pass.ts';
 import type { Weight } from './weights.ts';
@@ -23,7 +23,7 @@ export function quantized(
     });
   let planes: Planes | undefined;
   const compute = (onProgress?: (share: number) => void, signal?: AbortSignal): Planes => {
-    const weights = denseRows(constant, size, transposed).slice();
+    const weights = finiteRows(constant, size, transposed).slice();
     const statistics = storage.calibration?.get(constant.name);
     const made = quantizer.quantize({
       name: constant.name,

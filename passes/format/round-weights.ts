@@ -2,7 +2,7 @@ import { derivedConstant } from '../../compiler/derived-constant.ts';
 import { channelIntegers } from '../../compiler/formats/channel-integers.ts';
 import type { StorageFormat } from '../../compiler/formats/format.ts';
 import { type FormatRecipe, type FormatRule, matchesName } from '../../compiler/formats/recipe.ts';
-import { denseRows, encodeRows, type Planes, planesOf } from '../../compiler/formats/rows.ts';
+import { encodeRows, finiteRows, type Planes, planesOf } from '../../compiler/formats/rows.ts';
 import {
   type Constant,
   forEachNode,
@@ -186,7 +186,7 @@ function roundedChannels(
     const chosen =
       algorithm === undefined ? undefined : quantized(w, format, algorithm, rule.sparsity !== undefined, storage);
     let found: Planes | undefined;
-    const planes = chosen ?? (() => (found ??= encodeRows(format, denseRows(constant, size, transposed), size)));
+    const planes = chosen ?? (() => (found ??= encodeRows(format, finiteRows(constant, size, transposed), size)));
     const scales = (): Float32Array => Float32Array.from(planes().scale ?? [], Number);
     const codes = (): Float32Array => {
       const from = planes().codes ?? [];
@@ -235,6 +235,12 @@ function narrowOther(
   if (!float) return;
   const rounded = derivedConstant(c, float, () => {
     const values = Float32Array.from(constantNumbers(c), (w) => decodeFloat(float, encodeFloat(float, w)));
+    const at = values.findIndex((v) => !Number.isFinite(v));
+    if (at >= 0)
+      throw new InfcError('INFC2092', `weight '${c.name}' has ${constantNumbers(c)[at]}, which ${float} cannot hold`, {
+        node: c.name,
+        fix: 'Use bf16, or keep this weight as it is: a rule {"match": NAME, "format": "dense"}',
+      });
     const bytes = new Uint8Array(values.buffer);
     return {
       name: c.name,

@@ -1,6 +1,7 @@
 import { decodeRows } from '../../backends/reference/decode-format.ts';
 import { wasmBackend } from '../../backends/wasm/backend.ts';
 import { printWasm } from '../../backends/wasm/print.ts';
+import { formats } from '../../compiler/formats/index.ts';
 import { planesOf } from '../../compiler/formats/rows.ts';
 import { add, evaluate, mul } from '../../compiler/ir/dim.ts';
 import { byteLength } from '../../compiler/ir/dtype.ts';
@@ -35,6 +36,9 @@ export interface Job {
   /** Bytes of weights that one product reads. */
   readonly weightBytes: number;
 }
+
+/** All storage formats. */
+export const formatNames: readonly string[] = formats.map((f) => f.name);
 
 const random = (n: number, seed: number): Float32Array => {
   let s = seed;

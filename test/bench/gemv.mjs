@@ -1,6 +1,7 @@
-// node test/bench/gemv.mjs [SECONDS] [--formats a,b] [--cases 1x2048x2048,...]: products with weights in each storage format on one thread:
+// node test/bench/gemv.mjs [SECONDS] [--formats a,b|all] [--cases 1x2048x2048,...]: products with weights in each storage format on one thread:
 // ms, GMAC/s, and the share of the memory roofline (weights that lie in memory, not in a cache) that one row reaches, in Node, in Node with
-// relaxed SIMD and in Chromium; results are compared with the format's decoded weights in doubles, and no speed is printed when they disagree.
+// relaxed SIMD and in Chromium, and what bounds it: where that is not memory, arithmetic, with the speed at which the same kernel
+// runs on weights that stay in the cache; results are compared with the format's decoded weights in doubles, and no speed is printed when they disagree.
 // With INFC_PEERS (a folder with bench-ort.mjs and models/matmulnbits.onnx) onnxruntime-web's int4 product of 2048 x 2048 stands beside it.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -35,15 +36,24 @@ if (process.argv[2] === '--child') {
 const args = process.argv.slice(2);
 const option = (name, fallback) => (args.includes(name) ? args[args.indexOf(name) + 1] : fallback);
 const seconds = Number(args[0]?.startsWith('--') ? 0.4 : (args[0] ?? 0.4));
-const formats = option('--formats', 'dense,dense-f16,q8g32,q4g32,q4_k,q6_k,ternary').split(',');
+const bundle = await bundleJobs();
+const { productJob, formatNames } = await import(pathToFileURL(bundle).href);
+const asked = option('--formats', 'dense,dense-f16,q8g32,q4g32,q4_k,q6_k,ternary');
+const formats = asked === 'all' ? formatNames : asked.split(',');
+/** Rows of weights that stay in the cache. */
+const CACHED = 256;
+/** Share of the memory's speed from which it is what bounds a product. */
+const BOUND = 0.8;
 const cases = option('--cases', '1x2048x2048,4x2048x2048,128x576x576')
   .split(',')
   .flatMap((text) => {
     const [m, n, k] = text.split('x').map(Number);
-    return formats.map((format) => ({ m, n, k, format, spread: m === 1 ? SPREAD : 0 }));
+    return formats.flatMap((format) => [
+      { m, n, k, format, spread: m === 1 ? SPREAD : 0 },
+      ...(m === 1 ? [{ m, n: CACHED, k, format, spread: 0, cached: true }] : []),
+    ]);
   });
 
-const bundle = await bundleJobs();
 const folder = mkdtempSync(path.join(os.tmpdir(), 'infc-gemv-'));
 try {
   const speed = await readSpeed(bundle);
@@ -60,11 +70,15 @@ try {
   const results = { Node: inNode(false), 'Node relaxed': inNode(true) };
   if (hasChromium) results.Chromium = await inChromium();
   for (const [i, c] of cases.entries()) {
+    if (c.cached) continue;
     const cells = Object.entries(results).map(([engine, list]) => {
       const { ms, error, bytes } = list[i];
       if (!(error < 0.05)) return `${engine} RESULTS DIFFER by ${error.toExponential(1)}`;
       const rate = (c.m * c.n * c.k) / ms / 1e6;
-      const roof = c.m === 1 ? `, ${((100 * bytes) / ms / 1e6 / speed).toFixed(0)} % of the roofline` : '';
+      const share = bytes / ms / 1e6 / speed;
+      const twin = c.m === 1 ? list[i + 1] : undefined;
+      const bound = twin && (share >= BOUND ? 'memory' : `arithmetic: ${((CACHED * c.k) / twin.ms / 1e6).toFixed(1)} GMAC/s in the cache`);
+      const roof = twin ? `, ${(100 * share).toFixed(0)} % of the roofline, bound by ${bound}` : '';
       return `${engine} ${ms.toFixed(3)} ms, ${rate.toFixed(1)} GMAC/s${roof}, error ${error.toExponential(0)}`;
     });
     console.log(`${`${c.m} x ${c.n} x ${c.k} ${c.format}`.padEnd(28)} ${cells.join('; ')}`);
@@ -88,7 +102,6 @@ try {
 
 /** The page gets modules and small inputs by name; everything else is made again in it. */
 async function inChromium() {
-  const { productJob } = await import(pathToFileURL(bundle).href);
   copyFileSync(path.join(here, 'run-job.mjs'), path.join(folder, 'run-job.mjs'));
   const list = [];
   for (const [i, c] of cases.entries()) {

@@ -188,6 +188,27 @@ describe('matcher', () => {
       0,
     ]);
   });
+
+  it('is a function of token ids, prompt included, and a tensor of logits, as transformers.js calls it', () => {
+    const processor = constrain({ enum: ['a', 'b'] }).asLogitsProcessor(vocabulary);
+    const scores = (): { data: Float32Array; dims: number[] } => ({
+      data: new Float32Array(2 * vocabulary.size),
+      dims: [2, vocabulary.size],
+    });
+    const kept = ({ data }: { data: Float32Array }, row: number, token: number): boolean =>
+      data[row * vocabulary.size + token] === 0;
+    const prompt = [7n, 9n, 11n];
+    const first = processor([prompt, prompt], scores());
+    expect([kept(first, 0, 0x22), kept(first, 1, 0x22), kept(first, 1, 0x61)]).toEqual([true, true, false]);
+    const then = processor(
+      [
+        [...prompt, 0x22n],
+        [...prompt, 0x22n],
+      ],
+      scores(),
+    );
+    expect([kept(then, 0, 0x22), kept(then, 0, 0x61), kept(then, 1, 0x62)]).toEqual([false, true, true]);
+  });
 });
 
 describe('partial values', () => {
@@ -232,4 +253,9 @@ describe('a vocabulary that cannot spell every byte', () => {
     for (const token of [0, 1, 2]) stuck.commit(token);
     expect(() => stuck.mask()).toThrow(/INFC5017.*needs one of "b"/);
   });
+});
+
+it('a keyword that cannot be honoured is named once', () => {
+  const { unsupported } = constrain.check({ properties: { a: { type: 'string', pattern: '(a)\\1' } } });
+  expect(unsupported.map(({ code, pointer }) => [code, pointer])).toEqual([['INFC5005', '/properties/a/pattern']]);
 });

@@ -118,4 +118,18 @@ describe('weights of convolutions', () => {
         .then((c) => c.targets[0]?.files()),
     ).rejects.toMatchObject({ code: 'INFC2072' });
   });
+
+  test.each([
+    [Number.NaN, 'q4g32'],
+    [Number.POSITIVE_INFINITY, 'q4g32'],
+    [1e6, 'dense-f16'],
+  ])('a weight of %d is refused by %s', async (value, format) => {
+    const program = network();
+    for (const n of program.entries.get('main')?.nodes ?? []) {
+      const c = n.inputs[1]?.constant;
+      if (c?.name === 'last') new Float32Array(c.read().buffer)[7] = value;
+    }
+    const files = compress(program, { quant: recipe({ format }) }).then((c) => c.targets[0]?.files());
+    await expect(files).rejects.toMatchObject({ code: 'INFC2092' });
+  });
 });

@@ -5,6 +5,7 @@ import type { Value } from '../../ir/graph.ts';
 import type { GraphBuilder } from '../../ir/graph-builder.ts';
 import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
 import { cast, dimsOf, rankOf, reshape, scalar } from './common.ts';
+import { buildEinsum } from './einsum.ts';
 
 /** numpy.matmul: vectors gain an axis that the result loses. */
 export function matmulOf(
@@ -219,36 +220,6 @@ function buildCol2Im(node: OnnxNode, b: GraphBuilder): readonly Value[] {
     ),
   };
   return [b.node('col2im', [node.input(0)], attrs)];
-}
-
-/** Explicit equation without spaces or ellipses; an absent output holds the labels seen once, in alphabetical order. */
-export function explicitEquation(node: OnnxNode, equation: string, ranks: readonly number[]): string {
-  const [left = '', right] = equation.replace(/\s/g, '').split('->');
-  const terms = left.split(',');
-  const taken = new Set(equation.replace(/[^A-Za-z]/g, ''));
-  const free = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'].filter((l) => !taken.has(l));
-  const widths = terms.map((t, i) => (t.includes('...') ? (ranks[i] ?? 0) - (t.length - 3) : 0));
-  const width = Math.max(0, ...widths);
-  if (width > free.length) return node.fail('the equation needs too many labels');
-  const batch = free.slice(0, width);
-  const open = (term: string, count: number): string => term.replace('...', batch.slice(width - count).join(''));
-  const full = terms.map((t, i) => open(t, widths[i] ?? 0));
-  const unknown = [...(right ?? '').replace('...', '')].find((l) => !left.includes(l));
-  if (unknown)
-    node.fail(
-      `output label '${unknown}' of '${equation}' is in no operand`,
-      'Take the labels of the output from the operands',
-    );
-  if (right !== undefined) return `${full.join(',')}->${open(right, width)}`;
-  const labels = full.join('');
-  const once = [...new Set(labels)].filter((l) => !batch.includes(l) && labels.split(l).length === 2).sort();
-  return `${full.join(',')}->${batch.join('')}${once.join('')}`;
-}
-
-function buildEinsum(node: OnnxNode, b: GraphBuilder): readonly Value[] {
-  const all = node.inputs.map((_, i) => node.input(i));
-  const equation = explicitEquation(node, node.string('equation'), all.map(rankOf));
-  return [b.node('einsum', all, { equation })];
 }
 
 /** Matrix products, convolutions and pooling of ai.onnx. */
