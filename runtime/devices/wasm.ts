@@ -131,9 +131,9 @@ export class WasmDevice implements Device {
       this.functions = instantiate(setup);
     } catch (cause) {
       if (cause instanceof InfcError) throw cause;
-      throw new InfcError('INFC6022', `kernels cannot be loaded: ${String(cause)}`, {
+      throw new InfcError('INFC6022', `kernels do not load: ${cause}`, {
         ...(file ? { file } : {}),
-        fix: 'Use a newer browser or Node (128-bit SIMD), and the kernels of this plan',
+        fix: 'Use a newer browser or Node, or compile again',
         cause,
       });
     }
