@@ -124,7 +124,9 @@ function cellExists(
   const indexOf = new Map(units.map((unit, i) => [numberKey(unit), i]));
   const due = new Set(formulas.conjuncts(formula));
   const forced = units.map((u) => NUMBER_UNITS.some((test) => due.has(terms.number(test, u))));
-  const free = units.flatMap((_, i) => (forced[i] ? [] : [i]));
+  const barred = units.map((u) => NUMBER_UNITS.some((test) => due.has(formulas.not(terms.number(test, u)))));
+  if (forced.some((must, i) => must && barred[i])) return false;
+  const free = units.flatMap((_, i) => (forced[i] || barred[i] ? [] : [i]));
   if (free.length > MAX_UNITS) {
     throw new InfcError('INFC5006', `undecided: more than ${MAX_UNITS} multipleOf values in alternatives`, {
       fix: 'Use fewer multipleOf values',
