@@ -67,7 +67,11 @@ function build(shape: readonly Dim[], steps: readonly Step[]): { graph: Graph; x
         case 'reduce_sum':
           return b.node('reduce_sum', [v], { axes: [s.other % rank], keepDims: true });
         case 'expandAdd':
-          return b.node('add', [v, b.node('reduce_sum', [v], { axes: [s.other % rank], keepDims: true })]);
+          // Half of value and mean: sums would grow until a norm shows nothing but their rounding.
+          return b.node('mul', [
+            b.node('add', [v, b.node('reduce_mean', [v], { axes: [s.other % rank], keepDims: true })]),
+            b.scalar('f32', 0.5),
+          ]);
         case 'transpose': {
           const p = [...Array(rank).keys()];
           const at = s.other % rank;
