@@ -1,6 +1,6 @@
 import { InfcError } from '../runtime/errors.ts';
 import { loadCompiled } from './calibrate.ts';
-import { type CompileOptions, compile, type ModelSource } from './compile.ts';
+import { type CompileOptions, compile } from './compile.ts';
 import type { Plugin } from './plugin.ts';
 import { calibrationRuns, type Samples } from './samples.ts';
 import { numbersOf } from './tensor-values.ts';
@@ -18,7 +18,7 @@ export interface InfluenceOptions {
  * a layer that changes nothing ("block influence" of ShortGPT; Men et al. 2024). Throws INFC1097 for models without layers, INFC2077
  * without samples.
  */
-export async function layerInfluence(model: ModelSource, options: InfluenceOptions): Promise<readonly number[]> {
+export async function layerInfluence(model: string, options: InfluenceOptions): Promise<readonly number[]> {
   const { plugins = [], samples, signal, onProgress } = options;
   const compilation = await compile(model, { ...options.compile, plugins, targets: ['wasm'], showLayers: true });
   await using loaded = await loadCompiled(compilation.targets[0]);

@@ -69,7 +69,7 @@ function keptOf(group: ChannelGroup, share: number, measured: boolean, context: 
   byName.set(name, kept);
   for (const weight of new Set(readers.map((r) => constantOf(r).name))) {
     const own = context.storage?.calibration?.get(weight);
-    if (own) context.storage?.calibration?.set(weight, selected(own, kept));
+    if (own) context.storage?.calibration?.set(weight, selected(own, size, kept));
   }
   return kept;
 }
@@ -84,30 +84,34 @@ function scoresOf({ size, readers, writers }: ChannelGroup, storage: WeightStora
     const sums = new Float64Array(size);
     for (const a of axes) {
       const constant = constantOf(a);
-      const squares = weighted ? storage?.calibration?.get(constant.name)?.meanSquare : undefined;
-      if (weighted && storage && squares?.length !== size && a.node.op === 'matmul')
+      const found = weighted ? storage?.calibration?.get(constant.name)?.meanSquare : undefined;
+      // A convolution reads each channel at every tap of its filter, channel by channel.
+      const taps = (found?.length ?? 0) / size;
+      const squares = Number.isInteger(taps) && taps > 0 ? found : undefined;
+      if (weighted && storage && !squares && a.node.op === 'matmul')
         throw new InfcError('INFC2072', `'wanda' needs calibration data for '${constant.name}'`, {
           node: constant.name,
           fix: 'Give --calibrate FILE, or leave out --prune wanda',
         });
-      eachAlong(constant, a.axis, (w, channel) => {
-        sums[channel] = (sums[channel] ?? 0) + w * w * (squares?.[channel] ?? 1);
+      eachAlong(constant, a.axis, (w, channel, tap) => {
+        sums[channel] = (sums[channel] ?? 0) + w * w * (squares?.[channel * taps + (tap % taps)] ?? 1);
       });
     }
     return sums;
   };
   const read = energy(readers, true);
-  if (storage && readers.every((r) => r.node.op === 'matmul')) return read;
+  if (storage && readers.every((r) => storage.calibration?.has(constantOf(r).name))) return read;
   const written = energy(writers, false);
   return read.map((r, j) => r * (written[j] ?? 0));
 }
 
-function eachAlong(constant: Constant, axis: number, see: (value: number, index: number) => void): void {
+/** Elements with their place along the axis and behind it. */
+function eachAlong(constant: Constant, axis: number, see: (value: number, index: number, inner: number) => void): void {
   const values = constantNumbers(constant);
   const shape = constant.type.shape.map(Number);
   const size = shape[axis] ?? 1;
   const inner = shape.slice(axis + 1).reduce((n, d) => n * d, 1);
-  for (let i = 0; i < values.length; i++) see(values[i] ?? 0, Math.floor(i / inner) % size);
+  for (let i = 0; i < values.length; i++) see(values[i] ?? 0, Math.floor(i / inner) % size, i % inner);
 }
 
 function remove(graph: Graph, group: ChannelGroup, kept: readonly number[], how: string, context: PassContext): void {
@@ -154,8 +158,10 @@ function selectAlong(source: Constant, axis: number, kept: readonly number[], ho
 }
 
 /** Statistics of the channels that are left. */
-function selected(s: InputStatistics, kept: readonly number[]): InputStatistics {
+function selected(s: InputStatistics, size: number, channels: readonly number[]): InputStatistics {
   const k = s.meanSquare.length;
+  const taps = k / size;
+  const kept = channels.flatMap((j) => Array.from({ length: taps }, (_, t) => j * taps + t));
   const of = (all: Float32Array): Float32Array => Float32Array.from(kept, (j) => all[j] ?? 0);
   return {
     ...s,
