@@ -1,20 +1,17 @@
 import { byteLength, type DType, type TypedArray } from './ir/dtype.ts';
 import { type Constant, tensor } from './ir/graph.ts';
+import { Memo } from './memo.ts';
 
-const derived = new WeakMap<object, WeakMap<Constant, Map<string, Constant>>>();
+const scopes = new WeakMap<object, Memo<Constant>>();
 
 /**
  * The constant that `make` derives from `source`: made once for each `key`, so that nodes and entries which share a weight share what
  * became of it. `scope` is what the result depends on besides these two (a program, the statistics of a calibration); it lives no longer.
  */
 export function derivedConstant(source: Constant, key: string, make: () => Constant, scope: object = source): Constant {
-  const bySource = derived.get(scope) ?? new WeakMap<Constant, Map<string, Constant>>();
-  derived.set(scope, bySource);
-  const byKey = bySource.get(source) ?? new Map<string, Constant>();
-  bySource.set(source, byKey);
-  const known = byKey.get(key) ?? make();
-  byKey.set(key, known);
-  return known;
+  const memo = scopes.get(scope) ?? new Memo<Constant>();
+  scopes.set(scope, memo);
+  return memo.of(source, key, make);
 }
 
 /**

@@ -1,11 +1,5 @@
 import { defineBackend } from '../backend.ts';
-import { attentionLanes } from '../templates/attention.ts';
-import { cumulativeLanes } from '../templates/cumulative.ts';
-import { formattedProducts } from '../templates/formatted.ts';
-import { gatherFormat } from '../templates/gather-format.ts';
-import { gemmRegtile } from '../templates/gemm-regtile.ts';
-import { gemv } from '../templates/gemv.ts';
-import { recurrent } from '../templates/recurrent.ts';
+import { laneTemplates } from '../templates/index.ts';
 import { storable } from './operators.ts';
 import { printCuda } from './print.ts';
 import { buildCubin } from './toolchain.ts';
@@ -22,15 +16,7 @@ export const cudaBackend = defineBackend({
     vectorBytes: 16,
   }),
   supports: storable,
-  templates: [
-    attentionLanes,
-    ...formattedProducts,
-    gatherFormat,
-    ...gemmRegtile,
-    ...gemv,
-    ...cumulativeLanes,
-    ...recurrent,
-  ],
+  templates: laneTemplates,
   memory: { align: 256, maxBinding: 2 ** 40, readWriteAlias: true },
   print: printCuda,
   build: buildCubin,

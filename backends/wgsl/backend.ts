@@ -1,11 +1,5 @@
 import { defineBackend } from '../backend.ts';
-import { attentionLanes } from '../templates/attention.ts';
-import { cumulativeLanes } from '../templates/cumulative.ts';
-import { formattedProducts } from '../templates/formatted.ts';
-import { gatherFormat } from '../templates/gather-format.ts';
-import { gemmRegtile } from '../templates/gemm-regtile.ts';
-import { gemv } from '../templates/gemv.ts';
-import { recurrent } from '../templates/recurrent.ts';
+import { laneTemplates } from '../templates/index.ts';
 import { printWgsl } from './print.ts';
 import { storable } from './storage.ts';
 
@@ -25,15 +19,7 @@ export const wgslBackend = defineBackend({
     maxBuffers: 8,
   }),
   supports: storable,
-  templates: [
-    attentionLanes,
-    ...formattedProducts,
-    gatherFormat,
-    ...gemmRegtile,
-    ...gemv,
-    ...cumulativeLanes,
-    ...recurrent,
-  ],
+  templates: laneTemplates,
   memory: { align: 256, maxBinding: 134217728, readWriteAlias: false },
   print: printWgsl,
   device: 'webgpu',

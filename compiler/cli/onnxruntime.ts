@@ -25,7 +25,8 @@ interface Ort {
 
 export type Engine = 'onnxruntime-node' | 'onnxruntime-web';
 
-const names: Readonly<Partial<Record<DType, string>>> = {
+/** onnxruntime's names of dtypes, and the way back. */
+export const ortTypes: Readonly<Partial<Record<DType, string>>> = {
   f32: 'float32',
   f64: 'float64',
   f16: 'float16',
@@ -40,7 +41,7 @@ const names: Readonly<Partial<Record<DType, string>>> = {
   bool: 'bool',
   string: 'string',
 };
-const dtypes = new Map(Object.entries(names).map(([dtype, name]) => [name, dtype as DType]));
+export const ortDTypes = new Map(Object.entries(ortTypes).map(([dtype, name]) => [name, dtype as DType]));
 
 /** A model loaded in onnxruntime. */
 export interface OrtModel {
@@ -91,7 +92,7 @@ export async function openOrt(
       for (const name of session.inputNames) {
         const t = inputs[name];
         if (!t) continue;
-        const type = names[t.dtype];
+        const type = ortTypes[t.dtype];
         if (type === undefined)
           throw new InfcError('INFC8013', `${engine} takes no ${t.dtype} input`, { fix: 'Use --against reference' });
         feeds[name] = new ort.Tensor(type, typedData(t) ?? t.data, t.shape);
@@ -111,7 +112,7 @@ const refused = (engine: Engine, cause: unknown): InfcError =>
   });
 
 function fromOrt(t: OrtTensor, name: string): HostTensor {
-  const dtype = dtypes.get(t.type);
+  const dtype = ortDTypes.get(t.type);
   if (dtype === undefined)
     throw new InfcError('INFC8013', `output '${name}' has type ${t.type}, which infc does not read`);
   if (Array.isArray(t.data)) return { dtype, shape: t.dims, data: t.data.map(String) };

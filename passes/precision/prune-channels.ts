@@ -2,6 +2,7 @@ import { derivedConstant } from '../../compiler/derived-constant.ts';
 import { type FormatRecipe, type FormatRule, matchesName } from '../../compiler/formats/recipe.ts';
 import { byteLength } from '../../compiler/ir/dtype.ts';
 import { type Constant, type Graph, type Program, tensor } from '../../compiler/ir/graph.ts';
+import { Memo } from '../../compiler/memo.ts';
 import { constantNumbers } from '../../compiler/tensor-values.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { definePass, type PassContext, type WeightStorage } from '../pass.ts';
@@ -10,7 +11,7 @@ import type { InputStatistics } from './quantizer.ts';
 import { channelShare } from './sparsity-pattern.ts';
 
 /** Channels kept of a group, by the name of its first reader: entries that share weights lose the same ones. */
-const chosen = new WeakMap<Program, Map<string, readonly number[]>>();
+const chosen = new Memo<readonly number[]>();
 
 /**
  * Removes whole channels: hidden units of feed-forward layers, filters of convolutions, with all that computes and reads them. What is
@@ -54,24 +55,21 @@ function ruleOf(recipe: FormatRecipe, { readers }: ChannelGroup): FormatRule | u
 function keptOf(group: ChannelGroup, share: number, measured: boolean, context: PassContext): readonly number[] {
   const { size, readers } = group;
   const name = readers[0] ? constantOf(readers[0]).name : '';
-  const byName = chosen.get(context.program) ?? new Map<string, readonly number[]>();
-  chosen.set(context.program, byName);
-  const known = byName.get(name);
-  if (known) return known;
-  // Formats and kernels work in groups of 32, vectors of 8: a remainder would cost more than it saves.
-  const multiple = [32, 8].find((m) => size % m === 0) ?? 1;
-  const count = Math.min(size, Math.max(1, Math.round((size * (1 - share)) / multiple)) * multiple);
-  const scores = scoresOf(group, measured ? context.storage : undefined);
-  const kept = Array.from(scores.keys())
-    .sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b)
-    .slice(0, count)
-    .sort((a, b) => a - b);
-  byName.set(name, kept);
-  for (const weight of new Set(readers.map((r) => constantOf(r).name))) {
-    const own = context.storage?.calibration?.get(weight);
-    if (own) context.storage?.calibration?.set(weight, selected(own, size, kept));
-  }
-  return kept;
+  return chosen.of(context.program, name, () => {
+    // Formats and kernels work in groups of 32, vectors of 8: a remainder would cost more than it saves.
+    const multiple = [32, 8].find((m) => size % m === 0) ?? 1;
+    const count = Math.min(size, Math.max(1, Math.round((size * (1 - share)) / multiple)) * multiple);
+    const scores = scoresOf(group, measured ? context.storage : undefined);
+    const kept = Array.from(scores.keys())
+      .sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b)
+      .slice(0, count)
+      .sort((a, b) => a - b);
+    for (const weight of new Set(readers.map((r) => constantOf(r).name))) {
+      const own = context.storage?.calibration?.get(weight);
+      if (own) context.storage?.calibration?.set(weight, selected(own, size, kept));
+    }
+    return kept;
+  });
 }
 
 /**

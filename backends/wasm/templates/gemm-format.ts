@@ -17,10 +17,11 @@ import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { unravel } from '../../../compiler/lower/element.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
 import { InfcError } from '../../../runtime/errors.ts';
-import { noteFor, type Operands, operandsOf, overRows } from './gemm.ts';
+import { multiplyPanel } from './expanded-panel.ts';
+import { noteFor, type Operands, operandsOf } from './gemm.ts';
 import { buildIntegerProduct } from './integer-product.ts';
 import { RUN } from './integer-rows.ts';
-import { finishTile, finishVector, Tile } from './microkernel.ts';
+import { finishVector } from './microkernel.ts';
 import { bindPanels, blockOf, PANEL } from './panels.ts';
 import { buildSparseProduct } from './sparse-product.ts';
 
@@ -116,25 +117,7 @@ function build(o: Operands, format: StorageFormat, request: TemplateRequest): Ke
           });
         }
     });
-    overRows(
-      k,
-      from,
-      to,
-      rows,
-      (row, count) => {
-        const tile = new Tile(k, count, VECTORS);
-        tile.loop(depth, (i) => ({
-          a: (r) => k.load(a, add(mul(add(row, r), depth), i)),
-          b: (v) => k.load(scratch, add(mul(i, COLUMNS), 4 * v), 4),
-        }));
-        finishTile(k, tile, {
-          columnOf: (v) => add(column, mul(v, 4)),
-          limit: n,
-          finish: (value, r, c) => request.finish(k, value, [...unravel(add(row, r), [...o.batch, o.m]), c]),
-        });
-      },
-      TILE_ROWS,
-    );
+    multiplyPanel(k, o, request, a, { scratch, columns: COLUMNS, column }, [from, to, rows], TILE_ROWS);
   };
   if (isAtMost(FEW_ROWS + 1, rows)) many();
   else k.if(dimValue(rows).le(FEW_ROWS), few, many);

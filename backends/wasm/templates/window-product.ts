@@ -17,10 +17,12 @@ import { type Constant, tensor, type Value } from '../../../compiler/ir/graph.ts
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { unravel } from '../../../compiler/lower/element.ts';
 import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/template.ts';
+import { Memo } from '../../../compiler/memo.ts';
 import { decodeParts } from '../../reference/decode-format.ts';
 import { dot16, lookUp, narrowBytes, narrowHalves, narrowUnsignedBytes, zipHigh, zipLow } from '../intrinsics.ts';
-import { noteFor, type Operands, overRows } from './gemm.ts';
-import { finishTile, finishVector, Tile } from './microkernel.ts';
+import { multiplyPanel } from './expanded-panel.ts';
+import { noteFor, type Operands } from './gemm.ts';
+import { finishVector } from './microkernel.ts';
 import { notFinite } from './panels.ts';
 import { HEIGHT, PAIR_WORDS, packWindows, STRIDE, scaleWords, type Windows } from './windows.ts';
 
@@ -38,18 +40,15 @@ export function windowsOf(o: Operands, format: StorageFormat): Windows | undefin
   const source = o.b.constant;
   const [rows, length] = [Number(o.n), Number(o.depth)];
   if (!source || format.sparse?.blocks) return undefined;
-  const known = packed.get(source)?.get(format.name);
-  if (known) return known.windows;
-  const size = { rows, length };
-  const parts = decodeParts(format, planesOf(source, format, size, !o.transposeB), size);
-  if (!parts.scales.every(Number.isFinite)) throw notFinite('scale', source.name);
-  const made = packWindows(parts, rows, length, gridSpan(format));
-  const own = packed.get(source) ?? new Map<string, { windows: Windows | undefined }>();
-  packed.set(source, own.set(format.name, { windows: made }));
-  return made;
+  return packed.of(source, format.name, () => {
+    const size = { rows, length };
+    const parts = decodeParts(format, planesOf(source, format, size, !o.transposeB), size);
+    if (!parts.scales.every(Number.isFinite)) throw notFinite('scale', source.name);
+    return packWindows(parts, rows, length, gridSpan(format));
+  });
 }
 
-const packed = new WeakMap<Constant, Map<string, { readonly windows: Windows | undefined }>>();
+const packed = new Memo<Windows | undefined>();
 
 /**
  * Products with sparse weights of 8-bit integers. Activations become 16-bit integers with a scale a segment, low and high bytes apart, so
@@ -188,25 +187,7 @@ export function buildWindowProduct(
         });
       },
     );
-    overRows(
-      k,
-      from,
-      to,
-      rows,
-      (row, count) => {
-        const tile = new Tile(k, count, VECTORS);
-        tile.loop(depth, (i) => ({
-          a: (r) => k.load(a, add(mul(add(row, r), depth), i)),
-          b: (v) => k.load(scratch, add(mul(i, HEIGHT), 4 * v), 4),
-        }));
-        finishTile(k, tile, {
-          columnOf: (v) => add(column, mul(v, 4)),
-          limit: n,
-          finish: (value, r, c) => request.finish(k, value, [...unravel(add(row, r), [...o.batch, o.m]), c]),
-        });
-      },
-      TILE_ROWS,
-    );
+    multiplyPanel(k, o, request, a, { scratch, columns: HEIGHT, column }, [from, to, rows], TILE_ROWS);
   };
   if (isAtMost(FEW_ROWS + 1, rows)) many();
   else k.if(dimValue(rows).le(FEW_ROWS), few, many);

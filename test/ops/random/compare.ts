@@ -1,6 +1,7 @@
 import { Reference } from '../../../backends/reference/evaluate.ts';
+import { ortDTypes, ortTypes } from '../../../compiler/cli/onnxruntime.ts';
 import { createCompiler } from '../../../compiler/compile.ts';
-import { type DType, isFloat } from '../../../compiler/ir/dtype.ts';
+import { isFloat } from '../../../compiler/ir/dtype.ts';
 import { numbersOf, storeNumber } from '../../../compiler/tensor-values.ts';
 import { InfcError } from '../../../runtime/errors.ts';
 import { hostFunctions } from '../../../runtime/host/index.ts';
@@ -24,35 +25,18 @@ export interface Finding {
 
 type Ort = typeof import('onnxruntime-node');
 
-const ORT_TYPES: Partial<Record<DType, string>> = {
-  f32: 'float32',
-  f64: 'float64',
-  f16: 'float16',
-  i64: 'int64',
-  i32: 'int32',
-  i16: 'int16',
-  i8: 'int8',
-  u64: 'uint64',
-  u32: 'uint32',
-  u16: 'uint16',
-  u8: 'uint8',
-  bool: 'bool',
-  string: 'string',
-};
-const DTYPES = new Map(Object.entries(ORT_TYPES).map(([dtype, name]) => [name, dtype as DType]));
-
 /** Outputs of onnxruntime, or why it refuses the model. */
 async function runOnnxruntime(ort: Ort, g: RandomGraph): Promise<Results | string> {
   try {
     const session = await ort.InferenceSession.create(g.model, { logSeverityLevel: 4, intraOpNumThreads: 1 });
     const feeds: Record<string, import('onnxruntime-node').Tensor> = {};
     for (const [name, t] of Object.entries(g.inputs))
-      feeds[name] = new ort.Tensor(ORT_TYPES[t.dtype] as 'float32', t.data as Float32Array, [...t.shape]);
+      feeds[name] = new ort.Tensor(ortTypes[t.dtype] as 'float32', t.data as Float32Array, [...t.shape]);
     const results = await session.run(feeds);
     return Object.fromEntries(
       Object.entries(results).map(([name, t]): [string, HostTensor] => [
         name,
-        { dtype: DTYPES.get(t.type) ?? 'f32', shape: t.dims.map(Number), data: t.data as Float32Array },
+        { dtype: ortDTypes.get(t.type) ?? 'f32', shape: t.dims.map(Number), data: t.data as Float32Array },
       ]),
     );
   } catch (e) {
