@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Backend } from '../backends/backend.ts';
 import { decodeRows } from '../backends/reference/decode-format.ts';
 import { Reference } from '../backends/reference/evaluate.ts';
+import { addProduct } from '../backends/wasm/add-product.ts';
 import type { DeferredWork } from '../passes/pass.ts';
 import type { InputStatistics } from '../passes/precision/quantizer.ts';
 import { type Change, orderPasses, runPasses } from '../passes/run.ts';
@@ -146,6 +147,7 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
             },
             decode: decodeRows,
             algorithms: registry,
+            addProduct,
             later,
             ...(o.calibration ? { calibration: new Map(o.calibration) } : {}),
             ...(o.quant === undefined ? {} : { recipe: recipeOf(o.quant, registry) }),

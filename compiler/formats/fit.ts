@@ -1,9 +1,13 @@
 import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
 import type { DType } from '../ir/dtype.ts';
 
+/** Bits of the value nearest to x that a float of this dtype holds. */
+export const storedBits = (dtype: DType, x: number): number =>
+  (dtype === 'f16' ? normalHalf(x) : undefined) ?? encodeFloat(dtype, x);
+
 /** The value nearest to x that a float of this dtype holds, with its bits. */
 export function stored(dtype: DType, x: number): { readonly bits: number; readonly value: number } {
-  const bits = (dtype === 'f16' ? normalHalf(x) : undefined) ?? encodeFloat(dtype, x);
+  const bits = storedBits(dtype, x);
   return { bits, value: decodeFloat(dtype, bits) };
 }
 
