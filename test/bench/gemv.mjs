@@ -163,9 +163,9 @@ async function inChromium() {
       folder,
       `
       try {
-        const { runJob } = await import('/run-job.mjs');
-        const bytesOf = async (name) => new Uint8Array(await (await fetch('/' + name)).arrayBuffer());
-        const job = await (await fetch('/${i}.json')).json();
+        const { runJob } = await import('./run-job.mjs');
+        const bytesOf = async (name) => new Uint8Array(await (await fetch(name)).arrayBuffer());
+        const job = await (await fetch('${i}.json')).json();
         const files = new Map();
         for (const f of job.fills) if (!files.has(f.name)) files.set(f.name, await bytesOf(f.name));
         const ready = {
