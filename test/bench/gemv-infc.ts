@@ -54,6 +54,8 @@ const random = (n: number, seed: number): Float32Array => {
 /** Lowers and prints a product, and lays its memory out. */
 export function productJob(c: ProductCase, features: readonly string[]): Job {
   const { m, n, k } = c;
+  const group = registry.format(c.format)?.group ?? 1;
+  if (k % group !== 0) throw new RangeError(`rows of ${k} are no whole number of groups of ${c.format}, ${group}`);
   const graph = new Graph('bench');
   const b = new GraphBuilder(graph, registry, { name: 'bench', op: 'matmul' });
   const x = graph.input('x', tensor('f32', [m, k]));
