@@ -100,6 +100,7 @@ function roundOperand(
   if (!w || !recipe) return undefined;
   const { format, why } = formatFor(rule, w, graph, context, storage);
   const index = node.op === 'gather' ? 0 : 1;
+  if (format?.whole !== undefined && matrix && node.inputs[0]?.type.dtype !== 'i8') throw needsCodes(format, w);
   if (why !== undefined && !format?.sparse) context.changed(node, why);
   if (!rule || !format) {
     // Left as it is: what a model file had encoded becomes dense.
@@ -170,6 +171,12 @@ const doesNotFit = (format: StorageFormat, { constant, size }: Weight): InfcErro
       fix: 'Give this layer a rule with another format in a recipe file (--quant recipe.json)',
     },
   );
+
+const needsCodes = (format: StorageFormat, { constant }: Weight): InfcError =>
+  new InfcError('INFC2093', `format '${format.name}' holds whole numbers, for products with activations of 8 bits`, {
+    node: constant.name,
+    fix: 'Write --quant w4a8, or a recipe with "activations": "dynamic" that gives tables and heads another format',
+  });
 
 const withoutPlanes = (c: Constant): Constant =>
   derivedConstant(c, 'dense', () => ({ name: c.name, type: c.type, bytes: c.bytes, read: c.read }));
