@@ -54,7 +54,7 @@ function reversed(h: Gram, k: number, extra: number): Float32Array {
 }
 
 /** Columns factored side by side: what those before take away from them is one product. */
-const COLUMNS = 64;
+const COLUMNS = 32;
 
 /** Cholesky factor in place, lower half; false when H is not positive. */
 function factorLower(m: Float32Array, k: number, addProduct: AddProduct): boolean {

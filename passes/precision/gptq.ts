@@ -30,9 +30,9 @@ export const gptq = defineQuantizer({
       feedback,
       {
         segment: span,
-        begin: (row, w, from, to) => {
+        begin: (row, w, from) => {
           first = row * k;
-          grid = gridOf(format, w.subarray(from, to), importance?.subarray(from, to));
+          grid = gridOf(format, w, importance?.subarray(from, from + span));
           grids[row * groups + from / span] = grid;
           start = from;
         },

@@ -1,7 +1,7 @@
 import { defineCalibrator } from './calibrator.ts';
 
 /** Inputs that are multiplied at once: each product is a pass over k x k sums. */
-const ROWS = 512;
+const ROWS = 128;
 /** Rows of the sums that are added to together: of each, only columns up to the last of them. */
 const BAND = 256;
 

@@ -5,8 +5,8 @@ import type { Feedback } from './feedback.ts';
 export interface Decision {
   /** Columns that `begin` prepares for at once; they see the corrections of all columns before them. */
   readonly segment: number;
-  /** Looks at a row's corrected weights in columns [from, to) before they settle. */
-  begin(row: number, weights: Float32Array, from: number, to: number): void;
+  /** Looks at a row's corrected weights from column `from` on, a segment of them, before they settle. */
+  begin(row: number, weights: Float32Array, from: number): void;
   /** The value that column `column` of the row under way takes, given its corrected weight. */
   value(column: number, weight: number): number;
 }
@@ -32,17 +32,23 @@ export function settle(
   const block = Math.max(segment, Math.floor(BLOCK / segment) * segment);
   const original = weights.slice();
   const errors = new Float32Array(n * block);
+  const inner = new Float32Array(block * block);
   for (let from = 0; from < k; from += block) {
     const to = Math.min(from + block, k);
+    const width = to - from;
+    for (let i = 0; i < width; i++) inner.set(shares.subarray((from + i) * k + from, (from + i) * k + to), i * block);
     for (let r = 0; r < n; r++) {
-      const row = weights.subarray(r * k, r * k + k);
-      for (let i = from; i < to; i++) {
-        if ((i - from) % segment === 0) decide.begin(r, row, i, Math.min(i + segment, to));
-        const q = decide.value(i, row[i] ?? 0);
+      const row = weights.subarray(r * k + from, r * k + to);
+      const before = original.subarray(r * k + from, r * k + to);
+      const own = errors.subarray(r * block, r * block + width);
+      for (let i = 0; i < width; i++) {
+        if (i % segment === 0) decide.begin(r, row.subarray(i, i + segment), from + i);
+        const q = decide.value(from + i, row[i] ?? 0);
         row[i] = q;
-        const error = (original[r * k + i] ?? 0) - q;
-        errors[r * block + i - from] = error;
-        if (error !== 0) for (let j = i + 1; j < to; j++) row[j] = (row[j] ?? 0) + error * (shares[i * k + j] ?? 0);
+        const error = (before[i] ?? 0) - q;
+        own[i] = error;
+        if (error === 0) continue;
+        for (let j = i + 1, at = i * block + j; j < width; j++, at++) row[j] = (row[j] ?? 0) + error * (inner[at] ?? 0);
       }
     }
     const upper = { data: shares, at: from * k + to, stride: k };

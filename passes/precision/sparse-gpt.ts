@@ -39,11 +39,11 @@ export const sparseGpt = definePruner({
       feedback,
       {
         segment,
-        begin: (row, w, from, to) => {
+        begin: (row, w, from) => {
           start = from;
           kept = fixed
-            ? fixed.subarray(row * k + from, row * k + to)
-            : pattern.keep(scoresOf(w.subarray(from, to), feedback, 1, to - from, from), 1, to - from);
+            ? fixed.subarray(row * k + from, row * k + from + w.length)
+            : pattern.keep(scoresOf(w, feedback, 1, w.length, from), 1, w.length);
           mask.set(kept, row * k + from);
         },
         value: (column, w) => (kept[column - start] === 1 ? w : 0),
