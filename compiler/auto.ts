@@ -213,7 +213,7 @@ function recipeFor(
   algorithm: string | undefined,
 ): FormatRecipe {
   const rules = layers.map((l, i) =>
-    withAlgorithm({ match: l.name, format: l.options[choice[i] ?? 0]?.format ?? 'q8g32' }, algorithm),
+    withAlgorithm({ match: l.name, format: l.options[choice[i] ?? 0]?.format ?? 'q8g32', channels: true }, algorithm),
   );
   return { name, rules: [...ends, ...rules, { format: 'q8g32' }] };
 }

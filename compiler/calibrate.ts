@@ -173,6 +173,7 @@ const probePass = (wanted: Wanted, needs: CalibrateOptions['needs'], values: boo
         const copy = graph.node(op, [v], attrs, [{ ...v.type, dtype: 'f32' }], from, [name]);
         graph.outputs.push(...copy.outputs);
       };
+      const own = graph.outputs.length;
       const points = values ? storagePoints(graph, context) : [];
       for (const node of [...graph.nodes]) {
         const found = readOf(node);
@@ -190,6 +191,8 @@ const probePass = (wanted: Wanted, needs: CalibrateOptions['needs'], values: boo
         seen.set(way, name);
         show(x, name);
       }
+      // What the model gives need not be computed.
+      if (seen.size > 0 || points.length > 0) graph.outputs = graph.outputs.slice(own);
       for (const { value, key } of points) {
         const name = `${VALUE}${graph.name}:${key}`;
         wanted.set(name, { weights: [key], k: 1, needs: 'moments' });
