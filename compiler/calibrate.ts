@@ -123,10 +123,9 @@ export async function calibrate(
     throw new InfcError('INFC2077', 'the calibration data is empty', { fix: 'Give at least one text, file or input' });
   const found = new Map<string, InputStatistics>();
   for (const p of probes) {
-    const statistics: InputStatistics = Object.assign(
-      { ...NONE, range: p.range },
-      ...p.collectors.map((c) => c.finish()),
-    );
+    const parts = p.collectors.map((c) => c.finish());
+    const more = Object.assign({}, ...parts.map((part) => part.more));
+    const statistics: InputStatistics = Object.assign({ ...NONE, range: p.range }, ...parts, { more });
     // Entries that did not run saw nothing.
     if (statistics.count > 0) for (const w of p.weights) found.set(w, found.get(w) ?? statistics);
   }

@@ -73,6 +73,7 @@ export const recipes: readonly FormatRecipe[] = [
     ],
   },
   all('q4', 'q4g32'),
+  { name: 'mixed', rules: [{ format: 'dense-f16' }], precision: 'mixed' },
   { name: 'w8a8', rules: [{ format: 'dense' }], activations: 'dynamic' },
   { name: 'w8a8-static', rules: [{ format: 'dense' }], activations: 'static' },
   // QoQ; what groups of 64 do not divide keeps 8 bits.

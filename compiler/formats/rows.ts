@@ -96,9 +96,12 @@ function checkScales(format: StorageFormat, weights: Float32Array, planes: Plane
         { node: name, fix: `Choose another format, or ${KEEP}` },
       );
   }
+  // 16-bit floats are raw bits, with a sign.
+  const isZero = (v: number | bigint, dtype: DType): boolean =>
+    (dtype === 'f16' ? Number(v) & 0x7fff : Number(v)) === 0;
   const isLost =
     scales.length > 0 &&
-    scales.every(([plane]) => planes[plane]?.every((v: number | bigint) => (Number(v) & 0x7fff) === 0));
+    scales.every(([plane, { dtype }]) => planes[plane]?.every((v: number | bigint) => isZero(v, dtype)));
   const most = isLost ? largest(weights) : 0;
   if (most > 0)
     throw new InfcError(
