@@ -3,7 +3,7 @@ import { decomposeNode } from '../passes/fuse/decompose.ts';
 import { formRegions } from '../passes/fuse/regions.ts';
 import { InfcError } from '../runtime/errors.ts';
 import { collectSyms, type Dim, formatDim, sym } from './ir/dim.ts';
-import { type Attribute, Graph, type Node, type Program, type State, type Value } from './ir/graph.ts';
+import { type Attribute, asReal, Graph, type Node, type Program, type State, type Value } from './ir/graph.ts';
 import { GraphBuilder } from './ir/graph-builder.ts';
 import { lowerAnchor } from './lower/anchor.ts';
 import { lowerConcat } from './lower/concat.ts';
@@ -24,7 +24,7 @@ export function kernelObstacle(node: Node, registry: Registry, backend: Backend)
   for (const v of [...node.inputs, ...node.outputs]) {
     if (!v) continue;
     if (v.type.container) return `'${v.name}' is a ${v.type.container}`;
-    if (!backend.supports(v.type.dtype)) return `${backend.name} has no kernels for ${v.type.dtype}`;
+    if (!backend.supports(asReal(v.type).dtype)) return `${backend.name} has no kernels for ${v.type.dtype}`;
   }
   return undefined;
 }
@@ -143,9 +143,7 @@ export class Scheduler {
     if (host === undefined)
       throw new InfcError('INFC3011', `target '${this.backend.name}' cannot run op '${node.op}': ${obstacle}`, {
         node: node.source.name,
-        fix: isComplex(node)
-          ? 'Give complex numbers as pairs of floats along a last axis of 2, as DFT and STFT do'
-          : `${this.target.kernels === 'simd' ? 'Add' : 'Compile for wasm, or add'} a plugin with a kernel or host function for it`,
+        fix: `${this.target.kernels === 'simd' ? 'Add' : 'Compile for wasm, or add'} a plugin with a kernel or host function for it`,
       });
     return [
       {
@@ -277,9 +275,6 @@ export class Scheduler {
     throw new InfcError('INFC3014', `control op '${node.op}' has no schedule`, { node: node.source.name });
   }
 }
-
-const isComplex = (node: Node): boolean =>
-  [...node.inputs, ...node.outputs].some((v) => v?.type.dtype === 'c64' || v?.type.dtype === 'c128');
 
 function dimOf(a: Attribute): Dim {
   if (typeof a === 'number' || (typeof a === 'object' && a !== null && 'terms' in a)) return a;

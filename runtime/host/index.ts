@@ -9,6 +9,7 @@ import { resampleTable } from './resample-table.ts';
 import { maxRoiPool, roiAlign } from './roi-align.ts';
 import { padBy, readDims, reshapeTo, sliceBy, squeeze, unsqueeze } from './runtime-shape.ts';
 import { scatterElements, scatterNd } from './scatter.ts';
+import { coupleProbabilities } from './svm.ts';
 import { bitcast, compress, det, nonMaxSuppression, nonZero, tensorScatter, topK, unique } from './select.ts';
 import {
   concatFromSequence,
@@ -61,6 +62,7 @@ const functions: Readonly<Record<string, HostOp>> = {
   label_encode: labelEncode,
   tf_idf: tfIdf,
   tree_ensemble: treeEnsemble,
+  couple_probabilities: coupleProbabilities,
   dft,
   mel_weights: melWeights,
   stft,

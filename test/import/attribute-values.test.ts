@@ -80,13 +80,3 @@ describe('files that are no models', () => {
     await expect(compiler.import(new TextEncoder().encode(text))).rejects.toThrow(says);
   });
 });
-
-it('complex numbers are refused with the form that is supported', async () => {
-  const model = encodeModel({
-    name: 'g',
-    node: [node('Identity', ['x'], ['y'], [], { name: 'here' })],
-    input: [info('x', [2], 14)],
-    output: [info('y', [2], 14)],
-  });
-  await expect(compiler.compile(model)).rejects.toThrow(/INFC3011.*c64.*here.*pairs of floats along a last axis of 2/);
-});

@@ -7,6 +7,7 @@ import { imageOnnxOps } from './image.ts';
 import { linearOnnxOps } from './linear.ts';
 import { mlOnnxOps } from './ml.ts';
 import { linearModelOnnxOps } from './ml-scores.ts';
+import { svmOnnxOps } from './ml-svm.ts';
 import { treeOnnxOps } from './ml-trees.ts';
 import { movementOnnxOps } from './movement.ts';
 import { normOnnxOps } from './norm.ts';
@@ -33,6 +34,7 @@ export const tensorOnnxOps: readonly OnnxOp[] = [
   ...mlOnnxOps,
   ...linearModelOnnxOps,
   ...treeOnnxOps,
+  ...svmOnnxOps,
   ...signalOnnxOps,
   ...selectOnnxOps,
   ...quantizeOnnxOps,
