@@ -9,7 +9,6 @@ import { resampleTable } from './resample-table.ts';
 import { maxRoiPool, roiAlign } from './roi-align.ts';
 import { padBy, readDims, reshapeTo, sliceBy, squeeze, unsqueeze } from './runtime-shape.ts';
 import { scatterElements, scatterNd } from './scatter.ts';
-import { coupleProbabilities } from './svm.ts';
 import { bitcast, compress, det, nonMaxSuppression, nonZero, tensorScatter, topK, unique } from './select.ts';
 import {
   concatFromSequence,
@@ -42,6 +41,7 @@ import {
   stringTranspose,
   stringWhere,
 } from './strings.ts';
+import { coupleProbabilities } from './svm.ts';
 
 /** Host functions by name, one line each; an artifact carries only those its plan needs. */
 const functions: Readonly<Record<string, HostOp>> = {

@@ -77,7 +77,12 @@ function buildClassifier(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const total = perClass.reduce((p, q) => p + q, 0);
   if (total === 0) {
     const scores = b.node('add', [kernel(node, b, x, coefficients, classes), scalar(b, 'f32', rho[0] ?? 0)]);
-    return labelled(node, b, b.node('arg_max', [scores], { axes: [1], keepDims: false }), postTransform(b, kind, scores));
+    return labelled(
+      node,
+      b,
+      b.node('arg_max', [scores], { axes: [1], keepDims: false }),
+      postTransform(b, kind, scores),
+    );
   }
   const pairs = (classes * (classes - 1)) / 2;
   if (perClass.length !== classes || coefficients.length !== (classes - 1) * total || rho.length !== pairs)
@@ -112,9 +117,9 @@ function buildClassifier(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   if (pairs > 1) return labelled(node, b, best, postTransform(b, kind, decisions));
   // One decision for two classes is that of the first; the scores are both sides of it.
   if (kind === 'PROBIT') return node.fail('post_transform PROBIT of one score for two classes is not defined');
-  const opposite =
-    kind === 'NONE' ? b.node('neg', [decisions]) : b.node('sub', [scalar(b, 'f32', 1), decisions]);
-  return labelled(node, b, best, b.node('concat', [opposite, decisions], { axis: 1 }));
+  const second = kind === 'LOGISTIC' ? b.node('sigmoid', [decisions]) : decisions;
+  const first = kind === 'NONE' ? b.node('neg', [second]) : b.node('sub', [scalar(b, 'f32', 1), second]);
+  return labelled(node, b, best, b.node('concat', [first, second], { axis: 1 }));
 }
 
 const ML = { domain: 'ai.onnx.ml' };
