@@ -3,8 +3,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import type { HostTensor, HostValue } from '../../runtime/host.ts';
 
 /** Whether a value is a tensor, not a sequence or an absent optional. */
-export const isTensor = (v: HostValue | undefined): v is HostTensor =>
-  v !== null && v !== undefined && !Array.isArray(v);
+export const isTensor = (v: HostValue | undefined): v is HostTensor => v !== null && v !== undefined && 'data' in v;
 
 /** The condition that a tensor of one element is. */
 export const truth = (t: HostTensor): boolean => Number(t.data[0] ?? 0) !== 0;

@@ -1,5 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
-import type { PlanGeneration } from '../../runtime/plan.ts';
+import type { Container, PlanGeneration } from '../../runtime/plan.ts';
 import { type Dim, formatDim, type Sym } from './dim.ts';
 import { type DType, isComplex, type TypedArray } from './dtype.ts';
 
@@ -9,7 +9,7 @@ export interface TensorType {
   readonly shape: readonly Dim[];
   readonly format: string;
   /** Values that are not plain tensors live on the host; `dtype` and `shape` then describe the elements. */
-  readonly container?: 'sequence' | 'optional' | 'optional-sequence';
+  readonly container?: Container;
   /** Container elements of unknown rank; `shape` is then empty. */
   readonly unranked?: true;
 }

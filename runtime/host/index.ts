@@ -3,6 +3,7 @@ import { checkIndex } from './check-index.ts';
 import { fail } from './fail.ts';
 import { dft, melWeights, stft } from './fourier.ts';
 import { linearAttention } from './linear-attention.ts';
+import { mapRow, zipMap } from './maps.ts';
 import { labelEncode, tfIdf, treeEnsemble } from './ml.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
 import { resampleTable } from './resample-table.ts';
@@ -63,6 +64,8 @@ const functions: Readonly<Record<string, HostOp>> = {
   tf_idf: tfIdf,
   tree_ensemble: treeEnsemble,
   couple_probabilities: coupleProbabilities,
+  map_row: mapRow,
+  zip_map: zipMap,
   dft,
   mel_weights: melWeights,
   stft,

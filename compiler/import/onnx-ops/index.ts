@@ -6,6 +6,7 @@ import { elementwiseOnnxOps } from './elementwise.ts';
 import { imageOnnxOps } from './image.ts';
 import { linearOnnxOps } from './linear.ts';
 import { mlOnnxOps } from './ml.ts';
+import { mapOnnxOps } from './ml-maps.ts';
 import { linearModelOnnxOps } from './ml-scores.ts';
 import { svmOnnxOps } from './ml-svm.ts';
 import { treeOnnxOps } from './ml-trees.ts';
@@ -35,6 +36,7 @@ export const tensorOnnxOps: readonly OnnxOp[] = [
   ...linearModelOnnxOps,
   ...treeOnnxOps,
   ...svmOnnxOps,
+  ...mapOnnxOps,
   ...signalOnnxOps,
   ...selectOnnxOps,
   ...quantizeOnnxOps,
