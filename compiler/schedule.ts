@@ -3,8 +3,10 @@ import { decomposeNode } from '../passes/fuse/decompose.ts';
 import { formRegions } from '../passes/fuse/regions.ts';
 import { InfcError } from '../runtime/errors.ts';
 import { collectSyms, type Dim, formatDim, sym } from './ir/dim.ts';
+import { isInteger } from './ir/dtype.ts';
 import { type Attribute, asReal, Graph, type Node, type Program, type State, type Value } from './ir/graph.ts';
 import { GraphBuilder } from './ir/graph-builder.ts';
+import { computesIn } from './ir/kernel-types.ts';
 import { lowerAnchor } from './lower/anchor.ts';
 import { lowerConcat } from './lower/concat.ts';
 import { lowerRegion } from './lower/loops.ts';
@@ -26,7 +28,18 @@ export function kernelObstacle(node: Node, registry: Registry, backend: Backend)
     if (v.type.container) return `'${v.name}' is a ${v.type.container}`;
     if (!backend.supports(asReal(v.type).dtype)) return `${backend.name} has no kernels for ${v.type.dtype}`;
   }
+  if (!backend.supports('f64') && !op.view && needsDouble(node, registry, backend))
+    return `${backend.name} has no kernels for f64, in which it computes`;
   return undefined;
+}
+
+/** Ops of integers may pass through doubles (a power of an i64): whether this one does shows in its kernel. */
+function needsDouble(node: Node, registry: Registry, backend: Backend): boolean {
+  const [output] = node.outputs;
+  const whole = [...node.inputs, ...node.outputs].some((v) => v && isInteger(v.type.dtype));
+  if (!output || !whole || node.inputs.some((v) => v && v.type.format !== 'dense')) return false;
+  const context = { ops: registry, target: backend.target(), templates: [], name: () => 'probe' };
+  return computesIn(lowerRegion({ nodes: [node], output }, context).kernel, 'f64');
 }
 
 /** Puts a program in execution order for one target: regions as kernels, views as aliases, the rest as host steps and control flow. */
