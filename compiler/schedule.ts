@@ -9,6 +9,7 @@ import { GraphBuilder } from './ir/graph-builder.ts';
 import { computesIn } from './ir/kernel-types.ts';
 import { lowerAnchor } from './lower/anchor.ts';
 import { lowerConcat } from './lower/concat.ts';
+import { hostKernels, runsInWasm } from './lower/host-kernel.ts';
 import { lowerRegion } from './lower/loops.ts';
 import { type LowerContext, legalTemplates, type Region } from './lower/region.ts';
 import { isSubByte, lowerSubByte } from './lower/sub-byte.ts';
@@ -153,6 +154,11 @@ export class Scheduler {
       );
     }
     const host = op?.host ?? (op?.reference ? node.op : undefined);
+    const wasm = this.registry.backend('wasm');
+    if (host === undefined && wasm && runsInWasm(node, this.registry)) {
+      const used = node.outputs.filter((o) => o.uses.length > 0 || graph.outputs.includes(o));
+      return hostKernels(node, used, this.registry, wasm);
+    }
     if (host === undefined)
       throw new InfcError('INFC3011', `target '${this.backend.name}' cannot run op '${node.op}': ${obstacle}`, {
         node: node.source.name,

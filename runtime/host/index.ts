@@ -44,6 +44,8 @@ import {
 } from './strings.ts';
 import { coupleProbabilities } from './svm.ts';
 
+import { wasmKernel } from './wasm-kernel.ts';
+
 /** Host functions by name, one line each; an artifact carries only those its plan needs. */
 const functions: Readonly<Record<string, HostOp>> = {
   regex_full_match: regexFullMatch,
@@ -107,6 +109,7 @@ const functions: Readonly<Record<string, HostOp>> = {
   split_to_sequence: splitToSequence,
   squeeze,
   unsqueeze,
+  wasm_kernel: wasmKernel,
 };
 
 export const hostFunctions = (name: string): HostOp | undefined => functions[name];
