@@ -69,8 +69,9 @@ export function importType(
   if (type.mapType) {
     const value = importType(type.mapType.valueType, where, symbol);
     const key = dtypeOfOnnx(type.mapType.keyType ?? 0);
-    if (value?.container || (key !== 'string' && key !== 'i64')) throw unsupported(where, `a map of ${key} to that`);
-    return value && { ...value, container: `${key}-map` };
+    if (!value || value.container || (key !== 'string' && key !== 'i64'))
+      throw unsupported(where, `a map of ${key ?? 'no type'} to ${value?.container ?? value?.dtype ?? 'no type'}`);
+    return { ...value, container: `${key}-map` };
   }
   if (type.sparseTensorType) throw unsupported(where, 'a sparse tensor');
   const t = type.tensorType;

@@ -295,14 +295,11 @@ const both = (shape: readonly number[], input: string): number[] => {
 
 describe.each(['reference', 'wasm', 'interpreted wgsl'])('complex tensors on %s', (target) => {
   it.each(Object.keys(cases(14)))('%s gives both parts as it gives real numbers', { timeout: 30_000 }, async (name) => {
-    const pairs =
-      target === 'interpreted wgsl'
-        ? ([[1, 14]] as const)
-        : ([
-            [1, 14],
-            [11, 15],
-          ] as const);
-    for (const [real, complex] of pairs) {
+    // On WGSL doubles, and so complex128, run on the host.
+    for (const [real, complex] of [
+      [1, 14],
+      [11, 15],
+    ] as const) {
       const z = await play(name, complex, both, target);
       const re = await play(name, real, (s, i) => values(s, i, 0), target);
       const im = await play(name, real, (s, i) => values(s, i, 1), target);
