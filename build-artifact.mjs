@@ -1,6 +1,6 @@
 // Builds the parts that a compiled artifact may carry, minified: a runtime for each target, the worker, one module a host function, and for
 // language models the generator, one module a decode strategy, and the tokenizer.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -33,6 +33,14 @@ export function hostFunctions() {
 /** Names of the decode strategies: one file each. */
 export const strategies = () =>
   readdirSync(path.join(root, 'runtime/generate/strategies')).map((file) => file.replace(/\.ts$/, ''));
+
+/** Declarations of generate.js: files of types alone, in which nothing but imports has to change. */
+function generatorTypes() {
+  const own = ['grammars/vocabulary.ts', 'runtime/generate/api.ts'].map((file) =>
+    readFileSync(path.join(root, file), 'utf8').replace(/^(\/\/|import type ).*\n/gm, ''),
+  );
+  return ["import type { Model } from './model.js';\n", ...own].join('\n');
+}
 
 /** Names the packages that a part includes, and their licences. */
 function notice(...packages) {
@@ -85,6 +93,7 @@ export async function buildArtifactParts(outdir) {
     );
   };
   await more({ generate: 'runtime/generate/artifact.ts' }, './');
+  writeFileSync(path.join(outdir, 'generate.d.ts'), generatorTypes());
   await more({ text: 'runtime/text/artifact.ts' }, './', notice('@huggingface/tokenizers', '@huggingface/jinja'));
   await more(
     Object.fromEntries(strategies().map((name) => [`strategies/${name}`, `runtime/generate/strategies/${name}.ts`])),
