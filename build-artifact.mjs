@@ -70,7 +70,7 @@ export async function buildArtifactParts(outdir) {
     absWorkingDir: root,
     // Names that only the runtime itself uses.
     mangleProps:
-      /^(ARGS|CHUNKS|COUNT|DONE|FAILED|GRID|KERNEL|LAUNCH|LEFT|SCRATCH|WAKE|address|arenaBytes|copyOut|disposed|early|executors|exponent|fixed|frames|free_|full|functions|infinity|late|lateAlias|lateMemory|launches|live|liveIntervals|mantissa|mayWait|offsets|onHost|pieces|placedIn|planMemory|startWorker|takeChunks|turn|unpack|unsignedZero|words|yielded)$/,
+      /^(ARGS|CHUNKS|COUNT|DONE|FAILED|GRID|KERNEL|LAUNCH|LEFT|SCRATCH|WAKE|address|arenaBytes|calls|copyOut|disposed|early|executors|exponent|fixed|frames|free_|functions|infinity|late|lateAlias|lateMemory|launches|live|liveIntervals|mantissa|mayWait|offsets|onHost|placedIn|planMemory|startWorker|takeChunks|turn|unpack|unsignedZero|words|yielded)$/,
   };
   const entryPoints = { worker: 'runtime/devices/wasm-worker.ts' };
   for (const file of readdirSync(path.join(root, 'runtime'))) {
