@@ -126,7 +126,10 @@ export function rowLayout(format: StorageFormat, access: IntegerAccess): RowLayo
 export interface IntegerRows {
   /** Two halves a word: [rows, depth / 2]. As bytes: for each run its words of bytes, then those of finer ones. */
   readonly codes: Buffer;
-  /** f32 [rows, depth / run, 2]: value = scale * code; the second scale is that of the finer bytes, 0 where there are none. */
+  /**
+   * f32 [rows, 2 * depth / run + 1]: for each run value = scale * code, and the scale of the finer bytes, 0 where there are none; then a
+   * row's largest scale of finer bytes.
+   */
   readonly scales: Buffer;
   /**
    * For each segment two words: with a zero, what its sum of products starts from, for the codes and for the finer bytes; else the sum of
@@ -153,7 +156,7 @@ export function bindRows(
     request.bindScratch(k, `${what} of ${x.id} ${layout.key}`, tensor(dtype, [rows, perRow]), access);
   return {
     codes: bind('codes', 'i32', depth / 2),
-    scales: bind('scales', 'f32', (depth / layout.run) * 2),
+    scales: bind('scales', 'f32', (depth / layout.run) * 2 + 1),
     sums: bind('sums', layout.zero === undefined ? 'f32' : 'i32', (depth / layout.segment) * 2),
   };
 }
@@ -207,6 +210,7 @@ class Quantizer {
     });
     const total = [1, 2, 3].reduce((t, i) => t.add(sum.value.extract(i)), sum.value.extract(0));
     const limit = k.let(total.mul(OUTLIER / (perRow * layout.run)), 'limit');
+    const largest = k.var(constant('f32', 0), 'largest');
     this.runs((run, values, peak) => {
       const scale = k.let(peak.mul(1 / LARGEST_BYTE), 'scale');
       const codes = this.codes(values, peak, LARGEST_BYTE);
@@ -220,6 +224,7 @@ class Quantizer {
           const fine = this.codes(rest, half, LARGEST_BYTE);
           const step = k.let(half.mul(1 / LARGEST_BYTE), 'step');
           this.storeScales(run, scale, step);
+          largest.set(largest.value.max(step));
           const parts = [
             { codes, scale },
             { codes: fine, scale: step },
@@ -233,6 +238,7 @@ class Quantizer {
         },
       );
     });
+    k.store(this.to.scales, add(mul(k.group.x, 2 * perRow + 1), 2 * perRow), largest.value);
   }
 
   /** Walks the runs of the row with their values and largest magnitude. */
@@ -266,8 +272,9 @@ class Quantizer {
   }
 
   private storeScales(run: Dim, scale: Expr, fine: Expr): void {
-    this.k.store(this.to.scales, mul(run, 2), scale);
-    this.k.store(this.to.scales, add(mul(run, 2), 1), fine);
+    const at = add(mul(run, 2), this.k.group.x);
+    this.k.store(this.to.scales, at, scale);
+    this.k.store(this.to.scales, add(at, 1), fine);
   }
 
   private storeSums(
