@@ -172,9 +172,11 @@ export function quantizeRows(request: TemplateRequest, x: Value, size: RowsSize,
   const from = request.bind(k, x);
   const to = bindRows(k, request, x, size, layout, 'write');
   const q = new Quantizer(k, from, to, depth / layout.run, layout);
-  q.halves();
   const { bytes } = layout;
-  if (bytes) k.alternative('relaxed-dot', () => q.bytes(bytes));
+  const isCodes = x.type.dtype === 'i8';
+  if (isCodes) q.given(layout.words);
+  else q.halves();
+  if (bytes) k.alternative('relaxed-dot', () => (isCodes ? q.given(bytes) : q.bytes(bytes)));
   const elements = mul(rows, depth);
   const note = { op: 'matmul', sources: [], template: '', why: '', bytes: mul(6, elements), flops: mul(4, elements) };
   return { ...request.close(k, note), once: `rows of ${x.id} ${layout.key}` };
@@ -188,6 +190,18 @@ class Quantizer {
     private readonly perRow: number,
     private readonly layout: RowLayout,
   ) {}
+
+  /** Activations that are codes of 8 bits, laid out. */
+  given(words: readonly (readonly number[])[]): void {
+    const { k, perRow, layout } = this;
+    const [one, none] = [constant('f32', 1), constant('f32', 0)];
+    this.runs((run, codes) => {
+      this.storeScales(run, one, none);
+      this.storeSums(run, [{ codes, scale: one }], words !== layout.words);
+      this.pack(codes, words, mul(run, layout.run / 2));
+    });
+    k.store(this.to.scales, add(mul(k.group.x, 2 * perRow + 1), 2 * perRow), none);
+  }
 
   /** 16-bit integers, two a word. */
   halves(): void {
