@@ -106,7 +106,7 @@ class Check {
   }
 
   private options(): Promise<LoadOptions> {
-    this.loading ??= loadOptions(this.artifact.plan, this.args, this.io);
+    this.loading ??= loadOptions(this.artifact, this.args, this.io);
     return this.loading;
   }
 

@@ -105,6 +105,11 @@ export interface StorageFormat {
   readonly logical: DType;
   /** Width of its codes, where they are integers: what other ops' weights get when they cannot keep the format itself. */
   readonly bits?: number;
+  /**
+   * It holds whole numbers up to this magnitude, for products with activations of 8 bits: the recipe rounds activations, and each row's scale
+   * stays behind the product.
+   */
+  readonly whole?: number;
   /** Weights that one decode yields. */
   readonly group: number;
   /** Rows must have a length divisible by this. */
