@@ -1,4 +1,4 @@
-import type { CodeWord, IntegerAccess, StorageFormat } from '../../../compiler/formats/format.ts';
+import { type CodeWord, gridSpan, type IntegerAccess, type StorageFormat } from '../../../compiler/formats/format.ts';
 import { add, type Dim, mul } from '../../../compiler/ir/dim.ts';
 import { type Buffer, constant, type Expr, pack } from '../../../compiler/ir/expr.ts';
 import { tensor, type Value } from '../../../compiler/ir/graph.ts';
@@ -26,7 +26,8 @@ const fitsBytes = (access: IntegerAccess, segment: number): boolean =>
 
 /** Length of the runs of activations that meet weights of a format: the longer one unless it costs the products of bytes. */
 export function runOf(format: StorageFormat): number {
-  const { integer } = format;
+  const { integer, signs } = format;
+  if (signs) return gridSpan(format);
   const long = integer && sharedOf(format) % (2 * RUN) === 0;
   return long && (fitsBytes(integer, 2 * RUN) || !fitsBytes(integer, RUN)) ? 2 * RUN : RUN;
 }
@@ -172,9 +173,11 @@ export function quantizeRows(request: TemplateRequest, x: Value, size: RowsSize,
   const from = request.bind(k, x);
   const to = bindRows(k, request, x, size, layout, 'write');
   const q = new Quantizer(k, from, to, depth / layout.run, layout);
-  q.halves();
   const { bytes } = layout;
-  if (bytes) k.alternative('relaxed-dot', () => q.bytes(bytes));
+  const isCodes = x.type.dtype === 'i8';
+  if (isCodes) q.given(layout.words);
+  else q.halves();
+  if (bytes) k.alternative('relaxed-dot', () => (isCodes ? q.given(bytes) : q.bytes(bytes)));
   const elements = mul(rows, depth);
   const note = { op: 'matmul', sources: [], template: '', why: '', bytes: mul(6, elements), flops: mul(4, elements) };
   return { ...request.close(k, note), once: `rows of ${x.id} ${layout.key}` };
@@ -188,6 +191,18 @@ class Quantizer {
     private readonly perRow: number,
     private readonly layout: RowLayout,
   ) {}
+
+  /** Activations that are codes of 8 bits, laid out. */
+  given(words: readonly (readonly number[])[]): void {
+    const { k, perRow, layout } = this;
+    const [one, none] = [constant('f32', 1), constant('f32', 0)];
+    this.runs((run, codes) => {
+      this.storeScales(run, one, none);
+      this.storeSums(run, [{ codes, scale: one }], words !== layout.words);
+      this.pack(codes, words, mul(run, layout.run / 2));
+    });
+    k.store(this.to.scales, add(mul(k.group.x, 2 * perRow + 1), 2 * perRow), none);
+  }
 
   /** 16-bit integers, two a word. */
   halves(): void {
