@@ -21,6 +21,7 @@ import { multiplyPanel } from './expanded-panel.ts';
 import { noteFor, type Operands, operandsOf } from './gemm.ts';
 import { buildIntegerProduct } from './integer-product.ts';
 import { RUN } from './integer-rows.ts';
+import { buildLookupProduct } from './lookup-product.ts';
 import { finishVector } from './microkernel.ts';
 import { bindPanels, blockOf, PANEL } from './panels.ts';
 import { buildSparseProduct } from './sparse-product.ts';
@@ -128,7 +129,8 @@ export const gemmFormat = defineTemplate({
     if (!o) throw new TypeError('not a matmul');
     const format = request.format(o.b.type.format);
     if (format.sparse) return buildSparseProduct(o, format, request);
-    const { integer } = format;
+    const { integer, signs } = format;
+    if (signs) return buildLookupProduct(o, format, signs, request);
     return integer && blockOf(format) % RUN === 0
       ? buildIntegerProduct(o, format, integer, request)
       : build(o, format, request);

@@ -68,21 +68,31 @@ class PanelLayout {
     return units * this.unitBytes + (units / this.unitsPerBlock) * this.headerBytes;
   }
 
-  /** First of 16 elements: entry `entry` of unit `unit` of panel `panel`, or the entry that covers the unit. */
-  element(plane: PlaneLayout, length: number, panel: Dim, unit: Dim, entry: Dim): Dim {
+  /**
+   * First of 16 elements: entry `entry` of unit `unit` of panel `panel`, or the entry that covers the unit; counted in elements of `size`
+   * bytes.
+   */
+  element(
+    plane: PlaneLayout,
+    length: number,
+    panel: Dim,
+    unit: Dim,
+    entry: Dim,
+    size = byteLength(plane.dtype, 1),
+  ): Dim {
     const { unitsPerBlock, unitBytes, headerBytes } = this;
-    const size = byteLength(plane.dtype, 1);
+    const stride = (PANEL * byteLength(plane.dtype, 1)) / size;
     const start = mul(panel, this.panelBytes(length) / size);
     const block = headerBytes === 0 ? 0 : floorDiv(unit, unitsPerBlock);
     if (plane.header) {
       const own = floorDiv(unit, plane.per / this.unit);
       const before = mul(block, (unitsPerBlock * unitBytes + headerBytes) / size);
       const inBlock = mod(own, (unitsPerBlock * this.unit) / plane.per);
-      return add(add(start, before), add(plane.offset / size, mul(inBlock, PANEL)));
+      return add(add(start, before), add(plane.offset / size, mul(inBlock, stride)));
     }
     const header = headerBytes === 0 ? 0 : mul(add(block, 1), headerBytes / size);
     const at = add(add(mul(unit, unitBytes / size), header), plane.offset / size);
-    return add(add(start, at), mul(entry, PANEL));
+    return add(add(start, at), mul(entry, stride));
   }
 }
 
@@ -101,6 +111,7 @@ export class Panels {
     private readonly k: KernelBuilder,
     private readonly layout: PanelLayout,
     private readonly buffers: ReadonlyMap<string, Buffer>,
+    private readonly bindWords: () => Buffer,
     private readonly length: number,
   ) {}
 
@@ -122,6 +133,15 @@ export class Panels {
     const up = 24 - 2 * lane;
     const top = up === 0 ? words : words.shl(constant('i32', up));
     return top.shr(constant('i32', fields.shift)).and(constant('i32', fields.mask)).bitcast('f32').mul(fields.scale);
+  }
+
+  /** Entry `entry` of unit `unit` in all rows of a panel, as a register of 16 bytes: of a plane of bytes. */
+  bytes(name: string, panel: Dim, unit: Dim, entry: Dim): Expr {
+    const plane = this.layout.planes.get(name);
+    if (!plane) throw new RangeError(`there is no plane '${name}'`);
+    return this.k
+      .load(this.bindWords(), this.layout.element(plane, this.length, panel, unit, entry, 4), 4)
+      .bitcast('i32');
   }
 
   /** Entries of every plane that cover `count` weights from number `from` of unit `first` on: what a format decodes. */
@@ -191,7 +211,7 @@ export function bindPanels(
     const traits: PackedTraits = BYTE_FLOATS[dtype] ? {} : dtype === 'f16' ? { dtype, finite: true } : { dtype };
     return [name, request.bindPacked(k, weights, key, packed, traits)] as const;
   });
-  return new Panels(k, layout, new Map(buffers), length);
+  return new Panels(k, layout, new Map(buffers), () => request.bindPacked(k, weights, key, packed), length);
 }
 
 /** Bits that are all set in a narrow float that is infinite or undefined. */
