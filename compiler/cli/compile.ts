@@ -268,7 +268,7 @@ function precisionLines({ report, targets }: Compilation): string[] {
 function sparseLines({ report }: Compilation): string[] {
   const fates = new Map<string, number>();
   for (const { pass, what } of report.changes)
-    if (pass === 'round-weights' && /^zeros of |: a product in /.test(what))
+    if ((pass === 'round-weights' && /^zeros of |: a product in /.test(what)) || pass === 'skip-zeros')
       fates.set(what, (fates.get(what) ?? 0) + 1);
   return [...fates].map(([what, n]) => `${n} weights: ${what.replace(/^weights rounded to/, 'stored as')}`);
 }

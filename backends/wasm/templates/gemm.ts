@@ -74,7 +74,7 @@ const isFloatMatmul = (node: Node): boolean => {
 };
 
 /** Whether b is one constant matrix (no batch dims of its own that differ). */
-const hasConstantB = (o: Operands): boolean =>
+export const hasConstantB = (o: Operands): boolean =>
   o.b.constant !== undefined && isStatic(o.n) && isStatic(o.depth) && o.b.type.shape.slice(0, -2).every((d) => d === 1);
 
 /** Element [i, j] of a matrix, or [j, i] where it is stored transposed, inside a tensor of type `t`. */
