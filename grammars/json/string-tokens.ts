@@ -3,7 +3,7 @@ import type { Vocabulary } from '../vocabulary.ts';
 import type { CharBits } from './char-loops.ts';
 import type { Whitespace } from './leaf-structure.ts';
 import { plainText, plausible } from './spacing.ts';
-import { covers, placesOf, ROW, rowsOf } from './subtrees.ts';
+import { covers, ROW, rowsOf } from './subtrees.ts';
 import { type CodePoints, decodeStep, type Escapes } from './utf8-json.ts';
 
 /** How the tokens of a vocabulary behave inside a string that admits everything. */
@@ -202,7 +202,6 @@ function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whites
   }
   const words = prepared([...text, ...quotes.entries]);
   // Walks over these begin in the middle of a document: what they need is made before.
-  placesOf(words);
   rowsOf(vocabularyTrie(vocabulary));
   return {
     strings,
