@@ -144,6 +144,13 @@ export class KeyLeaf implements Leaf, CodePoints {
     return this.off;
   }
 
+  /** What decides which characters may come; undefined where listed names do. */
+  patterns(): string | undefined {
+    if (this.prefix !== undefined) return undefined;
+    const all = this.regions.map((r) => `${r.lang}:0:Infinity`);
+    return all.length === 1 ? all[0] : all.sort().join();
+  }
+
   /** What can still be typed, where only listed names can come. */
   listedRests(): readonly string[] | undefined {
     return this.prefix === undefined || this.regions.length > 0 ? undefined : this.space.usableAfter(this.prefix);

@@ -119,7 +119,7 @@ export class Machine {
       const now = page[at];
       if (now) return now - 1;
     }
-    const next = located(() => this.leaves[leaf]?.step(byte) ?? 0, this.place);
+    const next = located(() => this.leaves[leaf]?.step(byte, page, (leaf & 63) << 8) ?? 0, this.place);
     page[at] = next + 1;
     return next;
   }

@@ -160,7 +160,9 @@ export class MaskWalk {
       if (below > 1 && text && stackAt[d] === level && flagAt[d] === 0 && this.free(leafAt[d] ?? 0)) {
         // Anything may follow, and the quote: the same tokens as in any free string.
         this.count = n;
-        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokens, rows[i + 2] ?? 0, rows[i + 3] ?? 0);
+        const [from, to] = [rows[i + 2] ?? 0, rows[i + 3] ?? 0];
+        if (trie === this.tokens.text) this.takeAll(tokens, from, to);
+        else this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokens, from, to);
         n = this.count;
         i += below * ROW;
         continue;
@@ -183,7 +185,7 @@ export class MaskWalk {
   }
 
   /**
-   * Finds the tokens that may come within a string but are not made of characters of `loop` alone, `count` of them at most. Tokens that
+   * Finds the tokens that stay within a string but are not made of characters of `loop` alone, `count` of them at most. Tokens that
    * begin with characters of `first` lead to the state `main`, which the loop leads round; or, where the loop counts, along `chain`.
    */
   walkExits(main: number, loop: Loop, first: CharBits, chain: Int32Array | undefined = undefined): void {
@@ -320,6 +322,10 @@ export class MaskWalk {
     for (let i = 0; bytes && i < bytes.length && moved === ALIVE; i++) moved = this.move(i, i + 1, bytes[i] ?? 0);
     if (moved === ALIVE) this.found[this.count++] = token;
     else if (moved === LATER) this.later.push(token);
+  }
+
+  private takeAll(tokens: Int32Array, first: number, last: number): void {
+    for (let t = first; t < last; t++) this.found[this.count++] = tokens[t] ?? 0;
   }
 
   private takeOpen({ marks }: TailSet, tokens: ArrayLike<number>, first: number, last: number): void {

@@ -5,7 +5,7 @@ import type { Vocabulary } from '../vocabulary.ts';
 import type { JsonAcceptor } from './acceptor.ts';
 import type { CharBits } from './char-loops.ts';
 import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
-import { StringLeaf } from './leaf-string.ts';
+import { type Counts, StringLeaf } from './leaf-string.ts';
 import { ArrayLeaf, INDENT, ValueLeaf } from './leaf-structure.ts';
 import { ListedMasks } from './listed-masks.ts';
 import { Memo } from './mask-memo.ts';
@@ -14,12 +14,19 @@ import type { StackId } from './stack.ts';
 import { INSIDE, insideUpTo, type JsonTokens, jsonTokens, within } from './string-tokens.ts';
 
 /** With fewer characters left than this, a walk is short anyway. */
-const SHORT = 3;
+const SHORT = 10;
 
 /** The mask of a situation, and the tokens that may come beside, depending on the text read before. */
 interface Found {
   readonly mask: MaskId;
   readonly later: readonly number[];
+  /** When the mask's base is the tokens of a loop: which. */
+  readonly loop?: CharBits;
+}
+
+/** The tokens that stay within a string. */
+interface Inside {
+  readonly mask: MaskId;
   /** When the mask's base is the tokens of a loop: which. */
   readonly loop?: CharBits;
 }
@@ -41,6 +48,8 @@ export class JsonMasks implements TokenMachine {
   private readonly memo: Memo<Found>;
   private readonly decided = new Map<number, MaskId>();
   private readonly bases = new Map<number, number>();
+  /** By {@link StringLeaf.patterns}: they do not depend on what follows. */
+  private readonly insides = new Map<string, Inside>();
   private readonly setBases = new Map<Uint32Array, number>();
 
   constructor(
@@ -119,8 +128,9 @@ export class JsonMasks implements TokenMachine {
         if (found) return found;
         walk.begin(leaf, stack);
       }
-      if (profile?.kind === 'window' && info instanceof StringLeaf) {
-        const found = this.windowed(info, leaf, stack, profile.min, profile.max);
+      const counts = profile === undefined && info instanceof StringLeaf ? info.counts : undefined;
+      if (counts && info instanceof StringLeaf) {
+        const found = this.uncounted(info, counts, leaf, stack);
         if (found) return found;
         walk.begin(leaf, stack);
       }
@@ -135,7 +145,7 @@ export class JsonMasks implements TokenMachine {
         this.listed.only(rests, leaf, stack);
         return this.found(-1);
       }
-      if (info.decoder === 0) return this.looping(leaf);
+      if (info.decoder === 0) return this.patterned(info, leaf, stack);
       // In the middle of a character other tokens go on than between characters.
       walk.walk(vocabularyTrie(vocabulary), false);
       return this.found(-1);
@@ -205,50 +215,65 @@ export class JsonMasks implements TokenMachine {
     const { walk, tokens } = this;
     const { strings } = tokens;
     // What follows the quote is the same for all lengths in the bounds.
-    if (min <= strings.longest) this.close(walk.tailsAfter(info.uncounted(), stack), min, max);
+    if (min <= strings.longest) this.close(walk.tailsAfter(info.anyText(), stack), min, max);
     return this.found(max >= strings.longest ? this.insideBase : this.baseUpTo(max));
   }
 
   /**
-   * Mask of a pattern with bounds on its characters: that of the pattern alone, less the tokens that are too long. Sound where
-   * the pattern's states need few characters and go on without end; undefined where that is not known.
+   * Mask of a state that counts: that of the same state without counters, less the tokens that are too long for them. Undefined where
+   * they are nearly exhausted, or where it is not known how many characters the pattern may still need.
    */
-  private windowed(info: StringLeaf, leaf: number, stack: StackId, min: number, max: number): Found | undefined {
-    const { pool, vocabulary, walk, tokens } = this;
+  private uncounted(info: StringLeaf, counts: Counts, leaf: number, stack: StackId): Found | undefined {
+    const { pool, tokens } = this;
     const { strings } = tokens;
     const { engine, facts } = this.acceptor.machine;
-    const [slot] = info.slots;
-    const spread = slot && facts.spread(slot.lang);
-    if (!spread) return undefined;
-    const slack = max - spread.need;
-    // With a lower bound, words of every state must reach it and stay below the upper one.
-    if (min > 0 && slack < min + strings.longest + spread.states.length) return undefined;
-    if (min > 0 && spread.states.some((s) => engine.cardinality(s) !== Number.POSITIVE_INFINITY)) return undefined;
-    if (slack < SHORT) return undefined;
-    const whole = this.situation(info.unbounded(), stack);
-    if (whole.later.length > 0) return undefined;
-    if (min <= 0 && slack >= strings.longest) return whole;
-    const view = pool.view(whole.mask);
-    const sure = insideUpTo(strings, Math.min(slack, strings.longest));
-    const words = new Uint32Array(view.length);
-    for (let w = 0; w < words.length; w++) words[w] = (view[w] ?? 0) & (sure[w] ?? 0);
-    const allowed = (token: number): boolean => (((view[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1;
-    const allow = (token: number): void => {
-      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
-    };
-    for (let length = slack + 1; length <= Math.min(max, strings.longest); length++) {
-      for (const token of strings.byLength[length] ?? []) {
-        const bytes = vocabulary.bytes[token];
-        if (!bytes || !allowed(token)) continue;
-        walk.begin(leaf, stack);
-        if (walk.takes(bytes)) allow(token);
-      }
+    const { slot, lang, most } = counts;
+    const { min, max } = slot;
+    // What may come within so many characters may also go on to the end.
+    let sure = most - engine.need(lang);
+    if (min > 0) {
+      // Words of every state must reach the lower bound and stay below the upper ones.
+      const spread = facts.spread(lang);
+      if (!spread) return undefined;
+      sure = most - spread.need;
+      if (sure < min + strings.longest + spread.states.length) return undefined;
+      if (spread.states.some((s) => engine.cardinality(s) !== Number.POSITIVE_INFINITY)) return undefined;
     }
+    if (!(sure >= SHORT)) return undefined;
+    const plain = info.uncounted(counts);
+    const whole = this.situation(plain, stack);
+    if (min <= 0 && sure >= strings.longest) return whole;
+    const view = pool.view(whole.mask);
+    const kept = insideUpTo(strings, Math.min(sure, strings.longest));
+    const words = new Uint32Array(view.length);
+    for (let w = 0; w < words.length; w++) words[w] = (view[w] ?? 0) & (kept[w] ?? 0);
+    const consider = (token: number, sure: boolean): void => {
+      if ((((view[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 0) return;
+      if (sure || this.takes(token, leaf, stack)) words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+    };
+    for (let length = sure + 1; length <= Math.min(max, strings.longest); length++)
+      for (const token of strings.byLength[length] ?? []) consider(token, length + this.rest(plain, token) <= most);
     for (const { token } of strings.closers) {
       const length = strings.lengths[token] ?? 0;
-      if (length >= min && length <= max && allowed(token)) allow(token);
+      if (length >= min && length <= max) consider(token, length <= most);
     }
-    return { mask: pool.internWords(words), later: NONE };
+    return { mask: pool.internWords(words), later: whole.later };
+  }
+
+  private takes(token: number, leaf: number, stack: StackId): boolean {
+    const bytes = this.vocabulary.bytes[token];
+    this.walk.begin(leaf, stack);
+    return bytes ? this.walk.takes(bytes) : false;
+  }
+
+  /** The fewest characters after a token that stays within a string; Infinity where that is not known. */
+  private rest(leaf: number, token: number): number {
+    const { machine } = this.acceptor;
+    let at = leaf;
+    for (const byte of this.vocabulary.bytes[token] ?? []) at = machine.step(at, byte) >> 2;
+    const after = machine.leaves[at];
+    const slot = after instanceof StringLeaf && after.decoder === 0 ? after.slots[0] : undefined;
+    return slot ? machine.facts.rest(slot.lang) : Number.POSITIVE_INFINITY;
   }
 
   /** What is found in another state on the same stack. */
@@ -267,12 +292,29 @@ export class JsonMasks implements TokenMachine {
     return found;
   }
 
+  /** Mask of a state between the characters of a string with a pattern. */
+  private patterned(info: StringLeaf | KeyLeaf, leaf: number, stack: StackId): Found {
+    const { walk, tokens, pool } = this;
+    const key = info.patterns();
+    let inside = key === undefined ? undefined : this.insides.get(key);
+    if (!inside) {
+      inside = this.inside(leaf);
+      if (key !== undefined) this.insides.set(key, inside);
+    }
+    walk.begin(leaf, stack);
+    walk.walk(tokens.quotes, true);
+    const { base, extra } = pool.mask(inside.mask);
+    for (let i = 0; i < extra.length; i++) walk.found[walk.count++] = extra[i] ?? 0;
+    const found = this.found(base);
+    return inside.loop && pool.mask(found.mask).base === base ? { ...found, loop: inside.loop } : found;
+  }
+
   /**
-   * Mask of a state within a string with a pattern: most of its tokens consist of characters that lead round in it, or in the state
+   * The tokens that stay within a string with a pattern: most of them consist of characters that lead round in its state, or in the one
    * that most characters lead to. These are known for the vocabulary; only tokens that leave the loop are walked.
    */
-  private looping(leaf: number): Found {
-    const { walk, tokens } = this;
+  private inside(leaf: number): Inside {
+    const { walk, tokens, pool } = this;
     const { loops } = walk;
     const own = loops.of(leaf);
     const link = loops.link(leaf);
@@ -281,24 +323,24 @@ export class JsonMasks implements TokenMachine {
       const chain = main === leaf ? undefined : loops.chain(leaf, own.count);
       walk.walkExits(leaf, own, own, chain);
       const base = this.baseOf(own, own.count);
-      const found = this.found(base);
-      return main === leaf && this.pool.mask(found.mask).base === base ? { ...found, loop: own } : found;
+      const mask = pool.intern(base, walk.found, walk.count);
+      return main === leaf && pool.mask(mask).base === base ? { mask, loop: own } : { mask };
     }
     const loop = link && loops.of(main);
     if (!link || !loop || loops.link(main)?.next !== main || link.set.others !== loop.others) {
       walk.walk(tokens.text, true);
-      return this.found(-1);
+      return { mask: pool.intern(-1, walk.found, walk.count) };
     }
     const first = link.set;
     walk.walkExits(main, loop, first);
     const words = within(tokens, loop, Number.POSITIVE_INFINITY).slice();
     this.withoutStarts(words, loop, first);
-    const { found, count, later } = walk;
+    const { found, count } = walk;
     for (let i = 0; i < count; i++) {
       const token = found[i] ?? 0;
       words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
     }
-    return { mask: this.pool.internWords(words), later: later.length === 0 ? NONE : later };
+    return { mask: pool.internWords(words) };
   }
 
   /** Takes away the tokens that begin with a character of a set but not of another one. */

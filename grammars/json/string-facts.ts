@@ -1,12 +1,10 @@
-import type { CostModel, Lang, RegexEngine } from '../regex/index.ts';
+import { CHARACTER_COST, type Lang, type RegexEngine } from '../regex/index.ts';
 import type { StringProfile } from './leaf-string.ts';
 
 /** States looked at before a language counts as one that may die. */
 const MAX_UNDYING = 100;
 /** States a pattern may have for its masks to be shared between character counts. */
 const MAX_SPREAD = 400;
-/** Cost model that counts characters. */
-const CHARACTERS: CostModel = { name: 'characters', cheapest: () => 1 };
 
 /** What string and key states ask about their languages, remembered. */
 export class StringFacts {
@@ -73,7 +71,7 @@ export class StringFacts {
     const { engine } = this;
     if (max < 0 || engine.isEmpty(lang)) return false;
     if (min === 0 && max === Number.POSITIVE_INFINITY) return true;
-    const shortest = engine.shortest(lang, CHARACTERS);
+    const shortest = engine.shortest(lang, CHARACTER_COST);
     if (shortest > max) return false;
     if (shortest >= min) return true;
     if (lang === engine.any) return true;
@@ -83,6 +81,11 @@ export class StringFacts {
         engine.repeat(engine.cls([[0, 0x10ffff]]), min, max === Number.POSITIVE_INFINITY ? null : max),
       ),
     );
+  }
+
+  /** Characters of the shortest member. */
+  rest(lang: Lang): number {
+    return this.engine.shortest(lang, CHARACTER_COST);
   }
 
   /**
@@ -100,7 +103,7 @@ export class StringFacts {
         continue;
       }
       if (found.size > MAX_SPREAD) break;
-      need = Math.max(need, engine.shortest(state, CHARACTERS));
+      need = Math.max(need, engine.shortest(state, CHARACTER_COST));
       const { representatives } = engine.classes(state);
       for (let cls = 1; cls < representatives.length; cls++) found.add(engine.deriveClass(state, cls));
     }

@@ -1,5 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { classSizes, type Partition, type Ranges } from './charset.ts';
+import { ALL_SET, classSizes, type Partition, type Ranges } from './charset.ts';
 import type { Derivatives } from './derivatives.ts';
 import { EMPTY, EPSILON, type Lang, type Languages } from './language.ts';
 
@@ -15,6 +15,9 @@ export const UTF8_COST: CostModel = {
   name: 'utf8',
   cheapest: ([first = 0]) => (first < 0x80 ? 1 : first < 0x800 ? 2 : first < 0x10000 ? 3 : 4),
 };
+
+/** Cost of one for each code point. */
+export const CHARACTER_COST: CostModel = { name: 'characters', cheapest: () => 1 };
 
 /** Exact, memoised decisions about languages, each within a budget of derivative states (INFC5105 beyond it). */
 export class Decisions {
@@ -91,7 +94,22 @@ export class Decisions {
     const node = this.#languages.node(lang);
     if (!node.opaque || this.#languages.nullableIn(lang, 0)) return false;
     if (node.kind === 'union' && node.kids.some((kid) => this.#empty.get(kid) === false)) return false;
+    if (node.kind === 'intersect' && this.#fits(node.kids)) return false;
     return undefined;
+  }
+
+  /** Whether one of two languages only counts characters, and the shortest member of the other has as many. */
+  #fits(kids: readonly Lang[]): boolean {
+    const languages = this.#languages;
+    return kids.some((kid, i) => {
+      const count = languages.node(kid);
+      const other = languages.node(kids[1 - i] ?? kid);
+      if (kids.length !== 2 || count.kind !== 'repeat' || !other.plain || other.looping) return false;
+      const item = languages.node(count.a);
+      return (
+        item.kind === 'class' && item.a === ALL_SET && count.min <= other.minLength && other.minLength <= count.max
+      );
+    });
   }
 
   /** The least cost of a member; Infinity for the empty language. */

@@ -1,5 +1,6 @@
 import type { Partition } from './charset.ts';
 import { Compiler } from './compiler.ts';
+import { Counters, type Uncounted } from './counters.ts';
 import { type CostModel, Decisions } from './decisions.ts';
 import { Derivatives } from './derivatives.ts';
 import { EMPTY, EPSILON, type Lang, Languages } from './language.ts';
@@ -8,7 +9,7 @@ import type { Dialect, RegexNode } from './syntax.ts';
 
 export type { Partition, Ranges } from './charset.ts';
 export { classOfCodePoint } from './charset.ts';
-export { type CostModel, UTF8_COST } from './decisions.ts';
+export { CHARACTER_COST, type CostModel, UTF8_COST } from './decisions.ts';
 export type { Lang } from './language.ts';
 export type { Dialect } from './syntax.ts';
 
@@ -61,6 +62,10 @@ export interface RegexEngine {
   lengths(lang: Lang): { readonly min: number; readonly max: number };
   /** When the members are runs of one class of characters: the runs of any length, and the bounds on the length. */
   run(lang: Lang): { readonly any: Lang; readonly min: number; readonly max: number } | undefined;
+  /** The language without its large counters, and up to how many characters the two are the same. */
+  uncounted(lang: Lang): Uncounted;
+  /** A bound on the characters that the beginning of a member still needs to be one; Infinity where none is known. */
+  need(lang: Lang): number;
   /** Membership. */
   matches(lang: Lang, text: string): boolean;
   /** The stores behind the engine, for the context-free core. */
@@ -80,6 +85,7 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
   const languages = new Languages(options.work);
   const derivatives = new Derivatives(languages);
   const decisions = new Decisions(languages, derivatives, options.budget ?? 20_000);
+  const counters = new Counters(languages, derivatives, decisions);
   const compiled = new Map<string, Lang>();
   const characters = new Map<number, Lang>();
   const characterOf = (cp: number): Lang => {
@@ -142,6 +148,8 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
       if (kind !== 'repeat' || languages.node(a).kind !== 'class') return undefined;
       return { any: languages.repeat(a, 0, Number.POSITIVE_INFINITY), min, max };
     },
+    uncounted: (lang) => counters.uncounted(lang),
+    need: (lang) => counters.need(lang),
     matches: (lang, text) => languages.nullableIn(deriveText(lang, text), 0),
     internals: { languages, derivatives },
   };
