@@ -220,6 +220,8 @@ export class MaskWalk {
   /** What may follow the quote of a string whose transition over it is `code`. */
   tailsOf(code: number, stack: StackId): TailSet {
     const { leafAt, stackAt, flagAt, acceptor, tokens } = this;
+    const named = this.tailsOfName(code, stack);
+    if (named) return named;
     const closed = this.follow(0, code, stack, 0, DEPTH, 0x22);
     const all = tokens.tailTokens;
     if (closed !== ALIVE) {
@@ -246,6 +248,16 @@ export class MaskWalk {
     if (this.lowest > depth) this.valueTails[value] = found;
     else this.tails.set(after * 16 + flag, below, this.lowest, found);
     this.lowest = Math.min(outer, this.lowest);
+    return found;
+  }
+
+  /** The same where a listed name ends: its value tells, if it was met before. */
+  private tailsOfName(code: number, stack: StackId): TailSet | undefined {
+    const { machine, stacks } = this.acceptor;
+    const { keys } = (code & 3) === 2 ? (machine.frames[stacks.frame(stack)] ?? {}) : {};
+    const value = keys?.valueAfter(code >> 2);
+    const found = value === undefined ? undefined : this.valueTails[value * 16];
+    if (found) this.lowest = Math.min(this.lowest, stacks.depth(stack) - 1);
     return found;
   }
 
