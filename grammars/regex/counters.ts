@@ -72,7 +72,10 @@ export class Counters {
         const large = node.max >= MANY && node.max < UNBOUNDED && 2 * node.min < node.max;
         out = languages.repeat(part(node.a), node.min, large ? UNBOUNDED : node.max);
         if (large) limit = Math.min(limit, node.max);
+        break;
       }
+      case 'rule':
+        return languages.rules[node.a]?.uncounted?.() ?? { lang, limit };
     }
     return limit === UNBOUNDED ? { lang, limit } : { lang: out, limit };
   }
@@ -110,6 +113,8 @@ export class Counters {
       case 'intersect':
       case 'not':
         return this.#search(lang);
+      case 'rule':
+        return languages.rules[node.a]?.need?.() ?? UNBOUNDED;
       default:
         return UNBOUNDED;
     }

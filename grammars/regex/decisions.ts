@@ -103,12 +103,12 @@ export class Decisions {
     const languages = this.#languages;
     return kids.some((kid, i) => {
       const count = languages.node(kid);
-      const other = languages.node(kids[1 - i] ?? kid);
-      if (kids.length !== 2 || count.kind !== 'repeat' || !other.plain || other.looping) return false;
+      const other = kids[1 - i] ?? kid;
+      if (kids.length !== 2 || count.kind !== 'repeat' || !this.#told(other)) return false;
       const item = languages.node(count.a);
-      return (
-        item.kind === 'class' && item.a === ALL_SET && count.min <= other.minLength && other.minLength <= count.max
-      );
+      if (item.kind !== 'class' || item.a !== ALL_SET) return false;
+      const shortest = this.shortest(other, CHARACTER_COST);
+      return count.min <= shortest && shortest <= count.max;
     });
   }
 
@@ -124,10 +124,14 @@ export class Decisions {
     }
     return (
       memo.get(lang) ??
-      (this.#languages.node(lang).plain
-        ? this.#plainShortest(lang, cost, memo)
-        : this.#searchShortest(lang, cost, memo))
+      (this.#told(lang) ? this.#plainShortest(lang, cost, memo) : this.#searchShortest(lang, cost, memo))
     );
+  }
+
+  /** Whether the structure tells the shortest member. */
+  #told(lang: Lang): boolean {
+    const { plain, kind } = this.#languages.node(lang);
+    return plain || kind === 'rule';
   }
 
   #plainShortest(lang: Lang, cost: CostModel, memo: Map<Lang, number>): number {
@@ -179,11 +183,7 @@ export class Decisions {
       if (reached.size > this.#budget) this.#exceeded('the shortest member', lang);
       const exact =
         memo.get(state) ??
-        (languages.nullableIn(state, 0)
-          ? 0
-          : languages.node(state).plain
-            ? this.#plainShortest(state, cost, memo)
-            : undefined);
+        (languages.nullableIn(state, 0) ? 0 : this.#told(state) ? this.#plainShortest(state, cost, memo) : undefined);
       if (exact !== undefined) {
         if (distance + exact < best) {
           best = distance + exact;
@@ -286,6 +286,7 @@ export class Decisions {
     const node = languages.node(lang);
     if (lang === EMPTY) return 0;
     if (lang === EPSILON) return 1;
+    if (node.kind === 'rule') return languages.rules[node.a]?.cardinality?.();
     if (!node.plain || node.looping) return undefined;
     if (node.maxLength === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
     if (node.kind === 'class') return languages.sets.size(node.a);

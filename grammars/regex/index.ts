@@ -1,3 +1,4 @@
+import { Borrowed } from './borrowed.ts';
 import type { Partition } from './charset.ts';
 import { Compiler } from './compiler.ts';
 import { Counters, type Uncounted } from './counters.ts';
@@ -66,6 +67,8 @@ export interface RegexEngine {
   uncounted(lang: Lang): Uncounted;
   /** A bound on the characters that the beginning of a member still needs to be one; Infinity where none is known. */
   need(lang: Lang): number;
+  /** A language of another engine, whose work on it then serves this one too. */
+  borrow(from: RegexEngine, lang: Lang): Lang;
   /** Membership. */
   matches(lang: Lang, text: string): boolean;
   /** The stores behind the engine, for the context-free core. */
@@ -86,6 +89,7 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
   const derivatives = new Derivatives(languages);
   const decisions = new Decisions(languages, derivatives, options.budget ?? 20_000);
   const counters = new Counters(languages, derivatives, decisions);
+  const lenders = new Map<RegexEngine, Borrowed>();
   const compiled = new Map<string, Lang>();
   const characters = new Map<number, Lang>();
   const characterOf = (cp: number): Lang => {
@@ -150,6 +154,11 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
     },
     uncounted: (lang) => counters.uncounted(lang),
     need: (lang) => counters.need(lang),
+    borrow(from, lang) {
+      let lender = lenders.get(from);
+      if (!lender) lenders.set(from, (lender = new Borrowed(languages, from)));
+      return lender.lang(lang);
+    },
     matches: (lang, text) => languages.nullableIn(deriveText(lang, text), 0),
     internals: { languages, derivatives },
   };
