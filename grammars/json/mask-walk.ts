@@ -9,7 +9,7 @@ import { leaving } from './leaving.ts';
 import { Memo } from './mask-memo.ts';
 import type { StackId } from './stack.ts';
 import { INSIDE, type JsonTokens } from './string-tokens.ts';
-import { covers, ROW, rowsOf } from './subtrees.ts';
+import { covers, ROW, type Rows, rowsOf } from './subtrees.ts';
 import { AFTER, UnknownItems } from './unknown-items.ts';
 
 /** Subtrees smaller than this are walked node by node. */
@@ -168,7 +168,7 @@ export class MaskWalk {
         continue;
       }
       if (below > WORTH && flag <= NAMED && (text || leaves[leafAt[d] ?? 0]?.kind === 'number')) {
-        const loop = loops.of(leafAt[d] ?? 0);
+        const loop = this.alike(leafAt[d] ?? 0, rows, i) ? loops.of(leafAt[d] ?? 0) : undefined;
         if (loop !== undefined && covers(loop, rows, i) && head >>> 18 <= loop.count) {
           const last = rows[i + 3] ?? 0;
           for (let t = rows[i + 2] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
@@ -259,6 +259,22 @@ export class MaskWalk {
     const found = value === undefined ? undefined : this.valueTails[value * 16];
     if (found) this.lowest = Math.min(this.lowest, stacks.depth(stack) - 1);
     return found;
+  }
+
+  /** Whether a loop may hold all that is below a row of a trie: its first and its last ASCII character lead to the same state. */
+  private alike(leaf: number, rows: Rows, i: number): boolean {
+    let low = -1;
+    let high = -1;
+    for (let w = 0; w < 4; w++) {
+      const word = rows[i + 4 + w] ?? 0;
+      if (word === 0) continue;
+      if (low < 0) low = 32 * w + 31 - Math.clz32(word & -word);
+      high = 32 * w + 31 - Math.clz32(word);
+    }
+    if (low < 0) return true;
+    const { machine } = this.acceptor;
+    const code = machine.step(leaf, low);
+    return code !== 0 && (code & 3) === 0 && code === machine.step(leaf, high);
   }
 
   private walkTails(): TailSet {
