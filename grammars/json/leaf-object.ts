@@ -151,6 +151,11 @@ export class KeyLeaf implements Leaf, CodePoints {
     return all.length === 1 ? all[0] : all.sort().join();
   }
 
+  /** See {@link StringLeaf.origin}. */
+  origin(): string | undefined {
+    return undefined;
+  }
+
   /** What can still be typed, where only listed names can come. */
   listedRests(): readonly string[] | undefined {
     return this.prefix === undefined || this.regions.length > 0 ? undefined : this.space.usableAfter(this.prefix);

@@ -100,6 +100,14 @@ export class StringLeaf implements Leaf, CodePoints {
     return all.length === 1 ? all[0] : all.sort().join();
   }
 
+  /** The same, equal for all constraints, where the pattern is a format. */
+  origin(): string | undefined {
+    const [slot] = this.slots;
+    if (!slot || this.slots.length !== 1 || slot.low < slot.high) return undefined;
+    const origin = this.machine.engine.origin(slot.lang);
+    return origin && `${origin}:${slot.min}:${slot.max}`;
+  }
+
   /** What can still be typed, where only listed values can come, in order. */
   listedRests(): readonly string[] | undefined {
     if (this.slots.some((s) => s.lang !== this.machine.engine.empty)) return undefined;

@@ -4,17 +4,15 @@ import { vocabularyTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { JsonAcceptor } from './acceptor.ts';
 import type { CharBits } from './char-loops.ts';
+import { type Counted, Insides } from './insides.ts';
 import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
-import { type Counts, StringLeaf } from './leaf-string.ts';
+import { StringLeaf } from './leaf-string.ts';
 import { ArrayLeaf, INDENT, ValueLeaf } from './leaf-structure.ts';
 import { ListedMasks } from './listed-masks.ts';
 import { Memo } from './mask-memo.ts';
 import { MaskWalk, type TailSet } from './mask-walk.ts';
 import type { StackId } from './stack.ts';
-import { INSIDE, insideUpTo, type JsonTokens, jsonTokens, within } from './string-tokens.ts';
-
-/** With fewer characters left than this, a walk is short anyway. */
-const SHORT = 10;
+import { INSIDE, insideUpTo, type JsonTokens, jsonTokens } from './string-tokens.ts';
 
 /** The mask of a situation, and the tokens that may come beside, depending on the text read before. */
 interface Found {
@@ -24,16 +22,7 @@ interface Found {
   readonly loop?: CharBits;
 }
 
-/** The tokens that stay within a string. */
-interface Inside {
-  readonly mask: MaskId;
-  /** When the mask's base is the tokens of a loop: which. */
-  readonly loop?: CharBits;
-}
-
 const NONE: readonly number[] = [];
-/** Counting loops shorter than this are walked as they are. */
-const LONG = 8;
 
 /**
  * Masks of a JSON automaton over one vocabulary. A mask is remembered by the leaf and as many frames of the stack as its
@@ -44,13 +33,11 @@ export class JsonMasks implements TokenMachine {
   private readonly tokens: JsonTokens;
   private readonly walk: MaskWalk;
   private readonly listed: ListedMasks;
+  private readonly insides: Insides;
   private readonly insideBase: number;
   private readonly memo: Memo<Found>;
   private readonly decided = new Map<number, MaskId>();
   private readonly bases = new Map<number, number>();
-  /** By {@link StringLeaf.patterns}: they do not depend on what follows. */
-  private readonly insides = new Map<string, Inside>();
-  private readonly setBases = new Map<Uint32Array, number>();
 
   constructor(
     readonly acceptor: JsonAcceptor,
@@ -62,6 +49,7 @@ export class JsonMasks implements TokenMachine {
     this.listed = new ListedMasks(acceptor, this.tokens, this.walk);
     this.memo = new Memo(acceptor.stacks);
     this.pool = new MaskPool(vocabulary.size);
+    this.insides = new Insides(acceptor, vocabulary, this.tokens, this.walk, this.pool);
     this.insideBase = this.pool.addBase(this.tokens.strings.inside);
   }
 
@@ -125,12 +113,6 @@ export class JsonMasks implements TokenMachine {
         return this.counted(info, stack, profile.min, profile.max);
       if (profile?.kind === 'run' && info instanceof StringLeaf) {
         const found = this.ofRun(info, stack, profile.min, profile.max);
-        if (found) return found;
-        walk.begin(leaf, stack);
-      }
-      const counts = profile === undefined && info instanceof StringLeaf ? info.counts : undefined;
-      if (counts && info instanceof StringLeaf) {
-        const found = this.uncounted(info, counts, leaf, stack);
         if (found) return found;
         walk.begin(leaf, stack);
       }
@@ -219,63 +201,6 @@ export class JsonMasks implements TokenMachine {
     return this.found(max >= strings.longest ? this.insideBase : this.baseUpTo(max));
   }
 
-  /**
-   * Mask of a state that counts: that of the same state without counters, less the tokens that are too long for them. Undefined where
-   * they are nearly exhausted, or where it is not known how many characters the pattern may still need.
-   */
-  private uncounted(info: StringLeaf, counts: Counts, leaf: number, stack: StackId): Found | undefined {
-    const { pool, tokens } = this;
-    const { strings } = tokens;
-    const { engine, facts } = this.acceptor.machine;
-    const { slot, lang, most } = counts;
-    const { min, max } = slot;
-    // What may come within so many characters may also go on to the end.
-    let sure = most - engine.need(lang);
-    if (min > 0) {
-      // Words of every state must reach the lower bound and stay below the upper ones.
-      const spread = facts.spread(lang);
-      if (!spread) return undefined;
-      sure = most - spread.need;
-      if (sure < min + strings.longest + spread.states.length) return undefined;
-      if (spread.states.some((s) => engine.cardinality(s) !== Number.POSITIVE_INFINITY)) return undefined;
-    }
-    if (!(sure >= SHORT)) return undefined;
-    const plain = info.uncounted(counts);
-    const whole = this.situation(plain, stack);
-    if (min <= 0 && sure >= strings.longest) return whole;
-    const view = pool.view(whole.mask);
-    const kept = insideUpTo(strings, Math.min(sure, strings.longest));
-    const words = new Uint32Array(view.length);
-    for (let w = 0; w < words.length; w++) words[w] = (view[w] ?? 0) & (kept[w] ?? 0);
-    const consider = (token: number, sure: boolean): void => {
-      if ((((view[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 0) return;
-      if (sure || this.takes(token, leaf, stack)) words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
-    };
-    for (let length = sure + 1; length <= Math.min(max, strings.longest); length++)
-      for (const token of strings.byLength[length] ?? []) consider(token, length + this.rest(plain, token) <= most);
-    for (const { token } of strings.closers) {
-      const length = strings.lengths[token] ?? 0;
-      if (length >= min && length <= max) consider(token, length <= most);
-    }
-    return { mask: pool.internWords(words), later: whole.later };
-  }
-
-  private takes(token: number, leaf: number, stack: StackId): boolean {
-    const bytes = this.vocabulary.bytes[token];
-    this.walk.begin(leaf, stack);
-    return bytes ? this.walk.takes(bytes) : false;
-  }
-
-  /** The fewest characters after a token that stays within a string; Infinity where that is not known. */
-  private rest(leaf: number, token: number): number {
-    const { machine } = this.acceptor;
-    let at = leaf;
-    for (const byte of this.vocabulary.bytes[token] ?? []) at = machine.step(at, byte) >> 2;
-    const after = machine.leaves[at];
-    const slot = after instanceof StringLeaf && after.decoder === 0 ? after.slots[0] : undefined;
-    return slot ? machine.facts.rest(slot.lang) : Number.POSITIVE_INFINITY;
-  }
-
   /** What is found in another state on the same stack. */
   private situation(leaf: number, stack: StackId): Found {
     const { walk } = this;
@@ -294,69 +219,30 @@ export class JsonMasks implements TokenMachine {
 
   /** Mask of a state between the characters of a string with a pattern. */
   private patterned(info: StringLeaf | KeyLeaf, leaf: number, stack: StackId): Found {
-    const { walk, tokens, pool } = this;
-    const key = info.patterns();
-    let inside = key === undefined ? undefined : this.insides.get(key);
-    if (!inside) {
-      inside = this.inside(leaf);
-      if (key !== undefined) this.insides.set(key, inside);
-    }
-    walk.begin(leaf, stack);
+    const { walk, tokens, pool, insides } = this;
+    const counted = info instanceof StringLeaf ? insides.counted(info) : undefined;
+    const inside = insides.of(info, leaf, counted);
+    walk.begin(counted?.plain ?? leaf, stack);
     walk.walk(tokens.quotes, true);
+    if (counted) this.dropUncounted(counted, leaf, stack);
     const { base, extra } = pool.mask(inside.mask);
     for (let i = 0; i < extra.length; i++) walk.found[walk.count++] = extra[i] ?? 0;
     const found = this.found(base);
     return inside.loop && pool.mask(found.mask).base === base ? { ...found, loop: inside.loop } : found;
   }
 
-  /**
-   * The tokens that stay within a string with a pattern: most of them consist of characters that lead round in its state, or in the one
-   * that most characters lead to. These are known for the vocabulary; only tokens that leave the loop are walked.
-   */
-  private inside(leaf: number): Inside {
-    const { walk, tokens, pool } = this;
-    const { loops } = walk;
-    const own = loops.of(leaf);
-    const link = loops.link(leaf);
-    const main = link?.next ?? 0;
-    if (own && (main === leaf || (own.count >= LONG && !own.others))) {
-      const chain = main === leaf ? undefined : loops.chain(leaf, own.count);
-      walk.walkExits(leaf, own, own, chain);
-      const base = this.baseOf(own, own.count);
-      const mask = pool.intern(base, walk.found, walk.count);
-      return main === leaf && pool.mask(mask).base === base ? { mask, loop: own } : { mask };
-    }
-    const loop = link && loops.of(main);
-    if (!link || !loop || loops.link(main)?.next !== main || link.set.others !== loop.others) {
-      walk.walk(tokens.text, true);
-      return { mask: pool.intern(-1, walk.found, walk.count) };
-    }
-    const first = link.set;
-    walk.walkExits(main, loop, first);
-    const words = within(tokens, loop, Number.POSITIVE_INFINITY).slice();
-    this.withoutStarts(words, loop, first);
-    const { found, count } = walk;
-    for (let i = 0; i < count; i++) {
-      const token = found[i] ?? 0;
-      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
-    }
-    return { mask: pool.internWords(words) };
-  }
-
-  /** Takes away the tokens that begin with a character of a set but not of another one. */
-  private withoutStarts(words: Uint32Array, set: CharBits, first: CharBits): void {
-    const { text } = this.tokens;
-    for (let i = 1; i < text.count; i += text.size[i] ?? 1) {
-      const byte = text.byte[i] ?? 0;
-      const bit =
-        byte < 0x80 ? (((set.ascii[byte >> 5] ?? 0) & ~(first.ascii[byte >> 5] ?? 0)) >>> (byte & 31)) & 1 : 0;
-      if (bit === 0) continue;
-      const last = text.from[i + (text.size[i] ?? 1)] ?? 0;
-      for (let t = text.from[i] ?? 0; t < last; t++) {
-        const token = text.tokens[t] ?? 0;
-        words[token >>> 5] = (words[token >>> 5] ?? 0) & ~(1 << (token & 31));
-      }
-    }
+  /** Of the tokens found that close a string, those go that the counters do not admit. */
+  private dropUncounted({ slot, most }: Counted, leaf: number, stack: StackId): void {
+    const { walk, insides } = this;
+    const { lengths } = this.tokens.strings;
+    const { later } = walk;
+    const closers = walk.found.slice(0, walk.count).filter((token) => {
+      const length = lengths[token] ?? 0;
+      return length >= slot.min && length <= slot.max && (length <= most || insides.takes(token, leaf, stack));
+    });
+    walk.found.set(closers);
+    walk.count = closers.length;
+    walk.later = later;
   }
 
   /** Mask of a state with so many characters of one class to come: that of any number of them, less what is too long or too short. */
@@ -376,17 +262,7 @@ export class JsonMasks implements TokenMachine {
       if (fits(token)) walk.found[walk.count++] = token;
     }
     walk.later = whole.later.filter(fits);
-    return this.found(whole.loop ? this.baseOf(whole.loop, max) : -1);
-  }
-
-  private baseOf(set: CharBits, limit: number): number {
-    const words = within(this.tokens, set, limit);
-    let base = this.setBases.get(words);
-    if (base === undefined) {
-      base = this.pool.addBase(words);
-      this.setBases.set(words, base);
-    }
-    return base;
+    return this.found(whole.loop ? this.insides.baseOf(whole.loop, max) : -1);
   }
 
   private baseUpTo(limit: number): number {

@@ -34,6 +34,7 @@ export class Borrowed {
       maxLength: node?.maxLength,
       plain: node?.plain,
       idempotent: false,
+      origin: `${from.serial}.${theirs}`,
       classes: () => languages.sets.adopt(from.classes(theirs)),
       derive: (codePoint) => this.lang(from.derive(theirs, codePoint)),
       shortest: (cost) => from.shortest(theirs, cost),

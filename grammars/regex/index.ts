@@ -69,8 +69,12 @@ export interface RegexEngine {
   need(lang: Lang): number;
   /** A language of another engine, whose work on it then serves this one too. */
   borrow(from: RegexEngine, lang: Lang): Lang;
+  /** What is the same for a borrowed language in all engines. */
+  origin(lang: Lang): string | undefined;
   /** Membership. */
   matches(lang: Lang, text: string): boolean;
+  /** A number no other engine has. */
+  readonly serial: number;
   /** The stores behind the engine, for the context-free core. */
   readonly internals: { readonly languages: Languages; readonly derivatives: Derivatives };
 }
@@ -82,6 +86,8 @@ export interface RegexEngineOptions {
   /** Told how many members each union or intersection that is built has; may throw to stop. */
   readonly work?: (members: number) => void;
 }
+
+let serial = 0;
 
 /** Creates an engine; languages of different engines do not mix. */
 export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine {
@@ -159,7 +165,12 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
       if (!lender) lenders.set(from, (lender = new Borrowed(languages, from)));
       return lender.lang(lang);
     },
+    origin(lang) {
+      const { kind, a } = languages.node(lang);
+      return kind === 'rule' ? languages.rules[a]?.origin : undefined;
+    },
     matches: (lang, text) => languages.nullableIn(deriveText(lang, text), 0),
+    serial: serial++,
     internals: { languages, derivatives },
   };
 }

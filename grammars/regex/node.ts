@@ -63,6 +63,8 @@ export interface RuleDefinition {
   classes(): Partition;
   derive(codePoint: number): Lang;
   shortest(cost: CostModel): number;
+  /** The same for all engines that borrow the language. */
+  readonly origin?: string;
   cardinality?(): number;
   need?(): number;
   uncounted?(): Uncounted;
