@@ -63,7 +63,7 @@ const formats = sparse ? sparseFormats : asked === 'all' ? formatNames : asked.s
 const CACHED = 256;
 /** Share of the memory's speed from which it is what bounds a product. */
 const BOUND = 0.8;
-const cases = option('--cases', sparse ? '1x1536x576' : '1x2048x2048,4x2048x2048,128x576x576')
+const cases = option('--cases', sparse ? '1x1536x576' : '1x2048x2048,4x2048x2048,128x768x768')
   .split(',')
   .flatMap((text) => {
     const [m, n, k] = text.split('x').map(Number);
@@ -163,9 +163,9 @@ async function inChromium() {
       folder,
       `
       try {
-        const { runJob } = await import('/run-job.mjs');
-        const bytesOf = async (name) => new Uint8Array(await (await fetch('/' + name)).arrayBuffer());
-        const job = await (await fetch('/${i}.json')).json();
+        const { runJob } = await import('./run-job.mjs');
+        const bytesOf = async (name) => new Uint8Array(await (await fetch(name)).arrayBuffer());
+        const job = await (await fetch('${i}.json')).json();
         const files = new Map();
         for (const f of job.fills) if (!files.has(f.name)) files.set(f.name, await bytesOf(f.name));
         const ready = {
