@@ -77,6 +77,7 @@ const web = await build({
   // not use. They are minified there.
   minifyIdentifiers: true,
   minifySyntax: true,
+  mangleProps: new RegExp(`^(?:${(await privateNames('grammars')).join('|')})$`),
   metafile: true,
 });
 
@@ -84,6 +85,26 @@ const web = await build({
 await buildArtifactParts('dist/artifact');
 await copyFile('dist/artifact/worker.js', 'dist/worker.js');
 await copyFile('node_modules/chevrotain/LICENSE.txt', 'dist/LICENSE-chevrotain.txt');
+
+/**
+ * Names of private members that no public member, no key, no text and no built-in object shares: what minifies an application cannot know
+ * that nothing else uses them.
+ */
+async function privateNames(folder) {
+  const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.ts'));
+  const code = (await Promise.all(files.map((file) => readFile(path.join(folder, file), 'utf8')))).join('\n');
+  const names = new Set(Array.from(code.matchAll(/\bprivate (?:readonly |get )*(\w+)/g), ([, name]) => name));
+  const shared = [
+    /^ {2}(?:(?:protected|readonly|get|async|static) )*(\w+)\??[:(<]/gm,
+    /[{;] (?:readonly )?(\w+)\??: /g,
+    /['"`](\w+)['"`]/g,
+  ];
+  for (const pattern of shared) for (const [, name] of code.matchAll(pattern)) names.delete(name);
+  for (const key of Object.getOwnPropertyNames(globalThis))
+    for (const of of [globalThis[key], globalThis[key]?.prototype])
+      for (const name of Object.getOwnPropertyNames(Object(of))) names.delete(name);
+  return [...names].sort();
+}
 
 function pick(...names) {
   return Object.fromEntries(names.filter((name) => entries[name]).map((name) => [name, entries[name]]));

@@ -90,19 +90,10 @@ export class Insides {
    */
   counted(info: StringLeaf): Counted | undefined {
     const { counts } = info;
-    if (!counts) return undefined;
-    const { strings } = this.tokens;
-    const { engine, facts } = this.acceptor.machine;
-    const { slot, lang, most } = counts;
-    let sure = most - engine.need(lang);
-    if (slot.min > 0) {
-      // Words of every state must reach the lower bound and stay below the upper ones.
-      const spread = facts.spread(lang);
-      if (!spread) return undefined;
-      sure = most - spread.need;
-      if (sure < slot.min + strings.longest + spread.states.length) return undefined;
-      if (spread.states.some((s) => engine.cardinality(s) !== Number.POSITIVE_INFINITY)) return undefined;
-    }
+    if (!counts || counts.slot.min > 0) return undefined;
+    const { engine } = this.acceptor.machine;
+    const { lang, most } = counts;
+    const sure = most - engine.need(lang);
     return sure >= SHORT ? { ...counts, sure, plain: info.uncounted(counts) } : undefined;
   }
 

@@ -3,13 +3,10 @@ import type { StringProfile } from './leaf-string.ts';
 
 /** States looked at before a language counts as one that may die. */
 const MAX_UNDYING = 100;
-/** States a pattern may have for its masks to be shared between character counts. */
-const MAX_SPREAD = 400;
 
 /** What string and key states ask about their languages, remembered. */
 export class StringFacts {
   private readonly lengthProfiles = new Map<Lang, StringProfile | null>();
-  private readonly spreads = new Map<Lang, { readonly need: number; readonly states: readonly Lang[] } | null>();
   private readonly undying = new Map<Lang, boolean>();
 
   constructor(private readonly engine: RegexEngine) {}
@@ -86,30 +83,6 @@ export class StringFacts {
   /** Characters of the shortest member. */
   rest(lang: Lang): number {
     return this.engine.shortest(lang, CHARACTER_COST);
-  }
-
-  /**
-   * Over all states a language's words can reach: the most characters a word still needs, and the states. Undefined when they are too many to tell.
-   */
-  spread(lang: Lang): { readonly need: number; readonly states: readonly Lang[] } | undefined {
-    const known = this.spreads.get(lang);
-    if (known !== undefined) return known ?? undefined;
-    const { engine } = this;
-    const found = new Set<Lang>([lang]);
-    let need = 0;
-    for (const state of found) {
-      if (engine.isEmpty(state)) {
-        found.delete(state);
-        continue;
-      }
-      if (found.size > MAX_SPREAD) break;
-      need = Math.max(need, engine.shortest(state, CHARACTER_COST));
-      const { representatives } = engine.classes(state);
-      for (let cls = 1; cls < representatives.length; cls++) found.add(engine.deriveClass(state, cls));
-    }
-    const spread = found.size > MAX_SPREAD ? null : { need, states: [...found] };
-    this.spreads.set(lang, spread);
-    return spread ?? undefined;
   }
 
   /** The profile of a language that only counts characters. */
