@@ -63,7 +63,7 @@ export class Insides {
     const key = info.patterns();
     const known = key && this.known.get(key);
     if (known) return known;
-    const origin = info.origin();
+    const origin = info instanceof StringLeaf ? info.origin() : undefined;
     const inside = this.recall(origin) ?? (counted ? this.counting(counted, leaf) : this.search(leaf));
     if (key !== undefined) this.known.set(key, inside);
     if (origin !== undefined) this.keep(origin, inside);
@@ -102,7 +102,7 @@ export class Insides {
     const { pool, tokens, acceptor } = this;
     const { strings } = tokens;
     const info = acceptor.machine.leaves[plain];
-    const whole = info instanceof StringLeaf ? this.from(info, plain) : this.search(plain);
+    const whole = info instanceof StringLeaf ? this.of(info, plain, undefined) : this.search(plain);
     if (sure >= strings.longest) return whole;
     const view = pool.view(whole.mask);
     const words = new Uint32Array(view.length);
@@ -115,11 +115,6 @@ export class Insides {
           words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
       }
     return { mask: pool.internWords(words) };
-  }
-
-  private from(info: StringLeaf, leaf: number): Inside {
-    this.walk.begin(leaf, 0);
-    return this.of(info, leaf, undefined);
   }
 
   /** Whether a token may come, tried alone. */

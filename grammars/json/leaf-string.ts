@@ -1,7 +1,7 @@
 import type { Lang } from '../regex/index.ts';
 import { DEAD, goTo, type Leaf, pop, type ResultId } from './leaf.ts';
 import type { Machine } from './machine.ts';
-import { atCharacter, type CodePoints, decodeStep, fillPlain, primeDecoder } from './utf8-json.ts';
+import { atCharacter, type CodePoints, decodeStep, fillPlain, firstByte, primeDecoder } from './utf8-json.ts';
 
 /** Strings still possible: members `list[low..high)` that agree so far (up to UTF-16 position `at`), plus a language of suffixes. */
 export interface StringSlot {
@@ -177,7 +177,7 @@ export class StringLeaf implements Leaf, CodePoints {
     if (this.slots.every((s) => s.lang === engine.empty)) {
       row.fill(DEAD, at, at + 256);
       for (const s of this.slots)
-        for (let i = s.low; i < s.high; i++) row[at + firstByte(s.list[i]?.codePointAt(s.at))] = 0;
+        for (let i = s.low; i < s.high; i++) row[at + firstByte(s.list[i]?.codePointAt(s.at) ?? QUOTE)] = 0;
       row[at + 0x22] = 0;
       row[at + 0x5c] = 0;
       return;
@@ -265,13 +265,6 @@ function normal(
   if ((lang === any && max === Number.POSITIVE_INFINITY) || narrowed === undefined)
     return { list: [], low: 0, high: 0, at: 0, lang, ...bounds, results: slot.results };
   return { list: slot.list, ...narrowed, lang, ...bounds, results: slot.results };
-}
-
-/** First UTF-8 byte of a code point; the quote where a text ends. */
-function firstByte(point: number | undefined): number {
-  if (point === undefined) return 0x22;
-  if (point < 0x80) return point;
-  return point < 0x800 ? 0xc0 | (point >> 6) : point < 0x10000 ? 0xe0 | (point >> 12) : 0xf0 | (point >> 18);
 }
 
 /** The members that go on with the code point. */
