@@ -42,8 +42,9 @@ export class SchemaCompiler {
   readonly relaxed: Relaxation[] = [];
   readonly formulas: Formulas;
   private readonly typedMemo = new Map<JsonType, Map<Formula, Formula>>();
-  private readonly leafMemo = new Map<string, Formula>();
-  private readonly open = new Set<string>();
+  /** By leaf and type. */
+  private readonly leafMemo = new Map<number, Formula>();
+  private readonly open = new Set<number>();
   private readonly stringMemo = new Map<Formula, StringSetId>();
   private readonly scopes: (readonly Resource[])[] = [[]];
   private readonly scopeIds = new Map<string, number>();
@@ -148,7 +149,7 @@ export class SchemaCompiler {
   private typedLeaf(leaf: number, type: JsonType): Formula {
     const term = this.terms.get(leaf);
     if (term.sort !== 'schema' && term.sort !== 'const') return this.formulas.leaf(leaf);
-    const key = `${leaf}${type}`;
+    const key = leaf * 64 + typeBit(type);
     const known = this.leafMemo.get(key);
     if (known !== undefined) return known;
     if (this.open.has(key)) {
@@ -280,7 +281,7 @@ export class SchemaCompiler {
       return this.terms.string(this.strings.of(list.filter((x): x is string => typeof x === 'string')));
     if (type === 'number')
       return this.terms.numbers(list.filter((x): x is number => typeof x === 'number').map(toDecimal));
-    const distinct = new Map(list.map((x) => [canonical(x), x]));
+    const distinct = new Map(list.filter((x) => typeOf(x) === typeBit(type)).map((x) => [canonical(x), x]));
     return this.formulas.or([...distinct.values()].map((x) => this.constant(x, type)));
   }
 
