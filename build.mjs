@@ -1,7 +1,7 @@
 // Builds dist/: bundled ES modules, declarations, and the table of error codes. `--quiet` prints only problems; `--no-types` skips tsc.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -90,6 +90,10 @@ function pick(...names) {
 }
 
 await writeErrorCodes();
+// `infc plugin new` starts from the example plugin that infc's own tests prove.
+const example = 'test/plugins/acme/src';
+const sources = (await readdir(example)).map(async (f) => [f, await readFile(path.join(example, f), 'utf8')]);
+await writeFile('dist/plugin-example.json', JSON.stringify(Object.fromEntries(await Promise.all(sources))));
 if (!process.argv.includes('--no-types')) writeDeclarations();
 
 if (!quiet) {
@@ -104,7 +108,6 @@ if (!quiet) {
       outputs[full]?.entryPoint &&
       ['index.js', 'cli.js', 'runtime.js', 'generate.js', 'grammars.js', 'test.js'].includes(file)
     ) {
-      const { readFile } = await import('node:fs/promises');
       say(`${full.padEnd(20)} ${kb(size)}  gzip ${kb(gzipSync(await readFile(full)).length)}`);
     }
   }

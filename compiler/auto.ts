@@ -1,3 +1,4 @@
+import { squaredError } from '../passes/format/rounding-error.ts';
 import { weightOf } from '../passes/format/weights.ts';
 import type { Allocator, LayerChoices } from '../passes/precision/allocator.ts';
 import { InfcError } from '../runtime/errors.ts';
@@ -74,7 +75,6 @@ const SEARCHED = ['a3g32', 'q4g32'];
 const SCREENED = 2e7;
 /** Measured damage must stay this far below a bound, since other data will differ a little; and a divergence, this many standard errors. */
 const [MARGIN, DEVIATIONS] = [0.9, 2];
-const SAMPLE_ROWS = 48;
 /** Recipes that are tried as they are. */
 const FIXED = ['f16', 'w8a8'];
 
@@ -303,7 +303,7 @@ function choicesOf(layer: Layer, registry: Registry, calibration: Calibration): 
     widths.add(width);
     const format = inRows ? stored : channelIntegers(width, layer.length);
     const bits = widthOf(format) - (inRows ? 0 : 8 - width);
-    const damage = errorOf(layer, values, format, importance);
+    const damage = squaredError(values, layer, format, importance);
     // Relative to what the layer gives: how much an error weighs depends on what it is added to.
     return [{ format: name, bits, bytes: (layer.elements * bits) / 8, damage: damage / energy }];
   }).sort((a, b) => a.bytes - b.bytes);
@@ -313,25 +313,6 @@ function choicesOf(layer: Layer, registry: Registry, calibration: Calibration): 
     options: options.length > 0 ? options : [{ format: 'q8g32', bits: 32, bytes: layer.elements * 4, damage: 0 }],
     ...(statistics?.entropy === undefined ? {} : { entropy: statistics.entropy }),
   };
-}
-
-/** Expected squared error of all outputs, from a sample of rows. */
-function errorOf(layer: Layer, values: Float32Array, format: StorageFormat, importance?: Float32Array): number {
-  const span = gridSpan(format);
-  const stride = Math.max(1, Math.floor(layer.rows / SAMPLE_ROWS));
-  let [sum, rows] = [0, 0];
-  for (let r = 0; r < layer.rows; r += stride, rows++) {
-    for (let g = 0; g < layer.length; g += span) {
-      const at = r * layer.length + g;
-      const group = values.subarray(at, at + span);
-      const grid = format.grid?.(group);
-      for (let i = 0; i < span; i++) {
-        const w = group[i] ?? 0;
-        sum += ((grid?.nearest(w, i) ?? w) - w) ** 2 * (importance?.[g + i] ?? 1);
-      }
-    }
-  }
-  return (sum * layer.rows) / Math.max(1, rows);
 }
 
 function describe(recipe: FormatRecipe, layers: readonly LayerChoices[]): AutoResult['layers'] {

@@ -1,18 +1,16 @@
+import { addProduct } from '../backends/wasm/add-product.ts';
 import { definePass } from '../passes/pass.ts';
 import { storagePoints } from '../passes/precision/assign-precision.ts';
-import type { Calibrator, Collector, GramProduct } from '../passes/precision/calibrator.ts';
+import type { Calibrator, Collector } from '../passes/precision/calibrator.ts';
 import type { InputStatistics, Needs } from '../passes/precision/quantizer.ts';
 import { InfcError } from '../runtime/errors.ts';
-import { type AnyEntry, load, type Model, type RunOptions } from '../runtime/index.ts';
+import { type AnyEntry, type LoadOptions, load, type Model, type RunOptions } from '../runtime/index.ts';
 import type { CompileOptions, ModelSource, TargetCompilation } from './compile.ts';
-import { compile, createCompiler } from './compile.ts';
+import { compile } from './compile.ts';
 import { cloneProgram } from './ir/clone.ts';
-import { asSym, sym } from './ir/dim.ts';
-import { type Constant, Graph, type Node, type Program, tensor, type Value } from './ir/graph.ts';
-import { GraphBuilder } from './ir/graph-builder.ts';
+import type { Constant, Node, Value } from './ir/graph.ts';
 import { type PatchGeometry, patches, patchGeometry } from './patches.ts';
-import { contentsOf } from './plan/weights-file.ts';
-import { definePlugin, type Plugin, type Registry } from './plugin.ts';
+import { definePlugin, type Plugin } from './plugin.ts';
 import { isFloatsDtype } from './tensor-values.ts';
 
 /** One run of the model on data that resembles what it will see. */
@@ -100,8 +98,7 @@ export async function calibrate(
     plugins: [...(options.compile?.plugins ?? []), probe],
   });
   if (wanted.size === 0) return new Map();
-  await using loaded = await loadCompiled(compilation.targets[0]);
-  await using gram = new GramMachine();
+  await using loaded = await loadCompiled(compilation.targets[0], {});
   const probes = [...wanted].map(
     ([output, { weights, k, needs, geometry }]): Probe => ({
       output,
@@ -110,7 +107,7 @@ export async function calibrate(
       ...(geometry ? { geometry } : {}),
       range: [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
       isValue: output.startsWith(VALUE),
-      collectors: options.calibrators.filter((c) => c.serves(needs)).map((c) => c.start(k, gram.product)),
+      collectors: options.calibrators.filter((c) => c.serves(needs)).map((c) => c.start(k, addProduct)),
     }),
   );
   let count = 0;
@@ -118,7 +115,7 @@ export async function calibrate(
     signal?.throwIfAborted();
     if (run.reset) loaded.reset();
     const outputs = await loaded.run(run.inputs, { ...run.options, ...(signal ? { signal } : {}) });
-    for (const p of probes) await feed(p, outputs[p.output]);
+    for (const p of probes) feed(p, outputs[p.output]);
     count++;
     options.onProgress?.(count);
   }
@@ -128,7 +125,7 @@ export async function calibrate(
   for (const p of probes) {
     const statistics: InputStatistics = Object.assign(
       { ...NONE, range: p.range },
-      ...(await Promise.all(p.collectors.map((c) => c.finish()))),
+      ...p.collectors.map((c) => c.finish()),
     );
     // Entries that did not run saw nothing.
     if (statistics.count > 0) for (const w of p.weights) found.set(w, found.get(w) ?? statistics);
@@ -143,7 +140,7 @@ const NONE: InputStatistics = {
   maxAbs: new Float32Array(0),
 };
 
-async function feed(p: Probe, output: AnyEntry['outputs'][string] | undefined): Promise<void> {
+function feed(p: Probe, output: AnyEntry['outputs'][string] | undefined): void {
   const data = output?.data;
   if (!output || !(data instanceof Float32Array)) return;
   for (const v of data) {
@@ -158,7 +155,7 @@ async function feed(p: Probe, output: AnyEntry['outputs'][string] | undefined): 
   const { rows, count } = p.geometry
     ? patches(data, output.shape, p.geometry, MOST_PATCHES)
     : { rows: data, count: data.length / p.k };
-  for (const c of p.collectors) await c.add(rows, count);
+  for (const c of p.collectors) c.add(rows, count);
 }
 
 /** Makes the inputs of calibrated products outputs, before anything is fused. */
@@ -201,50 +198,12 @@ const probePass = (wanted: Wanted, needs: CalibrateOptions['needs'], values: boo
     },
   });
 
-/** Loads what was just compiled from memory. */
-export async function loadCompiled(target: TargetCompilation | undefined): Promise<Model> {
+/** Loads what was just compiled; weights stream from the model file to the device. One thread unless told otherwise. */
+export async function loadCompiled(
+  target: TargetCompilation | undefined,
+  options: LoadOptions = { threads: 1 },
+): Promise<Model> {
   if (!target) throw new TypeError('nothing was compiled');
-  const files = Object.fromEntries(target.assembled.files.map((f) => [f.name, contentsOf(f)]));
-  return load({ plan: target.plan, files }, { threads: 1 });
-}
-
-/** x^T x by a compiled kernel, one a length. */
-class GramMachine implements AsyncDisposable {
-  private readonly models = new Map<number, Promise<Model>>();
-
-  private readonly registry: Registry = createCompiler().registry;
-
-  readonly product: GramProduct = async (rows, count, k) => {
-    let model = this.models.get(k);
-    if (!model) {
-      model = this.compile(k);
-      this.models.set(k, model);
-    }
-    const { g } = await (await model).run({ x: { shape: [count, k], data: rows.subarray(0, count * k) } });
-    const data = g?.data;
-    if (!(data instanceof Float32Array)) throw new TypeError('the Gram kernel gave no f32');
-    return data;
-  };
-
-  private async compile(k: number): Promise<Model> {
-    const graph = new Graph('main');
-    const b = new GraphBuilder(graph, this.registry, { name: 'gram', op: 'matmul' });
-    const rows = sym('rows', { min: 1, max: 1 << 20 });
-    const x = graph.input('x', tensor('f32', [rows, k]));
-    graph.outputs.push(b.node('matmul', [x, x], { transposeA: true }, 'g'));
-    const symbol = asSym(rows);
-    const program: Program = {
-      name: 'gram',
-      entries: new Map([['main', graph]]),
-      states: [],
-      symbols: new Map(symbol ? [['rows', symbol]] : []),
-      metadata: {},
-    };
-    const compilation = await compile(program, { targets: ['wasm'] });
-    return loadCompiled(compilation.targets[0]);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const m of this.models.values()) await (await m).dispose();
-  }
+  const files = Object.fromEntries(target.assembled.files.map((f) => [f.name, { chunks: f.chunks }]));
+  return load({ plan: target.plan, files }, options);
 }

@@ -3,6 +3,8 @@ import path from 'node:path';
 import type { Backend } from '../backends/backend.ts';
 import { decodeRows } from '../backends/reference/decode-format.ts';
 import { Reference } from '../backends/reference/evaluate.ts';
+import { addProduct } from '../backends/wasm/add-product.ts';
+import { type RoundingError, roundingWarning } from '../passes/format/rounding-error.ts';
 import type { DeferredWork } from '../passes/pass.ts';
 import type { InputStatistics } from '../passes/precision/quantizer.ts';
 import { type Change, orderPasses, runPasses } from '../passes/run.ts';
@@ -48,6 +50,8 @@ export interface CompileOptions extends TransformerOptions {
   readonly calibration?: ReadonlyMap<string, InputStatistics>;
   /** Progress of the recipe's algorithms, weight by weight. */
   readonly onWeight?: (event: { readonly name: string; readonly done: number; readonly total: number }) => void;
+  /** Told what is not wrong but probably not wanted: rounding that changes weights much (INFC2094). Weights are looked at for it. */
+  readonly onWarning?: (warning: InfcError) => void;
   /** Last phase of passes to run, for looking at intermediate graphs; nothing is lowered then. */
   readonly stopAfter?: string;
 }
@@ -133,6 +137,7 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       const program = await clock.phase('import', () => read(model, o));
       const nodesIn = countNodes(program);
       const later: DeferredWork[] = [];
+      const errors: RoundingError[] = [];
       const changes = await clock.phase('passes', () =>
         runPasses(program, registry.passes, {
           ops: registry,
@@ -146,7 +151,9 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
             },
             decode: decodeRows,
             algorithms: registry,
+            addProduct,
             later,
+            ...(o.onWarning ? { errors } : {}),
             ...(o.calibration ? { calibration: new Map(o.calibration) } : {}),
             ...(o.quant === undefined ? {} : { recipe: recipeOf(o.quant, registry) }),
           },
@@ -154,6 +161,8 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
         }),
       );
       if (later.length > 0) await clock.phase('quantize', () => runLater(later, o));
+      const warning = roundingWarning(errors);
+      if (warning) o.onWarning?.(warning);
       const nodesAfter = countNodes(program);
       const targets: TargetCompilation[] = [];
       let fused = 0;

@@ -46,7 +46,11 @@ export async function calibrationFor(
   const needsRanges = recipe.activations === 'static' || recipe.outliers !== undefined;
   if (!values && !needsRanges && !recipe.rules.some((r) => r.algorithm ?? r.equalize ?? r.prune)) return new Map();
   return calibrate(model, runs?.() ?? [], {
-    compile: { ...compile, plugins, quant: { name: 'calibration', rules: [], rotate: recipe.rotate === true } },
+    compile: {
+      ...compile,
+      plugins,
+      quant: { name: 'calibration', rules: [], rotate: recipe.rotate === true, simulate: true },
+    },
     calibrators: [...registry.calibrators.values()],
     needs,
     values,

@@ -62,9 +62,12 @@ export class Constraint<T = unknown> {
     return state !== 0 && acceptor.accepts(state);
   }
 
-  /** The value of a finished text; validated again by the schema library when the schema came from one (refinements, transforms). */
+  /**
+   * The value of a finished text; validated again by the schema library when the schema came from one (refinements, transforms).
+   * Throws INFC5026 for a text that is not JSON (one that was cut short), INFC5015 when a refinement fails.
+   */
   parse(text: string): T {
-    const value: unknown = JSON.parse(text);
+    const value = readJson(text);
     if (!isStandard(this.source)) return value as T;
     const outcome = this.source['~standard'].validate?.(value);
     if (outcome instanceof Promise)
@@ -92,22 +95,57 @@ function isStandard(schema: unknown): schema is StandardSchemaLike {
   return schema !== null && (typeof schema === 'object' || typeof schema === 'function') && '~standard' in schema;
 }
 
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new InfcError(
+      'INFC5026',
+      `the text is not a finished document: ${cause instanceof Error ? cause.message : ''}`,
+      {
+        cause,
+        fix: 'Generate until the matcher is done; give it maxTokens so that it closes the document in time',
+      },
+    );
+  }
+}
+
 /** The JSON Schema behind any supported input. */
 function jsonSchemaOf(schema: unknown): Json {
   if (isStandard(schema)) {
-    const convert = schema['~standard'].jsonSchema?.input;
-    if (!convert)
-      throw new InfcError('INFC5003', `this ${schema['~standard'].vendor} schema does not speak Standard JSON Schema`, {
+    const { vendor, jsonSchema } = schema['~standard'];
+    if (!jsonSchema)
+      throw new InfcError('INFC5003', `this ${vendor} schema does not speak Standard JSON Schema`, {
         fix: "Use a version that does (Zod 4.2, ArkType 2.1.28), or wrap it (Valibot: toStandardJsonSchema from '@valibot/to-json-schema')",
       });
-    return convert({ target: 'draft-2020-12' }) as Json;
+    try {
+      return jsonSchema.input({ target: 'draft-2020-12' }) as Json;
+    } catch (cause) {
+      throw new InfcError(
+        'INFC5003',
+        `${vendor} cannot write this schema as JSON Schema: ${cause instanceof Error ? cause.message : String(cause)}`,
+        {
+          cause,
+          fix: 'Describe the JSON that stands for the value, such as a string in place of a Date',
+        },
+      );
+    }
   }
-  if (typeof schema === 'boolean' || isObject(schema)) return schema;
+  if (typeof schema === 'boolean') return schema;
+  // Other objects have no keywords and would admit everything.
+  const kind = Object.prototype.toString.call(schema);
+  if (kind === '[object Object]' && isObject(schema)) return schema;
   throw new InfcError('INFC5001', 'a schema is an object or a boolean', {
     pointer: '',
-    fix: 'Pass a JSON Schema or a Standard Schema',
+    fix: FIXES[kind] ?? 'Pass a JSON Schema or a Standard Schema',
   });
 }
+
+const FIXES: Readonly<Record<string, string>> = {
+  '[object RegExp]': 'Use regex(pattern)',
+  '[object String]': 'Parse the JSON first; for grammars use grammar({ gbnf }), { ebnf } or { lark }',
+  '[object Promise]': 'Await the schema',
+};
 
 function constrainSchema<const S>(schema: S, options: ConstrainOptions = {}): Constraint<Infer<S>> {
   const session = openSchema(jsonSchemaOf(schema), options);

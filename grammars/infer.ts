@@ -13,7 +13,8 @@ export interface StandardSchemaLike {
 
 type Simplify<T> = { [K in keyof T]: T[K] } & {};
 
-type OfTypeName<N, S> = N extends 'string'
+// `R` is the schema at the root, where references look.
+type OfTypeName<N, S, R> = N extends 'string'
   ? string
   : N extends 'number' | 'integer'
     ? number
@@ -22,43 +23,62 @@ type OfTypeName<N, S> = N extends 'string'
       : N extends 'null'
         ? null
         : N extends 'array'
-          ? OfArray<S>
+          ? OfArray<S, R>
           : N extends 'object'
-            ? OfObject<S>
+            ? OfObject<S, R>
             : unknown;
 
-type OfArray<S> = S extends { readonly prefixItems: infer P extends readonly unknown[] }
-  ? { -readonly [K in keyof P]: FromJsonSchema<P[K]> }
+type OfArray<S, R> = S extends { readonly prefixItems: infer P extends readonly unknown[] }
+  ? { -readonly [K in keyof P]: OfSchema<P[K], R> }
   : S extends { readonly items: infer I }
-    ? FromJsonSchema<I>[]
+    ? OfSchema<I, R>[]
     : unknown[];
 
 type RequiredKeys<S> = S extends { readonly required: readonly (infer K)[] } ? K : never;
 
-type OfObject<S> = S extends { readonly properties: infer P }
+type OfObject<S, R> = S extends { readonly properties: infer P }
   ? Simplify<
-      { -readonly [K in keyof P as K extends RequiredKeys<S> ? K : never]: FromJsonSchema<P[K]> } & {
-        -readonly [K in keyof P as K extends RequiredKeys<S> ? never : K]?: FromJsonSchema<P[K]>;
+      { -readonly [K in keyof P as K extends RequiredKeys<S> ? K : never]: OfSchema<P[K], R> } & {
+        -readonly [K in keyof P as K extends RequiredKeys<S> ? never : K]?: OfSchema<P[K], R>;
       }
     >
   : S extends { readonly additionalProperties: infer A extends object }
-    ? Record<string, FromJsonSchema<A>>
+    ? Record<string, OfSchema<A, R>>
     : Record<string, unknown>;
 
-/** The TypeScript type of the values of a JSON Schema written as a literal; `unknown` where the schema says nothing static. */
-export type FromJsonSchema<S> = S extends { readonly const: infer C }
-  ? C
-  : S extends { readonly enum: readonly (infer E)[] }
-    ? E
-    : S extends { readonly anyOf: readonly (infer U)[] }
-      ? FromJsonSchema<U>
-      : S extends { readonly oneOf: readonly (infer U)[] }
-        ? FromJsonSchema<U>
-        : S extends { readonly type: readonly (infer N)[] }
-          ? OfTypeName<N, S>
-          : S extends { readonly type: infer N }
-            ? OfTypeName<N, S>
-            : unknown;
+type OfAll<L, R> = L extends readonly [infer First, ...infer Rest] ? OfSchema<First, R> & OfAll<Rest, R> : unknown;
+
+type OfReference<To, R> = To extends '#'
+  ? OfSchema<R, R>
+  : To extends `#/${infer Group}/${infer Name}`
+    ? R extends { readonly [G in Group]: { readonly [N in Name]: infer Target } }
+      ? OfSchema<Target, R>
+      : unknown
+    : unknown;
+
+type OfSchema<S, R> = S extends { readonly $ref: infer To }
+  ? OfReference<To, R>
+  : S extends { readonly const: infer C }
+    ? C
+    : S extends { readonly enum: readonly (infer E)[] }
+      ? E
+      : S extends { readonly anyOf: readonly (infer U)[] }
+        ? OfSchema<U, R>
+        : S extends { readonly oneOf: readonly (infer U)[] }
+          ? OfSchema<U, R>
+          : S extends { readonly allOf: infer L }
+            ? Simplify<OfAll<L, R> & OfSchema<Omit<S, 'allOf'>, R>>
+            : S extends { readonly type: readonly (infer N)[] }
+              ? OfTypeName<N, S, R>
+              : S extends { readonly type: infer N }
+                ? OfTypeName<N, S, R>
+                : unknown;
+
+/**
+ * The TypeScript type of the values of a JSON Schema written as a literal, `$ref`s into its own `$defs` followed; `unknown` where the schema
+ * says nothing static.
+ */
+export type FromJsonSchema<S> = OfSchema<S, S>;
 
 /** The type of the values a constraint over this schema produces. */
 export type Infer<S> = S extends { readonly '~standard': { readonly types?: infer T } }

@@ -48,6 +48,11 @@ export class TextConstraint {
     for (const byte of new TextEncoder().encode(text)) state = acceptor.step(state, byte);
     return state !== 0 && acceptor.accepts(state);
   }
+
+  /** The value of a finished text: the text itself. */
+  parse(text: string): string {
+    return text;
+  }
 }
 
 /** Options of {@link regex}. */

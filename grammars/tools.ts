@@ -1,26 +1,36 @@
 import { InfcError } from '../runtime/errors.ts';
 import type { Acceptor } from './acceptor.ts';
 import { type ConstrainOptions, type Constraint, constrain } from './constrain.ts';
+import type { Infer } from './infer.ts';
 import { type LogitsProcessor, logitsProcessor } from './logits-processor.ts';
 import { Matcher, type MatcherOptions } from './matcher.ts';
-import type { TextConstraint } from './text-constraint.ts';
 import { AcceptorMasks } from './token-machine.ts';
 import { type ToolFormat, type ToolFormatName, toolFormat } from './tool-formats.ts';
 import { readTurn, type Turn } from './turn.ts';
 import { type Span, TurnGraph } from './turn-graph.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
-/** A tool that the model may call. */
-export interface Tool {
+/** A tool that the model may call; `S` is the schema of its arguments. */
+export interface Tool<S = unknown> {
   /** JSON Schema, or anything that speaks Standard JSON Schema, of the arguments. */
-  readonly input: unknown;
+  readonly input: S;
+  /** For the prompt; constrains nothing. */
   readonly description?: string;
   /** Called by {@link ToolSet.run} with the parsed arguments. */
+  run?(input: Infer<S>): unknown;
+}
+
+/** A tool of which only the run time knows the arguments. */
+interface AnyTool {
+  readonly input: unknown;
   run?(input: never): unknown;
 }
 
-/** Options of {@link tools}. */
-export interface ToolOptions {
+/** Tools by name, each with a schema of its own. */
+export type Tools<S> = { readonly [K in keyof S]: Tool<S[K]> };
+
+/** Options of {@link tools}; `O` is the type of the final object. */
+export interface ToolOptions<O = unknown> {
   /** `auto` (default): text or calls; `required`: at least one call; `none`: no call; a tool's name: calls of that tool only, at least one. */
   readonly choice?: 'auto' | 'required' | 'none' | { readonly tool: string };
   /** The model's syntax; default `hermes`. See `toolFormatOfTemplate`. */
@@ -35,8 +45,8 @@ export interface ToolOptions {
     readonly end?: string;
     readonly mode?: 'required' | 'optional' | 'open';
   };
-  /** The final object (or other text) of a turn. */
-  readonly output?: Constraint<unknown> | TextConstraint;
+  /** The final object (or other text) of a turn: what `constrain`, `regex` or `grammar` give. */
+  readonly output?: { readonly acceptor: Acceptor; parse(text: string): O };
   /** With `output`: a turn is `either` calls or the final object (default), or `both`, the object after the calls. */
   readonly turn?: 'either' | 'both';
   /** How the arguments are spelled. */
@@ -49,27 +59,30 @@ const THINK = { begin: '<think>', end: '</think>' };
  * Constrains one turn of a model that may reason, call tools and answer: reasoning text, then calls in the model's own syntax with
  * arguments that satisfy the tools' schemas, then the final object. Errors of a tool's schema name the tool (`place.node`).
  */
-export function tools(definitions: Readonly<Record<string, Tool>>, options: ToolOptions = {}): ToolSet {
+export function tools<const S, O = unknown>(definitions: Tools<S>, options: ToolOptions<O> = {}): ToolSet<S, O> {
   return new ToolSet(definitions, options);
 }
 
 /** The constraint that {@link tools} makes. */
-export class ToolSet {
+export class ToolSet<S = unknown, O = unknown> {
+  /** How the calls are written. */
   readonly format: ToolFormat;
-  private readonly definitions: ReadonlyMap<string, Tool>;
-  private readonly inputs = new Map<string, Acceptor>();
+  private readonly definitions: ReadonlyMap<string, AnyTool>;
+  private readonly inputs = new Map<string, Constraint>();
   private readonly machines = new WeakMap<Vocabulary, AcceptorMasks>();
   private plain: Acceptor | undefined;
 
   constructor(
-    definitions: Readonly<Record<string, Tool>>,
-    private readonly options: ToolOptions,
+    definitions: Tools<S>,
+    private readonly options: ToolOptions<O>,
   ) {
     this.format = toolFormat(options.format ?? 'hermes');
     const { choice } = options;
     const named = typeof choice === 'object' ? choice.tool : undefined;
     this.definitions = new Map(
-      Object.entries(definitions).filter(([name]) => choice !== 'none' && (named === undefined || name === named)),
+      Object.entries<AnyTool>(definitions).filter(
+        ([name]) => choice !== 'none' && (named === undefined || name === named),
+      ),
     );
     if (named !== undefined && this.definitions.size === 0)
       throw new InfcError('INFC5402', `there is no tool '${named}'`, {
@@ -81,7 +94,7 @@ export class ToolSet {
     for (const [name, tool] of this.definitions) {
       if (name.includes(this.format.middle) || /["\\\n]/.test(name))
         throw new InfcError('INFC5402', `'${name}' cannot be a tool's name in this format`, { node: name });
-      this.inputs.set(name, acceptorOf(name, tool, options.json));
+      this.inputs.set(name, argumentsOf(name, tool, options.json));
     }
   }
 
@@ -119,18 +132,24 @@ export class ToolSet {
     return state !== 0 && acceptor.accepts(state);
   }
 
-  /** Reads a finished turn, special tokens spelled out in the text. */
-  parse(text: string): Turn {
+  /**
+   * Reads a finished turn, special tokens spelled out in the text. Arguments and final object are parsed as {@link Constraint.parse} does.
+   * INFC5404 for a text that is no turn.
+   */
+  parse(text: string): Turn<S, O> {
     const { reasoning, output } = this.options;
-    return readTurn(text, this.format, {
-      ...(reasoning ? { reasoning: { ...THINK, ...reasoning } } : {}),
-      names: [...this.definitions.keys()],
-      output: output !== undefined,
+    const turn = readTurn(text, {
+      format: this.format,
+      reasoning: reasoning && { ...THINK, mode: 'optional', ...reasoning },
+      inputs: new Map([...this.inputs].map(([name, input]) => [name, (text: string) => input.parse(text)])),
+      output: output && ((text: string) => output.parse(text)),
     });
+    // The constraint has checked arguments and object against the schemas that S and O stand for.
+    return turn as Turn<S, O>;
   }
 
   /** Runs the calls of a turn, in order. INFC5403 when a called tool has no `run`. */
-  async run(turn: Turn): Promise<readonly { readonly name: string; readonly result: unknown }[]> {
+  async run(turn: Turn<S, O>): Promise<readonly { readonly name: string; readonly result: unknown }[]> {
     const results: { name: string; result: unknown }[] = [];
     for (const { name, input } of turn.calls) {
       const tool = this.definitions.get(name);
@@ -204,7 +223,7 @@ export class ToolSet {
     const tail = graph.literal(end);
     graph.link(first, head);
     for (const [name, input] of this.inputs)
-      graph.link(graph.link(graph.link(head, graph.literal(name + middle)), graph.part(input)), tail);
+      graph.link(graph.link(graph.link(head, graph.literal(name + middle)), graph.part(input.acceptor)), tail);
     if (this.options.parallel !== false) graph.link(graph.link(tail, graph.literal(separator)), head);
     const last = graph.literal(close);
     graph.link(tail, last);
@@ -212,9 +231,9 @@ export class ToolSet {
   }
 }
 
-function acceptorOf(name: string, tool: Tool, json: ConstrainOptions | undefined): Acceptor {
+function argumentsOf(name: string, tool: AnyTool, json: ConstrainOptions | undefined): Constraint {
   try {
-    return constrain(tool.input, json ?? {}).acceptor;
+    return constrain(tool.input, json ?? {});
   } catch (error) {
     if (!(error instanceof InfcError)) throw error;
     throw new InfcError(error.code, `tool '${name}': ${error.reason}`, {

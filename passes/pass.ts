@@ -4,6 +4,8 @@ import type { MatrixSize, Planes } from '../compiler/formats/rows.ts';
 import type { Graph, Node, Program, Value } from '../compiler/ir/graph.ts';
 import { GraphBuilder, type OpTable } from '../compiler/ir/graph-builder.ts';
 import type { HostTensor } from '../runtime/host.ts';
+import type { RoundingError } from './format/rounding-error.ts';
+import type { AddProduct } from './precision/add-product.ts';
 import type { Pruner } from './precision/pruner.ts';
 import type { Equalizer, InputStatistics, Quantizer } from './precision/quantizer.ts';
 import type { Rewrite } from './rewrite.ts';
@@ -41,10 +43,14 @@ export interface WeightStorage {
   /** How weights are to be stored; absent: formats that the model file came with are kept. */
   readonly recipe?: FormatRecipe;
   readonly algorithms: Algorithms;
+  /** Products of matrices, for algorithms. */
+  readonly addProduct: AddProduct;
   /** Statistics of the inputs of products, by the name of the weight. Passes that change the inputs change these too. */
   readonly calibration?: Map<string, InputStatistics>;
   /** Work on weights that may take long: done after the passes, one by one, with progress. */
   readonly later: DeferredWork[];
+  /** Where what plain rounding did is noted; absent when nobody asks. */
+  readonly errors?: RoundingError[];
   /** The weights that planes of a format stand for. */
   decode(format: StorageFormat, planes: Planes, size: MatrixSize): Float32Array;
 }

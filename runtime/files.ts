@@ -1,7 +1,7 @@
 import { InfcError } from './errors.ts';
 
-/** Where a file of an artifact is: an address, or its bytes. */
-export type FileSource = URL | Uint8Array;
+/** Where a file of an artifact is: an address, its bytes, or what gives them piece by piece. */
+export type FileSource = URL | Uint8Array | { chunks(): Iterable<Uint8Array> };
 
 /** A Node built-in, or undefined elsewhere; never a static import, so that bundlers for browsers see none. */
 export function nodeModule<T>(id: string): T | undefined {
@@ -18,16 +18,13 @@ export function toUrl(place: string | URL): URL {
   return url ? url.pathToFileURL(place) : new URL(place, globalThis.location.href);
 }
 
-const CHUNK = 4 << 20;
+/** Large enough that reading costs no more, small beside a model. */
+const CHUNK = 1 << 20;
 
-/** Contents in pieces, in order; `total` (when known) comes with each; with `once` a piece holds until the next one comes. Throws INFC6012 when the file cannot be read. */
-export async function* readChunks(
-  source: FileSource,
-  signal?: AbortSignal,
-  once = false,
-): AsyncGenerator<{ chunk: Uint8Array; total: number | undefined }> {
-  if (source instanceof Uint8Array) {
-    yield { chunk: source, total: source.length };
+/** Contents in pieces, in order; with `once` a piece holds until the next one comes. Throws INFC6012 when the file cannot be read. */
+export async function* readChunks(source: FileSource, signal?: AbortSignal, once = false): AsyncGenerator<Uint8Array> {
+  if (!(source instanceof URL)) {
+    yield* 'chunks' in source ? source.chunks() : [source];
     return;
   }
   if (source.protocol === 'data:') {
@@ -35,8 +32,7 @@ export async function* readChunks(
     const at = source.href.indexOf(',');
     const body = decodeURIComponent(source.href.slice(at + 1));
     const isBase64 = source.href.slice(0, at).endsWith(';base64');
-    const chunk = isBase64 ? Uint8Array.from(atob(body), (c) => c.charCodeAt(0)) : new TextEncoder().encode(body);
-    yield { chunk, total: chunk.length };
+    yield isBase64 ? Uint8Array.from(atob(body), (c) => c.charCodeAt(0)) : new TextEncoder().encode(body);
     return;
   }
   const fs = source.protocol === 'file:' ? nodeModule<typeof import('node:fs')>('node:fs') : undefined;
@@ -52,7 +48,7 @@ export async function* readChunks(
           const chunk = held;
           const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
           if (bytesRead === 0) break;
-          yield { chunk: chunk.subarray(0, bytesRead), total };
+          yield chunk.subarray(0, bytesRead);
           at += bytesRead;
         }
       } finally {
@@ -62,11 +58,9 @@ export async function* readChunks(
     }
     const response = await fetch(source, signal ? { signal } : {});
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);
-    const length = response.headers.get('content-encoding') ? null : response.headers.get('content-length');
-    const total = length === null ? undefined : Number(length);
     const reader = response.body?.getReader();
     for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
-      yield { chunk: part.value, total };
+      yield part.value;
     }
   } catch (cause) {
     signal?.throwIfAborted();
@@ -85,7 +79,7 @@ export async function* readChunks(
 export async function readAll(source: FileSource, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const { chunk } of readChunks(source, signal)) {
+  for await (const chunk of readChunks(source, signal)) {
     chunks.push(chunk);
     bytes += chunk.length;
   }

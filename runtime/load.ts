@@ -11,7 +11,7 @@ import { uploadWeights } from './weights.ts';
 
 /** The parts of an artifact: the plan (its address, bytes or contents) and where its files are. */
 export interface Artifact {
-  readonly plan: FileSource | Plan;
+  readonly plan: URL | Uint8Array | Plan;
   /** By name as in the plan; names not listed are beside the plan. */
   readonly files?: Readonly<Record<string, FileSource>>;
   readonly hostOps?: Readonly<Record<string, HostOp>>;

@@ -59,11 +59,13 @@ export interface PlanKernel {
   readonly scratch?: number;
   readonly note?: {
     readonly op: string;
+    /** Nodes of the model that it comes from; in a file the first few. */
     readonly sources: readonly string[];
     readonly template: string;
     readonly why: string;
     readonly bytes: DimCode;
     readonly flops: DimCode;
+    readonly codes?: true;
   };
 }
 

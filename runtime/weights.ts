@@ -53,7 +53,7 @@ export async function uploadWeights(
     let ranges: TensorRanges | number = 8;
     let head = new Uint8Array(0);
     let at = 0;
-    for await (const { chunk } of readChunks(source, signal, true)) {
+    for await (const chunk of readChunks(source, signal, true)) {
       if (at + chunk.length > bytes) throw bad(file, `it is longer than the plan's ${bytes} bytes`);
       if (typeof ranges === 'number') {
         const joined = new Uint8Array(head.length + chunk.length);

@@ -4,8 +4,10 @@ import type { HostTensor } from '../../runtime/host.ts';
 import { load } from '../../runtime/index.ts';
 import { exitCodes } from '../diagnostics.ts';
 import type { Args } from './args.ts';
+import { deviceOptions } from './devices.ts';
 import type { Io } from './io.ts';
 import { type Engine, openOrt } from './onnxruntime.ts';
+import { openArtifact } from './record.ts';
 import { median } from './run.ts';
 
 /** What bench asks of one process. */
@@ -69,7 +71,8 @@ async function open(job: BenchJob): Promise<Runner> {
       close: async () => undefined,
     };
   }
-  const model = await load(job.from, { threads: job.threads });
+  const { dir, plan } = await openArtifact(job.from, job.cwd);
+  const model = await load(dir, { threads: job.threads, ...(await deviceOptions({ dir, plan }, job.cwd)) });
   return {
     device: model.device.kind,
     run: () => model.run(job.inputs, { entry: job.entry, symbols: job.symbols }),

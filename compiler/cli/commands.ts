@@ -259,10 +259,15 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'plugin',
-    summary: 'Start a plugin package: an op, or an ONNX operator, under the conformance kit',
-    usage: 'new NAME | new op OPERATOR',
-    options: {},
-    examples: ['infc plugin new acme-ops', 'infc plugin new op acme.Whiten'],
+    summary:
+      'Start a plugin package under the conformance kit: an op, pass, storage format or backend, or an ONNX operator',
+    usage: 'new NAME [--with PART,...] | new op OPERATOR',
+    options: { with: value('PART,...', 'What it begins with: op (the default), pass, format, backend') },
+    examples: [
+      'infc plugin new acme-ops',
+      'infc plugin new acme-target --with op,backend',
+      'infc plugin new op acme.Whiten',
+    ],
     load: () => import('./plugin-new.ts'),
   },
   {

@@ -59,10 +59,13 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   const dropped = await whatToDrop(args, { model: file, compiler, plugins, options: base, io });
   const options: CompileOptions = { ...base, ...dropped };
   const { quant, calibration, report } = await quantizing(args, { model: file, compiler, plugins, options, io });
+  const warnings: InfcError[] = [];
   const compilation = await compiler.compile(file, {
     ...options,
     ...(quant === undefined ? {} : { quant }),
     ...(calibration ? { calibration } : {}),
+    // What a budget chose was measured.
+    ...(report ? {} : { onWarning: (w: InfcError) => warnings.push(w) }),
     onWeight: ({ name, done, total }) => io.progress(`quantizing ${Math.ceil(done)} of ${total}: ${name}`),
   });
   io.progress('');
@@ -89,12 +92,13 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   if (io.json)
     io.out(
       JSON.stringify(
-        { ok: true, dir, ms, ...(await summaryOf(compilation)), ...(report ? { precision: report } : {}) },
+        { ok: true, dir, ms, ...(await summaryOf(compilation)), ...(report ? { precision: report } : {}), warnings },
         null,
         2,
       ),
     );
   else await screen({ model, bytes: record.bytes }, output ?? dir, ms, compilation, io);
+  for (const w of warnings) io.err(`${io.style.yellow('warning')} ${w.message}`);
   return exitCodes.ok;
 }
 

@@ -47,6 +47,8 @@ async function check(file: string, io: Io): Promise<number> {
     return exitCodes.ok;
   }
   const { constrain } = await import('../../grammars/constrain.ts');
+  const { SCHEMA_KEYWORDS } = await import('../../grammars/json/audit.ts');
+  const { FORMAT_NAMES } = await import('../../grammars/formats/index.ts');
   const report = constrain.check(await readSchema(file, io));
   const good = report.exact && report.satisfiable;
   if (io.json) {
@@ -63,6 +65,11 @@ async function check(file: string, io: Io): Promise<number> {
       ),
     );
     io.out('');
+  }
+  for (const { pointer, keyword, format } of report.ignored) {
+    const meant = format === undefined ? nearest(keyword, SCHEMA_KEYWORDS) : nearest(format, FORMAT_NAMES);
+    const what = format === undefined ? `no draft has a keyword '${keyword}'` : `no draft has a format '${format}'`;
+    io.out(style.yellow(`${pointer}: ${what}; it constrains nothing.${meant ? ` Did you mean '${meant}'?` : ''}`));
   }
   const size = Number.isFinite(report.shortest)
     ? `; the shortest document takes ${formatCount(report.shortest)} bytes`

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { InfcError } from '../../runtime/errors.ts';
-import type { LoadOptions } from '../../runtime/index.ts';
+import type { DeviceFactory, LoadOptions } from '../../runtime/index.ts';
 import type { Plan } from '../../runtime/plan.ts';
 import type { Args } from './args.ts';
 import { wholeNumber } from './args.ts';
@@ -11,15 +12,40 @@ import type { Io } from './io.ts';
 /** Software Vulkan as Debian's chromium package ships it. */
 const SOFTWARE_VULKAN = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
-/** How the command line loads a plan: threads for Wasm, the npm package `webgpu` for WGSL. */
-export async function loadOptions(plan: Plan, args: Args, io: Io): Promise<LoadOptions> {
-  const common = { threads: wholeNumber(args, 'threads', 1), signal: io.signal };
-  return plan.target.kind === 'wgsl' ? { ...common, gpu: await openWebGpu(io) } : common;
+/** How the command line loads an artifact. */
+export async function loadOptions(artifact: Place, args: Args, io: Io): Promise<LoadOptions> {
+  return {
+    threads: wholeNumber(args, 'threads', 1),
+    signal: io.signal,
+    ...(await deviceOptions(artifact, io.cwd)),
+  };
 }
 
+/** An artifact's folder and its plan. */
+export interface Place {
+  readonly dir: string;
+  readonly plan: Plan;
+}
+
+/** What plays an artifact: the device that it carries for a backend of others, the npm package `webgpu` for WGSL. */
+export async function deviceOptions({ dir, plan }: Place, cwd: string): Promise<Pick<LoadOptions, 'device' | 'gpu'>> {
+  if (plan.target.kind === 'wgsl') return { gpu: await openWebGpu(cwd) };
+  const file = path.join(dir, 'device.js');
+  if (!existsSync(file)) return {};
+  const { createDevice }: { createDevice?: unknown } = await import(pathToFileURL(file).href);
+  if (!isFactory(createDevice))
+    throw new InfcError('INFC8902', 'the device module of this artifact exports no createDevice', {
+      file,
+      fix: 'Export function createDevice() from the module that the backend names as its device',
+    });
+  return { device: createDevice };
+}
+
+const isFactory = (f: unknown): f is DeviceFactory => typeof f === 'function';
+
 /** Dawn for Node. Without a GPU of its own the machine's software Vulkan is used, where there is one. */
-async function openWebGpu(io: Io): Promise<GPU> {
-  const file = find('webgpu', [path.join(io.cwd, 'index.js'), import.meta.url]);
+async function openWebGpu(cwd: string): Promise<GPU> {
+  const file = find('webgpu', [path.join(cwd, 'index.js'), import.meta.url]);
   if (file === undefined)
     throw new InfcError(
       'INFC8004',

@@ -80,7 +80,7 @@ async function runEval(args: Args, io: Io): Promise<number> {
 /** An artifact, or a model that is compiled as it is for this run. */
 async function open(shown: string, args: Args, io: Io): Promise<Side> {
   const { dir, plan, drop } = await artifactFor(shown, io);
-  const model = await load(dir, await loadOptions(plan, args, io));
+  const model = await load(dir, await loadOptions({ dir, plan }, args, io));
   return { shown, dir, bytes: plan.weights.reduce((n, w) => n + w.bytes, 0), model, drop };
 }
 

@@ -237,9 +237,11 @@ async function explainNode(name: string, dir: string, io: Io): Promise<number> {
       fix: near ? `Did you mean '${near}'?` : `It has nodes 0 to ${nodes.length - 1}`,
     });
   }
-  const { report } = await recompile(compiler, artifact, model, io);
+  const { report, targets } = await recompile(compiler, artifact, model, io);
   const changes = report.changes.filter((c) => found.some((n) => n.source.name === c.node));
-  const kernels = artifact.plan.kernels.filter((k) => found.some((n) => k.note?.sources.includes(n.source.name)));
+  const kernels = (targets[0]?.plan.kernels ?? []).filter((k) =>
+    found.some((n) => k.note?.sources.includes(n.source.name)),
+  );
   if (io.json) {
     io.out(JSON.stringify({ nodes: found, changes, kernels: kernels.map((k) => k.name) }, null, 2));
     return exitCodes.ok;

@@ -59,7 +59,7 @@ async function open<T>(given: string, args: Args, io: Io, load: Loader<T>): Prom
     announceMemory(plan, io);
     const onProgress = ({ bytes, totalBytes }: { readonly bytes: number; readonly totalBytes: number }) =>
       io.progress(bytes < totalBytes ? `loading ${formatBytes(bytes)} of ${formatBytes(totalBytes)}` : '');
-    return await load(dir, { ...(await loadOptions(plan, args, io)), onProgress });
+    return await load(dir, { ...(await loadOptions({ dir, plan }, args, io)), onProgress });
   } finally {
     await drop();
   }

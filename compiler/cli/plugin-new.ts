@@ -6,24 +6,40 @@ import { exitCodes } from '../diagnostics.ts';
 import { makeFolder } from '../plan/folders.ts';
 import type { Args } from './args.ts';
 import type { Io } from './io.ts';
+import { exampleFiles, isPartName, partNames } from './plugin-example.ts';
 import { version } from './version.ts';
 
-/** `infc plugin new NAME`: a package with one op under its conformance test; `infc plugin new op OPERATOR`: one for an ONNX operator. */
+/**
+ * `infc plugin new NAME [--with PART,...]`: a package with an op, pass, storage format or backend under its conformance tests; `infc plugin
+ * new op OPERATOR`: one for an ONNX operator.
+ */
 async function runPluginNew(args: Args, io: Io): Promise<number> {
   const [verb, kind, last, extra] = args.positionals;
   const operator = kind === 'op' && last !== undefined ? operatorOf(last) : undefined;
   const name = operator?.file ?? kind;
-  if (verb !== 'new' || name === undefined || (operator ? extra : last) !== undefined)
-    throw new InfcError('INFC8003', 'the form is: infc plugin new NAME, or infc plugin new op OPERATOR', {
-      fix: 'Write infc plugin new acme-ops, or infc plugin new op acme.Whiten',
-    });
+  const asked = args.value('with');
+  if (verb !== 'new' || name === undefined || (operator ? (extra ?? asked) : last) !== undefined)
+    throw new InfcError(
+      'INFC8003',
+      'the form is: infc plugin new NAME [--with PART,...], or infc plugin new op OPERATOR',
+      {
+        fix: 'Write infc plugin new acme-ops, or infc plugin new op acme.Whiten',
+      },
+    );
   if (!/^(@[a-z0-9-]+\/)?[a-z][a-z0-9-]*$/.test(name))
     throw new InfcError('INFC8003', `'${name}' is no package name`, { fix: 'Use small letters, digits and dashes' });
-  const dir = path.resolve(io.cwd, name.replace(/^@[^/]+\//, ''));
+  const own = name.replace(/^@[^/]+\//, '');
+  const dir = path.resolve(io.cwd, own);
   if (existsSync(dir))
     throw new InfcError('INFC8007', 'the folder exists already', { file: dir, fix: 'Choose another name' });
-  const files = operator ? { ...pluginFiles(name), ...operatorFiles(name, operator) } : pluginFiles(name);
-  if (operator) delete files['src/hardshrink.ts'];
+  const parts = (asked ?? 'op').split(',').map((text) => {
+    if (isPartName(text)) return text;
+    throw new InfcError('INFC8003', `a plugin has no part '${text}'`, { fix: `Parts: ${partNames.join(', ')}` });
+  });
+  const files = {
+    ...packageFiles(name, !operator && parts.includes('backend')),
+    ...(operator ? operatorFiles(own, operator) : await exampleFiles(parts, own)),
+  };
   for (const [file, text] of Object.entries(files)) {
     await makeFolder(path.dirname(path.join(dir, file)));
     await writeFile(path.join(dir, file), text);
@@ -95,13 +111,15 @@ describe('${name}', () => {
   };
 }
 
-function pluginFiles(name: string): Record<string, string> {
+function packageFiles(name: string, backend: boolean): Record<string, string> {
   const pkg = {
     name,
     version: '0.1.0',
     type: 'module',
-    exports: './src/index.ts',
-    scripts: { test: 'vitest run', typecheck: 'tsc --noEmit' },
+    exports: './dist/index.js',
+    types: './dist/index.d.ts',
+    files: ['dist'],
+    scripts: { build: 'tsc -p tsconfig.build.json', test: 'vitest run', typecheck: 'tsc' },
     peerDependencies: { infc: `^${version}` },
     devDependencies: { '@types/node': '^20.17.0', infc: `^${version}`, typescript: '^7.0.2', vitest: '^4.1.12' },
   };
@@ -111,7 +129,7 @@ function pluginFiles(name: string): Record<string, string> {
       lib: ['es2023', 'dom', 'esnext.disposable'],
       module: 'esnext',
       moduleResolution: 'bundler',
-      allowImportingTsExtensions: true,
+      rewriteRelativeImportExtensions: true,
       types: ['node'],
       strict: true,
       noEmit: true,
@@ -119,38 +137,27 @@ function pluginFiles(name: string): Record<string, string> {
     },
     include: ['src', 'test'],
   };
+  const building = {
+    extends: './tsconfig.json',
+    compilerOptions: { noEmit: false, declaration: true, outDir: 'dist', rootDir: 'src' },
+    include: ['src'],
+  };
+  const target = backend ? ` --target ${name.replace(/^@[^/]+\//, '')}-js` : '';
   return {
     'package.json': `${JSON.stringify(pkg, null, 2)}\n`,
     'tsconfig.json': `${JSON.stringify(tsconfig, null, 2)}\n`,
-    'src/hardshrink.ts': `import { constant, defineOp } from 'infc';
+    'tsconfig.build.json': `${JSON.stringify(building, null, 2)}\n`,
+    'README.md': `# ${name}
 
-/** x where |x| > lambda, else 0. One body gives the reference value, constant folding, fusion and the kernels of every backend. */
-export const hardshrink = defineOp({
-  name: '${name}.hardshrink',
-  infer: ({ inputs: [x], fail }) => x ?? fail('one input expected'),
-  scalar: ([x], attrs) => {
-    if (!x) throw new Error('infer has checked the inputs');
-    const lambda = typeof attrs.lambda === 'number' ? attrs.lambda : 0.5;
-    return x.abs().gt(lambda).select(x, constant(x.type, 0));
-  },
-});
-`,
-    'src/index.ts': `import { definePlugin } from 'infc';
-import { hardshrink } from './hardshrink.ts';
+A plugin for infc. \`npm test\` runs the conformance kit of \`infc/test\` on everything it adds. To use it:
 
-export const plugin = definePlugin({ name: '${name}', api: 1, ops: [hardshrink] });
+\`\`\`sh
+npm run build
+npx infc compile model.onnx -o out --plugin dist/index.js${target}
+npx infc run out
+npx infc verify out
+\`\`\`
 `,
-    'test/conformance.test.ts': `import { opConformance } from 'infc/test';
-import { describe, it } from 'vitest';
-import { plugin } from '../src/index.ts';
-
-describe('${name}', () => {
-  for (const check of opConformance({ plugin, op: '${name}.hardshrink', cases: [{ inputs: [{ dtype: 'f32', shape: [3, 17] }], attrs: { lambda: 0.5 } }] })) {
-    it(check.name, check.run);
-  }
-});
-`,
-    'README.md': `# ${name}\n\nA plugin for infc. \`npm test\` runs the conformance kit of \`infc/test\` on everything it adds.\n`,
   };
 }
 

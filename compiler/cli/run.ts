@@ -21,7 +21,7 @@ async function runArtifact(args: Args, io: Io): Promise<number> {
   const { ports, dims, symbols } = concretePorts(plan, entry, parseDimValues(args.list('dims')));
   const inputs = await readInputs(ports, args.list('input'), io.cwd);
   const started = performance.now();
-  await using model = await load(dir, await loadOptions(plan, args, io));
+  await using model = await load(dir, await loadOptions({ dir, plan }, args, io));
   const loadMs = performance.now() - started;
   const times: number[] = [];
   let outputs: Readonly<Record<string, HostTensor>> = {};

@@ -30,6 +30,7 @@ async function runView(args: Args, io: Io): Promise<number> {
   const dims = entryPlan ? concretePorts(plan, entryPlan, parseDimValues(args.list('dims'))).dims : {};
   const work = workOf(plan, entry, dims);
   const lowered = new Map(compilation.targets[0]?.kernels.map((l) => [l.kernel.name, l.kernel]));
+  const sources = new Map(compilation.targets[0]?.plan.kernels.map((k) => [k.name, k.note?.sources]));
   const texts = new Map<string, string>();
   for (const { file } of plan.kernels) {
     if (!texts.has(file) && !file.endsWith('.wasm') && !file.endsWith('.cubin'))
@@ -52,7 +53,7 @@ async function runView(args: Args, io: Io): Promise<number> {
       op: k.note?.op ?? '',
       template: k.note?.template ?? '',
       why: k.note?.why ?? '',
-      sources: k.note?.sources ?? [],
+      sources: sources.get(k.name) ?? [],
       bytes: formatCount((w?.bytes ?? 0) / Math.max(1, w?.launches ?? 1)),
       flops: formatCount((w?.flops ?? 0) / Math.max(1, w?.launches ?? 1)),
       launches: w?.launches ?? 0,

@@ -1,9 +1,13 @@
 import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
 import type { DType } from '../ir/dtype.ts';
 
+/** Bits of the value nearest to x that a float of this dtype holds. */
+export const storedBits = (dtype: DType, x: number): number =>
+  (dtype === 'f16' ? normalHalf(x) : undefined) ?? encodeFloat(dtype, x);
+
 /** The value nearest to x that a float of this dtype holds, with its bits. */
 export function stored(dtype: DType, x: number): { readonly bits: number; readonly value: number } {
-  const bits = (dtype === 'f16' ? normalHalf(x) : undefined) ?? encodeFloat(dtype, x);
+  const bits = storedBits(dtype, x);
   return { bits, value: decodeFloat(dtype, bits) };
 }
 
@@ -29,8 +33,11 @@ export function storedAtLeast(dtype: 'f16' | 'bf16', x: number): { readonly bits
   return { bits: near.bits + 1, value: decodeFloat(dtype, near.bits + 1) };
 }
 
-/** Shares of the scale that covers the largest weight, tried when the error counts rather than the range. */
-const SHARES = [1, 0.96, 0.92, 0.88, 0.84, 0.8, 0.76, 0.72, 0.68];
+/**
+ * Shares of the scale that covers the largest weight, tried when the error counts rather than the range. Likely ones come first: the others are
+ * given up as soon as they are worse.
+ */
+const SHARES = [0.88, 0.92, 0.96, 1, 0.84, 0.8, 0.76, 0.72, 0.68];
 
 /**
  * The candidate with the least sum of importance * (rounded - weight)^2. `candidate` makes one from a share of the full range; without

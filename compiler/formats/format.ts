@@ -1,5 +1,6 @@
 import type { DType } from '../ir/dtype.ts';
 import type { Expr } from '../ir/expr.ts';
+import type { BitPlane } from './bit-planes.ts';
 
 /** One array of a structure-of-arrays format. Each entry covers `per` weights; planes are padded to 4 bytes. */
 export interface Plane {
@@ -56,6 +57,18 @@ export interface IntegerAccess {
   halves?(planes: Readonly<Record<string, readonly Expr[]>>): readonly CodeWord[];
 }
 
+/**
+ * Weights as sums of signs, for kernels that look sums of four activations up by four bits: w = sum over terms of
+ * factor * (sum over the term's planes of bit - 1/2). Factors are shared by a whole {@link gridSpan} and come from the entries of the other
+ * planes that cover it, one each.
+ */
+export interface SignPlanes {
+  /** The planes of each term. */
+  readonly terms: readonly (readonly BitPlane[])[];
+  /** The factor of each term. */
+  factors(planes: Readonly<Record<string, readonly Expr[]>>): readonly Expr[];
+}
+
 /** Entry `entry` (i32, as wide as the plane values) of a ragged plane, counted from the first of its row. */
 export type ReadRagged = (plane: string, entry: Expr) => Expr;
 
@@ -92,6 +105,11 @@ export interface StorageFormat {
   readonly logical: DType;
   /** Width of its codes, where they are integers: what other ops' weights get when they cannot keep the format itself. */
   readonly bits?: number;
+  /**
+   * It holds whole numbers up to this magnitude, for products with activations of 8 bits: the recipe rounds activations, and each row's scale
+   * stays behind the product.
+   */
+  readonly whole?: number;
   /** Weights that one decode yields. */
   readonly group: number;
   /** Rows must have a length divisible by this. */
@@ -113,6 +131,7 @@ export interface StorageFormat {
   /** For formats that leave out zeros. */
   readonly sparse?: Sparse;
   readonly integer?: IntegerAccess;
+  readonly signs?: SignPlanes;
   /** Largest |decode(encode(w)) - w| allowed, for a row with largest magnitude 1. */
   readonly errorBound: number;
 }

@@ -1,3 +1,4 @@
+import { binaryCodes } from './binary-coded.ts';
 import { denseBf16, denseF16, denseF32 } from './dense.ts';
 import type { StorageFormat } from './format.ts';
 import { fp8e4m3, fp8e5m2 } from './fp8.ts';
@@ -6,6 +7,7 @@ import { kQuants } from './k-quants.ts';
 import { mxfp4 } from './mxfp4.ts';
 import { nf4 } from './nf4.ts';
 import { nvfp4 } from './nvfp4.ts';
+import { progressives } from './progressive.ts';
 import { q4g32 } from './q4g32.ts';
 import { q8g32 } from './q8g32.ts';
 import { sparseBitmap } from './sparse-bitmap.ts';
@@ -21,6 +23,7 @@ export const formats: readonly StorageFormat[] = [
   q8g32,
   q4g32,
   ...integers,
+  ...progressives,
   ...kQuants,
   nf4,
   fp8e4m3,
@@ -29,6 +32,7 @@ export const formats: readonly StorageFormat[] = [
   nvfp4,
   ternary,
   ternaryMedian,
+  ...binaryCodes,
   ...sparseNm,
   ...sparseBitmap,
   ...sparseBlocks,

@@ -18,6 +18,28 @@ interface AffineGrid extends CodedGrid {
   readonly offsetBits: number;
 }
 
+/** A class: algorithms make one for every group of a model. */
+class SymmetricGrid implements AffineGrid {
+  readonly offsetBits = 0;
+
+  constructor(
+    readonly scaleBits: number,
+    private readonly step: number,
+    private readonly zero: number,
+  ) {}
+
+  code(w: number): number {
+    return roundTo(this.step, w, this.zero - 1) + this.zero;
+  }
+
+  nearest(w: number): number {
+    return Math.fround(this.step * roundTo(this.step, w, this.zero - 1));
+  }
+}
+
+const roundTo = (step: number, w: number, most: number): number =>
+  step === 0 ? 0 : clamp(Math.round(w / step), -most, most);
+
 /** Weights decoded at once. */
 const groupOf = (scaled: number): number => Math.min(32, scaled);
 
@@ -31,19 +53,13 @@ export function symmetricGroups({ name, bits, scaled }: IntegerGroups): StorageF
   const most = zero - 1;
   const grid = (weights: Float32Array, importance?: Float32Array): AffineGrid => {
     const full = largestMagnitude(weights) / most;
-    const round = (step: number, w: number): number => (step === 0 ? 0 : clamp(Math.round(w / step), -most, most));
     const { bits: scaleBits, value } = fit(
       weights,
       importance,
       (share) => stored('f16', full * share),
-      (s, w) => s.value * round(s.value, w),
+      (s, w) => s.value * roundTo(s.value, w, most),
     );
-    return {
-      scaleBits,
-      offsetBits: 0,
-      code: (w) => round(value, w) + zero,
-      nearest: (w) => Math.fround(value * round(value, w)),
-    };
+    return new SymmetricGrid(scaleBits, value, zero);
   };
   return defineFormat({
     name,

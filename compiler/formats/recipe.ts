@@ -73,6 +73,12 @@ export const recipes: readonly FormatRecipe[] = [
   all('q4', 'q4g32'),
   { name: 'w8a8', rules: [{ format: 'dense' }], activations: 'dynamic' },
   { name: 'w8a8-static', rules: [{ format: 'dense' }], activations: 'static' },
+  // QoQ; what groups of 64 do not divide keeps 8 bits.
+  {
+    name: 'w4a8',
+    rules: [{ role: 'embedding', format: 'q8g32' }, { role: 'head', format: 'q8g32' }, { format: 'p4g64' }],
+    activations: 'dynamic',
+  },
   // The threshold of LLM.int8().
   { name: 'w8a8-outliers', rules: [{ format: 'dense' }], activations: 'dynamic', outliers: 6 },
   {

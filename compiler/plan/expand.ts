@@ -1,11 +1,11 @@
-import { encodeFloat } from '../../runtime/minifloat.ts';
 import { codePlanes, packCodes, unpackCodes } from '../formats/code-planes.ts';
+import { storedBits } from '../formats/fit.ts';
 import { add, ceilDiv, mul } from '../ir/dim.ts';
-import { byteLength, viewOf } from '../ir/dtype.ts';
 import { dimValue } from '../ir/expr.ts';
 import { type CompactValues, type Constant, tensor } from '../ir/graph.ts';
 import type { Kernel } from '../ir/kernel.ts';
 import { KernelBuilder } from '../ir/kernel-builder.ts';
+import { constantNumbers, elementsOf } from '../tensor-values.ts';
 
 /** Values that one step of the expanding kernel writes. */
 const SPAN = 32;
@@ -24,22 +24,22 @@ export interface Expansion {
 /** Undefined where the constant is no f32 or a value of it is not of the compact kind (a template may have computed with it). */
 export function expand(constant: Constant, compact: CompactValues, kind: Kernel['kind']): Expansion | undefined {
   if (constant.type.dtype !== 'f32' || constant.strings) return undefined;
-  const bytes = constant.read().slice();
-  const values = new Float32Array(bytes.buffer);
-  const spans = Math.ceil(values.length / SPAN);
-  const planes = 'bits' in compact ? codesOf(values, compact.bits, spans) : floatsOf(values, compact.float, spans);
+  const spans = Math.ceil(elementsOf(constant) / SPAN);
+  const planes =
+    'bits' in compact ? codesOf(constant, compact.bits, spans) : [floatsOf(constant, compact.float, spans)];
   if (!planes) return undefined;
   return { planes, kernel: expandingKernel(compact, spans, kind), bytes: spans * SPAN * 4 };
 }
 
-const plane = (name: string, dtype: 'u32' | 'f16' | 'bf16', data: Uint32Array | Uint16Array): Constant => ({
+const plane = (name: string, data: Uint32Array): Constant => ({
   name,
-  type: tensor(dtype, [data.length]),
+  type: tensor('u32', [data.length]),
   bytes: data.byteLength,
   read: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
 });
 
-function codesOf(values: Float32Array, bits: number, spans: number): Constant[] | undefined {
+function codesOf(constant: Constant, bits: number, spans: number): Constant[] | undefined {
+  const values = constantNumbers(constant);
   const zero = 2 ** (bits - 1);
   const codes = new Uint8Array(spans * SPAN).fill(zero);
   for (let i = 0; i < values.length; i++) {
@@ -47,16 +47,22 @@ function codesOf(values: Float32Array, bits: number, spans: number): Constant[] 
     if (!Number.isInteger(v) || Math.abs(v) >= zero) return undefined;
     codes[i] = v + zero;
   }
-  return Object.entries(packCodes(codes, bits)).map(([name, words]) => plane(name, 'u32', words));
+  return Object.entries(packCodes(codes, bits)).map(([name, words]) => plane(name, words));
 }
 
-function floatsOf(values: Float32Array, dtype: 'f16' | 'bf16', spans: number): Constant[] | undefined {
-  const raw = new ArrayBuffer(byteLength(dtype, spans * SPAN));
-  const data = viewOf(dtype, raw, 0, spans * SPAN);
-  if (!(data instanceof Uint16Array)) return undefined;
-  for (let i = 0; i < values.length; i++) data[i] = encodeFloat(dtype, values[i] ?? 0);
-  return [plane('values', dtype, data)];
-}
+/** Computed when it is written: models of 16 bits need not fit in memory twice. */
+const floatsOf = (constant: Constant, dtype: 'f16' | 'bf16', spans: number): Constant => ({
+  name: 'values',
+  type: tensor(dtype, [spans * SPAN]),
+  bytes: 2 * spans * SPAN,
+  read: () => {
+    const data = new Uint16Array(spans * SPAN);
+    constantNumbers(constant).forEach((v, i) => {
+      data[i] = storedBits(dtype, v);
+    });
+    return new Uint8Array(data.buffer);
+  },
+});
 
 function expandingKernel(compact: CompactValues, spans: number, kind: Kernel['kind']): Kernel {
   const name = 'bits' in compact ? `expand_int${compact.bits}` : `expand_${compact.float}`;

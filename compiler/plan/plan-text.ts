@@ -1,5 +1,8 @@
 import type { Plan, PlanEntry } from '../../runtime/plan.ts';
 
+/** Nodes named with a kernel: enough to know it by. Who wants all of them compiles again (`infc explain`, `view`, `verify`). */
+const SOURCES = 3;
+
 /**
  * The text of plan.json. Bindings of an entry's own kernel steps are written as differences to those of the step before that launches the
  * same kernel: the layers of a model then read alike and shrink well (the plan of a 135 M Llama: 18.9 to 8.6 kB gzipped). `parsePlan` of the
@@ -16,5 +19,8 @@ export function planText(plan: Plan): string {
     });
     return [name, { ...entry, steps }];
   });
-  return `${JSON.stringify({ ...plan, entries: Object.fromEntries(entries), deltas: true })}\n`;
+  const kernels = plan.kernels.map(({ note, ...k }) =>
+    note ? { ...k, note: { ...note, sources: note.sources.slice(0, SOURCES) } } : k,
+  );
+  return `${JSON.stringify({ ...plan, kernels, entries: Object.fromEntries(entries), deltas: true })}\n`;
 }

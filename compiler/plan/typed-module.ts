@@ -230,7 +230,11 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
       parts.device === 'caller' ? 'options: LoadOptions & { readonly device: object }' : 'options?: LoadOptions'
     }): Promise<Model>;`,
   );
-  if (parts.generator) types.addStatements(generatorTypes(parts.generator));
+  if (parts.generator) {
+    const { imports, statements } = generatorTypes(parts.generator);
+    types.insertStatements(0, imports);
+    types.addStatements(statements);
+  }
   return { js: js.getFullText(), types: types.getFullText() };
 }
 

@@ -4,7 +4,7 @@ import { type Expression, type Grammar, literal } from '../cfg/grammar.ts';
 import type { RegexNode } from '../regex/syntax.ts';
 import { assemble, parseGbnf } from './gbnf.ts';
 import type * as Parsing from './parsing.ts';
-import { PARSER_OPTIONS, refuseErrors } from './text.ts';
+import { one, PARSER_OPTIONS, refuseErrors } from './text.ts';
 
 /**
  * Parses EBNF: the notation of ISO 14977 (`rule = "a", { b } | [ c ] ;`) where rules are defined with `=`, and that of W3C and GBNF where
@@ -84,13 +84,13 @@ function readIso(
     readonly choice: ParserMethod<[], Expression> = this.RULE('choice', (): Expression => {
       const items: Expression[] = [];
       this.AT_LEAST_ONE_SEP({ SEP: Bar, DEF: () => items.push(this.SUBRULE(this.sequence)) });
-      return items.length === 1 && items[0] ? items[0] : { type: 'choice', items };
+      return one('choice', items);
     });
 
     readonly sequence = this.RULE('sequence', (): Expression => {
       const items: Expression[] = [];
       this.MANY_SEP({ SEP: Comma, DEF: () => items.push(this.SUBRULE(this.term)) });
-      return items.length === 1 && items[0] ? items[0] : { type: 'sequence', items };
+      return one('sequence', items);
     });
 
     readonly term = this.RULE('term', (): Expression => {

@@ -3,7 +3,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import type { Expression, Grammar } from '../cfg/grammar.ts';
 import { literal } from '../cfg/grammar.ts';
 import type * as Parsing from './parsing.ts';
-import { ANY_CHARACTER, bracketClass, PARSER_OPTIONS, refuseErrors, unescapeText } from './text.ts';
+import { ANY_CHARACTER, bracketClass, one, PARSER_OPTIONS, refuseErrors, unescapeText } from './text.ts';
 
 /**
  * Parses GBNF, the grammar notation of llama.cpp: `name ::= ...` with strings, classes, groups, `* + ? {m,n}` and `#` comments. EBNF in the
@@ -57,7 +57,7 @@ function read(
     readonly choice: ParserMethod<[], Expression> = this.RULE('choice', (): Expression => {
       const items: Expression[] = [];
       this.AT_LEAST_ONE_SEP({ SEP: Bar, DEF: () => items.push(this.SUBRULE(this.sequence)) });
-      return items.length === 1 && items[0] ? items[0] : { type: 'choice', items };
+      return one('choice', items);
     });
 
     readonly sequence = this.RULE('sequence', (): Expression => {
@@ -67,7 +67,7 @@ function read(
         GATE: () => !tokenMatcher(this.LA(2), Define),
         DEF: () => items.push(this.SUBRULE(this.item)),
       });
-      return items.length === 1 && items[0] ? items[0] : { type: 'sequence', items };
+      return one('sequence', items);
     });
 
     readonly item = this.RULE('item', (): Expression => {

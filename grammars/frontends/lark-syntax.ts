@@ -1,6 +1,6 @@
 import type { ParserMethod } from 'chevrotain';
 import type * as Parsing from './parsing.ts';
-import { PARSER_OPTIONS, refuseErrors } from './text.ts';
+import { one, PARSER_OPTIONS, refuseErrors } from './text.ts';
 
 /** An expression of a Lark grammar as written. */
 export type LarkNode =
@@ -207,13 +207,13 @@ function read(
           });
         },
       });
-      return items.length === 1 && items[0] ? items[0] : { type: 'choice', items };
+      return one('choice', items);
     });
 
     readonly sequence = this.RULE('sequence', (): LarkNode => {
       const items: LarkNode[] = [];
       this.MANY(() => items.push(this.SUBRULE(this.item)));
-      return items.length === 1 && items[0] ? items[0] : { type: 'sequence', items };
+      return one('sequence', items);
     });
 
     readonly item = this.RULE('item', (): LarkNode => {

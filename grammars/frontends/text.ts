@@ -9,6 +9,15 @@ import { invert, type RegexNode } from '../regex/syntax.ts';
  */
 export const PARSER_OPTIONS = { skipValidations: true } as const;
 
+/** Items side by side or as alternatives; a single item is itself. */
+export function one<Item, Type extends 'sequence' | 'choice'>(
+  type: Type,
+  items: readonly Item[],
+): Item | { readonly type: Type; readonly items: readonly Item[] } {
+  const [first] = items;
+  return items.length === 1 && first !== undefined ? first : { type, items };
+}
+
 /** Throws INFC5301 for the first lexing or parsing error of a grammar text, with its line and column. */
 export function refuseErrors(
   kind: string,

@@ -1,10 +1,11 @@
 import { InfcError } from '../../runtime/errors.ts';
+import { FORMAT_NAMES } from '../formats/index.ts';
 import { contradiction } from './contradiction.ts';
 import { typeBit } from './declared-types.ts';
-import { isObject, type Json, type JsonObject, own, SchemaDocument, type Site } from './document.ts';
+import { isObject, type Json, type JsonObject, own, pointerToken, SchemaDocument, type Site } from './document.ts';
 import type { Formula } from './formula.ts';
 import { hardPlace, located, type SchemaPlace } from './located.ts';
-import { type JsonOptions, type JsonSession, openSchema } from './session.ts';
+import { checkOptions, type JsonOptions, type JsonSession, openSchema } from './session.ts';
 import { JSON_TYPES, type JsonType } from './terms.ts';
 
 /** One keyword that cannot be honoured. */
@@ -16,6 +17,14 @@ export interface SchemaProblem {
   readonly hint: string;
 }
 
+/** A keyword that has no meaning, so that it constrains nothing. */
+export interface IgnoredKeyword {
+  readonly pointer: string;
+  readonly keyword: string;
+  /** The value of `format`, where that is unknown. */
+  readonly format?: string;
+}
+
 /** What {@link constrain.check} finds. */
 export interface SchemaReport {
   /** Every keyword is honoured exactly. */
@@ -23,6 +32,8 @@ export interface SchemaReport {
   /** Some value exists. */
   readonly satisfiable: boolean;
   readonly unsupported: readonly SchemaProblem[];
+  /** Keywords and formats that no draft knows: JSON Schema has them ignored, but they may be misspelled. */
+  readonly ignored: readonly IgnoredKeyword[];
   /** Where the contradiction is, when no value exists. */
   readonly contradiction?: SchemaPlace;
   /** Bytes of the shortest document. */
@@ -47,8 +58,40 @@ const PLACES = [
 const LISTS = ['allOf', 'anyOf', 'items', 'oneOf', 'prefixItems'];
 const MAPS = ['dependencies', 'dependentSchemas', 'patternProperties', 'properties'];
 
+/** Every keyword of JSON Schema's drafts. */
+export const SCHEMA_KEYWORDS: ReadonlySet<string> = new Set([
+  ...PLACES,
+  ...LISTS,
+  ...MAPS,
+  ...'$anchor $comment $defs $dynamicAnchor $dynamicRef $id $recursiveAnchor $recursiveRef $ref $schema $vocabulary const'.split(
+    ' ',
+  ),
+  ...'contentEncoding contentMediaType contentSchema default definitions dependentRequired deprecated description enum'.split(
+    ' ',
+  ),
+  ...'example examples exclusiveMaximum exclusiveMinimum format id maxContains maxItems maxLength maxProperties maximum'.split(
+    ' ',
+  ),
+  ...'minContains minItems minLength minProperties minimum multipleOf pattern readOnly required title type uniqueItems writeOnly'.split(
+    ' ',
+  ),
+]);
+
+/** Keywords of a schema that nothing looks at; extensions by their prefix are meant to be so. */
+function ignoredIn({ schema, pointer }: Site): IgnoredKeyword[] {
+  const ignored: IgnoredKeyword[] = [];
+  for (const [keyword, value] of Object.entries(schema as JsonObject)) {
+    const at = { pointer: pointer + pointerToken(keyword), keyword };
+    if (keyword === 'format' && typeof value === 'string' && !FORMAT_NAMES.includes(value))
+      ignored.push({ ...at, format: value });
+    else if (!SCHEMA_KEYWORDS.has(keyword) && !/^x-|^[~^]/i.test(keyword)) ignored.push(at);
+  }
+  return ignored;
+}
+
 /** Compiles every reachable subschema for every JSON type and gathers what fails. */
 export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
+  checkOptions(options);
   const problems = new Map<string, SchemaProblem>();
   const note = (error: unknown, site: Site | undefined): void => {
     if (!(error instanceof InfcError)) throw error;
@@ -65,6 +108,7 @@ export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
   let place: SchemaPlace | undefined;
   let shortest = Number.POSITIVE_INFINITY;
   let visited = 0;
+  const ignored: IgnoredKeyword[] = [];
   const session = openSafely(schema, options, note);
   const document =
     session?.compiler.document ??
@@ -75,6 +119,7 @@ export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
     if (seen.has(site) || !isObject(site.schema)) continue;
     seen.add(site);
     visited++;
+    ignored.push(...ignoredIn(site));
     if (session) {
       const formula = session.compiler.sub(site, 0);
       const possible = session.compiler.typesOf(formula);
@@ -118,6 +163,7 @@ export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
     exact: unsupported.length === 0,
     satisfiable,
     unsupported,
+    ignored,
     ...(place ? { contradiction: place } : {}),
     shortest,
     visited,

@@ -1,3 +1,4 @@
+import { InfcError } from '../../runtime/errors.ts';
 import type { CancelSignal } from '../cancel.ts';
 import { createRegexEngine } from '../regex/index.ts';
 import { JsonAcceptor } from './acceptor.ts';
@@ -15,13 +16,21 @@ import type { Escapes } from './utf8-json.ts';
 
 /** Everything that decides which documents a JSON constraint admits and how they are spelled. */
 export interface JsonOptions {
-  /** Property order: as declared, or free. */
+  /** Property order: as declared (default; undeclared ones come last), or free. */
   readonly order?: 'schema' | 'any';
-  /** `bounded` (default): at most one space, or a newline and indentation, where pretty-printers put them. */
+  /**
+   * `bounded` (default): at most one space, or a newline and indentation, where pretty-printers put them, so that a model cannot go on with
+   * white space for ever. `compact`: none. `json`: any that JSON allows.
+   */
   readonly whitespace?: Whitespace;
+  /** How strings spell their characters. `minimal` (default): escapes only where JSON needs them; `any`: also `\\u0041` for A. */
   readonly escapes?: Escapes;
   /** Whether `format` is checked (default) or an annotation. */
   readonly format?: 'assert' | 'annotate';
+  /**
+   * What becomes of a keyword that cannot be honoured exactly. `error` (default): INFC5nnn with its JSON pointer. `relax`: it is left out,
+   * documents may break it, and {@link Constraint.report} lists it.
+   */
   readonly onUnsupported?: 'error' | 'relax';
   /** Draft of schemas that name none (default 2020-12). */
   readonly draft?: Draft;
@@ -31,6 +40,34 @@ export interface JsonOptions {
   readonly budget?: number;
   /** Stops the work when it turns `aborted`, here and in every matcher (INFC5023). */
   readonly signal?: CancelSignal;
+}
+
+const CHOICES: Readonly<Record<keyof JsonOptions, readonly unknown[] | undefined>> = {
+  order: ['schema', 'any'],
+  whitespace: ['compact', 'bounded', 'json'],
+  escapes: ['minimal', 'any'],
+  format: ['assert', 'annotate'],
+  onUnsupported: ['error', 'relax'],
+  draft: [4, 6, 7, 2019, 2020],
+  remotes: undefined,
+  budget: undefined,
+  signal: undefined,
+};
+
+/** Refuses options that no type checker has seen: a misspelled one would be ignored. Throws INFC5027. */
+export function checkOptions(options: JsonOptions): void {
+  for (const [name, value] of Object.entries(options)) {
+    const known = Object.hasOwn(CHOICES, name);
+    const choices = known ? CHOICES[name as keyof JsonOptions] : Object.keys(CHOICES);
+    if (known && (value === undefined || !choices || choices.includes(value))) continue;
+    throw new InfcError(
+      'INFC5027',
+      known ? `option ${name} cannot be ${JSON.stringify(value)}` : `there is no option '${name}'`,
+      {
+        fix: `Use one of ${(choices ?? []).join(', ')}`,
+      },
+    );
+  }
 }
 
 /** A schema ready to be walked; everything below is built when first needed. */
@@ -44,6 +81,7 @@ export interface JsonSession {
 
 /** Builds the automaton of a schema. */
 export function openSchema(schema: Json, options: JsonOptions): JsonSession {
+  checkOptions(options);
   return located(
     () => open(schema, options),
     () => hardPlace({ schema, pointer: '' }),

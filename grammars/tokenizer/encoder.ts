@@ -37,7 +37,7 @@ function bpeEncoder(model: TokenizerModel & { type: 'BPE' }): EncodePiece {
   model.merges.forEach(([left, right], rank) => {
     const a = tokens.get(left);
     const b = tokens.get(right);
-    const id = tokens.get(left + right);
+    const id = tokens.get(left + right.slice(model.prefix.length));
     if (a !== undefined && b !== undefined && id !== undefined && !ranks.has(a * stride + b))
       ranks.set(a * stride + b, { rank, id });
   });
@@ -47,13 +47,19 @@ function bpeEncoder(model: TokenizerModel & { type: 'BPE' }): EncodePiece {
     const whole = model.ignoreMerges ? tokens.get(piece) : undefined;
     if (whole !== undefined) return [whole];
     const symbols: number[] = [];
-    for (const char of piece) {
-      const id = tokens.get(char);
+    let fused = false;
+    const chars = Array.from(piece);
+    for (const [i, char] of chars.entries()) {
+      const symbol = (i > 0 ? model.prefix : '') + char + (i === chars.length - 1 ? model.suffix : '');
+      const id = tokens.get(symbol);
       if (id !== undefined) symbols.push(id);
-      else if (!pushBytes(symbols, char, model.byteFallback ? (name) => tokens.get(name) : () => undefined)) {
+      else if (!pushBytes(symbols, symbol, model.byteFallback ? (name) => tokens.get(name) : () => undefined)) {
         if (unknown === undefined) return undefined;
-        symbols.push(unknown);
+        if (!(fused && model.fuseUnknown)) symbols.push(unknown);
+        fused = true;
+        continue;
       }
+      fused = false;
     }
     return mergePairs(symbols, merges);
   };
@@ -75,7 +81,7 @@ function unigramEncoder(model: TokenizerModel & { type: 'Unigram' }): EncodePiec
   let longest = 1;
   let least = Number.POSITIVE_INFINITY;
   model.pieces.forEach(([piece, score], id) => {
-    if (!ids.has(piece)) ids.set(piece, id);
+    ids.set(piece, id);
     longest = Math.max(longest, Array.from(piece).length);
     least = Math.min(least, score);
   });
@@ -99,16 +105,21 @@ function unigramEncoder(model: TokenizerModel & { type: 'Unigram' }): EncodePiec
       }
     }
     const out: number[] = [];
+    let fused = false;
     for (let end = chars.length; end > 0; end = from[end] ?? 0) {
       const id = token[end] ?? -1;
+      const bytes: number[] = [];
       if (id >= 0) out.push(id);
+      else if (model.byteFallback && pushBytes(bytes, chars[end - 1] ?? '', (name) => ids.get(name)))
+        out.push(...bytes.reverse());
+      else if (model.unknown === undefined) return undefined;
       else {
-        const bytes: number[] = [];
-        if (model.byteFallback && pushBytes(bytes, chars[end - 1] ?? '', (name) => ids.get(name)))
-          out.push(...bytes.reverse());
-        else if (model.unknown === undefined) return undefined;
-        else out.push(model.unknown);
+        // Unknown characters in a row are one token.
+        if (!fused) out.push(model.unknown);
+        fused = true;
+        continue;
       }
+      fused = false;
     }
     return out.reverse();
   };

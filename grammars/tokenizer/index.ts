@@ -1,10 +1,12 @@
 import { InfcError } from '../../runtime/errors.ts';
 import type { Vocabulary } from '../vocabulary.ts';
+import { sectionsOf } from './added-tokens.ts';
 import { mergePairs } from './bpe.ts';
 import { byteLevelBytes } from './byte-level.ts';
 import { pieceEncoder } from './encoder.ts';
 import { hashTokens } from './hash.ts';
-import { normalizerOf, oniguruma, splitterOf } from './pipeline.ts';
+import { oniguruma } from './patterns.ts';
+import { normalizerOf, splitterOf } from './pipeline.ts';
 import { flatten, readTokenizerFile, type TokenizerFile } from './schema.ts';
 
 /** A vocabulary that can encode. */
@@ -215,6 +217,19 @@ function spelling(file: TokenizerFile): (token: string) => Uint8Array | null {
     steps
       .map(({ type, fields }) => (type === 'Metaspace' ? fields.replacement : undefined))
       .find((value) => typeof value === 'string') ?? '▁';
+  if (model.type === 'BPE' && (model.suffix !== '' || model.prefix !== '')) {
+    // The last symbol of a word stands for a space, too; or a continuation has none before it.
+    return (token) =>
+      encoder.encode(
+        model.suffix === ''
+          ? token.startsWith(model.prefix)
+            ? token.slice(model.prefix.length)
+            : ` ${token}`
+          : token.endsWith(model.suffix)
+            ? `${token.slice(0, -model.suffix.length)} `
+            : token,
+      );
+  }
   const fallback = model.byteFallback;
   const unknown = model.type === 'Unigram' ? model.pieces[model.unknown ?? -1]?.[0] : model.unknown;
   return (token) => {
@@ -229,37 +244,19 @@ function encoderOf(file: TokenizerFile): ((text: string) => number[] | undefined
   const split = splitterOf(flatten(file.preTokenizer));
   if (!normalize || !split) return undefined;
   const encodePiece = pieceEncoder(file.model);
-  const plain = file.added.filter((token) => !token.special && token.content !== '');
-  const ids = new Map(plain.map((token) => [token.content, token.id]));
-  // Longer added tokens win over their prefixes.
-  const cut =
-    plain.length > 0
-      ? new RegExp(
-          [...ids.keys()]
-            .sort((a, b) => b.length - a.length)
-            .map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
-            .join('|'),
-          'g',
-        )
-      : undefined;
+  const sections = sectionsOf(file.added, normalize);
   return (text) => {
     const out: number[] = [];
-    const encodePlain = (part: string): boolean => {
-      if (part === '') return true;
-      for (const piece of split([normalize(part)])) {
-        const pieceIds = encodePiece(piece);
-        if (!pieceIds) return false;
-        for (const id of pieceIds) out.push(id);
-      }
-      return true;
-    };
-    let at = 0;
-    for (const match of cut ? text.matchAll(cut) : []) {
-      if (!encodePlain(text.slice(at, match.index))) return undefined;
-      out.push(ids.get(match[0]) ?? 0);
-      at = match.index + match[0].length;
+    for (const section of sections(text)) {
+      if ('id' in section) out.push(section.id);
+      else
+        for (const piece of section.text === '' ? [] : split([section.text], section.first)) {
+          const ids = encodePiece(piece);
+          if (!ids) return undefined;
+          for (const id of ids) out.push(id);
+        }
     }
-    return encodePlain(text.slice(at)) ? out : undefined;
+    return out;
   };
 }
 

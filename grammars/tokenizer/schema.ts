@@ -5,6 +5,14 @@ export interface AddedToken {
   readonly id: number;
   readonly content: string;
   readonly special: boolean;
+  /** Takes the white space before it along. */
+  readonly lstrip: boolean;
+  /** Takes the white space after it along. */
+  readonly rstrip: boolean;
+  /** Counts only where it is a word by itself. */
+  readonly singleWord: boolean;
+  /** Is looked for in normalized text. */
+  readonly normalized: boolean;
 }
 
 /** A component (normalizer, pre-tokenizer, decoder) of a tokenizer.json: its type and raw fields. */
@@ -23,6 +31,11 @@ export type TokenizerModel =
       readonly byteFallback: boolean;
       readonly ignoreMerges: boolean;
       readonly unknown: string | undefined;
+      /** Unknown characters in a row are one token. */
+      readonly fuseUnknown: boolean;
+      /** What symbols inside a word begin with, and the last one ends with, in the vocabulary. */
+      readonly prefix: string;
+      readonly suffix: string;
     }
   | {
       readonly type: 'Unigram';
@@ -61,6 +74,10 @@ export function readTokenizerFile(input: unknown): TokenizerFile {
       id: tokenId(token.id, `/added_tokens/${i}/id`),
       content: text(token.content, `/added_tokens/${i}/content`),
       special: token.special === true,
+      lstrip: token.lstrip === true,
+      rstrip: token.rstrip === true,
+      singleWord: token.single_word === true,
+      normalized: typeof token.normalized === 'boolean' ? token.normalized : token.special !== true,
     };
   });
   return {
@@ -84,6 +101,9 @@ function readModel(raw: Readonly<Record<string, unknown>>): TokenizerModel {
         byteFallback: raw.byte_fallback === true,
         ignoreMerges: raw.ignore_merges === true,
         unknown,
+        fuseUnknown: raw.fuse_unk === true,
+        prefix: typeof raw.continuing_subword_prefix === 'string' ? raw.continuing_subword_prefix : '',
+        suffix: typeof raw.end_of_word_suffix === 'string' ? raw.end_of_word_suffix : '',
       };
     case 'Unigram':
       return {

@@ -31,6 +31,7 @@ export function quantized(
       n: size.rows,
       k: size.length,
       format,
+      addProduct: storage.addProduct,
       ...(pruned ? { mask: Uint8Array.from(weights, (w) => (w === 0 ? 0 : 1)) } : {}),
       ...(statistics ? { statistics } : {}),
       ...(onProgress ? { onProgress } : {}),

@@ -21,6 +21,7 @@ import { channelShare } from '../precision/sparsity-pattern.ts';
 import { chooseSparse } from './choose-sparse.ts';
 import { correctErrors } from './correct-errors.ts';
 import { quantized } from './quantize.ts';
+import { squaredError } from './rounding-error.ts';
 import { filterOf, roleOf, ruleFor, type Weight, weightOf } from './weights.ts';
 
 /** Other weights (of recurrences) with fewer elements stay as they are. */
@@ -100,6 +101,7 @@ function roundOperand(
   if (!w || !recipe) return undefined;
   const { format, why } = formatFor(rule, w, graph, context, storage);
   const index = node.op === 'gather' ? 0 : 1;
+  if (format?.whole !== undefined && matrix && node.inputs[0]?.type.dtype !== 'i8') throw needsCodes(format, w);
   if (why !== undefined && !format?.sparse) context.changed(node, why);
   if (!rule || !format) {
     // Left as it is: what a model file had encoded becomes dense.
@@ -110,6 +112,7 @@ function roundOperand(
   const algorithm = node.op === 'gather' || tied.has(w.constant) ? undefined : rule.algorithm;
   if (format.sparse && !(matrix && fitsFormat(format, matrix.size.length))) throw doesNotFit(format, w);
   if (matrix && fitsFormat(format, matrix.size.length)) {
+    if (algorithm === undefined) note(matrix, format, storage);
     const rounded = roundedRows(matrix, format, algorithm, rule, storage);
     const value = graph.constant(rounded);
     graph.setInput(node, index, value);
@@ -130,6 +133,7 @@ function roundOperand(
   const isCounted = node.op === 'matmul' || patchGeometry(node) !== undefined;
   const by =
     isCounted || storage.algorithms.quantizers.get(algorithm ?? '')?.needs === 'nothing' ? algorithm : undefined;
+  if (by === undefined) note(filter, channelIntegers(format.bits, filter.size.length), storage);
   const value = graph.constant(roundedChannels(filter, format.bits, by, rule, storage));
   graph.setInput(node, 1, value);
   const how =
@@ -140,6 +144,18 @@ function roundOperand(
       : ` by ${by}`;
   context.changed(node, `weights rounded to ${format.bits} bits with a scale a channel${how}`);
   return value;
+}
+
+/** Has plain rounding measured, once for a weight. */
+function note({ constant, size, transposed }: Weight, format: StorageFormat, { errors, later }: WeightStorage): void {
+  if (!errors || constant.encoded?.format === format.name || later.some((l) => l.name === constant.name)) return;
+  const run = (): void => {
+    const values = finiteRows(constant, size, transposed);
+    const energy = values.reduce((s, w) => s + w * w, 0);
+    const relative = Math.sqrt(squaredError(values, size, format) / (energy || 1));
+    errors.push({ name: constant.name, format: format.name, relative });
+  };
+  later.push({ name: constant.name, run });
 }
 
 /** The format that a rule names, or the sparse one for its zeros where that pays. */
@@ -170,6 +186,12 @@ const doesNotFit = (format: StorageFormat, { constant, size }: Weight): InfcErro
       fix: 'Give this layer a rule with another format in a recipe file (--quant recipe.json)',
     },
   );
+
+const needsCodes = (format: StorageFormat, { constant }: Weight): InfcError =>
+  new InfcError('INFC2093', `format '${format.name}' holds whole numbers, for products with activations of 8 bits`, {
+    node: constant.name,
+    fix: 'Write --quant w4a8, or a recipe with "activations": "dynamic" that gives tables and heads another format',
+  });
 
 const withoutPlanes = (c: Constant): Constant =>
   derivedConstant(c, 'dense', () => ({ name: c.name, type: c.type, bytes: c.bytes, read: c.read }));

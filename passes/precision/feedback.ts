@@ -1,4 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
+import type { AddProduct } from './add-product.ts';
 import type { Gram } from './quantizer.ts';
 
 /** How the errors of columns carry over to later ones. */
@@ -20,7 +21,7 @@ let last: { readonly h: WeakRef<Gram>; readonly damping: number; readonly factor
  * QuIP, 2023), which they show to equal GPTQ without the inverse of H. `damping` times the mean of the diagonal is added to the
  * diagonal; ten times more on each retry. Throws INFC2071 when H is not finite. The last one is remembered.
  */
-export function feedbackOf(h: Gram, k: number, damping = 0.01): Feedback {
+export function feedbackOf(h: Gram, k: number, addProduct: AddProduct, damping = 0.01): Feedback {
   if (last?.h.deref() === h && last.damping === damping) return last.factor;
   let mean = 0;
   for (let i = 0; i < k; i++) mean += (h[i * k + i] ?? 0) / k;
@@ -30,7 +31,7 @@ export function feedbackOf(h: Gram, k: number, damping = 0.01): Feedback {
     });
   for (let extra = damping * (mean || 1), tries = 0; tries < 8; extra *= 10, tries++) {
     const m = reversed(h, k, extra);
-    if (!factorLower(m, k)) continue;
+    if (!factorLower(m, k, addProduct)) continue;
     const made = sharesOf(m, k);
     last = { h: new WeakRef(h), damping, factor: made };
     return made;
@@ -41,8 +42,8 @@ export function feedbackOf(h: Gram, k: number, damping = 0.01): Feedback {
 }
 
 /** H with rows and columns in reverse order, lower half: its lower factor is, reversed again, an upper factor of H. */
-function reversed(h: Gram, k: number, extra: number): Float64Array {
-  const m = new Float64Array(k * k);
+function reversed(h: Gram, k: number, extra: number): Float32Array {
+  const m = new Float32Array(k * k);
   for (let i = 0; i < k; i++) {
     const r = k - 1 - i;
     for (let j = 0; j < i; j++) m[i * k + j] = h[(k - 1 - j) * k + r] ?? 0;
@@ -52,19 +53,31 @@ function reversed(h: Gram, k: number, extra: number): Float64Array {
   return m;
 }
 
-/** Rows factored side by side: each row above is read once for all of them. */
-const ROWS = 4;
+/** Columns factored side by side: what those before take away from them is one product. */
+const COLUMNS = 32;
 
 /** Cholesky factor in place, lower half; false when H is not positive. */
-function factorLower(m: Float64Array, k: number): boolean {
-  for (let i = 0; i < k; i += ROWS) {
-    const rows = Math.min(ROWS, k - i);
-    if (rows === ROWS) eliminate(m, k, i);
-    for (let r = i; r < i + rows; r++) {
-      for (let j = rows === ROWS ? i : 0; j <= r; j++) {
-        const rest = (m[r * k + j] ?? 0) - dot(m, r * k, j * k, j);
-        if (j < r) m[r * k + j] = rest / (m[j * k + j] ?? 1);
-        else if (rest > 0 && Number.isFinite(rest)) m[r * k + r] = Math.sqrt(rest);
+function factorLower(m: Float32Array, k: number, addProduct: AddProduct): boolean {
+  for (let from = 0; from < k; from += COLUMNS) {
+    const to = Math.min(k, from + COLUMNS);
+    const width = to - from;
+    const before = new Float32Array(from * width);
+    for (let t = 0; t < from; t++)
+      for (let j = 0; j < width; j++) before[t * width + j] = -(m[(from + j) * k + t] ?? 0);
+    const [columns, rows] = [
+      { data: m, at: from * k + from, stride: k },
+      { data: m, at: from * k, stride: k },
+    ];
+    // The rows right of the diagonal are spoilt; nobody reads them.
+    addProduct(columns, rows, { data: before, at: 0, stride: width }, k - from, width, from);
+    for (let i = from; i < k; i++) {
+      const row = m.subarray(i * k + from, i * k + to);
+      for (let j = 0; j < Math.min(width, i - from + 1); j++) {
+        const above = (from + j) * k + from;
+        let rest = row[j] ?? 0;
+        for (let t = 0; t < j; t++) rest -= (row[t] ?? 0) * (m[above + t] ?? 0);
+        if (from + j < i) row[j] = rest / (m[above + j] ?? 1);
+        else if (rest > 0 && Number.isFinite(rest)) row[j] = Math.sqrt(rest);
         else return false;
       }
     }
@@ -72,34 +85,7 @@ function factorLower(m: Float64Array, k: number): boolean {
   return true;
 }
 
-/** Columns [0, i) of rows i to i + 3. */
-function eliminate(m: Float64Array, k: number, i: number): void {
-  const [a, b, c, d] = [i * k, (i + 1) * k, (i + 2) * k, (i + 3) * k];
-  for (let j = 0; j < i; j++) {
-    const row = j * k;
-    let [s0, s1, s2, s3] = [m[a + j] ?? 0, m[b + j] ?? 0, m[c + j] ?? 0, m[d + j] ?? 0];
-    for (let t = 0; t < j; t++) {
-      const x = m[row + t] ?? 0;
-      s0 -= x * (m[a + t] ?? 0);
-      s1 -= x * (m[b + t] ?? 0);
-      s2 -= x * (m[c + t] ?? 0);
-      s3 -= x * (m[d + t] ?? 0);
-    }
-    const pivot = 1 / (m[row + j] ?? 1);
-    m[a + j] = s0 * pivot;
-    m[b + j] = s1 * pivot;
-    m[c + j] = s2 * pivot;
-    m[d + j] = s3 * pivot;
-  }
-}
-
-function dot(m: Float64Array, a: number, b: number, n: number): number {
-  let s = 0;
-  for (let t = 0; t < n; t++) s += (m[a + t] ?? 0) * (m[b + t] ?? 0);
-  return s;
-}
-
-function sharesOf(m: Float64Array, k: number): Feedback {
+function sharesOf(m: Float32Array, k: number): Feedback {
   const shares = new Float32Array(k * k);
   const pivots = new Float64Array(k);
   for (let i = 0; i < k; i++) {

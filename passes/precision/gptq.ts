@@ -1,5 +1,6 @@
 import type { Grid } from '../../compiler/formats/format.ts';
 import { gridSpan } from '../../compiler/formats/format.ts';
+import { plainProduct } from './add-product.ts';
 import { feedbackOf } from './feedback.ts';
 import { defineQuantizer, gramOf, gridOf } from './quantizer.ts';
 import { settle } from './settle.ts';
@@ -14,7 +15,8 @@ export const gptq = defineQuantizer({
   needs: 'gram',
   quantize: (request) => {
     const { weights, n, k, format, statistics, mask } = request;
-    const feedback = feedbackOf(gramOf(request, 'gptq'), k);
+    const { addProduct = plainProduct } = request;
+    const feedback = feedbackOf(gramOf(request, 'gptq'), k, addProduct);
     const span = gridSpan(format);
     const groups = k / span;
     const grids: Grid[] = new Array(n * groups);
@@ -28,14 +30,15 @@ export const gptq = defineQuantizer({
       feedback,
       {
         segment: span,
-        begin: (row, w, from, to) => {
+        begin: (row, w, from) => {
           first = row * k;
-          grid = gridOf(format, w.subarray(from, to), importance?.subarray(from, to));
+          grid = gridOf(format, w, importance?.subarray(from, from + span));
           grids[row * groups + from / span] = grid;
           start = from;
         },
         value: (column, w) => (mask?.[first + column] === 0 ? 0 : (grid?.nearest(w, column - start) ?? w)),
       },
+      addProduct,
       (share) => {
         request.signal?.throwIfAborted();
         request.onProgress?.(share);

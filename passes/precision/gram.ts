@@ -1,29 +1,45 @@
 import { defineCalibrator } from './calibrator.ts';
 
 /** Inputs that are multiplied at once: each product is a pass over k x k sums. */
-const ROWS = 512;
+const ROWS = 128;
+/** Rows of the sums that are added to together: of each, only columns up to the last of them. */
+const BAND = 256;
 
-/** Mean of x x^T: which errors cancel in the outputs and which add up. Sums of f32 products, kept in f32: they are damped by a hundredth. */
+/**
+ * Mean of x x^T: which errors cancel in the outputs and which add up. Sums of f32 products, kept in f32: they are damped by a hundredth.
+ * Both triangles are alike, so one is summed.
+ */
 export const gram = defineCalibrator({
   name: 'gram',
   does: 'mean products of all pairs of input channels (the Hessian of the layer-wise error)',
   serves: (needs) => needs === 'gram',
-  start: (k, product) => {
-    let sum: Float32Array | undefined;
+  start: (k, addProduct) => {
+    const sum = new Float32Array(k * k);
     let waiting = new Float32Array(0);
     let [seen, held] = [0, 0];
-    const flush = async (rows: Float32Array, count: number): Promise<void> => {
-      if (count === 0) return;
-      const part = await product(rows, count, k);
-      if (sum) addLower(sum, part, k);
-      else sum = part;
+    const flush = (rows: Float32Array, count: number): void => {
+      const columns = new Float32Array(BAND * count);
+      for (let from = 0; from < k; from += BAND) {
+        const height = Math.min(BAND, k - from);
+        for (let r = 0; r < count; r++)
+          for (let j = 0; j < height; j++) columns[j * count + r] = rows[r * k + from + j] ?? 0;
+        const c = { data: sum, at: from * k, stride: k };
+        addProduct(
+          c,
+          { data: columns, at: 0, stride: count },
+          { data: rows, at: 0, stride: k },
+          height,
+          from + height,
+          count,
+        );
+      }
     };
     return {
-      add: async (rows, count) => {
+      add: (rows, count) => {
         seen += count;
         for (let at = 0; at < count; ) {
           if (held === 0 && count - at >= ROWS) {
-            await flush(rows.subarray(at * k, (at + ROWS) * k), ROWS);
+            flush(rows.subarray(at * k, (at + ROWS) * k), ROWS);
             at += ROWS;
             continue;
           }
@@ -33,25 +49,26 @@ export const gram = defineCalibrator({
           at += taken;
           held += taken;
           if (held < ROWS) continue;
-          await flush(waiting, ROWS);
+          flush(waiting, ROWS);
           held = 0;
         }
       },
-      finish: async () => {
-        await flush(waiting.subarray(0, held * k), held);
+      finish: () => {
+        flush(waiting, held);
         waiting = new Float32Array(0);
-        const found = sum ?? new Float32Array(k * k);
-        const by = 1 / Math.max(1, seen);
-        for (let i = 0; i < k; i++)
-          for (let j = 0; j <= i; j++) found[j * k + i] = found[i * k + j] = (found[i * k + j] ?? 0) * by;
-        return { gram: found };
+        mirror(sum, k, 1 / Math.max(1, seen));
+        return { gram: sum };
       },
     };
   },
 });
 
-/** Both are symmetric: the half below the diagonal says all. */
-function addLower(sum: Float32Array, part: Float32Array, k: number): void {
-  for (let i = 0; i < k; i++)
-    for (let at = i * k, end = at + i; at <= end; at++) sum[at] = (sum[at] ?? 0) + (part[at] ?? 0);
+/** The half below the diagonal, scaled, in both halves; square by square, since columns are far apart in memory. */
+function mirror(sum: Float32Array, k: number, by: number): void {
+  const side = 32;
+  for (let top = 0; top < k; top += side)
+    for (let left = 0; left <= top; left += side)
+      for (let i = top; i < Math.min(k, top + side); i++)
+        for (let j = left; j < Math.min(i + 1, left + side); j++)
+          sum[j * k + i] = sum[i * k + j] = (sum[i * k + j] ?? 0) * by;
 }

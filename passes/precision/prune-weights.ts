@@ -45,7 +45,14 @@ function prunerFor(w: Weight, sparsity: string, name: string, storage: WeightSto
   return (values) => {
     if (!done) {
       const weights = denseRows(constant, size, transposed).slice();
-      const request = { name: constant.name, weights, n: size.rows, k: size.length, pattern };
+      const request = {
+        name: constant.name,
+        weights,
+        n: size.rows,
+        k: size.length,
+        pattern,
+        addProduct: storage.addProduct,
+      };
       pruner.prune({ ...request, ...(statistics ? { statistics } : {}) });
       done = weights;
     }

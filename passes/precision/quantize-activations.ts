@@ -1,9 +1,13 @@
+import { derivedConstant } from '../../compiler/derived-constant.ts';
+import { fitsFormat, type StorageFormat } from '../../compiler/formats/format.ts';
+import { finiteRows } from '../../compiler/formats/rows.ts';
 import { type Dim, isStatic } from '../../compiler/ir/dim.ts';
-import type { Graph, Node, Value } from '../../compiler/ir/graph.ts';
+import { type Graph, type Node, tensor, type Value } from '../../compiler/ir/graph.ts';
 import type { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
 import { type DynamicQuantized, dynamicQuantize } from '../../compiler/ops/dynamic-quantize.ts';
 import { constantNumbers, isFloatsDtype } from '../../compiler/tensor-values.ts';
 import { InfcError } from '../../runtime/errors.ts';
+import { ruleFor, type Weight, weightOf } from '../format/weights.ts';
 import { builderAt, definePass } from '../pass.ts';
 import type { InputStatistics } from './quantizer.ts';
 
@@ -47,12 +51,19 @@ export const quantizeActivations = definePass({
     for (const node of [...graph.nodes]) {
       const y = node.outputs[0];
       const b = builderAt(graph, node, context);
+      const weight = node.op === 'matmul' ? weightOf(node) : undefined;
+      const rule = weight && ruleFor(recipe, weight, graph, context);
+      const format = rule?.format === 'dense' ? undefined : storage?.format(rule?.format ?? '');
+      // Weights with a format of their own are multiplied with floats.
+      if (format && format.whole === undefined) continue;
       const made =
-        node.op === 'conv'
-          ? conv(graph, node, b, way)
-          : node.op === 'matmul'
-            ? product(graph, node, b, way)
-            : undefined;
+        weight && format && fitsFormat(format, weight.size.length)
+          ? wholeProduct(graph, weight, b, format)
+          : node.op === 'conv'
+            ? conv(graph, node, b, way)
+            : node.op === 'matmul'
+              ? product(graph, node, b, way)
+              : undefined;
       if (!made || !y) continue;
       const { dtype } = y.type;
       const value = dtype === 'f32' ? made.value : b.node('cast', [made.value], { to: dtype });
@@ -170,6 +181,41 @@ function product(graph: Graph, node: Node, b: GraphBuilder, way: Way): Made | un
   if (wide.length === 0) return { value: scaled, how };
   const rest = b.node('matmul', [columnsOf(b, x, wide, -1), columnsOf(b, w, wide, transposeB ? 1 : 0)], { transposeB });
   return { value: b.node('add', [scaled, rest]), how: `${how}, ${wide.length} columns with outliers stay floats` };
+}
+
+/**
+ * W4A8: rows of weights become whole numbers, which the format rounds further, with a scale a row behind the product; activations are codes of
+ * 8 bits, a scale a row (QoQ, Lin et al. 2024).
+ */
+function wholeProduct(graph: Graph, weight: Weight, b: GraphBuilder, format: StorageFormat): Made | undefined {
+  const { node, constant, size, transposed } = weight;
+  const x = node.attrs.transposeA ? undefined : floatInput(node, b);
+  if (!x) return undefined;
+  const most = format.whole ?? 127;
+  const scales = (values: Float32Array): Float32Array =>
+    Float32Array.from({ length: size.rows }, (_, r) => {
+      const largest = values
+        .subarray(r * size.length, (r + 1) * size.length)
+        .reduce((m, w) => Math.max(m, Math.abs(w)), 0);
+      return largest > 0 ? largest / most : 1;
+    });
+  const derived = (name: string, shape: readonly number[], make: (values: Float32Array) => Float32Array): Value =>
+    graph.constant(
+      derivedConstant(constant, `whole${most} ${name} ${transposed}`, () => ({
+        name: name === '' ? constant.name : `${constant.name}.${name}`,
+        type: tensor('f32', shape),
+        bytes: shape.reduce((n, d) => n * d, 4),
+        read: () => new Uint8Array(make(finiteRows(constant, size, transposed)).buffer),
+      })),
+    );
+  const whole = derived('', [size.rows, size.length], (values) => {
+    const by = scales(values);
+    return values.map((w, i) => Math.round(w / (by[Math.floor(i / size.length)] ?? 1)));
+  });
+  const a = rowCodes(b, x);
+  const sums = b.node('matmul', [a.codes, whole], { transposeB: true, dtype: 'f32' });
+  const value = b.node('mul', [b.node('mul', [sums, a.scale]), derived('scale', [size.rows], scales)]);
+  return { value, how: `, weights are whole numbers for ${format.name}` };
 }
 
 /** i8 codes and one scale for each row. */

@@ -1,5 +1,6 @@
 import type { Grid, StorageFormat } from '../../compiler/formats/format.ts';
 import { InfcError } from '../../runtime/errors.ts';
+import type { AddProduct } from './add-product.ts';
 
 /** Products of all pairs of input channels, [k, k] row-major. */
 export type Gram = Float32Array | Float64Array;
@@ -37,6 +38,8 @@ export interface MatrixRequest {
   /** Weights that are pruned (0) and must stay zero, [n, k]. */
   readonly mask?: Uint8Array;
   readonly statistics?: InputStatistics;
+  /** Products by kernels; absent: {@link plainProduct}. */
+  readonly addProduct?: AddProduct;
   readonly signal?: AbortSignal;
   /** Share done, 0 to 1. */
   readonly onProgress?: (share: number) => void;

@@ -1,4 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
+import { plainProduct } from './add-product.ts';
 import { type Feedback, feedbackOf } from './feedback.ts';
 import { definePruner } from './pruner.ts';
 import { settle } from './settle.ts';
@@ -14,14 +15,14 @@ export const sparseGpt = definePruner({
   name: 'sparsegpt',
   does: 'drops weights column by column and lets later columns make up for them (needs calibration)',
   needs: 'gram',
-  prune: ({ name, weights, n, k, pattern, statistics, signal, onProgress }) => {
+  prune: ({ name, weights, n, k, pattern, statistics, signal, onProgress, addProduct = plainProduct }) => {
     const gram = statistics?.gram;
     if (gram?.length !== k * k)
       throw new InfcError('INFC2072', `'sparsegpt' needs calibration data for '${name}'`, {
         node: name,
         fix: 'Give --calibrate FILE, or prune by magnitude',
       });
-    const feedback = feedbackOf(gram, k);
+    const feedback = feedbackOf(gram, k, addProduct);
     const mask = new Uint8Array(n * k);
     const segment = pattern.segment || Math.min(SEGMENT, k);
     // Blocks span rows, so their choice cannot wait for the corrections of single rows.
@@ -38,15 +39,16 @@ export const sparseGpt = definePruner({
       feedback,
       {
         segment,
-        begin: (row, w, from, to) => {
+        begin: (row, w, from) => {
           start = from;
           kept = fixed
-            ? fixed.subarray(row * k + from, row * k + to)
-            : pattern.keep(scoresOf(w.subarray(from, to), feedback, 1, to - from, from), 1, to - from);
+            ? fixed.subarray(row * k + from, row * k + from + w.length)
+            : pattern.keep(scoresOf(w, feedback, 1, w.length, from), 1, w.length);
           mask.set(kept, row * k + from);
         },
         value: (column, w) => (kept[column - start] === 1 ? w : 0),
       },
+      addProduct,
       (share) => {
         signal?.throwIfAborted();
         onProgress?.(share);

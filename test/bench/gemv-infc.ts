@@ -1,6 +1,7 @@
 import { decodeRows } from '../../backends/reference/decode-format.ts';
 import { wasmBackend } from '../../backends/wasm/backend.ts';
 import { printWasm } from '../../backends/wasm/print.ts';
+import { rowUnit } from '../../compiler/formats/format.ts';
 import { formats } from '../../compiler/formats/index.ts';
 import { planesOf } from '../../compiler/formats/rows.ts';
 import { add, evaluate, mul } from '../../compiler/ir/dim.ts';
@@ -54,6 +55,9 @@ const random = (n: number, seed: number): Float32Array => {
 /** Lowers and prints a product, and lays its memory out. */
 export function productJob(c: ProductCase, features: readonly string[]): Job {
   const { m, n, k } = c;
+  const stored = registry.format(c.format);
+  const unit = stored ? rowUnit(stored) : 1;
+  if (k % unit !== 0) throw new RangeError(`${c.format} keeps rows of whole blocks of ${unit}, not of ${k}`);
   const graph = new Graph('bench');
   const b = new GraphBuilder(graph, registry, { name: 'bench', op: 'matmul' });
   const x = graph.input('x', tensor('f32', [m, k]));

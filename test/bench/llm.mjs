@@ -152,8 +152,8 @@ rmSync(bundle, { force: true });
 function pageScript(count) {
   return `
     try {
-      const { loadModel } = await import('/model/model.js');
-      const { measure } = await import('/llm-run.mjs');
+      const { loadModel } = await import('./model/model.js');
+      const { measure } = await import('./llm-run.mjs');
       document.title = JSON.stringify(await measure(await loadModel({ threads: ${count} })));
     } catch (error) {
       document.title = JSON.stringify({ error: String(error?.stack ?? error) });

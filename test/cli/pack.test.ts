@@ -135,18 +135,25 @@ export const other = loadAny('./out');
     await import(path.join(dir, 'node_modules/infc/dist/index.js'));
   });
 
-  it('starts a plugin package whose types and tests pass', async () => {
-    await npx('plugin', 'new', 'acme-ops');
+  it('starts a plugin package with all parts, whose types and tests pass, and whose backend plays models', async () => {
+    await npx('plugin', 'new', 'acme-ops', '--with', 'pass,format,backend');
     const cwd = path.join(dir, 'acme-ops');
-    const checked = await run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '--noEmit'], {
-      cwd,
-    }).catch((error) => error);
+    const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
+    const checked = await run(process.execPath, [tsc], { cwd }).catch((error) => error);
     expect(checked.stdout).toBe('');
     const tested = await run(
       process.execPath,
       [path.join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--reporter=json'],
       { cwd },
     );
-    expect(JSON.parse(tested.stdout)).toMatchObject({ numFailedTests: 0, numPassedTests: 2 });
+    const report = JSON.parse(tested.stdout);
+    expect(report).toMatchObject({ numFailedTests: 0 });
+    expect(report.numPassedTests).toBeGreaterThan(20);
+    await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd });
+    await npx('compile', 'tiny.onnx', '-o', 'played', '--plugin', 'acme-ops/dist/index.js', '--target', 'acme-ops-js');
+    expect(JSON.parse((await npx('verify', 'played', '--json')).stdout)).toMatchObject({
+      ok: true,
+      device: 'acme-ops-js',
+    });
   });
 });

@@ -1,25 +1,13 @@
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compile, writeArtifact } from '../../compiler/compile.ts';
 import { load } from '../../runtime/generate/index.ts';
+import { missingChromium, type OpenFolder, openFolder, STRICT, titleOf } from '../kit/page.mjs';
 import { writeTinyModel } from './tiny-model.ts';
-
-const executablePath = process.env.INFC_CHROMIUM ?? '/usr/bin/chromium';
-const found = existsSync(executablePath);
-const types: Record<string, string> = {
-  '.html': 'text/html',
-  '.js': 'text/javascript',
-  '.json': 'application/json',
-  '.wasm': 'application/wasm',
-};
 
 /** The page: the artifact as it is, and a constraint of infc/grammars bundled by the page's author. */
 const script = `
@@ -52,11 +40,10 @@ document.title = JSON.stringify(out);
 `;
 
 let folder: string;
-let server: Server;
-let browser: Browser;
+let page: OpenFolder;
 
 beforeAll(async () => {
-  if (!found) return;
+  if (missingChromium) return;
   folder = await mkdtemp(path.join(tmpdir(), 'infc-page-'));
   await writeTinyModel(path.join(folder, 'tiny'));
   await writeArtifact(
@@ -74,45 +61,25 @@ beforeAll(async () => {
     path.join(folder, 'index.html'),
     '<!doctype html><title></title><script type="module" src="main.js"></script>',
   );
-  server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-    const file = path.join(folder, pathname === '/' ? 'index.html' : pathname);
-    if (!existsSync(file)) {
-      response.writeHead(404).end();
-      return;
-    }
-    response.writeHead(200, {
-      'content-type': types[path.extname(file)] ?? 'application/octet-stream',
-      'content-security-policy':
-        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'",
-    });
-    response.end(await readFile(file));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  browser = await chromium.launch({
-    executablePath,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
-  });
+  page = await openFolder(folder, { policy: STRICT });
 }, 90_000);
 
 afterAll(async () => {
-  await browser?.close();
-  server?.close();
+  await page?.close();
   if (folder) await rm(folder, { recursive: true, force: true });
 });
 
-describe.skipIf(!found)(
-  `a language model in Chromium under a strict content security policy${found ? '' : ` (no ${executablePath})`}`,
+describe.skipIf(missingChromium !== '')(
+  `a language model in Chromium under a strict content security policy${missingChromium}`,
   () => {
     it('talks, speculates, obeys a schema and stops as it does in Node', async () => {
       await using g = await load(path.join(folder, 'out'), { threads: 1 });
       const want = await g.generate([{ role: 'user', content: 'hi' }], { maxTokens: 12 });
-      const page = await browser.newPage();
+      const tab = await page.browser.newPage();
       const refused: string[] = [];
-      page.on('console', (m) => m.type() === 'error' && refused.push(m.text()));
-      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-      await page.waitForFunction(() => document.title !== '', undefined, { timeout: 60_000 });
-      const out = JSON.parse(await page.title());
+      tab.on('console', (m) => m.type() === 'error' && refused.push(m.text()));
+      await tab.goto(`${page.origin}/plain/`);
+      const out = await titleOf(tab);
       expect(refused.filter((t) => !t.includes('favicon'))).toEqual([]);
       expect(out).toEqual({
         streamed: true,

@@ -1,7 +1,4 @@
-import { Type } from '@sinclair/typebox';
-import { type } from 'arktype';
-import { describe, expect, expectTypeOf, it } from 'vitest';
-import { z } from 'zod';
+import { describe, expect, it } from 'vitest';
 import { constrain } from '../../grammars/constrain.ts';
 import { PartialJson } from '../../grammars/partial.ts';
 import { vocabularyFromBytes } from '../../grammars/tokenizer/index.ts';
@@ -24,33 +21,6 @@ function failure(run: () => unknown): InfcError {
   }
   throw new Error('no error');
 }
-
-describe('schema sources', () => {
-  it('takes Zod, ArkType, TypeBox and plain JSON Schema, with types', () => {
-    const fromZod = constrain(z.object({ name: z.string(), tags: z.array(z.enum(['a', 'b'])).optional() }));
-    expectTypeOf(fromZod.parse('{"name":"x"}')).toEqualTypeOf<{ name: string; tags?: ('a' | 'b')[] | undefined }>();
-    expect(fromZod.accepts('{"name":"x","tags":["a"]}')).toBe(true);
-    expect(fromZod.accepts('{"name":"x","tags":["c"]}')).toBe(false);
-    const fromArk = constrain(type({ n: 'number.integer' }));
-    expectTypeOf(fromArk.parse('{"n":1}')).toEqualTypeOf<{ n: number }>();
-    expect(fromArk.accepts('{"n":1.5}')).toBe(false);
-    const fromTypeBox = constrain(Type.Object({ ok: Type.Boolean() }));
-    expectTypeOf(fromTypeBox.parse('{"ok":true}')).toEqualTypeOf<{ ok: boolean }>();
-    expect(fromTypeBox.accepts('{"ok":true}')).toBe(true);
-    const plain = constrain({
-      type: 'object',
-      properties: { a: { type: 'string' }, b: { enum: [1, 'x'] } },
-      required: ['a'],
-    });
-    expectTypeOf(plain.parse('{"a":""}')).toEqualTypeOf<{ a: string; b?: 1 | 'x' }>();
-  });
-
-  it('validates refinements that a constraint cannot know', () => {
-    const c = constrain(z.object({ n: z.int() }).refine((v) => v.n % 7 === 0));
-    expect(c.parse('{"n":14}')).toEqual({ n: 14 });
-    expect(failure(() => c.parse('{"n":15}')).code).toBe('INFC5015');
-  });
-});
 
 describe('check and errors', () => {
   it('lists what is not exact, with pointers', () => {

@@ -1,10 +1,9 @@
 import { createCompiler } from '../../compiler/compile.ts';
 import { contentsOf } from '../../compiler/plan/weights-file.ts';
-import { numbersOf } from '../../compiler/tensor-values.ts';
 import { load } from '../../runtime/index.ts';
 import { compileWithNvcc } from './cuda-cpu.ts';
 import { CudaCpuDevice } from './cuda-cpu-device.ts';
-import { feedsFor, modelPath, onnxruntimeOutputs, relativeDifference } from './model-feeds.ts';
+import { attempts, differenceToOnnxruntime, feedsFor, modelPath } from './model-feeds.ts';
 import { findCase } from './models.ts';
 
 export interface CudaModelRun {
@@ -19,15 +18,7 @@ export interface CudaModelRun {
 
 /** Child process: compiles models to CUDA, plays them under the CPU shim and compares with onnxruntime; compiles them with nvcc as well. */
 export async function run({ names, nvcc }: { names: readonly string[]; nvcc: boolean }): Promise<CudaModelRun[]> {
-  const out: CudaModelRun[] = [];
-  for (const name of names) {
-    try {
-      out.push(await runModel(name, nvcc));
-    } catch (e) {
-      out.push({ name, error: e instanceof Error ? (e.stack ?? e.message) : String(e) });
-    }
-  }
-  return out;
+  return attempts(names, (name) => runModel(name, nvcc));
 }
 
 async function runModel(name: string, nvcc: boolean): Promise<CudaModelRun> {
@@ -42,13 +33,7 @@ async function runModel(name: string, nvcc: boolean): Promise<CudaModelRun> {
   const start = performance.now();
   const results = await model.run(feeds as never);
   const runMs = performance.now() - start;
-  const want = await onnxruntimeOutputs(c, feeds);
-  let difference = 0;
-  for (const [output, expected] of Object.entries(want)) {
-    const got = results[output];
-    if (!got) throw new Error(`output '${output}' is missing`);
-    difference = Math.max(difference, relativeDifference(numbersOf(got as never), expected));
-  }
+  const difference = await differenceToOnnxruntime(c, feeds, results);
   return {
     name,
     difference,

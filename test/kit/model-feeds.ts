@@ -99,3 +99,34 @@ export function relativeDifference(got: ArrayLike<number>, want: ArrayLike<numbe
   }
   return worst / top;
 }
+
+/** The largest relative difference to onnxruntime over all outputs of one run. */
+export async function differenceToOnnxruntime(
+  c: ModelCase,
+  feeds: Record<string, Feed>,
+  results: Readonly<Record<string, Parameters<typeof numbersOf>[0]>>,
+): Promise<number> {
+  let difference = 0;
+  for (const [output, expected] of Object.entries(await onnxruntimeOutputs(c, feeds))) {
+    const got = results[output];
+    if (!got) throw new Error(`output '${output}' is missing`);
+    difference = Math.max(difference, relativeDifference(numbersOf(got), expected));
+  }
+  return difference;
+}
+
+/** What a child process reports of each name: the result, or the error as text. */
+export async function attempts<T>(
+  names: readonly string[],
+  run: (name: string) => Promise<T>,
+): Promise<(T | { readonly name: string; readonly error: string })[]> {
+  const out: (T | { readonly name: string; readonly error: string })[] = [];
+  for (const name of names) {
+    try {
+      out.push(await run(name));
+    } catch (e) {
+      out.push({ name, error: e instanceof Error ? (e.stack ?? e.message) : String(e) });
+    }
+  }
+  return out;
+}

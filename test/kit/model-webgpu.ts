@@ -1,10 +1,9 @@
 import { create, globals } from 'webgpu';
 import { createCompiler } from '../../compiler/compile.ts';
 import { contentsOf } from '../../compiler/plan/weights-file.ts';
-import { numbersOf } from '../../compiler/tensor-values.ts';
 import { WebGpuDevice } from '../../runtime/devices/webgpu.ts';
 import { load } from '../../runtime/index.ts';
-import { feedsFor, modelPath, onnxruntimeOutputs, relativeDifference } from './model-feeds.ts';
+import { attempts, differenceToOnnxruntime, feedsFor, modelPath } from './model-feeds.ts';
 import { findCase } from './models.ts';
 
 export interface ModelRun {
@@ -31,15 +30,7 @@ export async function run({
   const gpu = create([...flags]);
   // Dawn hangs or aborts when this object is collected.
   Object.assign(globalThis, { gpu });
-  const out: ModelRun[] = [];
-  for (const name of names) {
-    try {
-      out.push(await runModel(gpu, name));
-    } catch (e) {
-      out.push({ name, error: e instanceof Error ? (e.stack ?? e.message) : String(e) });
-    }
-  }
-  return out;
+  return attempts(names, (name) => runModel(gpu, name));
 }
 
 async function runModel(gpu: GPU, name: string): Promise<ModelRun> {
@@ -56,13 +47,7 @@ async function runModel(gpu: GPU, name: string): Promise<ModelRun> {
   const t2 = performance.now();
   const results = await model.run(feeds as never);
   const t3 = performance.now();
-  const want = await onnxruntimeOutputs(c, feeds);
-  let difference = 0;
-  for (const [output, expected] of Object.entries(want)) {
-    const got = results[output];
-    if (!got) throw new Error(`output '${output}' is missing`);
-    difference = Math.max(difference, relativeDifference(numbersOf(got as never), expected));
-  }
+  const difference = await differenceToOnnxruntime(c, feeds, results);
   return {
     name,
     difference,

@@ -133,3 +133,16 @@ describe('weights of convolutions', () => {
     await expect(files).rejects.toMatchObject({ code: 'INFC2092' });
   });
 });
+
+test('plain rounding that changes weights much is remarked on, once, with the worst; algorithms and fine formats are not', async () => {
+  const said = async (rule: FormatRule): Promise<string[]> => {
+    const warnings: string[] = [];
+    await compress(network(), { quant: recipe(rule), runs, onWarning: (w) => warnings.push(w.message) });
+    return warnings;
+  };
+  const [coarse, ...more] = await said({ format: 'a2g32' });
+  expect(more).toEqual([]);
+  expect(coarse).toMatch(/INFC2094.*changes 3 of 3 weights.*'(first|grouped|last)' by \d\d % in int2/);
+  expect(await said({ format: 'q6g32' })).toEqual([]);
+  expect(await said({ match: 'first', format: 'a2g32', algorithm: 'gptq' })).toEqual([]);
+});

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { addProduct } from '../../backends/wasm/add-product.ts';
 import { q4g32 } from '../../compiler/formats/q4g32.ts';
+import { plainProduct } from '../../passes/precision/add-product.ts';
 import { bytesOf, type LayerChoices } from '../../passes/precision/allocator.ts';
 import { feedbackOf } from '../../passes/precision/feedback.ts';
 import { allocators, equalizers, pruners, quantizers } from '../../passes/precision/index.ts';
@@ -89,7 +91,7 @@ const quantizer = (name: string): Quantizer => {
 
 test('shares and pivots factor the Gram matrix', () => {
   const h = statistics.gram ?? new Float64Array(0);
-  const { shares, pivots } = feedbackOf(h, k, 1e-9);
+  const { shares, pivots } = feedbackOf(h, k, plainProduct, 1e-9);
   const u = (i: number, j: number): number => (i === j ? 1 : (shares[i * k + j] ?? 0));
   for (let i = 0; i < k; i++)
     for (let j = 0; j <= i; j++) {
@@ -100,9 +102,49 @@ test('shares and pivots factor the Gram matrix', () => {
     }
 });
 
+test.each([1, 64, 65, 150])('factors of %d columns', (k) => {
+  const x = Float32Array.from({ length: 2 * k * k }, (_, i) => Math.sin(i * i + 1));
+  const h = new Float32Array(k * k);
+  for (let r = 0; r < 2 * k; r++)
+    for (let i = 0; i < k; i++)
+      for (let j = 0; j < k; j++) h[i * k + j] = (h[i * k + j] ?? 0) + (x[r * k + i] ?? 0) * (x[r * k + j] ?? 0);
+  const { shares, pivots } = feedbackOf(h, k, addProduct, 1e-6);
+  const u = (i: number, j: number): number => (i === j ? 1 : (shares[i * k + j] ?? 0));
+  for (let i = 0; i < k; i++)
+    for (let j = 0; j <= i; j++) {
+      let s = 0;
+      for (let t = 0; t < k; t++) s += u(i, t) * (pivots[t] ?? 0) * u(j, t);
+      expect(Math.abs(s - (h[i * k + j] ?? 0))).toBeLessThan(1e-3 * k);
+    }
+});
+
+test.each([
+  [1, 1, 1],
+  [5, 7, 3],
+  [97, 33, 32],
+  [13, 8, 65],
+])('the product kernel adds %d x %d sums of %d', (rows, columns, depth) => {
+  const values = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * i + n));
+  const [c, a, b] = [values(rows * (columns + 2)), values(rows * (depth + 1)), values(depth * (columns + 3))];
+  const expected = c.slice();
+  for (const [sums, multiply] of [
+    [c, addProduct],
+    [expected, plainProduct],
+  ] as const)
+    multiply(
+      { data: sums, at: 1, stride: columns + 2 },
+      { data: a, at: 1, stride: depth + 1 },
+      { data: b, at: 2, stride: columns + 3 },
+      rows,
+      columns,
+      depth,
+    );
+  c.forEach((v, i) => expect(Math.abs(v - (expected[i] ?? 0))).toBeLessThan(1e-4));
+});
+
 test('a singular Gram matrix is damped, NaN is refused', () => {
-  expect(feedbackOf(new Float64Array(9), 3).pivots.every((p) => p > 0)).toBe(true);
-  expect(() => feedbackOf(new Float64Array(9).fill(Number.NaN), 3)).toThrow(/INFC2071|not finite/);
+  expect(feedbackOf(new Float64Array(9), 3, plainProduct).pivots.every((p) => p > 0)).toBe(true);
+  expect(() => feedbackOf(new Float64Array(9).fill(Number.NaN), 3, plainProduct)).toThrow(/INFC2071|not finite/);
 });
 
 describe('quantizers', () => {

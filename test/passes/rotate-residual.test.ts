@@ -4,6 +4,7 @@ import { builtin } from '../../compiler/builtin.ts';
 import { Graph, type Program, tensor, type Value } from '../../compiler/ir/graph.ts';
 import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
 import { Registry } from '../../compiler/plugin.ts';
+import { plainProduct } from '../../passes/precision/add-product.ts';
 import { rotateResidual } from '../../passes/precision/rotate-residual.ts';
 import { runPasses } from '../../passes/run.ts';
 
@@ -61,6 +62,7 @@ const rotated = (program: Program): number =>
       sparseSpeed: () => undefined,
       decode: () => new Float32Array(0),
       algorithms: registry,
+      addProduct: plainProduct,
       later: [],
       recipe: { name: 'test', rules: [], rotate: true },
     },

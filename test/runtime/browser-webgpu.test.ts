@@ -1,27 +1,17 @@
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCompiler } from '../../compiler/compile.ts';
 import { artifactFiles, writeArtifact } from '../../compiler/plan/artifact.ts';
 import { numbersOf } from '../../compiler/tensor-values.ts';
 import { type Feed, feedsFor, modelPath, onnxruntimeOutputs, relativeDifference } from '../kit/model-feeds.ts';
 import { findCase, hasModels } from '../kit/models.ts';
+import { missingChromium, type OpenFolder, openFolder } from '../kit/page.mjs';
 
-const executablePath = process.env.INFC_CHROMIUM ?? '/usr/bin/chromium';
-const reason = !existsSync(executablePath)
-  ? ' (chromium is absent)'
-  : !hasModels
-    ? ' (../shared/models is absent)'
-    : '';
+const reason = missingChromium || (hasModels ? '' : ' (../shared/models is absent)');
 const names = ['iris-mlp', 'mnist-cntk', 'motor-fault-extdata', 'cifar-cnn', 'superres', 'magika'];
-
-const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.json': 'application/json' };
 
 /** What the page runs: the artifact as a user would import it. */
 const page = `
@@ -42,9 +32,7 @@ window.play = async (name, feeds) => {
 
 describe('WebGPU artifacts in Chromium over SwiftShader', () => {
   let folder: string;
-  let server: Server;
-  let browser: Browser;
-  let origin: string;
+  let pages: OpenFolder;
 
   beforeAll(async () => {
     if (reason) return;
@@ -58,34 +46,14 @@ describe('WebGPU artifacts in Chromium over SwiftShader', () => {
       path.join(folder, 'index.html'),
       '<!doctype html><title>t</title><script type="module" src="page.js"></script>',
     );
-    server = createServer(async (request, response) => {
-      const file = path.join(folder, new URL(request.url ?? '/', 'http://localhost').pathname);
-      const found = file.endsWith('/') ? path.join(file, 'index.html') : file;
-      if (!existsSync(found)) {
-        response.writeHead(404).end();
-        return;
-      }
-      response.writeHead(200, {
-        'content-type': types[path.extname(found)] ?? 'application/octet-stream',
-        'content-security-policy': "default-src 'none'; script-src 'self'; connect-src 'self'",
-      });
-      response.end(await readFile(found));
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    origin = `http://localhost:${(server.address() as AddressInfo).port}`;
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
-        ...['--disable-background-networking', '--disable-component-update'],
-        ...['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
-      ],
+    pages = await openFolder(folder, {
+      policy: "default-src 'none'; script-src 'self'; connect-src 'self'",
+      flags: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
     });
   }, 120_000);
 
   afterAll(async () => {
-    await browser?.close();
-    server?.close();
+    await pages?.close();
     if (folder) await rm(folder, { recursive: true, force: true });
   });
 
@@ -104,8 +72,8 @@ describe('WebGPU artifacts in Chromium over SwiftShader', () => {
         shape: f.shape,
         base64: Buffer.from(f.data.buffer, f.data.byteOffset, f.data.byteLength).toString('base64'),
       });
-      const tab = await browser.newPage();
-      await tab.goto(`${origin}/`);
+      const tab = await pages.browser.newPage();
+      await tab.goto(`${pages.origin}/plain/`);
       await tab.waitForFunction('window.play');
       const played = (await tab.evaluate(
         `window.play(${JSON.stringify(name)}, ${JSON.stringify(Object.fromEntries(Object.entries(feeds).map(([k, f]) => [k, encode(f)])))})`,

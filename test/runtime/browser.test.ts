@@ -1,11 +1,7 @@
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { type Browser, chromium } from 'playwright-core';
 import { build as buildVite } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compile } from '../../compiler/compile.ts';
@@ -14,21 +10,11 @@ import { type Constant, Graph, tensor as type, type Value } from '../../compiler
 import { artifactFiles, writeArtifact } from '../../compiler/plan/artifact.ts';
 import { assemblePlan } from '../../compiler/plan/assemble.ts';
 import { load, tensor } from '../../runtime/index.ts';
+import { missingChromium, type OpenFolder, openFolder, STRICT, titleOf } from '../kit/page.mjs';
 import { binary, handBackend, target } from '../plan/hand-backend.ts';
 
-const executablePath = process.env.INFC_CHROMIUM ?? '/usr/bin/chromium';
-const found = existsSync(executablePath);
-const types: Record<string, string> = {
-  '.html': 'text/html',
-  '.js': 'text/javascript',
-  '.json': 'application/json',
-  '.wasm': 'application/wasm',
-};
-
 let folder: string;
-let server: Server;
-let browser: Browser;
-let origin: string;
+let pages: OpenFolder;
 
 const script = `
 import { load, tensor } from './model/model.js';
@@ -54,7 +40,7 @@ document.title = JSON.stringify(out);
 `;
 
 beforeAll(async () => {
-  if (!found) return;
+  if (missingChromium) return;
   folder = await mkdtemp(path.join(tmpdir(), 'infc-browser-'));
   const { buildArtifactParts } = (await import('../../build-artifact.mjs' as string)) as {
     buildArtifactParts(outdir: string): Promise<unknown>;
@@ -101,36 +87,11 @@ beforeAll(async () => {
     path.join(folder, 'index.html'),
     '<!doctype html><title></title><script type="module" src="main.js"></script>',
   );
-  server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-    // A worker must carry the headers of its page, so isolation is by path: /isolated/... or /plain/...
-    const [, mode, ...rest] = pathname.split('/');
-    const file = path.join(folder, rest.join('/') || 'index.html');
-    if (!existsSync(file)) {
-      response.writeHead(404).end();
-      return;
-    }
-    response.writeHead(200, {
-      'content-type': types[path.extname(file)] ?? 'application/octet-stream',
-      'content-security-policy':
-        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'",
-      ...(mode === 'isolated'
-        ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
-        : {}),
-    });
-    response.end(await readFile(file));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  browser = await chromium.launch({
-    executablePath,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
-  });
+  pages = await openFolder(folder, { policy: STRICT });
 }, 60_000);
 
 afterAll(async () => {
-  await browser?.close();
-  server?.close();
+  await pages?.close();
   if (folder) await rm(folder, { recursive: true, force: true });
 });
 
@@ -146,8 +107,8 @@ try {
 }
 `;
 
-describe.skipIf(!found)(
-  `the artifact in Chromium under a strict content security policy${found ? '' : ` (no ${executablePath})`}`,
+describe.skipIf(missingChromium !== '')(
+  `the artifact in Chromium under a strict content security policy${missingChromium}`,
   () => {
     it.each([
       ['isolated', 3, true],
@@ -156,13 +117,12 @@ describe.skipIf(!found)(
     ])(
       '%s page, %d threads',
       async (mode, threads, isolated) => {
-        const page = await browser.newPage();
+        const page = await pages.browser.newPage();
         const problems: string[] = [];
         page.on('console', (m) => void (m.type() === 'error' && problems.push(m.text())));
         page.on('pageerror', (e) => problems.push(String(e)));
-        await page.goto(`${origin}/${mode}/?threads=${threads}`);
-        await page.waitForFunction(() => document.title !== '', undefined, { timeout: 30_000 }).catch(() => {});
-        expect(JSON.parse((await page.title()) || '{}')).toEqual({ isolated, wrong: 0, bias: [1, 2] });
+        await page.goto(`${pages.origin}/${mode}/?threads=${threads}`);
+        expect(await titleOf(page)).toEqual({ isolated, wrong: 0, bias: [1, 2] });
         expect(problems.filter((p) => !p.includes('favicon') && !p.includes('404'))).toEqual([]);
         await page.close();
       },
@@ -179,12 +139,11 @@ describe.skipIf(!found)(
       await writeArtifact(path.join(folder, 'ocr'), await artifactFiles(assembled, { device: 'wasm', parts }));
       await writeFile(path.join(folder, 'ocr.js'), ocr);
       await writeFile(path.join(folder, 'ocr.html'), '<!doctype html><script type="module" src="ocr.js"></script>');
-      const page = await browser.newPage();
+      const page = await pages.browser.newPage();
       const fetched: string[] = [];
       page.on('request', (r) => fetched.push(path.basename(new URL(r.url()).pathname)));
-      await page.goto(`${origin}/isolated/ocr.html`);
-      await page.waitForFunction(() => document.title !== '', undefined, { timeout: 30_000 }).catch(() => {});
-      const got = JSON.parse((await page.title()) || '{}') as { shape?: number[]; data?: number[]; error?: string };
+      await page.goto(`${pages.origin}/isolated/ocr.html`);
+      const got = (await titleOf(page)) as { shape?: number[]; data?: number[]; error?: string };
       expect(got.error).toBeUndefined();
       expect(fetched).toContain('kernels.relaxed.wasm');
       await using here = await load(path.join(folder, 'ocr'), { threads: 1, relaxedSimd: false });
@@ -209,10 +168,9 @@ describe.skipIf(!found)(
         logLevel: 'error',
         build: { target: 'es2022', outDir: 'vite', rollupOptions: { input: path.join(folder, 'main.html') } },
       });
-      const page = await browser.newPage();
-      await page.goto(`${origin}/isolated/vite/main.html?threads=2`);
-      await page.waitForFunction(() => document.title !== '', undefined, { timeout: 30_000 }).catch(() => {});
-      expect(JSON.parse((await page.title()) || '{}')).toEqual({ isolated: true, wrong: 0, bias: [1, 2] });
+      const page = await pages.browser.newPage();
+      await page.goto(`${pages.origin}/isolated/vite/main.html?threads=2`);
+      expect(await titleOf(page)).toEqual({ isolated: true, wrong: 0, bias: [1, 2] });
       await page.close();
     }, 120_000);
   },

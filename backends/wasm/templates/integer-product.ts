@@ -9,13 +9,14 @@ import {
   mod,
   mul,
   product,
+  sub,
 } from '../../../compiler/ir/dim.ts';
 import { type Buffer, constant, dimValue, type Expr } from '../../../compiler/ir/expr.ts';
 import { KernelBuilder, type Variable } from '../../../compiler/ir/kernel-builder.ts';
 import { unravel } from '../../../compiler/lower/element.ts';
 import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/template.ts';
 import { addHalves, dot8, dot16, sumHalves } from '../intrinsics.ts';
-import { noteFor, type Operands, overRows } from './gemm.ts';
+import { noteFor, type Operands } from './gemm.ts';
 import {
   bindRows,
   bytesOf,
@@ -30,6 +31,7 @@ import {
 } from './integer-rows.ts';
 import { finishVector } from './microkernel.ts';
 import { bindPanels, PANEL, type Panels } from './panels.ts';
+import { type PanelWeights, type Parameters, type Step, WidenedPanel } from './widened-panel.ts';
 
 const VECTORS = PANEL / 4;
 /** Rows that one work item computes: their integers stay in the second-level cache while the panels of weights pass by. */
@@ -65,7 +67,8 @@ class IntegerProduct {
   private readonly panel: Dim;
   private readonly column: Dim;
   private readonly segments: number;
-  private counter = 0;
+  /** Sums of a tile of rows, on their way to what follows the product. */
+  private readonly kept: Buffer;
 
   constructor(
     private readonly o: Operands,
@@ -84,26 +87,66 @@ class IntegerProduct {
     this.panel = mod(this.k.group.x, this.panels);
     this.column = n >= PANEL ? dimMin(mul(this.panel, PANEL), n - PANEL) : 0;
     this.segments = depth / layout.segment;
+    this.kept = this.k.shared('kept', 'f32', this.height * PANEL);
+  }
+
+  /** Rows of a tile. */
+  private get height(): number {
+    return isAtMost(this.size.rows, FEW_ROWS) ? FEW_ROWS : TILE_ROWS;
   }
 
   build(): LoweredKernel {
-    const { k, size, o } = this;
-    const from = mul(floorDiv(k.group.x, this.panels), ITEM_ROWS);
-    const to = dimMin(add(from, ITEM_ROWS), size.rows);
-    const few = (): void => overRows(k, from, to, size.rows, (row, count) => this.direct(row, count), TILE_ROWS);
-    const many = (): void => {
-      const pairs = this.widen('pairs', this.access.step / 2, (step, v) => this.pairs(step, v));
-      const parameters = this.decodeParameters();
-      overRows(k, from, to, size.rows, (row, count) => this.tile(row, count, pairs, parameters), TILE_ROWS);
-    };
-    this.loadTables();
-    this.byRows(few, many);
-    if (this.layout.bytes)
+    const { k, access, layout, size, o } = this;
+    const { step } = access;
+    const parameters = (segment: Dim): readonly Parameters[] => this.parametersOf(segment);
+    const pairs: PanelWeights = { words: (at, v) => this.pairs(at, v), parameters };
+    const quads: PanelWeights = { words: (at, v) => this.quads(at, v), parameters };
+    const hasOffsets = this.parameters(0, 0).offset !== undefined;
+    const panel =
+      this.height === TILE_ROWS ? new WidenedPanel(k, layout, size.depth, step, step / 2, hasOffsets) : undefined;
+    this.product({
+      row: (row) => this.direct(row, pairs),
+      ...(panel ? { widen: () => panel.write(pairs, step / 2), tile: (rows) => this.tile(rows, panel) } : {}),
+    });
+    if (layout.bytes)
       k.alternative('relaxed-dot', () => {
-        this.loadTables();
-        this.asBytes(from, to);
+        const widened = panel?.weights(step / 4);
+        this.product({
+          row: (row) => this.byteTile([row], quads),
+          ...(panel && widened
+            ? { widen: () => panel.write(quads, step / 4), tile: (rows) => this.byteTile(rows, widened) }
+            : {}),
+          finish: (row, at) => this.addOutliers(row, at, quads),
+        });
       });
     return this.request.close(k, noteFor(o, this.request, 'integers'));
+  }
+
+  /**
+   * The product of a panel with rows from `from` to `to`, a tile at a time. A tile leaves its sums in scratch, from where one loop passes
+   * them on: whatever follows the product is there once.
+   */
+  private product({ row: few, widen, tile, finish }: Parts): void {
+    const { k, size, height } = this;
+    const from = mul(floorDiv(k.group.x, this.panels), ITEM_ROWS);
+    const to = dimMin(add(from, ITEM_ROWS), size.rows);
+    const choose = (onFew: () => void, onMany: (() => void) | undefined): void => {
+      if (!onMany) onFew();
+      else if (isAtMost(FEW_ROWS + 1, size.rows)) onMany();
+      else k.if(dimValue(size.rows).le(FEW_ROWS), onFew, onMany);
+    };
+    this.loadTables();
+    choose(() => {}, widen);
+    k.for(from, to, height, (first) => {
+      // A row too many at the end is a row twice, whose sums are left.
+      const rows = Array.from({ length: height }, (_, c) => dimMin(add(first, c), sub(size.rows, 1)));
+      choose(() => few(first), tile && (() => tile(rows)));
+      k.for(0, dimMin(height, sub(to, first)), 1, (c) => {
+        const at = mul(c, PANEL);
+        finish?.(add(first, c), at);
+        this.finishRow(add(first, c), at);
+      });
+    });
   }
 
   private loadTables(): void {
@@ -122,14 +165,6 @@ class IntegerProduct {
       0,
     );
     return loads === 1 && !this.tables?.high ? [all] : [all.slice(0, VECTORS / 2), all.slice(VECTORS / 2)];
-  }
-
-  /** Chooses by the number of rows, at run time where it is not known before. */
-  private byRows(few: () => void, many: () => void): void {
-    const { k, size } = this;
-    if (isAtMost(size.rows, FEW_ROWS)) few();
-    else if (isAtMost(FEW_ROWS + 1, size.rows)) many();
-    else k.if(dimValue(size.rows).le(FEW_ROWS), few, many);
   }
 
   /** Words of two codes of a step, for four rows of weights. */
@@ -223,130 +258,120 @@ class IntegerProduct {
     });
   }
 
-  private multiply(sums: readonly Variable[], row: Dim, pair: Dim, words: readonly Expr[]): void {
-    for (let c = 0; c * VECTORS < sums.length; c++) {
-      const [x] = this.activations(add(row, c), pair, 1);
-      if (!x) return;
-      words.forEach((w, v) => {
-        const sum = sums[c * VECTORS + v];
-        sum?.set(sum.value.add(dot16(x, w)));
-      });
-    }
-  }
-
   /** Adds the scaled sums of a segment to the totals. */
   private accumulate(
     totals: readonly Variable[],
     sums: readonly Variable[],
-    row: Dim,
+    rows: readonly Dim[],
     segment: Dim,
     parameters: readonly Parameters[],
     whole: (sum: Expr) => Expr = (sum) => sum,
   ): void {
-    const { k, x, layout, segments } = this;
-    const perRun = layout.run / layout.segment;
-    const run = perRun === 1 ? segment : floorDiv(segment, perRun);
-    totals.forEach((total, i) => {
-      const at = add(row, Math.floor(i / VECTORS));
-      const { scale, offset } = parameters[i % VECTORS] ?? {};
-      const factor = k.load(x.scales, mul(add(mul(at, segments / perRun), run), 2)).splat(4);
-      const own = sums[i];
-      if (!own) return;
-      const sum = whole(own.value).cast('f32');
-      const product = sum.fma(scale ? scale.mul(factor) : factor, total.value);
-      if (!offset) {
-        total.set(product);
-        return;
+    const { k, x, segments } = this;
+    rows.forEach((row, c) => {
+      const factor = k.load(x.scales, this.scaleOf(row, segment, 0)).splat(4);
+      for (let v = 0; v < VECTORS; v++) {
+        const [total, sum] = [totals[c * VECTORS + v], sums[c * VECTORS + v]];
+        if (!total || !sum) return;
+        const { scale, offset } = parameters[v] ?? {};
+        const product = whole(sum.value)
+          .cast('f32')
+          .fma(scale ? scale.mul(factor) : factor, total.value);
+        const all = (): Expr => k.load(x.sums, mul(add(mul(row, segments), segment), 2)).splat(4);
+        total.set(offset ? product.sub(offset.mul(all())) : product);
       }
-      const all = k.load(x.sums, mul(add(mul(at, segments), segment), 2)).splat(4);
-      total.set(product.sub(offset.mul(all)));
     });
   }
 
-  /** All of it by products of bytes, for engines that have them. */
-  private asBytes(from: Dim, to: Dim): void {
-    const { k, size } = this;
-    const rows = (
-      words: (at: Step, vector: number) => readonly Expr[],
-      parameters: (segment: Dim) => readonly Parameters[],
-    ): void =>
-      overRows(k, from, to, size.rows, (row, count) => this.byteTile(row, count, words, parameters), TILE_ROWS);
-    const few = (): void =>
-      rows(
-        (at, v) => this.quads(at, v),
-        (segment) => this.parametersOf(segment),
-      );
-    const many = (): void => {
-      const perStep = this.access.step / 4;
-      const quads = this.widen('quads', perStep, (at, v) => this.quads(at, v));
-      const load = ({ run, step }: Step, v: number, i: number): Expr =>
-        k.load(quads, add(mul(add(mul(run, this.layout.run / 4), add(mul(step, perStep), i)), PANEL), 4 * v), 4);
-      rows((at, v) => Array.from({ length: perStep }, (_, i) => load(at, v, i)), this.decodeParameters());
-    };
-    this.byRows(few, many);
+  private runOf(segment: Dim): Dim {
+    const perRun = this.layout.run / this.layout.segment;
+    return perRun === 1 ? segment : floorDiv(segment, perRun);
   }
 
-  private byteTile(
-    row: Dim,
-    count: number,
-    words: (at: Step, vector: number) => readonly Expr[],
-    parameters: (segment: Dim) => readonly Parameters[],
-  ): void {
-    const { k, x, layout, segments } = this;
-    const totals = this.totals(count);
+  /** Where the scale of a row's run lies, or that of its finer bytes. */
+  private scaleOf(row: Dim, segment: Dim, fine: 0 | 1): Dim {
+    const runs = this.size.depth / this.layout.run;
+    return add(add(mul(row, 2 * runs + 1), mul(this.runOf(segment), 2)), fine);
+  }
+
+  /** A tile of rows by products of bytes, for engines that have them. */
+  private byteTile(rows: readonly Dim[], { words, parameters }: PanelWeights): void {
+    const { k, segments } = this;
+    const totals = this.totals(rows.length);
+    k.for(0, segments, 1, (segment) => {
+      const sums = this.byteSums(rows, segment, words, 0);
+      this.accumulate(totals, sums, rows, segment, parameters(segment), sumHalves);
+    });
+    this.keep(totals);
+  }
+
+  /** Sums of products in halves, of the bytes or of the finer ones. */
+  private byteSums(rows: readonly Dim[], segment: Dim, words: PanelWeights['words'], fine: 0 | 1): readonly Variable[] {
+    const { k, layout, format } = this;
     const perRun = layout.run / layout.segment;
-    const runOf = (segment: Dim): Dim => (perRun === 1 ? segment : floorDiv(segment, perRun));
     const [plane = '', ...more] = this.access.planes;
-    const perWord = (this.format.planes[plane]?.per ?? 1) / this.access.step;
+    const perWord = (format.planes[plane]?.per ?? 1) / this.access.step;
     const round = more.length === 0 && perWord > 1 ? Math.min(perWord, layout.segment / this.access.step) : 1;
-    /** Sums of products in halves; `first` is 0 for the bytes, a quarter of a run for the finer ones. */
-    const products = (rows: readonly Dim[], segment: Dim, first: number): readonly Variable[] => {
-      const sums = this.sums(rows, segment, first === 0 ? 0 : 1);
-      const inRun = perRun === 1 ? 0 : mul(mod(segment, perRun), layout.segment / 4);
-      const start = add(add(mul(runOf(segment), layout.run / 2), inRun), first);
-      const perStep = this.access.step / 4;
-      this.rounds(segment, round, (steps, j) => {
-        const ws = Array.from({ length: VECTORS }, (_, v) =>
-          steps.flatMap((at) => words(at, v).map((w) => k.let(w, 'quad'))),
-        );
-        rows.forEach((r, c) => {
-          this.activations(r, add(start, mul(j, perStep)), steps.length * perStep).forEach((four, i) => {
-            for (let v = 0; v < VECTORS; v++) {
-              const sum = sums[c * VECTORS + v];
-              sum?.set(addHalves(sum.value, dot8(four, ws[v]?.[i] ?? four)));
-            }
-          });
+    const sums = this.sums(rows, segment, fine);
+    const inRun = perRun === 1 ? 0 : mul(mod(segment, perRun), layout.segment / 4);
+    const start = add(add(mul(this.runOf(segment), layout.run / 2), inRun), (fine * layout.run) / 4);
+    const perStep = this.access.step / 4;
+    this.rounds(segment, round, (steps, j) => {
+      const ws = Array.from({ length: VECTORS }, (_, v) =>
+        steps.flatMap((at) => words(at, v).map((w) => k.let(w, 'quad'))),
+      );
+      rows.forEach((r, c) => {
+        this.activations(r, add(start, mul(j, perStep)), steps.length * perStep).forEach((four, i) => {
+          for (let v = 0; v < VECTORS; v++) {
+            const sum = sums[c * VECTORS + v];
+            sum?.set(addHalves(sum.value, dot8(four, ws[v]?.[i] ?? four)));
+          }
         });
       });
-      return sums;
-    };
-    k.for(0, segments, 1, (segment) => {
-      const rows = rowsOf(row, count);
-      const sums = products(rows, segment, 0);
-      this.accumulate(totals, sums, row, segment, parameters(segment), sumHalves);
-      rows.forEach((r, c) => {
-        const at = add(mul(add(mul(r, segments / perRun), runOf(segment)), 2), 1);
-        const fine = k.let(k.load(x.scales, at), 'fine');
+    });
+    return sums;
+  }
+
+  /** Adds what the finer bytes of a row give to its sums in scratch: few rows have any, and few runs of these. */
+  private addOutliers(row: Dim, at: Dim, { words, parameters }: PanelWeights): void {
+    const { k, x, segments } = this;
+    const runs = this.size.depth / this.layout.run;
+    k.if(k.load(x.scales, add(mul(row, 2 * runs + 1), 2 * runs)).ne(0), () => {
+      k.for(0, segments, 1, (segment) => {
+        const fine = k.let(k.load(x.scales, this.scaleOf(row, segment, 1)), 'fine');
         k.if(fine.ne(0), () => {
           const own = parameters(segment);
-          products([r], segment, layout.run / 4).forEach((sum, v) => {
-            const total = totals[c * VECTORS + v];
-            const factor = fine.splat(4);
+          const factor = fine.splat(4);
+          this.byteSums([row], segment, words, 1).forEach((sum, v) => {
+            const place = add(at, 4 * v);
             const scale = own[v]?.scale?.mul(factor) ?? factor;
-            total?.set(sumHalves(sum.value).cast('f32').fma(scale, total.value));
+            k.store(
+              this.kept,
+              place,
+              sumHalves(sum.value)
+                .cast('f32')
+                .fma(scale, k.load(this.kept, place, 4)),
+            );
           });
         });
       });
     });
-    this.store(row, totals);
   }
 
-  private store(row: Dim, totals: readonly Variable[]): void {
-    const { k, o, request } = this;
+  /** Leaves the sums of a tile in scratch. */
+  private keep(totals: readonly Variable[]): void {
     totals.forEach((total, i) => {
-      const at = add(row, Math.floor(i / VECTORS));
-      finishVector(k, total.value, add(this.column, 4 * (i % VECTORS)), Number(o.n), (value, c) =>
-        request.finish(k, value, [...unravel(at, [...o.batch, o.m]), c]),
+      this.k.store(this.kept, 4 * i, total.value);
+    });
+  }
+
+  /** Passes on what scratch holds from `at` for a row. */
+  private finishRow(row: Dim, at: Dim): void {
+    const { k, o, request } = this;
+    k.for(0, VECTORS, 1, (v) => {
+      const offset = mul(v, 4);
+      finishVector(k, k.load(this.kept, add(at, offset), 4), add(this.column, offset), Number(o.n), (value, c) =>
+        request.finish(k, value, [...unravel(row, [...o.batch, o.m]), c]),
       );
     });
   }
@@ -355,99 +380,62 @@ class IntegerProduct {
     return Array.from({ length: count * VECTORS }, () => this.k.var(constant('f32', 0).splat(4), 'total'));
   }
 
-  /** Few rows: codes are widened where they are used. */
-  private direct(row: Dim, count: number): void {
+  /** One row: codes are widened where they are used. */
+  private direct(row: Dim, { words: pairs, parameters }: PanelWeights): void {
     const { k, layout, segments } = this;
-    const totals = this.totals(count);
+    const totals = this.totals(1);
     const steps = layout.segment / this.access.step;
     const perStep = this.access.step / 2;
     k.for(0, segments, 1, (segment) => {
-      const sums = this.sums(rowsOf(row, count), segment);
+      const sums = this.sums([row], segment);
       for (const vectors of this.waves)
         this.rounds(segment, 1, (at, j) => {
-          const words = vectors.map((v) => at.flatMap((one) => this.pairs(one, v).map((w) => k.let(w, 'pair'))));
+          const words = vectors.map((v) => at.flatMap((one) => pairs(one, v).map((w) => k.let(w, 'pair'))));
           const first = mul(add(mul(segment, steps), j), perStep);
-          for (let c = 0; c < count; c++)
-            this.activations(add(row, c), first, at.length * perStep).forEach((pair, i) => {
-              vectors.forEach((v, own) => {
-                const sum = sums[c * VECTORS + v];
-                sum?.set(sum.value.add(dot16(pair, words[own]?.[i] ?? pair)));
-              });
+          this.activations(row, first, at.length * perStep).forEach((pair, i) => {
+            vectors.forEach((v, own) => {
+              const sum = sums[v];
+              sum?.set(sum.value.add(dot16(pair, words[own]?.[i] ?? pair)));
             });
-        });
-      this.accumulate(totals, sums, row, segment, this.parametersOf(segment));
-    });
-    this.store(row, totals);
-  }
-
-  /** Widens the codes of the panel to scratch: `perStep` words a step. */
-  private widen(name: string, perStep: number, words: (at: Step, vector: number) => readonly Expr[]): Buffer {
-    const { k, size } = this;
-    const { run: length } = this.layout;
-    const perRun = length / this.access.step;
-    const scratch = k.shared(name, 'i32', (size.depth / this.access.step) * perStep * PANEL);
-    k.for(0, size.depth / length, 1, (run) => {
-      k.for(0, perRun, 1, (step) => {
-        for (let v = 0; v < VECTORS; v++)
-          words({ run, step }, v).forEach((w, i) => {
-            const at = add(mul(add(mul(run, perRun), step), perStep), i);
-            k.store(scratch, add(mul(at, PANEL), 4 * v), w);
           });
-      });
+        });
+      this.accumulate(totals, sums, [row], segment, parameters(segment));
     });
-    return scratch;
+    this.keep(totals);
   }
 
-  /** Decodes scales and offsets of the panel to scratch, for each segment, and gives those of a segment. */
-  private decodeParameters(): (segment: Dim) => readonly Parameters[] {
-    const { k, segments } = this;
-    const scales = k.shared(`scales${this.counter}`, 'f32', segments * PANEL);
-    let offsets: Buffer | undefined;
-    const at = (segment: Dim, v: number): Dim => add(mul(segment, PANEL), 4 * v);
-    k.for(0, segments, 1, (segment) => {
-      this.parametersOf(segment).forEach(({ scale, offset }, v) => {
-        k.store(scales, at(segment, v), scale ?? constant('f32', 1).splat(4));
-        if (!offset) return;
-        offsets ??= k.shared(`offsets${this.counter}`, 'f32', segments * PANEL);
-        k.store(offsets, at(segment, v), offset);
-      });
-    });
-    this.counter++;
-    return (segment) =>
-      Array.from({ length: VECTORS }, (_, v) => ({
-        scale: k.load(scales, at(segment, v), 4),
-        ...(offsets ? { offset: k.load(offsets, at(segment, v), 4) } : {}),
-      }));
-  }
-
-  /** Many rows: a tile of them times the panel in scratch. */
-  private tile(row: Dim, count: number, pairs: Buffer, parameters: (segment: Dim) => readonly Parameters[]): void {
+  /** A tile of rows times the widened panel. */
+  private tile(rows: readonly Dim[], panel: WidenedPanel): void {
     const { k, layout, segments } = this;
-    const totals = this.totals(count);
+    const totals = this.totals(rows.length);
     const own = layout.segment / 2;
     k.for(0, segments, 1, (segment) => {
-      const sums = this.sums(rowsOf(row, count), segment);
+      const sums = this.sums(rows, segment);
       k.for(0, own, 1, (i) => {
         const pair = add(mul(segment, own), i);
-        const words = Array.from({ length: VECTORS }, (_, v) => k.load(pairs, add(mul(pair, PANEL), 4 * v), 4));
-        this.multiply(sums, row, pair, words);
+        const weights = Array.from({ length: VECTORS }, (_, v) => panel.word(pair, v));
+        rows.forEach((row, c) => {
+          const [x] = this.activations(row, pair, 1);
+          if (!x) return;
+          weights.forEach((w, v) => {
+            const sum = sums[c * VECTORS + v];
+            sum?.set(sum.value.add(dot16(x, w)));
+          });
+        });
       });
-      this.accumulate(totals, sums, row, segment, parameters(segment));
+      this.accumulate(totals, sums, rows, segment, panel.parameters(segment));
     });
-    this.store(row, totals);
+    this.keep(totals);
   }
 }
 
-/** A step of the depth: step number `step` of a run of activations. */
-interface Step {
-  readonly run: Dim;
-  readonly step: Dim;
-}
-
-const rowsOf = (row: Dim, count: number): readonly Dim[] => Array.from({ length: count }, (_, c) => add(row, c));
-
-/** Scale and offset of four rows of weights, in one group. */
-interface Parameters {
-  readonly scale?: Expr;
-  readonly offset?: Expr;
+/** How one build of the kernel computes. */
+interface Parts {
+  /** The sums of one row, where there are few. */
+  row(row: Dim): void;
+  /** What many rows have done before, and the sums of a tile of them. */
+  widen?(): void;
+  tile?(rows: readonly Dim[]): void;
+  /** What a row's sums, in scratch from `at` on, still lack. */
+  finish?(row: Dim, at: Dim): void;
 }

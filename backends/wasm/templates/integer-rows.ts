@@ -1,4 +1,4 @@
-import type { CodeWord, IntegerAccess, StorageFormat } from '../../../compiler/formats/format.ts';
+import { type CodeWord, gridSpan, type IntegerAccess, type StorageFormat } from '../../../compiler/formats/format.ts';
 import { add, type Dim, mul } from '../../../compiler/ir/dim.ts';
 import { type Buffer, constant, type Expr, pack } from '../../../compiler/ir/expr.ts';
 import { tensor, type Value } from '../../../compiler/ir/graph.ts';
@@ -26,7 +26,8 @@ const fitsBytes = (access: IntegerAccess, segment: number): boolean =>
 
 /** Length of the runs of activations that meet weights of a format: the longer one unless it costs the products of bytes. */
 export function runOf(format: StorageFormat): number {
-  const { integer } = format;
+  const { integer, signs } = format;
+  if (signs) return gridSpan(format);
   const long = integer && sharedOf(format) % (2 * RUN) === 0;
   return long && (fitsBytes(integer, 2 * RUN) || !fitsBytes(integer, RUN)) ? 2 * RUN : RUN;
 }
@@ -126,7 +127,10 @@ export function rowLayout(format: StorageFormat, access: IntegerAccess): RowLayo
 export interface IntegerRows {
   /** Two halves a word: [rows, depth / 2]. As bytes: for each run its words of bytes, then those of finer ones. */
   readonly codes: Buffer;
-  /** f32 [rows, depth / run, 2]: value = scale * code; the second scale is that of the finer bytes, 0 where there are none. */
+  /**
+   * f32 [rows, 2 * depth / run + 1]: for each run value = scale * code, and the scale of the finer bytes, 0 where there are none; then a
+   * row's largest scale of finer bytes.
+   */
   readonly scales: Buffer;
   /**
    * For each segment two words: with a zero, what its sum of products starts from, for the codes and for the finer bytes; else the sum of
@@ -153,7 +157,7 @@ export function bindRows(
     request.bindScratch(k, `${what} of ${x.id} ${layout.key}`, tensor(dtype, [rows, perRow]), access);
   return {
     codes: bind('codes', 'i32', depth / 2),
-    scales: bind('scales', 'f32', (depth / layout.run) * 2),
+    scales: bind('scales', 'f32', (depth / layout.run) * 2 + 1),
     sums: bind('sums', layout.zero === undefined ? 'f32' : 'i32', (depth / layout.segment) * 2),
   };
 }
@@ -169,9 +173,11 @@ export function quantizeRows(request: TemplateRequest, x: Value, size: RowsSize,
   const from = request.bind(k, x);
   const to = bindRows(k, request, x, size, layout, 'write');
   const q = new Quantizer(k, from, to, depth / layout.run, layout);
-  q.halves();
   const { bytes } = layout;
-  if (bytes) k.alternative('relaxed-dot', () => q.bytes(bytes));
+  const isCodes = x.type.dtype === 'i8';
+  if (isCodes) q.given(layout.words);
+  else q.halves();
+  if (bytes) k.alternative('relaxed-dot', () => (isCodes ? q.given(bytes) : q.bytes(bytes)));
   const elements = mul(rows, depth);
   const note = { op: 'matmul', sources: [], template: '', why: '', bytes: mul(6, elements), flops: mul(4, elements) };
   return { ...request.close(k, note), once: `rows of ${x.id} ${layout.key}` };
@@ -185,6 +191,18 @@ class Quantizer {
     private readonly perRow: number,
     private readonly layout: RowLayout,
   ) {}
+
+  /** Activations that are codes of 8 bits, laid out. */
+  given(words: readonly (readonly number[])[]): void {
+    const { k, perRow, layout } = this;
+    const [one, none] = [constant('f32', 1), constant('f32', 0)];
+    this.runs((run, codes) => {
+      this.storeScales(run, one, none);
+      this.storeSums(run, [{ codes, scale: one }], words !== layout.words);
+      this.pack(codes, words, mul(run, layout.run / 2));
+    });
+    k.store(this.to.scales, add(mul(k.group.x, 2 * perRow + 1), 2 * perRow), none);
+  }
 
   /** 16-bit integers, two a word. */
   halves(): void {
@@ -207,6 +225,7 @@ class Quantizer {
     });
     const total = [1, 2, 3].reduce((t, i) => t.add(sum.value.extract(i)), sum.value.extract(0));
     const limit = k.let(total.mul(OUTLIER / (perRow * layout.run)), 'limit');
+    const largest = k.var(constant('f32', 0), 'largest');
     this.runs((run, values, peak) => {
       const scale = k.let(peak.mul(1 / LARGEST_BYTE), 'scale');
       const codes = this.codes(values, peak, LARGEST_BYTE);
@@ -220,6 +239,7 @@ class Quantizer {
           const fine = this.codes(rest, half, LARGEST_BYTE);
           const step = k.let(half.mul(1 / LARGEST_BYTE), 'step');
           this.storeScales(run, scale, step);
+          largest.set(largest.value.max(step));
           const parts = [
             { codes, scale },
             { codes: fine, scale: step },
@@ -233,6 +253,7 @@ class Quantizer {
         },
       );
     });
+    k.store(this.to.scales, add(mul(k.group.x, 2 * perRow + 1), 2 * perRow), largest.value);
   }
 
   /** Walks the runs of the row with their values and largest magnitude. */
@@ -266,8 +287,9 @@ class Quantizer {
   }
 
   private storeScales(run: Dim, scale: Expr, fine: Expr): void {
-    this.k.store(this.to.scales, mul(run, 2), scale);
-    this.k.store(this.to.scales, add(mul(run, 2), 1), fine);
+    const at = add(mul(run, 2), this.k.group.x);
+    this.k.store(this.to.scales, at, scale);
+    this.k.store(this.to.scales, add(at, 1), fine);
   }
 
   private storeSums(

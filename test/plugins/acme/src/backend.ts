@@ -18,5 +18,6 @@ export const acmeBackend = defineBackend({
   print: (kernels) => [
     { file: 'kernels.js', content: printModule(kernels), entries: new Map(kernels.map((k) => [k.name, k.name])) },
   ],
-  device: 'acme-js',
+  // What `npm run build` makes of device.ts: artifacts carry it.
+  device: new URL('./device.js', import.meta.url).href,
 });

@@ -74,6 +74,9 @@ export class AcmeDevice implements Device {
   destroy(): void {}
 }
 
+/** Artifacts call this. */
+export const createDevice = (): Device => new AcmeDevice();
+
 function bufferOf(memory: DeviceMemory): ArrayBuffer {
   if ('buffer' in memory && memory.buffer instanceof ArrayBuffer) return memory.buffer;
   throw new Error('this memory belongs to another device');

@@ -307,7 +307,7 @@ function narrow(to: string, type: Expr['type'], a: string): string {
   return to.startsWith('i') ? `(${a} << ${32 - bits} >> ${32 - bits})` : `(${a} & ${2 ** bits - 1})`;
 }
 
-const PRELUDE = `// Printed by the acme backend of test/plugins/acme.
+const PRELUDE = `// Printed by the acme backend.
 const { fround } = Math;
 const fdiv = (a, b) => Math.floor(a / b);
 const fmod = (a, b) => a - b * Math.floor(a / b);
