@@ -27,6 +27,7 @@ export class Formulas {
   private readonly complement: number[] = [TRUE, FALSE];
   /** Conjunctions and disjunctions by their operands; 0 is free. */
   private table = new Int32Array(1024);
+  private readonly hashes: number[] = [0, 0];
   private readonly marks: number[] = [0, 0];
   private stamps = 0;
   private readonly literals: Formula[] = [];
@@ -288,13 +289,16 @@ export class Formulas {
     if (this.kinds.length * 2 > this.table.length) this.grow();
     const { table } = this;
     const last = table.length - 1;
-    let at = hash(kind, sorted) & last;
+    const code = hash(kind, sorted);
+    let at = code & last;
     for (let known = table[at] ?? 0; known !== 0; known = table[at] ?? 0) {
-      if (this.kinds[known] === kind && equal(this.operands(known), sorted)) return known;
+      if (this.hashes[known] === code && this.kinds[known] === kind && equal(this.operands(known), sorted))
+        return known;
       at = (at + 1) & last;
     }
     const id = this.add(kind, sorted, -1);
     table[at] = id;
+    this.hashes[id] = code;
     return id;
   }
 
@@ -303,7 +307,7 @@ export class Formulas {
     const last = table.length - 1;
     for (const id of this.table) {
       if (id === 0) continue;
-      let at = hash(this.kinds[id] ?? 0, this.operands(id)) & last;
+      let at = (this.hashes[id] ?? 0) & last;
       while (table[at] !== 0) at = (at + 1) & last;
       table[at] = id;
     }
@@ -320,6 +324,7 @@ export class Formulas {
     this.leafOf.push(leaf);
     this.complement.push(-1);
     this.marks.push(0);
+    this.hashes.push(0);
     return this.kinds.length - 1;
   }
 }
@@ -330,7 +335,8 @@ function hash(kind: number, args: readonly number[]): number {
     h = Math.imul(h ^ arg, 0x9e3779b1);
     h ^= h >>> 15;
   }
-  return h;
+  h = Math.imul(h, 0x2c1b3c6d);
+  return h ^ (h >>> 12);
 }
 
 function equal(a: readonly number[], b: readonly number[]): boolean {

@@ -106,6 +106,22 @@ export class ObjectSolver {
     return { all, broken, required, absent, min, max };
   }
 
+  /** The same for a conjunction of shapes and required names, which most demands are; undefined for others. */
+  plain(rest: Formula, seen: SeenSet | undefined): boolean | undefined {
+    const shapes: Shape[] = [];
+    const required: string[] = [];
+    for (const literal of this.formulas.conjuncts(rest)) {
+      if (!this.formulas.isLiteral(literal) || !this.formulas.isPositive(literal)) return undefined;
+      const term = this.solver.term(literal);
+      if (term.sort === 'shape') shapes.push(term.shape);
+      else if (term.sort === 'required') required.push(term.key);
+      else return undefined;
+    }
+    return required.every(
+      (key) => seen?.has(key) !== true && wellFormed(key) && this.solver.satisfiable(this.demand(shapes, key)),
+    );
+  }
+
   /** Whether properties exist that satisfy the cube. */
   cube(cube: ObjectCube, seen: SeenSet | undefined): boolean {
     const { all, broken, required, absent, min, max } = cube;

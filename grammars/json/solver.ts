@@ -2,6 +2,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import { ArraySolver } from './array-solver.ts';
 import type { Budget } from './budget.ts';
 import type { SchemaCompiler } from './compiler.ts';
+import { typeBit, typeOf } from './declared-types.ts';
 import type { Json } from './document.ts';
 import { FALSE, type Formula, type Formulas, TRUE } from './formula.ts';
 import { hardPlace, located, type SchemaPlace } from './located.ts';
@@ -48,7 +49,8 @@ export class Solver {
   /** Whether some value satisfies a value formula. */
   satisfiable(value: Formula): boolean {
     if (value <= TRUE) return value === TRUE;
-    if (this.isOne(value)) return true;
+    const one = this.one(value);
+    if (one !== undefined && spellable(one)) return true;
     return located(
       () => this.ask(value, () => JSON_TYPES.some((type) => this.satisfiableAs(value, type))),
       () => this.placeOf(value),
@@ -57,6 +59,8 @@ export class Solver {
 
   /** Whether some value of one JSON type satisfies a value formula. */
   satisfiableAs(value: Formula, type: JsonType): boolean {
+    const one = this.one(value);
+    if (one !== undefined) return typeOf(one) === typeBit(type) && spellable(one);
     const typed = this.compiler.typed(value, type);
     if (typed <= TRUE) return typed === TRUE;
     switch (type) {
@@ -79,9 +83,11 @@ export class Solver {
   objectRest(rest: Formula, seen: SeenSet | undefined): boolean {
     if (rest <= TRUE) return rest === TRUE;
     const key = seen === undefined || !this.objects.dependsOnSeen(rest) ? rest + 0.25 : `${rest} ${seen.id}`;
-    return this.ask(key, () =>
-      this.formulas.someCube(rest, (cube) => this.objects.cube(this.objectCube(cube), seen), this.budget.spend),
-    );
+    return this.ask(key, () => {
+      const plain = this.objects.plain(rest, seen);
+      if (plain !== undefined) return plain;
+      return this.formulas.someCube(rest, (cube) => this.objects.cube(this.objectCube(cube), seen), this.budget.spend);
+    });
   }
 
   /** Whether an array can be completed: `rest` is what is still demanded of the items to come. */
@@ -158,11 +164,11 @@ export class Solver {
     return this.terms.get(this.formulas.leafNumber(literal));
   }
 
-  /** Whether a formula is one listed value, which needs no search: there may be thousands. */
-  private isOne(value: Formula): boolean {
-    if (!this.formulas.isLiteral(value) || !this.formulas.isPositive(value)) return false;
+  /** The one value a formula lists, which needs no search: there may be thousands. */
+  private one(value: Formula): Json | undefined {
+    if (!this.formulas.isLiteral(value) || !this.formulas.isPositive(value)) return undefined;
     const term = this.term(value);
-    return term.sort === 'const' && spellable(term.value);
+    return term.sort === 'const' ? term.value : undefined;
   }
 
   /** Where a formula comes from, if it is one schema. */

@@ -90,6 +90,10 @@ let unjudged = 0;
 let bounded = 0;
 const refused = new Map<string, number>();
 const failures: string[] = [];
+function fail(text: string): void {
+  failures.push(text);
+  console.log(text);
+}
 const began = cpu();
 for (let n = 0; walks < wanted && n < wanted * 4 && cpu() - began < most; n++) {
   const set = sets[n % sets.length] ?? [];
@@ -117,23 +121,32 @@ for (let n = 0; walks < wanted && n < wanted * 4 && cpu() - began < most; n++) {
   }
   const start = cpu();
   for (const vocabulary of vocabularies) {
-    const shortest = constraint.matcher(vocabulary).minTokensToEnd();
-    // Counting the tokens of long texts is slow.
-    const limit = next() < 0.5 || shortest > LONG ? undefined : shortest + below(60);
-    if (limit !== undefined) bounded++;
-    walks++;
     let text = '';
+    let limit: number | undefined;
+    walks++;
     try {
+      if (next() < 0.5) {
+        const shortest = constraint.matcher(vocabulary).minTokensToEnd();
+        // Counting the tokens of long texts is slow.
+        if (shortest <= LONG) limit = shortest + below(60);
+      }
+      if (limit !== undefined) bounded++;
       text = Buffer.concat(randomWalk(next, constraint, vocabulary, limit, 'lazily')).toString();
       const value: unknown = JSON.parse(text);
       // More digits than doubles have are beyond what Ajv decides.
       if (!validate || /\d[eE]|\d{15}/.test(text)) unjudged++;
       else if (!validate(value))
-        failures.push(`${id} ${JSON.stringify(options)} ${limit ?? ''}: ${text.slice(0, 600)} ${JSON.stringify(validate.errors)}`);
+        fail(
+          `${id} ${JSON.stringify(options)} ${limit ?? ''}: ${text.slice(0, 600)} ${JSON.stringify(validate.errors)}`,
+        );
     } catch (error) {
-      failures.push(`${id} ${JSON.stringify(options)} ${limit ?? ''}: ${error instanceof Error ? error.message : String(error)}`);
+      fail(
+        `${id} ${JSON.stringify(options)} ${limit ?? ''}: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
-    }
+  }
+  if (verbose && n % 100 === 0)
+    console.log(`${walks} walks, ${failures.length} failures, ${Math.round(cpu() - began)} s`);
   const seconds = cpu() - start;
   if (verbose && seconds > 1) console.log(`${id}: ${seconds.toFixed(1)} s`, JSON.stringify(options));
 }
@@ -148,4 +161,3 @@ console.log(
     cpu_seconds: Math.round(cpu() - began),
   }),
 );
-for (const failure of failures) console.log(failure);
