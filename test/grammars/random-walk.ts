@@ -41,7 +41,8 @@ export function randomWalk(
     let token = choose(next, matcher.mask(), vocabulary.size);
     // Where masks leave the limit aside, tokens are tried, as generators do.
     for (let tries = 0; token >= 0 && !matcher.tryCommit(token); tries++)
-      token = tries < 8 ? choose(next, matcher.mask(), vocabulary.size) : choose(next, matcher.soonest(), vocabulary.size);
+      token =
+        tries < 8 ? choose(next, matcher.mask(), vocabulary.size) : choose(next, matcher.soonest(), vocabulary.size);
     if (token < 0) throw new Error(`dead end after ${Buffer.concat(pieces).toString()}`);
     take(token);
   }
@@ -80,4 +81,3 @@ export function isMailbox(text: string): boolean {
   const domain = new RegExp(`^(?:\\[.*\\]|${label}(?:\\.${label})*)$`, 'i');
   return local.test(text.slice(0, at)) && domain.test(text.slice(at + 1));
 }
-
