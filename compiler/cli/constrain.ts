@@ -102,14 +102,9 @@ async function firstMask(
   if (args.value('vocab') === undefined) return undefined;
   const vocabulary = await readVocabulary(args, io);
   const { Matcher } = await import('../../grammars/matcher.ts');
-  const matcher = new Matcher((await open(file, io)).masks(vocabulary));
-  return { firstTokens: countBits(matcher.mask()), minTokens: matcher.minTokensToEnd() };
-}
-
-function countBits(words: Uint32Array): number {
-  let count = 0;
-  for (const word of words) for (let bits = word; bits !== 0; bits = (bits & (bits - 1)) >>> 0) count++;
-  return count;
+  const machine = (await open(file, io)).masks(vocabulary);
+  const matcher = new Matcher(machine);
+  return { firstTokens: machine.pool.population(matcher.maskId()), minTokens: matcher.minTokensToEnd() };
 }
 
 function sayTokens(tokens: Awaited<ReturnType<typeof firstMask>>, io: Io): void {

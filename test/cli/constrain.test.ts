@@ -83,7 +83,7 @@ describe('infc constrain', () => {
     const schema = { properties: { deep: { items: { properties: { a: { pattern: '(a)\\1' } } } } } };
     await writeFile(path.join(folder, 'inexact.json'), JSON.stringify(schema));
     const { err } = await infc(['constrain', 'compile', 'inexact.json', '--vocab', 'tokenizer.json'], folder);
-    expect(err).toMatch(/INFC5005[^]*\/properties\/deep\/items\/properties\/a\/pattern/);
+    expect(err).toMatch(/INFC5005.*\/properties\/deep\/items\/properties\/a\/pattern/s);
     const lint = await infc(['constrain', 'check', 'inexact.json'], folder);
     expect(lint.code).toBe(exitCodes.badInput);
   });
@@ -96,7 +96,7 @@ describe('infc constrain', () => {
     await mkdir(path.join(folder, 'folder.json'));
     expect((await infc(['constrain', 'check', 'folder.json'], folder)).err).toContain('INFC8005');
     const vocab = await infc(['constrain', 'compile', 'person.json', '--vocab', 'broken.json'], folder);
-    expect(vocab.err).toMatch(/INFC5201[^]*broken\.json/);
+    expect(vocab.err).toMatch(/INFC5201.*broken\.json/s);
     await writeFile(path.join(folder, 'typo.json'), '{"minLenght":1}');
     expect((await infc(['constrain', 'check', 'typo.json'], folder)).out).toContain("Did you mean 'minLength'?");
   });

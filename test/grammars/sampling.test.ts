@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { constrain, regex, vocabularyFromBytes, vocabularyFromTokenizerJson } from '../../grammars/index.ts';
-import { Matcher } from '../../grammars/matcher.ts';
 import { AlignedSampler } from '../../grammars/sampling/aligned.ts';
 import { ByteModel, END } from '../../grammars/sampling/bytes.ts';
 import { healPrompt, withPrefix } from '../../grammars/sampling/healing.ts';
 import { infill } from '../../grammars/sampling/infill.ts';
-import { AcceptorMasks } from '../../grammars/token-machine.ts';
 
 function generator(seed: number): () => number {
   let state = seed;
@@ -133,8 +131,7 @@ describe('bytes under tokens', () => {
     expect(healed.tokens.map((id) => tokens[id])).toEqual(['a', 'Ġ']);
     expect(text(healed.prefix)).toBe('th');
     expect(healPrompt(vocabulary, encode('a c')).prefix).toHaveLength(0);
-    const masks = new AcceptorMasks(withPrefix(healed.prefix, regex(/(e|in)( car)?/).acceptor), vocabulary);
-    const matcher = new Matcher(masks);
+    const matcher = withPrefix(healed.prefix, regex(/(e|in)( car)?/)).matcher(vocabulary);
     const allowed = tokens.filter((_, id) => matcher.allows(id));
     expect(allowed.sort()).toEqual(['t', 'th', 'the', 'thi', 'thin']);
     matcher.commit(tokens.indexOf('thin'));
