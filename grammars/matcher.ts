@@ -299,12 +299,22 @@ export class Matcher {
     return { allowed: true, text, accepted: bytes.length, reason: 'every byte can follow', expected: [] };
   }
 
-  /** Sets the logits of all other tokens to -Infinity (in place) and returns them. */
+  /**
+   * Sets the logits of all other tokens to -Infinity (in place) and returns them. After the end only end tokens are left: a sequence of a
+   * batch that is done early is filled up with them.
+   */
   process(logits: Float32Array): Float32Array {
-    const words = this.mask();
+    const words = this.ended ? this.endWords() : this.mask();
     for (let t = 0; t < logits.length; t++)
       if ((((words[t >>> 5] ?? 0) >>> (t & 31)) & 1) === 0) logits[t] = Number.NEGATIVE_INFINITY;
     return logits;
+  }
+
+  private endWords(): Uint32Array {
+    const words = new Uint32Array(this.machine.pool.words);
+    for (const token of this.machine.vocabulary.eos)
+      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+    return words;
   }
 
   private after(token: number): number {
