@@ -125,6 +125,29 @@ describe('bytes under tokens', () => {
     }
   });
 
+  it('are exact where a pre-tokenizer looks ahead after white space', async () => {
+    const double = vocabularyFromTokenizerJson({
+      model: { type: 'BPE', vocab: { Ġ: 0, a: 1, b: 2, ĠĠ: 3, ab: 4 }, merges: ['Ġ Ġ', 'a b'] },
+      added_tokens: [{ id: 5, content: '</s>', special: true }],
+      pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
+      decoder: { type: 'ByteLevel' },
+    });
+    // 'a  ' ends in one token of two spaces, 'a  b' has two tokens there.
+    expect([double.encode?.('a  '), double.encode?.('a  b')]).toEqual([
+      [1, 3],
+      [1, 0, 0, 2],
+    ]);
+    const lines = ['a  ', 'a  b', 'a  ab', 'a  a'].map((line) => [...(double.encode?.(line) ?? []), 5]);
+    const even = new ByteModel(double, (prefix) => {
+      const fit = lines.filter((ids) => prefix.every((id, i) => ids[i] === id));
+      return Float32Array.from({ length: 6 }, (_, id) =>
+        Math.log(fit.filter((ids) => ids[prefix.length] === id).length / fit.length),
+      );
+    });
+    const next = await even.next(utf8('a  '));
+    expect([next[END], next[0x61], next[0x62]]).toEqual([0.25, 0.5, 0.25].map((share) => expect.closeTo(share, 6)));
+  });
+
   it('heal the end of a prompt', () => {
     const encode = (line: string): number[] => vocabulary.encode?.(line) ?? [];
     const healed = healPrompt(vocabulary, encode('a th'));
