@@ -161,10 +161,15 @@ class Printer {
         const a = this.expr(n.a);
         if (e.type === 'f64' && !isBig(from)) return a;
         if (e.type === 'f32' && from === 'bool') return a;
+        const [read, write] = [WRAP[from], WRAP[e.type]];
+        if (read && write) return `(${a}${write})`;
+        if (read && e.type === 'f32') return `fr(${a})`;
         return `${this.helper(`c_${from}_${e.type}`, () => castFunction(from, e.type) as Helper)}(${a})`;
       }
       case 'bitcast': {
         const from = n.a.type;
+        const write = WRAP[e.type];
+        if (WRAP[from] && write) return `(${this.expr(n.a)}${write})`;
         return `${this.helper(`b_${from}_${e.type}`, () => bitcastFunction(from, e.type) as Helper)}(${this.expr(n.a)})`;
       }
       case 'narrow':
@@ -186,16 +191,25 @@ class Printer {
       return t === 'f32' ? `fr(${a} ${symbol} ${b})` : `(${a} ${symbol} ${b})`;
     const compare = COMPARE[op];
     if (compare) return `(${a} ${compare} ${b} ? 1 : 0)`;
-    if (t === 'bool' && (op === 'and' || op === 'or' || op === 'xor')) return `(${a} ${LOGIC[op]} ${b})`;
-    if (t === 'i32' && (op === 'add' || op === 'sub')) return `(${a} ${INLINE[op] ?? '+'} ${b} | 0)`;
-    if (t === 'i32' && op === 'mul') return `Math.imul(${a}, ${b})`;
+    const logic = LOGIC[op];
+    if (t === 'bool' && logic) return `(${a} ${logic} ${b})`;
+    const wrap = WRAP[t];
+    if (wrap) {
+      // JavaScript takes the low five bits of a shift too.
+      if (op === 'shr') return `(${a} ${t === 'i32' ? '>>' : '>>>'} ${b})`;
+      if (op === 'mul') return `(Math.imul(${a}, ${b})${wrap})`;
+      const plain = op === 'add' ? '+' : op === 'sub' ? '-' : op === 'shl' ? '<<' : logic;
+      if (plain) return `((${a} ${plain} ${b})${wrap})`;
+    }
     return `${this.helper(`o_${op}_${t}`, () => binaryFunction(op, t) as Helper)}(${a}, ${b})`;
   }
 }
 
 const INLINE: Partial<Record<string, string>> = { add: '+', sub: '-', mul: '*', div: '/' };
 const COMPARE: Partial<Record<string, string>> = { lt: '<', le: '<=', gt: '>', ge: '>=', eq: '===', ne: '!==' };
-const LOGIC = { and: '&', or: '|', xor: '^' };
+const LOGIC: Partial<Record<string, string>> = { and: '&', or: '|', xor: '^' };
+/** Makes a number one of 32 bits again. */
+const WRAP: Partial<Record<ScalarType, string>> = { i32: ' | 0', u32: ' >>> 0' };
 
 /** Symbols may have any name; JavaScript names may not. */
 function name(s: string): string {

@@ -8,7 +8,7 @@ import type { DimLowering } from './address.ts';
 import { castScalar, castVector, evenWords, widenMask } from './convert.ts';
 import { dotBytes, dotBytesVector, dotHalves } from './dot.ts';
 import { ExprTable } from './expr-table.ts';
-import { shuffles } from './intrinsics.ts';
+import { relaxedForms, shuffles } from './intrinsics.ts';
 import {
   extractLane,
   laneBits,
@@ -351,7 +351,8 @@ export class ExprLowering {
   private intrinsic(name: string, args: readonly Expr[]): readonly Val[] {
     const operands = args.flatMap((a) => this.parts(a));
     const places = shuffles.get(name);
-    return [places ? this.m.op('i8x16.shuffle', operands, places) : this.m.op(name, operands)];
+    if (places) return [this.m.op('i8x16.shuffle', operands, places)];
+    return [this.m.op((this.fused && relaxedForms.get(name)) || name, operands)];
   }
 
   private load(buffer: Buffer, index: Dim, e: Expr): readonly Val[] {

@@ -26,15 +26,30 @@ export const narrowHalves = (a: Expr, b: Expr): Expr => words('i16x8.narrow_i32x
 export const narrowBytes = (a: Expr, b: Expr): Expr => words('i8x16.narrow_i16x8_s', a, b);
 export const narrowUnsignedBytes = (a: Expr, b: Expr): Expr => words('i8x16.narrow_i16x8_u', a, b);
 
+/** Halves of two registers in turn: the first four of each, or the last four. */
+export const zipLowHalves = (a: Expr, b: Expr): Expr => words('zip low halves', a, b);
+export const zipHighHalves = (a: Expr, b: Expr): Expr => words('zip high halves', a, b);
+/** Four halves as words: the first four, or the last four. */
+export const lowHalves = (a: Expr): Expr => words('i32x4.extend_low_i16x8_s', a);
+export const highHalves = (a: Expr): Expr => words('i32x4.extend_high_i16x8_s', a);
+
 const zip = (first: number): Uint8Array => Uint8Array.from({ length: 16 }, (_, i) => first + (i >> 1) + 16 * (i & 1));
+
+const zipHalves = (first: number): Uint8Array =>
+  Uint8Array.from({ length: 16 }, (_, i) => first + 2 * (i >> 2) + (i & 1) + 16 * ((i >> 1) & 1));
 
 /** Intrinsics that are shuffles of bytes. */
 export const shuffles: ReadonlyMap<string, Uint8Array> = new Map([
   ['zip low', zip(0)],
   ['zip high', zip(8)],
+  ['zip low halves', zipHalves(0)],
+  ['zip high halves', zipHalves(8)],
 ]);
+/** Intrinsics by the relaxed instruction that does the same wherever kernels use them: indices are below 16. */
+export const relaxedForms: ReadonlyMap<string, string> = new Map([['i8x16.swizzle', 'i8x16.relaxed_swizzle']]);
 /** Even and odd bytes of each word as unsigned 16-bit halves. */
 export const evenUnsigned = (w: Expr): Expr => w.and(constant('u32', 0x00ff00ff));
+export const shiftHalvesUp = (w: Expr, by: number): Expr => words('i16x8.shl', w, constant('i32', by));
 export const oddUnsigned = (w: Expr): Expr => words('i16x8.shr_u', w, constant('i32', 8));
 /** Halves of the even bytes of two words, and of the odd ones. */
 export const evenPairs = (low: Expr, high: Expr): Expr =>
@@ -42,7 +57,7 @@ export const evenPairs = (low: Expr, high: Expr): Expr =>
 export const oddPairs = (low: Expr, high: Expr): Expr =>
   oddUnsigned(low).or(high.bitcast('i32').and(constant('i32', 0xff00ff00 | 0)));
 
-/** For each byte the byte of the table of that number. */
+/** For each byte the byte of the table of that number, which is below 16. */
 export const lookUp = (table: Expr, indices: Expr): Expr => words('i8x16.swizzle', table, indices);
 /** Sixteen bytes as a table. */
 export const tableOf = (bytes: readonly number[]): Expr =>
@@ -116,6 +131,8 @@ export const meanings: ReadonlyMap<string, (args: readonly Lanes[]) => readonly 
   ],
   ['i16x8.add', ([a = [], b = []]) => a.map((x, i) => halves(low(x) + low(b[i]), high(x) + high(b[i])))],
   ['i16x8.sub', ([a = [], b = []]) => a.map((x, i) => halves(low(x) - low(b[i]), high(x) - high(b[i])))],
+  ['i32x4.extend_low_i16x8_s', ([a = []]) => [low(a[0]), high(a[0]), low(a[1]), high(a[1])]],
+  ['i32x4.extend_high_i16x8_s', ([a = []]) => [low(a[2]), high(a[2]), low(a[3]), high(a[3])]],
   ['i32x4.extadd_pairwise_i16x8_s', ([a = []]) => a.map((x) => low(x) + high(x))],
   ['i16x8.shl', ([a = [], [by = 0] = []]) => a.map((x) => halves(low(x) << Number(by), high(x) << Number(by)))],
   [

@@ -162,7 +162,7 @@ export async function inOwnProcess(job: BenchJob, signal: AbortSignal): Promise<
 const dtypesIn = (inputs: Readonly<Record<string, HostTensor>>, rows: readonly Row[], plan: Plan): Precisions =>
   new Set([
     ...[...Object.values(inputs), ...rows.flatMap((r) => Object.values(r.result.outputs))].map((t) => t.dtype),
-    ...plan.kernels.flatMap((k) => (k.note?.op.endsWith('_integer') ? ['codes' as const] : [])),
+    ...plan.kernels.flatMap((k) => (k.note?.codes || k.note?.op.endsWith('_integer') ? ['codes' as const] : [])),
   ]);
 
 function firstDisagreement(

@@ -5,6 +5,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import { hostFunctions } from '../../runtime/host/index.ts';
 import type { HostTensor, HostValue } from '../../runtime/host.ts';
 import { type LoadOptions, load } from '../../runtime/index.ts';
+import type { Plan } from '../../runtime/plan.ts';
 import type { Compiler } from '../compile.ts';
 import { exitCodes } from '../diagnostics.ts';
 import type { DType } from '../ir/dtype.ts';
@@ -54,7 +55,7 @@ async function runVerify(args: Args, io: Io): Promise<number> {
   const actual = await check.runArtifact();
   io.progress(`running ${against}`);
   const expected = against === 'reference' ? await check.reference(await check.imported()) : await check.onnxruntime();
-  const dtypes = dtypesOf(await check.imported());
+  const dtypes = dtypesOf(await check.imported(), artifact.plan);
   const override = args.value('tolerance');
   const tolerance = override === undefined ? undefined : { relative: Number(override), steps: 0 };
   if (tolerance && !(tolerance.relative >= 0))
@@ -248,8 +249,9 @@ function producersOf(program: Program, entry: string): Map<string, { readonly op
 }
 
 /** Every dtype a program computes with, and whether it quantizes. */
-function dtypesOf(program: Program): Precisions {
+function dtypesOf(program: Program, plan: Plan): Precisions {
   const found = new Set<DType | 'codes'>();
+  if (plan.kernels.some((k) => k.note?.codes)) found.add('codes');
   for (const graph of program.entries.values()) {
     for (const v of graph.inputs) found.add(v.type.dtype);
     forEachNode(graph, (node) => {

@@ -2,7 +2,9 @@ import { constant, type Expr } from '../ir/expr.ts';
 import type { IntegerAccess, Plane } from './format.ts';
 
 /** Widths of 4, 2 and 1 bits that add up to `bits`, the low bits first: each is a plane of words, so that any width packs without gaps. */
-const chunksOf = (bits: number): { readonly width: number; readonly shift: number; readonly plane: string }[] => {
+export const chunksOf = (
+  bits: number,
+): { readonly width: number; readonly shift: number; readonly plane: string }[] => {
   const out = [];
   for (let shift = 0; shift < bits; ) {
     const width = [8, 4, 2, 1].find((w) => w <= bits - shift) ?? 1;

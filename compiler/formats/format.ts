@@ -1,5 +1,6 @@
 import type { DType } from '../ir/dtype.ts';
 import type { Expr } from '../ir/expr.ts';
+import type { BitPlane } from './bit-planes.ts';
 
 /** One array of a structure-of-arrays format. Each entry covers `per` weights; planes are padded to 4 bytes. */
 export interface Plane {
@@ -54,6 +55,18 @@ export interface IntegerAccess {
   bytes(planes: Readonly<Record<string, readonly Expr[]>>): readonly CodeWord[];
   /** The same as words of two 16-bit integers, where that takes fewer operations than widening bytes. */
   halves?(planes: Readonly<Record<string, readonly Expr[]>>): readonly CodeWord[];
+}
+
+/**
+ * Weights as sums of signs, for kernels that look sums of four activations up by four bits: w = sum over terms of
+ * factor * (sum over the term's planes of bit - 1/2). Factors are shared by a whole {@link gridSpan} and come from the entries of the other
+ * planes that cover it, one each.
+ */
+export interface SignPlanes {
+  /** The planes of each term. */
+  readonly terms: readonly (readonly BitPlane[])[];
+  /** The factor of each term. */
+  factors(planes: Readonly<Record<string, readonly Expr[]>>): readonly Expr[];
 }
 
 /** Entry `entry` (i32, as wide as the plane values) of a ragged plane, counted from the first of its row. */
@@ -118,6 +131,7 @@ export interface StorageFormat {
   /** For formats that leave out zeros. */
   readonly sparse?: Sparse;
   readonly integer?: IntegerAccess;
+  readonly signs?: SignPlanes;
   /** Largest |decode(encode(w)) - w| allowed, for a row with largest magnitude 1. */
   readonly errorBound: number;
 }

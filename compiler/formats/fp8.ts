@@ -10,7 +10,7 @@ interface ScaledGrid extends CodedGrid {
   readonly bits: number;
 }
 
-/** 8-bit floats with one f16 scale for 32 weights, which puts the largest at the end of the float's range. 8.5 bits a weight. */
+/** 8-bit floats with one f16 scale for 32 weights, which makes the largest of them `largest`. 8.5 bits a weight. */
 function scaledFloat(name: string, dtype: DType, largest: number, errorBound: number): StorageFormat {
   const grid = (weights: Float32Array, importance?: Float32Array): ScaledGrid => {
     const full = largestMagnitude(weights) / largest;
@@ -49,4 +49,5 @@ function scaledFloat(name: string, dtype: DType, largest: number, errorBound: nu
 
 /** Half a unit in the last place, and the f16 scale's rounding. */
 export const fp8e4m3 = scaledFloat('fp8-e4m3', 'f8e4m3fn', 448, 2 ** -4 + 2 ** -9);
-export const fp8e5m2 = scaledFloat('fp8-e5m2', 'f8e5m2', 57344, 2 ** -3 + 2 ** -9);
+/** Not at the end of its range, 57,344: scales of ordinary weights would be too small for an f16. */
+export const fp8e5m2 = scaledFloat('fp8-e5m2', 'f8e5m2', 448, 2 ** -3 + 2 ** -9);

@@ -1,3 +1,4 @@
+import { binaryCodes } from './binary-coded.ts';
 import { denseBf16, denseF16, denseF32 } from './dense.ts';
 import type { StorageFormat } from './format.ts';
 import { fp8e4m3, fp8e5m2 } from './fp8.ts';
@@ -31,6 +32,7 @@ export const formats: readonly StorageFormat[] = [
   nvfp4,
   ternary,
   ternaryMedian,
+  ...binaryCodes,
   ...sparseNm,
   ...sparseBitmap,
   ...sparseBlocks,

@@ -31,14 +31,16 @@ export interface KeptValues {
 }
 
 /** Codes as entries: the last one is filled with zeros. */
-export function packValues({ perEntry }: KeptValues, codes: readonly number[]): number[] {
-  if (perEntry === 1) return [...codes];
+export function packValues({ perEntry }: KeptValues, codes: Int32Array): Uint32Array {
+  if (perEntry === 1) return Uint32Array.from(codes);
+  const out = new Uint32Array(Math.ceil(codes.length / perEntry));
   const bits = 32 / perEntry;
-  const out = new Array<number>(Math.ceil(codes.length / perEntry)).fill(0);
-  codes.forEach((c, i) => {
-    const at = Math.floor(i / perEntry);
-    out[at] = ((out[at] ?? 0) | ((c & (2 ** bits - 1)) << (bits * (i % perEntry)))) >>> 0;
-  });
+  const mask = 2 ** bits - 1;
+  for (let i = 0, at = 0; i < codes.length; at++) {
+    let word = 0;
+    for (let j = 0; j < perEntry && i < codes.length; j++, i++) word |= ((codes[i] ?? 0) & mask) << (bits * j);
+    out[at] = word;
+  }
   return out;
 }
 

@@ -34,7 +34,8 @@ export const byteGroups = (name: string, group: number): StorageFormat =>
     encode: (row, given) => {
       const { codes: bytes, grids } = encodeRow(row, group, grid, given);
       const codes = new Uint32Array(row.length / 4);
-      for (const [i, c] of bytes.entries()) codes[i >> 2] = (codes[i >> 2] ?? 0) | ((c & 255) << (8 * (i & 3)));
+      for (let i = 0; i < bytes.length; i++)
+        codes[i >> 2] = (codes[i >> 2] ?? 0) | (((bytes[i] ?? 0) & 255) << (8 * (i & 3)));
       return { codes, scale: grids.map((g) => g.bits) };
     },
     decode: ({ codes = [], scale = [] }) => {

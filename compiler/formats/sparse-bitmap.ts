@@ -27,22 +27,19 @@ function bitmap(values: KeptValues): StorageFormat {
       const { codes, planes } = values.codes(row, grids);
       const kept = new Uint32Array(row.length / 32);
       const before = new Uint16Array(row.length / 32);
-      const own: number[] = [];
+      const own = new Int32Array(row.length);
+      let count = 0;
       for (let i = 0; i < row.length; i++) {
-        if (i % 32 === 0) before[i / 32] = own.length;
+        if (i % 32 === 0) before[i / 32] = count;
         if (row[i] === 0) continue;
         kept[i >> 5] = (kept[i >> 5] ?? 0) | (1 << (i & 31));
-        own.push(codes[i] ?? 0);
+        own[count++] = codes[i] ?? 0;
       }
-      if (own.length > 0xffff)
-        throw new InfcError(
-          'INFC2097',
-          `${own.length} weights of a row are kept, bitmap-${values.name} counts to 65,535`,
-          {
-            fix: 'Store this weight in a dense format',
-          },
-        );
-      return { kept, before, ...planes, values: packValues(values, own) };
+      if (count > 0xffff)
+        throw new InfcError('INFC2097', `${count} weights of a row are kept, bitmap-${values.name} counts to 65,535`, {
+          fix: 'Store this weight in a dense format',
+        });
+      return { kept, before, ...planes, values: packValues(values, own.subarray(0, count)) };
     },
     decode: ({ kept = [], before = [], scale = [] }, _, read) => {
       const [word] = kept;

@@ -48,7 +48,7 @@ function nOfM(keep: number, of: 4 | 8, values: KeptValues): StorageFormat {
           kept.push(codes[at + i] ?? 0);
         }
       }
-      return { values: packValues(values, kept), places, ...planes };
+      return { values: packValues(values, Int32Array.from(kept)), places, ...planes };
     },
     decode: (planes, part) => {
       const [scale] = planes.scale ?? [];

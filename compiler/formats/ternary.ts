@@ -1,17 +1,21 @@
-import { codePlanes, integerCodes, packCodes, unpackCodes } from './code-planes.ts';
+import { bitOf, bitPlanes, packBits, planesOfBits } from './bit-planes.ts';
 import { type CodedGrid, encodeRow } from './encode-row.ts';
 import { stored } from './fit.ts';
 import { defineFormat, type StorageFormat } from './format.ts';
 
 const [GROUP, SPAN] = [32, 64];
 
+/** Bits of weights of -1, 0 and 1: whether they are 1, and whether they are not -1. */
+const BITS = [0b00, 0b10, 0b11];
+const planes = bitPlanes(2);
+
 interface TernaryGrid extends CodedGrid {
   readonly bits: number;
 }
 
 /**
- * Weights of -1, 0 and 1 with one f16 scale for 64 of them, two bits each: 2.25 bits a weight. As in BitNet b1.58 (Ma et al. 2024) weights
- * are divided by a mean magnitude, rounded and clipped; `center` says which mean.
+ * Weights of -1, 0 and 1 with one f16 scale for 64 of them, 2.25 bits a weight, each the sum of two signs, halved. As in BitNet b1.58 (Ma et al. 2024) weights are divided by a mean magnitude,
+ * rounded and clipped; `center` says which mean.
  */
 function ternaryFormat(name: string, center: (magnitudes: Float32Array) => number): StorageFormat {
   const grid = (weights: Float32Array, importance?: Float32Array): TernaryGrid => {
@@ -35,20 +39,27 @@ function ternaryFormat(name: string, center: (magnitudes: Float32Array) => numbe
     bits: 2,
     group: GROUP,
     multiple: SPAN,
-    planes: { ...codePlanes(2), scale: { dtype: 'f16', per: SPAN } },
+    planes: { ...planesOfBits(2), scale: { dtype: 'f16', per: SPAN } },
     grid,
     encode: (row, given) => {
       const { codes, grids } = encodeRow(row, SPAN, grid, given);
-      return { ...packCodes(codes, 2), scale: grids.map((g) => g.bits) };
+      const bits = codes.map((c) => BITS[c] ?? 0);
+      return { ...packBits(bits, 2), scale: grids.map((g) => g.bits) };
     },
-    decode: (planes, part) => {
-      const [scale] = planes.scale ?? [];
+    decode: (values) => {
+      const [scale] = values.scale ?? [];
       return {
-        codes: unpackCodes(planes, 2, GROUP, part).map((c) => c.cast('f32')),
+        codes: Array.from({ length: GROUP }, (_, i) =>
+          planes
+            .map((p) => bitOf(values, p, i))
+            .reduce((a, b) => a.add(b))
+            .cast('i32')
+            .cast('f32'),
+        ),
         ...(scale ? { scale, offset: scale } : {}),
       };
     },
-    integer: integerCodes(2, 1),
+    signs: { terms: [planes], factors: ({ scale = [] }) => scale.slice(0, 1) },
     // A lone large weight keeps little of itself where the mean is small.
     errorBound: 1,
   });

@@ -194,7 +194,7 @@ function planKernel(k: Kernel, sources: readonly string[], files: readonly Kerne
     throw new InfcError('INFC3905', `the backend printed no kernel '${k.name}'`, {
       fix: 'Report this to the author of the backend',
     });
-  const { op, template, why, bytes, flops } = k.note;
+  const { op, template, why, bytes, flops, codes } = k.note;
   const scratch = k.kind === 'simd' ? sharedLayout(k).bytes : 0;
   return {
     name: k.name,
@@ -203,7 +203,7 @@ function planKernel(k: Kernel, sources: readonly string[], files: readonly Kerne
     scalars: k.scalars,
     lanes: k.lanes,
     ...(scratch > 0 ? { scratch } : {}),
-    note: { op, sources, template, why, bytes: toDimCode(bytes), flops: toDimCode(flops) },
+    note: { op, sources, template, why, bytes: toDimCode(bytes), flops: toDimCode(flops), ...(codes ? { codes } : {}) },
   };
 }
 

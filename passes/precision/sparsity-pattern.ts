@@ -82,10 +82,40 @@ function blocks(name: string, rows: number, columns: number, sparsity: number): 
 
 /** Marks the `count` largest of `of` scores from `at`; among equals the first. */
 function markLargest(scores: Float32Array, at: number, of: number, count: number, mask: Uint8Array): void {
-  const order = Array.from({ length: of }, (_, i) => at + i).sort(
-    (a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b,
-  );
-  for (const i of order.slice(0, count)) mask[i] = 1;
+  const least = nthLargest(scores.slice(at, at + of), count);
+  let left = count;
+  for (let i = at; i < at + of; i++)
+    if ((scores[i] ?? 0) > least) {
+      mask[i] = 1;
+      left--;
+    }
+  for (let i = at; left > 0 && i < at + of; i++)
+    if (scores[i] === least) {
+      mask[i] = 1;
+      left--;
+    }
+}
+
+/** The n-th largest of numbers, by Hoare's FIND (1961), which reorders them; infinite for none. */
+function nthLargest(numbers: Float32Array, n: number): number {
+  if (n <= 0) return Number.POSITIVE_INFINITY;
+  let [low, high] = [0, numbers.length - 1];
+  while (low < high) {
+    const pivot = numbers[(low + high) >> 1] ?? 0;
+    let [i, j] = [low, high];
+    while (i <= j) {
+      while ((numbers[i] ?? 0) > pivot) i++;
+      while ((numbers[j] ?? 0) < pivot) j--;
+      if (i > j) break;
+      const swapped = numbers[i] ?? 0;
+      numbers[i++] = numbers[j] ?? 0;
+      numbers[j--] = swapped;
+    }
+    if (n - 1 <= j) high = j;
+    else if (n - 1 >= i) low = i;
+    else break;
+  }
+  return numbers[n - 1] ?? Number.POSITIVE_INFINITY;
 }
 
 function divides(name: string, by: number, k: number): void {

@@ -26,7 +26,8 @@ export const transformed = (
         change(values);
         const bytes = new Uint8Array(byteLength(dtype, values.length));
         const data = viewOf(dtype, bytes.buffer, 0, values.length);
-        for (let i = 0; i < values.length; i++) storeNumber(data, dtype, i, values[i] ?? 0);
+        if (data instanceof Float32Array) data.set(values);
+        else for (let i = 0; i < values.length; i++) storeNumber(data, dtype, i, values[i] ?? 0);
         return bytes;
       },
     }),

@@ -224,7 +224,7 @@ const SPECS: readonly Spec[] = [
   ]),
   // Formats that leave out zeros: fewer codes with columns, ragged planes, blocks.
   // Blocks longer than a tile pass it part by part.
-  ...['2of4-q8', '1of4-q4', 'bitmap-q8', 'block16x16-f16', 'gqsa-w4', 'q4g64'].map(
+  ...['2of4-q8', '1of4-q4', 'bitmap-q8', 'block16x16-f16', 'gqsa-w4', 'q4g64', 'ternary', 'b3'].map(
     (format): Spec => ({
       name: `tile_${format}`,
       op: 'matmul',
@@ -237,7 +237,7 @@ const SPECS: readonly Spec[] = [
       template: 'gemm-format',
     }),
   ),
-  ...['2of4-f16', '4of8-q8', 'bitmap-f16', 'bitmap-q4', 'block16x16-q4', 'gqsa-w8'].map(
+  ...['2of4-f16', '4of8-q8', 'bitmap-f16', 'bitmap-q4', 'block16x16-q4', 'gqsa-w8', 'ternary', 'b2'].map(
     (format): Spec => ({
       name: `vector_${format}`,
       op: 'matmul',

@@ -11,7 +11,7 @@ import {
   mul,
   product,
 } from '../../../compiler/ir/dim.ts';
-import { constant, dimValue, type Expr } from '../../../compiler/ir/expr.ts';
+import { type Buffer, constant, dimValue } from '../../../compiler/ir/expr.ts';
 import type { Kernel } from '../../../compiler/ir/kernel.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { unravel } from '../../../compiler/lower/element.ts';
@@ -21,6 +21,7 @@ import { multiplyPanel } from './expanded-panel.ts';
 import { noteFor, type Operands, operandsOf } from './gemm.ts';
 import { buildIntegerProduct } from './integer-product.ts';
 import { RUN } from './integer-rows.ts';
+import { buildLookupProduct } from './lookup-product.ts';
 import { finishVector } from './microkernel.ts';
 import { bindPanels, blockOf, PANEL } from './panels.ts';
 import { buildSparseProduct } from './sparse-product.ts';
@@ -29,7 +30,7 @@ const VECTORS = PANEL / 4;
 const COLUMNS = PANEL;
 /** Rows of a for which a panel of b is decoded once, to scratch. */
 const ITEM_ROWS = 96;
-/** Up to this many rows the codes are multiplied straight from the weights. */
+/** Up to this many rows a block at a time is decoded, which stays in the first-level cache. */
 const FEW_ROWS = 2;
 /** Rows of a tile: with four vectors of columns the sums fill half the registers. */
 const TILE_ROWS = 2;
@@ -62,66 +63,47 @@ function build(o: Operands, format: StorageFormat, request: TemplateRequest): Ke
     const values = packed.entries(panel, first, part * format.group, format.group, 4 * v, 4);
     return decodeGroup(format, values, part);
   };
-  const store = (row: Dim, v: number, value: Expr) =>
-    finishVector(k, value, add(column, 4 * v), n, (x, c) =>
-      request.finish(k, x, [...unravel(row, [...o.batch, o.m]), c]),
-    );
-
-  const oneRow = (row: Dim): void => {
-    const zero = constant('f32', 0).splat(4);
-    const totals = Array.from({ length: VECTORS }, () => k.var(zero, 'total'));
-    k.for(0, depth / length, 1, (b) => {
-      for (let part = 0; part < parts; part++) {
-        const at = add(add(mul(row, depth), mul(b, length)), part * format.group);
-        // Four elements of a at a time: V8 puts loads first, and single broadcasts would not fit the registers.
-        const xs = Array.from({ length: format.group / 4 }, (_, i) => k.load(a, add(at, 4 * i), 4));
-        const sum = k.let(xs.reduce((p, q) => p.add(q)));
-        const element = (i: number): Expr => {
-          const x = xs[i >> 2] ?? zero;
-          return x.shuffle(x, [i & 3, i & 3, i & 3, i & 3]);
-        };
-        totals.forEach((total, v) => {
-          const { codes, scale, offset } = decode(b, part, v);
-          const sums = [0, 1].map((s) =>
-            codes.reduce<Expr | undefined>(
-              (p, c, i) => (i % 2 !== s ? p : p ? c.fma(element(i), p) : c.mul(element(i))),
-              undefined,
-            ),
-          );
-          const dot = (sums[0] ?? zero).add(sums[1] ?? zero);
-          const scaled = scale ? dot.mul(scale) : dot;
-          const whole = [1, 2, 3].reduce<Expr>((p, i) => p.add(sum.extract(i)), sum.extract(0)).splat(4);
-          total.set(total.value.add(offset ? scaled.sub(offset.mul(whole)) : scaled));
+  /** Block `b` of the panel as floats to scratch, from row `to` of it on. Stores keep V8 from loading all of it first. */
+  const expand = (scratch: Buffer, b: Dim, first: Dim): void => {
+    for (let part = 0; part < parts; part++)
+      for (let v = 0; v < VECTORS; v++) {
+        const { codes, scale, offset } = decode(b, part, v);
+        codes.forEach((code, i) => {
+          const scaled = scale ? code.mul(scale) : code;
+          const at = mul(add(first, part * format.group + i), COLUMNS);
+          k.store(scratch, add(at, 4 * v), offset ? scaled.sub(offset) : scaled);
         });
       }
-    });
-    for (const [v, total] of totals.entries()) store(row, v, total.value);
   };
-
-  const few = (): void => k.for(from, to, 1, oneRow);
-  const note = (how: string): Kernel => k.done(noteFor(o, request, `b is kept as ${format.name}, ${how}`));
-  if (isAtMost(rows, FEW_ROWS) || depth * COLUMNS > SCRATCH_FLOATS) {
-    few();
-    return note('decoded in registers');
-  }
-  const scratch = k.shared('panel', 'f32', depth * COLUMNS);
-  const many = (): void => {
-    k.for(0, depth / length, 1, (b) => {
-      for (let part = 0; part < parts; part++)
-        for (let v = 0; v < VECTORS; v++) {
-          const { codes, scale, offset } = decode(b, part, v);
-          codes.forEach((code, i) => {
-            const scaled = scale ? code.mul(scale) : code;
-            const at = add(mul(b, length), part * format.group + i);
-            k.store(scratch, add(mul(at, COLUMNS), 4 * v), offset ? scaled.sub(offset) : scaled);
+  const few = (): void => {
+    const scratch = k.shared('block', 'f32', length * COLUMNS);
+    k.for(from, to, 1, (row) => {
+      const totals = Array.from({ length: VECTORS }, () => k.var(constant('f32', 0).splat(4), 'total'));
+      k.for(0, depth / length, 1, (b) => {
+        expand(scratch, b, 0);
+        k.for(0, length, 1, (i) => {
+          const x = k.load(a, add(add(mul(row, depth), mul(b, length)), i)).splat(4);
+          totals.forEach((total, v) => {
+            total.set(x.fma(k.load(scratch, add(mul(i, COLUMNS), 4 * v), 4), total.value));
           });
-        }
+        });
+      });
+      totals.forEach((total, v) =>
+        finishVector(k, total.value, add(column, 4 * v), n, (x, c) =>
+          request.finish(k, x, [...unravel(row, [...o.batch, o.m]), c]),
+        ),
+      );
     });
+  };
+  const many = (): void => {
+    const scratch = k.shared('panel', 'f32', depth * COLUMNS);
+    k.for(0, depth / length, 1, (b) => expand(scratch, b, mul(b, length)));
     multiplyPanel(k, o, request, a, { scratch, columns: COLUMNS, column }, [from, to, rows], TILE_ROWS);
   };
-  if (isAtMost(FEW_ROWS + 1, rows)) many();
+  if (isAtMost(rows, FEW_ROWS) || depth * COLUMNS > SCRATCH_FLOATS) few();
+  else if (isAtMost(FEW_ROWS + 1, rows)) many();
   else k.if(dimValue(rows).le(FEW_ROWS), few, many);
-  return note('a panel of columns decoded to scratch at a time');
+  return k.done(noteFor(o, request, `b is kept as ${format.name}, decoded to scratch`));
 }
 
 /** Products with a constant right operand that is kept in a storage format. */
@@ -147,7 +129,8 @@ export const gemmFormat = defineTemplate({
     if (!o) throw new TypeError('not a matmul');
     const format = request.format(o.b.type.format);
     if (format.sparse) return buildSparseProduct(o, format, request);
-    const { integer } = format;
+    const { integer, signs } = format;
+    if (signs) return buildLookupProduct(o, format, signs, request);
     return integer && blockOf(format) % RUN === 0
       ? buildIntegerProduct(o, format, integer, request)
       : build(o, format, request);

@@ -1,4 +1,4 @@
-import type { CodeWord, IntegerAccess, StorageFormat } from '../../../compiler/formats/format.ts';
+import { type CodeWord, gridSpan, type IntegerAccess, type StorageFormat } from '../../../compiler/formats/format.ts';
 import { add, type Dim, mul } from '../../../compiler/ir/dim.ts';
 import { type Buffer, constant, type Expr, pack } from '../../../compiler/ir/expr.ts';
 import { tensor, type Value } from '../../../compiler/ir/graph.ts';
@@ -26,7 +26,8 @@ const fitsBytes = (access: IntegerAccess, segment: number): boolean =>
 
 /** Length of the runs of activations that meet weights of a format: the longer one unless it costs the products of bytes. */
 export function runOf(format: StorageFormat): number {
-  const { integer } = format;
+  const { integer, signs } = format;
+  if (signs) return gridSpan(format);
   const long = integer && sharedOf(format) % (2 * RUN) === 0;
   return long && (fitsBytes(integer, 2 * RUN) || !fitsBytes(integer, RUN)) ? 2 * RUN : RUN;
 }

@@ -3,7 +3,7 @@ import type { StorageFormat } from '../../../compiler/formats/format.ts';
 import { type MatrixSize, planesOf } from '../../../compiler/formats/rows.ts';
 import { add, type Dim, floorDiv, mod, mul } from '../../../compiler/ir/dim.ts';
 import { byteLength, type DType, type TypedArray, viewOf } from '../../../compiler/ir/dtype.ts';
-import type { Buffer, Expr } from '../../../compiler/ir/expr.ts';
+import { type Buffer, constant, type Expr } from '../../../compiler/ir/expr.ts';
 import type { Value } from '../../../compiler/ir/graph.ts';
 import type { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import type { PackedTraits, TemplateRequest } from '../../../compiler/lower/template.ts';
@@ -68,23 +68,42 @@ class PanelLayout {
     return units * this.unitBytes + (units / this.unitsPerBlock) * this.headerBytes;
   }
 
-  /** First of 16 elements: entry `entry` of unit `unit` of panel `panel`, or the entry that covers the unit. */
-  element(plane: PlaneLayout, length: number, panel: Dim, unit: Dim, entry: Dim): Dim {
+  /**
+   * First of 16 elements: entry `entry` of unit `unit` of panel `panel`, or the entry that covers the unit; counted in elements of `size`
+   * bytes.
+   */
+  element(
+    plane: PlaneLayout,
+    length: number,
+    panel: Dim,
+    unit: Dim,
+    entry: Dim,
+    size = byteLength(plane.dtype, 1),
+  ): Dim {
     const { unitsPerBlock, unitBytes, headerBytes } = this;
-    const size = byteLength(plane.dtype, 1);
+    const stride = (PANEL * byteLength(plane.dtype, 1)) / size;
     const start = mul(panel, this.panelBytes(length) / size);
     const block = headerBytes === 0 ? 0 : floorDiv(unit, unitsPerBlock);
     if (plane.header) {
       const own = floorDiv(unit, plane.per / this.unit);
       const before = mul(block, (unitsPerBlock * unitBytes + headerBytes) / size);
       const inBlock = mod(own, (unitsPerBlock * this.unit) / plane.per);
-      return add(add(start, before), add(plane.offset / size, mul(inBlock, PANEL)));
+      return add(add(start, before), add(plane.offset / size, mul(inBlock, stride)));
     }
     const header = headerBytes === 0 ? 0 : mul(add(block, 1), headerBytes / size);
     const at = add(add(mul(unit, unitBytes / size), header), plane.offset / size);
-    return add(add(start, at), mul(entry, PANEL));
+    return add(add(start, at), mul(entry, stride));
   }
 }
+
+/**
+ * Floats of a byte, of which four neighbouring rows lie in the same byte of four words: a shift each takes the place of widening bytes. In the
+ * topmost byte of a word, shifted down with their sign and masked, they have the exponent and mantissa of an f32 of another scale.
+ */
+const BYTE_FLOATS: Partial<Record<DType, { readonly shift: number; readonly mask: number; readonly scale: number }>> = {
+  f8e4m3fn: { shift: 4, mask: 0x87f00000 | 0, scale: 2 ** 120 },
+  f8e5m2: { shift: 3, mask: 0x8fe00000 | 0, scale: 2 ** 112 },
+};
 
 /** A weight in panels, bound to a kernel. */
 export class Panels {
@@ -92,6 +111,7 @@ export class Panels {
     private readonly k: KernelBuilder,
     private readonly layout: PanelLayout,
     private readonly buffers: ReadonlyMap<string, Buffer>,
+    private readonly bindWords: () => Buffer,
     private readonly length: number,
   ) {}
 
@@ -105,7 +125,23 @@ export class Panels {
     const plane = this.layout.planes.get(name);
     const buffer = this.buffers.get(name);
     if (!plane || !buffer) throw new RangeError(`there is no plane '${name}'`);
-    return this.k.load(buffer, add(this.layout.element(plane, this.length, panel, unit, entry), lane), width);
+    const at = this.layout.element(plane, this.length, panel, unit, entry);
+    const fields = BYTE_FLOATS[plane.dtype];
+    if (!fields) return this.k.load(buffer, add(at, lane), width);
+    if (typeof lane !== 'number' || width !== 4) throw new RangeError('bytes of floats are read four rows at a time');
+    const words = this.k.load(buffer, floorDiv(at, 4), 4).bitcast('i32');
+    const up = 24 - 2 * lane;
+    const top = up === 0 ? words : words.shl(constant('i32', up));
+    return top.shr(constant('i32', fields.shift)).and(constant('i32', fields.mask)).bitcast('f32').mul(fields.scale);
+  }
+
+  /** Entry `entry` of unit `unit` in all rows of a panel, as a register of 16 bytes: of a plane of bytes. */
+  bytes(name: string, panel: Dim, unit: Dim, entry: Dim): Expr {
+    const plane = this.layout.planes.get(name);
+    if (!plane) throw new RangeError(`there is no plane '${name}'`);
+    return this.k
+      .load(this.bindWords(), this.layout.element(plane, this.length, panel, unit, entry, 4), 4)
+      .bitcast('i32');
   }
 
   /** Entries of every plane that cover `count` weights from number `from` of unit `first` on: what a format decodes. */
@@ -153,9 +189,10 @@ export function bindPanels(
     for (const [name, plane] of layout.planes) {
       const entries = from[name];
       if (!entries) throw new TypeError(`format '${format.name}' encodes no plane '${name}'`);
-      if (plane.dtype === 'f16') checkFinite(entries, source.name, name);
+      checkFinite(plane.dtype, entries, source.name, name);
       const to = viewOf(plane.dtype, out, 0, bytes / byteLength(plane.dtype, 1));
       const perRow = length / plane.per;
+      const inWords = BYTE_FLOATS[plane.dtype] !== undefined;
       for (let p = 0; p < panels; p++) {
         const first = panelStart(p, rows);
         const count = Math.min(PANEL, rows - first);
@@ -163,23 +200,28 @@ export function bindPanels(
           const weight = e * plane.per;
           const unit = Math.floor(weight / layout.unit);
           const at = Number(layout.element(plane, length, p, unit, (weight % layout.unit) / plane.per));
-          for (let j = 0; j < count; j++) to[at + j] = entries[(first + j) * perRow + e] ?? 0;
+          for (let j = 0; j < count; j++)
+            to[at + (inWords ? 4 * (j & 3) + (j >> 2) : j)] = entries[(first + j) * perRow + e] ?? 0;
         }
       }
     }
     return new Uint32Array(out);
   });
   const buffers = [...layout.planes].map(([name, { dtype }]) => {
-    const traits: PackedTraits = dtype === 'f16' ? { dtype, finite: true } : { dtype };
+    const traits: PackedTraits = BYTE_FLOATS[dtype] ? {} : dtype === 'f16' ? { dtype, finite: true } : { dtype };
     return [name, request.bindPacked(k, weights, key, packed, traits)] as const;
   });
-  return new Panels(k, layout, new Map(buffers), length);
+  return new Panels(k, layout, new Map(buffers), () => request.bindPacked(k, weights, key, packed), length);
 }
 
-/** Kernels take the f16 numbers of planes for finite, which saves them a third of the decoding. */
-function checkFinite(plane: TypedArray, weight: string, name: string): void {
-  const at = plane.findIndex((v: number | bigint) => (Number(v) & 0x7c00) === 0x7c00);
-  if (at >= 0) throw notFinite(name, weight);
+/** Bits that are all set in a narrow float that is infinite or undefined. */
+const ENDLESS: Partial<Record<DType, number>> = { f16: 0x7c00, f8e4m3fn: 0x7f, f8e5m2: 0x7c };
+
+/** Kernels take the narrow floats of planes for finite, which saves them much of the decoding. */
+function checkFinite(dtype: DType, plane: TypedArray, weight: string, name: string): void {
+  const bits = ENDLESS[dtype];
+  if (bits === undefined) return;
+  for (let i = 0; i < plane.length; i++) if ((Number(plane[i]) & bits) === bits) throw notFinite(name, weight);
 }
 
 export const notFinite = (plane: string, weight: string): InfcError =>
