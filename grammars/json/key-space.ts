@@ -82,6 +82,14 @@ export class KeyDemands {
     return found;
   }
 
+  /** The state before the value of a listed name that can come. */
+  value(key: string): number | undefined {
+    const [slot] = this.plain ?? [];
+    if (slot && this.slots.length === 1) return this.machine.propertyValue(this.machine.plains.need(slot, key));
+    const outcome = this.outcome(key);
+    return outcome && stateOf(this.machine, outcome);
+  }
+
   regionOutcome(region: Region): Outcome | undefined {
     if (this.regionOutcomes.has(region)) return this.regionOutcomes.get(region);
     const found = this.collect(
@@ -200,6 +208,17 @@ function namesOf(machine: Machine, slots: readonly FormulaSlot[]): Names {
     }
   }
   return { list: [...set].sort(), set };
+}
+
+/** The state before a value with this outcome. */
+function stateOf(machine: Machine, { needs }: Outcome): number {
+  const [only] = needs;
+  if (only !== undefined && needs.length === 1) return machine.propertyValue(only);
+  return machine.valueState(
+    needs.map((need, i) => ({ state: need, results: machine.results.of([i]) })),
+    'space',
+    0,
+  );
 }
 
 /** The result a finished name gives its key frame: a region, or a listed name. */
@@ -363,6 +382,11 @@ export class KeySpace {
     return outcome ? this.entry(name(), outcome, result) : 0;
   }
 
+  /** The state before the value of a finished key, where it is a listed one. */
+  valueAfter(result: number): number | undefined {
+    return result < REGION_BASE ? this.demands.value(this.demands.names[result] ?? '') : undefined;
+  }
+
   /** Bytes to close each name that can still come of what is typed, by result. */
   cheapest(leaf: KeyLeaf, cost: CostModel): { result: number; bytes: number }[] {
     const found: { result: number; bytes: number }[] = [];
@@ -408,12 +432,7 @@ export class KeySpace {
     if (leaf === undefined) {
       const seen = machine.seen.add(this.seen, key);
       const frame = machine.objectFrame(this.demands.slots, outcome.rests, seen);
-      const value = machine.valueState(
-        outcome.needs.map((need, i) => ({ state: need, results: machine.results.of([i]) })),
-        'space',
-        0,
-      );
-      leaf = machine.colonState(machine.pushEntry(frame, value));
+      leaf = machine.colonState(machine.pushEntry(frame, stateOf(machine, outcome)));
       this.entries.set(name, leaf);
     }
     return leaf;
