@@ -89,13 +89,12 @@ function signatureOf(region: Region): { readonly text: string; readonly values: 
 
 const dimText = (d: Dim): string => (typeof d === 'number' ? String(d) : d.key);
 
-function valueText({ type, constant, known }: Value): string {
+function valueText({ type, constant }: Value): string {
   const shape = type.shape.map(dimText).join();
   const kind = `${type.dtype}[${shape}]${type.format} ${type.container ?? ''}${type.unranked ?? ''}`;
-  const contents = known ? ` known ${known.map(dimText).join()}` : '';
-  if (!constant) return kind + contents;
+  if (!constant) return kind;
   const one = !constant.strings && product(type.shape) === 1 ? [...constant.read()].join('.') : '';
-  return `${kind}${contents} constant ${one}`;
+  return `${kind} constant ${one}`;
 }
 
 function attributesText(node: Node): string | undefined {
