@@ -6,11 +6,13 @@ import type { Vocabulary } from './vocabulary.ts';
 
 /** 'INFG', little-endian. */
 export const ARTIFACT_MAGIC = 0x47464e49;
-export const ARTIFACT_VERSION = 2;
+export const ARTIFACT_VERSION = 3;
 /** Words that describe a mask: the mask it builds on (-1: none), where its data starts, how many tokens (-1: words), and its hash. */
 export const MASK_WORDS = 5;
 /** Words before the first section: magic, version, length, checksum, hash, counts, and (offset, length) of nine sections. */
 export const HEADER_WORDS = 34;
+/** A run of bytes is its first byte and, from this bit on, the state it leads to plus one. */
+export const RUN_BYTE = 8;
 /** A transition to a state that the artifact does not hold. */
 export const OUTSIDE = -1;
 
@@ -59,9 +61,8 @@ export class ArtifactMachine implements TokenMachine {
   /** True when no text leaves the artifact. */
   readonly complete: boolean;
   private readonly count: number;
-  private readonly classes: number;
-  private readonly classOf: Int32Array;
-  private readonly table: Int32Array;
+  private readonly starts: Int32Array;
+  private readonly runs: Int32Array;
   private readonly ends: Int32Array;
   private readonly distances: Int32Array;
   private readonly parents: Int32Array;
@@ -79,10 +80,9 @@ export class ArtifactMachine implements TokenMachine {
   ) {
     const section = (at: number): Int32Array => data.subarray(data[at] ?? 0, (data[at] ?? 0) + (data[at + 1] ?? 0));
     this.count = data[12] ?? 0;
-    this.classes = data[13] ?? 1;
     this.complete = data[15] === 1;
-    this.classOf = section(16);
-    this.table = section(18);
+    this.starts = section(16);
+    this.runs = section(18);
     this.ends = section(20);
     this.distances = section(22);
     this.parents = section(24);
@@ -101,7 +101,14 @@ export class ArtifactMachine implements TokenMachine {
   step(state: number, byte: number): number {
     if (state > this.count) return this.fromLive(this.machine().step(state - this.count, byte));
     if (state === 0) return 0;
-    const next = this.table[(state - 1) * this.classes + (this.classOf[byte] ?? 0)] ?? 0;
+    const { starts, runs } = this;
+    let low = starts[state - 1] ?? 0;
+    for (let high = starts[state] ?? 0; low + 1 < high; ) {
+      const middle = (low + high) >> 1;
+      if (((runs[middle] ?? 0) & 255) <= byte) low = middle;
+      else high = middle;
+    }
+    const next = ((runs[low] ?? 0) >> RUN_BYTE) - 1;
     return next === OUTSIDE ? this.fromLive(this.machine().step(this.liveState(state), byte)) : next;
   }
 
