@@ -197,10 +197,13 @@ export const commands: readonly Command[] = [
     summary: 'Check, compile or try out a constraint: a JSON Schema, grammar or regular expression',
     usage: 'check|compile|explain FILE',
     options: {
-      vocab: value('FILE', 'compile: tokenizer.json or a .tiktoken file'),
-      eos: list('TOKEN', 'compile: a token that ends a generation, default the usual ones'),
+      vocab: value(
+        'FILE',
+        'tokenizer.json or a .tiktoken file: what compile needs, check and explain then count tokens',
+      ),
+      eos: list('TOKEN', 'A token of --vocab that ends a generation, default the usual ones'),
       output: value('FILE', 'compile: where to write, default FILE with .infg', 'o'),
-      states: value('N', 'compile: states to build at most, default 4096'),
+      states: value('N', 'compile: states to build at most, default 20000'),
       complete: flag('compile: fail rather than leave states to a fallback'),
       text: value('TEXT', 'explain: a text to follow through the constraint'),
     },

@@ -348,9 +348,8 @@ export class Machine {
     const rests = new Map<Formula, Map<number, Formula>>();
     let captures = false;
     slots.forEach((slot, i) => {
-      for (const leaf of this.formulas.leaves(slot.state).keys()) captures ||= this.terms.get(leaf).sort === 'unique';
-      for (const { need, rest } of this.solver.split(this.solver.afterItem(slot.state))) {
-        if (!this.solver.satisfiable(need) || !this.solver.arrayRest(rest)) continue;
+      captures ||= this.solver.isUnique(slot.state);
+      for (const { need, rest } of this.solver.items(slot.state)) {
         const bySlot = rests.get(need) ?? new Map<number, Formula>();
         rests.set(need, bySlot);
         bySlot.set(i, this.formulas.or([bySlot.get(i) ?? FALSE, rest]));
