@@ -99,6 +99,11 @@ describe('the packed package in an empty folder', () => {
     ].join('\n');
     await writeFile(path.join(dir, 'use.mjs'), use);
     expect((await run(process.execPath, ['use.mjs'], { cwd: dir })).stdout.trim()).toBe('[2,0,3.5]');
+    await writeFile(
+      path.join(dir, 'bare.mjs'),
+      use.replace('./out/model.js', 'infc/runtime').replace('load()', "load('out')"),
+    );
+    expect((await run(process.execPath, ['bare.mjs'], { cwd: dir })).stdout.trim()).toBe('[2,0,3.5]');
     const typed = `${use.replace('console.log(JSON.stringify(Array.from(y.data)));', 'export const data: Float32Array = y.data;')}
 // @ts-expect-error the input is called x
 await m.run({ z: { shape: [1, 3], data: [1, 2, 3] } });
