@@ -27,6 +27,7 @@ export function encodeRows(
 ): Planes {
   const { rows, length } = size;
   const { sparse } = format;
+  if (format.encodeMatrix) return matrixPlanes(format, format.encodeMatrix(weights, size), size);
   const { height, columns, starts, list } = keptBlocks(format, weights, size);
   const span = gridSpan(format);
   const planes = Object.entries(format.planes).map(([name, { dtype, per }]) => ({
@@ -77,6 +78,23 @@ export function encodeRows(
       ]
     : [];
   return Object.fromEntries([...planes.map(({ name, out }) => [name, out] as const), ...joined, ...kept]);
+}
+
+/** Planes of a format that encodes whole matrices, as arrays of their dtypes. */
+export function matrixPlanes(
+  { planes, shared }: StorageFormat,
+  encoded: Readonly<Record<string, ArrayLike<number>>>,
+  { rows, length }: MatrixSize,
+): Planes {
+  const own = Object.entries(planes).map(([name, { dtype, per }]) => [name, dtype, (rows * length) / per] as const);
+  const common = Object.entries(shared ?? {}).map(([name, { dtype, entries }]) => [name, dtype, entries] as const);
+  return Object.fromEntries(
+    [...own, ...common].map(([name, dtype, count]) => {
+      const out = newView(dtype, count);
+      copyEntries(out, 0, encoded[name] ?? [], 0, count);
+      return [name, out];
+    }),
+  );
 }
 
 const newView = (dtype: DType, entries: number): TypedArray =>
@@ -157,6 +175,7 @@ export function planesOf(constant: Constant, format: StorageFormat, size: Matrix
 export function selectRows(format: StorageFormat, planes: Planes, size: MatrixSize, order: ArrayLike<number>): Planes {
   return Object.fromEntries(
     Object.entries(planes).map(([name, from]) => {
+      if (format.shared?.[name]) return [name, from];
       const per = size.length / (format.planes[name]?.per ?? 1);
       const bytes = per * from.BYTES_PER_ELEMENT;
       const source = new Uint8Array(from.buffer, from.byteOffset, from.byteLength);
