@@ -1,6 +1,6 @@
 // Builds the parts that a compiled artifact may carry, minified: a runtime for each target, the worker, one module a host function, and for
 // language models the generator, one module a decode strategy, and the tokenizer.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -34,6 +34,14 @@ export function hostFunctions() {
 export const strategies = () =>
   readdirSync(path.join(root, 'runtime/generate/strategies')).map((file) => file.replace(/\.ts$/, ''));
 
+/** Declarations of generate.js: files of types alone, in which nothing but imports has to change. */
+function generatorTypes() {
+  const own = ['grammars/vocabulary.ts', 'runtime/generate/api.ts'].map((file) =>
+    readFileSync(path.join(root, file), 'utf8').replace(/^(\/\/|import type ).*\n/gm, ''),
+  );
+  return ["import type { Model } from './model.js';\n", ...own].join('\n');
+}
+
 /** Names the packages that a part includes, and their licences. */
 function notice(...packages) {
   const named = packages.map((name) => {
@@ -62,7 +70,7 @@ export async function buildArtifactParts(outdir) {
     absWorkingDir: root,
     // Names that only the runtime itself uses.
     mangleProps:
-      /^(ARGS|CHUNKS|COUNT|DONE|FAILED|GRID|KERNEL|LAUNCH|LEFT|SCRATCH|WAKE|address|arenaBytes|copyOut|disposed|early|executors|exponent|fixed|frames|free_|full|functions|infinity|late|lateAlias|lateMemory|launches|live|liveIntervals|mantissa|mayWait|offsets|onHost|pieces|placedIn|planMemory|startWorker|takeChunks|turn|unpack|unsignedZero|words|yielded)$/,
+      /^(ARGS|CHUNKS|COUNT|DONE|FAILED|GRID|KERNEL|LAUNCH|LEFT|SCRATCH|WAKE|address|arenaBytes|calls|copyOut|disposed|early|executors|exponent|fixed|frames|free_|functions|infinity|late|lateAlias|lateMemory|launches|live|liveIntervals|mantissa|mayWait|offsets|onHost|placedIn|planMemory|startWorker|takeChunks|turn|unpack|unsignedZero|words|yielded)$/,
   };
   const entryPoints = { worker: 'runtime/devices/wasm-worker.ts' };
   for (const file of readdirSync(path.join(root, 'runtime'))) {
@@ -85,6 +93,7 @@ export async function buildArtifactParts(outdir) {
     );
   };
   await more({ generate: 'runtime/generate/artifact.ts' }, './');
+  writeFileSync(path.join(outdir, 'generate.d.ts'), generatorTypes());
   await more({ text: 'runtime/text/artifact.ts' }, './', notice('@huggingface/tokenizers', '@huggingface/jinja'));
   await more(
     Object.fromEntries(strategies().map((name) => [`strategies/${name}`, `runtime/generate/strategies/${name}.ts`])),

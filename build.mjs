@@ -77,6 +77,7 @@ const web = await build({
   // not use. They are minified there.
   minifyIdentifiers: true,
   minifySyntax: true,
+  mangleProps: new RegExp(`^(?:${(await privateNames('grammars')).join('|')})$`),
   metafile: true,
 });
 
@@ -84,6 +85,34 @@ const web = await build({
 await buildArtifactParts('dist/artifact');
 await copyFile('dist/artifact/worker.js', 'dist/worker.js');
 await copyFile('node_modules/chevrotain/LICENSE.txt', 'dist/LICENSE-chevrotain.txt');
+
+/**
+ * Names of private members that no data, no public member of what `folder/index.ts` exports, no text and no built-in object shares: what
+ * minifies an application cannot know that nothing else uses them.
+ */
+async function privateNames(folder) {
+  const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.ts'));
+  const index = await readFile(path.join(folder, 'index.ts'), 'utf8');
+  const names = new Set();
+  const shared = new Set();
+  const note = (code, pattern, into) => {
+    for (const [, name] of code.matchAll(pattern)) into.add(name);
+  };
+  for (const file of files) {
+    const code = await readFile(path.join(folder, file), 'utf8');
+    note(code, /\bprivate (?:readonly |get )*(\w+)/g, names);
+    note(code, /[{;] (?:readonly )?(\w+)\??: /g, shared);
+    note(code, /['"`](\w+)['"`]/g, shared);
+    const exported = index.includes(`'./${file}'`);
+    for (const block of code.split(/^(?=\S)/m))
+      if (exported || !/^(?:export )?(?:abstract )?class /.test(block))
+        note(block, /^ {2}(?:(?:protected|readonly|get|async|static) )*(\w+)\??[:(<]/gm, shared);
+  }
+  for (const key of Object.getOwnPropertyNames(globalThis))
+    for (const of of [globalThis[key], globalThis[key]?.prototype])
+      for (const name of Object.getOwnPropertyNames(Object(of))) shared.add(name);
+  return [...names].filter((name) => !shared.has(name)).sort();
+}
 
 function pick(...names) {
   return Object.fromEntries(names.filter((name) => entries[name]).map((name) => [name, entries[name]]));

@@ -76,7 +76,7 @@ const SCREENED = 2e7;
 /** Measured damage must stay this far below a bound, since other data will differ a little; and a divergence, this many standard errors. */
 const [MARGIN, DEVIATIONS] = [0.9, 2];
 /** Recipes that are tried as they are. */
-const FIXED = ['f16', 'w8a8'];
+const FIXED = ['f16', 'mixed', 'w8a8', 'w4a8'];
 
 /**
  * Chooses how to store a model's weights: uniform recipes and mixed ones (bit allocation within several sizes) are compiled and measured
@@ -102,7 +102,12 @@ export async function chooseRecipe(model: string | Uint8Array, options: AutoOpti
   const canCalibrate = samples.kind === 'inputs' || generation?.policy !== undefined;
   const algorithm = !large && canCalibrate && layers.length > 0 ? 'gptq' : undefined;
   onProgress?.('calibrating');
-  const wanted: FormatRecipe = { name: 'auto', rules: [{ format: 'q4g32', algorithm: algorithm ?? 'gptq' }] };
+  const wanted: FormatRecipe = {
+    name: 'auto',
+    rules: [{ format: 'q4g32', algorithm: algorithm ?? 'gptq' }],
+    // How the values between kernels are distributed, for recipes that narrow them.
+    ...(large ? {} : { precision: 'mixed' }),
+  };
   const calibration: Calibration = canCalibrate
     ? await calibrationFor(model, wanted, {
         ...options.compile,
@@ -213,7 +218,7 @@ function recipeFor(
   algorithm: string | undefined,
 ): FormatRecipe {
   const rules = layers.map((l, i) =>
-    withAlgorithm({ match: l.name, format: l.options[choice[i] ?? 0]?.format ?? 'q8g32' }, algorithm),
+    withAlgorithm({ match: l.name, format: l.options[choice[i] ?? 0]?.format ?? 'q8g32', channels: true }, algorithm),
   );
   return { name, rules: [...ends, ...rules, { format: 'q8g32' }] };
 }

@@ -123,10 +123,9 @@ export async function calibrate(
     throw new InfcError('INFC2077', 'the calibration data is empty', { fix: 'Give at least one text, file or input' });
   const found = new Map<string, InputStatistics>();
   for (const p of probes) {
-    const statistics: InputStatistics = Object.assign(
-      { ...NONE, range: p.range },
-      ...p.collectors.map((c) => c.finish()),
-    );
+    const parts = p.collectors.map((c) => c.finish());
+    const more = Object.assign({}, ...parts.map((part) => part.more));
+    const statistics: InputStatistics = Object.assign({ ...NONE, range: p.range }, ...parts, { more });
     // Entries that did not run saw nothing.
     if (statistics.count > 0) for (const w of p.weights) found.set(w, found.get(w) ?? statistics);
   }
@@ -173,6 +172,7 @@ const probePass = (wanted: Wanted, needs: CalibrateOptions['needs'], values: boo
         const copy = graph.node(op, [v], attrs, [{ ...v.type, dtype: 'f32' }], from, [name]);
         graph.outputs.push(...copy.outputs);
       };
+      const own = graph.outputs.length;
       const points = values ? storagePoints(graph, context) : [];
       for (const node of [...graph.nodes]) {
         const found = readOf(node);
@@ -190,6 +190,8 @@ const probePass = (wanted: Wanted, needs: CalibrateOptions['needs'], values: boo
         seen.set(way, name);
         show(x, name);
       }
+      // What the model gives need not be computed.
+      if (seen.size > 0 || points.length > 0) graph.outputs = graph.outputs.slice(own);
       for (const { value, key } of points) {
         const name = `${VALUE}${graph.name}:${key}`;
         wanted.set(name, { weights: [key], k: 1, needs: 'moments' });

@@ -1,6 +1,7 @@
 /** Public API of the compiler; nothing else of it is importable. */
 export { type Backend, defineBackend, type KernelFile, type MemoryRules, type Target } from '../backends/backend.ts';
 export { definePass, type Pass, type PassContext, type Phase, phases } from '../passes/pass.ts';
+export { type AddProduct, type Block, plainProduct } from '../passes/precision/add-product.ts';
 export { type AllocationRequest, type Allocator, defineAllocator } from '../passes/precision/allocator.ts';
 export { type Calibrator, type Collector, defineCalibrator } from '../passes/precision/calibrator.ts';
 export { definePruner, type Pruner } from '../passes/precision/pruner.ts';
@@ -9,6 +10,8 @@ export {
   defineQuantizer,
   type Equalizer,
   type InputStatistics,
+  type MatrixRequest,
+  type QuantizedMatrix,
   type Quantizer,
 } from '../passes/precision/quantizer.ts';
 export { type Match, type Rewrite, rewrite } from '../passes/rewrite.ts';

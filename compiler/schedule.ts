@@ -3,10 +3,13 @@ import { decomposeNode } from '../passes/fuse/decompose.ts';
 import { formRegions } from '../passes/fuse/regions.ts';
 import { InfcError } from '../runtime/errors.ts';
 import { collectSyms, type Dim, formatDim, sym } from './ir/dim.ts';
-import { type Attribute, Graph, type Node, type Program, type State, type Value } from './ir/graph.ts';
+import { isInteger } from './ir/dtype.ts';
+import { type Attribute, asReal, Graph, type Node, type Program, type State, type Value } from './ir/graph.ts';
 import { GraphBuilder } from './ir/graph-builder.ts';
+import { computesIn } from './ir/kernel-types.ts';
 import { lowerAnchor } from './lower/anchor.ts';
 import { lowerConcat } from './lower/concat.ts';
+import { hostKernels, runsInWasm } from './lower/host-kernel.ts';
 import { lowerRegion } from './lower/loops.ts';
 import { type LowerContext, legalTemplates, type Region } from './lower/region.ts';
 import { isSubByte, lowerSubByte } from './lower/sub-byte.ts';
@@ -24,9 +27,20 @@ export function kernelObstacle(node: Node, registry: Registry, backend: Backend)
   for (const v of [...node.inputs, ...node.outputs]) {
     if (!v) continue;
     if (v.type.container) return `'${v.name}' is a ${v.type.container}`;
-    if (!backend.supports(v.type.dtype)) return `${backend.name} has no kernels for ${v.type.dtype}`;
+    if (!backend.supports(asReal(v.type).dtype)) return `${backend.name} has no kernels for ${v.type.dtype}`;
   }
+  if (!backend.supports('f64') && !op.view && needsDouble(node, registry, backend))
+    return `${backend.name} has no kernels for f64, in which it computes`;
   return undefined;
+}
+
+/** Ops of integers may pass through doubles (a power of an i64): whether this one does shows in its kernel. */
+function needsDouble(node: Node, registry: Registry, backend: Backend): boolean {
+  const [output] = node.outputs;
+  const whole = [...node.inputs, ...node.outputs].some((v) => v && isInteger(v.type.dtype));
+  if (!output || !whole || node.inputs.some((v) => v && v.type.format !== 'dense')) return false;
+  const context = { ops: registry, target: backend.target(), templates: [], name: () => 'probe' };
+  return computesIn(lowerRegion({ nodes: [node], output }, context).kernel, 'f64');
 }
 
 /** Puts a program in execution order for one target: regions as kernels, views as aliases, the rest as host steps and control flow. */
@@ -140,12 +154,15 @@ export class Scheduler {
       );
     }
     const host = op?.host ?? (op?.reference ? node.op : undefined);
+    const wasm = this.registry.backend('wasm');
+    if (host === undefined && wasm && runsInWasm(node, this.registry)) {
+      const used = node.outputs.filter((o) => o.uses.length > 0 || graph.outputs.includes(o));
+      return hostKernels(node, used, this.registry, wasm);
+    }
     if (host === undefined)
       throw new InfcError('INFC3011', `target '${this.backend.name}' cannot run op '${node.op}': ${obstacle}`, {
         node: node.source.name,
-        fix: isComplex(node)
-          ? 'Give complex numbers as pairs of floats along a last axis of 2, as DFT and STFT do'
-          : `${this.target.kernels === 'simd' ? 'Add' : 'Compile for wasm, or add'} a plugin with a kernel or host function for it`,
+        fix: `${this.target.kernels === 'simd' ? 'Add' : 'Compile for wasm, or add'} a plugin with a kernel or host function for it`,
       });
     return [
       {
@@ -277,9 +294,6 @@ export class Scheduler {
     throw new InfcError('INFC3014', `control op '${node.op}' has no schedule`, { node: node.source.name });
   }
 }
-
-const isComplex = (node: Node): boolean =>
-  [...node.inputs, ...node.outputs].some((v) => v?.type.dtype === 'c64' || v?.type.dtype === 'c128');
 
 function dimOf(a: Attribute): Dim {
   if (typeof a === 'number' || (typeof a === 'object' && a !== null && 'terms' in a)) return a;

@@ -1,4 +1,4 @@
-import type { HostTensor, HostValue } from '../runtime/host.ts';
+import type { HostMap, HostTensor, HostValue } from '../runtime/host.ts';
 import type { DimCode, Plan, PlanBuffer, PlanPort, PlanStep } from '../runtime/plan.ts';
 import type { DType } from './ir/dtype.ts';
 import { isFloat } from './ir/dtype.ts';
@@ -73,6 +73,11 @@ export function compareValues(
     const parts = actual.map((a: HostValue, i) => compareValues(`${name}[${i}]`, a, expected[i], tolerance, others));
     return parts.find((p) => !p.agrees) ?? parts[0] ?? { name, agrees: true, error: 0, allowed: 0 };
   }
+  if (actual instanceof Map && expected instanceof Map) {
+    const keys = [...expected.keys()];
+    if (keys.join() !== [...actual.keys()].join()) return differs(`keys ${[...actual.keys()].join(', ')}`);
+    return compareValues(name, valuesOf(actual), valuesOf(expected), tolerance, others);
+  }
   if (!isTensor(actual) || !isTensor(expected)) {
     const same = actual === null && expected === null;
     return same ? { name, agrees: true, error: 0, allowed: 0 } : differs('one of the two is absent');
@@ -84,6 +89,14 @@ export function compareValues(
   if (!typedData(expected)) return compareStrings(name, actual, expected);
   return compareNumbers(name, actual, expected, tolerance ?? toleranceOf(dtype, others));
 }
+
+/** Values of a map as a tensor: numbers of up to 32 bits, whatever the map was declared with, or strings. */
+const valuesOf = (map: HostMap): HostTensor => {
+  const values = [...map.values()];
+  return values.every((v) => typeof v === 'number')
+    ? { dtype: 'f32', shape: [values.length], data: Float32Array.from(values) }
+    : { dtype: 'string', shape: [values.length], data: values.map(String) };
+};
 
 function compareStrings(name: string, actual: HostTensor, expected: HostTensor): Comparison {
   const [a, e] = [actual.data, expected.data];

@@ -16,3 +16,8 @@ export interface Acceptor {
   /** The special tokens that may come next. */
   specials?(state: number): readonly number[];
 }
+
+/** All bytes, those that end things first. */
+export const ENDING_FIRST: readonly number[] = [
+  ...new Set([...new TextEncoder().encode('"}],:0123456789'), ...Array.from({ length: 256 }, (_, b) => b)]),
+];

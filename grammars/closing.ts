@@ -1,3 +1,4 @@
+import { ENDING_FIRST } from './acceptor.ts';
 import type { MaskId } from './mask-pool.ts';
 import type { TokenMachine } from './token-machine.ts';
 import { vocabularyTrie } from './trie.ts';
@@ -10,11 +11,6 @@ interface Step {
 
 /** Texts longer than this are counted in bytes. */
 const MAX_TEXT = 4096;
-
-/** Bytes in the order they are tried: those that end things first. */
-const BYTES = [
-  ...new Set([...new TextEncoder().encode('"}],:0123456789'), ...Array.from({ length: 256 }, (_, b) => b)]),
-];
 
 const shared = new WeakMap<TokenMachine, ClosingMasks>();
 
@@ -107,7 +103,7 @@ export class ClosingMasks {
         least = left;
         best = { by, to };
       };
-      for (const byte of BYTES) {
+      for (const byte of ENDING_FIRST) {
         consider(byte, machine.step(state, byte));
         // Nearer by the byte taken: no other can do better.
         if (least <= now - 1) break;

@@ -119,6 +119,11 @@ export class MaskPool {
     return this.intern(base, all, all.length);
   }
 
+  /** The words of a base; undefined for none. */
+  wordsOf(base: number): Uint32Array | undefined {
+    return this.bases[base]?.words;
+  }
+
   /** The id of a mask given as words, which the pool keeps. */
   internWords(words: Uint32Array): MaskId {
     return this.intern(this.addBase(words), NO_TOKENS, 0);

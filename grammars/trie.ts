@@ -21,7 +21,8 @@ export interface TrieEntry {
   readonly tokens: readonly number[];
 }
 
-const MAX_DEPTH = 255;
+/** Bytes of the longest text that a trie holds. */
+export const MAX_DEPTH = 255;
 
 /** Builds the trie of a list of texts. Texts longer than 255 bytes are left out: no walk is that deep. */
 export function buildTrie(entries: readonly TrieEntry[]): TokenTrie {

@@ -7,9 +7,9 @@ export type SymbolValues = ReadonlyMap<string, number>;
 export function evaluateDim(code: DimCode, values: SymbolValues): number {
   if (typeof code === 'number') return code;
   if (typeof code === 'string') return values.get(code) ?? Number.NaN;
-  const [op, ...operands] = code;
-  const all = operands.map((o) => evaluateDim(o, values));
-  return all.length === 0 ? Number.NaN : all.reduce((a, b) => apply(op, a, b));
+  let result = evaluateDim(code[1] ?? Number.NaN, values);
+  for (let i = 2; i < code.length; i++) result = apply(code[0], result, evaluateDim(code[i] ?? Number.NaN, values));
+  return result;
 }
 
 function apply(op: string, a: number, b: number): number {

@@ -1,4 +1,4 @@
-/** Logical element types: every type of the ONNX standard, by infc's short names. Complex numbers are pairs of floats. */
+/** Logical element types: every type of the ONNX standard, by infc's short names. A complex number is two floats, real part first. */
 export type DType =
   | 'f64'
   | 'f32'
@@ -56,6 +56,9 @@ export const bitsOf: Readonly<Record<DType, number>> = {
   c128: 128,
   string: 0,
 };
+
+/** Entries of the typed array that one element takes. */
+export const entriesOf = (dtype: DType): number => (dtype === 'c64' || dtype === 'c128' ? 2 : 1);
 
 /** Bytes of a dense, packed run of `elements` (sub-byte types are packed little end first). */
 export const byteLength = (dtype: DType, elements: number): number => Math.ceil((bitsOf[dtype] * elements) / 8);

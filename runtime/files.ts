@@ -18,7 +18,8 @@ export function toUrl(place: string | URL): URL {
   return url ? url.pathToFileURL(place) : new URL(place, globalThis.location.href);
 }
 
-const CHUNK = 4 << 20;
+/** Large enough that reading costs no more, small beside a model. */
+const CHUNK = 1 << 20;
 
 /** Contents in pieces, in order; with `once` a piece holds until the next one comes. Throws INFC6012 when the file cannot be read. */
 export async function* readChunks(source: FileSource, signal?: AbortSignal, once = false): AsyncGenerator<Uint8Array> {

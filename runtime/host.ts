@@ -7,8 +7,11 @@ export interface HostTensor {
   readonly data: TypedArray | readonly string[];
 }
 
-/** What a host step passes around: a tensor, a sequence, or an absent optional. */
-export type HostValue = HostTensor | readonly HostValue[] | null;
+/** A map of ai.onnx.ml. */
+export type HostMap = ReadonlyMap<string | number, string | number>;
+
+/** What a host step passes around: a tensor, a sequence, a map, or an absent optional. */
+export type HostValue = HostTensor | readonly HostValue[] | HostMap | null;
 
 /** What a host function may ask for beyond its inputs. */
 export interface HostContext {

@@ -129,6 +129,16 @@ export type PlanStep =
       }[];
     };
 
+/** Values that live on the host: sequences, values that may be absent, maps by the type of their keys, sequences of maps. */
+export type Container =
+  | 'sequence'
+  | 'optional'
+  | 'optional-sequence'
+  | 'string-map'
+  | 'i64-map'
+  | 'string-maps'
+  | 'i64-maps';
+
 export interface PlanPort {
   readonly name: string;
   readonly buffer: number;
@@ -136,7 +146,7 @@ export interface PlanPort {
   /** Symbols are bound from the shapes of the inputs. */
   readonly shape: readonly DimCode[];
   /** Not a plain tensor: dtype is that of the elements; their shapes are free. */
-  readonly container?: 'sequence' | 'optional' | 'optional-sequence';
+  readonly container?: Container;
 }
 
 export interface PlanEntry {

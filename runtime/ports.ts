@@ -1,6 +1,6 @@
 import { evaluateCondition, evaluateDim, formatDimCode, formatShape, solveDim } from './dims.ts';
 import { InfcError } from './errors.ts';
-import type { HostValue } from './host.ts';
+import type { HostMap, HostValue } from './host.ts';
 import type { DimCode, Plan, PlanEntry, PlanPort } from './plan.ts';
 import { elementsOf, type Tensor, toArray } from './tensor.ts';
 
@@ -109,6 +109,7 @@ const dense = (port: PlanPort, t: Untyped): Tensor => ({
 
 /** A sequence is an array of tensors, an optional is a value or nothing. */
 function containerValue(port: PlanPort, value: unknown): HostValue {
+  if (value instanceof Map) return value as HostMap;
   const isOptional = port.container !== 'sequence';
   if (isOptional && (value === undefined || value === null)) return null;
   if (port.container === 'optional') return dense(port, asTensor(port, value));

@@ -1,10 +1,10 @@
-import { bitsOf, byteLength, type DType, type TypedArray, viewOf } from './dtype.ts';
+import { bitsOf, byteLength, type DType, entriesOf, type TypedArray, viewOf } from './dtype.ts';
 import { InfcError } from './errors.ts';
 import { encodeFloat } from './minifloat.ts';
 
 export type Shape = readonly number[];
 
-/** The array that holds a tensor of a dtype: 16-bit floats, fp8 and sub-byte types are raw bits. */
+/** The array that holds a tensor of a dtype: 16-bit floats, fp8 and sub-byte types are raw bits; complex numbers are re, im, re, im... */
 export type DataOf<D extends DType> = D extends 'string'
   ? readonly string[]
   : D extends 'f32' | 'c64'
@@ -76,9 +76,8 @@ export function toArray(what: string, dtype: DType, elements: number, data: unkn
   const wanted = own ? own.constructor.name : 'string[]';
   if (list === undefined || list instanceof DataView)
     throw new InfcError('INFC6003', `${what} has no data that can be ${dtype}`, { fix: `Give a ${wanted}` });
-  const perElement = dtype === 'c64' || dtype === 'c128' ? 2 : 1;
   const packed = bitsOf[dtype] < 8 && own !== undefined && !Array.isArray(list);
-  const expected = packed ? byteLength(dtype, elements) : elements * perElement;
+  const expected = packed ? byteLength(dtype, elements) : elements * entriesOf(dtype);
   if (list.length !== expected)
     throw new InfcError('INFC6004', `${what} needs ${expected} values for its shape and has ${list.length}`, {
       fix: 'Make the data and the shape agree',
@@ -104,7 +103,7 @@ function fromNumbers(what: string, dtype: DType, values: ArrayLike<unknown>): Ty
   const narrow = bits < 32 && (dtype[0] === 'f' || dtype === 'bf16');
   if (bits < 8)
     throw new InfcError('INFC6003', `${what} is ${dtype}, whose values are raw bits`, { fix: 'Give a Uint8Array' });
-  const out = viewOf(dtype, new ArrayBuffer((bits / 8) * values.length), 0, values.length / (dtype[0] === 'c' ? 2 : 1));
+  const out = viewOf(dtype, new ArrayBuffer((bits / 8) * values.length), 0, values.length / entriesOf(dtype));
   for (let i = 0; i < values.length; i++) {
     const v = values[i];
     if (typeof v !== 'number' && typeof v !== 'bigint' && typeof v !== 'boolean')

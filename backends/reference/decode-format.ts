@@ -8,11 +8,9 @@ import { compileJs, type JsKernel } from './print-js.ts';
 
 const compiled = new WeakMap<StorageFormat, JsKernel>();
 
-/** Weights as codes, each times the scale of its group (less an offset, where the format has one): rows of `length` values. */
+/** Weights and the scales of their groups: rows of `length` values. */
 export interface DecodedRows {
   readonly weights: Float32Array;
-  /** As `decode` gives them; 0 where no code names a weight. */
-  readonly codes: Float32Array;
   /** The scale of each weight's group. */
   readonly scales: Float32Array;
 }
@@ -21,11 +19,11 @@ export interface DecodedRows {
 export const decodeRows = (format: StorageFormat, planes: Planes, size: MatrixSize): Float32Array =>
   run(format, planes, size, ['weights']).weights;
 
-/** The same with codes and scales. */
+/** The same with scales. */
 export const decodeParts = (format: StorageFormat, planes: Planes, size: MatrixSize): DecodedRows =>
-  run(format, planes, size, ['weights', 'codes', 'scales']);
+  run(format, planes, size, ['weights', 'scales']);
 
-const RESULTS = ['weights', 'codes', 'scales'] as const;
+const RESULTS = ['weights', 'scales'] as const;
 
 function run(
   format: StorageFormat,
@@ -71,8 +69,8 @@ function run(
         }
     return out;
   };
-  const [weights = empty, codes = empty, scales = empty] = results.map(place);
-  return { weights, codes, scales };
+  const [weights = empty, scales = empty] = results.map(place);
+  return { weights, scales };
 }
 
 /** Decodes spans one after the other, as they are stored. Results that are not wanted are arrays of no length, which ignore stores. */
@@ -96,8 +94,8 @@ function decoder(format: StorageFormat) {
     ]),
   );
   const firsts = new Map(ragged.map(([name]) => [name, k.buffer(`first${name}`, 'u32', 'read', spans)]));
-  const [weights, codes, scales] = RESULTS.map((name) => k.buffer(name, 'f32', 'write', mul(spans, span)));
-  if (!weights || !codes || !scales) throw new TypeError('three results');
+  const [weights, scales] = RESULTS.map((name) => k.buffer(name, 'f32', 'write', mul(spans, span)));
+  if (!weights || !scales) throw new TypeError('two results');
   const most = { min: 0, max: mul(spans, span) };
   const of = <T>(map: ReadonlyMap<string, T>, name: string): T => {
     const found = map.get(name);
@@ -124,7 +122,6 @@ function decoder(format: StorageFormat) {
       const index = column ? k.index(column, { min: 0, max: format.group - 1 }) : i;
       const to = add(mul(k.group.x, span), add(index, at));
       k.store(weights, to, base ? scaled.sub(base) : scaled);
-      k.store(codes, to, code);
       k.store(scales, to, step ?? constant('f32', 1));
     });
   }

@@ -100,11 +100,13 @@ export async function readInput(port: ConcretePort, source: string, cwd: string)
   });
 }
 
-/** numpy.save of a Python list gives f64 or i64; a narrower port gets the same values when it can hold them. */
+/** numpy.save of a Python list gives f64, c128 or i64; a narrower port gets the same values when it can hold them. */
 function cast(tensor: HostTensor, port: ConcretePort): HostTensor {
   const { data } = tensor;
-  if (port.dtype === 'f32' && data instanceof Float64Array)
-    return { ...tensor, dtype: 'f32', data: Float32Array.from(data) };
+  if (port.dtype === 'f32' && tensor.dtype === 'f64')
+    return { ...tensor, dtype: 'f32', data: Float32Array.from(data, Number) };
+  if (port.dtype === 'c64' && tensor.dtype === 'c128')
+    return { ...tensor, dtype: 'c64', data: Float32Array.from(data, Number) };
   if (port.dtype === 'i32' && data instanceof BigInt64Array)
     return { ...tensor, dtype: 'i32', data: Int32Array.from(data, Number) };
   return tensor;

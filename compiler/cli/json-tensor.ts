@@ -1,14 +1,19 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { byteLength, viewOf } from '../ir/dtype.ts';
+import { byteLength, entriesOf, isComplex, viewOf } from '../ir/dtype.ts';
 import type { HostTensor } from '../ir/op.ts';
 import { storeNumber } from '../tensor-values.ts';
 import type { ConcretePort } from './inputs.ts';
 
-/** A tensor written as nested JSON arrays (its shape is their nesting), or one number for a scalar or a fill of the port's shape. */
+/**
+ * A tensor written as nested JSON arrays (its shape is their nesting), or one number for a scalar or a fill of the port's shape. A complex
+ * number is a pair [re, im].
+ */
 export function parseJsonTensor(port: ConcretePort, text: string): HostTensor {
   const bad = (reason: string): InfcError =>
     new InfcError('INFC8010', `input '${port.name}': ${reason}`, {
-      fix: `Write nested arrays of ${port.dtype}, for example [[1, 2], [3, 4]]`,
+      fix: isComplex(port.dtype)
+        ? 'Write nested arrays of pairs, for example [[1, 0], [0, -1]] for 1 and -i'
+        : `Write nested arrays of ${port.dtype}, for example [[1, 2], [3, 4]]`,
     });
   let value: unknown;
   try {
@@ -37,11 +42,13 @@ export function parseJsonTensor(port: ConcretePort, text: string): HostTensor {
   if (!numbers.every((x): x is number => typeof x === 'number')) throw bad('numbers expected');
   const [only] = numbers;
   const filled = shape.length === 0 && only !== undefined && port.shape.length > 0;
+  if (isComplex(port.dtype) && !filled && shape.pop() !== 2) throw bad('pairs of numbers expected');
   const dims = filled ? port.shape : shape;
   const elements = dims.reduce((n, d) => n * d, 1);
   const data = viewOf(port.dtype, new ArrayBuffer(byteLength(port.dtype, elements)), 0, elements);
-  for (let i = 0; i < elements; i++) {
-    storeNumber(data, port.dtype, i, (filled ? only : numbers[i]) ?? 0);
+  for (let i = 0; i < data.length; i++) {
+    const part = i % entriesOf(port.dtype);
+    storeNumber(data, port.dtype, i, (filled ? (part === 0 ? only : 0) : numbers[i]) ?? 0);
   }
   return { dtype: port.dtype, shape: dims, data };
 }

@@ -1,5 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { byteLength, type DType, viewOf } from '../ir/dtype.ts';
+import { byteLength, type DType, entriesOf, viewOf } from '../ir/dtype.ts';
 import type { HostTensor } from '../ir/op.ts';
 import { typedData } from '../tensor-values.ts';
 
@@ -58,7 +58,8 @@ export function decodeNpy(bytes: Uint8Array, file: string): HostTensor {
   const data = new Uint8Array(bytes.subarray(start + headerBytes, start + headerBytes + size));
   if (data.length < size) throw bad(`${size} data bytes expected, ${data.length} there`, start + headerBytes);
   const unit = elements === 0 ? 1 : size / elements;
-  if (descr[1] === '>') for (let i = 0; i < data.length; i += unit) data.subarray(i, i + unit).reverse();
+  const word = unit / entriesOf(dtype);
+  if (descr[1] === '>') for (let i = 0; i < data.length; i += word) data.subarray(i, i + word).reverse();
   const ordered = order[1] === 'True' && shape.length > 1 ? fromFortran(data, shape, unit) : data;
   return { dtype, shape, data: viewOf(dtype, ordered.buffer, 0, elements) };
 }

@@ -1,6 +1,7 @@
 import type { Backend } from '../../backends/backend.ts';
 import type { Compiler } from '../compile.ts';
 import { forEachNode, type Node, type Program } from '../ir/graph.ts';
+import { runsInWasm } from '../lower/host-kernel.ts';
 import { legalTemplates } from '../lower/region.ts';
 import type { Registry } from '../plugin.ts';
 import { kernelObstacle } from '../schedule.ts';
@@ -27,6 +28,7 @@ function placeOf(node: Node, registry: Registry, backend: Backend): Place {
   const obstacle = kernelObstacle(node, registry, backend);
   if (obstacle === undefined) return { where: 'kernel' };
   if (op?.host ?? op?.reference) return { where: 'host', why: `${node.op}: ${obstacle}` };
+  if (runsInWasm(node, registry)) return { where: 'host', why: `${node.op}: ${obstacle}; it runs in WebAssembly` };
   return { where: 'no', why: `${node.op}: ${obstacle}` };
 }
 

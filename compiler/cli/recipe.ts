@@ -1,13 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
+import { nearest } from '../diagnostics.ts';
 import { type FormatRecipe, type FormatRule, PRECISIONS, type WeightRole } from '../formats/recipe.ts';
 import { isRecord } from '../import/architecture.ts';
 import type { Io } from './io.ts';
 
+const KEYS = ['name', 'rules', 'rotate', 'precision', 'activations', 'outliers'];
+const RULE_KEYS = 'match role atMost format algorithm equalize correct channels sparsity prune'.split(' ');
 const ROLES: readonly WeightRole[] = ['embedding', 'head', 'linear'];
 
-/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rotate", "precision", "activations", "outliers", "rules": [{"match", "role", "atMost", "format", "algorithm", "equalize", "correct", "sparsity", "prune"}]}`. Throws INFC8062. */
+/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rotate", "precision", "activations", "outliers", "rules": [{"match", "role", "atMost", "format", "algorithm", "equalize", "correct", "channels", "sparsity", "prune"}]}`. Throws INFC8062. */
 export async function readRecipe(given: string | undefined, io: Io): Promise<string | FormatRecipe | undefined> {
   if (!given?.endsWith('.json')) return given;
   const file = path.resolve(io.cwd, given);
@@ -25,10 +28,22 @@ export async function readRecipe(given: string | undefined, io: Io): Promise<str
     throw bad('cannot be read', '', cause);
   }
   if (!isRecord(value) || !Array.isArray(value.rules)) throw bad('has no list of rules', '/rules');
+  const known = (part: Readonly<Record<string, unknown>>, keys: readonly string[], at: string): void => {
+    const other = Object.keys(part).find((key) => !keys.includes(key));
+    if (other === undefined) return;
+    const meant = nearest(other, keys);
+    throw bad(
+      `has '${other}'${meant ? `; '${meant}' was meant` : `, which is none of ${keys.join(', ')}`}`,
+      `${at}/${other}`,
+    );
+  };
+  known(value, KEYS, '');
+  if (value.rules.length === 0 && value.precision === undefined) throw bad('has no rules', '/rules');
   const rules = value.rules.map((rule: unknown, i): FormatRule => {
     const at = `/rules/${i}`;
+    if (isRecord(rule)) known(rule, RULE_KEYS, at);
     if (!isRecord(rule) || typeof rule.format !== 'string') throw bad('has a rule without a format', `${at}/format`);
-    const { match, role, atMost, correct, format } = rule;
+    const { match, role, atMost, correct, format, channels } = rule;
     if (correct !== undefined && !(typeof correct === 'number' && Number.isInteger(correct) && correct > 0))
       throw bad('has a correct that is no rank', `${at}/correct`);
     if (atMost !== undefined && !(typeof atMost === 'number' && atMost >= 0))
@@ -39,15 +54,16 @@ export async function readRecipe(given: string | undefined, io: Io): Promise<str
       return v === undefined ? {} : { [key]: v };
     });
     if (match !== undefined && typeof match !== 'string') throw bad('has a match that is no text', `${at}/match`);
-    const known = ROLES.find((r) => r === role);
-    if (role !== undefined && !known) throw bad(`has a role that is none of ${ROLES.join(', ')}`, `${at}/role`);
+    const place = ROLES.find((r) => r === role);
+    if (role !== undefined && !place) throw bad(`has a role that is none of ${ROLES.join(', ')}`, `${at}/role`);
     return Object.assign(
       {
         format,
         ...(match === undefined ? {} : { match }),
-        ...(known ? { role: known } : {}),
+        ...(place ? { role: place } : {}),
         ...(atMost === undefined ? {} : { atMost }),
         ...(correct === undefined ? {} : { correct }),
+        ...(channels === true ? { channels } : {}),
       },
       ...names,
     );

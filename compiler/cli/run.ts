@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { HostTensor } from '../../runtime/host.ts';
+import type { HostTensor, HostValue } from '../../runtime/host.ts';
 import { load } from '../../runtime/index.ts';
 import { exitCodes } from '../diagnostics.ts';
 import { makeFolder } from '../plan/folders.ts';
@@ -24,7 +24,7 @@ async function runArtifact(args: Args, io: Io): Promise<number> {
   await using model = await load(dir, await loadOptions({ dir, plan }, args, io));
   const loadMs = performance.now() - started;
   const times: number[] = [];
-  let outputs: Readonly<Record<string, HostTensor>> = {};
+  let outputs: Readonly<Record<string, HostValue>> = {};
   for (let i = wholeNumber(args, 'repeat', 1); i > 0; i--) {
     model.reset();
     const t = performance.now();
@@ -43,9 +43,7 @@ async function runArtifact(args: Args, io: Io): Promise<number> {
         loadMs,
         runMs,
         inputs: Object.fromEntries(Object.entries(inputs).map(([k, t]) => [k, { dtype: t.dtype, shape: t.shape }])),
-        outputs: Object.fromEntries(
-          Object.entries(outputs).map(([k, t]) => [k, { dtype: t.dtype, shape: t.shape, data: plainData(t) }]),
-        ),
+        outputs: Object.fromEntries(Object.entries(outputs).map(([k, v]) => [k, plain(v)])),
         ...(written.length > 0 ? { written } : {}),
       }),
     );
@@ -63,7 +61,7 @@ async function runArtifact(args: Args, io: Io): Promise<number> {
   io.out(
     table(
       columns,
-      Object.entries(outputs).map(([k, t]) => [k, `${t.dtype}[${t.shape.join(', ')}]`, ...statistics(t)]),
+      Object.entries(outputs).flatMap(([k, v]) => outputRows(k, v)),
       io.style,
     ),
   );
@@ -87,7 +85,7 @@ async function runArtifact(args: Args, io: Io): Promise<number> {
 }
 
 async function writeOutputs(
-  outputs: Readonly<Record<string, HostTensor>>,
+  outputs: Readonly<Record<string, HostValue>>,
   to: string | undefined,
   cwd: string,
 ): Promise<string[]> {
@@ -95,9 +93,9 @@ async function writeOutputs(
   const dir = path.resolve(cwd, to);
   await makeFolder(dir);
   const written: string[] = [];
-  for (const [name, tensor] of Object.entries(outputs)) {
-    const file = path.join(dir, `${fileName(name)}.npy`);
-    await writeFile(file, encodeNpy(tensor));
+  for (const [name, value] of Object.entries(outputs)) {
+    const file = path.join(dir, `${fileName(name)}.${isArray(value) ? 'npy' : 'json'}`);
+    await writeFile(file, isArray(value) ? encodeNpy(value) : `${JSON.stringify(plain(value))}\n`);
     written.push(file);
   }
   return written;
@@ -112,6 +110,37 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
+const isArray = (v: HostValue): v is HostTensor => v !== null && 'data' in v && typedData(v) !== undefined;
+
+/** An output as JSON: tensors with dtype and shape, sequences as lists, maps as objects. */
+function plain(value: HostValue): unknown {
+  if (value === null) return null;
+  if (value instanceof Map) return Object.fromEntries(value);
+  if ('data' in value) return { dtype: value.dtype, shape: value.shape, data: plainData(value) };
+  return [...(value as readonly HostValue[])].map(plain);
+}
+
+/** Lines of the table of outputs: one a tensor, one an element of a sequence. */
+function outputRows(name: string, value: HostValue): string[][] {
+  if (value === null) return [[name, 'absent', '', '', '', '']];
+  if (value instanceof Map)
+    return [
+      [
+        name,
+        'map',
+        '',
+        '',
+        '',
+        [...value]
+          .slice(0, 4)
+          .map(([k, v]) => `${k}: ${typeof v === 'number' ? short(v) : v}`)
+          .join(', '),
+      ],
+    ];
+  if ('data' in value) return [[name, `${value.dtype}[${value.shape.join(', ')}]`, ...statistics(value)]];
+  return (value as readonly HostValue[]).flatMap((v, i) => outputRows(`${name}[${i}]`, v));
+}
+
 /** Values that JSON can hold: 64-bit integers beyond 2^53 and non-finite floats become strings. */
 function plainData(tensor: HostTensor): readonly (number | string)[] {
   const data = typedData(tensor);
@@ -120,6 +149,8 @@ function plainData(tensor: HostTensor): readonly (number | string)[] {
     return Array.from(data, (v) => (Number.isSafeInteger(Number(v)) ? Number(v) : String(v)));
   return Array.from(numbersOf(tensor), (v) => (Number.isFinite(v) ? v : String(v)));
 }
+
+const short = (v: number): string => String(Number(v.toPrecision(5)));
 
 function statistics(tensor: HostTensor): string[] {
   if (!typedData(tensor)) return ['', '', '', (tensor.data as readonly string[]).slice(0, 4).join(' ')];
@@ -131,12 +162,11 @@ function statistics(tensor: HostTensor): string[] {
     high = Math.max(high, v);
     sum += v;
   }
-  const show = (v: number): string => String(Number(v.toPrecision(5)));
   return [
-    show(low),
-    show(high),
-    show(sum / values.length),
-    `${Array.from(values.subarray(0, 4), show).join(' ')}${values.length > 4 ? ' …' : ''}`,
+    short(low),
+    short(high),
+    short(sum / values.length),
+    `${Array.from(values.subarray(0, 4), short).join(' ')}${values.length > 4 ? ' …' : ''}`,
   ];
 }
 

@@ -53,6 +53,7 @@ async function readTexts(file: string, generation: PlanGeneration, { encode }: S
   if (file.endsWith('.json')) texts = tokenLists(file, text, generation.vocabulary);
   else {
     if (!encode) throw empty(file, 'the model has no tokenizer to read a text with');
+    if (text.trim() === '') throw empty(file, 'the text is empty');
     texts = [await encode(text)];
   }
   const size = Math.min(PIECE, generation.context);
@@ -77,7 +78,11 @@ function tokenLists(file: string, text: string, vocabulary: number): number[][] 
     });
   }
   const lists: unknown[] =
-    Array.isArray(value) && value.every((v) => typeof v === 'number') ? [value] : Array.isArray(value) ? value : [];
+    Array.isArray(value) && value.every((v) => typeof v === 'number')
+      ? [value]
+      : Array.isArray(value)
+        ? value
+        : [value];
   return lists.map((list, i) => {
     const bad = (reason: string): InfcError =>
       new InfcError('INFC8041', `list ${i} ${reason}`, { file, pointer: `/${i}`, fix: 'Write [[1, 2, 3], ...]' });
@@ -91,7 +96,7 @@ function tokenLists(file: string, text: string, vocabulary: number): number[][] 
 }
 
 async function readFolder(folder: string, { ports, cwd }: SampleReader): Promise<Samples> {
-  const names = (await readdir(folder).catch(() => [])).sort();
+  const names = (await readdir(folder)).sort();
   const inputs: Record<string, HostTensor>[] = [];
   const sampleNames: string[] = [];
   for (const name of names) {

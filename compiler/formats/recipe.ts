@@ -18,6 +18,8 @@ export interface FormatRule {
   readonly correct?: number;
   /** An equalizer by name: channels are scaled before rounding. */
   readonly equalize?: string;
+  /** Rows that the format's groups do not divide get one scale each; a rule that names weights (`match`) refuses them otherwise. */
+  readonly channels?: boolean;
   /** Pattern of zeros (`2:4`, `unstructured:0.6`...) that a pruner makes first. */
   readonly sparsity?: string;
   /** The pruner; default magnitude. */
@@ -71,6 +73,7 @@ export const recipes: readonly FormatRecipe[] = [
     ],
   },
   all('q4', 'q4g32'),
+  { name: 'mixed', rules: [{ format: 'dense-f16' }], precision: 'mixed' },
   { name: 'w8a8', rules: [{ format: 'dense' }], activations: 'dynamic' },
   { name: 'w8a8-static', rules: [{ format: 'dense' }], activations: 'static' },
   // QoQ; what groups of 64 do not divide keeps 8 bits.

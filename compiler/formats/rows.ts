@@ -27,7 +27,7 @@ export function encodeRows(
 ): Planes {
   const { rows, length } = size;
   const { sparse } = format;
-  if (format.encodeMatrix) return matrixPlanes(format, format.encodeMatrix(weights, size), size);
+  if (format.encodeMatrix) return matrixPlanes(format, format.encodeMatrix(weights, size), weights, size, name);
   const { height, columns, starts, list } = keptBlocks(format, weights, size);
   const span = gridSpan(format);
   const planes = Object.entries(format.planes).map(([name, { dtype, per }]) => ({
@@ -60,6 +60,7 @@ export function encodeRows(
       p.starts[r + 1] = (p.starts[r] ?? 0) + entries.length;
     }
   }
+  checkScales(format, weights, Object.fromEntries(planes.map((p) => [p.name, p.out])), size, name);
   const joined = ragged.flatMap(({ name, rows: entries, starts: at }): [string, TypedArray][] => {
     // One more than there are: readers need not look before they read.
     const out = newView(sparse?.ragged?.[name] ?? 'u8', (at[rows] ?? 0) + 1);
@@ -82,19 +83,54 @@ export function encodeRows(
 
 /** Planes of a format that encodes whole matrices, as arrays of their dtypes. */
 export function matrixPlanes(
-  { planes, shared }: StorageFormat,
+  format: StorageFormat,
   encoded: Readonly<Record<string, ArrayLike<number>>>,
-  { rows, length }: MatrixSize,
+  weights: Float32Array,
+  size: MatrixSize,
+  name?: string,
 ): Planes {
-  const own = Object.entries(planes).map(([name, { dtype, per }]) => [name, dtype, (rows * length) / per] as const);
-  const common = Object.entries(shared ?? {}).map(([name, { dtype, entries }]) => [name, dtype, entries] as const);
-  return Object.fromEntries(
-    [...own, ...common].map(([name, dtype, count]) => {
+  const own = Object.entries(format.planes).map(([p, { dtype, per }]) => [p, dtype, weights.length / per] as const);
+  const common = Object.entries(format.shared ?? {}).map(([p, { dtype, entries }]) => [p, dtype, entries] as const);
+  const planes = Object.fromEntries(
+    [...own, ...common].map(([p, dtype, count]) => {
       const out = newView(dtype, count);
-      copyEntries(out, 0, encoded[name] ?? [], 0, count);
-      return [name, out];
+      copyEntries(out, 0, encoded[p] ?? [], 0, count);
+      return [p, out];
     }),
   );
+  checkScales(format, weights, planes, size, name);
+  return planes;
+}
+
+/** Refuses scales that 16 bits cannot hold: infinite ones (INFC2092), and zeros only where the weights are none (INFC2095). */
+function checkScales(format: StorageFormat, weights: Float32Array, planes: Planes, size: MatrixSize, name = ''): void {
+  const scales = Object.entries(format.planes).filter(([plane, { dtype }]) => plane === 'scale' || dtype === 'f16');
+  const largest = (values: Float32Array): number => values.reduce((m, w) => Math.max(m, Math.abs(w)), 0);
+  for (const [plane, { dtype, per }] of scales) {
+    const bad =
+      dtype === 'f16' ? (planes[plane]?.findIndex((v: number | bigint) => (Number(v) & 0x7c00) === 0x7c00) ?? -1) : -1;
+    // Blocks that are left out move what follows: the row is not known there.
+    const row = format.sparse ? undefined : Math.floor((bad * per) / size.length);
+    if (bad >= 0)
+      throw new InfcError(
+        'INFC2092',
+        `weight '${name}' has ${largest(weights)}${row === undefined ? '' : ` (row ${row})`}, for which the 16 bits of '${plane}' in ${format.name} have no number`,
+        { node: name, fix: `Choose another format, or ${KEEP}` },
+      );
+  }
+  // 16-bit floats are raw bits, with a sign.
+  const isZero = (v: number | bigint, dtype: DType): boolean =>
+    (dtype === 'f16' ? Number(v) & 0x7fff : Number(v)) === 0;
+  const isLost =
+    scales.length > 0 &&
+    scales.every(([plane, { dtype }]) => planes[plane]?.every((v: number | bigint) => isZero(v, dtype)));
+  const most = isLost ? largest(weights) : 0;
+  if (most > 0)
+    throw new InfcError(
+      'INFC2095',
+      `all of weight '${name}' (at most ${most}) would become zero: ${format.name} has no scale that small`,
+      { node: name, fix: `Scale the model's weights up, or ${KEEP}` },
+    );
 }
 
 const newView = (dtype: DType, entries: number): TypedArray =>
@@ -136,18 +172,22 @@ export function denseRows(constant: Constant, { rows, length }: MatrixSize, tran
   return out;
 }
 
-/** As {@link denseRows}, for rounding. Throws INFC2092 when a weight is NaN or infinite: formats would make an ordinary number of it. */
+/** Squares of larger magnitudes are infinite: what multiplies with such a weight is lost. */
+const LARGEST = 2 ** 63;
+const KEEP = 'keep this weight as it is: a rule {"match": NAME, "format": "dense"}';
+
+/**
+ * As {@link denseRows}, for rounding. Throws INFC2092 when a weight is NaN, infinite or beyond 2^63: formats would make an ordinary number of
+ * the one, and zeros of the neighbours of the other.
+ */
 export function finiteRows(constant: Constant, size: MatrixSize, transposed: boolean): Float32Array {
   const values = denseRows(constant, size, transposed);
-  const at = values.findIndex((v) => !Number.isFinite(v));
+  const at = values.findIndex((v) => !(Math.abs(v) < LARGEST));
   if (at >= 0)
     throw new InfcError(
       'INFC2092',
       `weight '${constant.name}' is ${values[at]} in row ${Math.floor(at / size.length)}`,
-      {
-        node: constant.name,
-        fix: 'Repair the model file, or keep this weight as it is: a rule {"match": NAME, "format": "dense"}',
-      },
+      { node: constant.name, fix: `Repair the model file, or ${KEEP}` },
     );
   return values;
 }

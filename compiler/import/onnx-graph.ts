@@ -25,6 +25,7 @@ import {
 } from './onnx-function.ts';
 import { ImportedNode, type NodeHost } from './onnx-node.ts';
 import { nodeName, orderNodes } from './onnx-order.ts';
+import { checkSignature } from './onnx-signature.ts';
 import { type ExternalFiles, importSparseTensor, importTensor } from './onnx-tensor.ts';
 import { importType } from './onnx-type.ts';
 import { closest } from './suggest.ts';
@@ -204,6 +205,7 @@ export class GraphImporter {
         node: name,
         fix: 'Export the model with an opset that has it',
       });
+    checkSignature(domain, op, version, { name, inputs: proto.input ?? [], attributes: attributes.keys() });
     const plain = new Map([...attributes].map(([k, v]) => [k, v.proto]));
     const node: ImportedNode = new ImportedNode(
       name,

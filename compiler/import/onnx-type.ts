@@ -1,4 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
+import type { Container } from '../../runtime/plan.ts';
 import type { Dim } from '../ir/dim.ts';
 import type { DType } from '../ir/dtype.ts';
 import { type TensorType, tensor } from '../ir/graph.ts';
@@ -61,10 +62,17 @@ export function importType(
   if (type.sequenceType) {
     const inner = importType(type.sequenceType.elemType, where, symbol);
     if (!inner) return undefined;
+    if (inner.container?.endsWith('-map')) return { ...inner, container: `${inner.container}s` as Container };
     if (inner.container) throw unsupported(where, 'a sequence of sequences');
     return { ...inner, container: 'sequence' };
   }
-  if (type.mapType) throw unsupported(where, 'a map');
+  if (type.mapType) {
+    const value = importType(type.mapType.valueType, where, symbol);
+    const key = dtypeOfOnnx(type.mapType.keyType ?? 0);
+    if (!value || value.container || (key !== 'string' && key !== 'i64'))
+      throw unsupported(where, `a map of ${key ?? 'no type'} to ${value?.container ?? value?.dtype ?? 'no type'}`);
+    return { ...value, container: `${key}-map` };
+  }
   if (type.sparseTensorType) throw unsupported(where, 'a sparse tensor');
   const t = type.tensorType;
   if (!t) return undefined;

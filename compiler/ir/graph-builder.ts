@@ -1,6 +1,6 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { type Dim, sym } from './dim.ts';
-import { byteLength, type DType, viewOf } from './dtype.ts';
+import { byteLength, type DType, isComplex, viewOf } from './dtype.ts';
 import {
   type Attributes,
   type Constant,
@@ -46,6 +46,8 @@ export class GraphBuilder {
       });
     const context = inferContext(op, inputs, attrs, this.source);
     const types = def.infer(context);
+    if (!def.partwise && !def.control && inputs.some((v) => v && isComplex(v.type.dtype)))
+      context.fail('it does not compute with complex numbers', 'Give them as pairs of floats along a last axis of 2');
     const list = Array.isArray(types) ? (types as readonly TensorType[]) : [types as TensorType];
     for (const t of list)
       if (t.shape.some((d) => typeof d === 'number' && d < 0))

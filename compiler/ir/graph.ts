@@ -1,7 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
-import type { PlanGeneration } from '../../runtime/plan.ts';
+import type { Container, PlanGeneration } from '../../runtime/plan.ts';
 import { type Dim, formatDim, type Sym } from './dim.ts';
-import type { DType, TypedArray } from './dtype.ts';
+import { type DType, isComplex, type TypedArray } from './dtype.ts';
 
 /** Type of a value. `dtype` is logical; `format` says how the bytes are stored (`dense` unless a storage format is assigned). */
 export interface TensorType {
@@ -9,7 +9,7 @@ export interface TensorType {
   readonly shape: readonly Dim[];
   readonly format: string;
   /** Values that are not plain tensors live on the host; `dtype` and `shape` then describe the elements. */
-  readonly container?: 'sequence' | 'optional' | 'optional-sequence';
+  readonly container?: Container;
   /** Container elements of unknown rank; `shape` is then empty. */
   readonly unranked?: true;
 }
@@ -25,6 +25,10 @@ export function commonContainer(
 }
 
 export const tensor = (dtype: DType, shape: readonly Dim[], format = 'dense'): TensorType => ({ dtype, shape, format });
+
+/** How memory holds a type: complex numbers are floats with a last axis of 2, real part first; all others are as they are. */
+export const asReal = (type: TensorType): TensorType =>
+  isComplex(type.dtype) ? { ...type, dtype: type.dtype === 'c64' ? 'f32' : 'f64', shape: [...type.shape, 2] } : type;
 
 /** Where a node came from: shown in errors, `infc explain` and kernel headers, never dropped by a pass. */
 export interface Source {

@@ -85,6 +85,11 @@ export interface OpDef {
   readonly pure?: boolean;
   /** Reads the same bytes under another shape: becomes an alias, not a kernel (reshape, squeeze...). */
   readonly view?: true;
+  /**
+   * Real and imaginary parts can be computed apart: the op moves elements, or is linear with real factors. Only such ops take complex
+   * numbers; nothing in ONNX computes with them otherwise.
+   */
+  readonly partwise?: true;
   /** Work per output element, for cost and roofline; default 1. */
   flops?(node: Node): Dim;
 }

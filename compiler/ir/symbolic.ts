@@ -1,6 +1,6 @@
 import * as D from './dim.ts';
 import { type Dim, isStatic } from './dim.ts';
-import { computeType } from './dtype.ts';
+import { computeType, isComplex } from './dtype.ts';
 import { constant, dimValue, type Expr, type Operand } from './expr.ts';
 import type { Attributes, TensorType } from './graph.ts';
 import type { ElementContext, OpDef } from './op.ts';
@@ -37,8 +37,7 @@ function contentsOf(
   output: TensorType,
   index: number,
 ): readonly Dim[] | undefined {
-  if (output.dtype === 'string' || output.dtype === 'c64' || output.dtype === 'c128' || output.container)
-    return undefined;
+  if (output.dtype === 'string' || isComplex(output.dtype) || output.container) return undefined;
   const shape = output.shape.filter(isStatic);
   const count = shape.reduce((n, d) => n * d, 1);
   if (shape.length !== output.shape.length || count > MOST_ELEMENTS) return undefined;

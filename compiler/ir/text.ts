@@ -177,7 +177,8 @@ class GraphReader {
 
   type(): TensorType {
     const s = this.scanner;
-    const containers = ['sequence', 'optional', 'optional-sequence'] as const;
+    const maps = ['string-maps', 'i64-maps', 'string-map', 'i64-map'] as const;
+    const containers = [...maps, 'sequence', 'optional', 'optional-sequence'] as const;
     const container = containers.find((c) => s.take(c));
     const unranked = s.take('unranked');
     const dtype = s.name();

@@ -190,6 +190,8 @@ function rounded(e: Expr, dtype: DType, isCast: boolean): Expr {
     case 'u64':
     case 'u32':
     case 'bool':
+    case 'c64':
+    case 'c128':
       return e;
     case 'f16':
     case 'bf16':

@@ -14,9 +14,9 @@ import {
   sub,
   sym,
 } from '../ir/dim.ts';
-import { bitsOf } from '../ir/dtype.ts';
+import { bitsOf, isComplex } from '../ir/dtype.ts';
 import { type Buffer, dimValue, type Expr, type Width } from '../ir/expr.ts';
-import type { TensorType, Value } from '../ir/graph.ts';
+import { asReal, type TensorType, type Value } from '../ir/graph.ts';
 import type { KernelNote } from '../ir/kernel.ts';
 import { KernelBuilder, visitExpr } from '../ir/kernel-builder.ts';
 import { ElementEvaluator, elementsOf, ravel, unravel } from './element.ts';
@@ -54,7 +54,8 @@ export class Bindings {
         throw new InfcError('INFC3004', `a kernel reads and writes value '${key}'`);
       return old;
     }
-    const b = this.k.buffer(`b${this.buffers.size}`, type.dtype, access, elementsOf(type), traits);
+    const real = asReal(type);
+    const b = this.k.buffer(`b${this.buffers.size}`, real.dtype, access, elementsOf(real), traits);
     this.buffers.set(key, b);
     this.args.push(arg);
     return b;
@@ -69,7 +70,7 @@ export interface Place {
 }
 
 const positionIn = (place: Place, coords: readonly Dim[]): Dim =>
-  ravel(place.map?.(coords) ?? coords.map((c, i) => add(c, place.starts[i] ?? 0)), place.value.type.shape);
+  ravel(place.map?.(coords) ?? coords.map((c, i) => add(c, place.starts[i] ?? 0)), asReal(place.value.type).shape);
 
 /** How the output coordinates of a region are walked: `outer` axes one item each, `inner` axes as one flat loop. */
 interface Shape {
@@ -99,31 +100,49 @@ function lowerNothing(region: Region, context: LowerContext, place: Place): Lowe
   return finish(k, bindings, region, place, 'empty', false);
 }
 
+/** Elements of a region's output; a complex number is asked for part by part, its last coordinate telling which. */
 class RegionElements {
-  readonly evaluator: ElementEvaluator;
+  private readonly evaluator: ElementEvaluator;
+  private part: Dim = 0;
 
-  constructor(region: Region, context: LowerContext, k: KernelBuilder, bindings: Bindings, prefix: string) {
+  constructor(
+    private readonly region: Region,
+    context: LowerContext,
+    k: KernelBuilder,
+    bindings: Bindings,
+    prefix: string,
+  ) {
     this.evaluator = new ElementEvaluator(
       context.ops,
       {
-        read: (v, position) => constantScalar(v) ?? k.load(bindings.read(v), position),
+        read: (v, position) =>
+          constantScalar(v) ??
+          k.load(bindings.read(v), isComplex(v.type.dtype) ? add(mul(position, 2), this.part) : position),
         isInside: isInRegion(region),
         typeOf,
       },
       prefix,
     );
   }
+
+  get indices(): Map<string, Expr> {
+    return this.evaluator.indices;
+  }
+
+  /** `coords` in the output as memory holds it. */
+  at(coords: readonly Dim[]): Expr {
+    const { output } = this.region;
+    const rank = output.type.shape.length;
+    this.part = coords[rank] ?? 0;
+    return this.evaluator.at(output, coords.slice(0, rank));
+  }
 }
 
 /** A builder whose result is thrown away: for looking at expressions before choosing loops. */
-function probe(
-  region: Region,
-  context: LowerContext,
-  coords: readonly Dim[],
-): { e: Expr; evaluator: ElementEvaluator } {
+function probe(region: Region, context: LowerContext, coords: readonly Dim[]): { e: Expr; indices: Map<string, Expr> } {
   const k = new KernelBuilder('probe', 'simd', 1, [1, 1, 1]);
-  const { evaluator } = new RegionElements(region, context, k, new Bindings(k), '');
-  return { e: evaluator.at(region.output, coords), evaluator };
+  const elements = new RegionElements(region, context, k, new Bindings(k), '');
+  return { e: elements.at(coords), indices: elements.indices };
 }
 
 const axisSyms = (shape: readonly Dim[]): Dim[] =>
@@ -164,10 +183,10 @@ interface Choice {
 }
 
 function chooseShape(region: Region, context: LowerContext, place: Place): Choice {
-  const dims = region.output.type.shape;
+  const { dtype, shape: dims } = asReal(region.output.type);
   const rank = dims.length;
-  const { e, evaluator } = probe(region, context, axisSyms(dims));
-  const { hasFold, depth } = foldDepth(e, evaluator.indices, rank);
+  const { e, indices } = probe(region, context, axisSyms(dims));
+  const { hasFold, depth } = foldDepth(e, indices, rank);
   const trips = largestFold(e);
   const choice = (from: number, vector: boolean): Choice => ({
     shape: { outer: dims.slice(0, from), inner: dims.slice(from) },
@@ -176,7 +195,7 @@ function chooseShape(region: Region, context: LowerContext, place: Place): Choic
     hasFold,
     trips,
   });
-  const narrow = bitsOf[region.output.type.dtype] <= 32 && bitsOf[region.output.type.dtype] >= 8;
+  const narrow = bitsOf[dtype] <= 32 && bitsOf[dtype] >= 8;
   const least = hasFold ? depth : 0;
   const canVector = (from: number): boolean => {
     const outer = dims.slice(0, from);
@@ -187,7 +206,7 @@ function chooseShape(region: Region, context: LowerContext, place: Place): Choic
     const coords = [...axisSyms(outer), ...unravel(f, inner)];
     if (coefficientOf(positionIn(place, coords), 'f') !== 1) return false;
     const p = probe(region, context, coords);
-    return isVectorizable(p.e, 'f', p.evaluator.indices);
+    return isVectorizable(p.e, 'f', p.indices);
   };
   if (narrow && context.target.vectorBytes >= 16) {
     for (let from = hasFold && depth === rank ? 0 : least; from < rank; from++) {
@@ -213,21 +232,21 @@ function lowerSimd(region: Region, context: LowerContext, place: Place): Lowered
   const k = new KernelBuilder(context.name(region), 'simd', 1, [grid, 1, 1]);
   const bindings = new Bindings(k);
   const width: Width = context.target.vectorBytes >= 16 ? 4 : 1;
-  const makeElements = (prefix: string) => new RegionElements(region, context, k, bindings, prefix).evaluator;
+  const makeElements = (prefix: string) => new RegionElements(region, context, k, bindings, prefix);
   const main = makeElements('');
   const out = (): Buffer => bindings.write(place.value);
   const outer = unravel(k.group.x, shape.outer);
   const emitter = new Emitter(k, main.indices, width);
   if (columns === 1) {
     const coords = [...outer, ...shape.inner.map(() => 0)];
-    const e = main.at(region.output, coords);
+    const e = main.at(coords);
     emitter.count([e]);
     k.store(out(), positionIn(place, coords), emitter.value(e));
   } else {
     const from: Dim = block === undefined ? 0 : mul(k.group.x, block);
     const to: Dim = block === undefined ? columns : minOf(columns, add(from, block), grid);
     const coordsAt = (f: Dim): Dim[] => [...outer, ...unravel(f, shape.inner)];
-    const element = (evaluator: ElementEvaluator, f: Dim): Expr => evaluator.at(region.output, coordsAt(f));
+    const element = (elements: RegionElements, f: Dim): Expr => elements.at(coordsAt(f));
     const position = (f: Dim): Dim => positionIn(place, coordsAt(f));
     const whole = vector
       ? block === undefined
@@ -263,10 +282,10 @@ const minOf = (a: Dim, b: Dim, grid: Dim): Dim => (grid === 1 ? a : dimMin(a, b)
 const LANES = 64;
 
 function lowerSimt(region: Region, context: LowerContext, place: Place): LoweredKernel {
-  const dims = region.output.type.shape;
+  const dims = asReal(region.output.type).shape;
   const rank = dims.length;
   const p = probe(region, context, axisSyms(dims));
-  const { hasFold, depth } = foldDepth(p.e, p.evaluator.indices, rank);
+  const { hasFold, depth } = foldDepth(p.e, p.indices, rank);
   const total = product(dims);
   const rows = hasFold ? product(dims.slice(0, depth)) : 1;
   const trips = largestFold(p.e);
@@ -275,11 +294,11 @@ function lowerSimt(region: Region, context: LowerContext, place: Place): Lowered
   if (!cooperative) {
     const k = new KernelBuilder(context.name(region), 'simt', LANES, [ceilDiv(total, LANES), 1, 1]);
     const bindings = new Bindings(k);
-    const { evaluator } = new RegionElements(region, context, k, bindings, '');
+    const elements = new RegionElements(region, context, k, bindings, '');
     const f = sym('f', { max: sub(total, 1) });
     const coords = unravel(f, dims);
-    const e = evaluator.at(region.output, coords);
-    const emitter = new Emitter(k, evaluator.indices);
+    const e = elements.at(coords);
+    const emitter = new Emitter(k, elements.indices);
     emitter.count([e]);
     k.let(dimValue(add(mul(k.group.x, LANES), k.lane)), 'f', true);
     const write = () => k.store(bindings.write(place.value), positionIn(place, coords), emitter.value(e));
@@ -291,11 +310,11 @@ function lowerSimt(region: Region, context: LowerContext, place: Place): Lowered
   const columns = product(inner);
   const k = new KernelBuilder(context.name(region), 'simt', LANES, [rows, 1, 1]);
   const bindings = new Bindings(k);
-  const { evaluator } = new RegionElements(region, context, k, bindings, '');
+  const elements = new RegionElements(region, context, k, bindings, '');
   const f = sym('f', { max: sub(columns, 1), min: 0 });
   const coordsAt = (position: Dim): Dim[] => [...unravel(k.group.x, dims.slice(0, depth)), ...unravel(position, inner)];
-  const e = evaluator.at(region.output, coordsAt(f));
-  const emitter = new Emitter(k, evaluator.indices);
+  const e = elements.at(coordsAt(f));
+  const emitter = new Emitter(k, elements.indices);
   emitter.cooperate(LANES);
   emitter.count([e]);
   emitter.prepareFolds(e);

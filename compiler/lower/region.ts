@@ -2,7 +2,7 @@ import type { Target } from '../../backends/backend.ts';
 import { decodeFloat } from '../../runtime/minifloat.ts';
 import type { StorageFormat } from '../formats/format.ts';
 import { type Dim, product, range } from '../ir/dim.ts';
-import { bitsOf, byteLength, computeType, isFloat, viewOf } from '../ir/dtype.ts';
+import { bitsOf, byteLength, computeType, isComplex, isFloat, viewOf } from '../ir/dtype.ts';
 import { constant, type Expr } from '../ir/expr.ts';
 import type { Node, TensorType, Value } from '../ir/graph.ts';
 import type { OpTable } from '../ir/graph-builder.ts';
@@ -48,10 +48,16 @@ export function guess(d: Dim): number {
 /** A constant of one element, as the number it is: kernels then hold it in code. */
 export function constantScalar(v: Value): Expr | undefined {
   const { dtype, shape, format } = v.type;
-  if (!v.constant || v.constant.strings || format !== 'dense' || bitsOf[dtype] < 8 || product(shape) !== 1)
+  if (
+    !v.constant ||
+    v.constant.strings ||
+    format !== 'dense' ||
+    bitsOf[dtype] < 8 ||
+    isComplex(dtype) ||
+    product(shape) !== 1
+  )
     return undefined;
   const compute = computeType(dtype);
-  if (dtype === 'c64' || dtype === 'c128') return undefined;
   const bytes = v.constant.read().slice(0, byteLength(dtype, 1));
   const [raw = 0] = viewOf(dtype, bytes.buffer, 0, 1);
   const narrow = isFloat(dtype) && bitsOf[dtype] < 32;

@@ -152,6 +152,7 @@ export const binaryOps: readonly OpDef[] = [
   }),
   defineOp({
     name: 'where',
+    partwise: true,
     infer: (c) => {
       const [a, b] = [inputType(c, 1), inputType(c, 2)];
       if (inputType(c, 0).dtype !== 'bool') c.fail('the condition must be bool');

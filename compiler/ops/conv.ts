@@ -143,6 +143,7 @@ const convTranspose = defineOp({
 /** Image from columns: the sum of overlapping blocks (inverse of unfolding). Input [n, c*prod(block), blocks]. */
 const col2im = defineOp({
   name: 'col2im',
+  partwise: true,
   infer: (c) => {
     const x = inputType(c, 0);
     const [columns = 1, block] = [x.shape[1], D.product(dimsAttr(c.attrs, 'kernel'))];

@@ -1,9 +1,19 @@
 import type { Dim } from '../ir/dim.ts';
 import * as D from '../ir/dim.ts';
-import { computeType } from '../ir/dtype.ts';
+import { computeType, isComplex } from '../ir/dtype.ts';
 import { constant, dimValue, type Expr } from '../ir/expr.ts';
 import { defineOp, type ElementContext, type OpDef } from '../ir/op.ts';
-import { dimAttr, flagAttr, formatShape, inputType, isFloatType, numberAttr, only, withCoord } from './shapes.ts';
+import {
+  dimAttr,
+  flagAttr,
+  formatShape,
+  inputType,
+  isFloatType,
+  numberAttr,
+  only,
+  stringAttr,
+  withCoord,
+} from './shapes.ts';
 
 /** An index into `extent` elements, counted from the end when negative; out of range it is clamped. */
 export function wrapIndex(c: ElementContext, value: Expr, extent: Dim): Dim {
@@ -15,6 +25,7 @@ export function wrapIndex(c: ElementContext, value: Expr, extent: Dim): Dim {
 /** data[..., indices, ...]: the indexed axis is replaced by the axes of `indices`. */
 const gather = defineOp({
   name: 'gather',
+  partwise: true,
   infer: (c) => {
     const data = inputType(c, 0);
     const axis = numberAttr(c.attrs, 'axis', 0);
@@ -36,6 +47,7 @@ const gather = defineOp({
 /** data[i0, ..., indices[i0, i1, ...], ...] with the shape of `indices`. */
 const gatherElements = defineOp({
   name: 'gather_elements',
+  partwise: true,
   infer: (c) => {
     const data = inputType(c, 0);
     const indices = inputType(c, 1);
@@ -52,6 +64,7 @@ const gatherElements = defineOp({
 /** Slices of data addressed by the last axis of `indices`; the first `batchDims` axes are shared. */
 const gatherNd = defineOp({
   name: 'gather_nd',
+  partwise: true,
   infer: (c) => {
     const data = inputType(c, 0);
     const indices = inputType(c, 1).shape;
@@ -80,6 +93,7 @@ const gatherNd = defineOp({
 /** 1 at the index along `axis`, 0 elsewhere (inputs: indices, [off, on] values; attribute `depth`). Indices out of range give all off. */
 const oneHot = defineOp({
   name: 'one_hot',
+  partwise: true,
   infer: (c) => {
     const shape = [...inputType(c, 0).shape];
     shape.splice(numberAttr(c.attrs, 'axis', shape.length), 0, dimAttr(c.attrs, 'depth', 1));
@@ -103,6 +117,7 @@ const oneHot = defineOp({
 /** Keeps the upper (or lower) triangle of the last two axes relative to diagonal k (optional input 1). */
 const trilu = defineOp({
   name: 'trilu',
+  partwise: true,
   infer: (c) => inputType(c, 0),
   element: (c) => {
     const upper = flagAttr(c.attrs, 'upper');
@@ -120,6 +135,7 @@ const trilu = defineOp({
 /** Reverses the first `lengths[b]` elements along `timeAxis` of each batch entry. */
 const reverseSequence = defineOp({
   name: 'reverse_sequence',
+  partwise: true,
   infer: (c) => inputType(c, 0),
   element: (c) => {
     const time = numberAttr(c.attrs, 'timeAxis', 0);
@@ -135,7 +151,19 @@ const reverseSequence = defineOp({
 });
 
 /** A copy of the data with elements or slices replaced or combined: a host step; order matters where indices repeat. */
-const scatterOp = (name: string): OpDef => defineOp({ name, infer: (c) => inputType(c, 0), host: name });
+const scatterOp = (name: string): OpDef =>
+  defineOp({
+    name,
+    partwise: true,
+    infer: (c) => {
+      const x = inputType(c, 0);
+      const reduction = stringAttr(c.attrs, 'reduction', 'none');
+      if (isComplex(x.dtype) && reduction !== 'none' && reduction !== 'add')
+        c.fail(`complex numbers cannot be combined by '${reduction}'`, "Use reduction 'none' or 'add'");
+      return x;
+    },
+    host: name,
+  });
 
 /** Indexed reads and writes. Indices are data: they are clamped into range, so memory outside a tensor is never touched. */
 export const gatherOps: readonly OpDef[] = [

@@ -7,6 +7,7 @@ import { convOps } from './conv.ts';
 import { dotProductAttentionOps } from './dot-product-attention.ts';
 import { gatherOps } from './gather.ts';
 import { integerProductOps } from './integer-product.ts';
+import { mapOps } from './maps.ts';
 import { matmulOps } from './matmul.ts';
 import { movementOps } from './movement.ts';
 import { normOps } from './norm.ts';
@@ -41,6 +42,7 @@ export const tensorOps: readonly OpDef[] = [
   ...attentionOps,
   ...sampleOps,
   ...stringOps,
+  ...mapOps,
   ...signalOps,
   ...selectOps,
   ...quantizeOps,

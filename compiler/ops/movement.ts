@@ -22,6 +22,7 @@ const dense = (dtype: TensorType['dtype'], shape: readonly Dim[]): TensorType =>
 /** Same elements in row-major order under `shape`. */
 const reshape = defineOp({
   name: 'reshape',
+  partwise: true,
   view: true,
   infer: (c) => {
     const x = inputType(c, 0);
@@ -48,6 +49,7 @@ const reshape = defineOp({
 /** Output axis i is input axis `permutation[i]`. */
 const transpose = defineOp({
   name: 'transpose',
+  partwise: true,
   infer: (c) => {
     const x = inputType(c, 0);
     const permutation = numbersAttr(c.attrs, 'permutation');
@@ -73,6 +75,7 @@ const transpose = defineOp({
 /** Element i along axis a is input element starts[a] + i * steps[a]; attributes `starts`, `steps`, `shape` cover every axis. */
 const slice = defineOp({
   name: 'slice',
+  partwise: true,
   infer: (c) => {
     const x = inputType(c, 0);
     const shape = dimsAttr(c.attrs, 'shape');
@@ -93,6 +96,7 @@ const slice = defineOp({
 /** Inputs one after the other along `axis`. */
 const concat = defineOp({
   name: 'concat',
+  partwise: true,
   infer: (c) => {
     const first = inputType(c, 0);
     const axis = numberAttr(c.attrs, 'axis', 0);
@@ -146,6 +150,7 @@ const concat = defineOp({
 /** The data (input 0) with the updates (input 1) written over the block that begins at attribute `starts`. */
 const insertSlice = defineOp({
   name: 'insert_slice',
+  partwise: true,
   infer: (c) => {
     const [data, updates] = [inputType(c, 0), inputType(c, 1)];
     const starts = dimsAttr(c.attrs, 'starts');
@@ -172,6 +177,7 @@ const insertSlice = defineOp({
 /** Adds `begins` and `ends` elements on each axis (negative: removes). `mode` is constant, edge, reflect or wrap; input 1, if there, is the constant. */
 const pad = defineOp({
   name: 'pad',
+  partwise: true,
   infer: (c) => {
     const x = inputType(c, 0);
     const begins = dimsAttr(c.attrs, 'begins');
@@ -214,6 +220,7 @@ const pad = defineOp({
 /** Repeats dimensions of length 1 up to `shape` (numpy broadcasting; missing leading axes are added). */
 const expand = defineOp({
   name: 'expand',
+  partwise: true,
   infer: (c) => {
     const x = inputType(c, 0);
     const shape = dimsAttr(c.attrs, 'shape');
@@ -228,6 +235,7 @@ const expand = defineOp({
 /** Repeats the whole tensor `repeats[a]` times along each axis. */
 const tile = defineOp({
   name: 'tile',
+  partwise: true,
   infer: (c) => {
     const x = inputType(c, 0);
     const repeats = dimsAttr(c.attrs, 'repeats');
@@ -253,6 +261,7 @@ const wrapped = (i: Dim, n: Dim): Dim => (n === 0 || n === 1 ? 0 : D.mod(i, n));
 /** Reverses along `axes`. */
 const reverse = defineOp({
   name: 'reverse',
+  partwise: true,
   infer: (c) => inputType(c, 0),
   element: (c) => {
     const axes = numbersAttr(c.attrs, 'axes');
@@ -282,6 +291,7 @@ function blockSizes(c: InferContext): {
 /** Moves blocks of channels into space; `mode` DCR takes the channel as [block, block, c], CRD as [c, block, block]. */
 const depthToSpace = defineOp({
   name: 'depth_to_space',
+  partwise: true,
   infer: (c) => {
     const { n, channels, h, w, block, dtype } = blockSizes(c);
     const depth = D.divideExactly(channels, block * block);
@@ -304,6 +314,7 @@ const depthToSpace = defineOp({
 
 const spaceToDepth = defineOp({
   name: 'space_to_depth',
+  partwise: true,
   infer: (c) => {
     const { n, channels, h, w, block, dtype } = blockSizes(c);
     return dense(dtype, [n, D.mul(channels, block * block), D.floorDiv(h, block), D.floorDiv(w, block)]);

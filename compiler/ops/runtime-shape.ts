@@ -22,13 +22,24 @@ const fresh = (c: InferContext, rank: number, dtype = inputType(c, 0).dtype) => 
  * parameters follow from shapes or constants.
  */
 export const runtimeShapeOps: readonly OpDef[] = [
-  defineOp({ name: 'reshape_to', infer: (c) => fresh(c, lengthOf(c, 1)), host: 'reshape_to' }),
-  defineOp({ name: 'squeeze', infer: (c) => fresh(c, inputType(c, 0).shape.length - lengthOf(c, 1)), host: 'squeeze' }),
+  defineOp({ name: 'reshape_to', partwise: true, infer: (c) => fresh(c, lengthOf(c, 1)), host: 'reshape_to' }),
+  defineOp({
+    name: 'squeeze',
+    partwise: true,
+    infer: (c) => fresh(c, inputType(c, 0).shape.length - lengthOf(c, 1)),
+    host: 'squeeze',
+  }),
   defineOp({
     name: 'unsqueeze',
+    partwise: true,
     infer: (c) => fresh(c, inputType(c, 0).shape.length + lengthOf(c, 1)),
     host: 'unsqueeze',
   }),
-  defineOp({ name: 'slice_by', infer: (c) => fresh(c, inputType(c, 0).shape.length), host: 'slice_by' }),
-  defineOp({ name: 'pad_by', infer: (c) => fresh(c, inputType(c, 0).shape.length), host: 'pad_by' }),
+  defineOp({
+    name: 'slice_by',
+    partwise: true,
+    infer: (c) => fresh(c, inputType(c, 0).shape.length),
+    host: 'slice_by',
+  }),
+  defineOp({ name: 'pad_by', partwise: true, infer: (c) => fresh(c, inputType(c, 0).shape.length), host: 'pad_by' }),
 ];

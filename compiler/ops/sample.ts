@@ -38,6 +38,7 @@ const resampleTable = defineOp({
 /** Weighted sums along one axis: inputs x, indices and weights [size, taps], added value [size]?. */
 const resample = defineOp({
   name: 'resample',
+  partwise: true,
   infer: (c) => {
     const x = inputType(c, 0);
     return { ...x, shape: withCoord(x.shape, numberAttr(c.attrs, 'axis', 0), inputType(c, 1).shape[0] ?? 1) };
@@ -67,6 +68,7 @@ const resample = defineOp({
  */
 const bilinear = defineOp({
   name: 'bilinear',
+  partwise: true,
   infer: (c) => {
     const [first = 0, second = 1] = numbersAttr(c.attrs, 'axes');
     const x = inputType(c, 0);
@@ -98,6 +100,7 @@ const bilinear = defineOp({
 /** Each element `repeats[a]` times in a row along each axis. */
 const repeat = defineOp({
   name: 'repeat',
+  partwise: true,
   infer: (c) => {
     const x = inputType(c, 0);
     const repeats = numbersAttr(c.attrs, 'repeats');

@@ -9,6 +9,7 @@ const i64 = (shape: readonly D.Dim[]): TensorType => ({ dtype: 'i64', shape, for
 export const selectOps: readonly OpDef[] = [
   defineOp({
     name: 'non_zero',
+    partwise: true,
     infer: (c) => {
       const { shape } = inputType(c, 0);
       return i64([Math.max(1, shape.length), c.dataDependent('count', D.upperBound(D.product(shape)))]);
@@ -17,6 +18,7 @@ export const selectOps: readonly OpDef[] = [
   }),
   defineOp({
     name: 'compress',
+    partwise: true,
     infer: (c) => {
       const x = inputType(c, 0);
       const axis = c.attrs.axis;
@@ -28,6 +30,7 @@ export const selectOps: readonly OpDef[] = [
   }),
   defineOp({
     name: 'unique',
+    partwise: true,
     infer: (c) => {
       const x = inputType(c, 0);
       const axis = c.attrs.axis;
@@ -55,5 +58,5 @@ export const selectOps: readonly OpDef[] = [
     infer: (c) => i64([c.dataDependent('boxes', D.upperBound(D.product(inputType(c, 1).shape))), 3]),
     host: 'non_max_suppression',
   }),
-  defineOp({ name: 'tensor_scatter', infer: (c) => inputType(c, 0), host: 'tensor_scatter' }),
+  defineOp({ name: 'tensor_scatter', partwise: true, infer: (c) => inputType(c, 0), host: 'tensor_scatter' }),
 ];

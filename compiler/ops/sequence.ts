@@ -40,7 +40,7 @@ function taken(t: TensorType, c: InferContext): TensorType {
 }
 
 /** A host step; its runtime function has the op's name. */
-const hostOp = (name: string, infer: OpDef['infer']): OpDef => defineOp({ name, infer, host: name });
+const hostOp = (name: string, infer: OpDef['infer']): OpDef => defineOp({ name, infer, host: name, partwise: true });
 
 /**
  * Sequences and optionals. Their values live on the host (see runtime/host): a sequence is an array of tensors, an optional is a value

@@ -80,6 +80,7 @@ export const stringOps: readonly OpDef[] = [
     },
     true,
   ),
+  stringOp('couple_probabilities', (c) => dense('f32', [shapeOf(c)[0] ?? 1, numberAttr(c.attrs, 'classes', 1)]), true),
   stringOp(
     'tree_ensemble',
     (c) => {

@@ -127,11 +127,14 @@ export const unaryOps: readonly OpDef[] = [
     (d) => d === 'bool',
   ),
   unaryOp('bitwise_not', (x) => x.xor(allBits(x)), isInteger),
-  unaryOp(
-    'identity',
-    (x) => x,
-    () => true,
-  ),
+  {
+    ...unaryOp(
+      'identity',
+      (x) => x,
+      () => true,
+    ),
+    partwise: true,
+  },
   // NaN passes through, as max does in Expr.
   unaryOp('relu', (x) => x.max(0), isNumber),
   unaryOp('leaky_relu', (x, a) => x.lt(0).select(x.mul(numberAttr(a, 'alpha', 0.01)), x)),

@@ -90,7 +90,7 @@ async function generatorFiles(
     throw new InfcError('INFC8906', `there is no decode strategy '${unknown}'`, {
       fix: `Strategies: ${known.join(', ')}`,
     });
-  const files = [await part('generate.js', 'generate.js')];
+  const files = [await part('generate.js', 'generate.js'), await part('generate.d.ts', 'generate.d.ts')];
   for (const s of strategies) files.push(await part(`strategies/${s}.js`, `strategies/${s}.js`));
   if (!tokenizer) return files;
   return [
@@ -206,6 +206,7 @@ async function filesOfOldPlan(target: string): Promise<string[]> {
       'worker.js',
       'device.js',
       'generate.js',
+      'generate.d.ts',
       'text.js',
       'tokenizer.json',
       'tokenizer_config.json',

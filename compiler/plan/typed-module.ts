@@ -70,14 +70,18 @@ function shapeType(shape: readonly DimCode[], parameters: ReadonlyMap<string, st
 const shapeNote = (port: PlanPort): string =>
   port.container ? `${port.container} of ${port.dtype}` : `${port.dtype}[${port.shape.map(formatDimCode).join(', ')}]`;
 
-/** A value of tensors of type `element`: itself, an array, or possibly nothing. */
-function contained(container: PlanPort['container'], element: string): string {
+/** A value of tensors of type `element`: itself, an array, or possibly nothing; or maps. */
+function contained({ container, dtype }: PlanPort, element: string): string {
+  if (container?.includes('-map')) {
+    const map = `ReadonlyMap<${container.startsWith('string') ? 'string' : 'number'}, ${dtype === 'string' ? 'string' : 'number'}>`;
+    return container.endsWith('s') ? `readonly ${map}[]` : map;
+  }
   const held = container === 'sequence' || container === 'optional-sequence' ? `readonly ${element}[]` : element;
   return container === 'optional' || container === 'optional-sequence' ? `${held} | null` : held;
 }
 
 function inputType(port: PlanPort, parameters: ReadonlyMap<string, string>): string {
-  if (port.container) return contained(port.container, `TensorInput<'${port.dtype}'>`);
+  if (port.container) return contained(port, `TensorInput<'${port.dtype}'>`);
   const whole = `TensorInput<'${port.dtype}', ${shapeType(port.shape, parameters)}>`;
   // Data alone says the shape when nothing but one length is open.
   const bare = port.shape.length === 1 || port.shape.every((d) => typeof d === 'number');
@@ -184,7 +188,7 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
         isReadonly: true,
         type:
           p.container !== undefined
-            ? contained(p.container, `Tensor<'${p.dtype}'>`)
+            ? contained(p, `Tensor<'${p.dtype}'>`)
             : `Tensor<'${p.dtype}', ${shapeType(p.shape, parameters)}>`,
         docs: [comment(shapeNote(p))],
       })),
@@ -230,7 +234,11 @@ export async function writeTypedModule(plan: Plan, parts: ModuleParts): Promise<
       parts.device === 'caller' ? 'options: LoadOptions & { readonly device: object }' : 'options?: LoadOptions'
     }): Promise<Model>;`,
   );
-  if (parts.generator) types.addStatements(generatorTypes(parts.generator));
+  if (parts.generator) {
+    const { imports, statements } = generatorTypes(parts.generator);
+    types.insertStatements(0, imports);
+    types.addStatements(statements);
+  }
   return { js: js.getFullText(), types: types.getFullText() };
 }
 

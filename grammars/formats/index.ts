@@ -1,4 +1,4 @@
-import type { Lang, RegexEngine } from '../regex/index.ts';
+import { createRegexEngine, type Lang, type RegexEngine } from '../regex/index.ts';
 import { idnHostname } from './idn.ts';
 import { HOSTNAME, IPV4, IPV6, localPart, MAIL_DOMAIN, URI_TEMPLATE, uri } from './network.ts';
 import { regexSyntax } from './regex-syntax.ts';
@@ -64,10 +64,21 @@ export function formatLanguage(engine: RegexEngine, name: string, draft: Draft):
   const key = `${name}/${draft}`;
   let lang = known.get(key);
   if (lang === undefined) {
-    lang = DEFINITIONS[name]?.(engine, draft) ?? engine.empty;
+    const from = lender();
+    lang = engine.borrow(from, DEFINITIONS[name]?.(from, draft) ?? from.empty);
     known.set(key, lang);
   }
   return lang;
+}
+
+/** Where all engines have the formats from: they are always the same, and costly. */
+let shared: RegexEngine | undefined;
+/** Beyond so many languages derived, it starts over. */
+const MAX_SHARED = 300_000;
+
+function lender(): RegexEngine {
+  if (!shared || shared.internals.languages.nodes.length > MAX_SHARED) shared = createRegexEngine();
+  return shared;
 }
 
 const caches = new WeakMap<RegexEngine, Map<string, Lang>>();

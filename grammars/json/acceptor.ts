@@ -1,4 +1,4 @@
-import type { Acceptor } from '../acceptor.ts';
+import { type Acceptor, ENDING_FIRST } from '../acceptor.ts';
 import { KeyLeaf } from './leaf-object.ts';
 import { located, type SchemaPlace } from './located.ts';
 import type { Machine } from './machine.ts';
@@ -50,9 +50,32 @@ export class JsonAcceptor implements Acceptor {
   /** Bytes of the shortest completion (an upper bound where names must be invented). */
   shortest(state: number): number {
     if (state === 0) return Number.POSITIVE_INFINITY;
-    this.distances ??= new Shortest(this.machine, this.stacks);
+    this.distances ??= new Shortest(this.machine, this.stacks, (leaf) => this.soonest(leaf));
     const { distances } = this;
     return located(() => distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1), this.machine.place);
+  }
+
+  /** The text that ends soonest from a leaf before a value. */
+  private soonest(leaf: number): string | undefined {
+    const { leaf: leafNow, stack, text } = this;
+    this.leaf = leaf;
+    this.stack = 0;
+    this.text = 0;
+    const bytes: number[] = [];
+    let state = this.save();
+    for (let left = this.shortest(state); left > 0; left--) {
+      const byte = ENDING_FIRST.find((b) => {
+        this.load(state);
+        return this.advance(b) && this.shortest(this.save()) < left;
+      });
+      if (byte === undefined) break;
+      bytes.push(byte);
+      state = this.save();
+    }
+    this.leaf = leafNow;
+    this.stack = stack;
+    this.text = text;
+    return this.accepts(state) ? utf8.decode(Uint8Array.from(bytes)) : undefined;
   }
 
   /** The state after several bytes, or 0. */
@@ -175,6 +198,7 @@ export class JsonAcceptor implements Acceptor {
   }
 }
 
+const utf8 = new TextDecoder();
 /** Values whose consequences are remembered by their text. */
 const MAX_TEXTS = 1024;
 

@@ -42,8 +42,9 @@ export class SchemaCompiler {
   readonly relaxed: Relaxation[] = [];
   readonly formulas: Formulas;
   private readonly typedMemo = new Map<JsonType, Map<Formula, Formula>>();
-  private readonly leafMemo = new Map<string, Formula>();
-  private readonly open = new Set<string>();
+  /** By leaf and type. */
+  private readonly leafMemo = new Map<number, Formula>();
+  private readonly open = new Set<number>();
   private readonly stringMemo = new Map<Formula, StringSetId>();
   private readonly scopes: (readonly Resource[])[] = [[]];
   private readonly scopeIds = new Map<string, number>();
@@ -117,12 +118,13 @@ export class SchemaCompiler {
   /** What a value formula demands of a value of this type, over the atoms of that type only. */
   typed(value: Formula, type: JsonType): Formula {
     if ((this.typesOf(value) & typeBit(type)) === 0) return FALSE;
+    return this.formulas.substitute(value, (leaf) => this.typedLeaf(leaf, type), this.typedMemoOf(type));
+  }
+
+  private typedMemoOf(type: JsonType): Map<Formula, Formula> {
     let memo = this.typedMemo.get(type);
-    if (!memo) {
-      memo = new Map();
-      this.typedMemo.set(type, memo);
-    }
-    return this.formulas.substitute(value, (leaf) => this.typedLeaf(leaf, type), memo);
+    if (!memo) this.typedMemo.set(type, (memo = new Map()));
+    return memo;
   }
 
   /** Types that a value satisfying the formula can have; never too few. */
@@ -148,7 +150,7 @@ export class SchemaCompiler {
   private typedLeaf(leaf: number, type: JsonType): Formula {
     const term = this.terms.get(leaf);
     if (term.sort !== 'schema' && term.sort !== 'const') return this.formulas.leaf(leaf);
-    const key = `${leaf}${type}`;
+    const key = leaf * 64 + typeBit(type);
     const known = this.leafMemo.get(key);
     if (known !== undefined) return known;
     if (this.open.has(key)) {
@@ -162,7 +164,7 @@ export class SchemaCompiler {
     this.open.add(key);
     try {
       const direct = term.sort === 'const' ? this.constant(term.value, type) : this.schema(term, type);
-      const result = this.typed(direct, type);
+      const result = term.sort === 'const' ? direct : this.typed(direct, type);
       this.leafMemo.set(key, result);
       return result;
     } finally {
@@ -280,8 +282,11 @@ export class SchemaCompiler {
       return this.terms.string(this.strings.of(list.filter((x): x is string => typeof x === 'string')));
     if (type === 'number')
       return this.terms.numbers(list.filter((x): x is number => typeof x === 'number').map(toDecimal));
-    const distinct = new Map(list.map((x) => [canonical(x), x]));
-    return this.formulas.or([...distinct.values()].map((x) => this.constant(x, type)));
+    const distinct = new Map(list.filter((x) => typeOf(x) === typeBit(type)).map((x) => [canonical(x), x]));
+    const some = this.formulas.or([...distinct.values()].map((x) => this.constant(x, type)));
+    // It is over the atoms of that type already: there may be thousands.
+    this.typedMemoOf(type).set(some, some);
+    return some;
   }
 
   /** Formulas of the subschemas in a keyword that holds a list of schemas. */

@@ -25,7 +25,11 @@ export class Formulas {
   private readonly args: (readonly number[])[] = [NONE, NONE];
   private readonly leafOf: number[] = [-1, -1];
   private readonly complement: number[] = [TRUE, FALSE];
-  private readonly byKey = new Map<string, Formula>();
+  /** Conjunctions and disjunctions by their operands; 0 is free. */
+  private table = new Int32Array(1024);
+  private readonly hashes: number[] = [0, 0];
+  private readonly marks: number[] = [0, 0];
+  private stamps = 0;
   private readonly literals: Formula[] = [];
 
   /**
@@ -225,53 +229,89 @@ export class Formulas {
   }
 
   private combine(kind: number, parts: readonly Formula[]): Formula {
+    const { kinds, complement, marks } = this;
     const neutral = kind === AND ? TRUE : FALSE;
     const absorbing = kind === AND ? FALSE : TRUE;
     const dual = kind === AND ? OR : AND;
-    const set = new Set<Formula>();
     this.work(parts.length);
+    const list: Formula[] = [];
     for (const part of parts) {
       if (part === absorbing) return absorbing;
       if (part === neutral) continue;
-      if (this.kinds[part] === kind) for (const x of this.operands(part)) set.add(x);
-      else set.add(part);
+      if (kinds[part] === kind) for (const x of this.operands(part)) list.push(x);
+      else list.push(part);
     }
     for (let again = true; again; ) {
       again = false;
-      for (const part of set) {
-        const no = this.complement[part] ?? -1;
-        if (no >= 0 && set.has(no)) return absorbing;
-        if (this.kinds[part] !== dual || set.size === 1) continue;
+      sortDistinct(list);
+      // Members of the list are told by a stamp; simplifying within takes another.
+      const stamp = ++this.stamps;
+      for (const part of list) marks[part] = stamp;
+      const has = (x: Formula): boolean => marks[x] === stamp;
+      const denied = (x: Formula): boolean => {
+        const no = complement[x] ?? -1;
+        return no >= 0 && marks[no] === stamp;
+      };
+      let live = list.length;
+      for (let i = 0; i < list.length; i++) {
+        const part = list[i] ?? neutral;
+        if (denied(part)) return absorbing;
+        if (kinds[part] !== dual || live === 1) continue;
         const inner = this.operands(part);
-        if (inner.some((x) => set.has(x))) {
-          set.delete(part);
-        } else if (inner.some((x) => (this.complement[x] ?? -1) >= 0 && set.has(this.complement[x] ?? -1))) {
-          set.delete(part);
-          const rest = this.combine(
-            dual,
-            inner.filter((x) => (this.complement[x] ?? -1) < 0 || !set.has(this.complement[x] ?? -1)),
-          );
-          if (rest === absorbing) return absorbing;
-          if (rest !== neutral) {
-            if (this.kinds[rest] === kind) for (const x of this.operands(rest)) set.add(x);
-            else set.add(rest);
-          }
-          again = true;
-          break;
+        const absorbed = inner.some(has);
+        if (!absorbed && !inner.some(denied)) continue;
+        marks[part] = 0;
+        list[i] = neutral;
+        live--;
+        if (absorbed) continue;
+        const rest = this.combine(
+          dual,
+          inner.filter((x) => !denied(x)),
+        );
+        if (rest === absorbing) return absorbing;
+        if (rest !== neutral) {
+          if (kinds[rest] === kind) list.push(...this.operands(rest));
+          else list.push(rest);
         }
+        again = true;
+        break;
       }
+      if (live < list.length) keepOthers(list, neutral);
     }
-    if (set.size === 0) return neutral;
-    this.work(set.size);
-    const sorted = [...set].sort((a, b) => a - b);
-    const first = sorted[0];
-    if (sorted.length === 1 && first !== undefined) return first;
-    const key = `${kind}:${sorted.join(',')}`;
-    const known = this.byKey.get(key);
-    if (known !== undefined) return known;
+    const [first] = list;
+    if (first === undefined) return neutral;
+    this.work(list.length);
+    return list.length === 1 ? first : this.intern(kind, list);
+  }
+
+  /** The formula of sorted operands, found by open addressing. */
+  private intern(kind: number, sorted: readonly Formula[]): Formula {
+    if (this.kinds.length * 2 > this.table.length) this.grow();
+    const { table } = this;
+    const last = table.length - 1;
+    const code = hash(kind, sorted);
+    let at = code & last;
+    for (let known = table[at] ?? 0; known !== 0; known = table[at] ?? 0) {
+      if (this.hashes[known] === code && this.kinds[known] === kind && equal(this.operands(known), sorted))
+        return known;
+      at = (at + 1) & last;
+    }
     const id = this.add(kind, sorted, -1);
-    this.byKey.set(key, id);
+    table[at] = id;
+    this.hashes[id] = code;
     return id;
+  }
+
+  private grow(): void {
+    const table = new Int32Array(this.table.length * 4);
+    const last = table.length - 1;
+    for (const id of this.table) {
+      if (id === 0) continue;
+      let at = (this.hashes[id] ?? 0) & last;
+      while (table[at] !== 0) at = (at + 1) & last;
+      table[at] = id;
+    }
+    this.table = table;
   }
 
   private add(kind: number, args: readonly number[], leaf: number): Formula {
@@ -283,8 +323,44 @@ export class Formulas {
     this.args.push(args);
     this.leafOf.push(leaf);
     this.complement.push(-1);
+    this.marks.push(0);
+    this.hashes.push(0);
     return this.kinds.length - 1;
   }
+}
+
+function hash(kind: number, args: readonly number[]): number {
+  let h = kind;
+  for (const arg of args) {
+    h = Math.imul(h ^ arg, 0x9e3779b1);
+    h ^= h >>> 15;
+  }
+  h = Math.imul(h, 0x2c1b3c6d);
+  return h ^ (h >>> 12);
+}
+
+function equal(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Sorts a list in place and leaves out what comes twice. */
+function sortDistinct(list: number[]): void {
+  let ordered = true;
+  for (let i = 1; i < list.length && ordered; i++) ordered = (list[i - 1] ?? 0) < (list[i] ?? 0);
+  if (ordered) return;
+  list.sort((a, b) => a - b);
+  let kept = 0;
+  for (let i = 0; i < list.length; i++) if (i === 0 || list[i] !== list[i - 1]) list[kept++] = list[i] ?? 0;
+  list.length = kept;
+}
+
+/** Leaves out a value of a list in place. */
+function keepOthers(list: number[], out: number): void {
+  let kept = 0;
+  for (const x of list) if (x !== out) list[kept++] = x;
+  list.length = kept;
 }
 
 /** A Boolean algebra a formula can be folded into. */

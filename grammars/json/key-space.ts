@@ -82,11 +82,19 @@ export class KeyDemands {
     return found;
   }
 
+  /** The state before the value of a listed name that can come. */
+  value(key: string): number | undefined {
+    const [slot] = this.plain ?? [];
+    if (slot && this.slots.length === 1) return this.machine.propertyValue(this.machine.plains.need(slot, key));
+    const outcome = this.outcome(key);
+    return outcome && stateOf(this.machine, outcome);
+  }
+
   regionOutcome(region: Region): Outcome | undefined {
     if (this.regionOutcomes.has(region)) return this.regionOutcomes.get(region);
     const found = this.collect(
       (rest) => this.machine.solver.afterRegion(this.afterSkipping(rest, Number.POSITIVE_INFINITY), region.matched),
-      this.after(undefined),
+      this.after(undefined, region.matched),
     );
     this.regionOutcomes.set(region, found);
     return found;
@@ -141,9 +149,14 @@ export class KeyDemands {
   }
 
   /** The names that cannot come after one more (undefined: one that is listed nowhere). */
-  private after(name: string | undefined): SeenSet | undefined {
+  private after(name: string | undefined, matched?: ReadonlySet<StringSetId>): SeenSet | undefined {
     const { seen } = this.machine;
-    return this.seen && seen.get(seen.add(this.seen.id, name));
+    return this.seen && seen.get(seen.add(this.seen.id, name, matched));
+  }
+
+  /** The used names after one more. Of an unknown one only what it matches counts, and only where used names matter. */
+  seenAfter(seen: number, name: string | undefined, region: Region | undefined): number {
+    return this.machine.seen.add(seen, name, this.seen && name === undefined ? region?.matched : undefined);
   }
 
   /** In declared order, choosing a later name means that the earlier ones will not come. */
@@ -200,6 +213,17 @@ function namesOf(machine: Machine, slots: readonly FormulaSlot[]): Names {
     }
   }
   return { list: [...set].sort(), set };
+}
+
+/** The state before a value with this outcome. */
+function stateOf(machine: Machine, { needs }: Outcome): number {
+  const [only] = needs;
+  if (only !== undefined && needs.length === 1) return machine.propertyValue(only);
+  return machine.valueState(
+    needs.map((need, i) => ({ state: need, results: machine.results.of([i]) })),
+    'space',
+    0,
+  );
 }
 
 /** The result a finished name gives its key frame: a region, or a listed name. */
@@ -360,7 +384,12 @@ export class KeySpace {
     }
     const region = this.demands.regions().find((r) => r.index === result - REGION_BASE);
     const outcome = region && this.demands.regionOutcome(region);
-    return outcome ? this.entry(name(), outcome, result) : 0;
+    return outcome ? this.entry(name(), outcome, region) : 0;
+  }
+
+  /** The state before the value of a finished key, where it is a listed one. */
+  valueAfter(result: number): number | undefined {
+    return result < REGION_BASE ? this.demands.value(this.demands.names[result] ?? '') : undefined;
   }
 
   /** Bytes to close each name that can still come of what is typed, by result. */
@@ -401,19 +430,14 @@ export class KeySpace {
     return result >= REGION_BASE;
   }
 
-  private entry(key: string | undefined, outcome: Outcome, region = 0): number {
+  private entry(key: string | undefined, outcome: Outcome, region?: Region): number {
     const { machine } = this;
-    const name = key === undefined ? `-${region}` : `=${key}`;
+    const name = key === undefined ? `-${region?.index}` : `=${key}`;
     let leaf = this.entries.get(name);
     if (leaf === undefined) {
-      const seen = machine.seen.add(this.seen, key);
+      const seen = this.demands.seenAfter(this.seen, key, region);
       const frame = machine.objectFrame(this.demands.slots, outcome.rests, seen);
-      const value = machine.valueState(
-        outcome.needs.map((need, i) => ({ state: need, results: machine.results.of([i]) })),
-        'space',
-        0,
-      );
-      leaf = machine.colonState(machine.pushEntry(frame, value));
+      leaf = machine.colonState(machine.pushEntry(frame, stateOf(machine, outcome)));
       this.entries.set(name, leaf);
     }
     return leaf;

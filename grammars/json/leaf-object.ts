@@ -4,7 +4,7 @@ import { DEAD, type FormulaSlot, goTo, type Leaf, onlyBytes, pop, type ResultId,
 import type { StringProfile } from './leaf-string.ts';
 import { whitespaceStep } from './leaf-structure.ts';
 import type { Machine } from './machine.ts';
-import { atCharacter, type CodePoints, decodeStep, fillPlain, primeDecoder } from './utf8-json.ts';
+import { atCharacter, type CodePoints, decodeStep, fillPlain, firstByte, primeDecoder } from './utf8-json.ts';
 
 /** In an object, outside its keys and values: right after `{`, after a comma, or after a value. */
 export class ObjectLeaf implements Leaf {
@@ -144,6 +144,13 @@ export class KeyLeaf implements Leaf, CodePoints {
     return this.off;
   }
 
+  /** What decides which characters may come; undefined where listed names do. */
+  patterns(): string | undefined {
+    if (this.prefix !== undefined) return undefined;
+    const all = this.regions.map((r) => `${r.lang}:0:Infinity`);
+    return all.length === 1 ? all[0] : all.sort().join();
+  }
+
   /** What can still be typed, where only listed names can come. */
   listedRests(): readonly string[] | undefined {
     return this.prefix === undefined || this.regions.length > 0 ? undefined : this.space.usableAfter(this.prefix);
@@ -211,10 +218,4 @@ export class KeyLeaf implements Leaf, CodePoints {
   close(): number {
     return atCharacter(this.decoder) ? this.space.close(this) : 0;
   }
-}
-
-/** First UTF-8 byte of a code point; -1 for none. */
-function firstByte(point: number): number {
-  if (point < 0x80) return point;
-  return point < 0x800 ? 0xc0 | (point >> 6) : point < 0x10000 ? 0xe0 | (point >> 12) : 0xf0 | (point >> 18);
 }

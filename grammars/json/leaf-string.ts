@@ -1,7 +1,7 @@
 import type { Lang } from '../regex/index.ts';
 import { DEAD, goTo, type Leaf, pop, type ResultId } from './leaf.ts';
 import type { Machine } from './machine.ts';
-import { atCharacter, type CodePoints, decodeStep, fillPlain, primeDecoder } from './utf8-json.ts';
+import { atCharacter, type CodePoints, decodeStep, fillPlain, firstByte, primeDecoder } from './utf8-json.ts';
 
 /** Strings still possible: members `list[low..high)` that agree so far (up to UTF-16 position `at`), plus a language of suffixes. */
 export interface StringSlot {
@@ -18,17 +18,28 @@ export interface StringSlot {
 
 /**
  * What is known of a string state as a whole: `free` takes any content and may close after it; `length` takes any content of
- * so many characters, `run` so many characters of one class; `window` has a pattern and bounds on its characters; `inside` takes any content, but what may follow the closing quote depends on it.
+ * so many characters, `run` so many characters of one class; `inside` takes any content, but what may follow the closing quote depends on it.
  */
 export type StringProfile =
   | { readonly kind: 'free' | 'inside' }
   | { readonly kind: 'length'; readonly min: number; readonly max: number }
-  | { readonly kind: 'run' | 'window'; readonly min: number; readonly max: number }
+  | { readonly kind: 'run'; readonly min: number; readonly max: number }
   | undefined;
+
+/** A pattern, what it is without its large counters, and up to how many characters the two are the same. */
+export interface Counts {
+  readonly slot: StringSlot;
+  readonly lang: Lang;
+  readonly most: number;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 
 /** Inside a string value. */
 export class StringLeaf implements Leaf, CodePoints {
   readonly kind = 'string';
+  private counted: Counts | null | undefined;
 
   constructor(
     private readonly machine: Machine,
@@ -52,9 +63,7 @@ export class StringLeaf implements Leaf, CodePoints {
       if (this.slots.length !== 1 || !only || only.low < only.high) return undefined;
       if (only.lang === any) return { kind: 'length', min: only.min, max: only.max };
       const run = this.machine.engine.run(only.lang);
-      return run
-        ? { kind: 'run', min: Math.max(run.min, only.min), max: Math.min(run.max, only.max) }
-        : { kind: 'window', min: only.min, max: only.max };
+      return run && { kind: 'run', min: Math.max(run.min, only.min), max: Math.min(run.max, only.max) };
     }
     const counted =
       this.slots.length === 1 && only && only.low >= only.high
@@ -66,14 +75,37 @@ export class StringLeaf implements Leaf, CodePoints {
     return counted ?? (this.machine.facts.neverDies(this.slots.map((s) => s.lang)) ? { kind: 'inside' } : undefined);
   }
 
-  /** The same state without bounds on its characters. */
-  unbounded(): number {
-    return (
-      this.machine.stringState(
-        this.slots.map((s) => ({ ...s, min: 0, max: Number.POSITIVE_INFINITY })),
-        this.decoder,
-      ) >> 2
-    );
+  /** What the state counts to many of, characters or parts of its pattern, when it has one pattern only. */
+  get counts(): Counts | undefined {
+    if (this.counted === undefined) {
+      const [slot] = this.slots;
+      const { engine } = this.machine;
+      const one = this.decoder === 0 && this.slots.length === 1 && slot !== undefined && slot.low >= slot.high;
+      const { lang, limit } = one ? engine.uncounted(slot.lang) : { lang: 0, limit: Number.POSITIVE_INFINITY };
+      const most = one ? Math.min(limit, slot.max) : limit;
+      this.counted = one && (most < Number.POSITIVE_INFINITY || slot.min > 0) ? { slot, lang, most } : null;
+    }
+    return this.counted ?? undefined;
+  }
+
+  /** The same state without what it counts. */
+  uncounted({ slot, lang }: Counts): number {
+    return this.machine.stringState([{ ...slot, lang, min: 0, max: Number.POSITIVE_INFINITY }], 0) >> 2;
+  }
+
+  /** What decides which characters may come; undefined where listed values do. */
+  patterns(): string | undefined {
+    if (this.slots.some((s) => s.low < s.high)) return undefined;
+    const all = this.slots.map((s) => `${s.lang}:${s.min}:${s.max}`);
+    return all.length === 1 ? all[0] : all.sort().join();
+  }
+
+  /** The same, equal for all constraints, where the pattern is a format. */
+  origin(): string | undefined {
+    const [slot] = this.slots;
+    if (!slot || this.slots.length !== 1 || slot.low < slot.high) return undefined;
+    const origin = this.machine.engine.origin(slot.lang);
+    return origin && `${origin}:${slot.min}:${slot.max}`;
   }
 
   /** What can still be typed, where only listed values can come, in order. */
@@ -91,7 +123,7 @@ export class StringLeaf implements Leaf, CodePoints {
   }
 
   /** The state that takes any content and gives the same results. */
-  uncounted(): number {
+  anyText(): number {
     const free = {
       list: [],
       low: 0,
@@ -117,8 +149,21 @@ export class StringLeaf implements Leaf, CodePoints {
     return this.machine.stringState(slots, 0) >> 2;
   }
 
-  step(byte: number): number {
+  step(byte: number, row: Int32Array, at: number): number {
+    const [slot] = this.slots;
+    if (this.decoder === 0 && byte < 0x80 && slot && this.slots.length === 1 && slot.low >= slot.high) {
+      if (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH) return this.stepAlike(slot, byte, row, at);
+    }
     return decodeStep(this.decoder, byte, this.machine.options.escapes, this);
+  }
+
+  /** The transition for an ASCII character, and for all that the pattern does not tell from it. */
+  private stepAlike(slot: StringSlot, byte: number, row: Int32Array, at: number): number {
+    const { ascii } = this.machine.engine.classes(slot.lang);
+    const code = this.next(byte);
+    for (let b = 0x20; b < 0x80; b++)
+      if (ascii[b] === ascii[byte] && b !== QUOTE && b !== BACKSLASH) row[at + b] = code + 1;
+    return code;
   }
 
   prime(row: Int32Array, at: number): void {
@@ -132,7 +177,7 @@ export class StringLeaf implements Leaf, CodePoints {
     if (this.slots.every((s) => s.lang === engine.empty)) {
       row.fill(DEAD, at, at + 256);
       for (const s of this.slots)
-        for (let i = s.low; i < s.high; i++) row[at + firstByte(s.list[i]?.codePointAt(s.at))] = 0;
+        for (let i = s.low; i < s.high; i++) row[at + firstByte(s.list[i]?.codePointAt(s.at) ?? QUOTE)] = 0;
       row[at + 0x22] = 0;
       row[at + 0x5c] = 0;
       return;
@@ -142,14 +187,6 @@ export class StringLeaf implements Leaf, CodePoints {
       this.machine.facts.segment(slot.lang, 0x80, 0xd7ff) >= 0 &&
       this.machine.facts.segment(slot.lang, 0xe000, 0x10ffff) >= 0;
     if (uniform && this.next(0x80) === 0 && this.next(0xe000) === 0) row.fill(DEAD, at + 0x80, at + 256);
-    const { ascii } = engine.classes(slot.lang);
-    const codes: number[] = [];
-    for (let b = 0x20; b < 0x80; b++) {
-      if (b === 0x22 || b === 0x5c) continue;
-      const cls = ascii[b] ?? 0;
-      codes[cls] ??= this.next(b) + 1;
-      row[at + b] = codes[cls] ?? 0;
-    }
   }
 
   end(): ResultId {
@@ -228,13 +265,6 @@ function normal(
   if ((lang === any && max === Number.POSITIVE_INFINITY) || narrowed === undefined)
     return { list: [], low: 0, high: 0, at: 0, lang, ...bounds, results: slot.results };
   return { list: slot.list, ...narrowed, lang, ...bounds, results: slot.results };
-}
-
-/** First UTF-8 byte of a code point; the quote where a text ends. */
-function firstByte(point: number | undefined): number {
-  if (point === undefined) return 0x22;
-  if (point < 0x80) return point;
-  return point < 0x800 ? 0xc0 | (point >> 6) : point < 0x10000 ? 0xe0 | (point >> 12) : 0xf0 | (point >> 18);
 }
 
 /** The members that go on with the code point. */

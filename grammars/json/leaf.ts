@@ -18,8 +18,8 @@ export type FormulaSlot = Slot<Formula>;
  */
 export interface Leaf {
   readonly kind: string;
-  /** The coded transition for a byte. */
-  step(byte: number): number;
+  /** The coded transition for a byte; `row[at .. at + 256)` takes those that are found on the way, see {@link prime}. */
+  step(byte: number, row: Int32Array, at: number): number;
   /**
    * Fills what is cheaply known of the transitions in `row[at .. at + 256)`: {@link DEAD} or a code plus one; the rest stays 0.
    * Called once, before the first transition.

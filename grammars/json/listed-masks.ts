@@ -1,4 +1,4 @@
-import { childOf, type TokenTrie } from '../trie.ts';
+import { childOf, MAX_DEPTH, type TokenTrie } from '../trie.ts';
 import type { JsonAcceptor } from './acceptor.ts';
 import { KeyLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
@@ -22,6 +22,7 @@ const utf8 = new TextEncoder();
 /** Tokens of states within strings of which a list is known: text by text instead of state by state. */
 export class ListedMasks {
   private readonly path: Int32Array;
+  private readonly ends: Int32Array;
   /** Marks of tokens, all 0 between calls. */
   private readonly apart: Uint8Array;
 
@@ -31,26 +32,28 @@ export class ListedMasks {
     private readonly walk: MaskWalk,
   ) {
     this.apart = tokens.marks;
-    this.path = new Int32Array(tokens.text.maxDepth + 1);
+    this.path = new Int32Array(MAX_DEPTH + 2);
+    this.ends = new Int32Array(MAX_DEPTH + 2);
   }
 
   /** Finds the tokens along the texts `rests` (sorted), which are all that may come in the string. */
   only(rests: readonly string[], leaf: number, stack: StackId): void {
-    const { walk, path } = this;
+    const { walk, path, ends } = this;
     const info = this.acceptor.machine.leaves[leaf];
     const close = (rest: string, bytes: Uint8Array): number =>
       (info instanceof KeyLeaf || info instanceof StringLeaf ? info.closeAfter(rest) : undefined) ??
       this.acceptor.machine.step(this.after(leaf, bytes), QUOTE);
-    const trie = this.tokens.text;
+    const { text, quotes } = this.tokens;
     walk.begin(leaf, stack);
     this.escapes(rests, leaf, stack);
     path[0] = 0;
+    ends[0] = 0;
     let previous: Uint8Array = new Uint8Array(0);
     let reached = 0;
     for (const rest of rests) {
       if (rest === '') {
-        const closing = childOf(trie, 0, QUOTE);
-        if (closing >= 0) walk.takeTails(this.acceptor.machine.step(leaf, QUOTE), stack, trie, closing);
+        const closing = childOf(quotes, 0, QUOTE);
+        if (closing >= 0) walk.takeTails(this.acceptor.machine.step(leaf, QUOTE), stack, quotes, closing);
         continue;
       }
       // Quotes and control characters never stand for themselves.
@@ -61,16 +64,21 @@ export class ListedMasks {
       while (d < reached && d < bytes.length && bytes[d] === previous[d]) d++;
       for (; d < bytes.length; d++) {
         const byte = bytes[d] ?? 0;
-        const node = byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? -1 : childOf(trie, path[d] ?? 0, byte);
-        if (node < 0) break;
+        if (byte < 0x20 || byte === QUOTE || byte === BACKSLASH) break;
+        const node = below(text, path[d], byte);
+        const end = below(quotes, ends[d], byte);
+        if (node < 0 && end < 0) break;
         path[d + 1] = node;
-        walk.take(trie, node);
-        if (!whole || d + 1 < bytes.length) this.escaped(trie, node, leaf, stack);
+        ends[d + 1] = end;
+        if (node >= 0) walk.take(text, node);
+        if (whole && d + 1 === bytes.length) continue;
+        this.escaped(text, node, leaf, stack);
+        this.escaped(quotes, end, leaf, stack);
       }
       reached = d;
       previous = bytes;
-      const closing = whole && d === bytes.length ? childOf(trie, path[d] ?? 0, QUOTE) : -1;
-      if (closing >= 0) walk.takeTails(close(rest, bytes), stack, trie, closing);
+      const closing = whole && d === bytes.length ? below(quotes, ends[d], QUOTE) : -1;
+      if (closing >= 0) walk.takeTails(close(rest, bytes), stack, quotes, closing);
     }
   }
 
@@ -79,8 +87,10 @@ export class ListedMasks {
     const { walk } = this;
     const { alone, partial, whole } = this.tokens.escapes;
     if (rests.some((rest) => NAMED_ESCAPES.test(rest))) {
-      const child = childOf(this.tokens.text, 0, BACKSLASH);
-      if (child >= 0) walk.walkUnder(this.tokens.text, child);
+      for (const trie of [this.tokens.text, this.tokens.quotes]) {
+        const child = childOf(trie, 0, BACKSLASH);
+        if (child >= 0) walk.walkUnder(trie, child);
+      }
       return;
     }
     // Other characters are only ever spelled as numbers, and only where all may be.
@@ -90,11 +100,12 @@ export class ListedMasks {
       if (rests.some((rest) => rest !== '' && rest.charCodeAt(0) >> (16 - 4 * digits) === value))
         walk.found[walk.count++] = token;
     for (const token of whole) walk.tryToken(token, leaf, stack);
+    this.escaped(this.tokens.quotes, 0, leaf, stack);
   }
 
   /** Tokens that go on with an escape, one by one: there are hardly any. */
   private escaped(trie: TokenTrie, node: number, leaf: number, stack: StackId): void {
-    const child = childOf(trie, node, BACKSLASH);
+    const child = below(trie, node, BACKSLASH);
     if (child < 0) return;
     const last = trie.from[child + (trie.size[child] ?? 1)] ?? 0;
     for (let t = trie.from[child] ?? 0; t < last; t++) this.walk.tryToken(trie.tokens[t] ?? 0, leaf, stack);
@@ -130,4 +141,9 @@ export class ListedMasks {
     for (let i = 0; i < bytes.length && at !== 0; i++) at = this.acceptor.machine.step(at, bytes[i] ?? 0) >> 2;
     return at;
   }
+}
+
+/** The child over a byte of a node that may be none. */
+function below(trie: TokenTrie, node: number | undefined, byte: number): number {
+  return node === undefined || node < 0 ? -1 : childOf(trie, node, byte);
 }

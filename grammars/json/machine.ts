@@ -77,6 +77,7 @@ export class Machine {
   private readonly resumed: (Map<ResultId, number> | undefined)[] = [];
   private readonly atomsOf = new Map<string, NumberAtoms>();
   private readonly numberStates = new Map<string, number>();
+  private readonly propertyValues: (number | undefined)[] = [];
   private readonly wordsStates = new Map<number, number>();
   private readonly slotKeys = new WeakMap<object, string>();
   /** Transition codes plus one (0: not yet known), 64 leaves to a page. */
@@ -119,7 +120,7 @@ export class Machine {
       const now = page[at];
       if (now) return now - 1;
     }
-    const next = located(() => this.leaves[leaf]?.step(byte) ?? 0, this.place);
+    const next = located(() => this.leaves[leaf]?.step(byte, page, (leaf & 63) << 8) ?? 0, this.place);
     page[at] = next + 1;
     return next;
   }
@@ -206,6 +207,16 @@ export class Machine {
   valueState(slots: readonly FormulaSlot[], gap: Gap, space: number): number {
     const merged = this.merge(slots);
     return this.intern(`v${gap}${space},${this.key(merged)}`, () => new ValueLeaf(this, merged, gap, space));
+  }
+
+  /** The state before the value of a property on which there is one demand. */
+  propertyValue(need: Formula): number {
+    let leaf = this.propertyValues[need];
+    if (leaf === undefined) {
+      leaf = this.valueState([{ state: need, results: this.results.of([0]) }], 'space', 0);
+      this.propertyValues[need] = leaf;
+    }
+    return leaf;
   }
 
   wordState(text: string, at: number, results: ResultId): number {
@@ -337,9 +348,8 @@ export class Machine {
     const rests = new Map<Formula, Map<number, Formula>>();
     let captures = false;
     slots.forEach((slot, i) => {
-      for (const leaf of this.formulas.leaves(slot.state).keys()) captures ||= this.terms.get(leaf).sort === 'unique';
-      for (const { need, rest } of this.solver.split(this.solver.afterItem(slot.state))) {
-        if (!this.solver.satisfiable(need) || !this.solver.arrayRest(rest)) continue;
+      captures ||= this.solver.isUnique(slot.state);
+      for (const { need, rest } of this.solver.items(slot.state)) {
         const bySlot = rests.get(need) ?? new Map<number, Formula>();
         rests.set(need, bySlot);
         bySlot.set(i, this.formulas.or([bySlot.get(i) ?? FALSE, rest]));

@@ -5,10 +5,11 @@ import { type CharBits, CharLoops, type Loop } from './char-loops.ts';
 import { KeyLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
 import { ColonLeaf } from './leaf-structure.ts';
+import { leaving } from './leaving.ts';
 import { Memo } from './mask-memo.ts';
 import type { StackId } from './stack.ts';
 import { INSIDE, type JsonTokens } from './string-tokens.ts';
-import { ABOVE, covers, placesOf, ROW, rowsOf } from './subtrees.ts';
+import { covers, ROW, type Rows, rowsOf } from './subtrees.ts';
 import { AFTER, UnknownItems } from './unknown-items.ts';
 
 /** Subtrees smaller than this are walked node by node. */
@@ -25,31 +26,29 @@ const ALIVE = 1;
 /** Only the text read before tells. */
 const LATER = 2;
 
-/** What a token's bytes are to a loop: off it, on it, or on it with some beyond ASCII. */
-const OUT = 0;
-const IN = 1;
-const PARTLY = 2;
-
-/** Work space of a walk, by depth; shared by all walks over a vocabulary, which never interleave. */
+/** Work space of a walk, by depth; shared by all walks over the same tokens, which never interleave. */
 interface Scratch {
   readonly leafAt: Int32Array;
   readonly stackAt: Int32Array;
   readonly flagAt: Uint8Array;
   readonly found: Int32Array;
+  /** Nodes of a trie to walk from. */
+  readonly nodes: Int32Array;
 }
 
-const scratches = new WeakMap<Vocabulary, Scratch>();
+const scratches = new WeakMap<JsonTokens, Scratch>();
 
-function scratchOf(vocabulary: Vocabulary): Scratch {
-  let scratch = scratches.get(vocabulary);
+function scratchOf(tokens: JsonTokens): Scratch {
+  let scratch = scratches.get(tokens);
   if (!scratch) {
     scratch = {
       leafAt: new Int32Array(2 * DEPTH),
       stackAt: new Int32Array(2 * DEPTH),
       flagAt: new Uint8Array(2 * DEPTH),
-      found: new Int32Array(vocabulary.size + 64),
+      found: new Int32Array(tokens.tailOf.length + 64),
+      nodes: new Int32Array(tokens.text.count),
     };
-    scratches.set(vocabulary, scratch);
+    scratches.set(tokens, scratch);
   }
   return scratch;
 }
@@ -85,17 +84,19 @@ export class MaskWalk {
   private readonly leafAt: Int32Array;
   private readonly stackAt: Int32Array;
   private readonly flagAt: Uint8Array;
+  private readonly nodes: Int32Array;
 
   constructor(
     private readonly acceptor: JsonAcceptor,
     private readonly vocabulary: Vocabulary,
     private readonly tokens: JsonTokens,
   ) {
-    const scratch = scratchOf(vocabulary);
+    const scratch = scratchOf(tokens);
     this.leafAt = scratch.leafAt;
     this.stackAt = scratch.stackAt;
     this.flagAt = scratch.flagAt;
     this.found = scratch.found;
+    this.nodes = scratch.nodes;
     this.loops = new CharLoops(acceptor.machine);
     this.unknown = new UnknownItems(acceptor.machine);
     this.tails = new Memo(acceptor.stacks);
@@ -159,13 +160,15 @@ export class MaskWalk {
       if (below > 1 && text && stackAt[d] === level && flagAt[d] === 0 && this.free(leafAt[d] ?? 0)) {
         // Anything may follow, and the quote: the same tokens as in any free string.
         this.count = n;
-        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokens, rows[i + 2] ?? 0, rows[i + 3] ?? 0);
+        const [from, to] = [rows[i + 2] ?? 0, rows[i + 3] ?? 0];
+        if (trie === this.tokens.text) this.takeAll(tokens, from, to);
+        else this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokens, from, to);
         n = this.count;
         i += below * ROW;
         continue;
       }
       if (below > WORTH && flag <= NAMED && (text || leaves[leafAt[d] ?? 0]?.kind === 'number')) {
-        const loop = loops.of(leafAt[d] ?? 0);
+        const loop = this.alike(leafAt[d] ?? 0, rows, i) ? loops.of(leafAt[d] ?? 0) : undefined;
         if (loop !== undefined && covers(loop, rows, i) && head >>> 18 <= loop.count) {
           const last = rows[i + 3] ?? 0;
           for (let t = rows[i + 2] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
@@ -182,64 +185,25 @@ export class MaskWalk {
   }
 
   /**
-   * Finds the tokens that may come within a string but are not made of characters of `loop` alone, `count` of them at most. Tokens that
+   * Finds the tokens that stay within a string but are not made of characters of `loop` alone, `count` of them at most. Tokens that
    * begin with characters of `first` lead to the state `main`, which the loop leads round; or, where the loop counts, along `chain`.
-   * Where tokens leave the loop is looked up by byte, so that most of the trie is never seen.
    */
   walkExits(main: number, loop: Loop, first: CharBits, chain: Int32Array | undefined = undefined): void {
-    const { leafAt, stackAt, flagAt } = this;
+    const { leafAt, stackAt, flagAt, nodes } = this;
     const trie = this.tokens.text;
     const { size, depth } = trie;
-    const { byByte, byDepth } = placesOf(trie);
     const [level = 0] = stackAt;
-    const from = (node: number, leaf: number): void => {
+    const n = leaving(trie, loop, first, nodes);
+    for (let k = 0; k < n; k++) {
+      const node = nodes[k] ?? 0;
       const d = (depth[node] ?? 0) - 1;
       if (d > 0) {
-        leafAt[d] = leaf;
+        leafAt[d] = chain ? (chain[d] ?? 0) : main;
         stackAt[d] = level;
         flagAt[d] = 0;
       }
       this.walkRange(trie, node, node + (size[node] ?? 1), true);
-    };
-    for (let child = 1; child < trie.count; child += size[child] ?? 1)
-      if (!begins(loop, first, trie.byte[child] ?? 0)) from(child, 0);
-    for (let byte = 0x20; byte < 256; byte++) {
-      if (byte < 0x80 ? !exits(loop, byte) : byte < 0xc2 || loop.others || !loop.otherExits) continue;
-      for (let k = byByte.start[byte] ?? 0; k < (byByte.start[byte + 1] ?? 0); k++) {
-        const node = byByte.list[k] ?? 0;
-        const before = (depth[node] ?? 0) - 1;
-        if (before === 0 || before >= loop.count) continue;
-        const way = this.along(trie, node, loop, first);
-        if (way !== OUT) from(node, way === IN ? (chain ? (chain[before] ?? 0) : main) : (leafAt[before] ?? 0));
-      }
     }
-    if (!chain) return;
-    const past = loop.count + 1;
-    for (let k = byDepth.start[past] ?? 0; k < (byDepth.start[past + 1] ?? 0); k++) {
-      const node = byDepth.list[k] ?? 0;
-      if (this.along(trie, node, loop, first) !== OUT) from(node, chain[loop.count] ?? 0);
-    }
-  }
-
-  /**
-   * Whether all bytes above a node are on a loop. Where some are beyond ASCII, they are {@link PARTLY}, and the walk stands where they
-   * lead if they are whole characters.
-   */
-  private along(trie: TokenTrie, node: number, loop: Loop, first: CharBits): number {
-    const { parent, above } = placesOf(trie);
-    const { ascii, others } = loop;
-    const at = node * ABOVE;
-    if (((above[at] ?? 0) & ~ascii[0]) !== 0 || ((above[at + 1] ?? 0) & ~ascii[1]) !== 0) return OUT;
-    if (((above[at + 2] ?? 0) & ~ascii[2]) !== 0 || ((above[at + 3] ?? 0) & ~ascii[3]) !== 0) return OUT;
-    const beyond = above[at + 4] !== 0;
-    if (loop === first && !beyond) return IN;
-    if (beyond && !others) return OUT;
-    const path: number[] = [];
-    for (let up = parent[node] ?? 0; up > 0; up = parent[up] ?? 0) path.push(trie.byte[up] ?? 0);
-    if (!begins(loop, first, path[path.length - 1] ?? 0)) return OUT;
-    for (let d = 0; d < path.length && beyond; d++)
-      if (this.move(d, d + 1, path[path.length - 1 - d] ?? 0) !== ALIVE) return OUT;
-    return beyond ? PARTLY : IN;
   }
 
   /** Whether a text can come, in the situation last begun. */
@@ -256,6 +220,8 @@ export class MaskWalk {
   /** What may follow the quote of a string whose transition over it is `code`. */
   tailsOf(code: number, stack: StackId): TailSet {
     const { leafAt, stackAt, flagAt, acceptor, tokens } = this;
+    const named = this.tailsOfName(code, stack);
+    if (named) return named;
     const closed = this.follow(0, code, stack, 0, DEPTH, 0x22);
     const all = tokens.tailTokens;
     if (closed !== ALIVE) {
@@ -283,6 +249,32 @@ export class MaskWalk {
     else this.tails.set(after * 16 + flag, below, this.lowest, found);
     this.lowest = Math.min(outer, this.lowest);
     return found;
+  }
+
+  /** The same where a listed name ends: its value tells, if it was met before. */
+  private tailsOfName(code: number, stack: StackId): TailSet | undefined {
+    const { machine, stacks } = this.acceptor;
+    const { keys } = (code & 3) === 2 ? (machine.frames[stacks.frame(stack)] ?? {}) : {};
+    const value = keys?.valueAfter(code >> 2);
+    const found = value === undefined ? undefined : this.valueTails[value * 16];
+    if (found) this.lowest = Math.min(this.lowest, stacks.depth(stack) - 1);
+    return found;
+  }
+
+  /** Whether a loop may hold all that is below a row of a trie: its first and its last ASCII character lead to the same state. */
+  private alike(leaf: number, rows: Rows, i: number): boolean {
+    let low = -1;
+    let high = -1;
+    for (let w = 0; w < 4; w++) {
+      const word = rows[i + 4 + w] ?? 0;
+      if (word === 0) continue;
+      if (low < 0) low = 32 * w + 31 - Math.clz32(word & -word);
+      high = 32 * w + 31 - Math.clz32(word);
+    }
+    if (low < 0) return true;
+    const { machine } = this.acceptor;
+    const code = machine.step(leaf, low);
+    return code !== 0 && (code & 3) === 0 && code === machine.step(leaf, high);
   }
 
   private walkTails(): TailSet {
@@ -358,6 +350,10 @@ export class MaskWalk {
     for (let i = 0; bytes && i < bytes.length && moved === ALIVE; i++) moved = this.move(i, i + 1, bytes[i] ?? 0);
     if (moved === ALIVE) this.found[this.count++] = token;
     else if (moved === LATER) this.later.push(token);
+  }
+
+  private takeAll(tokens: Int32Array, first: number, last: number): void {
+    for (let t = first; t < last; t++) this.found[this.count++] = tokens[t] ?? 0;
   }
 
   private takeOpen({ marks }: TailSet, tokens: ArrayLike<number>, first: number, last: number): void {
@@ -440,17 +436,4 @@ export class MaskWalk {
 function sameMarks(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
-}
-
-/** Whether a token that starts with a byte begins on a loop that is entered with characters of `first`. */
-function begins(loop: Loop, first: CharBits, byte: number): boolean {
-  return byte < 0x80 ? has(loop, byte) && has(first, byte) : loop.others;
-}
-
-function exits({ exits }: Loop, byte: number): boolean {
-  return (((exits[byte >> 5] ?? 0) >> (byte & 31)) & 1) === 1;
-}
-
-function has({ ascii }: CharBits, byte: number): boolean {
-  return (((ascii[byte >> 5] ?? 0) >> (byte & 31)) & 1) === 1;
 }

@@ -4,6 +4,7 @@ import { vocabularyTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { JsonAcceptor } from './acceptor.ts';
 import type { CharBits } from './char-loops.ts';
+import { type Counted, Insides } from './insides.ts';
 import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
 import { ArrayLeaf, INDENT, ValueLeaf } from './leaf-structure.ts';
@@ -11,10 +12,7 @@ import { ListedMasks } from './listed-masks.ts';
 import { Memo } from './mask-memo.ts';
 import { MaskWalk, type TailSet } from './mask-walk.ts';
 import type { StackId } from './stack.ts';
-import { INSIDE, insideUpTo, type JsonTokens, jsonTokens, within } from './string-tokens.ts';
-
-/** With fewer characters left than this, a walk is short anyway. */
-const SHORT = 3;
+import { INSIDE, insideUpTo, type JsonTokens, jsonTokens } from './string-tokens.ts';
 
 /** The mask of a situation, and the tokens that may come beside, depending on the text read before. */
 interface Found {
@@ -25,8 +23,6 @@ interface Found {
 }
 
 const NONE: readonly number[] = [];
-/** Counting loops shorter than this are walked as they are. */
-const LONG = 8;
 
 /**
  * Masks of a JSON automaton over one vocabulary. A mask is remembered by the leaf and as many frames of the stack as its
@@ -37,11 +33,11 @@ export class JsonMasks implements TokenMachine {
   private readonly tokens: JsonTokens;
   private readonly walk: MaskWalk;
   private readonly listed: ListedMasks;
+  private readonly insides: Insides;
   private readonly insideBase: number;
   private readonly memo: Memo<Found>;
   private readonly decided = new Map<number, MaskId>();
   private readonly bases = new Map<number, number>();
-  private readonly setBases = new Map<Uint32Array, number>();
 
   constructor(
     readonly acceptor: JsonAcceptor,
@@ -53,6 +49,7 @@ export class JsonMasks implements TokenMachine {
     this.listed = new ListedMasks(acceptor, this.tokens, this.walk);
     this.memo = new Memo(acceptor.stacks);
     this.pool = new MaskPool(vocabulary.size);
+    this.insides = new Insides(acceptor, vocabulary, this.tokens, this.walk, this.pool);
     this.insideBase = this.pool.addBase(this.tokens.strings.inside);
   }
 
@@ -119,11 +116,6 @@ export class JsonMasks implements TokenMachine {
         if (found) return found;
         walk.begin(leaf, stack);
       }
-      if (profile?.kind === 'window' && info instanceof StringLeaf) {
-        const found = this.windowed(info, leaf, stack, profile.min, profile.max);
-        if (found) return found;
-        walk.begin(leaf, stack);
-      }
       if (profile?.kind === 'inside') {
         if (info instanceof KeyLeaf && info.offLeaf !== 0) {
           if (!this.listed.near(info, stack)) return this.free(info.offLeaf, stack);
@@ -135,7 +127,7 @@ export class JsonMasks implements TokenMachine {
         this.listed.only(rests, leaf, stack);
         return this.found(-1);
       }
-      if (info.decoder === 0) return this.looping(leaf);
+      if (info.decoder === 0) return this.patterned(info, leaf, stack);
       // In the middle of a character other tokens go on than between characters.
       walk.walk(vocabularyTrie(vocabulary), false);
       return this.found(-1);
@@ -205,50 +197,8 @@ export class JsonMasks implements TokenMachine {
     const { walk, tokens } = this;
     const { strings } = tokens;
     // What follows the quote is the same for all lengths in the bounds.
-    if (min <= strings.longest) this.close(walk.tailsAfter(info.uncounted(), stack), min, max);
+    if (min <= strings.longest) this.close(walk.tailsAfter(info.anyText(), stack), min, max);
     return this.found(max >= strings.longest ? this.insideBase : this.baseUpTo(max));
-  }
-
-  /**
-   * Mask of a pattern with bounds on its characters: that of the pattern alone, less the tokens that are too long. Sound where
-   * the pattern's states need few characters and go on without end; undefined where that is not known.
-   */
-  private windowed(info: StringLeaf, leaf: number, stack: StackId, min: number, max: number): Found | undefined {
-    const { pool, vocabulary, walk, tokens } = this;
-    const { strings } = tokens;
-    const { engine, facts } = this.acceptor.machine;
-    const [slot] = info.slots;
-    const spread = slot && facts.spread(slot.lang);
-    if (!spread) return undefined;
-    const slack = max - spread.need;
-    // With a lower bound, words of every state must reach it and stay below the upper one.
-    if (min > 0 && slack < min + strings.longest + spread.states.length) return undefined;
-    if (min > 0 && spread.states.some((s) => engine.cardinality(s) !== Number.POSITIVE_INFINITY)) return undefined;
-    if (slack < SHORT) return undefined;
-    const whole = this.situation(info.unbounded(), stack);
-    if (whole.later.length > 0) return undefined;
-    if (min <= 0 && slack >= strings.longest) return whole;
-    const view = pool.view(whole.mask);
-    const sure = insideUpTo(strings, Math.min(slack, strings.longest));
-    const words = new Uint32Array(view.length);
-    for (let w = 0; w < words.length; w++) words[w] = (view[w] ?? 0) & (sure[w] ?? 0);
-    const allowed = (token: number): boolean => (((view[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1;
-    const allow = (token: number): void => {
-      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
-    };
-    for (let length = slack + 1; length <= Math.min(max, strings.longest); length++) {
-      for (const token of strings.byLength[length] ?? []) {
-        const bytes = vocabulary.bytes[token];
-        if (!bytes || !allowed(token)) continue;
-        walk.begin(leaf, stack);
-        if (walk.takes(bytes)) allow(token);
-      }
-    }
-    for (const { token } of strings.closers) {
-      const length = strings.lengths[token] ?? 0;
-      if (length >= min && length <= max && allowed(token)) allow(token);
-    }
-    return { mask: pool.internWords(words), later: NONE };
   }
 
   /** What is found in another state on the same stack. */
@@ -267,54 +217,32 @@ export class JsonMasks implements TokenMachine {
     return found;
   }
 
-  /**
-   * Mask of a state within a string with a pattern: most of its tokens consist of characters that lead round in it, or in the state
-   * that most characters lead to. These are known for the vocabulary; only tokens that leave the loop are walked.
-   */
-  private looping(leaf: number): Found {
-    const { walk, tokens } = this;
-    const { loops } = walk;
-    const own = loops.of(leaf);
-    const link = loops.link(leaf);
-    const main = link?.next ?? 0;
-    if (own && (main === leaf || (own.count >= LONG && !own.others))) {
-      const chain = main === leaf ? undefined : loops.chain(leaf, own.count);
-      walk.walkExits(leaf, own, own, chain);
-      const base = this.baseOf(own, own.count);
-      const found = this.found(base);
-      return main === leaf && this.pool.mask(found.mask).base === base ? { ...found, loop: own } : found;
-    }
-    const loop = link && loops.of(main);
-    if (!link || !loop || loops.link(main)?.next !== main || link.set.others !== loop.others) {
-      walk.walk(tokens.text, true);
-      return this.found(-1);
-    }
-    const first = link.set;
-    walk.walkExits(main, loop, first);
-    const words = within(tokens, loop, Number.POSITIVE_INFINITY).slice();
-    this.withoutStarts(words, loop, first);
-    const { found, count, later } = walk;
-    for (let i = 0; i < count; i++) {
-      const token = found[i] ?? 0;
-      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
-    }
-    return { mask: this.pool.internWords(words), later: later.length === 0 ? NONE : later };
+  /** Mask of a state between the characters of a string with a pattern. */
+  private patterned(info: StringLeaf | KeyLeaf, leaf: number, stack: StackId): Found {
+    const { walk, tokens, pool, insides } = this;
+    const counted = info instanceof StringLeaf ? insides.counted(info) : undefined;
+    const inside = insides.of(info, leaf, counted);
+    walk.begin(counted?.plain ?? leaf, stack);
+    walk.walk(tokens.quotes, true);
+    if (counted) this.dropUncounted(counted, leaf, stack);
+    const { base, extra } = pool.mask(inside.mask);
+    for (let i = 0; i < extra.length; i++) walk.found[walk.count++] = extra[i] ?? 0;
+    const found = this.found(base);
+    return inside.loop && pool.mask(found.mask).base === base ? { ...found, loop: inside.loop } : found;
   }
 
-  /** Takes away the tokens that begin with a character of a set but not of another one. */
-  private withoutStarts(words: Uint32Array, set: CharBits, first: CharBits): void {
-    const { text } = this.tokens;
-    for (let i = 1; i < text.count; i += text.size[i] ?? 1) {
-      const byte = text.byte[i] ?? 0;
-      const bit =
-        byte < 0x80 ? (((set.ascii[byte >> 5] ?? 0) & ~(first.ascii[byte >> 5] ?? 0)) >>> (byte & 31)) & 1 : 0;
-      if (bit === 0) continue;
-      const last = text.from[i + (text.size[i] ?? 1)] ?? 0;
-      for (let t = text.from[i] ?? 0; t < last; t++) {
-        const token = text.tokens[t] ?? 0;
-        words[token >>> 5] = (words[token >>> 5] ?? 0) & ~(1 << (token & 31));
-      }
-    }
+  /** Of the tokens found that close a string, those go that the counters do not admit. */
+  private dropUncounted({ slot, most }: Counted, leaf: number, stack: StackId): void {
+    const { walk, insides } = this;
+    const { lengths } = this.tokens.strings;
+    const { later } = walk;
+    const closers = walk.found.slice(0, walk.count).filter((token) => {
+      const length = lengths[token] ?? 0;
+      return length >= slot.min && length <= slot.max && (length <= most || insides.takes(token, leaf, stack));
+    });
+    walk.found.set(closers);
+    walk.count = closers.length;
+    walk.later = later;
   }
 
   /** Mask of a state with so many characters of one class to come: that of any number of them, less what is too long or too short. */
@@ -334,17 +262,7 @@ export class JsonMasks implements TokenMachine {
       if (fits(token)) walk.found[walk.count++] = token;
     }
     walk.later = whole.later.filter(fits);
-    return this.found(whole.loop ? this.baseOf(whole.loop, max) : -1);
-  }
-
-  private baseOf(set: CharBits, limit: number): number {
-    const words = within(this.tokens, set, limit);
-    let base = this.setBases.get(words);
-    if (base === undefined) {
-      base = this.pool.addBase(words);
-      this.setBases.set(words, base);
-    }
-    return base;
+    return this.found(whole.loop ? this.insides.baseOf(whole.loop, max) : -1);
   }
 
   private baseUpTo(limit: number): number {

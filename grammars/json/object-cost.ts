@@ -1,7 +1,8 @@
 import type { Lang } from '../regex/index.ts';
 import { FALSE, type Formula } from './formula.ts';
-import type { ObjectCube, Region } from './object-solver.ts';
-import type { SeenKeys, Solver } from './solver.ts';
+import { Barred, type ObjectCube, type Region } from './object-solver.ts';
+import type { SeenSet } from './seen-keys.ts';
+import type { Solver } from './solver.ts';
 import { JSON_STRING_COST, jsonLength } from './string-cost.ts';
 import { type StringSetId, wellFormed } from './string-sets.ts';
 import type { Shape } from './terms.ts';
@@ -28,20 +29,20 @@ export class ObjectCost {
   ) {}
 
   /** Bytes of the properties with commas between them, Infinity when there are none; `least` is what must be undercut. */
-  of(cube: ObjectCube, seen: SeenKeys | undefined, least: number): number {
+  of(cube: ObjectCube, seen: SeenSet | undefined, least: number): number {
     const { solver } = this;
     const { all, broken, required, absent, min, max } = cube;
     if (min > max || required.size > max) return Number.POSITIVE_INFINITY;
-    const barred = (key: string): boolean => absent.has(key) || seen?.has(key) === true;
+    const barred = new Barred(absent, seen);
     const first: Property[] = [];
     for (const name of required) {
-      if (barred(name) || !wellFormed(name)) return Number.POSITIVE_INFINITY;
+      if (barred.has(name) || !wellFormed(name)) return Number.POSITIVE_INFINITY;
       first.push({ name, demand: solver.demandOf(all, name) });
     }
     const shapes = [...all, ...broken];
-    const names = [...new Set(shapes.flatMap((shape) => shape.names))].filter((name) => !barred(name));
+    const names = [...new Set(shapes.flatMap((shape) => shape.names))].filter((name) => !barred.has(name));
     const regions = broken.length > 0 || min > required.size ? [...solver.objects.regions(shapes, barred)] : [];
-    const taken = new Set([...shapes.flatMap((shape) => shape.names), ...absent, ...(seen?.keys ?? [])]);
+    const taken = new Set([...shapes.flatMap((shape) => shape.names), ...barred.names()]);
     let best = least;
     const total = (properties: readonly Property[]): number => {
       let bytes = Math.max(0, properties.length - 1);
@@ -51,7 +52,7 @@ export class ObjectCost {
         bytes += 3 + this.value(demand);
         if (name !== undefined) bytes += jsonLength(name);
         else if (region) {
-          const before = perRegion.get(region) ?? 0;
+          const before = perRegion.get(region) ?? region.unknown;
           perRegion.set(region, before + 1);
           bytes += this.freshName(region.names, taken, before);
         }
@@ -110,7 +111,7 @@ export class ObjectCost {
       const bytes = this.value(property.demand);
       const used = properties.filter((p) => p.region === region).length;
       for (let i = used; i < Math.min(region.capacity, used + missing); i++)
-        more.push({ bytes: bytes + this.freshName(region.names, taken, i), property });
+        more.push({ bytes: bytes + this.freshName(region.names, taken, region.unknown + i), property });
     }
     more.sort((a, b) => a.bytes - b.bytes);
     // What is missing costs more than there is.

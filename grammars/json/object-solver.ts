@@ -1,5 +1,6 @@
 import { FALSE, type Formula, type Formulas, TRUE } from './formula.ts';
-import type { SeenKeys, Solver } from './solver.ts';
+import type { SeenSet } from './seen-keys.ts';
+import type { Solver } from './solver.ts';
 import { type StringSetId, StringSets, wellFormed } from './string-sets.ts';
 import { type Shape, shapeValue, type Terms } from './terms.ts';
 
@@ -105,14 +106,30 @@ export class ObjectSolver {
     return { all, broken, required, absent, min, max };
   }
 
+  /** The same for a conjunction of shapes and required names, which most demands are; undefined for others. */
+  plain(rest: Formula, seen: SeenSet | undefined): boolean | undefined {
+    const shapes: Shape[] = [];
+    const required: string[] = [];
+    for (const literal of this.formulas.conjuncts(rest)) {
+      if (!this.formulas.isLiteral(literal) || !this.formulas.isPositive(literal)) return undefined;
+      const term = this.solver.term(literal);
+      if (term.sort === 'shape') shapes.push(term.shape);
+      else if (term.sort === 'required') required.push(term.key);
+      else return undefined;
+    }
+    return required.every(
+      (key) => seen?.has(key) !== true && wellFormed(key) && this.solver.satisfiable(this.demand(shapes, key)),
+    );
+  }
+
   /** Whether properties exist that satisfy the cube. */
-  cube(cube: ObjectCube, seen: SeenKeys | undefined): boolean {
+  cube(cube: ObjectCube, seen: SeenSet | undefined): boolean {
     const { all, broken, required, absent, min, max } = cube;
     if (min > max || required.size > max) return false;
-    const barred = (key: string): boolean => absent.has(key) || seen?.has(key) === true;
+    const barred = new Barred(absent, seen);
     const demands = new Map<string, Formula>();
     for (const key of required) {
-      if (barred(key) || !wellFormed(key)) return false;
+      if (barred.has(key) || !wellFormed(key)) return false;
       const value = this.demand(all, key);
       if (!this.solver.satisfiable(value)) return false;
       demands.set(key, value);
@@ -123,12 +140,7 @@ export class ObjectSolver {
   }
 
   /** Chooses, for one shape after another, a property that breaks it. */
-  private breakAll(
-    cube: ObjectCube,
-    barred: (key: string) => boolean,
-    demands: Map<string, Formula>,
-    at: number,
-  ): boolean {
+  private breakAll(cube: ObjectCube, barred: Barred, demands: Map<string, Formula>, at: number): boolean {
     const { all, broken, min, max } = cube;
     this.solver.budget.spend();
     const shape = broken[at];
@@ -152,7 +164,7 @@ export class ObjectSolver {
     const names = new Set<string>();
     for (const s of [shape, ...all]) for (const name of s.names) names.add(name);
     for (const name of names) {
-      if (barred(name) || demands.has(name)) continue;
+      if (barred.has(name) || demands.has(name)) continue;
       const breaking = this.formulas.not(this.valueOf(shape, name));
       if (breaking !== FALSE && tryKey(name, this.demand(all, name), breaking)) return true;
     }
@@ -180,7 +192,7 @@ export class ObjectSolver {
   }
 
   /** Whether `more` further properties can be added. */
-  private enough(cube: ObjectCube, barred: (key: string) => boolean, used: ReadonlySet<string>, more: number): boolean {
+  private enough(cube: ObjectCube, barred: Barred, used: ReadonlySet<string>, more: number): boolean {
     const { all } = cube;
     let found = 0;
     for (const region of this.regions([...all, ...cube.broken], barred)) {
@@ -193,14 +205,14 @@ export class ObjectSolver {
     const names = new Set<string>();
     for (const s of [...all, ...cube.broken]) for (const name of s.names) names.add(name);
     for (const name of names) {
-      if (barred(name) || used.has(name) || !this.solver.satisfiable(this.demand(all, name))) continue;
+      if (barred.has(name) || used.has(name) || !this.solver.satisfiable(this.demand(all, name))) continue;
       if (++found >= more) return true;
     }
     return false;
   }
 
   /** Classes of names no shape names: by which name patterns they match. The pattern-free class comes first. */
-  *regions(shapes: readonly Shape[], barred: (key: string) => boolean): Generator<Region> {
+  *regions(shapes: readonly Shape[], barred: Barred): Generator<Region> {
     const patterns = [...new Set(shapes.flatMap((s) => s.patterns.map((p) => p.names)))];
     if (patterns.length > MAX_PATTERNS) {
       yield* this.singleRegions(patterns, shapes, barred);
@@ -215,9 +227,8 @@ export class ObjectSolver {
       if (this.strings.isEmpty(top.set)) continue;
       const pattern = patterns[top.at];
       if (pattern === undefined) {
-        const capacity = this.capacity(top.set, names, barred);
-        if (capacity > 0)
-          yield { matched: new Set(top.matched), names: top.set, signature: top.matched.join(), capacity };
+        const region = this.region(top.set, patterns, top.matched, names, barred);
+        if (region) yield region;
         continue;
       }
       stack.push({ at: top.at + 1, set: this.strings.and(top.set, pattern), matched: [...top.matched, pattern] });
@@ -229,32 +240,41 @@ export class ObjectSolver {
   private *singleRegions(
     patterns: readonly StringSetId[],
     shapes: readonly Shape[],
-    barred: (key: string) => boolean,
+    barred: Barred,
   ): Generator<Region> {
     const names = new Set(shapes.flatMap((s) => s.names));
     const none = patterns.reduce((set, p) => this.strings.and(set, this.strings.not(p)), StringSets.ALL);
-    const capacity = this.capacity(none, names, barred);
-    if (!this.strings.isEmpty(none) && capacity > 0) yield { matched: new Set(), names: none, signature: '', capacity };
+    const free = this.region(none, patterns, [], names, barred);
+    if (free) yield free;
     for (const own of patterns) {
       const only = patterns.reduce(
         (set, p) => this.strings.and(set, p === own ? p : this.strings.not(p)),
         StringSets.ALL,
       );
-      const room = this.strings.isEmpty(only) ? 0 : this.capacity(only, names, barred);
-      if (room > 0) yield { matched: new Set([own]), names: only, signature: String(own), capacity: room };
+      const single = this.region(only, patterns, [own], names, barred);
+      if (single) yield single;
     }
     throw this.solver.tooComplex(`more than ${MAX_PATTERNS} name patterns overlap`);
   }
 
-  private capacity(set: StringSetId, names: ReadonlySet<string>, barred: (key: string) => boolean): number {
+  /** The names of a set, which match exactly the patterns `own`, that are neither listed nor gone. */
+  private region(
+    set: StringSetId,
+    patterns: readonly StringSetId[],
+    own: readonly StringSetId[],
+    listed: ReadonlySet<string>,
+    barred: Barred,
+  ): Region | undefined {
+    if (this.strings.isEmpty(set)) return undefined;
+    const matched = new Set(own);
     const { lang, members } = this.strings.get(set);
-    const size = this.strings.engine.cardinality(lang);
-    if (size === Number.POSITIVE_INFINITY) return size;
-    let left = size + members.length;
-    for (const name of names) if (this.strings.has(set, name)) left--;
-    if (left <= 0) return 0;
-    void barred;
-    return left;
+    const unknown = barred.unknown && patterns.every((p) => matched.has(p) === barred.unknown?.has(p)) ? 1 : 0;
+    let capacity = this.strings.engine.cardinality(lang) - unknown;
+    if (capacity < Number.POSITIVE_INFINITY) {
+      for (const name of members) if (!this.strings.matches(lang, name)) capacity++;
+      for (const name of new Set([...listed, ...barred.names()])) if (this.strings.has(set, name)) capacity--;
+    }
+    return capacity > 0 ? { matched, names: set, signature: own.join(), capacity, unknown } : undefined;
   }
 
   /** What a shape demands of the value of a name of a region. */
@@ -264,12 +284,36 @@ export class ObjectSolver {
   }
 }
 
-/** Names outside all declared ones that match exactly the patterns `matched`; there are `capacity` of them. */
+/** Names that cannot come: those that must be absent, and those that are gone. */
+export class Barred {
+  constructor(
+    private readonly absent: ReadonlySet<string>,
+    private readonly seen: SeenSet | undefined,
+  ) {}
+
+  has(key: string): boolean {
+    return this.absent.has(key) || this.seen?.has(key) === true;
+  }
+
+  *names(): Iterable<string> {
+    yield* this.absent;
+    if (this.seen) yield* this.seen.gone();
+  }
+
+  /** The patterns that one more name matches whose text is not known. */
+  get unknown(): ReadonlySet<StringSetId> | undefined {
+    return this.seen?.unknown;
+  }
+}
+
+/** Names outside all declared ones that match exactly the patterns `matched`; `capacity` of them can come. */
 export interface Region {
   readonly matched: ReadonlySet<StringSetId>;
   readonly names: StringSetId;
   readonly signature: string;
   readonly capacity: number;
+  /** How many of them are used, no one knows which. */
+  readonly unknown: number;
 }
 
 /** Starts the stand-in for a name yet to be chosen; no JSON Schema names a lone surrogate this way. */

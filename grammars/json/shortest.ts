@@ -1,4 +1,5 @@
 import { FALSE, type Formula, TRUE } from './formula.ts';
+import { type Cost, ItemCost } from './item-cost.ts';
 import type { FormulaSlot } from './leaf.ts';
 import { FreeNumberLeaf, NumberLeaf, numberPhase } from './leaf-number.ts';
 import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
@@ -9,10 +10,11 @@ import { numberAtoms } from './number-cells.ts';
 import { ObjectCost } from './object-cost.ts';
 import type { StackId, Stacks } from './stack.ts';
 import { JSON_STRING_COST, jsonLength } from './string-cost.ts';
-import { itemValue } from './terms.ts';
 import { bytesTowards } from './utf8-json.ts';
 
 const INFINITE = Number.POSITIVE_INFINITY;
+/** More unknown items than this are counted as so many. */
+const MAX_GONE = 16;
 
 /** Other bytes looked at within a character. */
 const FEW = 2;
@@ -31,42 +33,77 @@ export class Shortest {
   private readonly open = new Map<string | number, number>();
   private readonly states = new Map<number, number>();
   private readonly objects: ObjectCost;
-  /** By leaf. */
+  private readonly items: ItemCost;
+  /** By leaf, without and with an unknown item before it. */
   private readonly ends: (Finish | undefined)[] = [];
   private low = INFINITE;
   private depth = 0;
 
+  /** @param soonest source of the value that a leaf before a value ends soonest with */
   constructor(
     private readonly machine: Machine,
     private readonly stacks: Stacks,
+    soonest: (leaf: number) => string | undefined,
   ) {
     this.objects = new ObjectCost(machine.solver, (demand) => this.value(demand));
+    this.items = new ItemCost(
+      machine.solver,
+      (demand) => this.leaning(() => this.value(demand)),
+      (demand) => soonest(machine.valueState([{ state: demand, results: machine.results.of([0]) }], 'none', 0)),
+    );
   }
 
-  /** Bytes from a configuration to the end of the document. */
-  document(leaf: number, stack: StackId): number {
-    const key = (stack + 1) * 0x4000000 + leaf;
+  /** Bytes from a configuration to the end of the document; `unknown`: items just read whose text is not known (none or one). */
+  document(leaf: number, stack: StackId, unknown = 0): number {
+    const key = ((stack + 1) * 0x4000000 + leaf) * 2 + unknown;
     const known = this.states.get(key);
     if (known !== undefined) return known;
     this.states.set(key, INFINITE);
-    let best = INFINITE;
-    if (this.machine.leaves[leaf] instanceof EndLeaf) best = 0;
-    else
-      for (const { result, bytes } of this.finishes(leaf)) {
-        const next = this.machine.resume(this.stacks.frame(stack), result);
-        if (next !== 0) best = Math.min(best, bytes + this.document(next, this.stacks.parent(stack)));
+    const { bytes, leans } = this.leaning(() => {
+      if (this.machine.leaves[leaf] instanceof EndLeaf) return 0;
+      let best = INFINITE;
+      const frame = this.stacks.frame(stack);
+      for (const { result, bytes } of this.finishes(leaf, unknown)) {
+        const next = this.machine.resume(frame, result);
+        if (next === 0) continue;
+        best = Math.min(best, bytes + this.document(next, this.stacks.parent(stack), this.unknownAfter(frame)));
       }
-    this.states.set(key, best);
-    return best;
+      return best;
+    });
+    if (leans) this.states.delete(key);
+    else this.states.set(key, bytes);
+    return bytes;
   }
 
-  private finishes(id: number): Finish {
-    let known = this.ends[id];
-    if (!known) this.ends[id] = known = this.finish(id);
-    return known;
+  /** Whether what follows a value depends on its text, as under uniqueItems. */
+  private unknownAfter(frame: number): number {
+    const info = this.machine.frames[frame];
+    return info?.captures === true && info.kind === 'array' ? 1 : 0;
   }
 
-  private finish(id: number): Finish {
+  private finishes(id: number, unknown = 0): Finish {
+    const known = this.ends[id * 2 + unknown];
+    if (known) return known;
+    let found: Finish = [];
+    const { leans } = this.leaning(() => {
+      found = this.finish(id, unknown);
+      return 0;
+    });
+    if (!leans) this.ends[id * 2 + unknown] = found;
+    return found;
+  }
+
+  /** A figure, and whether it leaned on a question that is still open. */
+  private leaning(figure: () => number): Cost {
+    const outer = this.low;
+    this.low = INFINITE;
+    const bytes = figure();
+    const leans = this.low < INFINITE;
+    this.low = Math.min(outer, this.low);
+    return { bytes, leans };
+  }
+
+  private finish(id: number, unknown: number): Finish {
     const leaf = this.machine.leaves[id];
     if (leaf instanceof ValueLeaf) return leaf.slots.map((s) => ({ result: s.results, bytes: this.value(s.state) }));
     if (leaf instanceof WordLeaf) return [{ result: leaf.results, bytes: leaf.text.length - leaf.at }];
@@ -82,7 +119,10 @@ export class Shortest {
     if (leaf instanceof ArrayLeaf && leaf.at === 'open' && leaf.space > 0)
       return this.pushed(this.machine.itemEntry(leaf.slots), 0);
     if (leaf instanceof ArrayLeaf)
-      return leaf.slots.map((s) => ({ result: s.results, bytes: this.arrayRest(s.state, leaf.at === 'next') + 1 }));
+      return leaf.slots.map((s) => ({
+        result: s.results,
+        bytes: this.arrayRest(s.state, leaf.at === 'next', unknown) + 1,
+      }));
     if (leaf instanceof ObjectLeaf) return this.objectFinish(leaf);
     return [];
   }
@@ -95,7 +135,7 @@ export class Shortest {
     for (const inner of this.finishes(machine.pushLeaf[entry] ?? 0)) {
       const next = machine.resume(frame, inner.result);
       if (next === 0) continue;
-      for (const outer of this.finishes(next)) {
+      for (const outer of this.finishes(next, this.unknownAfter(frame))) {
         const total = bytes + inner.bytes + outer.bytes;
         if (total < (best.get(outer.result) ?? INFINITE)) best.set(outer.result, total);
       }
@@ -227,40 +267,29 @@ export class Shortest {
     return Math.min(INFINITE, ...this.search(...starts).map(({ bytes }) => bytes + 1));
   }
 
-  /** Bytes of the items still to come, without the closing bracket; `after`: an item came before. */
-  private arrayRest(rest: Formula, after: boolean): number {
-    const { formulas, solver } = this.machine;
+  /**
+   * Bytes of the items still to come, without the closing bracket; `after`: an item came before; `taken`: how many items under
+   * uniqueItems came before whose values are not known.
+   */
+  private arrayRest(rest: Formula, after: boolean, taken = 0): number {
+    const { solver } = this.machine;
     if (solver.arrayCanEnd(rest)) return 0;
-    return this.ask(`a${rest}${after}`, () => {
-      const plain = this.plainItems(rest);
-      if (plain !== undefined) return plain + (after ? 1 : 0);
+    const unique = solver.isUnique(rest);
+    const gone = unique ? taken : 0;
+    return this.ask(`a${rest}${after}${gone}`, () => {
+      const comma = after ? 1 : 0;
+      const plain = this.items.plain(rest, gone);
+      if (plain !== undefined) return plain + comma;
+      // Which values were taken does not matter then, only how many.
+      const { base, excluded } = unique ? solver.withoutExcluded(rest) : { base: rest, excluded: 0 };
+      if (excluded > 0) return this.arrayRest(base, after, Math.min(gone + excluded, MAX_GONE));
       let best = INFINITE;
-      for (const { need, rest: later } of solver.split(solver.afterItem(rest))) {
-        if (need === FALSE || later === FALSE || !solver.satisfiable(need)) continue;
-        best = Math.min(best, (after ? 1 : 0) + this.value(need) + this.arrayRest(formulas.or([later]), true));
+      for (const { need, rest: later } of solver.items(rest)) {
+        const bytes = comma + this.items.nth(need, gone);
+        best = Math.min(best, bytes + this.arrayRest(later, true, unique ? Math.min(gone + 1, MAX_GONE) : 0));
       }
       return best;
     });
-  }
-
-  /** A plain conjunction of item shapes and bounds, summed without derivatives. */
-  private plainItems(rest: Formula): number | undefined {
-    const { formulas, solver } = this.machine;
-    let min = 0;
-    const shapes: { shape: Parameters<typeof itemValue>[0]; offset: number }[] = [];
-    for (const literal of formulas.conjuncts(rest)) {
-      if (!formulas.isLiteral(literal)) return undefined;
-      const term = solver.term(literal);
-      if (term.sort === 'atLeast') {
-        if (formulas.isPositive(literal)) min = Math.max(min, term.min);
-      } else if (term.sort === 'items' && formulas.isPositive(literal)) shapes.push(term);
-      else if (term.sort !== 'unique') return undefined;
-    }
-    const distinct = Math.max(0, ...shapes.map((x) => x.shape.prefix.length - x.offset)) + 1;
-    const cost = (i: number): number => this.value(formulas.and(shapes.map((x) => itemValue(x.shape, x.offset + i))));
-    let total = Math.max(0, min - 1);
-    for (let i = 0; i < Math.min(min, distinct); i++) total += cost(i) * (i === distinct - 1 ? min - i : 1);
-    return total;
   }
 
   private objectFinish(leaf: ObjectLeaf): Finish {

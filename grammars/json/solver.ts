@@ -2,22 +2,16 @@ import { InfcError } from '../../runtime/errors.ts';
 import { ArraySolver } from './array-solver.ts';
 import type { Budget } from './budget.ts';
 import type { SchemaCompiler } from './compiler.ts';
+import { typeBit, typeOf } from './declared-types.ts';
 import type { Json } from './document.ts';
-import { type Formula, type Formulas, TRUE } from './formula.ts';
+import { FALSE, type Formula, type Formulas, TRUE } from './formula.ts';
 import { hardPlace, located, type SchemaPlace } from './located.ts';
 import { numberExists } from './number-cells.ts';
 import { type ObjectCube, ObjectSolver } from './object-solver.ts';
+import type { SeenSet } from './seen-keys.ts';
 import { type Branch, Splitter } from './split.ts';
 import { type StringSetId, wellFormed } from './string-sets.ts';
 import { JSON_TYPES, type JsonType, type Shape, type Term, type Terms } from './terms.ts';
-
-/** Keys that can no longer appear in an object: used ones, and skipped ones in declared order. */
-export interface SeenKeys {
-  readonly id: number;
-  /** The used ones. */
-  readonly keys: ReadonlySet<string>;
-  has(key: string): boolean;
-}
 
 /**
  * Decides whether values exist: the reason no constraint state is a dead end.
@@ -55,7 +49,8 @@ export class Solver {
   /** Whether some value satisfies a value formula. */
   satisfiable(value: Formula): boolean {
     if (value <= TRUE) return value === TRUE;
-    if (this.isOne(value)) return true;
+    const one = this.one(value);
+    if (one !== undefined && spellable(one)) return true;
     return located(
       () => this.ask(value, () => JSON_TYPES.some((type) => this.satisfiableAs(value, type))),
       () => this.placeOf(value),
@@ -64,6 +59,8 @@ export class Solver {
 
   /** Whether some value of one JSON type satisfies a value formula. */
   satisfiableAs(value: Formula, type: JsonType): boolean {
+    const one = this.one(value);
+    if (one !== undefined) return typeOf(one) === typeBit(type) && spellable(one);
     const typed = this.compiler.typed(value, type);
     if (typed <= TRUE) return typed === TRUE;
     switch (type) {
@@ -83,12 +80,14 @@ export class Solver {
   }
 
   /** Whether an object can be completed: `rest` is what is still demanded of the properties to come. */
-  objectRest(rest: Formula, seen: SeenKeys | undefined): boolean {
+  objectRest(rest: Formula, seen: SeenSet | undefined): boolean {
     if (rest <= TRUE) return rest === TRUE;
     const key = seen === undefined || !this.objects.dependsOnSeen(rest) ? rest + 0.25 : `${rest} ${seen.id}`;
-    return this.ask(key, () =>
-      this.formulas.someCube(rest, (cube) => this.objects.cube(this.objectCube(cube), seen), this.budget.spend),
-    );
+    return this.ask(key, () => {
+      const plain = this.objects.plain(rest, seen);
+      if (plain !== undefined) return plain;
+      return this.formulas.someCube(rest, (cube) => this.objects.cube(this.objectCube(cube), seen), this.budget.spend);
+    });
   }
 
   /** Whether an array can be completed: `rest` is what is still demanded of the items to come. */
@@ -104,9 +103,16 @@ export class Solver {
     return this.splitter.split(formula);
   }
 
-  /** What remains of an array demand after one item, over the item's own terms too. */
-  afterItem(rest: Formula): Formula {
-    return this.arrays.afterItem(rest);
+  /** What the next item of an array can be, and what then remains: whatever the item, it can be completed. */
+  items(rest: Formula): readonly Branch[] {
+    const found: Branch[] = [];
+    for (const branch of this.splitter.split(this.arrays.afterItem(rest))) {
+      if (!this.satisfiable(branch.need) || !this.arrayRest(branch.rest)) continue;
+      const owed = this.arrays.owed(branch.rest);
+      const need = this.formulas.and([branch.need, this.formulas.not(owed)]);
+      if (owed === FALSE || this.satisfiable(need)) found.push({ need, rest: branch.rest });
+    }
+    return found;
   }
 
   /** What remains of an object demand after a property `key`, over the property value's terms too. */
@@ -139,6 +145,16 @@ export class Solver {
     return this.formulas.evaluate(rest, (leaf) => this.terms.get(leaf).sort === 'shape');
   }
 
+  /** Whether items to come must differ from each other. */
+  isUnique(rest: Formula): boolean {
+    return this.arrays.isUnique(rest);
+  }
+
+  /** An array demand without the values that items may not have, and how many these are. */
+  withoutExcluded(rest: Formula): { readonly base: Formula; readonly excluded: number } {
+    return this.arrays.withoutExcluded(rest);
+  }
+
   /** Whether an array may end where `rest` is demanded of the items to come. */
   arrayCanEnd(rest: Formula): boolean {
     return this.arrays.canEnd(rest);
@@ -148,11 +164,11 @@ export class Solver {
     return this.terms.get(this.formulas.leafNumber(literal));
   }
 
-  /** Whether a formula is one listed value, which needs no search: there may be thousands. */
-  private isOne(value: Formula): boolean {
-    if (!this.formulas.isLiteral(value) || !this.formulas.isPositive(value)) return false;
+  /** The one value a formula lists, which needs no search: there may be thousands. */
+  private one(value: Formula): Json | undefined {
+    if (!this.formulas.isLiteral(value) || !this.formulas.isPositive(value)) return undefined;
     const term = this.term(value);
-    return term.sort === 'const' && spellable(term.value);
+    return term.sort === 'const' ? term.value : undefined;
   }
 
   /** Where a formula comes from, if it is one schema. */

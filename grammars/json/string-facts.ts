@@ -1,17 +1,12 @@
-import type { CostModel, Lang, RegexEngine } from '../regex/index.ts';
+import { CHARACTER_COST, type Lang, type RegexEngine } from '../regex/index.ts';
 import type { StringProfile } from './leaf-string.ts';
 
 /** States looked at before a language counts as one that may die. */
 const MAX_UNDYING = 100;
-/** States a pattern may have for its masks to be shared between character counts. */
-const MAX_SPREAD = 400;
-/** Cost model that counts characters. */
-const CHARACTERS: CostModel = { name: 'characters', cheapest: () => 1 };
 
 /** What string and key states ask about their languages, remembered. */
 export class StringFacts {
   private readonly lengthProfiles = new Map<Lang, StringProfile | null>();
-  private readonly spreads = new Map<Lang, { readonly need: number; readonly states: readonly Lang[] } | null>();
   private readonly undying = new Map<Lang, boolean>();
 
   constructor(private readonly engine: RegexEngine) {}
@@ -73,7 +68,7 @@ export class StringFacts {
     const { engine } = this;
     if (max < 0 || engine.isEmpty(lang)) return false;
     if (min === 0 && max === Number.POSITIVE_INFINITY) return true;
-    const shortest = engine.shortest(lang, CHARACTERS);
+    const shortest = engine.shortest(lang, CHARACTER_COST);
     if (shortest > max) return false;
     if (shortest >= min) return true;
     if (lang === engine.any) return true;
@@ -85,28 +80,9 @@ export class StringFacts {
     );
   }
 
-  /**
-   * Over all states a language's words can reach: the most characters a word still needs, and the states. Undefined when they are too many to tell.
-   */
-  spread(lang: Lang): { readonly need: number; readonly states: readonly Lang[] } | undefined {
-    const known = this.spreads.get(lang);
-    if (known !== undefined) return known ?? undefined;
-    const { engine } = this;
-    const found = new Set<Lang>([lang]);
-    let need = 0;
-    for (const state of found) {
-      if (engine.isEmpty(state)) {
-        found.delete(state);
-        continue;
-      }
-      if (found.size > MAX_SPREAD) break;
-      need = Math.max(need, engine.shortest(state, CHARACTERS));
-      const { representatives } = engine.classes(state);
-      for (let cls = 1; cls < representatives.length; cls++) found.add(engine.deriveClass(state, cls));
-    }
-    const spread = found.size > MAX_SPREAD ? null : { need, states: [...found] };
-    this.spreads.set(lang, spread);
-    return spread ?? undefined;
+  /** Characters of the shortest member. */
+  rest(lang: Lang): number {
+    return this.engine.shortest(lang, CHARACTER_COST);
   }
 
   /** The profile of a language that only counts characters. */

@@ -3,7 +3,7 @@ import type { Vocabulary } from '../vocabulary.ts';
 import type { CharBits } from './char-loops.ts';
 import type { Whitespace } from './leaf-structure.ts';
 import { plainText, plausible } from './spacing.ts';
-import { covers, placesOf, ROW, rowsOf } from './subtrees.ts';
+import { covers, ROW, rowsOf } from './subtrees.ts';
 import { type CodePoints, decodeStep, type Escapes } from './utf8-json.ts';
 
 /** How the tokens of a vocabulary behave inside a string that admits everything. */
@@ -29,9 +29,9 @@ export interface JsonTokens {
   readonly strings: StringTokens;
   /** Tokens that may come between values, with their whitespace collapsed: see {@link plainText}. */
   readonly structure: TokenTrie;
-  /** Tokens that may come within a string; the whitespace after its end is collapsed. */
+  /** Tokens that stay within a string. */
   readonly text: TokenTrie;
-  /** Those of them that close the string. */
+  /** Tokens that close a string; the whitespace after its end is collapsed. */
   readonly quotes: TokenTrie;
   /** What follows the closing quote. Its tokens are numbers of {@link tailTokens}. */
   readonly tails: TokenTrie;
@@ -200,14 +200,12 @@ function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whites
     whole.set(tail.bytes, closed);
     quotes.add(whole, token);
   }
-  const words = prepared([...text, ...quotes.entries]);
   // Walks over these begin in the middle of a document: what they need is made before.
-  placesOf(words);
   rowsOf(vocabularyTrie(vocabulary));
   return {
     strings,
     structure: prepared(structure.entries),
-    text: words,
+    text: prepared(text),
     escapes: escapesOf(text),
     sets: new Map(),
     quotes: prepared(quotes.entries),

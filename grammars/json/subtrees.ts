@@ -24,8 +24,8 @@ const AFTER_ED = 5;
 const AFTER_F0 = 6;
 const AFTER_F4 = 7;
 
-/** The position after a byte, or -1. */
-function utf8Step(position: number, byte: number): number {
+/** The position within a UTF-8 character (0: between characters) after a byte, or -1. */
+export function utf8Step(position: number, byte: number): number {
   const continuation = (byte & 0xc0) === 0x80;
   switch (position) {
     case 0:
@@ -100,49 +100,6 @@ export function covers({ ascii, others }: CharBits, rows: Rows, i: number): bool
   );
 }
 
-/** Nodes by a number below 256: `list[start[n] .. start[n + 1])`. */
-interface Sorted {
-  readonly start: Int32Array;
-  readonly list: Int32Array;
-}
-
-/** Where to find the nodes of a trie. */
-export interface Places {
-  readonly parent: Int32Array;
-  /** The bytes above each node: its ASCII ones as four words, then 1 when there are others. */
-  readonly above: Int32Array;
-  readonly byByte: Sorted;
-  readonly byDepth: Sorted;
-}
-
-const places = new WeakMap<TokenTrie, Places>();
-
-/** Sorts the nodes of a trie, once. */
-export function placesOf(trie: TokenTrie): Places {
-  let known = places.get(trie);
-  if (!known) {
-    const parent = parentsOf(trie);
-    known = { parent, above: aboveOf(trie, parent), byByte: sorted(trie.byte), byDepth: sorted(trie.depth) };
-    places.set(trie, known);
-  }
-  return known;
-}
-
-/** The root is left out. */
-function sorted(keys: Uint8Array): Sorted {
-  const start = new Int32Array(258);
-  for (let i = 1; i < keys.length; i++) start[(keys[i] ?? 0) + 2] = (start[(keys[i] ?? 0) + 2] ?? 0) + 1;
-  for (let n = 0; n < 257; n++) start[n + 1] = (start[n + 1] ?? 0) + (start[n] ?? 0);
-  const list = new Int32Array(keys.length);
-  for (let i = 1; i < keys.length; i++) {
-    const at = (keys[i] ?? 0) + 1;
-    const to = start[at] ?? 0;
-    list[to] = i;
-    start[at] = to + 1;
-  }
-  return { start, list };
-}
-
 function parentsOf({ count, depth, maxDepth }: TokenTrie): Int32Array {
   const parent = new Int32Array(count);
   const path = new Int32Array(maxDepth + 1);
@@ -152,20 +109,4 @@ function parentsOf({ count, depth, maxDepth }: TokenTrie): Int32Array {
     parent[i] = path[d - 1] ?? 0;
   }
   return parent;
-}
-
-/** Numbers for a node in {@link Places.above}. */
-export const ABOVE = 5;
-
-function aboveOf({ count, byte }: TokenTrie, parent: Int32Array): Int32Array {
-  const above = new Int32Array(count * ABOVE);
-  for (let i = 1; i < count; i++) {
-    const up = parent[i] ?? 0;
-    const b = byte[up] ?? 0;
-    for (let w = 0; w < ABOVE; w++) above[i * ABOVE + w] = above[up * ABOVE + w] ?? 0;
-    if (up === 0) continue;
-    const at = i * ABOVE + (b < 0x80 ? b >> 5 : 4);
-    above[at] = (above[at] ?? 0) | (b < 0x80 ? 1 << (b & 31) : 1);
-  }
-  return above;
 }

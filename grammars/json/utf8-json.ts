@@ -180,6 +180,12 @@ function hexDigit(byte: number): number {
   return -1;
 }
 
+/** First UTF-8 byte of a code point; a negative number is none, and stays. */
+export function firstByte(point: number): number {
+  if (point < 0x80) return point;
+  return point < 0x800 ? 0xc0 | (point >> 6) : point < 0x10000 ? 0xe0 | (point >> 12) : 0xf0 | (point >> 18);
+}
+
 /** Sets every ASCII byte that stands for itself in a string to one table entry, and control characters to dead (1). */
 export function fillPlain(row: Int32Array, at: number, entry: number): void {
   row.fill(1, at, at + 0x20);

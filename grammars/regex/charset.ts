@@ -73,6 +73,7 @@ export class CharSets {
   readonly #partitionIds = new Map<string, number>();
   readonly #setPartitions = new Map<CharSet, Partition>();
   readonly #products = new Map<number, Partition>();
+  readonly #adopted = new Map<Partition, Partition>();
   /** The partition that tells no two scalar values apart. */
   readonly trivial: Partition;
 
@@ -84,6 +85,11 @@ export class CharSets {
 
   of(pairs: readonly (readonly [number, number])[]): CharSet {
     return this.#intern(normalizeRanges(pairs));
+  }
+
+  /** The set with these ranges, of another store. */
+  copy(ranges: Ranges): CharSet {
+    return this.#intern(ranges);
   }
 
   ranges(set: CharSet): Ranges {
@@ -159,6 +165,16 @@ export class CharSets {
       this.#products.set(key, product);
     }
     return product;
+  }
+
+  /** A partition of another store. */
+  adopt(partition: Partition): Partition {
+    let own = this.#adopted.get(partition);
+    if (!own) {
+      own = this.#refine(this.trivial, partition.starts, partition.classOf);
+      this.#adopted.set(partition, own);
+    }
+    return own;
   }
 
   #refine(base: Partition, starts: readonly number[], classOf: readonly number[]): Partition {

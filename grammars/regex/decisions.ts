@@ -1,5 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { classSizes, type Partition, type Ranges } from './charset.ts';
+import { ALL_SET, classSizes, type Partition, type Ranges } from './charset.ts';
 import type { Derivatives } from './derivatives.ts';
 import { EMPTY, EPSILON, type Lang, type Languages } from './language.ts';
 
@@ -15,6 +15,9 @@ export const UTF8_COST: CostModel = {
   name: 'utf8',
   cheapest: ([first = 0]) => (first < 0x80 ? 1 : first < 0x800 ? 2 : first < 0x10000 ? 3 : 4),
 };
+
+/** Cost of one for each code point. */
+export const CHARACTER_COST: CostModel = { name: 'characters', cheapest: () => 1 };
 
 /** Exact, memoised decisions about languages, each within a budget of derivative states (INFC5105 beyond it). */
 export class Decisions {
@@ -91,7 +94,22 @@ export class Decisions {
     const node = this.#languages.node(lang);
     if (!node.opaque || this.#languages.nullableIn(lang, 0)) return false;
     if (node.kind === 'union' && node.kids.some((kid) => this.#empty.get(kid) === false)) return false;
+    if (node.kind === 'intersect' && this.#fits(node.kids)) return false;
     return undefined;
+  }
+
+  /** Whether one of two languages only counts characters, and the shortest member of the other has as many. */
+  #fits(kids: readonly Lang[]): boolean {
+    const languages = this.#languages;
+    return kids.some((kid, i) => {
+      const count = languages.node(kid);
+      const other = kids[1 - i] ?? kid;
+      if (kids.length !== 2 || count.kind !== 'repeat' || !this.#told(other)) return false;
+      const item = languages.node(count.a);
+      if (item.kind !== 'class' || item.a !== ALL_SET) return false;
+      const shortest = this.shortest(other, CHARACTER_COST);
+      return count.min <= shortest && shortest <= count.max;
+    });
   }
 
   /** The least cost of a member; Infinity for the empty language. */
@@ -106,10 +124,14 @@ export class Decisions {
     }
     return (
       memo.get(lang) ??
-      (this.#languages.node(lang).plain
-        ? this.#plainShortest(lang, cost, memo)
-        : this.#searchShortest(lang, cost, memo))
+      (this.#told(lang) ? this.#plainShortest(lang, cost, memo) : this.#searchShortest(lang, cost, memo))
     );
+  }
+
+  /** Whether the structure tells the shortest member. */
+  #told(lang: Lang): boolean {
+    const { plain, kind } = this.#languages.node(lang);
+    return plain || kind === 'rule';
   }
 
   #plainShortest(lang: Lang, cost: CostModel, memo: Map<Lang, number>): number {
@@ -161,11 +183,7 @@ export class Decisions {
       if (reached.size > this.#budget) this.#exceeded('the shortest member', lang);
       const exact =
         memo.get(state) ??
-        (languages.nullableIn(state, 0)
-          ? 0
-          : languages.node(state).plain
-            ? this.#plainShortest(state, cost, memo)
-            : undefined);
+        (languages.nullableIn(state, 0) ? 0 : this.#told(state) ? this.#plainShortest(state, cost, memo) : undefined);
       if (exact !== undefined) {
         if (distance + exact < best) {
           best = distance + exact;
@@ -268,6 +286,7 @@ export class Decisions {
     const node = languages.node(lang);
     if (lang === EMPTY) return 0;
     if (lang === EPSILON) return 1;
+    if (node.kind === 'rule') return languages.rules[node.a]?.cardinality?.();
     if (!node.plain || node.looping) return undefined;
     if (node.maxLength === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
     if (node.kind === 'class') return languages.sets.size(node.a);

@@ -1,5 +1,7 @@
+import { Borrowed } from './borrowed.ts';
 import type { Partition } from './charset.ts';
 import { Compiler } from './compiler.ts';
+import { Counters, type Uncounted } from './counters.ts';
 import { type CostModel, Decisions } from './decisions.ts';
 import { Derivatives } from './derivatives.ts';
 import { EMPTY, EPSILON, type Lang, Languages } from './language.ts';
@@ -8,7 +10,7 @@ import type { Dialect, RegexNode } from './syntax.ts';
 
 export type { Partition, Ranges } from './charset.ts';
 export { classOfCodePoint } from './charset.ts';
-export { type CostModel, UTF8_COST } from './decisions.ts';
+export { CHARACTER_COST, type CostModel, UTF8_COST } from './decisions.ts';
 export type { Lang } from './language.ts';
 export type { Dialect } from './syntax.ts';
 
@@ -61,8 +63,18 @@ export interface RegexEngine {
   lengths(lang: Lang): { readonly min: number; readonly max: number };
   /** When the members are runs of one class of characters: the runs of any length, and the bounds on the length. */
   run(lang: Lang): { readonly any: Lang; readonly min: number; readonly max: number } | undefined;
+  /** The language without its large counters, and up to how many characters the two are the same. */
+  uncounted(lang: Lang): Uncounted;
+  /** A bound on the characters that the beginning of a member still needs to be one; Infinity where none is known. */
+  need(lang: Lang): number;
+  /** A language of another engine, whose work on it then serves this one too. */
+  borrow(from: RegexEngine, lang: Lang): Lang;
+  /** What is the same for a borrowed language in all engines. */
+  origin(lang: Lang): string | undefined;
   /** Membership. */
   matches(lang: Lang, text: string): boolean;
+  /** A number no other engine has. */
+  readonly serial: number;
   /** The stores behind the engine, for the context-free core. */
   readonly internals: { readonly languages: Languages; readonly derivatives: Derivatives };
 }
@@ -75,11 +87,15 @@ export interface RegexEngineOptions {
   readonly work?: (members: number) => void;
 }
 
+let serial = 0;
+
 /** Creates an engine; languages of different engines do not mix. */
 export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine {
   const languages = new Languages(options.work);
   const derivatives = new Derivatives(languages);
   const decisions = new Decisions(languages, derivatives, options.budget ?? 20_000);
+  const counters = new Counters(languages, derivatives, decisions);
+  const lenders = new Map<RegexEngine, Borrowed>();
   const compiled = new Map<string, Lang>();
   const characters = new Map<number, Lang>();
   const characterOf = (cp: number): Lang => {
@@ -142,7 +158,19 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
       if (kind !== 'repeat' || languages.node(a).kind !== 'class') return undefined;
       return { any: languages.repeat(a, 0, Number.POSITIVE_INFINITY), min, max };
     },
+    uncounted: (lang) => counters.uncounted(lang),
+    need: (lang) => counters.need(lang),
+    borrow(from, lang) {
+      let lender = lenders.get(from);
+      if (!lender) lenders.set(from, (lender = new Borrowed(languages, from)));
+      return lender.lang(lang);
+    },
+    origin(lang) {
+      const { kind, a } = languages.node(lang);
+      return kind === 'rule' ? languages.rules[a]?.origin : undefined;
+    },
     matches: (lang, text) => languages.nullableIn(deriveText(lang, text), 0),
+    serial: serial++,
     internals: { languages, derivatives },
   };
 }

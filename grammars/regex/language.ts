@@ -86,8 +86,9 @@ export class Languages {
   /** A new nonterminal. */
   rule(definition: RuleDefinition): Lang {
     const a = this.rules.push(definition) - 1;
-    const { nullable, minLength } = definition;
-    return this.#make(`n${a}`, { kind: 'rule', a, nullable, minLength, maxLength: UNBOUNDED, looping: true });
+    const { nullable, minLength, maxLength = UNBOUNDED, plain = true } = definition;
+    const looping = definition.maxLength === undefined;
+    return this.#make(`n${a}`, { kind: 'rule', a, nullable, minLength, maxLength, plain, looping });
   }
 
   /** The definition of a loop. */

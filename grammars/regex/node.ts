@@ -1,4 +1,5 @@
 import type { Partition } from './charset.ts';
+import type { Uncounted } from './counters.ts';
 import type { CostModel } from './decisions.ts';
 
 /** Interned id of a language over Unicode scalar values. Equal ids mean equal languages; the converse holds only up to rewriting. */
@@ -48,16 +49,25 @@ export interface LanguageNode {
 /** Defines a loop node: the language of one unrolling. */
 export type Expand = () => Lang;
 
-/** A nonterminal of a context-free grammar: a language known by how it derives. It must not be empty. */
+/** A language known by how it derives: a nonterminal of a context-free grammar, or a language of another engine. It must not be empty. */
 export interface RuleDefinition {
   readonly nullable: boolean;
   /** A lower bound on the number of code points of a member. */
   readonly minLength: number;
+  /** An upper bound on the same; without it the language may recur without end, as nonterminals do. */
+  readonly maxLength?: number | undefined;
+  /** Both bounds are exact. */
+  readonly plain?: boolean | undefined;
   /** True when the language followed by itself is itself. */
   readonly idempotent: boolean;
   classes(): Partition;
   derive(codePoint: number): Lang;
   shortest(cost: CostModel): number;
+  /** The same for all engines that borrow the language. */
+  readonly origin?: string;
+  cardinality?(): number;
+  need?(): number;
+  uncounted?(): Uncounted;
 }
 
 export const EMPTY: Lang = 0;

@@ -37,7 +37,7 @@ export function quantized(
       ...(onProgress ? { onProgress } : {}),
       ...(signal ? { signal } : {}),
     });
-    if (made.planes) return matrixPlanes(format, made.planes, size);
+    if (made.planes) return matrixPlanes(format, made.planes, made.weights, size, constant.name);
     return encodeRows(format, made.weights, size, made.grids, constant.name);
   };
   storage.later.push({

@@ -126,6 +126,8 @@ function roundOperand(
     context.changed(node, `weights rounded to ${format.name}${by}${because}`);
     return value;
   }
+  // A rule for this weight by name means its groups.
+  if (matrix && rule.match !== undefined && rule.channels !== true) throw doesNotFit(format, w);
   const filter = filterOf(node);
   if (!filter || format.bits === undefined || filter.value.type.dtype === 'bf16' || node.inputs.length !== 2)
     return undefined;
@@ -180,10 +182,10 @@ function formatFor(
 const doesNotFit = (format: StorageFormat, { constant, size }: Weight): InfcError =>
   new InfcError(
     'INFC2098',
-    `format '${format.name}' needs rows of a multiple of ${rowUnit(format)} weights, not ${size.length}`,
+    `format '${format.name}' needs rows of a multiple of ${rowUnit(format)} weights, and those of '${constant.name}' have ${size.length}`,
     {
       node: constant.name,
-      fix: 'Give this layer a rule with another format in a recipe file (--quant recipe.json)',
+      fix: 'Give this layer a rule with another format in a recipe file (--quant recipe.json), or "channels": true for one scale a row',
     },
   );
 

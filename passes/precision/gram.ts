@@ -14,10 +14,13 @@ export const gram = defineCalibrator({
   does: 'mean products of all pairs of input channels (the Hessian of the layer-wise error)',
   serves: (needs) => needs === 'gram',
   start: (k, addProduct) => {
-    const sum = new Float32Array(k * k);
+    // Many inputs are never seen: those of entries that do not run.
+    let sum = new Float32Array(0);
     let waiting = new Float32Array(0);
     let [seen, held] = [0, 0];
     const flush = (rows: Float32Array, count: number): void => {
+      if (count === 0) return;
+      if (sum.length === 0) sum = new Float32Array(k * k);
       const columns = new Float32Array(BAND * count);
       for (let from = 0; from < k; from += BAND) {
         const height = Math.min(BAND, k - from);
@@ -56,7 +59,7 @@ export const gram = defineCalibrator({
       finish: () => {
         flush(waiting, held);
         waiting = new Float32Array(0);
-        mirror(sum, k, 1 / Math.max(1, seen));
+        if (seen > 0) mirror(sum, k, 1 / seen);
         return { gram: sum };
       },
     };

@@ -11,13 +11,14 @@ export const moments = defineCalibrator({
     return {
       add: (rows, count) => {
         seen += count;
-        for (let i = 0; i < count * k; i++) {
-          const [v, j] = [rows[i] ?? 0, i % k];
-          const a = Math.abs(v);
-          abs[j] = (abs[j] ?? 0) + a;
-          square[j] = (square[j] ?? 0) + v * v;
-          if (a > (largest[j] ?? 0)) largest[j] = a;
-        }
+        for (let r = 0, at = 0; r < count; r++)
+          for (let j = 0; j < k; j++, at++) {
+            const v = rows[at] ?? 0;
+            const a = Math.abs(v);
+            abs[j] = (abs[j] ?? 0) + a;
+            square[j] = (square[j] ?? 0) + v * v;
+            if (a > (largest[j] ?? 0)) largest[j] = a;
+          }
       },
       finish: () => ({
         count: seen,

@@ -41,13 +41,12 @@ interface WasmMemory extends DeviceMemory {
 }
 
 interface WasmLaunch extends Launch {
-  /** Everything but begin and end. */
+  /** Everything but scratch, begin and end. */
   readonly args: readonly number[];
-  readonly full: readonly number[];
+  /** What each call of this thread is given; all but a few launches are one call. */
+  readonly calls: readonly (readonly number[])[];
   readonly grid: number;
   readonly split: boolean;
-  /** Calls the work is done in when it is not split. */
-  readonly pieces: number;
 }
 
 /** WebAssembly on the calling thread and, where memory can be shared, on workers. */
@@ -264,19 +263,20 @@ export class WasmDevice implements Device {
   prepare({ kernel, bindings, scalars, grid, work }: LaunchRequest): WasmLaunch {
     const args = [...bindings.map(addressOf), ...scalars];
     const full = this.kernels[kernel]?.scratch ? [...args, this.scratch] : args;
-    const split = this.workers.length > 0 && work >= SPLIT_WORK && grid[0] > 1 && args.length <= MAX_ARGUMENTS;
+    const split = this.words !== undefined && work >= SPLIT_WORK && grid[0] > 1 && args.length <= MAX_ARGUMENTS;
     const pieces = Math.max(1, Math.min(MOST_PIECES, grid[0], Math.ceil(work / PIECE_WORK)));
-    return { kernel, args, full, grid: grid[0], split, pieces };
+    const edge = (i: number): number => Math.floor((grid[0] * i) / pieces);
+    const calls = Array.from({ length: split ? 0 : pieces }, (_, i) => [...full, edge(i), edge(i + 1)]);
+    return { kernel, args, calls, grid: grid[0], split };
   }
 
   launch(launch: Launch): void {
-    const { kernel, args, full, grid, split, pieces } = launch as WasmLaunch; // made by prepare
+    const { kernel, args, calls, grid, split } = launch as WasmLaunch; // made by prepare
     const words = this.words;
     if (grid <= 0) return;
-    if (!split || !words) {
+    if (!words || !split) {
       try {
-        for (let i = 0; i < pieces; i++)
-          this.functions[kernel]?.(...full, Math.floor((grid * i) / pieces), Math.floor((grid * (i + 1)) / pieces));
+        for (const call of calls) this.functions[kernel]?.(...call);
       } catch (cause) {
         throw this.failed(kernel, cause);
       }
@@ -287,7 +287,7 @@ export class WasmDevice implements Device {
     words[control.GRID] = grid;
     words[control.CHUNKS] = chunks;
     words[control.COUNT] = args.length;
-    words[control.SCRATCH] = full.length - args.length;
+    words[control.SCRATCH] = this.kernels[kernel]?.scratch ? 1 : 0;
     words.set(args, control.ARGS);
     Atomics.add(words, control.LAUNCH, 1);
     Atomics.store(words, control.DONE, 0);

@@ -1,34 +1,7 @@
 import { InfcError } from '../errors.ts';
+import type { Decoder } from './api.ts';
 
-/** A state of a decoder to go back to; only the decoder that made it can read it. */
-export interface Snapshot {
-  /** Tokens the decoder had taken. */
-  readonly tokens: readonly number[];
-}
-
-/**
- * A language model as strategies drive it: it takes tokens, remembers them (KV cache or recurrent state), and gives logits.
- * A call that throws or is aborted leaves it with the tokens it had.
- */
-export interface Decoder {
-  readonly vocabulary: number;
-  /** Most tokens it can hold. */
-  readonly context: number;
-  /** Tokens taken so far. */
-  readonly tokens: readonly number[];
-  /**
-   * Takes `tokens` (at least one) and returns logits: [vocabulary] for 'last', [tokens, vocabulary] row by row for 'all', empty for 'none'.
-   * The array may be changed by the caller and is valid until the next call. Throws INFC6401 when the context is full.
-   */
-  forward(tokens: readonly number[], logits: Wanted, signal?: AbortSignal): Promise<Float32Array>;
-  /** Forgets all tokens past `length`. */
-  truncate(length: number): Promise<void>;
-  snapshot(): Promise<Snapshot>;
-  restore(snapshot: Snapshot): Promise<void>;
-}
-
-/** Which tokens' logits a call of {@link Decoder.forward} returns. */
-export type Wanted = 'none' | 'last' | 'all';
+export type { Decoder, Snapshot, Wanted } from './api.ts';
 
 /** Refuses what no decoder can take: no tokens, ids outside the vocabulary, more tokens than the context holds. */
 export function checkTokens(decoder: Decoder, tokens: readonly number[]): void {

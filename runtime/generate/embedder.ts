@@ -1,21 +1,13 @@
 import { InfcError } from '../errors.ts';
 import type { PlanGeneration } from '../plan.ts';
 import type { Model } from '../session.ts';
+import type { Embedder as Api, EmbedOptions, Pooling } from './api.ts';
 import type { TextCodec } from './text.ts';
 
-/** How the vectors of a text's tokens become one, for models that do not do it themselves. */
-export type Pooling = 'mean' | 'cls' | 'last';
-
-export interface EmbedOptions {
-  /** Default mean; models that pool themselves refuse another. */
-  readonly pooling?: Pooling | undefined;
-  /** Scale to length 1, so that a dot product is the cosine; default true. */
-  readonly normalize?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+export type { EmbedOptions, Pooling } from './api.ts';
 
 /** A loaded model that turns texts into vectors. */
-export class Embedder implements AsyncDisposable {
+export class Embedder implements Api {
   constructor(
     readonly model: Model,
     readonly generation: PlanGeneration,

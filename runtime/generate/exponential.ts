@@ -9,11 +9,9 @@ function series(r: number, terms: number): number {
   return sum;
 }
 
-/** 2^(-m / 32) for what {@link expNegative} does not call zero. */
-const POWERS = Float64Array.from(
-  { length: 2048 },
-  (_, m) => series(-(m % 32) * HIGH - (m % 32) * LOW, 18) * 2 ** -Math.floor(m / 32),
-);
+/** 2^(-m / 32), and 2^-n for what {@link expNegative} does not call zero: multiplying by these loses nothing. */
+const FRACTIONS = Float64Array.from({ length: 32 }, (_, m) => series(-m * HIGH - m * LOW, 18));
+const POWERS = Float64Array.from({ length: 64 }, (_, n) => 2 ** -n);
 
 /**
  * e^x for x <= 0, to about two units in the last place; 0 below -44 (e^-44 is under 2^-63, less than a 53-bit draw can see). Only additions
@@ -24,5 +22,5 @@ export function expNegative(x: number): number {
   const m = Math.round(x * (32 * Math.LOG2E));
   const r = x - m * HIGH - m * LOW;
   const tail = 1 / 6 + r * (1 / 24 + r * (1 / 120 + r * (1 / 720)));
-  return (1 + r * (1 + r * (0.5 + r * tail))) * (POWERS[-m] ?? 0);
+  return (1 + r * (1 + r * (0.5 + r * tail))) * (FRACTIONS[-m & 31] ?? 0) * (POWERS[-m >> 5] ?? 0);
 }

@@ -1,79 +1,33 @@
-import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { InfcError } from '../errors.ts';
 import type { PlanGeneration } from '../plan.ts';
 import type { Model } from '../session.ts';
-import type { Decoder } from './decoder.ts';
+import type {
+  LanguageModel as Api,
+  TextStream as ApiStream,
+  Decoder,
+  Finish,
+  GenerateOptions,
+  MaskSource,
+  Message,
+  Output,
+  Piece,
+  Prompt,
+  Result,
+  Sampling,
+  ValueOf,
+} from './api.ts';
 import { Lease } from './lease.ts';
-import type { MaskSource } from './masks.ts';
 import { openDecoder } from './open-decoder.ts';
 import { randomSeed } from './random.ts';
-import { checkSampling, type Sampling } from './sampler.ts';
+import { checkSampling } from './sampler.ts';
 import { greedy } from './strategies/greedy.ts';
 import { sample } from './strategies/sample.ts';
-import type { Emission, Finish, Strategy } from './strategy.ts';
-import { type Message, StopStrings, type TextCodec, TokenText } from './text.ts';
+import { StopStrings, type TextCodec, TokenText } from './text.ts';
 
-/** A constraint on what is written: `constrain`, `grammar`, `regex` or `tools` of infc/grammars make them. */
-export interface Output {
-  matcher(vocabulary: Vocabulary, options?: { readonly maxTokens?: number; readonly closing?: 'lazily' }): MaskSource;
-  /** The value of a finished text. */
-  parse?(text: string): unknown;
-}
-
-/** The value a constraint gives: that of its `parse`, else the text. */
-export type ValueOf<O> = O extends { parse(text: string): infer T } ? T : O extends Output ? string : undefined;
-
-export interface GenerateOptions<O extends Output | undefined = undefined> extends Sampling {
-  /** Most tokens to write; default: what the context has room for. */
-  readonly maxTokens?: number | undefined;
-  /** Texts at which to end; they are not given. */
-  readonly stop?: readonly string[] | undefined;
-  /** Give log probabilities with the tokens, and those of so many of the likeliest at each place. */
-  readonly logprobs?: number | undefined;
-  /** What may be written; the result then has a value of the constraint's type. */
-  readonly output?: O;
-  /** Masks over token ids, for models without a tokenizer. */
-  readonly masks?: MaskSource | undefined;
-  /** How to choose; default greedy, or sampling when a temperature, seed or limit of candidates is given. */
-  readonly strategy?: Strategy | undefined;
-  /** A context that is full: 'error' refuses such prompts and ends texts there (default), 'slide' forgets the oldest tokens. */
-  readonly overflow?: 'error' | 'slide' | undefined;
-  /** Further variables of the chat template. */
-  readonly template?: Readonly<Record<string, unknown>> | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Text with its special tokens left out, token ids as they are, or a conversation. */
-export type Prompt = string | readonly number[] | readonly Message[];
-
-/** Tokens that came together, and the text that became certain with them. */
-export interface Piece {
-  readonly text: string;
-  readonly tokens: readonly Emission[];
-}
-
-export interface Result<T = undefined> {
-  readonly text: string;
-  /** Ids, an end token included. */
-  readonly tokens: readonly number[];
-  /** 'stop': a stop string. */
-  readonly finish: Finish | 'stop';
-  readonly value: T;
-  /** The seed that gives this text again, when it was sampled. */
-  readonly seed?: number;
-  readonly usage: {
-    readonly promptTokens: number;
-    /** Of these, taken over from earlier calls. */
-    readonly reusedTokens: number;
-    readonly newTokens: number;
-    /** From the call to the first token. */
-    readonly firstTokenMs: number;
-    readonly totalMs: number;
-  };
-}
+export type { GenerateOptions, Output, Piece, Prompt, Result, ValueOf } from './api.ts';
 
 /** Pieces as they come; `result` is there after the last. */
-export class TextStream<T> implements AsyncIterable<Piece> {
+export class TextStream<T> implements ApiStream<T> {
   private outcome: Result<T> | undefined;
 
   constructor(private readonly pieces: AsyncGenerator<Piece, Result<T> | undefined>) {}
@@ -104,7 +58,7 @@ export class TextStream<T> implements AsyncIterable<Piece> {
 }
 
 /** A loaded language model. Its calls may overlap: they take turns token by token. */
-export class LanguageModel implements AsyncDisposable {
+export class LanguageModel implements Api {
   private readonly shared: { readonly decoder: Decoder; turn: Promise<unknown> };
 
   constructor(

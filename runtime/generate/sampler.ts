@@ -1,26 +1,11 @@
 import { InfcError } from '../errors.ts';
+import type { Sampling } from './api.ts';
 import { expNegative } from './exponential.ts';
 import { forEachAllowed, type MaskSource, without } from './masks.ts';
 import { Random } from './random.ts';
 import { keepLargest, keepMass } from './select.ts';
 
-/**
- * How to choose a token. Applied in this order, as transformers does: repetition penalty, mask, temperature, top-k, top-p, min-p.
- */
-export interface Sampling {
-  /** Divides the logits; 0 takes the likeliest token (the lowest id among equals). Default 0. */
-  readonly temperature?: number | undefined;
-  /** Only the k likeliest tokens; 0 or absent: all. */
-  readonly topK?: number | undefined;
-  /** Only the likeliest tokens whose probabilities first sum to p, in (0, 1]. */
-  readonly topP?: number | undefined;
-  /** Only tokens at least this share as likely as the likeliest, in [0, 1]. */
-  readonly minP?: number | undefined;
-  /** Divides positive and multiplies negative logits of tokens that came before (Keskar et al. 2019); 1: none. */
-  readonly repetitionPenalty?: number | undefined;
-  /** The same seed, model and options give the same tokens. */
-  readonly seed?: number | undefined;
-}
+export type { Sampling } from './api.ts';
 
 /** Throws INFC6404 naming the option that is out of range. */
 export function checkSampling(s: Sampling): void {

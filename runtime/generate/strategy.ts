@@ -1,43 +1,7 @@
-import { advanceTo, checkTokens, type Decoder } from './decoder.ts';
-import type { MaskSource } from './masks.ts';
-import type { Sampling } from './sampler.ts';
+import type { Decoder, Request, Strategy } from './api.ts';
+import { advanceTo, checkTokens } from './decoder.ts';
 
-/** A token and, when asked for, what the model thought of it. */
-export interface Emission {
-  readonly token: number;
-  /** Natural logarithm of the model's probability, before sampling options and masks; absent for forced tokens. */
-  readonly logprob?: number;
-  /** The likeliest tokens at this place. */
-  readonly top?: readonly { readonly token: number; readonly logprob: number }[];
-}
-
-/** Why a generation ended: an end token, the limit of tokens, or a context that is full. */
-export type Finish = 'end' | 'length' | 'context';
-
-/** What a strategy is asked for. */
-export interface Request {
-  readonly prompt: readonly number[];
-  /** Most tokens to give. */
-  readonly maxTokens: number;
-  /** Tokens that end the text; one that comes is given, as the last. */
-  readonly eos: readonly number[];
-  readonly sampling: Sampling;
-  readonly masks?: MaskSource | undefined;
-  /** Give the logarithms of probabilities, and those of so many of the likeliest tokens. */
-  readonly logprobs?: number | undefined;
-  /** When the context is full: end, or forget the oldest tokens but the first `keep` and go on. */
-  readonly overflow?: { readonly keep: number } | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/**
- * A way to choose texts. `run` gives tokens as soon as they are certain, in one or more pieces; leaving it early (return, abort) leaves
- * the decoder usable.
- */
-export interface Strategy {
-  readonly name: string;
-  run(decoder: Decoder, request: Request): AsyncGenerator<readonly Emission[], Finish>;
-}
+export type { Emission, Finish, Request, Strategy } from './api.ts';
 
 export const defineStrategy = (strategy: Strategy): Strategy => strategy;
 

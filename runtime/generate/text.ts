@@ -1,11 +1,7 @@
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
+import type { Message } from './api.ts';
 
-/** One turn of a conversation, as chat templates know them; templates may use further fields. */
-export interface Message {
-  readonly role: 'system' | 'user' | 'assistant' | 'tool' | (string & {});
-  readonly content: string;
-  readonly [field: string]: unknown;
-}
+export type { Message } from './api.ts';
 
 /** A model's tokenizer and chat template. */
 export interface TextCodec {

@@ -3,6 +3,7 @@ import { checkIndex } from './check-index.ts';
 import { fail } from './fail.ts';
 import { dft, melWeights, stft } from './fourier.ts';
 import { linearAttention } from './linear-attention.ts';
+import { mapRow, zipMap } from './maps.ts';
 import { labelEncode, tfIdf, treeEnsemble } from './ml.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
 import { resampleTable } from './resample-table.ts';
@@ -41,6 +42,9 @@ import {
   stringTranspose,
   stringWhere,
 } from './strings.ts';
+import { coupleProbabilities } from './svm.ts';
+
+import { wasmKernel } from './wasm-kernel.ts';
 
 /** Host functions by name, one line each; an artifact carries only those its plan needs. */
 const functions: Readonly<Record<string, HostOp>> = {
@@ -61,6 +65,9 @@ const functions: Readonly<Record<string, HostOp>> = {
   label_encode: labelEncode,
   tf_idf: tfIdf,
   tree_ensemble: treeEnsemble,
+  couple_probabilities: coupleProbabilities,
+  map_row: mapRow,
+  zip_map: zipMap,
   dft,
   mel_weights: melWeights,
   stft,
@@ -102,6 +109,7 @@ const functions: Readonly<Record<string, HostOp>> = {
   split_to_sequence: splitToSequence,
   squeeze,
   unsqueeze,
+  wasm_kernel: wasmKernel,
 };
 
 export const hostFunctions = (name: string): HostOp | undefined => functions[name];

@@ -1,3 +1,4 @@
+import { entriesOf } from '../dtype.ts';
 import type { HostOp, HostTensor } from '../host.ts';
 import { emptyTensor, isTensor, numericData, sizeOf, stridesOf, toNumbers } from './values.ts';
 
@@ -106,10 +107,13 @@ function gatherElements(
   }
   const out = emptyTensor(t.dtype, shape);
   const source = t.data;
-  const blank = fill ? numericData(fill)[0] : undefined;
+  const entries = entriesOf(t.dtype);
+  const blank = fill ? numericData(fill) : [];
   places.forEach((p, k) => {
-    const v = Number.isNaN(p) ? blank : source[p];
-    if (v !== undefined) out.data[k] = v;
+    for (let e = 0; e < entries; e++) {
+      const v = Number.isNaN(p) ? blank[e] : source[p * entries + e];
+      if (v !== undefined) out.data[k * entries + e] = v;
+    }
   });
   return out;
 }

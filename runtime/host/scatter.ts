@@ -1,3 +1,4 @@
+import { entriesOf } from '../dtype.ts';
 import type { HostOp, HostTensor, HostValue } from '../host.ts';
 import { decodeFloat, encodeFloat } from '../minifloat.ts';
 import { isTensor, numericData, sizeOf, stridesOf } from './values.ts';
@@ -43,6 +44,12 @@ function combiner(data: HostTensor, updates: HostTensor, reduction: string) {
   }
   const { dtype } = data;
   const reduce = numbers[reduction] ?? replace;
+  if (entriesOf(dtype) === 2) {
+    const put = (at: number, from: number): void => {
+      for (const part of [0, 1]) out[2 * at + part] = reduce(out[2 * at + part] ?? 0, source[2 * from + part] ?? 0);
+    };
+    return { data: out, put };
+  }
   const put =
     reduction !== 'none' && (dtype === 'f16' || dtype === 'bf16')
       ? (at: number, from: number) =>

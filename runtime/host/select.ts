@@ -1,3 +1,4 @@
+import { entriesOf } from '../dtype.ts';
 import type { HostContext, HostOp, HostTensor, HostValue } from '../host.ts';
 import { emptyTensor, isTensor, numericData, sizeOf, stridesOf, toNumbers } from './values.ts';
 
@@ -26,11 +27,12 @@ export function takeSlices(t: HostTensor, axis: number, picks: readonly number[]
   }
   const out = emptyTensor(t.dtype, shape);
   const source = t.data;
+  const entries = entriesOf(t.dtype);
   let at = 0;
   for (let o = 0; o < outer; o++) {
     for (const p of picks) {
-      for (let i = 0; i < inner; i++) {
-        const v = source[place(o, p) + i];
+      for (let i = 0; i < inner * entries; i++) {
+        const v = source[place(o, p) * entries + i];
         if (v !== undefined) out.data[at++] = v;
       }
     }
@@ -41,9 +43,11 @@ export function takeSlices(t: HostTensor, axis: number, picks: readonly number[]
 /** Coordinates of the elements that are not zero, one column each: i64 [rank, count]. */
 export const nonZero: HostOp = (inputs, _attrs, c) => {
   const t = tensorAt(inputs, 0, c);
+  const entries = entriesOf(t.dtype);
   const found: number[] = [];
   toNumbers(t).forEach((v, i) => {
-    if (v !== 0) found.push(i);
+    const at = Math.floor(i / entries);
+    if (v !== 0 && found.at(-1) !== at) found.push(at);
   });
   const shape = t.shape.length === 0 ? [1] : t.shape;
   const strides = stridesOf(shape);
@@ -250,7 +254,7 @@ export const tensorScatter: HostOp = (inputs, attrs, c) => {
   const starts = isTensor(inputs[2]) ? toNumbers(inputs[2]) : [];
   const axis = Number(attrs.axis);
   const [length, count] = [cache.shape[axis] ?? 1, update.shape[axis] ?? 1];
-  const inner = sizeOf(cache.shape.slice(axis + 1));
+  const inner = sizeOf(cache.shape.slice(axis + 1)) * entriesOf(cache.dtype);
   const outer = sizeOf(cache.shape.slice(0, axis));
   const perBatch = sizeOf(cache.shape.slice(1, axis));
   const [out, source] = [numericData(cache).slice(), numericData(update)];

@@ -35,6 +35,31 @@ beforeAll(async () => {
     ],
   });
   await writeFile(path.join(dir, 'mlp.onnx'), bytes);
+  const weights: Readonly<Record<string, (i: number) => number>> = {
+    huge: (i) => (i === 77 ? 1e30 : Math.sin(i)),
+    large: (i) => 1e6 * Math.sin(i),
+    tiny: (i) => 1e-40 * Math.sin(i),
+  };
+  for (const [name, value] of Object.entries(weights)) {
+    const w = f32(
+      'w',
+      [64, 64],
+      Array.from({ length: 4096 }, (_, i) => value(i)),
+    );
+    const made = { name, input: [info('x', [8, 64])], output: [info('y', [8, 64])], initializer: [w] };
+    await writeFile(
+      path.join(dir, `${name}.onnx`),
+      encodeModel({ ...made, node: [node('MatMul', ['x', 'w'], ['y'])] }),
+    );
+  }
+  const recipes: Readonly<Record<string, unknown>> = {
+    typo: { rules: [{ format: 'q4g32', algoritm: 'gptq' }] },
+    none: { rules: [] },
+    odd: { rules: [{ match: 'mid', format: 'q4g64' }] },
+    'w4a8-tables': { rules: [{ format: 'p4g64' }] },
+  };
+  for (const [name, recipe] of Object.entries(recipes))
+    await writeFile(path.join(dir, `${name}.json`), JSON.stringify(recipe));
   await mkdir(path.join(dir, 'samples'));
   await mkdir(path.join(dir, 'others'));
   for (let i = 0; i < 12; i++) {
@@ -145,15 +170,23 @@ describe('infc compile --quant and infc eval', () => {
     [['compile', 'mlp.onnx', '-o', 'e', '--max-kl', '1e-12', '--calibrate', 'samples'], 'INFC2084'],
     [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'q4+gptq'], 'INFC2072'],
     [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'q4+nope'], 'INFC8064'],
-    [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'q4+gptq', '--calibrate', 'nowhere'], 'INFC8041'],
+    [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'q4+gptq', '--calibrate', 'nowhere'], 'INFC8005'],
     [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'q4+gptq', '--calibrate', 'odd'], 'INFC8041'],
     [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'q4+gptq', '--calibrate', 'nan'], 'INFC2078'],
     [['compile', 'mlp.onnx', '-o', 'e', '--max-drop', '200%'], 'INFC8003'],
     [['compile', 'mlp.onnx', '-o', 'e', '--max-bytes', 'few'], 'INFC8003'],
     [['compile', 'mlp.onnx', '-o', 'e', '--sparsity', '5:4'], 'INFC8031'],
+    [['compile', 'huge.onnx', '-o', 'e', '--quant', 'mxfp4'], 'INFC2092'],
+    [['compile', 'large.onnx', '-o', 'e', '--quant', 'q4'], 'INFC2092'],
+    [['compile', 'tiny.onnx', '-o', 'e', '--quant', 'q8'], 'INFC2095'],
+    [['compile', 'tiny.onnx', '-o', 'e', '--quant', 'mxfp4'], 'INFC2095'],
+    [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'typo.json'], 'INFC8062'],
+    [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'none.json'], 'INFC8062'],
+    [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'odd.json'], 'INFC2098'],
+    [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'w4a8-tables.json'], 'INFC2093'],
     [['eval', 'mlp.onnx'], 'INFC8003'],
     [['eval', 'mlp.onnx', '--against', 'mlp.onnx'], 'INFC8003'],
-    [['eval', 'mlp.onnx', '--against', 'mlp.onnx', '--inputs', 'nowhere'], 'INFC8041'],
+    [['eval', 'mlp.onnx', '--against', 'mlp.onnx', '--inputs', 'nowhere'], 'INFC8005'],
   ])(
     '%j fails with its code',
     async (argv, code) => {

@@ -55,7 +55,7 @@ describe.each(formats.filter((f) => f.shared).map((f) => [f.name, f] as const))(
     const request = { name: 'w', weights: w.slice(), n: SIZE.rows, k: SIZE.length, format };
     const error = (statistics?: typeof many): number => {
       const { planes } = aqlm.quantize({ ...request, ...(statistics ? { statistics } : {}) });
-      const got = decodeRows(format, matrixPlanes(format, planes ?? {}, SIZE), SIZE);
+      const got = decodeRows(format, matrixPlanes(format, planes ?? {}, w, SIZE), SIZE);
       return energy(
         w.map((x, i) => x - (got[i] ?? Number.NaN)),
         importance,

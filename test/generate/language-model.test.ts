@@ -226,8 +226,8 @@ export async function use(signal: AbortSignal): Promise<void> {
     expect(new Set([...stdout.matchAll(/(bad-\d)\.ts\(/g)].map((m) => m[1])).size).toBe(bad.length);
   }, 60_000);
 
-  it('takes at most 60 kB gzipped without weights and tokenizer', async () => {
-    const [target] = (await compile(path.join(dir, 'tiny'))).targets;
+  it.each(['f32', 'q8', 'q4'])('takes at most 60 kB gzipped without weights and tokenizer (%s)', async (quant) => {
+    const [target] = (await compile(path.join(dir, 'tiny'), { quant })).targets;
     const files = (await target?.files()) ?? [];
     const parts = partBytes(files);
     const total = parts

@@ -2,12 +2,11 @@ import Ajv2020 from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { describe, expect, it } from 'vitest';
 import { type Constraint, constrain } from '../../grammars/constrain.ts';
-import type { Matcher } from '../../grammars/matcher.ts';
 import { PartialJson } from '../../grammars/partial.ts';
-import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { JSON_TEXTS, random, SCHEMAS, vocabularyOf } from './json-fixtures.ts';
 import { RandomSchemas } from './random-schema.ts';
+import { isMailbox, randomWalk } from './random-walk.ts';
 import { llama3 } from './vocabularies.ts';
 
 /** INFC_WALKS=10000 for a long run, INFC_SEED to repeat one. */
@@ -18,78 +17,6 @@ const EACH = 5;
 
 const next = random(seed);
 const schemas = new RandomSchemas(next);
-
-/** A random token of the mask; of the first ones (single bytes, punctuation) half of the time. */
-function choose(matcher: Matcher, size: number): number {
-  const words = matcher.mask();
-  const short = next() < 0.5;
-  for (let tries = 0; tries < 200; tries++) {
-    const token = schemas.below(short ? Math.min(size, 300) : size);
-    if ((((words[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1) return token;
-  }
-  const from = schemas.below(words.length);
-  for (let i = 0; i < words.length; i++) {
-    const at = (from + i) % words.length;
-    const word = words[at] ?? 0;
-    if (word !== 0) return at * 32 + 31 - Math.clz32(word & -word);
-  }
-  return -1;
-}
-
-/** Takes random tokens until the text ends or there are enough; then, without a limit of tokens, the bytes that end it soonest. */
-function walk(constraint: Constraint, vocabulary: Vocabulary, maxTokens: number | undefined): Uint8Array[] {
-  const matcher = constraint.matcher(vocabulary, maxTokens === undefined ? {} : { maxTokens });
-  const pieces: Uint8Array[] = [];
-  const { acceptor } = constraint;
-  let state = acceptor.start;
-  const take = (token: number): void => {
-    matcher.commit(token);
-    const bytes = vocabulary.bytes[token];
-    if (!bytes) return;
-    pieces.push(bytes);
-    for (const byte of bytes) state = acceptor.step(state, byte);
-  };
-  const most = schemas.below(60);
-  while (!matcher.done && (maxTokens !== undefined || matcher.length < most)) {
-    const token = choose(matcher, vocabulary.size);
-    if (token < 0) throw new Error(`dead end after ${Buffer.concat(pieces).toString()}`);
-    take(token);
-  }
-  while (!acceptor.accepts(state)) {
-    const left = acceptor.shortest(state);
-    const byte = Array.from({ length: 256 }, (_, b) => b).find(
-      (b) => acceptor.shortest(acceptor.step(state, b)) < left,
-    );
-    if (byte === undefined) throw new Error(`no way out after ${Buffer.concat(pieces).toString()}`);
-    take(singles(vocabulary)[byte] ?? -1);
-  }
-  if (!matcher.done) matcher.commit(vocabulary.eos[0] ?? -1);
-  return pieces;
-}
-
-const singleBytes = new WeakMap<Vocabulary, readonly number[]>();
-function singles(vocabulary: Vocabulary): readonly number[] {
-  let list = singleBytes.get(vocabulary);
-  if (!list) {
-    const found: number[] = [];
-    vocabulary.bytes.forEach((bytes, id) => {
-      if (bytes?.length === 1) found[bytes[0] ?? 0] = id;
-    });
-    list = found;
-    singleBytes.set(vocabulary, list);
-  }
-  return list;
-}
-
-/** RFC 5321's Mailbox, written apart from infc's. */
-function isMailbox(text: string): boolean {
-  const at = text.lastIndexOf('@');
-  const atom = "[\\w!#$%&'*+/=?^`{|}~-]+";
-  const local = new RegExp(`^(?:"(?:[ !#-\\[\\]-~]|\\\\[ -~])*"|${atom}(?:\\.${atom})*)$`);
-  const label = '[a-z0-9](?:[a-z0-9-]*[a-z0-9])?';
-  const domain = new RegExp(`^(?:\\[.*\\]|${label}(?:\\.${label})*)$`, 'i');
-  return local.test(text.slice(0, at)) && domain.test(text.slice(at + 1));
-}
 
 describe(`random walks over allowed tokens (seed ${seed})`, () => {
   it(`${WALKS} walks never reach a dead end, and end in documents that Ajv accepts`, async () => {
@@ -127,7 +54,7 @@ describe(`random walks over allowed tokens (seed ${seed})`, () => {
       for (let i = 0; i < EACH; i++, walks++) {
         const bounded = i % 2 === 1;
         const run = (): Uint8Array[] =>
-          walk(constraint, bounded ? small : large, bounded ? least + schemas.below(60) : undefined);
+          randomWalk(next, constraint, bounded ? small : large, bounded ? least + schemas.below(60) : undefined);
         let pieces: Uint8Array[];
         try {
           pieces = run();

@@ -32,7 +32,7 @@ const registry = new Registry([
     ops: [same, two],
     onnxOps: [
       ...constantOnnxOps,
-      onnxOp('Relu', (n, b) => [b.node('identity', [n.input(0)], { alpha: n.float('alpha', 0) })]),
+      onnxOp('LeakyRelu', (n, b) => [b.node('identity', [n.input(0)], { alpha: n.float('alpha', 0) })]),
       onnxOp('Add', (n, b) => [b.node('two', [n.input(0), n.input(1)])]),
       onnxOp('Opt', (n, b) => [b.node('two', [n.input(0), n.inputs[1] ?? null])]),
       onnxOp('Old', (n, b) => [b.node('identity', [n.input(0)])], { until: 9 }),
@@ -68,7 +68,7 @@ const chain: OnnxGraph = {
   input: [info('x', ['batch', 3])],
   output: [info('y', ['batch', 3])],
   initializer: [f32('w', [3], [1, 2, 3])],
-  node: [node('Add', ['x', 'w'], ['h'], [], { name: 'adder' }), node('Relu', ['h'], ['y'])],
+  node: [node('Add', ['x', 'w'], ['h'], [], { name: 'adder' }), node('LeakyRelu', ['h'], ['y'])],
 };
 
 describe('graphs', () => {
@@ -77,7 +77,7 @@ describe('graphs', () => {
     expect(g.inputs.map((v) => v.name)).toEqual(['x']);
     expect(g.nodes.map((n) => [n.op, n.source.name, n.source.op])).toEqual([
       ['two', 'adder', 'Add'],
-      ['identity', 'Relu_y', 'Relu'],
+      ['identity', 'LeakyRelu_y', 'LeakyRelu'],
     ]);
     expect(g.outputs.map((v) => v.name)).toEqual(['y']);
     const w = g.nodes[0]?.inputs[1]?.constant;
@@ -109,7 +109,10 @@ describe('graphs', () => {
   });
 
   it('keeps two nodes of one name apart', () => {
-    const nodes = [node('Relu', ['x'], ['a'], [], { name: 'n' }), node('Relu', ['a'], ['y'], [], { name: 'n' })];
+    const nodes = [
+      node('LeakyRelu', ['x'], ['a'], [], { name: 'n' }),
+      node('LeakyRelu', ['a'], ['y'], [], { name: 'n' }),
+    ];
     expect(main(run({ ...chain, node: nodes })).nodes.map((n) => n.source.name)).toEqual(['n', 'n#2']);
   });
 
@@ -271,7 +274,7 @@ describe('local functions', () => {
     output: ['o'],
     attribute: ['alpha'],
     opsetImport: [{ domain: '', version: 17 }],
-    node: [node('Relu', ['a'], ['t'], [attribute.reference('alpha', 'alpha', 1)]), node('Opt', ['t', 'b'], ['o'])],
+    node: [node('LeakyRelu', ['a'], ['t'], [attribute.reference('alpha', 'alpha', 1)]), node('Opt', ['t', 'b'], ['o'])],
   };
   const calls = (...nodes: ReturnType<typeof node>[]): OnnxGraph => ({ ...chain, node: nodes });
   const call = (input: string[], output: string[], attributes = [attribute.float('alpha', 2)]) =>
@@ -280,9 +283,9 @@ describe('local functions', () => {
   it('inlines them with attribute references and omitted inputs', () => {
     const g = main(run(calls(call(['x', 'w'], ['h']), call(['h'], ['y'], [])), { functions: [f] }));
     expect(g.nodes.map((n) => [n.op, n.source.name, n.attrs.alpha, n.inputs.length, n.inputs[1]?.name])).toEqual([
-      ['identity', 'h/Relu_t', 2, 1, undefined],
+      ['identity', 'h/LeakyRelu_t', 2, 1, undefined],
       ['two', 'h/Opt_o', undefined, 2, 'w'],
-      ['identity', 'y/Relu_t', 0, 1, undefined],
+      ['identity', 'y/LeakyRelu_t', 0, 1, undefined],
       ['two', 'y/Opt_o', undefined, 2, undefined],
     ]);
   });
@@ -341,24 +344,33 @@ describe('bodies', () => {
 
 describe('refusals', () => {
   const cases: [string, OnnxGraph, Partial<Model>, string, RegExp][] = [
-    ['an unknown op', { ...chain, node: [node('Rely', ['x'], ['y'])] }, {}, 'INFC1060', /closest supported op is Relu/],
-    ['a value nothing produces', { ...chain, node: [node('Relu', ['q'], ['y'])] }, {}, 'INFC1041', /'q'/],
+    [
+      'an unknown op',
+      { ...chain, node: [node('LeakyRely', ['x'], ['y'])] },
+      {},
+      'INFC1060',
+      /closest supported op is LeakyRelu/,
+    ],
+    ['a value nothing produces', { ...chain, node: [node('LeakyRelu', ['q'], ['y'])] }, {}, 'INFC1041', /'q'/],
     ['a missing output', { ...chain, output: [info('z', [1])] }, {}, 'INFC1045', /'z'/],
     ['a wrong output type', { ...chain, output: [info('y', [1, 3], 7)] }, {}, 'INFC1047', /f32.*i64/],
     ['a wrong output rank', { ...chain, output: [info('y', [1])] }, {}, 'INFC1047', /declared/],
     ['no outputs', { ...chain, output: [] }, {}, 'INFC1046', /outputs/],
     [
       'a double producer',
-      { ...chain, node: [...(chain.node ?? []), node('Relu', ['x'], ['h'])] },
+      { ...chain, node: [...(chain.node ?? []), node('LeakyRelu', ['x'], ['h'])] },
       {},
       'INFC1042',
       /'h'/,
     ],
     ['a double input', { ...chain, input: [info('x', [1]), info('x', [1])] }, {}, 'INFC1042', /'x'/],
-    ['an overwritten input', { ...chain, node: [node('Relu', ['x'], ['x'])] }, {}, 'INFC1042', /'x'/],
+    ['an overwritten input', { ...chain, node: [node('LeakyRelu', ['x'], ['x'])] }, {}, 'INFC1042', /'x'/],
     [
       'a cycle',
-      { ...chain, node: [node('Relu', ['b'], ['a']), node('Relu', ['a'], ['b']), node('Relu', ['b'], ['y'])] },
+      {
+        ...chain,
+        node: [node('LeakyRelu', ['b'], ['a']), node('LeakyRelu', ['a'], ['b']), node('LeakyRelu', ['b'], ['y'])],
+      },
       {},
       'INFC1043',
       /circle/,
@@ -367,10 +379,10 @@ describe('refusals', () => {
     ['no opset', chain, { opsetImport: [{ domain: 'other', version: 1 }] }, 'INFC1051', /opset/],
     ['a removed op', { ...chain, node: [node('Old', ['x'], ['y'])] }, {}, 'INFC1052', /1 to 9/],
     ['an adapter that throws', { ...chain, node: [node('Broken', ['x'], ['y'])] }, {}, 'INFC1090', /boom/],
-    ['a missing required input', { ...chain, node: [node('Relu', [], ['y'])] }, {}, 'INFC1030', /input 0/],
+    ['a missing required input', { ...chain, node: [node('LeakyRelu', [], ['y'])] }, {}, 'INFC1030', /input 0/],
     [
       'a wrong attribute kind',
-      { ...chain, node: [node('Relu', ['x'], ['y'], [attribute.int('alpha', 1)])] },
+      { ...chain, node: [node('LeakyRelu', ['x'], ['y'], [attribute.int('alpha', 1)])] },
       {},
       'INFC1030',
       /alpha/,
@@ -382,7 +394,13 @@ describe('refusals', () => {
       'INFC1015',
       /shape/,
     ],
-    ['a map input', { ...chain, input: [{ name: 'x', type: { mapType: { keyType: 7 } } }] }, {}, 'INFC1011', /map/],
+    [
+      'a map of numbers that are no keys',
+      { ...chain, input: [{ name: 'x', type: { mapType: { keyType: 7 } } }] },
+      {},
+      'INFC1011',
+      /map/,
+    ],
   ];
   it.each(cases)('refuses %s', (_what, graph, more, code, message) => {
     const e = failure(() => run(graph, more));

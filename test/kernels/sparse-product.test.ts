@@ -21,9 +21,21 @@ describe('products with weights whose format leaves out zeros', () => {
     }
   });
 
-  it.each(['2of4-q8', 'bitmap-f16'])('%s: the interpreter agrees', (name) => {
-    const built = build(name, 1, 1, 18, 128, random(128, 3), random(18 * 128, 4));
-    expect(worst(inInterpreter(built, []), Float64Array.from(onWasm(built, [])))).toBeLessThan(2e-6);
+  it.each(['2of4-q8', 'bitmap-f16', 'bitmap-q4', 'block16x16-q4'])('%s: the interpreter agrees', (name) => {
+    for (const rows of [1, 5]) {
+      const built = build(name, rows, rows, 32, 128, random(rows * 128, 3), random(32 * 128, 4));
+      expect(worst(inInterpreter(built, []), Float64Array.from(onWasm(built, [])))).toBeLessThan(2e-6);
+    }
+  });
+
+  it('the largest sums that integers must hold', () => {
+    const k = 1024;
+    for (const rows of [1, 5])
+      for (const sign of [1, -1]) {
+        const w = new Float32Array(8 * k).map((_, i) => (i % 4 < 2 ? sign : 0));
+        const built = build('2of4-q8', rows, rows, 8, k, new Float32Array(rows * k).fill(1), w);
+        expect(worst(onWasm(built, []), built.expected), `${rows} rows`).toBeLessThan(1e-6);
+      }
   });
 
   it('a number of rows that only the run knows', () => {
@@ -39,9 +51,12 @@ describe('products with weights whose format leaves out zeros', () => {
       const none = build(name, 1, 1, 16, 64, random(64, 7), new Float32Array(16 * 64));
       expect([...onWasm(none, [])].every((v) => v === 0)).toBe(true);
     }
-    const x = random(64, 8);
-    x[3] = Number.NaN;
-    const built = build('bitmap-q8', 1, 1, 16, 64, x, random(16 * 64, 9));
-    expect([...onWasm(built, [])].some((v) => Number.isFinite(v))).toBe(false);
+    for (const rows of [1, 5]) {
+      const x = random(rows * 64, 8);
+      x[3] = Number.NaN;
+      const got = onWasm(build('bitmap-q8', rows, rows, 16, 64, x, random(16 * 64, 9)), []);
+      expect([...got.subarray(0, 16)].some((v) => Number.isFinite(v))).toBe(false);
+      expect([...got.subarray(16)].every((v) => Number.isFinite(v))).toBe(true);
+    }
   });
 });

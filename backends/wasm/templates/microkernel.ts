@@ -134,11 +134,19 @@ function edgeOf(k: KernelBuilder, storage: Sums['storage'], elements: number): B
   return buffer;
 }
 
+/** What a tile has computed: a tile of its own, or sums that were scaled on the way. */
+export interface TileResults {
+  readonly rows: number;
+  readonly vectors: number;
+  readonly sums: Pick<Sums, 'storage'>;
+  value(row: number, vector: number): Expr;
+}
+
 /**
  * Passes the accumulators of a tile on: as vectors where all of them lie before the limit, else through scratch and lane by lane, which
  * keeps that rare part of the kernel small.
  */
-export function finishTile(k: KernelBuilder, tile: Tile, output: TileOutput): void {
+export function finishTile(k: KernelBuilder, tile: TileResults, output: TileOutput): void {
   const { rows, vectors } = tile;
   const { columnOf, limit, finish } = output;
   const columns = Array.from({ length: vectors }, (_, v) => columnOf(v));

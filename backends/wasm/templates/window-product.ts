@@ -20,26 +20,25 @@ import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/tem
 import { Memo } from '../../../compiler/memo.ts';
 import { decodeParts } from '../../reference/decode-format.ts';
 import { dot16, lookUp, narrowBytes, narrowHalves, narrowUnsignedBytes, zipHigh, zipLow } from '../intrinsics.ts';
-import { multiplyPanel } from './expanded-panel.ts';
-import { noteFor, type Operands } from './gemm.ts';
-import { finishVector } from './microkernel.ts';
+import { noteFor, type Operands, overRows } from './gemm.ts';
+import { finishTile, finishVector, floatSums, halfSums, Tile, type TileResults } from './microkernel.ts';
 import { notFinite } from './panels.ts';
 import { HEIGHT, PAIR_WORDS, packWindows, STRIDE, scaleWords, type Windows } from './windows.ts';
 
 const VECTORS = HEIGHT / 4;
 const LARGEST = 32767;
 /** Rows of activations for which a panel of weights is expanded once, to scratch. */
-const ITEM_ROWS = 96;
+const ITEM_ROWS = 192;
 /** Up to this many rows are multiplied straight from the windows. */
 const FEW_ROWS = 2;
 const TILE_ROWS = 4;
-const SCRATCH_FLOATS = 1 << 17;
+const SCRATCH_WORDS = 1 << 17;
 
 /** The weights of a sparse format in windows, or undefined where windows cannot hold them. */
 export function windowsOf(o: Operands, format: StorageFormat): Windows | undefined {
   const source = o.b.constant;
   const [rows, length] = [Number(o.n), Number(o.depth)];
-  if (!source || format.sparse?.blocks) return undefined;
+  if (!source) return undefined;
   return packed.of(source, format.name, () => {
     const size = { rows, length };
     const parts = decodeParts(format, planesOf(source, format, size, !o.transposeB), size);
@@ -83,8 +82,8 @@ export function buildWindowProduct(
     const headWords = 1 + scaleWords(scale);
     k.for(0, segments, 1, (s) => {
       const head = k.index(cursor.value, { min: 0, max: words - headWords }, 'head');
-      const most = Math.ceil((segment * HEIGHT) / 2);
-      const pairs = k.index(k.load(weights.stream, head), { min: 0, max: most }, 'pairs');
+      const mostPairs = Math.ceil((segment * HEIGHT) / 2);
+      const pairs = k.index(k.load(weights.stream, head), { min: 0, max: mostPairs }, 'pairs');
       begin();
       const first = add(head, headWords);
       const after = k.index(dimValue(add(first, ceilDiv(pairs, 2))), { min: 0, max: words }, 'first');
@@ -149,17 +148,16 @@ export function buildWindowProduct(
   const from = mul(floorDiv(k.group.x, panels), ITEM_ROWS);
   const to = dimMin(add(from, ITEM_ROWS), rows);
   const few = (): void => k.for(from, to, 1, oneRow);
-  const prepare = quantizeBytes(request, o.a, rows, depth, segment);
+  const most = depth * HEIGHT > SCRATCH_WORDS ? Number.POSITIVE_INFINITY : FEW_ROWS;
+  const prepare = quantizeBytes(request, o.a, rows, depth, segment, most);
   const note = noteFor(o, request, `only what is not zero in ${format.name}`);
-  if (isAtMost(rows, FEW_ROWS) || depth * HEIGHT > SCRATCH_FLOATS) {
-    few();
-    return [prepare, request.close(k, note)];
-  }
-
-  const a = request.bind(k, o.a);
-  const scratch = k.shared('panel', 'f32', depth * HEIGHT);
-  const many = (): void => {
-    k.for(0, (depth * HEIGHT) / 4, 1, (i) => k.store(scratch, mul(i, 4), zero));
+  byRows(k, rows, most, few, () => {
+    const words = k.shared('panel', 'u32', (depth * HEIGHT) / 2);
+    const factors = k.shared('factors', 'f32', segments * HEIGHT);
+    const wordAt = (i: Dim): Dim => mul(i, HEIGHT);
+    k.for(0, depth / 2, 1, (i) => {
+      for (let v = 0; v < VECTORS; v++) k.store(words, add(wordAt(i), 4 * v), constant('u32', 0).splat(4));
+    });
     walk(
       () => undefined,
       (pair, windowsOfPair) => {
@@ -167,31 +165,64 @@ export function buildWindowProduct(
           k.for(0, 2 * HEIGHT, 1, (slot) => {
             const code = k.load(weights.bytes, add(mul(add(pair, 4 * step), 4), slot));
             const both = k.load(weights.unsigned, add(mul(add(pair, 8), 4), slot));
-            const place = k.index(
-              (step === 0 ? both : both.shr(constant('u32', 4))).and(15),
-              { min: 0, max: 15 },
-              'place',
-            );
-            const at = add(mul(add(mul(base, STRIDE), place), HEIGHT), floorDiv(slot, 2));
+            const place = k.let((step === 0 ? both : both.shr(constant('u32', 4))).and(15), 'place');
+            const word = k.index(place.shr(constant('u32', 1)), { min: 0, max: 7 }, 'word');
+            const at = add(wordAt(add(mul(base, STRIDE / 2), word)), floorDiv(slot, 2));
+            const half = code
+              .cast('i32')
+              .bitcast('u32')
+              .and(0xffff)
+              .shl(place.and(1).shl(constant('u32', 4)));
             // A slot without a weight adds nothing.
-            k.store(scratch, at, k.load(scratch, at).add(code.cast('f32')));
+            k.store(words, at, k.load(words, at).or(half));
           }),
         );
       },
       (s, scales) => {
-        k.for(0, segment, 1, (i) => {
-          for (let v = 0; v < VECTORS; v++) {
-            const at = add(mul(add(mul(s, segment), i), HEIGHT), 4 * v);
-            k.store(scratch, at, k.load(scratch, at, 4).mul(scales(v)));
-          }
-        });
+        for (let v = 0; v < VECTORS; v++) k.store(factors, add(wordAt(s), 4 * v), scales(v));
       },
     );
-    multiplyPanel(k, o, request, a, { scratch, columns: HEIGHT, column }, [from, to, rows], TILE_ROWS);
-  };
-  if (isAtMost(FEW_ROWS + 1, rows)) many();
-  else k.if(dimValue(rows).le(FEW_ROWS), few, many);
+    const tile = (row: Dim, count: number): void => {
+      const totals = Array.from({ length: count }, () => Array.from({ length: VECTORS }, () => k.var(zero, 'total')));
+      k.for(0, segments, 1, (s) => {
+        const sums = new Tile(k, count, VECTORS, undefined, halfSums);
+        sums.loop(segment / 2, (i) => {
+          const word = add(mul(s, segment / 2), i);
+          return {
+            a: (r) => k.load(x.bytes, add(mul(add(row, r), depth / 2), word)).bitcast('u32'),
+            b: (v) => k.load(words, add(wordAt(word), 4 * v), 4),
+          };
+        });
+        totals.forEach((list, r) => {
+          const factor = k.load(x.scales, add(mul(add(row, r), segments), s)).splat(4);
+          list.forEach((total, v) => {
+            const scale = k.load(factors, add(wordAt(s), 4 * v), 4).mul(factor);
+            total.set(sums.value(r, v).cast('f32').fma(scale, total.value));
+          });
+        });
+      });
+      const results: TileResults = {
+        rows: count,
+        vectors: VECTORS,
+        sums: floatSums,
+        value: (r, v) => totals[r]?.[v]?.value ?? zero,
+      };
+      finishTile(k, results, {
+        columnOf: (v) => add(column, mul(v, 4)),
+        limit: n,
+        finish: (value, r, c) => request.finish(k, value, [...unravel(add(row, r), [...o.batch, o.m]), c]),
+      });
+    };
+    overRows(k, from, to, rows, tile, TILE_ROWS);
+  });
   return [prepare, request.close(k, note)];
+}
+
+/** One of two ways, by whether there are at most `most` rows: at run time where it is not known before. */
+function byRows(k: KernelBuilder, rows: Dim, most: number, few: () => void, many: () => void): void {
+  if (isAtMost(rows, most)) few();
+  else if (isAtMost(most + 1, rows)) many();
+  else k.if(dimValue(rows).le(most), few, many);
 }
 
 /** The windows under the types that their parts are read as. */
@@ -222,7 +253,10 @@ function bindWindows(k: KernelBuilder, from: Value, format: StorageFormat, windo
   };
 }
 
-/** Activations as 16-bit integers: of each row the low bytes, then the high ones, and a scale a segment. */
+/**
+ * Activations as 16-bit integers and a scale a segment: of each row the low bytes, then the high ones, where there are few rows; else as words
+ * of two.
+ */
 function bindBytes(
   k: KernelBuilder,
   x: Value,
@@ -239,17 +273,24 @@ function bindBytes(
   };
 }
 
-/** The kernel that makes them, once for all products that read the same input. */
-function quantizeBytes(request: TemplateRequest, x: Value, rows: Dim, depth: number, segment: number): LoweredKernel {
+/** The kernel that makes them, once for all products that read the same input; bytes for at most `most` rows. */
+function quantizeBytes(
+  request: TemplateRequest,
+  x: Value,
+  rows: Dim,
+  depth: number,
+  segment: number,
+  most: number,
+): LoweredKernel {
   const k = new KernelBuilder(`${request.name}_bytes`, 'simd', 1, [rows, 1, 1]);
   const from = request.bind(k, x);
   const to = bindBytes(k, x, rows, depth, segment, request, 'write');
   k.for(0, depth / segment, 1, (s) => {
     const start = add(mul(k.group.x, depth), mul(s, segment));
-    const most = k.var(constant('f32', 0).splat(4), 'most');
-    k.for(0, segment / 4, 1, (i) => most.set(most.value.max(k.load(from, add(start, mul(i, 4)), 4).abs())));
+    const largest = k.var(constant('f32', 0).splat(4), 'most');
+    k.for(0, segment / 4, 1, (i) => largest.set(largest.value.max(k.load(from, add(start, mul(i, 4)), 4).abs())));
     const peak = k.let(
-      [1, 2, 3].reduce((m, i) => m.max(most.value.extract(i)), most.value.extract(0)),
+      [1, 2, 3].reduce((m, i) => m.max(largest.value.extract(i)), largest.value.extract(0)),
       'peak',
     );
     k.store(to.scales, add(mul(k.group.x, depth / segment), s), peak.mul(1 / LARGEST));
@@ -266,9 +307,17 @@ function quantizeBytes(request: TemplateRequest, x: Value, rows: Dim, depth: num
         if (!a || !b || !c || !d) throw new TypeError('four vectors');
         return [narrowHalves(a, b), narrowHalves(c, d)];
       };
-      const at = add(mul(k.group.x, depth / 2), add(mul(s, segment / 4), mul(i, 4)));
-      k.store(to.bytes, at, narrowUnsignedBytes(...halves((c) => c.and(0xff))));
-      k.store(to.bytes, add(at, depth / 4), narrowBytes(...halves((c) => c.shr(constant('i32', 8)))));
+      const rowStart = mul(k.group.x, depth / 2);
+      const bytes = (): void => {
+        const at = add(rowStart, add(mul(s, segment / 4), mul(i, 4)));
+        k.store(to.bytes, at, narrowUnsignedBytes(...halves((c) => c.and(0xff))));
+        k.store(to.bytes, add(at, depth / 4), narrowBytes(...halves((c) => c.shr(constant('i32', 8)))));
+      };
+      const words = (): void => {
+        const at = add(rowStart, add(mul(s, segment / 2), mul(i, 8)));
+        halves((c) => c).forEach((word, h) => k.store(to.bytes, add(at, 4 * h), word));
+      };
+      byRows(k, rows, most, bytes, words);
     });
   });
   const elements = mul(rows, depth);

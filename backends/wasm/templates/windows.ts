@@ -28,6 +28,19 @@ export interface Windows {
   readonly scale: 'f16' | 'f32';
 }
 
+/** Weights as integers of 8 bits, of which each times its scale is the weight; an offset of whole steps vanishes in them. */
+function integersOf(weights: Float32Array, scales: Float32Array): Int8Array | undefined {
+  const codes = new Int8Array(weights.length);
+  for (let i = 0; i < codes.length; i++) {
+    const [weight, scale] = [weights[i] ?? 0, scales[i] ?? 0];
+    if (weight === 0) continue;
+    const code = Math.round(weight / scale);
+    if (!(code >= -128 && code <= 127) || Math.fround(code * scale) !== weight) return undefined;
+    codes[i] = code;
+  }
+  return codes;
+}
+
 /** 32-bit words of a segment's scales. */
 export const scaleWords = (scale: Windows['scale']): number => (scale === 'f16' ? HEIGHT / 2 : HEIGHT);
 
@@ -35,7 +48,13 @@ export const scaleWords = (scale: Windows['scale']): number => (scale === 'f16' 
  * Columns of a segment, the more the better: each row's scale and the activations' must hold throughout, and sums stay exact. `span` columns
  * share a scale in any case.
  */
-function segmentOf({ codes, scales }: DecodedRows, rows: number, length: number, span: number): number | undefined {
+function segmentOf(
+  codes: Int8Array,
+  scales: Float32Array,
+  rows: number,
+  length: number,
+  span: number,
+): number | undefined {
   const holds = (segment: number): boolean => {
     for (let at = 0; at < rows * length; at += segment) {
       let [kept, scale] = [0, 0];
@@ -65,17 +84,14 @@ export const firstRow = (panel: number, rows: number): number =>
  * Columns of a segment have one scale a row. Undefined when the codes are no integers of 8 bits times their scale.
  */
 export function packWindows(
-  { weights, codes, scales }: DecodedRows,
+  { weights, scales }: DecodedRows,
   rows: number,
   length: number,
   span: number,
 ): Windows | undefined {
-  for (let i = 0; i < codes.length; i++) {
-    const c = codes[i] ?? 0;
-    if (c !== Math.round(c) || c < -128 || c > 127 || Math.fround(c * (scales[i] ?? 0)) !== weights[i])
-      return undefined;
-  }
-  const segment = segmentOf({ weights, codes, scales }, rows, length, span);
+  const codes = integersOf(weights, scales);
+  if (!codes) return undefined;
+  const segment = segmentOf(codes, scales, rows, length, span);
   if (segment === undefined) return undefined;
   const panels = Math.ceil(rows / HEIGHT);
   const starts = new Uint32Array(panels);
@@ -142,7 +158,7 @@ class KeptColumns {
     this.columns = new Int32Array(HEIGHT * segment);
   }
 
-  read(codes: Float32Array, start: number, height: number, length: number, from: number): void {
+  read(codes: Int8Array, start: number, height: number, length: number, from: number): void {
     this.counts.fill(0);
     for (let j = 0; j < height; j++) {
       let at = j * this.segment;
@@ -207,7 +223,7 @@ class Steps {
   }
 
   /** The weights of four slots of a step, a byte each. */
-  weights(step: number, slot: number, codes: Float32Array, first: number, length: number): number {
+  weights(step: number, slot: number, codes: Int8Array, first: number, length: number): number {
     const byte = (i: number): number => {
       const column = this.columns[step * SLOTS + slot + i] ?? -1;
       return column < 0 ? 0 : (codes[(first + ((slot + i) >> 1)) * length + column] ?? 0) & 255;

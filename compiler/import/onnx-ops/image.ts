@@ -1,7 +1,7 @@
 import { tapCount } from '../../../runtime/host/resample-table.ts';
 import type { Dim } from '../../ir/dim.ts';
 import * as D from '../../ir/dim.ts';
-import { isFloat } from '../../ir/dtype.ts';
+import { isComplex, isFloat } from '../../ir/dtype.ts';
 import type { Value } from '../../ir/graph.ts';
 import type { GraphBuilder } from '../../ir/graph-builder.ts';
 import { integerRange } from '../../ops/shapes.ts';
@@ -141,7 +141,7 @@ function buildResize(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   };
   const { dtype } = x.type;
   const mixes = mode !== 'nearest' || crop;
-  let y = mixes && !isFloat(dtype) ? cast(b, x, 'f32') : x;
+  let y = mixes && !isFloat(dtype) && !isComplex(dtype) ? cast(b, x, 'f32') : x;
   const tables: Value[] = [];
   // An image is interpolated along both axes at once.
   const both = mode === 'linear' && !antialias && !crop && plans.length === 2;

@@ -6,7 +6,9 @@ import { elementwiseOnnxOps } from './elementwise.ts';
 import { imageOnnxOps } from './image.ts';
 import { linearOnnxOps } from './linear.ts';
 import { mlOnnxOps } from './ml.ts';
+import { mapOnnxOps } from './ml-maps.ts';
 import { linearModelOnnxOps } from './ml-scores.ts';
+import { svmOnnxOps } from './ml-svm.ts';
 import { treeOnnxOps } from './ml-trees.ts';
 import { movementOnnxOps } from './movement.ts';
 import { normOnnxOps } from './norm.ts';
@@ -33,6 +35,8 @@ export const tensorOnnxOps: readonly OnnxOp[] = [
   ...mlOnnxOps,
   ...linearModelOnnxOps,
   ...treeOnnxOps,
+  ...svmOnnxOps,
+  ...mapOnnxOps,
   ...signalOnnxOps,
   ...selectOnnxOps,
   ...quantizeOnnxOps,

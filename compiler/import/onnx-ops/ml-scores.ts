@@ -54,7 +54,7 @@ function linearScores(node: OnnxNode, b: GraphBuilder, targets: number): Value {
 }
 
 /** Labels by their places, and the scores. */
-function labelled(node: OnnxNode, b: GraphBuilder, best: Value, scores: Value): readonly Value[] {
+export function labelled(node: OnnxNode, b: GraphBuilder, best: Value, scores: Value): readonly Value[] {
   const labels = classLabels(node);
   if (labels.some((l) => typeof l === 'string')) {
     const attrs = { keys: labels.map((_, i) => i), values: labels, fallback: '', dtype: 'string' };

@@ -1,0 +1,163 @@
+// npm run conformance:walks -- FILE.jsonl.gz... [--walks N] [--seed S] [--verbose]
+// Random walks over allowed tokens, in three vocabularies, half of them with a limit of tokens: each must end in a document that Ajv accepts.
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import Ajv from 'ajv';
+import Ajv2019 from 'ajv/dist/2019.js';
+import Ajv2020 from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import type { Constraint } from '../../grammars/constrain.ts';
+import { constrain } from '../../grammars/constrain.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import { random } from '../grammars/json-fixtures.ts';
+import { isMailbox, randomWalk } from '../grammars/random-walk.ts';
+import { llama2, llama3, o200k } from '../grammars/vocabularies.ts';
+
+const args = process.argv.slice(2);
+const option = (name: string, otherwise: number): number =>
+  args.includes(name) ? Number(args[args.indexOf(name) + 1]) : otherwise;
+const files = args.filter((a) => a.endsWith('.gz'));
+const wanted = option('--walks', 10_000);
+const seed = option('--seed', 1);
+/** Seconds of processor time after which no further walk begins. */
+const most = option('--seconds', Number.POSITIVE_INFINITY);
+const verbose = args.includes('--verbose');
+const next = random(seed);
+const below = (n: number): number => Math.floor(next() * n);
+
+const sets = files.map((file) => gunzipSync(readFileSync(file)).toString().split('\n').filter(Boolean));
+const vocabularies = [(await llama3()).vocabulary, (await llama2()).vocabulary, o200k()];
+
+type Schema = { readonly [key: string]: unknown };
+
+/** Most tokens of a shortest text for walks with a limit of tokens. */
+const LONG = 100;
+
+/** Ajv for the draft a schema names; draft 4's spellings are turned into later ones. */
+function validator(schema: Schema): ((value: unknown) => boolean) & { errors?: unknown } {
+  const draft = /draft-04/.test(String(schema.$schema)) ? 4 : /draft-0[67]/.test(String(schema.$schema)) ? 7 : 2020;
+  const Class = draft === 2020 ? (/2019-09/.test(String(schema.$schema)) ? Ajv2019 : Ajv2020) : Ajv;
+  const attempt = (unicode: boolean): ((value: unknown) => boolean) => {
+    const ajv = new Class({
+      strict: false,
+      logger: false,
+      validateSchema: false,
+      multipleOfPrecision: 6,
+      unicodeRegExp: unicode,
+    });
+    addFormats(ajv);
+    ajv.addFormat('email', isMailbox);
+    return ajv.compile(draft === 4 ? (modern(schema) as Schema) : { ...schema, $schema: undefined });
+  };
+  try {
+    return attempt(true);
+  } catch {
+    return attempt(false);
+  }
+}
+
+/** A draft-4 schema in draft 7's words. */
+function modern(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(modern);
+  if (schema === null || typeof schema !== 'object') return schema;
+  const found: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(schema)) {
+    if (key === '$schema') continue;
+    if (key === 'id' && typeof value === 'string') found.$id = value;
+    else if (key === 'enum' || key === 'default') found[key] = value;
+    else found[key] = modern(value);
+  }
+  for (const [flag, bound] of [
+    ['exclusiveMinimum', 'minimum'],
+    ['exclusiveMaximum', 'maximum'],
+  ] as const) {
+    if (typeof found[flag] !== 'boolean') continue;
+    if (found[flag] && typeof found[bound] === 'number') {
+      found[flag] = found[bound];
+      delete found[bound];
+    } else delete found[flag];
+  }
+  return found;
+}
+
+function cpu(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+let walks = 0;
+let unjudged = 0;
+let bounded = 0;
+const refused = new Map<string, number>();
+const failures: string[] = [];
+function fail(text: string): void {
+  failures.push(text);
+  console.log(text);
+}
+const began = cpu();
+for (let n = 0; walks < wanted && n < wanted * 4 && cpu() - began < most; n++) {
+  const set = sets[n % sets.length] ?? [];
+  const { id, schema } = JSON.parse(set[below(set.length)] ?? '{}') as { id: string; schema: Schema };
+  if (verbose) process.stderr.write(`${n} ${id}\n`);
+  const options = {
+    order: next() < 0.5 ? 'any' : 'schema',
+    whitespace: (['bounded', 'compact', 'json'] as const)[below(3)] ?? 'bounded',
+    escapes: next() < 0.5 ? 'any' : 'minimal',
+  } as const;
+  let constraint: Constraint;
+  try {
+    constraint = constrain(schema, options);
+    for (const vocabulary of vocabularies.slice(0, 1)) constraint.matcher(vocabulary).mask();
+  } catch (error) {
+    if (!(error instanceof InfcError)) throw error;
+    refused.set(error.code, (refused.get(error.code) ?? 0) + 1);
+    continue;
+  }
+  let validate: ReturnType<typeof validator> | undefined;
+  try {
+    validate = validator(schema);
+  } catch {
+    // Ajv does not compile it.
+  }
+  const start = cpu();
+  for (const vocabulary of vocabularies) {
+    let text = '';
+    let limit: number | undefined;
+    walks++;
+    try {
+      if (next() < 0.5) {
+        const shortest = constraint.matcher(vocabulary).minTokensToEnd();
+        // Counting the tokens of long texts is slow.
+        if (shortest <= LONG) limit = shortest + below(60);
+      }
+      if (limit !== undefined) bounded++;
+      text = Buffer.concat(randomWalk(next, constraint, vocabulary, limit, 'lazily')).toString();
+      const value: unknown = JSON.parse(text);
+      // More digits than doubles have are beyond what Ajv decides.
+      if (!validate || /\d[eE]|\d{15}/.test(text)) unjudged++;
+      else if (!validate(value))
+        fail(
+          `${id} ${JSON.stringify(options)} ${limit ?? ''}: ${text.slice(0, 600)} ${JSON.stringify(validate.errors)}`,
+        );
+    } catch (error) {
+      fail(
+        `${id} ${JSON.stringify(options)} ${limit ?? ''}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+  if (verbose && n % 100 === 0)
+    console.log(`${walks} walks, ${failures.length} failures, ${Math.round(cpu() - began)} s`);
+  const seconds = cpu() - start;
+  if (verbose && seconds > 1) console.log(`${id}: ${seconds.toFixed(1)} s`, JSON.stringify(options));
+}
+console.log(
+  JSON.stringify({
+    seed,
+    walks,
+    bounded,
+    failures: failures.length,
+    unjudged,
+    refused: Object.fromEntries(refused),
+    cpu_seconds: Math.round(cpu() - began),
+  }),
+);

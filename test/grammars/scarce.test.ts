@@ -1,0 +1,134 @@
+import Ajv2020 from 'ajv/dist/2020.js';
+import { describe, expect, it } from 'vitest';
+import type { Json } from '../../grammars/json/document.ts';
+import { openSchema } from '../../grammars/json/session.ts';
+import { random } from './json-fixtures.ts';
+
+/** Walks through each schema in each order. */
+const WALKS = Number(process.env.INFC_WALKS ?? 6);
+
+/** Schemas whose items or names run out: what is written first must leave enough for what comes later. */
+const SCARCE: readonly Json[] = [
+  { type: 'array', items: { enum: ['a', 'bbbb', 'cccccc'] }, uniqueItems: true, minItems: 2 },
+  { type: 'array', items: { enum: ['a', 'bb', null, 1, true] }, uniqueItems: true, minItems: 5 },
+  { type: 'array', items: { type: 'integer' }, uniqueItems: true, minItems: 12, maxItems: 30 },
+  { type: 'array', items: { type: 'string', pattern: '^x*$' }, uniqueItems: true, minItems: 5 },
+  { type: 'array', items: { type: ['boolean', 'null'] }, uniqueItems: true, minItems: 3 },
+  { type: 'array', prefixItems: [{ enum: ['a', 'b'] }, { enum: ['a'] }], uniqueItems: true, minItems: 2 },
+  {
+    type: 'array',
+    prefixItems: [{ enum: ['a', 'b', 'cc'] }, { enum: ['a', 'b'] }, { const: 'a' }, { type: 'integer', minimum: 5 }],
+    items: { type: 'integer', minimum: 4, maximum: 7 },
+    uniqueItems: true,
+    minItems: 6,
+  },
+  // One of two ways to go on can do without what the other needs.
+  {
+    type: 'array',
+    uniqueItems: true,
+    anyOf: [
+      { prefixItems: [{ enum: [1, 2] }, { const: 2 }], minItems: 2 },
+      { prefixItems: [{ enum: [1, 2] }, { const: 1 }], minItems: 2 },
+    ],
+  },
+  { type: 'array', items: { enum: [1, 2, 3] }, uniqueItems: true, minItems: 2, contains: { const: 3 } },
+  {
+    type: 'array',
+    items: { enum: [1, 2, 33] },
+    uniqueItems: true,
+    maxItems: 2,
+    contains: { minimum: 2 },
+    minContains: 2,
+  },
+  { type: 'array', uniqueItems: true, minItems: 2, contains: { type: 'string' }, minContains: 3, maxContains: 4 },
+  { type: 'array', uniqueItems: true, items: { type: 'array', items: { enum: [0, 1] }, maxItems: 0 }, minItems: 1 },
+  { type: 'object', propertyNames: { pattern: '^[ab]$' }, minProperties: 2 },
+  { type: 'object', propertyNames: { pattern: '^(a|bbbb)$' }, minProperties: 2 },
+  { type: 'object', propertyNames: { pattern: '^[ab]$' }, not: { additionalProperties: { type: 'string' } } },
+  { type: 'object', propertyNames: { pattern: '^a$' }, not: { additionalProperties: { type: 'string' } } },
+  {
+    type: 'object',
+    propertyNames: { pattern: '^[a-c]$' },
+    properties: { c: { type: 'integer' } },
+    allOf: [
+      { not: { additionalProperties: { type: 'string' } } },
+      { not: { additionalProperties: { type: 'integer' } } },
+    ],
+  },
+  {
+    type: 'object',
+    patternProperties: { '^[ab]$': { type: 'integer' }, '^[bc]$': { maximum: 3 } },
+    additionalProperties: false,
+    minProperties: 3,
+  },
+  { type: 'object', propertyNames: { enum: ['one', 'two', 'three'] }, minProperties: 2, required: ['three'] },
+];
+
+describe.each(SCARCE.map((schema) => [JSON.stringify(schema), schema] as const))('%s', (_, schema) => {
+  it.each(['any', 'schema'] as const)(
+    'in %s order: the shortest way out is one byte shorter after some byte',
+    (order) => {
+      const { acceptor } = openSchema(schema, { order, whitespace: 'compact', escapes: 'minimal' });
+      const validate = new Ajv2020({ strict: false }).compile(schema as object);
+      const next = random(7);
+      for (let n = 0; n < WALKS; n++) {
+        let state = acceptor.start;
+        const text: number[] = [];
+        for (const most = next() * 30; text.length < most || !acceptor.accepts(state); ) {
+          const left = acceptor.shortest(state);
+          const ways: { byte: number; to: number }[] = [];
+          let least = Number.POSITIVE_INFINITY;
+          for (let byte = 0; byte < 256; byte++) {
+            const to = acceptor.step(state, byte);
+            if (to === 0) continue;
+            ways.push({ byte, to });
+            least = Math.min(least, acceptor.shortest(to));
+          }
+          const written = Buffer.from(text).toString();
+          if (acceptor.accepts(state) && ways.length === 0) break;
+          expect([written, least < Number.POSITIVE_INFINITY && (left === 0 || least < left)]).toEqual([written, true]);
+          const short = ways.filter(({ to }) => acceptor.shortest(to) < left);
+          const from = text.length < most || short.length === 0 ? ways : short;
+          const way = from[Math.floor(next() * from.length)];
+          if (!way) throw new Error(`dead end after ${written}`);
+          text.push(way.byte);
+          state = way.to;
+        }
+        const document = Buffer.from(text).toString();
+        // Beyond what Ajv's numbers tell apart.
+        if (/\d{15}|[eE]/.test(document)) continue;
+        expect([document, validate(JSON.parse(document))]).toEqual([document, true]);
+      }
+    },
+  );
+});
+
+describe('what has no value', () => {
+  it.each<[string, Json]>([
+    [
+      'two values for three items',
+      { type: 'array', items: { enum: [1, 2] }, minItems: 3, uniqueItems: true, contains: { const: 1 } },
+    ],
+    [
+      'two items need one value',
+      { type: 'array', prefixItems: [{ const: 1 }, { const: 1 }], minItems: 2, uniqueItems: true },
+    ],
+    [
+      'all items equal, two of them',
+      { type: 'array', minItems: 2, uniqueItems: true, not: { contains: { not: { const: 5 } } } },
+    ],
+    [
+      'more wanted than there are',
+      {
+        type: 'array',
+        items: { type: ['string', 'null'] },
+        uniqueItems: true,
+        contains: { type: 'null' },
+        minContains: 2,
+      },
+    ],
+    ['two names for three properties', { type: 'object', propertyNames: { pattern: '^[ab]$' }, minProperties: 3 }],
+  ])('%s', (_, schema) => {
+    expect(openSchema(schema, {}).acceptor.start).toBe(0);
+  });
+});
