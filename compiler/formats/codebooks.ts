@@ -2,6 +2,9 @@ import { constant } from '../ir/expr.ts';
 import { DIMS, ENTRIES, fitCodebooks, SPAN } from './codebook-fit.ts';
 import { defineFormat, type StorageFormat } from './format.ts';
 
+/** Weights decoded at once: the least that tiles of workgroup memory are deep. */
+const GROUP = 2 * DIMS;
+
 /**
  * Vectors of eight weights from codebooks of 256 entries (AQLM, Egiazarian et al. 2024): a scale times the sum of an entry of each of `books`
  * (one or two) codebooks of bytes, which all rows of the matrix share. One bit a weight for each codebook, a quarter for f16 scales of 64
@@ -12,7 +15,7 @@ function codebooks(books: 1 | 2): StorageFormat {
     name: `c${books}x8`,
     logical: 'f32',
     bits: books,
-    group: DIMS,
+    group: GROUP,
     multiple: SPAN,
     planes: { codes: { dtype: 'u8', per: DIMS / books }, scale: { dtype: 'f16', per: SPAN } },
     shared: { codebook: { dtype: 'i8', entries: books * ENTRIES * DIMS } },
@@ -24,13 +27,14 @@ function codebooks(books: 1 | 2): StorageFormat {
       const first = (planes.codes ?? []).map((code, b) =>
         code
           .cast('i32')
-          .add(b * ENTRIES)
+          .add((b % books) * ENTRIES)
           .shl(constant('i32', Math.log2(DIMS))),
       );
       return {
-        codes: Array.from({ length: DIMS }, (_, d) =>
-          first.map((at) => read('codebook', at.add(d)).cast('f32')).reduce((a, b) => a.add(b)),
-        ),
+        codes: Array.from({ length: GROUP }, (_, i) => {
+          const own = first.slice(Math.floor(i / DIMS) * books, (Math.floor(i / DIMS) + 1) * books);
+          return own.map((at) => read('codebook', at.add(i % DIMS)).cast('f32')).reduce((a, b) => a.add(b));
+        }),
         ...(scale ? { scale } : {}),
       };
     },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { formats } from '../../compiler/formats/index.ts';
+import type { Planes } from '../../compiler/formats/rows.ts';
 import { sym } from '../../compiler/ir/dim.ts';
 import { verifyKernel } from '../../compiler/ir/verify-kernel.ts';
 import { probeRelaxedSimd } from '../../runtime/devices/probe.ts';
@@ -82,7 +83,10 @@ describe('products with integer codes', () => {
   });
 
   it('refuses scales that are not finite', () => {
-    const w = random(16 * 32, 12).map((v) => v * 1e9);
-    expect(() => onWasm(build('q4g32', 1, 1, 16, 32, random(32, 13), w), [])).toThrow(/INFC4029.*'w'/);
+    const [x, w] = [random(32, 13), random(16 * 32, 12)];
+    const large = w.map((v) => v * 1e9);
+    expect(() => onWasm(build('q4g32', 1, 1, 16, 32, x, large), [])).toThrow(/INFC2092.*'w'/);
+    const inFile = (planes: Planes): Planes => ({ ...planes, scale: new Uint16Array(16).fill(0x7c00) });
+    expect(() => onWasm(build('q4g32', 1, 1, 16, 32, x, w, inFile), [])).toThrow(/INFC4029.*'w'/);
   });
 });

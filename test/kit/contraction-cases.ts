@@ -250,7 +250,18 @@ const SPECS: readonly Spec[] = [
       template: 'gemm-format',
     }),
   ),
-  ...['2of4-f16', '4of8-q8', 'bitmap-f16', 'bitmap-q4', 'block16x16-q4', 'gqsa-w8', 'ternary', 'b2', 'c1x8'].map(
+  ...[
+    '2of4-f16',
+    '4of8-q8',
+    'bitmap-f16',
+    'bitmap-q4',
+    'block16x16-q4',
+    'gqsa-w8',
+    'ternary',
+    'b2',
+    'c1x8',
+    'c2x8',
+  ].map(
     (format): Spec => ({
       name: `vector_${format}`,
       op: 'matmul',

@@ -80,7 +80,9 @@ export function buildCodebookProduct(
         });
         const values = Object.keys(format.planes).map((name): [string, Expr[]] => [
           name,
-          name === codes ? new Array<Expr>(books).fill(zero) : [weights.load(name, panel, index, 0, first, 4)],
+          name === codes
+            ? new Array<Expr>((books * format.group) / DIMS).fill(zero)
+            : [weights.load(name, panel, index, 0, first, 4)],
         ]);
         const { scale } = format.decode(Object.fromEntries(values), 0, () => zero);
         for (let c = 0; c < count; c++) {
