@@ -254,6 +254,12 @@ async function readModel(file: string): Promise<Uint8Array> {
     // A plain array: a Buffer's `slice` would not copy.
     return new Uint8Array(buffer, byteOffset, byteLength);
   } catch (cause) {
+    if (isFolder(file))
+      throw new InfcError('INFC1003', 'the folder has no config.json', {
+        file,
+        cause,
+        fix: 'Give a folder in the layout of Hugging Face, or a .onnx, .gguf or .safetensors file',
+      });
     throw new InfcError('INFC1003', 'the model cannot be read', { file, cause, fix: 'Check the path' });
   }
 }

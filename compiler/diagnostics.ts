@@ -61,19 +61,20 @@ export function toInfcError(thrown: unknown): InfcError {
 }
 
 function systemError(thrown: unknown): InfcError | undefined {
-  if (!(thrown instanceof Error) || !('code' in thrown) || !('path' in thrown)) return undefined;
-  const file = String(thrown.path);
+  if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;
+  // Reading an open folder fails without its path.
+  const where = 'path' in thrown ? { file: String(thrown.path) } : {};
   const cause = thrown;
   switch (thrown.code) {
     case 'ENOENT':
-      return new InfcError('INFC8005', 'no such file or folder', { file, fix: 'Check the path', cause });
+      return new InfcError('INFC8005', 'no such file or folder', { ...where, fix: 'Check the path', cause });
     case 'EISDIR':
     case 'ENOTDIR':
       return new InfcError(
         'INFC8005',
         thrown.code === 'EISDIR' ? 'this is a folder, not a file' : 'this is not a folder',
         {
-          file,
+          ...where,
           fix: 'Check the path',
           cause,
         },
@@ -82,13 +83,13 @@ function systemError(thrown: unknown): InfcError | undefined {
     case 'EPERM':
     case 'EROFS':
       return new InfcError('INFC8006', 'not allowed to read or write here', {
-        file,
+        ...where,
         fix: 'Check its permissions',
         cause,
       });
     case 'ENOSPC':
       return new InfcError('INFC8006', 'the disk is full', {
-        file,
+        ...where,
         fix: 'Make room, then run the command again',
         cause,
       });

@@ -37,6 +37,7 @@ export function openArtifact(bytes: Uint8Array, vocabulary: Vocabulary, options:
     new InfcError('INFC5502', `the constraint artifact ${reason}`, {
       fix: 'Compile it again with this version of infc',
     });
+  if (!(bytes instanceof Uint8Array)) throw damaged('is no Uint8Array');
   if (bytes.length % 4 !== 0 || bytes.length < 4 * HEADER_WORDS) throw damaged('is cut short');
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
   const data = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);

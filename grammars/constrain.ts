@@ -10,6 +10,7 @@ import { JsonMasks } from './json/masks.ts';
 import { type JsonOptions, type JsonSession, openSchema } from './json/session.ts';
 import { type LogitsProcessor, logitsProcessor } from './logits-processor.ts';
 import { Matcher, type MatcherOptions } from './matcher.ts';
+import { sharedBy } from './options.ts';
 import { PartialJson } from './partial.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
@@ -42,12 +43,7 @@ export class Constraint<T = unknown> {
 
   /** The constraint's automaton over a vocabulary: what matchers share. */
   masks(vocabulary: Vocabulary): JsonMasks {
-    let masks = this.machines.get(vocabulary);
-    if (!masks) {
-      masks = new JsonMasks(this.session.acceptor, vocabulary);
-      this.machines.set(vocabulary, masks);
-    }
-    return masks;
+    return sharedBy(this.machines, vocabulary, () => new JsonMasks(this.session.acceptor, vocabulary));
   }
 
   /** A logits processor in the style of transformers.js, for a batch of sequences that start empty. */

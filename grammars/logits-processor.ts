@@ -1,8 +1,9 @@
+import { InfcError } from '../runtime/errors.ts';
 import type { Matcher } from './matcher.ts';
 
-/** Scores as transformers.js hands them over: `dims` are [sequences, tokens]. */
+/** Scores as transformers.js hands them over: `dims` are [sequences, tokens], `data` is a Float32Array. */
 export interface LogitsTensor {
-  readonly data: Float32Array;
+  readonly data: ArrayLike<unknown>;
   readonly dims: readonly number[];
 }
 
@@ -11,14 +12,18 @@ type Sequences = readonly ArrayLike<number | bigint>[];
 /** Masks the logits of a batch of sequences, each with a matcher of its own. */
 export interface LogitsProcessor {
   /**
-   * The form of transformers.js: `model.generate({ ..., logits_processor: [processor] })`. What the sequences hold at the first call is
-   * the prompt. One processor serves one generation.
+   * The form of transformers.js: `list.push(processor)` for a `LogitsProcessorList` that `model.generate({ ..., logits_processor: list })`
+   * gets. What the sequences hold at the first call is the prompt. One processor serves one generation.
    *
    * @param sequences token ids of each sequence
    * @param logits a row of scores for each sequence; changed in place
    */
   <L extends LogitsTensor | readonly Float32Array[]>(sequences: Sequences, logits: L): L;
+  /** The same, as the classes of transformers.js name it. */
+  _call<L extends LogitsTensor | readonly Float32Array[]>(sequences: Sequences, logits: L): L;
   /**
+   * The form for other runtimes, with raw rows of scores.
+   *
    * @param sequences generated token ids of each sequence, the prompt left out or given by `promptLength`
    * @param logits one row of scores for each sequence; changed in place
    */
@@ -41,10 +46,14 @@ export function logitsProcessor(create: () => Matcher): LogitsProcessor {
         matchers[i] = matcher;
         taken[i] = promptLength;
       }
+      if (ids.length < (taken[i] ?? 0))
+        throw new InfcError('INFC5030', 'a logits processor serves one generation, and this is another', {
+          fix: 'Make one for each with asLogitsProcessor',
+        });
       for (let at = taken[i] ?? 0; at < ids.length; at++) if (!matcher.done) matcher.commit(Number(ids[at]));
       taken[i] = ids.length;
       const row = logits[i];
-      if (row && !matcher.done) matcher.process(row);
+      if (row) matcher.process(row);
     });
     return logits;
   };
@@ -53,13 +62,16 @@ export function logitsProcessor(create: () => Matcher): LogitsProcessor {
     process(sequences, rows(logits), prompt);
     return logits;
   };
-  return Object.assign(call, { process });
+  return Object.assign(call, { _call: call, process });
 }
 
 function rows(logits: LogitsTensor | readonly Float32Array[]): readonly Float32Array[] {
   if (!('dims' in logits)) return logits;
   const width = logits.dims.at(-1) ?? 0;
-  return Array.from({ length: width === 0 ? 0 : logits.data.length / width }, (_, i) =>
-    logits.data.subarray(i * width, (i + 1) * width),
+  const { data } = logits;
+  if (!(data instanceof Float32Array))
+    throw new InfcError('INFC5029', 'the scores are not 32-bit floats', { fix: 'Convert them to a Float32Array' });
+  return Array.from({ length: width === 0 ? 0 : data.length / width }, (_, i) =>
+    data.subarray(i * width, (i + 1) * width),
   );
 }

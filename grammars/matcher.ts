@@ -3,6 +3,7 @@ import { ClosingMasks } from './closing.ts';
 import type { MaskId } from './mask-pool.ts';
 import type { TokenMachine } from './token-machine.ts';
 import { vocabularyTrie } from './trie.ts';
+import type { Vocabulary } from './vocabulary.ts';
 
 /** Options of a {@link Matcher}. */
 export interface MatcherOptions {
@@ -41,6 +42,11 @@ export class Matcher {
   ) {
     this.state = machine.start;
     this.closing = options.maxTokens === undefined ? undefined : ClosingMasks.of(machine);
+    const { maxTokens } = options;
+    if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0))
+      throw new InfcError('INFC5011', `maxTokens ${maxTokens} is not a whole number above 0`, {
+        fix: 'Give one, or leave it out for no limit',
+      });
     if (this.state === 0)
       throw new InfcError('INFC5010', 'nothing satisfies the constraint', {
         pointer: '',
@@ -84,7 +90,6 @@ export class Matcher {
         'INFC5017',
         `after ${this.history.length} tokens the text needs one of ${this.expected(this.state).slice(0, 12).join(' ')}, with which no token of the vocabulary goes on`,
         {
-          offset: this.history.length,
           fix: 'Use a vocabulary with a token for every byte, or narrow the constraint to what the tokens spell',
         },
       );
@@ -97,11 +102,20 @@ export class Matcher {
     return this.machine.mask(this.state);
   }
 
-  /** Words of the mask: bit `t & 31` of word `t >>> 5`. Written to `out` when given; otherwise a shared view, not to be changed. */
+  /**
+   * Words of the mask: bit `t & 31` of word `t >>> 5`. Written to `out` when given (a word for every 32 tokens at least, the rest is set to 0);
+   * otherwise a shared view, not to be changed.
+   */
   mask(out?: Uint32Array): Uint32Array {
     const id = this.maskId();
-    if (!out) return this.machine.pool.view(id);
-    this.machine.pool.write(id, out);
+    const { pool } = this.machine;
+    if (!out) return pool.view(id);
+    if (out.length < pool.words)
+      throw new InfcError('INFC5028', `a mask of ${pool.size} tokens takes ${pool.words} words, not ${out.length}`, {
+        fix: 'Use new Uint32Array(Math.ceil(vocabulary.size / 32))',
+      });
+    pool.write(id, out);
+    out.fill(0, pool.words);
     return out;
   }
 
@@ -126,10 +140,13 @@ export class Matcher {
   /** Takes a token. Throws INFC5012 when it is not allowed; the state is then unchanged. */
   commit(token: number): void {
     if (!this.tryCommit(token)) {
-      throw new InfcError('INFC5012', `token ${token} is not allowed here: ${this.explain(token).reason}`, {
-        offset: this.history.length,
-        fix: 'Sample only tokens that the mask allows',
-      });
+      throw new InfcError(
+        'INFC5012',
+        `after ${this.history.length} tokens, token ${token} is not allowed: ${this.explain(token).reason}`,
+        {
+          fix: 'Sample only tokens that the mask allows',
+        },
+      );
     }
   }
 
@@ -243,16 +260,20 @@ export class Matcher {
     const { vocabulary } = this.machine;
     const bytes = vocabulary.bytes[token];
     const decoder = new TextDecoder();
-    const text = bytes ? decoder.decode(bytes) : `<token ${token}>`;
+    const text = bytes ? decoder.decode(bytes) : (nameOf(vocabulary, token) ?? `<token ${token}>`);
     if (this.ended) return { allowed: false, text, accepted: 0, reason: 'the text has ended', expected: [] };
     if (!bytes) {
       const ends = vocabulary.eos.includes(token);
-      const allowed = ends && this.machine.accepts(this.state);
-      const reason = allowed
-        ? 'the text may end here'
-        : ends
-          ? 'the text is not complete'
-          : 'a special token is never part of the text';
+      const allowed = ends ? this.machine.accepts(this.state) : this.after(token) !== 0;
+      const reason = ends
+        ? allowed
+          ? 'the text may end here'
+          : 'the text is not complete'
+        : allowed
+          ? 'the constraint has this special token here'
+          : token in vocabulary.bytes
+            ? 'a special token is not part of the text here'
+            : 'the vocabulary has no such token';
       return { allowed, text, accepted: 0, reason, expected: allowed ? [] : this.expected(this.state) };
     }
     let state = this.state;
@@ -278,12 +299,22 @@ export class Matcher {
     return { allowed: true, text, accepted: bytes.length, reason: 'every byte can follow', expected: [] };
   }
 
-  /** Sets the logits of all other tokens to -Infinity (in place) and returns them. */
+  /**
+   * Sets the logits of all other tokens to -Infinity (in place) and returns them. After the end only end tokens are left: a sequence of a
+   * batch that is done early is filled up with them.
+   */
   process(logits: Float32Array): Float32Array {
-    const words = this.mask();
+    const words = this.ended ? this.endWords() : this.mask();
     for (let t = 0; t < logits.length; t++)
       if ((((words[t >>> 5] ?? 0) >>> (t & 31)) & 1) === 0) logits[t] = Number.NEGATIVE_INFINITY;
     return logits;
+  }
+
+  private endWords(): Uint32Array {
+    const words = new Uint32Array(this.machine.pool.words);
+    for (const token of this.machine.vocabulary.eos)
+      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+    return words;
   }
 
   private after(token: number): number {
@@ -300,6 +331,11 @@ export class Matcher {
     }
     return list;
   }
+}
+
+function nameOf({ special }: Vocabulary, token: number): string | undefined {
+  for (const [text, id] of special) if (id === token) return text;
+  return undefined;
 }
 
 /** Forced texts longer than this are given in pieces. */

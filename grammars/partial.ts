@@ -1,3 +1,4 @@
+import { InfcError } from '../runtime/errors.ts';
 import type { DeepPartial } from './infer.ts';
 
 type Container = unknown[] | Record<string, unknown>;
@@ -105,7 +106,7 @@ export class PartialJson<T = unknown> {
 
   private inString(unit: number): void {
     if (unit === 0x22 && !escaping(this.raw)) {
-      const text = JSON.parse(`"${this.raw}"`) as string;
+      const text = String(readPiece(`"${this.raw}"`));
       if (this.mode === 'key') {
         const top = this.stack[this.stack.length - 1];
         if (top) top.key = text;
@@ -138,7 +139,7 @@ export class PartialJson<T = unknown> {
   }
 
   private scalar(): void {
-    this.place(JSON.parse(this.text));
+    this.place(readPiece(this.text));
     this.complete();
   }
 
@@ -161,6 +162,17 @@ export class PartialJson<T = unknown> {
   }
 }
 
+function readPiece(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new InfcError('INFC5026', `the text is not JSON: ${text.slice(0, 40)}`, {
+      cause,
+      fix: 'Read only what a constraint has let through',
+    });
+  }
+}
+
 /** Whether the raw text ends inside an escape that the next unit belongs to. */
 function escaping(raw: string): boolean {
   let slashes = 0;
@@ -174,5 +186,5 @@ function decodePartial(raw: string): string {
   const cut = /(?:^|[^\\])(?:\\\\)*(\\(?:u[0-9a-fA-F]{0,3})?)$/.exec(raw);
   if (cut?.[1]) text = raw.slice(0, -cut[1].length);
   text = text.replace(/\\u[dD][89abAB][0-9a-fA-F]{2}$/, '');
-  return JSON.parse(`"${text}"`) as string;
+  return String(readPiece(`"${text}"`));
 }

@@ -6,6 +6,7 @@ import type { Grammar } from './cfg/grammar.ts';
 import type { LarkOptions } from './frontends/lark.ts';
 import { type LogitsProcessor, logitsProcessor } from './logits-processor.ts';
 import { Matcher, type MatcherOptions } from './matcher.ts';
+import { type Choices, checkOptions, sharedBy } from './options.ts';
 import { overflowed } from './overflow.ts';
 import { regexAcceptor } from './regex/acceptor.ts';
 import { createRegexEngine, type Dialect, type RegexEngine } from './regex/index.ts';
@@ -28,12 +29,7 @@ export class TextConstraint {
 
   /** The constraint's automaton over a vocabulary: what matchers share. */
   masks(vocabulary: Vocabulary): AcceptorMasks {
-    let masks = this.machines.get(vocabulary);
-    if (!masks) {
-      masks = new AcceptorMasks(this.acceptor, vocabulary);
-      this.machines.set(vocabulary, masks);
-    }
-    return masks;
+    return sharedBy(this.machines, vocabulary, () => new AcceptorMasks(this.acceptor, vocabulary));
   }
 
   /** A logits processor in the style of transformers.js, for a batch of sequences that start empty. */
@@ -69,11 +65,22 @@ export interface RegexOptions {
   readonly signal?: CancelSignal;
 }
 
+const REGEX_CHOICES: Choices<RegexOptions> = {
+  flags: undefined,
+  dialect: ['ecma', 'perl', 're2'],
+  match: ['full', 'search'],
+  budget: undefined,
+  signal: undefined,
+};
+
 /**
  * Constrains text to a regular expression: look-around and `\b` are exact, back-references are an error (INFC5102).
  * Throws INFC5010 when nothing matches.
  */
 export function regex(pattern: RegExp | string, options: RegexOptions = {}): TextConstraint {
+  checkOptions(options, REGEX_CHOICES);
+  if (typeof pattern !== 'string' && typeof pattern?.source !== 'string')
+    throw new InfcError('INFC5101', 'a pattern is a RegExp or a text');
   const engine = engineOf(options);
   const source = typeof pattern === 'string' ? pattern : pattern.source;
   const flags = typeof pattern === 'string' ? (options.flags ?? 'u') : pattern.flags;
@@ -102,6 +109,12 @@ export async function grammar(
   input: GrammarInput,
   options: Pick<RegexOptions, 'budget' | 'signal'> = {},
 ): Promise<TextConstraint> {
+  const given: Readonly<Record<string, unknown>> = { ...input };
+  const notation = ['gbnf', 'ebnf', 'lark'].find((name) => typeof given[name] === 'string');
+  if (notation === undefined && given.rules === undefined)
+    throw new InfcError('INFC5306', 'a grammar is { gbnf }, { ebnf } or { lark } with its text, or { rules }', {
+      fix: 'Write grammar({ gbnf: text })',
+    });
   try {
     const parsed = await parse(input);
     const engine = engineOf(options);

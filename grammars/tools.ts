@@ -4,6 +4,7 @@ import { type ConstrainOptions, type Constraint, constrain } from './constrain.t
 import type { Infer } from './infer.ts';
 import { type LogitsProcessor, logitsProcessor } from './logits-processor.ts';
 import { Matcher, type MatcherOptions } from './matcher.ts';
+import { type Choices, checkOptions, sharedBy } from './options.ts';
 import { AcceptorMasks } from './token-machine.ts';
 import { type ToolFormat, type ToolFormatName, toolFormat } from './tool-formats.ts';
 import { readTurn, type Turn } from './turn.ts';
@@ -53,6 +54,17 @@ export interface ToolOptions<O = unknown> {
   readonly json?: ConstrainOptions;
 }
 
+const TOOL_CHOICES: Choices<ToolOptions> = {
+  choice: undefined,
+  format: undefined,
+  parallel: [true, false],
+  text: [true, false],
+  reasoning: undefined,
+  output: undefined,
+  turn: ['either', 'both'],
+  json: undefined,
+};
+
 const THINK = { begin: '<think>', end: '</think>' };
 
 /**
@@ -76,6 +88,7 @@ export class ToolSet<S = unknown, O = unknown> {
     definitions: Tools<S>,
     private readonly options: ToolOptions<O>,
   ) {
+    checkOptions(options, TOOL_CHOICES);
     this.format = toolFormat(options.format ?? 'hermes');
     const { choice } = options;
     const named = typeof choice === 'object' ? choice.tool : undefined;
@@ -84,6 +97,10 @@ export class ToolSet<S = unknown, O = unknown> {
         ([name]) => choice !== 'none' && (named === undefined || name === named),
       ),
     );
+    if (named === undefined && !['auto', 'required', 'none'].includes(String(choice ?? 'auto')))
+      throw new InfcError('INFC5402', `there is no choice '${String(choice)}'`, {
+        fix: "Use auto, required, none or { tool: 'NAME' }",
+      });
     if (named !== undefined && this.definitions.size === 0)
       throw new InfcError('INFC5402', `there is no tool '${named}'`, {
         node: named,
@@ -110,12 +127,7 @@ export class ToolSet<S = unknown, O = unknown> {
 
   /** The automaton over a vocabulary: what matchers share. */
   masks(vocabulary: Vocabulary): AcceptorMasks {
-    let masks = this.machines.get(vocabulary);
-    if (!masks) {
-      masks = new AcceptorMasks(this.build(vocabulary.special), vocabulary);
-      this.machines.set(vocabulary, masks);
-    }
-    return masks;
+    return sharedBy(this.machines, vocabulary, () => new AcceptorMasks(this.build(vocabulary.special), vocabulary));
   }
 
   /** The turn as a byte acceptor, tags spelled out as text. */

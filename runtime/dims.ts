@@ -78,7 +78,7 @@ export function formatDimCode(code: DimCode): string {
   const parts = operands.map((o) =>
     sign && sign !== '+' && typeof o === 'object' ? `(${formatDimCode(o)})` : formatDimCode(o),
   );
-  return sign ? parts.join(sign) : `${op}(${parts.join(',')})`;
+  return sign ? parts.join(sign).replaceAll('+-', '-') : `${op}(${parts.join(',')})`;
 }
 
 /** `[n, 3, 2*h]`; without values the symbols stay names. */

@@ -31,7 +31,7 @@ export const commands: readonly Command[] = [
       allocate: value('evopress', 'Search layer by layer by measuring whole models (minutes)'),
       sparsity: value(
         '2:4',
-        'Prune weights and leave out the zeros where that is faster: 2:4, 4:8, block:16x16, unstructured:0.6, gqsa:w4s50; channels:0.25 removes whole channels',
+        'Prune weights and leave out the zeros where that is faster: 2:4, 4:8, block:16x16, unstructured:0.6, gqsa:w4s50; channels:0.25 removes whole channels; activations skips what zeros among the inputs of a product would multiply',
       ),
       prune: value('NAME', 'How: magnitude (default), wanda or sparsegpt'),
       context: value('N', "Language models: most tokens of prompt and answer, default the model's, at most 4096"),
@@ -197,10 +197,13 @@ export const commands: readonly Command[] = [
     summary: 'Check, compile or try out a constraint: a JSON Schema, grammar or regular expression',
     usage: 'check|compile|explain FILE',
     options: {
-      vocab: value('FILE', 'compile: tokenizer.json or a .tiktoken file'),
-      eos: list('TOKEN', 'compile: a token that ends a generation, default the usual ones'),
+      vocab: value(
+        'FILE',
+        'tokenizer.json or a .tiktoken file: what compile needs, check and explain then count tokens',
+      ),
+      eos: list('TOKEN', 'A token of --vocab that ends a generation, default the usual ones'),
       output: value('FILE', 'compile: where to write, default FILE with .infg', 'o'),
-      states: value('N', 'compile: states to build at most, default 4096'),
+      states: value('N', 'compile: states to build at most, default 20000'),
       complete: flag('compile: fail rather than leave states to a fallback'),
       text: value('TEXT', 'explain: a text to follow through the constraint'),
     },

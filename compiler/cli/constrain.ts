@@ -34,16 +34,21 @@ async function runConstrain(args: Args, io: Io): Promise<number> {
     });
   if (extra !== undefined)
     throw new InfcError('INFC8003', `unexpected argument '${extra}'`, { fix: 'See infc constrain --help' });
-  if (action === 'check') return check(file, io);
+  if (action === 'check') return check(file, args, io);
   return action === 'compile' ? compile(file, args, io) : explain(file, args, io);
 }
 
-async function check(file: string, io: Io): Promise<number> {
+async function check(file: string, args: Args, io: Io): Promise<number> {
   if (path.extname(file) !== '.json') {
     const { kind, acceptor } = await open(file, io);
     const shortest = acceptor.shortest(acceptor.start);
-    if (io.json) io.out(JSON.stringify({ kind, exact: true, satisfiable: true, unsupported: [], shortest }, null, 2));
-    else io.out(`${file}: ${kind}, honoured exactly; the shortest text takes ${formatCount(shortest)} bytes.`);
+    const tokens = await firstMask(file, args, io);
+    if (io.json)
+      io.out(JSON.stringify({ kind, exact: true, satisfiable: true, unsupported: [], shortest, ...tokens }, null, 2));
+    else {
+      io.out(`${file}: ${kind}, honoured exactly; the shortest text takes ${formatCount(shortest)} bytes.`);
+      sayTokens(tokens, io);
+    }
     return exitCodes.ok;
   }
   const { constrain } = await import('../../grammars/constrain.ts');
@@ -51,8 +56,9 @@ async function check(file: string, io: Io): Promise<number> {
   const { FORMAT_NAMES } = await import('../../grammars/formats/index.ts');
   const report = constrain.check(await readSchema(file, io));
   const good = report.exact && report.satisfiable;
+  const tokens = good ? await firstMask(file, args, io) : undefined;
   if (io.json) {
-    io.out(JSON.stringify({ kind: 'JSON Schema', ...report }, null, 2));
+    io.out(JSON.stringify({ kind: 'JSON Schema', ...report, ...tokens }, null, 2));
     return good ? exitCodes.ok : exitCodes.badInput;
   }
   const { style } = io;
@@ -83,7 +89,30 @@ async function check(file: string, io: Io): Promise<number> {
             : `${file}: no value satisfies the schema.`,
         ),
   );
+  sayTokens(tokens, io);
   return good ? exitCodes.ok : exitCodes.badInput;
+}
+
+/** What `--vocab` adds to a check. */
+async function firstMask(
+  file: string,
+  args: Args,
+  io: Io,
+): Promise<{ readonly firstTokens: number; readonly minTokens: number } | undefined> {
+  if (args.value('vocab') === undefined) return undefined;
+  const vocabulary = await readVocabulary(args, io);
+  const { Matcher } = await import('../../grammars/matcher.ts');
+  const machine = (await open(file, io)).masks(vocabulary);
+  const matcher = new Matcher(machine);
+  return { firstTokens: machine.pool.population(matcher.maskId()), minTokens: matcher.minTokensToEnd() };
+}
+
+function sayTokens(tokens: Awaited<ReturnType<typeof firstMask>>, io: Io): void {
+  if (!tokens) return;
+  const { firstTokens, minTokens } = tokens;
+  io.out(
+    `${formatCount(firstTokens)} tokens may come first; the shortest text takes ${formatCount(minTokens)} of them, the end included.`,
+  );
 }
 
 async function compile(file: string, args: Args, io: Io): Promise<number> {
@@ -94,6 +123,7 @@ async function compile(file: string, args: Args, io: Io): Promise<number> {
   if (maxStates !== undefined && !(Number.isInteger(maxStates) && maxStates > 0))
     throw new InfcError('INFC8003', `--states '${limit}' is not a count`, { fix: 'Give a positive integer' });
   const { compileArtifact } = await import('../../grammars/artifact.ts');
+  await refuseInexact(file, io);
   const { masks } = await open(file, io);
   const { bytes, report } = compileArtifact(masks(vocabulary), {
     complete: args.flag('complete'),
@@ -110,46 +140,23 @@ async function compile(file: string, args: Args, io: Io): Promise<number> {
   return exitCodes.ok;
 }
 
-/** Follows a text byte by byte to the first byte that cannot come, or says what may come next. */
+/** A state that an unsupported keyword needs may lie beyond those that are built: the whole schema is looked at first. */
+async function refuseInexact(file: string, io: Io): Promise<void> {
+  if (path.extname(file) !== '.json') return;
+  const { constrain } = await import('../../grammars/constrain.ts');
+  const [problem] = constrain.check(await readSchema(file, io)).unsupported;
+  if (!problem) return;
+  const { code, reason, pointer, keyword, hint } = problem;
+  throw new InfcError(code, reason, { file, pointer, keyword, ...(hint === '' ? {} : { fix: hint }) });
+}
+
 async function explain(file: string, args: Args, io: Io): Promise<number> {
   const text = args.value('text');
   if (text === undefined) throw new InfcError('INFC8003', 'no text to explain', { fix: 'Give --text TEXT' });
-  const { acceptor } = await open(file, io);
-  const bytes = new TextEncoder().encode(text);
-  let state = acceptor.start;
-  let at = 0;
-  while (at < bytes.length) {
-    const next = acceptor.step(state, bytes[at] ?? 0);
-    if (next === 0) break;
-    state = next;
-    at++;
-  }
-  const decoder = new TextDecoder();
-  const expected: string[] = [];
-  for (let byte = 0; byte < 256; byte++)
-    if (acceptor.step(state, byte) !== 0)
-      expected.push(byte < 0x80 ? JSON.stringify(String.fromCharCode(byte)) : `0x${byte.toString(16)}`);
-  const found = {
-    status: at < bytes.length ? 'rejected' : acceptor.accepts(state) ? 'accepted' : 'prefix',
-    offset: at,
-    good: decoder.decode(bytes.subarray(0, at)),
-    expected,
-    bytesToEnd: acceptor.shortest(state),
-  };
-  const code = found.status === 'rejected' ? exitCodes.disagreement : exitCodes.ok;
-  if (io.json) {
-    io.out(JSON.stringify(found, null, 2));
-    return code;
-  }
-  const { style } = io;
-  const shown = expected.slice(0, 24).join(' ') + (expected.length > 24 ? ` and ${expected.length - 24} more` : '');
-  if (found.status === 'rejected') {
-    io.out(`${style.green(found.good)}${style.red(decoder.decode(bytes.subarray(at)))}`);
-    io.out(`Byte ${at} cannot come there. Possible: ${shown || 'the end only'}.`);
-  } else if (found.status === 'accepted')
-    io.out(`The text is complete.${expected.length > 0 ? ` It may go on with ${shown}.` : ''}`);
-  else io.out(`A good beginning: at least ${formatCount(found.bytesToEnd)} more bytes. Next: ${shown}.`);
-  return code;
+  const { followBytes, followTokens } = await import('./explain-text.ts');
+  const { acceptor, masks } = await open(file, io);
+  if (args.value('vocab') === undefined) return followBytes(acceptor, text, io);
+  return followTokens(masks(await readVocabulary(args, io)), text, io);
 }
 
 async function open(file: string, io: Io): Promise<Source> {
@@ -170,9 +177,19 @@ async function readVocabulary(args: Args, io: Io): Promise<Vocabulary> {
   const text = await readFile(path.resolve(io.cwd, file), 'utf8');
   const eos = args.list('eos');
   const options = eos.length > 0 ? { eos } : {};
-  return file.endsWith('.tiktoken')
-    ? vocabularyFromTiktoken(text, options)
-    : vocabularyFromTokenizerJson(text, options);
+  try {
+    return file.endsWith('.tiktoken')
+      ? vocabularyFromTiktoken(text, options)
+      : vocabularyFromTokenizerJson(text, options);
+  } catch (error) {
+    if (!(error instanceof InfcError)) throw error;
+    throw new InfcError(error.code, error.reason, {
+      ...error.place,
+      file,
+      fix: error.fix ?? "Give a model's own tokenizer.json (Hugging Face) or .tiktoken file",
+      cause: error,
+    });
+  }
 }
 
 export { runConstrain as run };

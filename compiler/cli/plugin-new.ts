@@ -28,6 +28,13 @@ async function runPluginNew(args: Args, io: Io): Promise<number> {
     );
   if (!/^(@[a-z0-9-]+\/)?[a-z][a-z0-9-]*$/.test(name))
     throw new InfcError('INFC8003', `'${name}' is no package name`, { fix: 'Use small letters, digits and dashes' });
+  if (operator) {
+    const { createCompiler } = await import('../compile.ts');
+    if (createCompiler().registry.onnxOp(operator.domain, operator.op))
+      throw new InfcError('INFC8918', `infc has ONNX op '${last}' itself, and a second one would clash with it`, {
+        fix: 'Write a plugin for an operator that infc inspect MODEL names as missing, or for one of a domain of your own',
+      });
+  }
   const own = name.replace(/^@[^/]+\//, '');
   const dir = path.resolve(io.cwd, own);
   if (existsSync(dir))

@@ -2,6 +2,7 @@ import { evaluateDim, formatShape } from '../../runtime/dims.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { DimCode, Plan, PlanEntry } from '../../runtime/plan.ts';
 import { nearest } from '../diagnostics.ts';
+import { largeEnough, symbolsIn } from '../plan/report.ts';
 import type { ConcretePort } from './inputs.ts';
 
 /** An entry point of a plan by name; the first when none is named. Throws INFC8003 with the names there are. */
@@ -16,18 +17,6 @@ export function entryOf(plan: Plan, name: string | undefined): { readonly name: 
     });
   }
   return { name: chosen, entry };
-}
-
-function operands(dim: Exclude<DimCode, number | string>): readonly DimCode[] {
-  const [, ...rest] = dim;
-  return rest;
-}
-
-/** Names of the symbols in a dim. */
-export function symbolsIn(dim: DimCode, into: Set<string> = new Set()): Set<string> {
-  if (typeof dim === 'string') into.add(dim);
-  else if (typeof dim !== 'number') for (const d of operands(dim)) symbolsIn(d, into);
-  return into;
 }
 
 /**
@@ -62,13 +51,18 @@ export function concretePorts(
           : 'All dims of this artifact are fixed',
     });
   }
-  const dims: Record<string, number> = {};
+  const least: Record<string, number> = {};
   for (const name of used) {
     const symbol = plan.symbols[name];
     const step = symbol?.multipleOf ?? 1;
     const low = Math.max(symbol?.min ?? 1, beside.includes(name) ? 0 : 1);
-    dims[name] = asked[name] ?? Math.ceil(low / step) * step;
+    least[name] = asked[name] ?? Math.ceil(low / step) * step;
   }
+  const dims = largeEnough(
+    plan,
+    least,
+    [...used].filter((name) => asked[name] === undefined && plan.symbols[name]?.max === undefined),
+  );
   const values = new Map(Object.entries(dims));
   const ports = entry.inputs.map((p) => ({
     name: p.name,

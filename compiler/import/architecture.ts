@@ -26,10 +26,23 @@ export class HfConfig {
     return v;
   }
 
-  /** A positive integer. */
+  /** A width or number of parts: such that what is made of it before any weight is looked at stays small. */
   count(key: string, fallback?: number): number {
+    return this.whole(key, fallback, 2 ** 24);
+  }
+
+  layers(key: string): number {
+    return this.whole(key, undefined, 2 ** 12);
+  }
+
+  /** A number of tokens. */
+  positions(key: string, fallback?: number): number {
+    return this.whole(key, fallback, 2 ** 31 - 1);
+  }
+
+  private whole(key: string, fallback: number | undefined, most: number): number {
     const n = this.number(key, fallback);
-    if (!Number.isInteger(n) || n < 1 || n > 2147483647) throw this.bad(key, 'a positive integer', n);
+    if (!Number.isInteger(n) || n < 1 || n > most) throw this.bad(key, `a whole number from 1 to ${most}`, n);
     return n;
   }
 

@@ -1,7 +1,7 @@
 import { evaluateDim } from '../../runtime/dims.ts';
 import { byteLength } from '../../runtime/dtype.ts';
 import { liveIntervals, planMemory } from '../../runtime/memory.ts';
-import type { Plan, PlanBuffer, PlanStep } from '../../runtime/plan.ts';
+import type { DimCode, Plan, PlanBuffer, PlanStep } from '../../runtime/plan.ts';
 
 /** One buffer of an entry's arena over time. */
 export interface BufferLife {
@@ -34,12 +34,44 @@ export interface MemoryReport {
 
 /** Values at which symbolic sizes are reported: a symbol's largest value when bounded, else its smallest useful one. */
 export function typicalSymbols(plan: Plan): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(plan.symbols).map(([name, { min, max, multipleOf = 1 }]) => [
-      name,
-      Math.ceil((max ?? Math.max(min, 1)) / multipleOf) * multipleOf,
-    ]),
+  const least = Object.entries(plan.symbols).map(([name, { min, max, multipleOf = 1 }]): [string, number] => [
+    name,
+    Math.ceil((max ?? Math.max(min, 1)) / multipleOf) * multipleOf,
+  ]);
+  return largeEnough(
+    plan,
+    Object.fromEntries(least),
+    Object.keys(plan.symbols).filter((name) => plan.symbols[name]?.max === undefined),
   );
+}
+
+/** Doubles those of `open` until no axis of the plan is negative: a convolution over 3 steps has no output for fewer. */
+export function largeEnough(
+  plan: Plan,
+  values: Readonly<Record<string, number>>,
+  open: readonly string[],
+): Record<string, number> {
+  const sizes = { ...values };
+  const bad = (d: DimCode): boolean => typeof d === 'object' && evaluateDim(d, new Map(Object.entries(sizes))) < 0;
+  for (let round = 0; round < 20; round++) {
+    const axes = plan.buffers.flatMap((b) => b.shape.filter(bad));
+    const names = open.filter((name) => axes.some((d) => symbolsIn(d).has(name)));
+    if (names.length === 0) break;
+    for (const name of names) sizes[name] = 2 * (sizes[name] ?? 1);
+  }
+  return sizes;
+}
+
+/** Names of the symbols in a dim. */
+export function symbolsIn(dim: DimCode, into: Set<string> = new Set()): Set<string> {
+  if (typeof dim === 'string') into.add(dim);
+  else if (typeof dim !== 'number') for (const d of operands(dim)) symbolsIn(d, into);
+  return into;
+}
+
+function operands(dim: Exclude<DimCode, number | string>): readonly DimCode[] {
+  const [, ...rest] = dim;
+  return rest;
 }
 
 /** What an entry's memory looks like; sizes of data-dependent buffers count at the given symbol values. */

@@ -3,6 +3,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import { type Expression, type Grammar, literal } from '../cfg/grammar.ts';
 import type { RegexNode } from '../regex/syntax.ts';
 import { assemble, parseGbnf } from './gbnf.ts';
+import { SKIPPED, tokenize } from './lexing.ts';
 import type * as Parsing from './parsing.ts';
 import { one, PARSER_OPTIONS, refuseErrors } from './text.ts';
 
@@ -17,16 +18,13 @@ export async function parseEbnf(text: string, start?: string): Promise<Grammar> 
   return readIso(chevrotain, text, start);
 }
 
-function readIso(
-  { createToken, EmbeddedActionsParser, Lexer }: typeof Parsing,
-  text: string,
-  start: string | undefined,
-): Grammar {
-  const Space = createToken({ name: 'Space', pattern: /\s+/, group: Lexer.SKIPPED });
+function readIso(chevrotain: typeof Parsing, text: string, start: string | undefined): Grammar {
+  const { createToken, EmbeddedActionsParser } = chevrotain;
+  const Space = createToken({ name: 'Space', pattern: /\s+/, group: SKIPPED });
   const Comment = createToken({
     name: 'Comment',
     pattern: /\(\*[\s\S]*?\*\)/,
-    group: Lexer.SKIPPED,
+    group: SKIPPED,
     line_breaks: true,
   });
   const Text = createToken({ name: 'Text', pattern: /"[^"]*"|'[^']*'|`[^`]*`/ });
@@ -160,12 +158,11 @@ function readIso(
     );
   }
 
-  const lexed = new Lexer(tokens, PARSER_OPTIONS).tokenize(text);
-  refuseErrors('EBNF', lexed.errors, []);
+  const lexed = tokenize('EBNF', chevrotain, tokens, text);
   const parser = new Parser();
-  parser.input = lexed.tokens;
+  parser.input = lexed;
   const rules = parser.grammar();
-  refuseErrors('EBNF', [], parser.errors);
+  refuseErrors('EBNF', parser.errors);
   return assemble('EBNF', rules, start);
 }
 

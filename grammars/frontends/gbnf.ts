@@ -2,6 +2,7 @@ import type { ParserMethod } from 'chevrotain';
 import { InfcError } from '../../runtime/errors.ts';
 import type { Expression, Grammar } from '../cfg/grammar.ts';
 import { literal } from '../cfg/grammar.ts';
+import { SKIPPED, tokenize } from './lexing.ts';
 import type * as Parsing from './parsing.ts';
 import { ANY_CHARACTER, bracketClass, one, PARSER_OPTIONS, refuseErrors, unescapeText } from './text.ts';
 
@@ -14,13 +15,10 @@ export async function parseGbnf(text: string, start?: string): Promise<Grammar> 
   return read(chevrotain, text, start);
 }
 
-function read(
-  { createToken, EmbeddedActionsParser, Lexer, tokenMatcher }: typeof Parsing,
-  text: string,
-  start: string | undefined,
-): Grammar {
-  const Space = createToken({ name: 'Space', pattern: /\s+/, group: Lexer.SKIPPED });
-  const Comment = createToken({ name: 'Comment', pattern: /#[^\n]*/, group: Lexer.SKIPPED });
+function read(chevrotain: typeof Parsing, text: string, start: string | undefined): Grammar {
+  const { createToken, EmbeddedActionsParser, tokenMatcher } = chevrotain;
+  const Space = createToken({ name: 'Space', pattern: /\s+/, group: SKIPPED });
+  const Comment = createToken({ name: 'Comment', pattern: /#[^\n]*/, group: SKIPPED });
   const Define = createToken({ name: 'Define', pattern: '::=' });
   const Text = createToken({ name: 'Text', pattern: /"(?:[^"\\]|\\[\s\S])*"|'(?:[^'\\]|\\[\s\S])*'/ });
   const Class = createToken({ name: 'Class', pattern: /\[\^?(?:[^\]\\]|\\[\s\S])*\]/ });
@@ -117,12 +115,11 @@ function read(
     );
   }
 
-  const lexed = new Lexer(tokens, PARSER_OPTIONS).tokenize(text);
-  refuseErrors('GBNF', lexed.errors, []);
+  const lexed = tokenize('GBNF', chevrotain, tokens, text);
   const parser = new Parser();
-  parser.input = lexed.tokens;
+  parser.input = lexed;
   const rules = parser.grammar();
-  refuseErrors('GBNF', [], parser.errors);
+  refuseErrors('GBNF', parser.errors);
   return assemble('GBNF', rules, start);
 }
 

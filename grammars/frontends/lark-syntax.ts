@@ -1,4 +1,5 @@
 import type { ParserMethod } from 'chevrotain';
+import { SKIPPED, tokenize } from './lexing.ts';
 import type * as Parsing from './parsing.ts';
 import { one, PARSER_OPTIONS, refuseErrors } from './text.ts';
 
@@ -37,12 +38,10 @@ export async function parseLarkSyntax(text: string): Promise<readonly LarkStatem
   return read(chevrotain, text);
 }
 
-function read(
-  { createToken, EmbeddedActionsParser, Lexer, tokenMatcher }: typeof Parsing,
-  text: string,
-): readonly LarkStatement[] {
-  const Space = createToken({ name: 'Space', pattern: /[ \t\f]+|\\\n/, group: Lexer.SKIPPED });
-  const Comment = createToken({ name: 'Comment', pattern: /\/\/[^\n]*|#[^\n]*/, group: Lexer.SKIPPED });
+function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[] {
+  const { createToken, EmbeddedActionsParser, tokenMatcher } = chevrotain;
+  const Space = createToken({ name: 'Space', pattern: /[ \t\f]+|\\\n/, group: SKIPPED });
+  const Comment = createToken({ name: 'Comment', pattern: /\/\/[^\n]*|#[^\n]*/, group: SKIPPED });
   const Newline = createToken({ name: 'Newline', pattern: /\r?\n/, line_breaks: true });
   const Text = createToken({ name: 'Text', pattern: /"(?:\\.|[^"\\\n])*"i?/ });
   const Regex = createToken({ name: 'Regex', pattern: /\/(?!\/)(?:\\.|[^/\\\n])*\/[imslux]*/ });
@@ -307,11 +306,10 @@ function read(
     );
   }
 
-  const lexed = new Lexer(tokens, PARSER_OPTIONS).tokenize(text);
-  refuseErrors('Lark', lexed.errors, []);
+  const lexed = tokenize('Lark', chevrotain, tokens, text);
   // Newlines end statements except inside brackets and before an alternative.
   let depth = 0;
-  const kept = lexed.tokens.filter((token, i, all) => {
+  const kept = lexed.filter((token, i, all) => {
     if (tokenMatcher(token, Open) || tokenMatcher(token, OpenSquare) || tokenMatcher(token, OpenBrace)) depth++;
     else if (tokenMatcher(token, Close) || tokenMatcher(token, CloseSquare) || tokenMatcher(token, CloseBrace)) depth--;
     if (!tokenMatcher(token, Newline)) return true;
@@ -321,7 +319,7 @@ function read(
   const parser = new Parser();
   parser.input = kept;
   const statements = parser.file();
-  refuseErrors('Lark', [], parser.errors);
+  refuseErrors('Lark', parser.errors);
   return statements;
 }
 

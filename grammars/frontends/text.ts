@@ -1,10 +1,10 @@
-import type { ILexingError, IRecognitionException } from 'chevrotain';
+import type { IRecognitionException } from 'chevrotain';
 import { InfcError } from '../../runtime/errors.ts';
 import { parseRegex } from '../regex/parser.ts';
 import { invert, type RegexNode } from '../regex/syntax.ts';
 
 /**
- * Options of every chevrotain lexer and parser here. The grammars are fixed, so checking them again at each start is work for nothing; the
+ * Options of every chevrotain parser here. The grammars are fixed, so checking them again at each start is work for nothing; the
  * package leaves the checks out (build-parsers.mjs), the one part of chevrotain 13 that needs Node 22.
  */
 export const PARSER_OPTIONS = { skipValidations: true } as const;
@@ -18,19 +18,8 @@ export function one<Item, Type extends 'sequence' | 'choice'>(
   return items.length === 1 && first !== undefined ? first : { type, items };
 }
 
-/** Throws INFC5301 for the first lexing or parsing error of a grammar text, with its line and column. */
-export function refuseErrors(
-  kind: string,
-  lexing: readonly ILexingError[],
-  parsing: readonly IRecognitionException[],
-): void {
-  const [lexical] = lexing;
-  if (lexical)
-    throw new InfcError(
-      'INFC5301',
-      `${kind} line ${lexical.line ?? 0}, column ${lexical.column ?? 0}: ${lexical.message}`,
-      { offset: lexical.offset },
-    );
+/** Throws INFC5301 for the first parsing error of a grammar text, with its line and column. */
+export function refuseErrors(kind: string, parsing: readonly IRecognitionException[]): void {
   const [syntax] = parsing;
   if (!syntax) return;
   const { startLine, startColumn, startOffset } = syntax.token;

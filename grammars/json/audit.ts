@@ -1,11 +1,12 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { FORMAT_NAMES } from '../formats/index.ts';
+import { checkOptions } from '../options.ts';
 import { contradiction } from './contradiction.ts';
 import { typeBit } from './declared-types.ts';
 import { isObject, type Json, type JsonObject, own, pointerToken, SchemaDocument, type Site } from './document.ts';
 import type { Formula } from './formula.ts';
 import { hardPlace, located, type SchemaPlace } from './located.ts';
-import { checkOptions, type JsonOptions, type JsonSession, openSchema } from './session.ts';
+import { JSON_CHOICES, type JsonOptions, type JsonSession, openSchema } from './session.ts';
 import { JSON_TYPES, type JsonType } from './terms.ts';
 
 /** One keyword that cannot be honoured. */
@@ -91,7 +92,7 @@ function ignoredIn({ schema, pointer }: Site): IgnoredKeyword[] {
 
 /** Compiles every reachable subschema for every JSON type and gathers what fails. */
 export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
-  checkOptions(options);
+  checkOptions(options, JSON_CHOICES);
   const problems = new Map<string, SchemaProblem>();
   const note = (error: unknown, site: Site | undefined): void => {
     if (!(error instanceof InfcError)) throw error;

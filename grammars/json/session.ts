@@ -1,5 +1,5 @@
-import { InfcError } from '../../runtime/errors.ts';
 import type { CancelSignal } from '../cancel.ts';
+import { type Choices, checkOptions } from '../options.ts';
 import { createRegexEngine } from '../regex/index.ts';
 import { JsonAcceptor } from './acceptor.ts';
 import { Budget } from './budget.ts';
@@ -42,7 +42,8 @@ export interface JsonOptions {
   readonly signal?: CancelSignal;
 }
 
-const CHOICES: Readonly<Record<keyof JsonOptions, readonly unknown[] | undefined>> = {
+/** Values of the options that have but a few. */
+export const JSON_CHOICES: Choices<JsonOptions> = {
   order: ['schema', 'any'],
   whitespace: ['compact', 'bounded', 'json'],
   escapes: ['minimal', 'any'],
@@ -53,22 +54,6 @@ const CHOICES: Readonly<Record<keyof JsonOptions, readonly unknown[] | undefined
   budget: undefined,
   signal: undefined,
 };
-
-/** Refuses options that no type checker has seen: a misspelled one would be ignored. Throws INFC5027. */
-export function checkOptions(options: JsonOptions): void {
-  for (const [name, value] of Object.entries(options)) {
-    const known = Object.hasOwn(CHOICES, name);
-    const choices = known ? CHOICES[name as keyof JsonOptions] : Object.keys(CHOICES);
-    if (known && (value === undefined || !choices || choices.includes(value))) continue;
-    throw new InfcError(
-      'INFC5027',
-      known ? `option ${name} cannot be ${JSON.stringify(value)}` : `there is no option '${name}'`,
-      {
-        fix: `Use one of ${(choices ?? []).join(', ')}`,
-      },
-    );
-  }
-}
 
 /** A schema ready to be walked; everything below is built when first needed. */
 export interface JsonSession {
@@ -81,7 +66,7 @@ export interface JsonSession {
 
 /** Builds the automaton of a schema. */
 export function openSchema(schema: Json, options: JsonOptions): JsonSession {
-  checkOptions(options);
+  checkOptions(options, JSON_CHOICES);
   return located(
     () => open(schema, options),
     () => hardPlace({ schema, pointer: '' }),

@@ -38,10 +38,8 @@ export class ByteModel {
   async next(prefix: Uint8Array): Promise<Float64Array> {
     const mass = new Float64Array(257);
     for (const cut of characterStarts(prefix, this.#trie.maxDepth)) {
-      const encoded = this.#canonical(prefix.subarray(0, cut));
-      if (!encoded) continue;
-      const weight = await this.#probability(encoded);
-      await this.#cover(encoded, prefix, cut, weight, mass);
+      for (const encoded of this.#canonical(prefix.subarray(0, cut)))
+        await this.#cover(encoded, prefix, cut, await this.#probability(encoded), mass);
     }
     const total = mass.reduce((sum, share) => sum + share, 0);
     if (total > 0) for (let i = 0; i < mass.length; i++) mass[i] = (mass[i] ?? 0) / total;
@@ -93,10 +91,39 @@ export class ByteModel {
     }
   }
 
-  #canonical(bytes: Uint8Array): number[] | undefined {
+  /**
+   * How the tokenizer spells a text that goes on. Pre-tokenizers look ahead after white space (`\\s+(?!\\S)`), so that it may be cut in
+   * another way where a word follows.
+   */
+  #canonical(bytes: Uint8Array): number[][] {
     const text = decode(bytes);
-    if (text === undefined) return undefined;
-    return text === '' ? [] : this.#encode(text);
+    if (text === undefined) return [];
+    if (text === '') return [[]];
+    const found = new Map<string, number[]>();
+    for (const next of /\s$/u.test(text) ? PROBES : ['']) {
+      // The text itself must have a spelling, what is tried after it need not.
+      const tokens = next === '' ? this.#encode(text) : this.#spelled(text + next);
+      if (!tokens) continue;
+      const first = this.#vocabulary.bytes[tokens[0] ?? -1]?.[0];
+      // A dummy space in front belongs to no text.
+      let left = bytes.length + (first === 0x20 && bytes[0] !== 0x20 ? 1 : 0);
+      const count =
+        next === ''
+          ? tokens.length
+          : tokens.findIndex((token) => (left -= this.#vocabulary.bytes[token]?.length ?? 0) <= 0) + 1;
+      const whole = next === '' || left === 0 ? tokens.slice(0, count) : undefined;
+      if (whole) found.set(whole.join(), whole);
+    }
+    return [...found.values()];
+  }
+
+  #spelled(text: string): number[] | undefined {
+    try {
+      return this.#encode(text);
+    } catch {
+      // A small vocabulary need not spell a probe.
+      return undefined;
+    }
   }
 
   async #probability(tokens: readonly number[]): Promise<number> {
@@ -118,6 +145,9 @@ export class ByteModel {
     return logs;
   }
 }
+
+/** What may follow white space: one of these is not in a token with it. */
+const PROBES = ['', '\ue000', 'a', 'b', '0', '.', 'é', '€', ' '];
 
 function decode(bytes: Uint8Array): string | undefined {
   try {

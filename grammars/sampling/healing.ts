@@ -1,5 +1,6 @@
 import type { Acceptor } from '../acceptor.ts';
 import { composite } from '../composite.ts';
+import { TextConstraint } from '../text-constraint.ts';
 import { type TokenTrie, vocabularyTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 
@@ -42,19 +43,29 @@ function goesOn(trie: TokenTrie, bytes: readonly number[]): boolean {
   return (trie.size[node] ?? 1) > 1;
 }
 
-/** An acceptor of the bytes followed by what the inner one accepts. */
-export function withPrefix(prefix: Uint8Array, inner: Acceptor): Acceptor {
+/**
+ * The constraint whose texts are the bytes followed by what another constraint takes; anything may follow by default. Generate with it after
+ * {@link healPrompt}: `withPrefix(healed.prefix, answer).matcher(vocabulary)`.
+ */
+export function withPrefix(
+  prefix: Uint8Array,
+  inner: Acceptor | { readonly acceptor: Acceptor } = ANYTHING,
+): TextConstraint {
   const literal: Acceptor = {
     start: 1,
     step: (state, byte) => (state > 0 && prefix[state - 1] === byte ? state + 1 : 0),
     accepts: (state) => state === prefix.length + 1,
     shortest: (state) => (state > 0 ? prefix.length + 1 - state : Number.POSITIVE_INFINITY),
   };
-  return composite(
-    [
-      { acceptor: literal, next: [{ part: 1 }], final: false },
-      { acceptor: inner, next: [], final: true },
-    ],
-    0,
+  return new TextConstraint(
+    composite(
+      [
+        { acceptor: literal, next: [{ part: 1 }], final: false },
+        { acceptor: 'acceptor' in inner ? inner.acceptor : inner, next: [], final: true },
+      ],
+      0,
+    ),
   );
 }
+
+const ANYTHING: Acceptor = { start: 1, step: () => 1, accepts: () => true, shortest: () => 0 };

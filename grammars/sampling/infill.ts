@@ -33,12 +33,13 @@ interface Configuration {
  * constraints. For unbounded nesting an impossible template may exhaust the budget instead.
  */
 export function infill(
-  acceptor: Acceptor,
+  constraint: Acceptor | { readonly acceptor: Acceptor },
   template: Template,
   options: InfillOptions = {},
 ): readonly Uint8Array[] | undefined {
   const budget = options.budget ?? 200_000;
-  const parts = template.map((part) => (typeof part === 'string' ? new TextEncoder().encode(part) : part));
+  const acceptor = 'acceptor' in constraint ? constraint.acceptor : constraint;
+  const parts = Array.from(template, partOf);
   if (acceptor.start === 0) return undefined;
   const reached = new Map<string, number>();
   const buckets: Configuration[][] = [];
@@ -91,6 +92,18 @@ export function infill(
     }
   }
   return undefined;
+}
+
+function partOf(part: Template[number], at: number): Uint8Array | Hole {
+  if (typeof part === 'string') return new TextEncoder().encode(part);
+  if (part instanceof Uint8Array) return part;
+  const given: unknown = part;
+  const bound = (count: unknown): boolean => count === undefined || (typeof count === 'number' && count >= 0);
+  if (typeof given !== 'object' || given === null || !bound(part.min) || !bound(part.max))
+    throw new InfcError('INFC5603', `part ${at} of the template is no text, bytes or hole`, {
+      fix: 'Write a hole as {}, or { min, max } with counts of bytes',
+    });
+  return part;
 }
 
 function fillsOf(end: Configuration, parts: readonly (Uint8Array | Hole)[]): Uint8Array[] {

@@ -85,6 +85,10 @@ export function vocabularyFromTiktoken(text: string, options: VocabularyOptions 
   const special = new Map(Object.entries(options.special ?? {}));
   for (const id of special.values()) bytes[id] = null;
   const split = options.pattern === undefined ? undefined : oniguruma(options.pattern);
+  if (options.pattern !== undefined && !split)
+    throw new InfcError('INFC5201', `the pattern '${options.pattern.slice(0, 40)}' does not carry over to JavaScript`, {
+      fix: 'Use one of TIKTOKEN_PATTERNS, or leave it out: masks need none',
+    });
   const texts = bytes.map((token) => (token ? String.fromCharCode(...token) : ''));
   const stride = 1 << 22;
   const known = new Map<number, number>();
@@ -125,7 +129,13 @@ export function vocabularyFromBytes(
   options: VocabularyOptions = {},
 ): Vocabulary {
   const encoder = new TextEncoder();
-  const bytes = tokens.map((token) => (typeof token === 'string' ? encoder.encode(token) : token));
+  if (!Array.isArray(tokens)) throw new InfcError('INFC5201', 'a vocabulary is a list of tokens');
+  const bytes = tokens.map((token: unknown, id) => {
+    if (typeof token === 'string') return encoder.encode(token);
+    if (token !== null && !(token instanceof Uint8Array))
+      throw new InfcError('INFC5201', `token ${id} is no text, bytes or null`);
+    return token;
+  });
   return finish(bytes, new Map(Object.entries(options.special ?? {})), options, undefined);
 }
 

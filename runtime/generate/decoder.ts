@@ -8,7 +8,6 @@ export function checkTokens(decoder: Decoder, tokens: readonly number[]): void {
   const wrong = tokens.findIndex((t) => !Number.isInteger(t) || t < 0 || t >= decoder.vocabulary);
   if (wrong >= 0)
     throw new InfcError('INFC6402', `token ${tokens[wrong]} is not in the vocabulary of ${decoder.vocabulary}`, {
-      offset: wrong,
       fix: 'Use the tokenizer that belongs to this model',
     });
   if (tokens.length === 0) throw new InfcError('INFC6403', 'there are no tokens', { fix: 'Give a prompt' });

@@ -33,7 +33,6 @@ export class Embedder implements Api {
     const wrong = ids.findIndex((t) => !Number.isInteger(t) || t < 0 || t >= vocabulary);
     if (wrong >= 0)
       throw new InfcError('INFC6402', `token ${ids[wrong]} is not in the vocabulary of ${vocabulary}`, {
-        offset: wrong,
         fix: 'Use the tokenizer that belongs to this model',
       });
     const input = { shape: [1, ids.length], data: BigInt64Array.from(ids, BigInt) };

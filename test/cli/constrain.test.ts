@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -67,10 +67,37 @@ describe('infc constrain', () => {
     expect((await infc(['constrain', 'explain', 'sum.gbnf', '--text', '1+'], folder)).out).toContain('at least 1 more');
   });
 
+  it('counts and explains tokens with a vocabulary', async () => {
+    const checked = await infc(['constrain', 'check', 'person.json', '--vocab', 'tokenizer.json', '--json'], folder);
+    expect(JSON.parse(checked.out)).toMatchObject({ exact: true, firstTokens: 1, minTokens: 12 });
+    const walk = ['constrain', 'explain', 'person.json', '--vocab', 'tokenizer.json', '--text'];
+    const good = await infc([...walk, '{"name":', '--json'], folder);
+    expect(JSON.parse(good.out)).toMatchObject({ status: 'prefix', allowed: 2, forced: [], minTokensToEnd: 4 });
+    const wrong = await infc([...walk, '{"name":1'], folder);
+    expect(wrong.code).toBe(exitCodes.disagreement);
+    expect(wrong.out).toContain('number 8 of the text');
+    expect((await infc([...walk, '{é'], folder)).err).toContain('INFC5204');
+  });
+
+  it('refuses to compile what it cannot honour, and says where, wherever it is', async () => {
+    const schema = { properties: { deep: { items: { properties: { a: { pattern: '(a)\\1' } } } } } };
+    await writeFile(path.join(folder, 'inexact.json'), JSON.stringify(schema));
+    const { err } = await infc(['constrain', 'compile', 'inexact.json', '--vocab', 'tokenizer.json'], folder);
+    expect(err).toMatch(/INFC5005.*\/properties\/deep\/items\/properties\/a\/pattern/s);
+    const lint = await infc(['constrain', 'check', 'inexact.json'], folder);
+    expect(lint.code).toBe(exitCodes.badInput);
+  });
+
   it('names what is missing or broken', async () => {
     expect((await infc(['constrain', 'chek', 'person.json'], folder)).err).toContain("Did you mean 'check'?");
     expect((await infc(['constrain', 'compile', 'person.json'], folder)).err).toContain('--vocab');
     expect((await infc(['constrain', 'check', 'broken.json'], folder)).err).toContain('INFC5016');
     expect((await infc(['constrain', 'check', 'x.txt'], folder)).code).toBe(exitCodes.usage);
+    await mkdir(path.join(folder, 'folder.json'));
+    expect((await infc(['constrain', 'check', 'folder.json'], folder)).err).toContain('INFC8005');
+    const vocab = await infc(['constrain', 'compile', 'person.json', '--vocab', 'broken.json'], folder);
+    expect(vocab.err).toMatch(/INFC5201.*broken\.json/s);
+    await writeFile(path.join(folder, 'typo.json'), '{"minLenght":1}');
+    expect((await infc(['constrain', 'check', 'typo.json'], folder)).out).toContain("Did you mean 'minLength'?");
   });
 });

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from '../../compiler/cli/commands.ts';
 import { encodeModel, info, node } from '../import/build-onnx.ts';
@@ -57,6 +58,26 @@ describe('README', () => {
     const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
     const checked = await run(process.execPath, [tsc, '-p', dir]).catch((error) => error);
     expect(checked.stdout).toBe('');
+  });
+
+  it('shows constraints that run', async () => {
+    const codes = snippets('ts').filter((code) => !/from '(?!infc\/grammars')/.test(code));
+    expect(codes.length).toBeGreaterThanOrEqual(2);
+    const printed: string[] = [];
+    for (const [i, code] of codes.entries()) {
+      const outfile = path.join(dir, `run-${i}.mjs`);
+      await build({
+        stdin: { contents: code, loader: 'ts', resolveDir: root },
+        alias: { 'infc/grammars': path.join(root, 'grammars/index.ts') },
+        bundle: true,
+        platform: 'node',
+        format: 'esm',
+        outfile,
+      });
+      printed.push((await run(process.execPath, [outfile])).stdout);
+    }
+    expect(printed[0]).toBe('Oslo: sun\nfalse true true Oslo\n');
+    expect(printed[1]).toMatch(/"\[" cannot follow here(?:.|\n)*\n1 257\n$/);
   });
 
   it('mentions only commands and options that exist, and every command', () => {

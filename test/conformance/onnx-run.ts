@@ -20,6 +20,8 @@ export interface Outcome {
   readonly op?: string;
   /** dtypes of the model's inputs and outputs. */
   readonly dtypes?: readonly string[];
+  /** Host functions of the compiled plan that compute: not checks, not shapes. */
+  readonly host?: readonly string[];
 }
 
 const TOLERANCE: Tolerance = { relative: 1e-3, absolute: 1e-7 };
@@ -39,7 +41,7 @@ const UNSUPPORTED = new Set([
 /** Compiles a test's model, plays its data sets on the target and compares the outputs. */
 export async function runTest(test: BackendTest, target: string): Promise<Outcome> {
   const started = performance.now();
-  let about: Pick<Outcome, 'op' | 'dtypes'> = {};
+  let about: Pick<Outcome, 'op' | 'dtypes' | 'host'> = {};
   const outcome = (status: Status, reason = ''): Outcome => ({
     name: test.name,
     status,
@@ -50,7 +52,8 @@ export async function runTest(test: BackendTest, target: string): Promise<Outcom
   try {
     about = describe(test);
     const compiler = createCompiler();
-    const { inputs: ins, outputs: outs, player } = await prepare(compiler, test, target);
+    const { inputs: ins, outputs: outs, host, player } = await prepare(compiler, test, target);
+    about = { ...about, host };
     for (const set of dataSets(test)) {
       const inputs: Record<string, HostValue> = {};
       ins.forEach((v, i) => {
@@ -79,8 +82,11 @@ export async function runTest(test: BackendTest, target: string): Promise<Outcom
 interface Prepared {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
+  readonly host: readonly string[];
   readonly player: Player;
 }
+
+const CHECKS: ReadonlySet<string> = new Set(['check_index', 'fail', 'read_dims']);
 
 async function prepare(compiler: Compiler, test: BackendTest, target: string): Promise<Prepared> {
   const program = await compiler.import(test.files.get('model.onnx') ?? new Uint8Array(0));
@@ -90,10 +96,11 @@ async function prepare(compiler: Compiler, test: BackendTest, target: string): P
   if (target === 'reference') {
     const reference = new Reference({ ops: compiler.registry, host: hostFunctions });
     const run: Player['run'] = async (given) => reference.run(graph, given);
-    return { inputs, outputs, player: { run, reset: () => undefined, dispose: async () => undefined } };
+    return { inputs, outputs, host: [], player: { run, reset: () => undefined, dispose: async () => undefined } };
   }
   const compilation = await compiler.compile(program, { targets: [target === 'cuda-cpu' ? 'cuda' : target] });
-  return { inputs, outputs, player: await player(compilation, target) };
+  const host = compilation.targets.flatMap((t) => t.assembled.plan.host).filter((name) => !CHECKS.has(name));
+  return { inputs, outputs, host, player: await player(compilation, target) };
 }
 
 /** What a test is about: its operator, when it has one node, and the dtypes that go in and out. */

@@ -62,7 +62,8 @@ function modern(schema: unknown): unknown {
   if (schema === null || typeof schema !== 'object') return schema;
   const found: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(schema)) {
-    if (key === '$schema') continue;
+    // Not a property of that name.
+    if (key === '$schema' && typeof value === 'string') continue;
     if (key === 'id' && typeof value === 'string') found.$id = value;
     else if (key === 'enum' || key === 'default') found[key] = value;
     else found[key] = modern(value);

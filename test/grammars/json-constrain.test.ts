@@ -178,6 +178,22 @@ describe('matcher', () => {
       scores(),
     );
     expect([kept(then, 0, 0x22), kept(then, 0, 0x61), kept(then, 1, 0x62)]).toEqual([false, true, true]);
+    // A sequence that is done is filled up with end tokens while others of its batch go on.
+    const ends = [...prompt, 0x22n, 0x61n, 0x22n, BigInt(eos)];
+    const last = scores();
+    processor._call([ends, [...prompt, 0x22n, 0x61n]], last);
+    expect(
+      Array.from({ length: vocabulary.size }, (_, token) => token).filter((token) => kept(last, 0, token)),
+    ).toEqual([eos]);
+    processor(
+      [
+        [...ends, BigInt(eos)],
+        [...prompt, 0x22n, 0x61n, 0x22n],
+      ],
+      last,
+    );
+    expect(() => processor([prompt, prompt], scores())).toThrow(/INFC5030/);
+    expect(() => processor([[]], { data: [1], dims: [1, 1] })).toThrow(/INFC5029|INFC5030/);
   });
 });
 

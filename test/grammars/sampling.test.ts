@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { constrain, regex, vocabularyFromBytes, vocabularyFromTokenizerJson } from '../../grammars/index.ts';
-import { Matcher } from '../../grammars/matcher.ts';
 import { AlignedSampler } from '../../grammars/sampling/aligned.ts';
 import { ByteModel, END } from '../../grammars/sampling/bytes.ts';
 import { healPrompt, withPrefix } from '../../grammars/sampling/healing.ts';
 import { infill } from '../../grammars/sampling/infill.ts';
-import { AcceptorMasks } from '../../grammars/token-machine.ts';
 
 function generator(seed: number): () => number {
   let state = seed;
@@ -127,14 +125,36 @@ describe('bytes under tokens', () => {
     }
   });
 
+  it('are exact where a pre-tokenizer looks ahead after white space', async () => {
+    const double = vocabularyFromTokenizerJson({
+      model: { type: 'BPE', vocab: { Ġ: 0, a: 1, b: 2, ĠĠ: 3, ab: 4 }, merges: ['Ġ Ġ', 'a b'] },
+      added_tokens: [{ id: 5, content: '</s>', special: true }],
+      pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
+      decoder: { type: 'ByteLevel' },
+    });
+    // 'a  ' ends in one token of two spaces, 'a  b' has two tokens there.
+    expect([double.encode?.('a  '), double.encode?.('a  b')]).toEqual([
+      [1, 3],
+      [1, 0, 0, 2],
+    ]);
+    const lines = ['a  ', 'a  b', 'a  ab', 'a  a'].map((line) => [...(double.encode?.(line) ?? []), 5]);
+    const even = new ByteModel(double, (prefix) => {
+      const fit = lines.filter((ids) => prefix.every((id, i) => ids[i] === id));
+      return Float32Array.from({ length: 6 }, (_, id) =>
+        Math.log(fit.filter((ids) => ids[prefix.length] === id).length / fit.length),
+      );
+    });
+    const next = await even.next(utf8('a  '));
+    expect([next[END], next[0x61], next[0x62]]).toEqual([0.25, 0.5, 0.25].map((share) => expect.closeTo(share, 6)));
+  });
+
   it('heal the end of a prompt', () => {
     const encode = (line: string): number[] => vocabulary.encode?.(line) ?? [];
     const healed = healPrompt(vocabulary, encode('a th'));
     expect(healed.tokens.map((id) => tokens[id])).toEqual(['a', 'Ġ']);
     expect(text(healed.prefix)).toBe('th');
     expect(healPrompt(vocabulary, encode('a c')).prefix).toHaveLength(0);
-    const masks = new AcceptorMasks(withPrefix(healed.prefix, regex(/(e|in)( car)?/).acceptor), vocabulary);
-    const matcher = new Matcher(masks);
+    const matcher = withPrefix(healed.prefix, regex(/(e|in)( car)?/)).matcher(vocabulary);
     const allowed = tokens.filter((_, id) => matcher.allows(id));
     expect(allowed.sort()).toEqual(['t', 'th', 'the', 'thi', 'thin']);
     matcher.commit(tokens.indexOf('thin'));

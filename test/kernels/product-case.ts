@@ -4,7 +4,7 @@ import { wasmBackend } from '../../backends/wasm/backend.ts';
 import { meanings } from '../../backends/wasm/intrinsics.ts';
 import { printWasm } from '../../backends/wasm/print.ts';
 import { gemmFormat } from '../../backends/wasm/templates/gemm-format.ts';
-import { planesOf } from '../../compiler/formats/rows.ts';
+import { encodeRows, type Planes, planesOf } from '../../compiler/formats/rows.ts';
 import { type Dim, evaluate } from '../../compiler/ir/dim.ts';
 import { byteLength, type TypedArray, viewOf } from '../../compiler/ir/dtype.ts';
 import { type Constant, Graph, tensor, type Value } from '../../compiler/ir/graph.ts';
@@ -45,6 +45,8 @@ export function build(
   k: number,
   x: Float32Array,
   given: Float32Array,
+  /** What a model file holds in place of the planes that encoding makes. */
+  inFile?: (planes: Planes) => Planes,
 ): Built {
   const f = registry.format(format);
   if (!f) throw new TypeError(`no format ${format}`);
@@ -57,6 +59,7 @@ export function build(
     type: tensor('f32', [n, k]),
     bytes: w.byteLength,
     read: () => new Uint8Array(w.buffer),
+    ...(inFile ? { encoded: { format, planes: () => inFile(encodeRows(f, w, { rows: n, length: k })) } } : {}),
   };
   const weights = graph.constant(source);
   weights.type = { ...weights.type, format };

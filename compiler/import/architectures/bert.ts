@@ -47,7 +47,7 @@ export const bert: Architecture = {
     if (config.string('position_embedding_type', 'absolute') !== 'absolute')
       throw config.unsupported('position_embedding_type', 'only absolute positions are supported');
     const vocabulary = config.count('vocab_size');
-    const positions = config.count('max_position_embeddings', 512);
+    const positions = config.positions('max_position_embeddings', 512);
     const inner = config.count('intermediate_size');
     const activation = activationOf(config, 'hidden_act', 'gelu');
     const eps = config.number('layer_norm_eps', 1e-12);
@@ -75,7 +75,7 @@ export const bert: Architecture = {
         ],
         norm: norm(`${tables}.LayerNorm`),
       }),
-      layers: Array.from({ length: config.count('num_hidden_layers') }, (_, layer) => {
+      layers: Array.from({ length: config.layers('num_hidden_layers') }, (_, layer) => {
         const path = `${root}encoder.layer.${layer}`;
         const self = `${path}.attention.self`;
         return block({

@@ -50,7 +50,7 @@ export const gptNeox: Architecture = {
       throw config.unsupported('num_attention_heads', `${hidden} elements do not divide among them`);
     const headDim = hidden / heads;
     const vocabulary = config.count('vocab_size');
-    const positions = config.count('max_position_embeddings', 2048);
+    const positions = config.positions('max_position_embeddings', 2048);
     const inner = config.count('intermediate_size');
     const activation = activationOf(config, 'hidden_act', 'gelu');
     const eps = config.number('layer_norm_eps', 1e-5);
@@ -68,7 +68,7 @@ export const gptNeox: Architecture = {
       vocabulary,
       positions,
       embed: embedding({ weight: table, vocabulary, hidden }),
-      layers: Array.from({ length: config.count('num_hidden_layers') }, (_, layer) => {
+      layers: Array.from({ length: config.layers('num_hidden_layers') }, (_, layer) => {
         const path = `gpt_neox.layers.${layer}`;
         const part = (i: number) =>
           linear(`${path}.attention.query_key_value`, {

@@ -39,7 +39,7 @@ export const gpt2: Architecture = {
     const headDim = hidden / heads;
     const inner = config.has('n_inner') ? config.count('n_inner') : 4 * hidden;
     const vocabulary = config.count('vocab_size');
-    const positions = config.count('n_positions', config.count('n_ctx', 1024));
+    const positions = config.positions('n_positions', config.positions('n_ctx', 1024));
     const eps = config.number('layer_norm_epsilon', 1e-5);
     const activation = activationOf(config, 'activation_function', 'gelu_new');
     const byLayer = config.flag('scale_attn_by_inverse_layer_idx', false);
@@ -61,7 +61,7 @@ export const gpt2: Architecture = {
         hidden,
         positions: { weight: `${root}wpe.weight`, count: positions },
       }),
-      layers: Array.from({ length: config.count('n_layer') }, (_, layer) => {
+      layers: Array.from({ length: config.layers('n_layer') }, (_, layer) => {
         const path = `${root}h.${layer}`;
         const part = (i: number) =>
           linear(`${path}.attn.c_attn`, { ...stored, rows: { of: 3 * hidden, start: i * hidden, length: hidden } });

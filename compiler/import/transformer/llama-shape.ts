@@ -33,10 +33,10 @@ export function llamaSizes(config: HfConfig): LlamaSizes {
     heads,
     kvHeads,
     inner: config.count('intermediate_size'),
-    layers: config.count('num_hidden_layers'),
+    layers: config.layers('num_hidden_layers'),
     headDim: config.count('head_dim', hidden / heads),
     vocabulary: config.count('vocab_size'),
-    positions: config.count('max_position_embeddings', 2048),
+    positions: config.positions('max_position_embeddings', 2048),
     eps: config.number('rms_norm_eps', 1e-6),
   };
 }
@@ -145,5 +145,5 @@ export function llamaShaped(
 export function windowOf(config: HfConfig, layer: number, otherwise: boolean): { readonly window?: number } {
   const types = config.has('layer_types') ? config.strings('layer_types') : undefined;
   const slides = types ? types[layer] === 'sliding_attention' : otherwise;
-  return slides && config.has('sliding_window') ? { window: config.count('sliding_window') } : {};
+  return slides && config.has('sliding_window') ? { window: config.positions('sliding_window') } : {};
 }

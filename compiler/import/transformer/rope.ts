@@ -31,8 +31,8 @@ type RopeParts = Omit<Rope, 'width' | 'interleaved' | 'scale'> & { readonly scal
 
 const trainedPositions = ({ scaling, config }: RopeInput): number =>
   scaling.has('original_max_position_embeddings')
-    ? scaling.count('original_max_position_embeddings')
-    : config.count('max_position_embeddings', 2048);
+    ? scaling.positions('original_max_position_embeddings')
+    : config.positions('max_position_embeddings', 2048);
 
 const clamp = (x: number, low: number, high: number): number => Math.min(high, Math.max(low, x));
 
@@ -70,7 +70,9 @@ const variants: Readonly<Record<string, (r: RopeInput) => RopeParts>> = {
   yarn: (r) => {
     const { plain, scaling, config, theta, width } = r;
     const trained = trainedPositions(r);
-    const factor = scaling.has('factor') ? scaling.number('factor') : config.count('max_position_embeddings') / trained;
+    const factor = scaling.has('factor')
+      ? scaling.number('factor')
+      : config.positions('max_position_embeddings') / trained;
     const dimOf = (rotations: number): number =>
       (width * Math.log(trained / (rotations * 2 * Math.PI))) / (2 * Math.log(theta));
     const whole = scaling.flag('truncate', true);
@@ -96,14 +98,14 @@ const variants: Readonly<Record<string, (r: RopeInput) => RopeParts>> = {
   longrope: (r) => {
     const { plain, scaling, config, context } = r;
     const trained = config.has('original_max_position_embeddings')
-      ? config.count('original_max_position_embeddings')
+      ? config.positions('original_max_position_embeddings')
       : trainedPositions(r);
     const key = context > trained ? 'long_factor' : 'short_factor';
     const factors = scaling.numbers(key);
     if (factors.length !== plain.length)
       throw scaling.unsupported(key, `${plain.length} factors are needed, one for each pair of elements`);
     const factor = config.has('original_max_position_embeddings')
-      ? config.count('max_position_embeddings', trained) / trained
+      ? config.positions('max_position_embeddings', trained) / trained
       : scaling.number('factor', 1);
     const scale = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(trained));
     return {

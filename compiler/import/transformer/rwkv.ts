@@ -106,9 +106,9 @@ export function rwkv(
     architecture,
     kind: 'recurrent',
     vocabulary,
-    positions: config.count('context_length', 4096),
+    positions: config.positions('context_length', 4096),
     embed: (s, ids) => normalize(s, tokens(s, ids), norm(`${names.layer(0)}.${names.preNorm}`)),
-    layers: Array.from({ length: config.count('num_hidden_layers') }, (_, layer) => {
+    layers: Array.from({ length: config.layers('num_hidden_layers') }, (_, layer) => {
       const path = names.layer(layer);
       return block({
         path,
