@@ -36,12 +36,12 @@ function listNonZero(o: Operands, depth: number, request: TemplateRequest): Lowe
     k.store(values, add(end, i), constant('f32', 0));
   });
   k.store(places, 0, count.value);
-  return { ...request.close(k, noteFor(o, request, 'lists what is not zero')), once: `not zero of ${o.a.id}` };
+  return { ...request.close(k, noteFor(o, request, 'lists what is not zero')), once: { key: 'not zero', of: o.a } };
 }
 
 function bindList(k: KernelBuilder, o: Operands, depth: number, request: TemplateRequest, access: 'read' | 'write') {
   const bind = (what: string, dtype: 'i32' | 'f32') =>
-    request.bindScratch(k, `${what} not zero of ${o.a.id}`, tensor(dtype, [depth + ROUND + 1]), access);
+    request.bindScratch(k, `${what} not zero`, tensor(dtype, [depth + ROUND + 1]), access, o.a);
   return { places: bind('places', 'i32'), values: bind('values', 'f32') };
 }
 
