@@ -36,8 +36,8 @@ import { type PanelWeights, type Parameters, type Step, WidenedPanel } from './w
 const VECTORS = PANEL / 4;
 /** Rows that one work item computes: their integers stay in the second-level cache while the panels of weights pass by. */
 const ITEM_ROWS = 192;
-/** Up to this many rows the codes are widened as they are multiplied. */
-const FEW_ROWS = 1;
+/** Up to this many rows the codes are widened as they are multiplied: fewer tiles than that do not repay a panel in scratch. */
+const FEW_ROWS = 4;
 /** Rows of a tile: with four vectors of weights the sums fill half the registers. */
 const TILE_ROWS = 2;
 
@@ -92,7 +92,7 @@ class IntegerProduct {
 
   /** Rows of a tile. */
   private get height(): number {
-    return isAtMost(this.size.rows, FEW_ROWS) ? FEW_ROWS : TILE_ROWS;
+    return isAtMost(this.size.rows, 1) ? 1 : TILE_ROWS;
   }
 
   build(): LoweredKernel {
@@ -102,19 +102,20 @@ class IntegerProduct {
     const pairs: PanelWeights = { words: (at, v) => this.pairs(at, v), parameters };
     const quads: PanelWeights = { words: (at, v) => this.quads(at, v), parameters };
     const hasOffsets = this.parameters(0, 0).offset !== undefined;
-    const panel =
-      this.height === TILE_ROWS ? new WidenedPanel(k, layout, size.depth, step, step / 2, hasOffsets) : undefined;
+    const panel = isAtMost(size.rows, FEW_ROWS)
+      ? undefined
+      : new WidenedPanel(k, layout, size.depth, step, step / 2, hasOffsets);
     this.product({
-      row: (row) => this.direct(row, pairs),
-      ...(panel ? { widen: () => panel.write(pairs, step / 2), tile: (rows) => this.tile(rows, panel) } : {}),
+      few: (rows) => this.direct(rows, pairs),
+      ...(panel ? { widen: () => panel.write(pairs, step / 2), many: (rows) => this.tile(rows, panel) } : {}),
     });
     if (layout.bytes)
       k.alternative('relaxed-dot', () => {
         const widened = panel?.weights(step / 4);
         this.product({
-          row: (row) => this.byteTile([row], quads),
+          few: (rows) => this.byteTile(rows, quads),
           ...(panel && widened
-            ? { widen: () => panel.write(quads, step / 4), tile: (rows) => this.byteTile(rows, widened) }
+            ? { widen: () => panel.write(quads, step / 4), many: (rows) => this.byteTile(rows, widened) }
             : {}),
           finish: (row, at) => this.addOutliers(row, at, quads),
         });
@@ -126,7 +127,7 @@ class IntegerProduct {
    * The product of a panel with rows from `from` to `to`, a tile at a time. A tile leaves its sums in scratch, from where one loop passes
    * them on: whatever follows the product is there once.
    */
-  private product({ row: few, widen, tile, finish }: Parts): void {
+  private product({ few, widen, many, finish }: Parts): void {
     const { k, size, height } = this;
     const from = mul(floorDiv(k.group.x, this.panels), ITEM_ROWS);
     const to = dimMin(add(from, ITEM_ROWS), size.rows);
@@ -140,7 +141,7 @@ class IntegerProduct {
     k.for(from, to, height, (first) => {
       // A row too many at the end is a row twice, whose sums are left.
       const rows = Array.from({ length: height }, (_, c) => dimMin(add(first, c), sub(size.rows, 1)));
-      choose(() => few(first), tile && (() => tile(rows)));
+      choose(() => few(rows), many && (() => many(rows)));
       k.for(0, dimMin(height, sub(to, first)), 1, (c) => {
         const at = mul(c, PANEL);
         finish?.(add(first, c), at);
@@ -380,26 +381,28 @@ class IntegerProduct {
     return Array.from({ length: count * VECTORS }, () => this.k.var(constant('f32', 0).splat(4), 'total'));
   }
 
-  /** One row: codes are widened where they are used. */
-  private direct(row: Dim, { words: pairs, parameters }: PanelWeights): void {
+  /** Few rows: codes are widened where they are used. */
+  private direct(rows: readonly Dim[], { words: pairs, parameters }: PanelWeights): void {
     const { k, layout, segments } = this;
-    const totals = this.totals(1);
+    const totals = this.totals(rows.length);
     const steps = layout.segment / this.access.step;
     const perStep = this.access.step / 2;
     k.for(0, segments, 1, (segment) => {
-      const sums = this.sums([row], segment);
+      const sums = this.sums(rows, segment);
       for (const vectors of this.waves)
         this.rounds(segment, 1, (at, j) => {
           const words = vectors.map((v) => at.flatMap((one) => pairs(one, v).map((w) => k.let(w, 'pair'))));
           const first = mul(add(mul(segment, steps), j), perStep);
-          this.activations(row, first, at.length * perStep).forEach((pair, i) => {
-            vectors.forEach((v, own) => {
-              const sum = sums[v];
-              sum?.set(sum.value.add(dot16(pair, words[own]?.[i] ?? pair)));
+          rows.forEach((row, c) => {
+            this.activations(row, first, at.length * perStep).forEach((pair, i) => {
+              vectors.forEach((v, own) => {
+                const sum = sums[c * VECTORS + v];
+                sum?.set(sum.value.add(dot16(pair, words[own]?.[i] ?? pair)));
+              });
             });
           });
         });
-      this.accumulate(totals, sums, [row], segment, parameters(segment));
+      this.accumulate(totals, sums, rows, segment, parameters(segment));
     });
     this.keep(totals);
   }
@@ -431,11 +434,11 @@ class IntegerProduct {
 
 /** How one build of the kernel computes. */
 interface Parts {
-  /** The sums of one row, where there are few. */
-  row(row: Dim): void;
+  /** The sums of a tile of rows, where there are few. */
+  few(rows: readonly Dim[]): void;
   /** What many rows have done before, and the sums of a tile of them. */
   widen?(): void;
-  tile?(rows: readonly Dim[]): void;
+  many?(rows: readonly Dim[]): void;
   /** What a row's sums, in scratch from `at` on, still lack. */
   finish?(row: Dim, at: Dim): void;
 }
