@@ -239,14 +239,14 @@ export function bindShared(
   transposed: boolean,
   request: TemplateRequest,
 ): Buffer {
-  const source = weights.constant;
   const plane = format.shared?.[name];
-  if (!source || !plane) throw new TypeError(`there is no shared plane '${name}'`);
+  if (!plane) throw new TypeError(`there is no shared plane '${name}'`);
   const key = `${format.name}.${name}${transposed ? 't' : ''}`;
-  const packed = packedOnce(source, key, plane.dtype, plane.entries, () => {
-    const entries = planesOf(source, format, size, transposed)[name];
-    if (!entries) throw new TypeError(`format '${format.name}' encodes no plane '${name}'`);
-    return entries;
-  });
-  return request.bindPacked(k, weights, key, packed);
+  return request.bindPacked(k, weights, key, (source) =>
+    packedOnce(source, key, plane.dtype, plane.entries, () => {
+      const entries = planesOf(source, format, size, transposed)[name];
+      if (!entries) throw new TypeError(`format '${format.name}' encodes no plane '${name}'`);
+      return entries;
+    }),
+  );
 }
