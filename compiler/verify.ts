@@ -13,8 +13,14 @@ export interface Tolerance {
   readonly steps: number;
 }
 
-/** What a model computes with: element types, and `codes` when it quantizes activations to 8 bits on the way. */
-export type Precisions = ReadonlySet<DType | 'codes'>;
+/** The model rounds nothing itself where kernels look sums of activations up: every layer adds its rounding to that of those before it. */
+const TABLE_STEPS = 4;
+
+/**
+ * What a model computes with: element types, `codes` when it quantizes activations to 8 bits on the way, `tables` when kernels look sums
+ * of them up as bytes.
+ */
+export type Precisions = ReadonlySet<DType | 'codes' | 'tables'>;
 
 /** Relative error allowed in values of a float type. */
 const relativeOf: Partial<Record<DType, number>> = { f64: 1e-3, f32: 1e-3, f16: 1e-2, bf16: 3e-2 };
@@ -26,8 +32,9 @@ const relativeOf: Partial<Record<DType, number>> = { f64: 1e-3, f32: 1e-3, f16: 
 export function toleranceOf(dtype: DType, others: Precisions = new Set()): Tolerance {
   if (!isFloat(dtype)) return { relative: 0, steps: dtype === 'i8' || dtype === 'u8' ? 1 : 0 };
   let relative = relativeOf[dtype] ?? 0.125;
-  for (const o of others) if (o !== 'codes' && isFloat(o)) relative = Math.max(relative, relativeOf[o] ?? 0.125);
-  return { relative, steps: others.has('codes') ? 1 : 0 };
+  for (const o of others)
+    if (o !== 'codes' && o !== 'tables' && isFloat(o)) relative = Math.max(relative, relativeOf[o] ?? 0.125);
+  return { relative, steps: others.has('tables') ? TABLE_STEPS : others.has('codes') ? 1 : 0 };
 }
 
 /** Result of comparing one value. */

@@ -50,7 +50,9 @@ function run(
   });
   kernel(
     [
-      ...[...Object.keys(format.planes), ...ragged].map((name) => planes[name] ?? new Uint8Array(0)),
+      ...[...Object.keys(format.planes), ...ragged, ...Object.keys(format.shared ?? {})].map(
+        (name) => planes[name] ?? new Uint8Array(0),
+      ),
       ...firsts,
       ...results,
     ],
@@ -85,6 +87,12 @@ function decoder(format: StorageFormat) {
   const ragged = Object.entries(format.sparse?.ragged ?? {});
   // A row of a ragged plane has at most an entry a weight.
   const arrays = new Map(ragged.map(([name, dtype]) => [name, k.buffer(`r${name}`, dtype, 'read', mul(spans, span))]));
+  const shared = new Map(
+    Object.entries(format.shared ?? {}).map(([name, { dtype, entries }]) => [
+      name,
+      { entries, buffer: k.buffer(`s${name}`, dtype, 'read', entries) },
+    ]),
+  );
   const firsts = new Map(ragged.map(([name]) => [name, k.buffer(`first${name}`, 'u32', 'read', spans)]));
   const [weights, scales] = RESULTS.map((name) => k.buffer(name, 'f32', 'write', mul(spans, span)));
   if (!weights || !scales) throw new TypeError('two results');
@@ -98,6 +106,8 @@ function decoder(format: StorageFormat) {
     format,
     (name, entry, per) => k.let(k.load(of(buffers, name), add(mul(k.group.x, span / per), entry))),
     (name, entry) => {
+      const common = shared.get(name);
+      if (common) return k.let(k.load(common.buffer, k.index(entry, { min: 0, max: common.entries - 1 })));
       const first = k.let(k.load(of(firsts, name), k.group.x).cast('i32'));
       return k.let(k.load(of(arrays, name), k.index(first.add(entry), most)));
     },

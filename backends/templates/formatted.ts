@@ -62,6 +62,11 @@ export function weightBlocks(
   const read = (k: KernelBuilder, column: Dim): ReadRagged => {
     const firsts = new Map<string, Expr>();
     return (name, entry) => {
+      const common = format.shared?.[name];
+      if (common) {
+        const buffer = bind(k, name, common.dtype, common.entries);
+        return k.let(k.load(buffer, k.index(entry, { min: 0, max: common.entries - 1 }, 'at')), 'w');
+      }
       const dtype = sparse?.ragged?.[name] ?? 'u32';
       const entries = made?.[name]?.length ?? 1;
       const buffer = bind(k, name, dtype, entries);

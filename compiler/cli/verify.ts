@@ -250,8 +250,8 @@ function producersOf(program: Program, entry: string): Map<string, { readonly op
 
 /** Every dtype a program computes with, and whether it quantizes. */
 function dtypesOf(program: Program, plan: Plan): Precisions {
-  const found = new Set<DType | 'codes'>();
-  if (plan.kernels.some((k) => k.note?.codes)) found.add('codes');
+  const found = new Set<DType | 'codes' | 'tables'>();
+  if (plan.kernels.some((k) => k.note?.codes)) found.add('tables');
   for (const graph of program.entries.values()) {
     for (const v of graph.inputs) found.add(v.type.dtype);
     forEachNode(graph, (node) => {

@@ -69,7 +69,22 @@ export interface SignPlanes {
   factors(planes: Readonly<Record<string, readonly Expr[]>>): readonly Expr[];
 }
 
-/** Entry `entry` (i32, as wide as the plane values) of a ragged plane, counted from the first of its row. */
+/** A plane that all rows of a matrix share. */
+export interface SharedPlane {
+  readonly dtype: DType;
+  readonly entries: number;
+}
+
+/** Weights as sums of entries of codebooks, for kernels that add these as bytes. */
+export interface Codebooks {
+  /** Plane of u8 codes, `books` of them for eight weights. */
+  readonly codes: string;
+  /** Shared plane of i8: [books, 256, 8]. `decode` multiplies the sums by its scale, which does not depend on codes. */
+  readonly entries: string;
+  readonly books: number;
+}
+
+/** Entry `entry` (i32, as wide as the plane values) of a ragged plane, counted from the first of its row, or of a shared one. */
 export type ReadRagged = (plane: string, entry: Expr) => Expr;
 
 /** For formats without ragged planes. */
@@ -132,6 +147,18 @@ export interface StorageFormat {
   readonly sparse?: Sparse;
   readonly integer?: IntegerAccess;
   readonly signs?: SignPlanes;
+  readonly codebooks?: Codebooks;
+  /** Planes that all rows of a matrix share; formats with any have `encodeMatrix`, and `encode` takes its row for a matrix. */
+  readonly shared?: Readonly<Record<string, SharedPlane>>;
+  /**
+   * Quantizes a matrix whose rows share planes: entries of each plane, those that are not shared of one row after the other. `importance`
+   * weighs the squared error of each column.
+   */
+  encodeMatrix?(
+    weights: Float32Array,
+    size: { readonly rows: number; readonly length: number },
+    importance?: Float32Array,
+  ): Readonly<Record<string, ArrayLike<number>>>;
   /** Largest |decode(encode(w)) - w| allowed, for a row with largest magnitude 1. */
   readonly errorBound: number;
 }

@@ -1,4 +1,5 @@
 import { binaryCodes } from './binary-coded.ts';
+import { vectorCodebooks } from './codebooks.ts';
 import { denseBf16, denseF16, denseF32 } from './dense.ts';
 import type { StorageFormat } from './format.ts';
 import { fp8e4m3, fp8e5m2 } from './fp8.ts';
@@ -33,6 +34,7 @@ export const formats: readonly StorageFormat[] = [
   ternary,
   ternaryMedian,
   ...binaryCodes,
+  ...vectorCodebooks,
   ...sparseNm,
   ...sparseBitmap,
   ...sparseBlocks,

@@ -27,6 +27,7 @@ export function encodeRows(
 ): Planes {
   const { rows, length } = size;
   const { sparse } = format;
+  if (format.encodeMatrix) return matrixPlanes(format, format.encodeMatrix(weights, size), weights, size, name);
   const { height, columns, starts, list } = keptBlocks(format, weights, size);
   const span = gridSpan(format);
   const planes = Object.entries(format.planes).map(([name, { dtype, per }]) => ({
@@ -78,6 +79,27 @@ export function encodeRows(
       ]
     : [];
   return Object.fromEntries([...planes.map(({ name, out }) => [name, out] as const), ...joined, ...kept]);
+}
+
+/** Planes of a format that encodes whole matrices, as arrays of their dtypes. */
+export function matrixPlanes(
+  format: StorageFormat,
+  encoded: Readonly<Record<string, ArrayLike<number>>>,
+  weights: Float32Array,
+  size: MatrixSize,
+  name?: string,
+): Planes {
+  const own = Object.entries(format.planes).map(([p, { dtype, per }]) => [p, dtype, weights.length / per] as const);
+  const common = Object.entries(format.shared ?? {}).map(([p, { dtype, entries }]) => [p, dtype, entries] as const);
+  const planes = Object.fromEntries(
+    [...own, ...common].map(([p, dtype, count]) => {
+      const out = newView(dtype, count);
+      copyEntries(out, 0, encoded[p] ?? [], 0, count);
+      return [p, out];
+    }),
+  );
+  checkScales(format, weights, planes, size, name);
+  return planes;
 }
 
 /** Refuses scales that 16 bits cannot hold: infinite ones (INFC2092), and zeros only where the weights are none (INFC2095). */
@@ -193,6 +215,7 @@ export function planesOf(constant: Constant, format: StorageFormat, size: Matrix
 export function selectRows(format: StorageFormat, planes: Planes, size: MatrixSize, order: ArrayLike<number>): Planes {
   return Object.fromEntries(
     Object.entries(planes).map(([name, from]) => {
+      if (format.shared?.[name]) return [name, from];
       const per = size.length / (format.planes[name]?.per ?? 1);
       const bytes = per * from.BYTES_PER_ELEMENT;
       const source = new Uint8Array(from.buffer, from.byteOffset, from.byteLength);

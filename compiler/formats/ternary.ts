@@ -14,7 +14,7 @@ interface TernaryGrid extends CodedGrid {
 }
 
 /**
- * Weights of -1, 0 and 1 with one f16 scale for 64 of them, 2.25 bits a weight, each the sum of two signs, halved. As in BitNet b1.58 (Ma et al. 2024) weights are divided by a mean magnitude,
+ * Weights of -1, 0 and 1 with one bf16 scale for 64 of them, 2.25 bits a weight, each the sum of two signs, halved. As in BitNet b1.58 (Ma et al. 2024) weights are divided by a mean magnitude,
  * rounded and clipped; `center` says which mean.
  */
 function ternaryFormat(name: string, center: (magnitudes: Float32Array) => number): StorageFormat {
@@ -29,7 +29,7 @@ function ternaryFormat(name: string, center: (magnitudes: Float32Array) => numbe
       sum += weight * s * w;
       count += weight * s * s;
     });
-    const { bits, value } = stored('f16', count === 0 ? 0 : sum / count);
+    const { bits, value } = stored('bf16', count === 0 ? 0 : sum / count);
     const code = (w: number): number => (value === 0 ? 0 : Math.max(-1, Math.min(1, Math.round(w / value))));
     return { bits, code: (w) => code(w) + 1, nearest: (w) => Math.fround(value * code(w)) };
   };
@@ -39,7 +39,7 @@ function ternaryFormat(name: string, center: (magnitudes: Float32Array) => numbe
     bits: 2,
     group: GROUP,
     multiple: SPAN,
-    planes: { ...planesOfBits(2), scale: { dtype: 'f16', per: SPAN } },
+    planes: { ...planesOfBits(2), scale: { dtype: 'bf16', per: SPAN } },
     grid,
     encode: (row, given) => {
       const { codes, grids } = encodeRow(row, SPAN, grid, given);

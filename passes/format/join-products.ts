@@ -40,7 +40,8 @@ export const joinProducts = definePass({
       const reached = group.map((p) => meets(p.y, context));
       const apart = group.filter((_, i) => reached.every((r, j) => i === j || !r.some((n) => reached[i]?.includes(n))));
       const [first] = apart;
-      if (!format || !first || apart.length < 2) continue;
+      // What rows of one matrix share, those of another do not.
+      if (!format || format.shared || !first || apart.length < 2) continue;
       const b = builderAt(graph, first.node, context);
       const weights = graph.constant(joined(first.weights, apart, format));
       const whole = b.node('matmul', [first.x, weights], first.node.attrs);

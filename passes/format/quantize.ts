@@ -1,5 +1,5 @@
 import type { StorageFormat } from '../../compiler/formats/format.ts';
-import { encodeRows, finiteRows, type Planes } from '../../compiler/formats/rows.ts';
+import { encodeRows, finiteRows, matrixPlanes, type Planes } from '../../compiler/formats/rows.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { WeightStorage } from '../pass.ts';
 import type { Weight } from './weights.ts';
@@ -37,6 +37,7 @@ export function quantized(
       ...(onProgress ? { onProgress } : {}),
       ...(signal ? { signal } : {}),
     });
+    if (made.planes) return matrixPlanes(format, made.planes, made.weights, size, constant.name);
     return encodeRows(format, made.weights, size, made.grids, constant.name);
   };
   storage.later.push({

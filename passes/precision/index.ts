@@ -1,4 +1,5 @@
 import type { Allocator } from './allocator.ts';
+import { aqlm } from './aqlm.ts';
 import { awq } from './awq.ts';
 import { baq } from './baq.ts';
 import type { Calibrator } from './calibrator.ts';
@@ -17,7 +18,7 @@ import { sparseGpt } from './sparse-gpt.ts';
 import { wanda } from './wanda.ts';
 
 /** The algorithms infc ships, one line each. */
-export const quantizers: readonly Quantizer[] = [roundToNearest, gptq];
+export const quantizers: readonly Quantizer[] = [roundToNearest, gptq, aqlm];
 export const equalizers: readonly Equalizer[] = [awq, smoothQuant];
 export const pruners: readonly Pruner[] = [magnitude, wanda, sparseGpt];
 export const allocators: readonly Allocator[] = [baq, luq, evoPress];

@@ -54,6 +54,8 @@ export interface QuantizedMatrix {
   readonly weights: Float32Array;
   /** Grids by row and group (k / group of them a row); absent when the format's own rounding was used. */
   readonly grids?: readonly Grid[];
+  /** What the format holds, where the algorithm encoded the matrix itself. */
+  readonly planes?: Readonly<Record<string, ArrayLike<number>>>;
 }
 
 /** An algorithm that chooses the stored values of a matrix. One file, one line in `quantizers`. */

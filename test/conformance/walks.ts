@@ -47,6 +47,9 @@ function validator(schema: Schema): ((value: unknown) => boolean) & { errors?: u
     });
     addFormats(ajv);
     ajv.addFormat('email', isMailbox);
+    // Ajv's wants something after the scheme's colon, RFC 3986 does not.
+    const uri = ajv.formats.uri;
+    if (typeof uri === 'function') ajv.addFormat('uri', (text: string) => uri(text.endsWith(':') ? `${text}a` : text));
     return ajv.compile(draft === 2020 ? { ...schema, $schema: undefined } : (modern(schema) as Schema));
   };
   try {

@@ -222,6 +222,19 @@ const SPECS: readonly Spec[] = [
       template: 'gemv-format',
     },
   ]),
+  // Codebooks that all rows share.
+  {
+    name: 'tile_c2x8',
+    op: 'matmul',
+    shapes: [
+      [19, 256],
+      [48, 256],
+    ],
+    attrs: { transposeB: true },
+    format: 'c2x8',
+    biasAxis: 1,
+    template: 'gemm-format',
+  },
   // Formats that leave out zeros: fewer codes with columns, ragged planes, blocks.
   // Blocks longer than a tile pass it part by part.
   ...['2of4-q8', '1of4-q4', 'bitmap-q8', 'block16x16-f16', 'gqsa-w4', 'q4g64', 'ternary', 'b3'].map(
@@ -237,7 +250,18 @@ const SPECS: readonly Spec[] = [
       template: 'gemm-format',
     }),
   ),
-  ...['2of4-f16', '4of8-q8', 'bitmap-f16', 'bitmap-q4', 'block16x16-q4', 'gqsa-w8', 'ternary', 'b2'].map(
+  ...[
+    '2of4-f16',
+    '4of8-q8',
+    'bitmap-f16',
+    'bitmap-q4',
+    'block16x16-q4',
+    'gqsa-w8',
+    'ternary',
+    'b2',
+    'c1x8',
+    'c2x8',
+  ].map(
     (format): Spec => ({
       name: `vector_${format}`,
       op: 'matmul',
@@ -381,15 +405,18 @@ function weightsIn(s: Spec, random: () => number): { constant: Constant; decode(
   );
   const size = { rows: n, length: depth };
   let current = turned(byRow);
+  // Formats need not keep exactly what they decoded to.
+  const planes = encodeRows(format, byRow, size);
   return {
     constant: {
       name: 'w',
       type: { ...tensor('f32', shape), format: format.name },
       bytes: current.byteLength,
       read: () => new Uint8Array(current.buffer),
+      ...(transposed ? { encoded: { format: format.name, planes: () => planes } } : {}),
     },
     decode: () => {
-      current = turned(decodeRows(format, encodeRows(format, byRow, size), size));
+      current = turned(decodeRows(format, planes, size));
     },
   };
 }

@@ -49,7 +49,7 @@ export function formatConformance(format: StorageFormat): Check[] {
     name: `${format.name}: planes have the declared sizes`,
     run: async () => {
       const planes = format.encode(pruned(format, (rows.waves ?? fail('no rows'))(length)));
-      const declared = [...Object.keys(format.planes), ...Object.keys(format.sparse?.ragged ?? {})];
+      const declared = [...Object.keys(format.planes), ...Object.keys({ ...format.sparse?.ragged, ...format.shared })];
       const [got, want] = [Object.keys(planes).sort().join(), declared.sort().join()];
       if (got !== want) fail(`encode gives planes ${got}, declared are ${want}`);
       for (const [name, plane] of Object.entries(format.planes)) {

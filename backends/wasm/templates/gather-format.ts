@@ -1,11 +1,11 @@
-import { decodeGroup } from '../../../compiler/formats/format.ts';
+import { decodeGroup, type ReadRagged } from '../../../compiler/formats/format.ts';
 import { add, type Dim, min as dimMin, floorDiv, mul, product, sub } from '../../../compiler/ir/dim.ts';
 import { pack } from '../../../compiler/ir/expr.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { unravel } from '../../../compiler/lower/element.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
 import { type Lookup, lookupOf, rowOf, tableFormat } from '../../templates/gather-format.ts';
-import { bindPanels, blockOf, PANEL } from './panels.ts';
+import { bindPanels, bindShared, blockOf, PANEL } from './panels.ts';
 
 /** Reads the table in the layout of matrix products, so that a table and the head tied to it are the same bytes. */
 function build(l: Lookup, request: TemplateRequest) {
@@ -20,11 +20,15 @@ function build(l: Lookup, request: TemplateRequest) {
   const panel = floorDiv(row, PANEL);
   const start: Dim = l.rows >= PANEL ? dimMin(mul(panel, PANEL), l.rows - PANEL) : 0;
   const lane = sub(row, start);
+  const read: ReadRagged = (name, entry) => {
+    const shared = bindShared(k, l.table, format, name, { rows: l.rows, length: l.length }, false, request);
+    return k.load(shared, k.index(entry, { min: 0, max: (format.shared?.[name]?.entries ?? 1) - 1 }, 'entry'));
+  };
   k.for(0, l.length / length, 1, (block) => {
     for (let part = 0; part < length / format.group; part++) {
       const first = mul(block, length / panels.unit);
       const values = panels.entries(panel, first, part * format.group, format.group, lane, 1);
-      const { codes, scale, offset } = decodeGroup(format, values, part);
+      const { codes, scale, offset } = decodeGroup(format, values, part, read);
       for (let i = 0; i < codes.length; i += 4) {
         const four = codes.slice(i, i + 4);
         const code = four.length === 4 ? pack(four) : undefined;

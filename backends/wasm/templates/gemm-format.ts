@@ -17,6 +17,7 @@ import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { unravel } from '../../../compiler/lower/element.ts';
 import { defineTemplate, type TemplateRequest } from '../../../compiler/lower/template.ts';
 import { InfcError } from '../../../runtime/errors.ts';
+import { buildCodebookProduct } from './codebook-product.ts';
 import { multiplyPanel } from './expanded-panel.ts';
 import { noteFor, type Operands, operandsOf } from './gemm.ts';
 import { buildIntegerProduct } from './integer-product.ts';
@@ -129,7 +130,8 @@ export const gemmFormat = defineTemplate({
     if (!o) throw new TypeError('not a matmul');
     const format = request.format(o.b.type.format);
     if (format.sparse) return buildSparseProduct(o, format, request);
-    const { integer, signs } = format;
+    const { integer, signs, codebooks } = format;
+    if (codebooks) return buildCodebookProduct(o, format, codebooks, request);
     if (signs) return buildLookupProduct(o, format, signs, request);
     return integer && blockOf(format) % RUN === 0
       ? buildIntegerProduct(o, format, integer, request)

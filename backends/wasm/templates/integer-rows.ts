@@ -26,8 +26,8 @@ const fitsBytes = (access: IntegerAccess, segment: number): boolean =>
 
 /** Length of the runs of activations that meet weights of a format: the longer one unless it costs the products of bytes. */
 export function runOf(format: StorageFormat): number {
-  const { integer, signs } = format;
-  if (signs) return gridSpan(format);
+  const { integer, signs, codebooks } = format;
+  if (signs || codebooks) return gridSpan(format);
   const long = integer && sharedOf(format) % (2 * RUN) === 0;
   return long && (fitsBytes(integer, 2 * RUN) || !fitsBytes(integer, RUN)) ? 2 * RUN : RUN;
 }

@@ -4,6 +4,7 @@ import { tensor, type Value } from '../../../compiler/ir/graph.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/template.ts';
 import { narrowHalves, narrowUnsignedBytes } from '../intrinsics.ts';
+import { transpose4 } from './gemm.ts';
 
 /** Activations that one table is for: it has an entry for each of the 16 ways to choose their signs. */
 export const FOUR = 4;
@@ -12,6 +13,8 @@ export const TABLE_WORDS = 4;
 /** What entries are raised by, so that bytes are unsigned. */
 export const BIAS = 128;
 const LARGEST = 127;
+/** How much finer the second table of an outlier is: rests are half a step at most. */
+const FINER = 2 * LARGEST;
 /**
  * A run with an entry this many times the mean magnitude of its row's activations has an outlier and gets a second, 254 times finer table
  * for what the first leaves. Entries are sums of four activations, halved: without outliers the largest of a run is about 3.
@@ -52,7 +55,12 @@ export function bindTables(
   return { words: bind('tables', 'i32', 2 * depth), scales: bind('table scales', 'f32', (depth / run) * 2) };
 }
 
-const signs = (bit: number): Expr => pack([0, 1, 2, 3].map((i) => constant('f32', (i >> bit) & 1 ? 0.5 : -0.5)));
+/** Each of four lanes negative or positive, as bit `bit` of its number says. */
+const signs = (bit: number): Expr => pack([0, 1, 2, 3].map((i) => constant('f32', (i >> bit) & 1 ? 1 : -1)));
+
+/** Floats near zero plus this have their nearest integer in their low bits: far fewer instructions than a conversion. */
+const MAGIC = 1.5 * 2 ** 23;
+const MAGIC_BITS = 0x4b400000;
 
 /**
  * The kernel that makes the tables, once for all products that read them: entry i of a table is the sum of its four activations, halved,
@@ -65,64 +73,61 @@ export function makeTables(request: TemplateRequest, x: Value, size: TableSize):
   const from = request.bind(k, x);
   const to = bindTables(k, request, x, size, 'write');
   const row = k.group.x;
-  const sumOf = (v: Expr): Expr => [1, 2, 3].reduce((t, i) => t.add(v.extract(i)), v.extract(0));
+  const [first, second] = [k.let(signs(0), 'signs'), k.let(signs(1), 'signs')];
+  const zero = constant('f32', 0).splat(4);
+  const over = (v: Expr, join: (a: Expr, b: Expr) => Expr): Expr =>
+    [1, 2, 3].reduce((t, i) => join(t, v.extract(i)), v.extract(0));
   const fourAt = (index: Dim, four: Dim): Expr =>
     k.load(from, add(mul(row, depth), add(mul(index, run), mul(four, FOUR))), 4);
 
-  const sum = k.var(constant('f32', 0).splat(4), 'sum');
+  const sum = k.var(zero, 'sum');
   k.for(0, depth / FOUR, 1, (i) => {
     sum.set(sum.value.add(fourAt(0, i).abs()));
   });
-  const limit = k.let(sumOf(sum.value).mul(OUTLIER / depth), 'limit');
-  const [first, second] = [k.let(signs(0), 'signs'), k.let(signs(1), 'signs')];
+  const limit = k.let(over(sum.value, (a, b) => a.add(b)).mul(OUTLIER / depth), 'limit');
 
-  /** The entries of a table, four for each choice of the last two signs. */
-  const entries = (index: Dim, four: Dim): readonly Expr[] => {
-    const a = k.let(fourAt(index, four), 'a');
+  /** The entries of a table, four for each choice of the last two signs; activations times `by`. */
+  const entries = (index: Dim, four: Dim, by: Expr): readonly Expr[] => {
+    const a = k.let(fourAt(index, four).mul(by), 'a');
     const each = (i: number): Expr => a.shuffle(a, [i, i, i, i]);
     const base = k.let(each(0).mul(first).add(each(1).mul(second)), 'base');
-    const [c, d] = [k.let(each(2).mul(0.5), 'c'), k.let(each(3).mul(0.5), 'd')];
-    const [both, one] = [k.let(c.add(d), 'both'), k.let(c.sub(d), 'one')];
+    const [both, one] = [k.let(each(2).add(each(3)), 'both'), k.let(each(2).sub(each(3)), 'one')];
     return [base.sub(both), base.add(one), base.sub(one), base.add(both)].map((v) => k.let(v, 'entries'));
   };
-  const codesOf = (values: readonly Expr[], inverse: Expr): Expr[] =>
-    values.map((v) => k.let(v.mul(inverse).round().cast('i32'), 'code'));
-  const store = (at: Dim, codes: readonly Expr[]): void => {
-    const [a, b, c, d] = codes.map((v) => v.add(constant('i32', BIAS).splat(4)));
+  const rounded = (values: readonly Expr[]): Expr[] => values.map((v) => k.let(v.add(MAGIC), 'rounded'));
+  const store = (at: Dim, values: readonly Expr[]): void => {
+    const [a, b, c, d] = values.map((v) => v.bitcast('i32').sub(constant('i32', MAGIC_BITS - BIAS).splat(4)));
     if (a && b && c && d) k.store(to.words, at, narrowUnsignedBytes(narrowHalves(a, b), narrowHalves(c, d)));
   };
 
   k.for(0, depth / run, 1, (index) => {
-    const most = k.var(constant('f32', 0), 'most');
-    k.for(0, run / FOUR, 1, (four) => {
-      most.set(most.value.max(sumOf(k.let(fourAt(index, four).abs(), 'abs')).mul(0.5)));
+    const most = k.var(zero, 'most');
+    k.for(0, run / FOUR / 4, 1, (i) => {
+      const [a = zero, b = zero, c = zero, d = zero] = [0, 1, 2, 3].map((j) =>
+        k.let(fourAt(index, add(mul(i, 4), j)).abs(), 'abs'),
+      );
+      const [p, q, r, s] = transpose4([a, b, c, d]);
+      most.set(most.value.max(p.add(q).add(r.add(s))));
     });
-    const peak = k.let(most.value, 'peak');
+    const peak = k.let(over(most.value, (a, b) => a.max(b)).mul(0.5), 'peak');
     const scale = k.let(peak.mul(1 / LARGEST), 'scale');
-    const inverseOf = (largest: Expr): Expr =>
-      k.let(largest.eq(0).select(constant('f32', 0), constant('f32', LARGEST).div(largest)).splat(4), 'inverse');
-    const inverse = inverseOf(peak);
-    const half = k.let(scale.mul(0.5), 'half');
+    const inverse = peak.eq(0).select(constant('f32', 0), constant('f32', LARGEST / 2).div(peak));
+    const by = k.let(inverse.splat(4), 'by');
     const hasOutlier = k.let(peak.gt(limit), 'hasOutlier');
     k.store(to.scales, scaleAt(size, row, index, 0), scale);
-    k.store(to.scales, scaleAt(size, row, index, 1), hasOutlier.select(half.mul(1 / LARGEST), constant('f32', 0)));
+    k.store(to.scales, scaleAt(size, row, index, 1), hasOutlier.select(scale.mul(1 / FINER), constant('f32', 0)));
     k.if(
       hasOutlier,
-      () => {
-        const finer = inverseOf(half);
-        const step = k.let(scale.splat(4), 'step');
-        k.for(0, run / FOUR, 1, (four) => {
-          const values = entries(index, four);
-          const codes = codesOf(values, inverse);
-          store(tableAt(size, row, index, 0, four), codes);
-          const rest = values.map((v, i) => v.sub((codes[i] ?? v).cast('f32').mul(step)));
-          store(tableAt(size, row, index, 1, four), codesOf(rest, finer));
-        });
-      },
       () =>
         k.for(0, run / FOUR, 1, (four) => {
-          store(tableAt(size, row, index, 0, four), codesOf(entries(index, four), inverse));
+          const values = entries(index, four, by);
+          const whole = rounded(values);
+          store(tableAt(size, row, index, 0, four), whole);
+          const rest = values.map((v, i) => v.sub((whole[i] ?? v).sub(MAGIC)).mul(FINER));
+          store(tableAt(size, row, index, 1, four), rounded(rest));
         }),
+      () =>
+        k.for(0, run / FOUR, 1, (four) => store(tableAt(size, row, index, 0, four), rounded(entries(index, four, by)))),
     );
   });
   const elements = mul(rows, depth);

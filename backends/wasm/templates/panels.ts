@@ -228,3 +228,25 @@ export const notFinite = (plane: string, weight: string): InfcError =>
   new InfcError('INFC4029', `plane '${plane}' of weight '${weight}' holds an infinite or undefined number`, {
     fix: 'The weights are too large for 16-bit scales, or the model file is damaged: store this weight as f32',
   });
+
+/** Binds a plane that all rows of a weight share. */
+export function bindShared(
+  k: KernelBuilder,
+  weights: Value,
+  format: StorageFormat,
+  name: string,
+  size: MatrixSize,
+  transposed: boolean,
+  request: TemplateRequest,
+): Buffer {
+  const plane = format.shared?.[name];
+  if (!plane) throw new TypeError(`there is no shared plane '${name}'`);
+  const key = `${format.name}.${name}${transposed ? 't' : ''}`;
+  return request.bindPacked(k, weights, key, (source) =>
+    packedOnce(source, key, plane.dtype, plane.entries, () => {
+      const entries = planesOf(source, format, size, transposed)[name];
+      if (!entries) throw new TypeError(`format '${format.name}' encodes no plane '${name}'`);
+      return entries;
+    }),
+  );
+}
