@@ -108,6 +108,9 @@ async function privateNames(folder) {
       if (exported || !/^(?:export )?(?:abstract )?class /.test(block))
         note(block, /^ {2}(?:(?:protected|readonly|get|async|static) )*(\w+)\??[:(<]/gm, shared);
   }
+  // The runtime is built along, and reads plans.
+  for (const file of (await readdir('runtime', { recursive: true })).filter((file) => file.endsWith('.ts')))
+    note(await readFile(path.join('runtime', file), 'utf8'), /\b(\w+)\b/g, shared);
   for (const key of Object.getOwnPropertyNames(globalThis))
     for (const of of [globalThis[key], globalThis[key]?.prototype])
       for (const name of Object.getOwnPropertyNames(Object(of))) shared.add(name);

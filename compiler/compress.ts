@@ -16,7 +16,7 @@ const LEVELS: readonly Needs[] = ['nothing', 'moments', 'gram'];
 
 /** What the algorithms that a recipe names for a weight want to know, whatever the weight's role. */
 export function needsOf(recipe: FormatRecipe, registry: Registry): (weight: string) => Needs {
-  const isRanged = recipe.activations === 'static' || recipe.outliers !== undefined;
+  const isRanged = recipe.activations === 'static' || recipe.outliers !== undefined || recipe.skipZeros === true;
   return (weight) => {
     let level = isRanged ? 1 : 0;
     for (const rule of recipe.rules) {
@@ -43,7 +43,7 @@ export async function calibrationFor(
   const { registry } = createCompiler({ plugins });
   const needs = needsOf(recipe, registry);
   const values = recipe.precision !== undefined;
-  const needsRanges = recipe.activations === 'static' || recipe.outliers !== undefined;
+  const needsRanges = recipe.activations === 'static' || recipe.outliers !== undefined || recipe.skipZeros === true;
   if (!values && !needsRanges && !recipe.rules.some((r) => r.algorithm ?? r.equalize ?? r.prune)) return new Map();
   return calibrate(model, runs?.() ?? [], {
     compile: {

@@ -12,6 +12,7 @@ import { lowerConcat } from './lower/concat.ts';
 import { hostKernels, runsInWasm } from './lower/host-kernel.ts';
 import { lowerRegion } from './lower/loops.ts';
 import { type LowerContext, legalTemplates, type Region } from './lower/region.ts';
+import { RegionCache } from './lower/region-cache.ts';
 import { isSubByte, lowerSubByte } from './lower/sub-byte.ts';
 import type { LoweredKernel } from './lower/template.ts';
 import { toDimCode } from './plan/codes.ts';
@@ -50,6 +51,7 @@ export class Scheduler {
   private readonly names = new Map<string, number>();
   private readonly states = new Map<string, State>();
   private readonly context: LowerContext;
+  private readonly cache = new RegionCache((region) => this.kernelName(region));
   /** Operands that the graph being scheduled has prepared already. */
   private prepared = new Set<string>();
 
@@ -140,17 +142,17 @@ export class Scheduler {
     const { anchor } = region;
     if (anchor) {
       const [template] = legalTemplates(anchor, this.target, this.context.templates);
-      if (template) return this.lowered(region, lowerAnchor(region, anchor, template, this.context));
+      if (template) return this.lowered(region, () => lowerAnchor(region, anchor, template, this.context));
     }
     const obstacle = kernelObstacle(node, this.registry, this.backend);
     if (obstacle === undefined) {
-      if (isSubByte(region.output.type.dtype)) return this.lowered(region, [lowerSubByte(region, this.context)]);
+      if (isSubByte(region.output.type.dtype)) return this.lowered(region, () => [lowerSubByte(region, this.context)]);
       const parts = lowerConcat(region, this.context);
-      if (parts) return this.lowered(region, parts);
-      if (node.outputs.length === 1) return this.lowered(region, [lowerRegion(region, this.context)]);
+      if (parts) return this.lowered(region, () => parts);
+      if (node.outputs.length === 1) return this.lowered(region, () => [lowerRegion(region, this.context)]);
       const used = node.outputs.filter((o) => o.uses.length > 0 || graph.outputs.includes(o));
       return used.flatMap((output) =>
-        this.lowered({ ...region, output }, [lowerRegion({ ...region, output }, this.context)]),
+        this.lowered({ ...region, output }, () => [lowerRegion({ ...region, output }, this.context)]),
       );
     }
     const host = op?.host ?? (op?.reference ? node.op : undefined);
@@ -184,13 +186,16 @@ export class Scheduler {
     const state = this.states.get(String(from.attrs.state));
     if (!state) throw new InfcError('INFC3017', `'${node.source.name}' acts on no state`, { node: node.source.name });
     const view: ScheduledItem = { kind: 'state_read', state, to: region.output };
-    return node.op === 'state_read' ? [view] : [view, ...this.lowered(region, lowerConcat(region, this.context) ?? [])];
+    return node.op === 'state_read'
+      ? [view]
+      : [view, ...this.lowered(region, () => lowerConcat(region, this.context) ?? [])];
   }
 
-  private lowered(region: Region, kernels: readonly LoweredKernel[]): ScheduledItem[] {
+  private lowered(region: Region, lower: () => readonly LoweredKernel[]): ScheduledItem[] {
     this.regions.push(region);
-    const needed = kernels.filter(({ once }) => once === undefined || !this.prepared.has(once));
-    for (const { once } of needed) if (once !== undefined) this.prepared.add(once);
+    const keyOf = ({ once }: LoweredKernel): string => (once ? `${once.of.id} ${once.key}` : '');
+    const needed = this.cache.of(region, lower).filter((l) => !l.once || !this.prepared.has(keyOf(l)));
+    for (const l of needed) if (l.once) this.prepared.add(keyOf(l));
     this.kernels.push(...needed);
     return needed.map((lowered) => ({ kind: 'kernel', lowered }));
   }

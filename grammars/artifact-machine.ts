@@ -1,16 +1,18 @@
 import { InfcError } from '../runtime/errors.ts';
-import { type MaskId, MaskPool, type SetHash } from './mask-pool.ts';
+import { type MaskId, MaskPool, type MaskTable } from './mask-pool.ts';
 import { Matcher, type MatcherOptions } from './matcher.ts';
 import type { TokenMachine } from './token-machine.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** 'INFG', little-endian. */
 export const ARTIFACT_MAGIC = 0x47464e49;
-export const ARTIFACT_VERSION = 2;
+export const ARTIFACT_VERSION = 3;
 /** Words that describe a mask: the mask it builds on (-1: none), where its data starts, how many tokens (-1: words), and its hash. */
 export const MASK_WORDS = 5;
 /** Words before the first section: magic, version, length, checksum, hash, counts, and (offset, length) of nine sections. */
 export const HEADER_WORDS = 34;
+/** A run of bytes is its first byte and, from this bit on, the state it leads to plus one. */
+export const RUN_BYTE = 8;
 /** A transition to a state that the artifact does not hold. */
 export const OUTSIDE = -1;
 
@@ -60,9 +62,8 @@ export class ArtifactMachine implements TokenMachine {
   /** True when no text leaves the artifact. */
   readonly complete: boolean;
   private readonly count: number;
-  private readonly classes: number;
-  private readonly classOf: Int32Array;
-  private readonly table: Int32Array;
+  private readonly starts: Int32Array;
+  private readonly runs: Int32Array;
   private readonly ends: Int32Array;
   private readonly distances: Int32Array;
   private readonly parents: Int32Array;
@@ -70,8 +71,6 @@ export class ArtifactMachine implements TokenMachine {
   private readonly maskIndex: Int32Array;
   private readonly maskData: Int32Array;
   private readonly specials: Int32Array;
-  private readonly maskIds = new Map<number, MaskId>();
-  private readonly bases = new Map<number, number>();
   private readonly liveMasks = new Map<MaskId, MaskId>();
   private live: TokenMachine | undefined;
 
@@ -82,10 +81,9 @@ export class ArtifactMachine implements TokenMachine {
   ) {
     const section = (at: number): Int32Array => data.subarray(data[at] ?? 0, (data[at] ?? 0) + (data[at + 1] ?? 0));
     this.count = data[12] ?? 0;
-    this.classes = data[13] ?? 1;
     this.complete = data[15] === 1;
-    this.classOf = section(16);
-    this.table = section(18);
+    this.starts = section(16);
+    this.runs = section(18);
     this.ends = section(20);
     this.distances = section(22);
     this.parents = section(24);
@@ -93,7 +91,7 @@ export class ArtifactMachine implements TokenMachine {
     this.maskIndex = section(28);
     this.maskData = section(30);
     this.specials = section(32);
-    this.pool = new MaskPool(vocabulary.size);
+    this.pool = new MaskPool(vocabulary.size, undefined, this.masks());
   }
 
   /** A matcher for one generation. */
@@ -104,7 +102,14 @@ export class ArtifactMachine implements TokenMachine {
   step(state: number, byte: number): number {
     if (state > this.count) return this.fromLive(this.machine().step(state - this.count, byte));
     if (state === 0) return 0;
-    const next = this.table[(state - 1) * this.classes + (this.classOf[byte] ?? 0)] ?? 0;
+    const { starts, runs } = this;
+    let low = starts[state - 1] ?? 0;
+    for (let high = starts[state] ?? 0; low + 1 < high; ) {
+      const middle = (low + high) >> 1;
+      if (((runs[middle] ?? 0) & 255) <= byte) low = middle;
+      else high = middle;
+    }
+    const next = ((runs[low] ?? 0) >> RUN_BYTE) - 1;
     return next === OUTSIDE ? this.fromLive(this.machine().step(this.liveState(state), byte)) : next;
   }
 
@@ -137,7 +142,7 @@ export class ArtifactMachine implements TokenMachine {
   }
 
   mask(state: number): MaskId {
-    if (state <= this.count) return this.maskAt(this.maskOf[state - 1] ?? 0);
+    if (state <= this.count) return this.maskOf[state - 1] ?? 0;
     const machine = this.machine();
     const foreign = machine.mask(state - this.count);
     let id = this.liveMasks.get(foreign);
@@ -148,37 +153,31 @@ export class ArtifactMachine implements TokenMachine {
     return id;
   }
 
-  private maskAt(index: number): MaskId {
-    let id = this.maskIds.get(index);
-    if (id === undefined) {
-      const at = MASK_WORDS * index;
-      const base = this.maskIndex[at] ?? -1;
-      const from = this.maskIndex[at + 1] ?? 0;
-      const count = this.maskIndex[at + 2] ?? 0;
-      const under = count < 0 ? this.baseAt(index) : base < 0 ? -1 : this.baseAt(base);
-      id = this.pool.adopt(under, this.maskData.subarray(from, from + Math.max(0, count)), this.hashAt(index));
-      this.maskIds.set(index, id);
-    }
-    return id;
-  }
-
-  private hashAt(index: number): SetHash {
-    return { a: this.maskIndex[MASK_WORDS * index + 3] ?? 0, b: this.maskIndex[MASK_WORDS * index + 4] ?? 0 };
-  }
-
-  /** The words of a kept mask: a view, not a copy. */
-  private wordsAt(index: number): Uint32Array {
-    const from = this.maskIndex[MASK_WORDS * index + 1] ?? 0;
-    return new Uint32Array(this.maskData.buffer, this.maskData.byteOffset + 4 * from, this.pool.words);
-  }
-
-  private baseAt(index: number): number {
-    let base = this.bases.get(index);
-    if (base === undefined) {
-      base = this.pool.addBase(this.wordsAt(index), this.hashAt(index));
-      this.bases.set(index, base);
-    }
-    return base;
+  /** The masks of the file: their ids are their places in it, and their words views, not copies. */
+  private masks(): MaskTable {
+    const { maskIndex, maskData } = this;
+    const entry = (id: number, at: number): number => maskIndex[MASK_WORDS * id + at] ?? 0;
+    const words = (this.vocabulary.size + 31) >>> 5;
+    return {
+      count: maskIndex.length / MASK_WORDS,
+      base: (id) => (entry(id, 2) < 0 ? id : entry(id, 0)),
+      words: (id) => new Uint32Array(maskData.buffer, maskData.byteOffset + 4 * entry(id, 1), words),
+      extra: (id) => maskData.subarray(entry(id, 1), entry(id, 1) + Math.max(0, entry(id, 2))),
+      hash: (id) => ({ a: entry(id, 3), b: entry(id, 4) }),
+      has(id, token) {
+        const base = this.base(id);
+        const under = base < 0 ? 0 : ((maskData[entry(base, 1) + (token >>> 5)] ?? 0) >>> (token & 31)) & 1;
+        let low = entry(id, 1);
+        const end = low + Math.max(0, entry(id, 2));
+        // Tokens are in ascending order.
+        for (let high = end; low < high; ) {
+          const middle = (low + high) >> 1;
+          if ((maskData[middle] ?? 0) < token) low = middle + 1;
+          else high = middle;
+        }
+        return (under === 1) !== (low < end && maskData[low] === token);
+      },
+    };
   }
 
   private internWords(words: Uint32Array): MaskId {

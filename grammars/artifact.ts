@@ -1,5 +1,13 @@
 import { InfcError } from '../runtime/errors.ts';
-import { ARTIFACT_MAGIC, ARTIFACT_VERSION, checksum, HEADER_WORDS, MASK_WORDS, OUTSIDE } from './artifact-machine.ts';
+import {
+  ARTIFACT_MAGIC,
+  ARTIFACT_VERSION,
+  checksum,
+  HEADER_WORDS,
+  MASK_WORDS,
+  OUTSIDE,
+  RUN_BYTE,
+} from './artifact-machine.ts';
 import type { MaskId, SetHash } from './mask-pool.ts';
 import { minimize } from './minimize.ts';
 import type { TokenMachine } from './token-machine.ts';
@@ -37,7 +45,7 @@ export function compileArtifact(
       fix: 'Forbid additional properties, bound lengths, or raise maxStates',
     });
   }
-  const classes = byteClasses(rows);
+  const { starts, runs } = runsOf(rows);
   const masks = new MaskTable(machine.pool.words);
   const maskOf = states.map((state) => {
     const id = machine.mask(state);
@@ -47,14 +55,10 @@ export function compileArtifact(
   const words = new Words(HEADER_WORDS);
   for (let i = 0; i < 8; i++) words.data[4 + i] = Number.parseInt(hash.padEnd(64, '0').slice(8 * i, 8 * i + 8), 16) | 0;
   words.data[12] = states.length;
-  words.data[13] = classes.count;
   words.data[14] = size;
   words.data[15] = complete ? 1 : 0;
-  words.section(16, classes.of);
-  words.section(
-    18,
-    rows.flatMap((row) => classes.representatives.map((byte) => row[byte] ?? 0)),
-  );
+  words.section(16, starts);
+  words.section(18, runs);
   words.section(
     20,
     states.map((state) => (machine.accepts(state) ? 1 : 0)),
@@ -159,26 +163,17 @@ function explore(
   return { states, rows, parents, specials, complete };
 }
 
-/** Bytes that no state tells apart. */
-function byteClasses(rows: readonly Int32Array[]): { of: number[]; representatives: number[]; count: number } {
-  let of: number[] = new Array<number>(256).fill(0);
-  let count = 1;
+/** Of each state, where its runs start; and the runs of bytes that lead to one state, see {@link RUN_BYTE}. */
+function runsOf(rows: readonly Int32Array[]): { readonly starts: number[]; readonly runs: number[] } {
+  const starts = [0];
+  const runs: number[] = [];
   for (const row of rows) {
-    const seen = new Map<string, number>();
-    of = of.map((cls, byte) => {
-      const key = `${cls},${row[byte] ?? 0}`;
-      const known = seen.get(key) ?? seen.size;
-      seen.set(key, known);
-      return known;
+    row.forEach((target, byte) => {
+      if (byte === 0 || target !== row[byte - 1]) runs.push(((target + 1) << RUN_BYTE) | byte);
     });
-    count = seen.size;
-    if (count === 256) break;
+    starts.push(runs.length);
   }
-  const representatives: number[] = [];
-  of.forEach((cls, byte) => {
-    representatives[cls] ??= byte;
-  });
-  return { of, representatives, count };
+  return { starts, runs };
 }
 
 const NEAR = 1024;

@@ -12,6 +12,9 @@ interface Step {
 /** Texts longer than this are counted in bytes. */
 const MAX_TEXT = 4096;
 
+/** States that get a table of steps while successors are visited. */
+const MAX_ROWS = 128;
+
 const shared = new WeakMap<TokenMachine, ClosingMasks>();
 
 /**
@@ -178,9 +181,24 @@ export class ClosingMasks {
     const { byte, depth, size, from, tokens, count, maxDepth } = vocabularyTrie(machine.vocabulary);
     const path = new Int32Array(maxDepth + 1);
     path[0] = state;
+    // Most steps start from one of a few states (inside of a string, most from one): a table each is faster than asking the machine.
+    const rows = new Map<number, Int32Array>();
+    let lastState = -1;
+    let row: Int32Array | undefined;
     for (let i = 1; i < count; ) {
       const d = depth[i] ?? 0;
-      const next = machine.step(path[d - 1] ?? 0, byte[i] ?? 0);
+      const at = path[d - 1] ?? 0;
+      const by = byte[i] ?? 0;
+      if (at !== lastState) {
+        lastState = at;
+        row = rows.get(at);
+        if (!row && rows.size < MAX_ROWS) rows.set(at, (row = new Int32Array(256).fill(-1)));
+      }
+      let next = row?.[by] ?? -1;
+      if (next < 0) {
+        next = machine.step(at, by);
+        if (row) row[by] = next;
+      }
       if (next === 0) {
         i += size[i] ?? 1;
         continue;

@@ -13,6 +13,19 @@ interface Entry extends Mask {
   readonly b: number;
 }
 
+/** Masks that a pool starts with, read when they are asked for. */
+export interface MaskTable {
+  readonly count: number;
+  /** The mask that a mask builds on, itself for those kept as words, -1 for none. */
+  base(id: MaskId): number;
+  words(id: MaskId): Uint32Array;
+  /** The tokens in which a mask differs from its base. */
+  extra(id: MaskId): Int32Array;
+  hash(id: MaskId): SetHash;
+  /** Whether a mask allows a token, without a view of it. */
+  has(id: MaskId, token: number): boolean;
+}
+
 /**
  * Content-addressed token masks of one vocabulary. A mask is kept as a base and a short list, so that a new mask costs its
  * novelty and not 16 KB; dense words are made on demand.
@@ -20,7 +33,8 @@ interface Entry extends Mask {
 export class MaskPool {
   /** 32-bit words in a dense mask. */
   readonly words: number;
-  private readonly masks: Entry[] = [];
+  private readonly masks: (Entry | undefined)[] = [];
+  private readonly tableBases = new Map<MaskId, number>();
   private readonly bases: { readonly words: Uint32Array; readonly a: number; readonly b: number }[] = [];
   private readonly buckets = new Map<number, MaskId[]>();
   private readonly dense: (Uint32Array | undefined)[] = [];
@@ -31,7 +45,9 @@ export class MaskPool {
   constructor(
     readonly size: number,
     private readonly keep = 256,
+    private readonly table?: MaskTable,
   ) {
+    this.masks.length = table?.count ?? 0;
     this.words = (size + 31) >>> 5;
     this.factors = factorsOf(this.words);
   }
@@ -76,12 +92,13 @@ export class MaskPool {
       a = (a + Math.imul(1 << (token & 31), fa[token >>> 5] ?? 0)) | 0;
       b = (b + Math.imul(1 << ((token + 16) & 31), fb[token >>> 5] ?? 0)) | 0;
     }
+    if (this.buckets.size === 0) this.listTable();
     const key = keyOf(a, b);
     const bucket = this.buckets.get(key);
     if (bucket)
       for (const id of bucket) {
-        const mask = this.masks[id];
-        if (mask && mask.a === a && mask.b === b && this.same(id, mask, base, tokens, count)) return id;
+        const mask = this.entry(id);
+        if (mask.a === a && mask.b === b && this.same(id, mask, base, tokens, count)) return id;
       }
     if (count > DENSE_FROM) {
       const own = this.spread(base, tokens, count);
@@ -93,8 +110,8 @@ export class MaskPool {
 
   /** The hash of a mask, for {@link adopt}. */
   hashOf(id: MaskId): SetHash {
-    const mask = this.masks[id];
-    return { a: mask?.a ?? 0, b: mask?.b ?? 0 };
+    const { a, b } = this.entry(id);
+    return { a, b };
   }
 
   /** The id of a mask whose hash was computed before; `tokens` are those in which it differs from the base, added or not. Kept, not copied. */
@@ -103,8 +120,8 @@ export class MaskPool {
     const bucket = this.buckets.get(key);
     if (bucket)
       for (const id of bucket) {
-        const mask = this.masks[id];
-        if (mask && mask.a === a && mask.b === b && this.same(id, mask, base, tokens, tokens.length)) return id;
+        const mask = this.entry(id);
+        if (mask.a === a && mask.b === b && this.same(id, mask, base, tokens, tokens.length)) return id;
       }
     return this.keepMask(key, bucket, { base, extra: tokens, a, b });
   }
@@ -130,9 +147,35 @@ export class MaskPool {
   }
 
   mask(id: MaskId): Mask {
-    const mask = this.masks[id];
-    if (!mask) throw new RangeError(`no mask ${id}`);
+    return this.entry(id);
+  }
+
+  private entry(id: MaskId): Entry {
+    const known = this.masks[id];
+    if (known) return known;
+    const { table } = this;
+    if (!table || !(id < table.count)) throw new RangeError(`no mask ${id}`);
+    const { a, b } = table.hash(id);
+    const mask = { base: this.tableBase(table, table.base(id)), extra: table.extra(id), a, b };
+    this.masks[id] = mask;
     return mask;
+  }
+
+  private tableBase(table: MaskTable, id: number): number {
+    if (id < 0) return -1;
+    let base = this.tableBases.get(id);
+    if (base === undefined) this.tableBases.set(id, (base = this.addBase(table.words(id), table.hash(id))));
+    return base;
+  }
+
+  /** Masks of the table are found by their content as well. */
+  private listTable(): void {
+    for (let id = 0; id < (this.table?.count ?? 0); id++) {
+      const { a, b } = this.entry(id);
+      const bucket = this.buckets.get(keyOf(a, b));
+      if (bucket) bucket.push(id);
+      else this.buckets.set(keyOf(a, b), [id]);
+    }
   }
 
   /** Whether a mask allows nothing. */
@@ -143,6 +186,7 @@ export class MaskPool {
 
   /** Whether a mask allows a token. */
   has(id: MaskId, token: number): boolean {
+    if (this.table && id < this.table.count) return this.table.has(id, token);
     const { base, extra } = this.mask(id);
     const under = base >= 0 && (((this.bases[base]?.words[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1;
     return under !== extra.includes(token);

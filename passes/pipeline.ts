@@ -5,6 +5,7 @@ import { removeDead } from './canonicalize/remove-dead.ts';
 import { removeIdentity } from './canonicalize/remove-identity.ts';
 import { joinProducts } from './format/join-products.ts';
 import { roundWeights } from './format/round-weights.ts';
+import { skipZeros } from './format/skip-zeros.ts';
 import { storeWeights } from './format/store-weights.ts';
 import { convTransposeToConv } from './fuse/conv-transpose-to-conv.ts';
 import { decompose } from './fuse/decompose.ts';
@@ -53,6 +54,7 @@ export const pipeline: readonly Pass[] = [
   // format: how weights are stored
   roundWeights,
   storeWeights,
+  skipZeros,
   joinProducts,
   // fuse: prepare what kernels will swallow
   decompose,

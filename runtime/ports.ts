@@ -110,12 +110,12 @@ const dense = (port: PlanPort, t: Untyped): Tensor => ({
 /** A sequence is an array of tensors, an optional is a value or nothing. */
 function containerValue(port: PlanPort, value: unknown): HostValue {
   if (value instanceof Map) return value as HostMap;
-  const isOptional = port.container !== 'sequence';
+  const isOptional = port.container?.startsWith('optional');
   if (isOptional && (value === undefined || value === null)) return null;
   if (port.container === 'optional') return dense(port, asTensor(port, value));
   if (!Array.isArray(value))
-    throw new InfcError('INFC6003', `input '${port.name}' is not a sequence`, {
-      fix: `Give an array of tensors of ${port.dtype}`,
+    throw new InfcError('INFC6003', `input '${port.name}' is no ${port.container}`, {
+      fix: port.container?.endsWith('p') ? 'Give a Map' : `Give an array of tensors of ${port.dtype}`,
     });
   return value.map((v) => dense(port, asTensor(port, v)));
 }

@@ -14,6 +14,7 @@ import { gemmInteger } from './templates/gemm-integer.ts';
 import { poolSimd } from './templates/pool.ts';
 import { rangeSimd } from './templates/range.ts';
 import { recurrentSimd } from './templates/recurrent.ts';
+import { skipZeros } from './templates/skip-zeros.ts';
 
 /**
  * WebAssembly with 128-bit SIMD. Features: `threads` (shared memory) and `relaxed-simd` (fused multiply-add; only where a probe that
@@ -34,6 +35,7 @@ export const wasmBackend = defineBackend({
     gemmFormat,
     gatherFormat,
     gemmSimd,
+    skipZeros,
     gemmInteger,
     convSimd,
     convInteger,

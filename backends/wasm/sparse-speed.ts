@@ -25,4 +25,12 @@ export const sparseSpeed: readonly SparseSpeed[] = [
   { format: 'bitmap-f16', zeros: 0.7, time: 0.72 },
   { format: '2of4-f16', zeros: 0.5, time: 1.19 },
   { format: 'block16x16-f16', zeros: 0.5, time: 1.34 },
+  // `node test/bench/skip-zeros.mjs`: zeros among the activations; Node and Node with relaxed SIMD.
+  { format: 'skip-zeros', zeros: 0.3, time: 1.38 },
+  { format: 'skip-zeros', zeros: 0.5, time: 0.96 },
+  { format: 'skip-zeros', zeros: 0.6, time: 0.74 },
+  { format: 'skip-zeros', zeros: 0.7, time: 0.57 },
+  { format: 'skip-zeros', zeros: 0.8, time: 0.39 },
+  { format: 'skip-zeros', zeros: 0.9, time: 0.22 },
+  { format: 'skip-zeros', zeros: 0.95, time: 0.12 },
 ];

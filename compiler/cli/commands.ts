@@ -31,7 +31,7 @@ export const commands: readonly Command[] = [
       allocate: value('evopress', 'Search layer by layer by measuring whole models (minutes)'),
       sparsity: value(
         '2:4',
-        'Prune weights and leave out the zeros where that is faster: 2:4, 4:8, block:16x16, unstructured:0.6, gqsa:w4s50; channels:0.25 removes whole channels',
+        'Prune weights and leave out the zeros where that is faster: 2:4, 4:8, block:16x16, unstructured:0.6, gqsa:w4s50; channels:0.25 removes whole channels; activations skips what zeros among the inputs of a product would multiply',
       ),
       prune: value('NAME', 'How: magnitude (default), wanda or sparsegpt'),
       context: value('N', "Language models: most tokens of prompt and answer, default the model's, at most 4096"),

@@ -216,6 +216,7 @@ async function screen(
   );
   io.out(`${label('kernels')}${s.kernels}, with ${s.fused} nodes fused into others`);
   for (const line of precisionLines(compilation)) io.out(`${label('values')}${line}`);
+  for (const line of wideLines(compilation)) io.out(`${label('weights')}${line}`);
   for (const line of sparseLines(compilation)) io.out(`${label('zeros')}${line}`);
   io.out(`${label('time')}${s.phases.map((p) => `${p.name} ${formatMs(p.ms)}`).join(', ')}`);
   for (const t of s.targets) {
@@ -264,11 +265,19 @@ function precisionLines({ report, targets }: Compilation): string[] {
   return lines;
 }
 
+/** Weights that a recipe names and no kernel reads in its format. */
+function wideLines({ report }: Compilation): string[] {
+  const fates = new Map<string, number>();
+  for (const { pass, what } of report.changes)
+    if (pass === 'round-weights' && what.startsWith('stays f32')) fates.set(what, (fates.get(what) ?? 0) + 1);
+  return [...fates].map(([what, n]) => `${n}: ${what}`);
+}
+
 /** What became of the zeros of `--sparsity`, and why: weights with the same fate counted together. */
 function sparseLines({ report }: Compilation): string[] {
   const fates = new Map<string, number>();
   for (const { pass, what } of report.changes)
-    if (pass === 'round-weights' && /^zeros of |: a product in /.test(what))
+    if ((pass === 'round-weights' && /^zeros of |: a product in /.test(what)) || pass === 'skip-zeros')
       fates.set(what, (fates.get(what) ?? 0) + 1);
   return [...fates].map(([what, n]) => `${n} weights: ${what.replace(/^weights rounded to/, 'stored as')}`);
 }

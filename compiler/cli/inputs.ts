@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
+import type { Container } from '../../runtime/plan.ts';
 import { nearest } from '../diagnostics.ts';
 import { byteLength, type DType, viewOf } from '../ir/dtype.ts';
 import type { HostTensor } from '../ir/op.ts';
@@ -13,6 +14,8 @@ export interface ConcretePort {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
+  /** Not a plain tensor. */
+  readonly container?: Container;
 }
 
 /** `--input x=random:7` -> ['x', 'random:7']. Input names may hold anything but the first '='. */
@@ -67,6 +70,10 @@ function splitDim(part: string): [string, string] {
  * own shape, which the runtime checks.
  */
 export async function readInput(port: ConcretePort, source: string, cwd: string): Promise<HostTensor> {
+  if (port.container)
+    throw new InfcError('INFC8019', `input '${port.name}' is a ${port.container}, which the command line cannot give`, {
+      fix: "Run the artifact from a program: import { load } from './model.js' of its folder; model.d.ts has the input's type",
+    });
   if (source === 'zeros' || source === 'ones') return randomTensor(port, { constant: source === 'ones' ? 1 : 0 });
   const random = /^random(?::(\d+)(?::(-?[\d.e+-]+):(-?[\d.e+-]+))?)?$/.exec(source);
   if (random) {

@@ -68,6 +68,7 @@ export function concretePorts(
     name: p.name,
     dtype: p.dtype,
     shape: p.shape.map((d) => evaluateDim(d, values)),
+    ...(p.container ? { container: p.container } : {}),
   }));
   return { ports, dims, symbols: Object.fromEntries(beside.map((name) => [name, dims[name] ?? 0])) };
 }

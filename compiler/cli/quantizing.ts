@@ -82,6 +82,10 @@ function withSparsity(given: string | FormatRecipe | undefined, args: Args, comp
   const sparsity = args.value('sparsity');
   const prune = args.value('prune');
   if (sparsity === undefined) return given;
+  if (sparsity === 'activations') {
+    const recipe = recipeOf(given ?? 'f32', compiler.registry);
+    return { ...recipe, name: `${recipe.name} activations`, skipZeros: true };
+  }
   // Formats of group-sparse, group-quantized weights name their bits themselves.
   const bits = /^gqsa:w(\d)/.exec(sparsity)?.[1];
   const base = given ?? (bits === undefined ? undefined : `q${bits}`);

@@ -6,11 +6,11 @@ import { type FormatRecipe, type FormatRule, PRECISIONS, type WeightRole } from 
 import { isRecord } from '../import/architecture.ts';
 import type { Io } from './io.ts';
 
-const KEYS = ['name', 'rules', 'rotate', 'precision', 'activations', 'outliers'];
+const KEYS = ['name', 'rules', 'rotate', 'precision', 'activations', 'outliers', 'skipZeros'];
 const RULE_KEYS = 'match role atMost format algorithm equalize correct channels sparsity prune'.split(' ');
 const ROLES: readonly WeightRole[] = ['embedding', 'head', 'linear'];
 
-/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rotate", "precision", "activations", "outliers", "rules": [{"match", "role", "atMost", "format", "algorithm", "equalize", "correct", "channels", "sparsity", "prune"}]}`. Throws INFC8062. */
+/** What `--quant` names: a recipe or storage format by name, or a JSON file `{"rotate", "precision", "activations", "outliers", "skipZeros", "rules": [{"match", "role", "atMost", "format", "algorithm", "equalize", "correct", "channels", "sparsity", "prune"}]}`. Throws INFC8062. */
 export async function readRecipe(given: string | undefined, io: Io): Promise<string | FormatRecipe | undefined> {
   if (!given?.endsWith('.json')) return given;
   const file = path.resolve(io.cwd, given);
@@ -38,7 +38,8 @@ export async function readRecipe(given: string | undefined, io: Io): Promise<str
     );
   };
   known(value, KEYS, '');
-  if (value.rules.length === 0 && value.precision === undefined) throw bad('has no rules', '/rules');
+  if (value.rules.length === 0 && value.precision === undefined && value.skipZeros !== true)
+    throw bad('has no rules', '/rules');
   const rules = value.rules.map((rule: unknown, i): FormatRule => {
     const at = `/rules/${i}`;
     if (isRecord(rule)) known(rule, RULE_KEYS, at);
@@ -80,6 +81,7 @@ export async function readRecipe(given: string | undefined, io: Io): Promise<str
     name: path.basename(given),
     rules,
     ...(value.rotate === true ? { rotate: true } : {}),
+    ...(value.skipZeros === true ? { skipZeros: true } : {}),
     ...(precision ? { precision } : {}),
     ...(activations ? { activations } : {}),
     ...(typeof value.outliers === 'number' ? { outliers: value.outliers } : {}),

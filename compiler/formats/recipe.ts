@@ -41,6 +41,8 @@ export interface FormatRecipe {
   readonly outliers?: number;
   /** Values between kernels are kept as 16-bit floats where that is safe. */
   readonly precision?: Precision;
+  /** Products of one row leave unread what zeros among their inputs would multiply, where that was measured to pay. */
+  readonly skipZeros?: boolean;
   /** Rotates the residual stream of a transformer first. */
   readonly rotate?: boolean;
   /** Rounds weights to their formats but keeps them dense, to measure what formats do. */

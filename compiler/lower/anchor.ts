@@ -2,7 +2,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import { type Dim, product, sub, sym } from '../ir/dim.ts';
 import { byteLength } from '../ir/dtype.ts';
 import { dimValue, type Expr } from '../ir/expr.ts';
-import { type Node, tensor } from '../ir/graph.ts';
+import { type Constant, type Node, tensor, type Value } from '../ir/graph.ts';
 import type { Kernel, KernelNote } from '../ir/kernel.ts';
 import type { KernelBuilder } from '../ir/kernel-builder.ts';
 import { ElementEvaluator, ravel, unravel } from './element.ts';
@@ -10,6 +10,15 @@ import { Emitter } from './emit.ts';
 import { Bindings } from './loops.ts';
 import { constantScalar, isInRegion, type LowerContext, type Region, typeOf } from './region.ts';
 import type { LoweredKernel, Template, TemplateRequest } from './template.ts';
+
+function packedOf(
+  from: Value,
+  packed: Constant | ((source: Constant) => Constant),
+): { readonly constant: Constant; readonly pack?: (source: Constant) => Constant } {
+  if (typeof packed !== 'function') return { constant: packed };
+  if (!from.constant) throw new TypeError('weights are not constant');
+  return { constant: packed(from.constant), pack: packed };
+}
 
 /** Lowers a region whose anchor a template schedules; the other nodes become the epilogue. */
 export function lowerAnchor(
@@ -51,14 +60,21 @@ export function lowerAnchor(
       return f;
     },
     bind: (k, value) => bindingsOf(k).read(value),
-    bindPacked: (k, from, key, constant, { dtype = constant.type.dtype, ...traits } = {}) => {
+    bindPacked: (k, from, key, packed, { dtype: given, ...traits } = {}) => {
+      const { constant, ...pack } = packedOf(from, packed);
+      const dtype = given ?? constant.type.dtype;
       const type =
         dtype === constant.type.dtype ? constant.type : tensor(dtype, [constant.bytes / byteLength(dtype, 1)]);
-      const arg = { kind: 'packed', key, from, constant } as const;
+      const arg = { kind: 'packed', key, from, constant, ...pack } as const;
       return bindingsOf(k).once(`${key}:${from.id}:${dtype}`, arg, type, 'read', traits);
     },
-    bindScratch: (k, key, type, access) =>
-      bindingsOf(k).once(`scratch ${key}`, { kind: 'scratch', type, key }, type, access),
+    bindScratch: (k, key, type, access, of) =>
+      bindingsOf(k).once(
+        `scratch ${key} ${of?.id ?? ''}`,
+        { kind: 'scratch', type, key, ...(of ? { of } : {}) },
+        type,
+        access,
+      ),
     finish: (k, accumulator, coords) => {
       const b = bindingsOf(k);
       const prefix = `e${finishes++}_`;

@@ -11,8 +11,15 @@ import type { KernelBuilder } from '../ir/kernel-builder.ts';
 /** Where a kernel's buffer comes from: a value of the graph, or bytes packed from a constant at compile time. */
 export type KernelArgument =
   | { readonly kind: 'value'; readonly value: Value }
-  | { readonly kind: 'packed'; readonly key: string; readonly from: Value; readonly constant: Constant }
-  | { readonly kind: 'scratch'; readonly type: TensorType; readonly key: string };
+  | {
+      readonly kind: 'packed';
+      readonly key: string;
+      readonly from: Value;
+      readonly constant: Constant;
+      /** What made it of the value's constant, where that needs nothing else: the same kernel then serves other weights. */
+      readonly pack?: (source: Constant) => Constant;
+    }
+  | { readonly kind: 'scratch'; readonly type: TensorType; readonly key: string; readonly of?: Value };
 
 /** How a kernel reads packed bytes. */
 export interface PackedTraits extends Pick<Buffer, 'finite'> {
@@ -23,8 +30,8 @@ export interface PackedTraits extends Pick<Buffer, 'finite'> {
 export interface LoweredKernel {
   readonly kernel: Kernel;
   readonly args: readonly KernelArgument[];
-  /** A kernel that prepares an operand for others: within one graph, those with equal names run once, before their first user. */
-  readonly once?: string;
+  /** A kernel that prepares an operand for others: within one graph, those with an equal key and value run once, before their first user. */
+  readonly once?: { readonly key: string; readonly of: Value };
 }
 
 /**
@@ -45,12 +52,18 @@ export interface TemplateRequest {
   /** Binds a value of the graph as a buffer of the kernel under construction (each value once). */
   bind(k: KernelBuilder, value: Value): Buffer;
   /**
-   * Binds bytes derived from a constant value; `key` names the layout. The constant is the packed result; `dtype` reads its bytes as
-   * elements of another type.
+   * Binds bytes derived from a constant value; `key` names the layout. `packed` is the result, or makes it of the constant and depends on
+   * nothing else of it, so that the kernel serves all weights of a shape; `dtype` reads its bytes as elements of another type.
    */
-  bindPacked(k: KernelBuilder, from: Value, key: string, constant: Constant, traits?: PackedTraits): Buffer;
-  /** Binds memory that one kernel of the template fills for others; equal keys (and types) are the same memory. */
-  bindScratch(k: KernelBuilder, key: string, type: TensorType, access: 'read' | 'write'): Buffer;
+  bindPacked(
+    k: KernelBuilder,
+    from: Value,
+    key: string,
+    packed: Constant | ((source: Constant) => Constant),
+    traits?: PackedTraits,
+  ): Buffer;
+  /** Binds memory that one kernel of the template fills for others; equal keys, values (`of`) and types are the same memory. */
+  bindScratch(k: KernelBuilder, key: string, type: TensorType, access: 'read' | 'write', of?: Value): Buffer;
   /**
    * Applies the fused consumers to an accumulator for the output element at `coords` and stores it. With a vector accumulator the
    * elements are consecutive along the last axis. With fewer coordinates than axes, the last coordinate counts

@@ -150,7 +150,7 @@ export class BufferTable {
           arg.from.constant?.compact,
         );
       case 'scratch': {
-        const key = `${arg.key} ${formatType(arg.type)}`;
+        const key = `${arg.key} ${arg.of?.id ?? ''} ${formatType(arg.type)}`;
         const known = this.byScratch.get(key);
         if (known !== undefined) return known;
         const at = this.push({ role: 'arena', ...layout(arg.type) });

@@ -6,6 +6,17 @@ import type { Kernel } from '../ir/kernel.ts';
  * buffers by position and shared subexpressions by number.
  */
 export function kernelKey(kernel: Kernel): string {
+  const known = keys.get(kernel.body);
+  if (known && known.alternatives === kernel.alternatives) return known.key;
+  const key = writeKey(kernel);
+  keys.set(kernel.body, { key, alternatives: kernel.alternatives });
+  return key;
+}
+
+/** By body, which kernels of regions alike share. */
+const keys = new WeakMap<Kernel['body'], { readonly key: string; readonly alternatives: Kernel['alternatives'] }>();
+
+function writeKey(kernel: Kernel): string {
   const buffers = new Map<object, string>();
   for (const b of [...kernel.buffers, ...kernel.shared]) buffers.set(b, `@${buffers.size}`);
   const byExpr = new Map<Expr, string>();

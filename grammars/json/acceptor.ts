@@ -25,7 +25,9 @@ export class JsonAcceptor implements Acceptor {
   private readonly textOf: TextId[] = [0];
   /** By stack, from the empty one on, and leaf. */
   private readonly ids: (Map<number, number> | undefined)[] = [];
-  private readonly textIds = new Map<string, number>();
+  /** States that have a text, newest first: the first by text, and after each the next. Few share one. */
+  private readonly withText: number[] = [];
+  private readonly sameText: number[] = [];
 
   constructor(readonly machine: Machine) {
     this.leaf = machine.start;
@@ -121,12 +123,15 @@ export class JsonAcceptor implements Acceptor {
     const { leaf, stack, text } = this;
     if (leaf === 0) return 0;
     if (text !== 0) {
-      const key = `${leaf},${stack},${text}`;
-      let id = this.textIds.get(key);
-      if (id === undefined) {
-        id = this.add();
-        this.textIds.set(key, id);
-      }
+      const { withText, sameText, leafOf, stackOf } = this;
+      while (withText.length <= text) withText.push(0);
+      const newest = withText[text] ?? 0;
+      for (let id = newest; id !== 0; id = sameText[id] ?? 0)
+        if (leafOf[id] === leaf && stackOf[id] === stack) return id;
+      const id = this.add();
+      while (sameText.length < id) sameText.push(0);
+      sameText.push(newest);
+      withText[text] = id;
       return id;
     }
     let known = this.ids[stack + 1];

@@ -1,6 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { formatLanguage } from '../formats/index.ts';
-import { type Decimal, parseDecimal } from './decimal.ts';
+import { decimalOf } from './decimal.ts';
 import { ALL_TYPES, DeclaredTypes, type TypeSet, typeBit, typeOf } from './declared-types.ts';
 import { overlappingGroups } from './disjoint.ts';
 import {
@@ -15,7 +14,10 @@ import {
 } from './document.ts';
 import { FALSE, type Formula, type Formulas, TRUE } from './formula.ts';
 import { arrayKeywords } from './keywords-array.ts';
+import { numberKeywords } from './keywords-number.ts';
 import { objectKeywords } from './keywords-object.ts';
+import { stringKeywords } from './keywords-string.ts';
+import { ANNOTATIONS, assertsValidation, plainContent, VALIDATION } from './plain-schema.ts';
 import { type StringSetId, StringSets } from './string-sets.ts';
 import { canonical, type JsonType, type Term, type Terms } from './terms.ts';
 
@@ -178,7 +180,7 @@ export class SchemaCompiler {
     if (value === null) return type === 'null' ? TRUE : FALSE;
     if (typeof value === 'boolean')
       return type !== 'boolean' ? FALSE : value ? terms.isTrue() : formulas.not(terms.isTrue());
-    if (typeof value === 'number') return type === 'number' ? terms.numbers([toDecimal(value)]) : FALSE;
+    if (typeof value === 'number') return type === 'number' ? terms.numbers([decimalOf(value)]) : FALSE;
     if (typeof value === 'string') return type === 'string' ? terms.string(this.strings.of([value])) : FALSE;
     if (Array.isArray(value)) {
       if (type !== 'array') return FALSE;
@@ -246,10 +248,10 @@ export class SchemaCompiler {
       });
     switch (type) {
       case 'number':
-        this.numberKeywords(site, add);
+        numberKeywords(this, site, add);
         break;
       case 'string':
-        this.stringKeywords(site, add);
+        stringKeywords(this, site, add);
         break;
       case 'array':
         arrayKeywords(this, site, scope, add);
@@ -281,7 +283,7 @@ export class SchemaCompiler {
     if (type === 'string')
       return this.terms.string(this.strings.of(list.filter((x): x is string => typeof x === 'string')));
     if (type === 'number')
-      return this.terms.numbers(list.filter((x): x is number => typeof x === 'number').map(toDecimal));
+      return this.terms.numbers(list.filter((x): x is number => typeof x === 'number').map(decimalOf));
     const distinct = new Map(list.filter((x) => typeOf(x) === typeBit(type)).map((x) => [canonical(x), x]));
     const some = this.formulas.or([...distinct.values()].map((x) => this.constant(x, type)));
     // It is over the atoms of that type already: there may be thousands.
@@ -370,50 +372,8 @@ export class SchemaCompiler {
     return id;
   }
 
-  private numberKeywords(site: Site, add: (keyword: string, make: () => Formula) => void): void {
-    const schema = site.schema as JsonObject;
-    const { terms, formulas } = this;
-    add('minimum', () =>
-      terms.number(own(schema, 'exclusiveMinimum') === true ? 'above' : 'atLeast', this.decimal(site, 'minimum')),
-    );
-    add('maximum', () =>
-      formulas.not(
-        terms.number(own(schema, 'exclusiveMaximum') === true ? 'atLeast' : 'above', this.decimal(site, 'maximum')),
-      ),
-    );
-    if (typeof own(schema, 'exclusiveMinimum') !== 'boolean')
-      add('exclusiveMinimum', () => terms.number('above', this.decimal(site, 'exclusiveMinimum')));
-    if (typeof own(schema, 'exclusiveMaximum') !== 'boolean')
-      add('exclusiveMaximum', () => formulas.not(terms.number('atLeast', this.decimal(site, 'exclusiveMaximum'))));
-    add('multipleOf', () => {
-      const value = this.decimal(site, 'multipleOf');
-      if (value.digits <= 0n) throw this.invalid(site, 'multipleOf', 'multipleOf must be above 0');
-      return terms.number('multiple', value);
-    });
-  }
-
-  private stringKeywords(site: Site, add: (keyword: string, make: () => Formula) => void): void {
-    const schema = site.schema as JsonObject;
-    const { engine } = this.strings;
-    const string = (lang: number): Formula => this.terms.string(this.strings.language(lang));
-    const bound = own(schema, 'maxLength') !== undefined ? 'maxLength' : 'minLength';
-    add(bound, () => {
-      const min = own(schema, 'minLength') === undefined ? 0 : this.count(site, 'minLength');
-      const max = own(schema, 'maxLength') === undefined ? null : this.count(site, 'maxLength');
-      if (max !== null && max < min) return FALSE;
-      return min === 0 && max === null ? TRUE : string(engine.repeat(engine.cls([[0, 0x10ffff]]), min, max));
-    });
-    add('pattern', () => string(this.pattern(site, 'pattern', own(schema, 'pattern'))));
-    if (this.assertsFormat(site))
-      add('format', () => {
-        const name = own(schema, 'format');
-        const lang =
-          typeof name === 'string' ? formatLanguage(engine, name, DRAFT_NAMES[site.resource.draft]) : undefined;
-        return lang === undefined ? TRUE : string(lang);
-      });
-  }
-
-  private assertsFormat(site: Site): boolean {
+  /** Whether `format` is an assertion there. */
+  assertsFormat(site: Site): boolean {
     const vocabulary = site.resource.vocabulary;
     if (vocabulary) for (const uri of vocabulary) if (uri.endsWith('/vocab/format-assertion')) return true;
     return this.options.format === 'assert';
@@ -453,13 +413,6 @@ export class SchemaCompiler {
     return value;
   }
 
-  private decimal(site: Site, keyword: string): Decimal {
-    const value = own(site.schema as JsonObject, keyword);
-    if (typeof value !== 'number' || !Number.isFinite(value))
-      throw this.invalid(site, keyword, `${keyword} must be a number`);
-    return toDecimal(value);
-  }
-
   /** Runs one keyword; under `relax` an unsupported one is noted and left out. */
   attempt(site: Site, keyword: string, make: () => Formula): Formula {
     try {
@@ -486,47 +439,4 @@ export class SchemaCompiler {
   }
 }
 
-const DRAFT_NAMES = { 4: '4', 6: '6', 7: '7', 2019: '2019-09', 2020: '2020-12' } as const;
-
-/** Keywords of the validation vocabulary. */
-const VALIDATION = new Set(
-  'type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern maxItems minItems uniqueItems maxProperties minProperties required dependentRequired'.split(
-    ' ',
-  ),
-);
-
-/** Whether the dialect of a resource asserts the validation vocabulary (custom meta-schemas may leave it out). */
-function assertsValidation({ vocabulary }: Resource): boolean {
-  if (!vocabulary) return true;
-  for (const uri of vocabulary) if (uri.endsWith('/vocab/validation')) return true;
-  return false;
-}
-
 const RELAXABLE = new Set(['INFC5001', 'INFC5002', 'INFC5004', 'INFC5005', 'INFC5006']);
-
-function toDecimal(value: number): Decimal {
-  return parseDecimal(String(value)) ?? { digits: 0n, exponent: 0 };
-}
-
-/** Keywords that only annotate. */
-const ANNOTATIONS: ReadonlySet<string> = new Set(
-  'title description default examples example $comment readOnly writeOnly deprecated'.split(' '),
-);
-/** Keywords of few words that speak of the value alone and are always supported. */
-const PLAIN: ReadonlySet<string> = new Set(
-  'type minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum'.split(' '),
-);
-
-/** What a schema says of a value, as text, where that takes only a few plain keywords. */
-function plainContent({ schema, resource }: Site): string | undefined {
-  if (typeof schema === 'boolean' || !assertsValidation(resource)) return undefined;
-  const parts: string[] = [];
-  for (const key of Object.keys(schema as JsonObject)) {
-    if (ANNOTATIONS.has(key)) continue;
-    const value = own(schema as JsonObject, key);
-    const sound = key === 'type' ? typeof value === 'string' || Array.isArray(value) : typeof value === 'number';
-    if (!PLAIN.has(key) || !sound) return undefined;
-    parts.push(key, JSON.stringify(value));
-  }
-  return parts.join();
-}

@@ -96,3 +96,8 @@ export function plainDigits(a: Decimal): [string, string] {
   const padded = digits.padStart(1 - a.exponent, '0');
   return [padded.slice(0, a.exponent).replace(/^0+/, ''), padded.slice(a.exponent)];
 }
+
+/** The decimal a number of a schema is written as. */
+export function decimalOf(value: number): Decimal {
+  return parseDecimal(String(value)) ?? { digits: 0n, exponent: 0 };
+}

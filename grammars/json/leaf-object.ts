@@ -1,5 +1,6 @@
 import type { Lang } from '../regex/index.ts';
-import type { KeySpace, Region } from './key-space.ts';
+import type { Region } from './key-demands.ts';
+import type { KeySpace } from './key-space.ts';
 import { DEAD, type FormulaSlot, goTo, type Leaf, onlyBytes, pop, type ResultId, WHITESPACE } from './leaf.ts';
 import type { StringProfile } from './leaf-string.ts';
 import { whitespaceStep } from './leaf-structure.ts';

@@ -2,7 +2,8 @@ import type { RegexEngine } from '../regex/index.ts';
 import type { SchemaCompiler } from './compiler.ts';
 import type { Json } from './document.ts';
 import { FALSE, type Formula, type Formulas } from './formula.ts';
-import { KeyDemands, KeySpace } from './key-space.ts';
+import { KeyDemands } from './key-demands.ts';
+import { KeySpace } from './key-space.ts';
 import { type FormulaSlot, goTo, type Leaf, push, type ResultId } from './leaf.ts';
 import {
   FreeNumberLeaf,

@@ -6,17 +6,20 @@ export class Texts {
   private readonly parents: TextId[] = [0];
   private readonly bytes: number[] = [0];
   private readonly lengths: number[] = [0];
-  private readonly longer = new Map<number, TextId>();
+  /** The newest text that is one byte longer, and after each the next of its parent's. */
+  private readonly longer: TextId[] = [0];
+  private readonly siblings: TextId[] = [0];
 
   append(text: TextId, byte: number): TextId {
-    const key = text * 256 + byte;
-    let id = this.longer.get(key);
-    if (id === undefined) {
-      id = this.parents.push(text) - 1;
-      this.bytes.push(byte);
-      this.lengths.push(this.length(text) + 1);
-      this.longer.set(key, id);
-    }
+    const { parents, bytes, lengths, longer, siblings } = this;
+    const newest = longer[text] ?? 0;
+    for (let id = newest; id !== 0; id = siblings[id] ?? 0) if (bytes[id] === byte) return id;
+    const id = parents.push(text) - 1;
+    bytes.push(byte);
+    lengths.push(this.length(text) + 1);
+    longer.push(0);
+    siblings.push(newest);
+    longer[text] = id;
     return id;
   }
 

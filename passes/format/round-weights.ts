@@ -295,7 +295,12 @@ function narrowOther(
       elementsOf(c) <= (r.atMost ?? Number.POSITIVE_INFINITY),
   );
   const float = rule?.format === 'dense-f16' ? 'f16' : rule?.format === 'dense-bf16' ? 'bf16' : undefined;
-  if (!float) return;
+  if (!float) {
+    // Recurrences above all: their kernels read floats.
+    if (rule && rule.format !== 'keep' && !rule.format.startsWith('dense') && storage.recipe?.activations === undefined)
+      context.changed(node, `stays f32: ${node.op} reads no weights in ${rule.format}, only 16-bit floats`);
+    return;
+  }
   const rounded = derivedConstant(c, float, () => {
     const values = Float32Array.from(constantNumbers(c), (w) => decodeFloat(float, encodeFloat(float, w)));
     const at = values.findIndex((v) => !Number.isFinite(v));

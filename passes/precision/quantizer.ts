@@ -19,6 +19,8 @@ export interface InputStatistics {
   readonly gram?: Gram;
   /** Smallest and largest value of the whole input. */
   readonly range?: readonly [number, number];
+  /** Share of the values that are zero. */
+  readonly zeros?: number;
   /** What calibrators of plugins found, by names of theirs. */
   readonly more?: Readonly<Record<string, number | Float32Array>>;
   /** Entropy in bits of the inputs, each in steps of a sixteenth of their deviation. */

@@ -143,10 +143,9 @@ function printGains(results) {
 /** The page gets modules and small inputs by name; everything else is made again in it. */
 async function inChromium() {
   copyFileSync(path.join(here, 'run-job.mjs'), path.join(folder, 'run-job.mjs'));
-  const bytes = [];
+  const list = [];
   for (const [i, c] of cases.entries()) {
     const job = productJob(c, RELAXED);
-    bytes.push(job.weightBytes);
     writeFileSync(path.join(folder, `${i}.wasm`), job.module);
     // Copies of the weights are equal: one file serves all.
     const files = new Map();
@@ -160,32 +159,27 @@ async function inChromium() {
       return { at, name };
     });
     writeFileSync(path.join(folder, `${i}.json`), JSON.stringify({ ...job, module: undefined, fills, expected: Array.from(job.expected) }));
-  }
-  const list = await runInPage(
-    folder,
-    `
-    const { runJob } = await import('./run-job.mjs');
-    const bytesOf = async (name) => new Uint8Array(await (await fetch(name)).arrayBuffer());
-    const one = async (i) => {
-      const job = await (await fetch(i + '.json')).json();
-      const files = new Map();
-      for (const f of job.fills) if (!files.has(f.name)) files.set(f.name, await bytesOf(f.name));
-      return runJob({
-        ...job,
-        module: await bytesOf(i + '.wasm'),
-        fills: job.fills.map((f) => ({ at: f.at, bytes: files.get(f.name) })),
-        expected: Float32Array.from(job.expected),
-      }, ${seconds});
-    };
-    const results = [];
-    for (let i = 0; i < ${cases.length}; i++) {
+    const r = await runInPage(
+      folder,
+      `
       try {
-        results.push(await one(i));
+        const { runJob } = await import('./run-job.mjs');
+        const bytesOf = async (name) => new Uint8Array(await (await fetch(name)).arrayBuffer());
+        const job = await (await fetch('${i}.json')).json();
+        const files = new Map();
+        for (const f of job.fills) if (!files.has(f.name)) files.set(f.name, await bytesOf(f.name));
+        const ready = {
+          ...job,
+          module: await bytesOf('${i}.wasm'),
+          fills: job.fills.map((f) => ({ at: f.at, bytes: files.get(f.name) })),
+          expected: Float32Array.from(job.expected),
+        };
+        document.title = JSON.stringify(await runJob(ready, ${seconds}));
       } catch (error) {
-        results.push({ error: NaN, ms: 1, text: String(error) });
-      }
-    }
-    document.title = JSON.stringify(results);`,
-  );
-  return list.map((r, i) => ({ ...r, error: r.error ?? Number.POSITIVE_INFINITY, bytes: bytes[i] }));
+        document.title = JSON.stringify({ error: NaN, ms: 1, text: String(error) });
+      }`,
+    );
+    list.push({ ...r, error: r.error ?? Number.POSITIVE_INFINITY, bytes: job.weightBytes });
+  }
+  return list;
 }

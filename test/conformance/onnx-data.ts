@@ -35,7 +35,7 @@ function readFolder(root: string): Map<string, Uint8Array> {
   for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const file = path.join(entry.parentPath, entry.name);
-    out.set(path.join('root', path.relative(root, file)).split(path.sep).join('/'), readFileSync(file));
+    out.set(path.join('root', path.relative(root, file)).split(path.sep).join('/'), new Uint8Array(readFileSync(file)));
   }
   return out;
 }

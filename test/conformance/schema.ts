@@ -1,9 +1,14 @@
 // npm run conformance:schema -- FILE.jsonl.gz... [--vocab TOKENIZER.json] [--json FILE] [--every N] [--offset K] [--only ID] [--verbose] [--cpu]
+// [--artifact STATES]: with constraints compiled ahead of time, of so many states at most; `ttfm` is then the time to open one, and `tbm` counts
+// steps between states that it holds.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
+import { compileArtifact } from '../../grammars/artifact.ts';
+import { openArtifact } from '../../grammars/artifact-machine.ts';
 import type { Json } from '../../grammars/json/document.ts';
 import { JsonMasks } from '../../grammars/json/masks.ts';
 import { openSchema } from '../../grammars/json/session.ts';
+import type { TokenMachine } from '../../grammars/token-machine.ts';
 import { vocabularyFromTokenizerJson } from '../../grammars/tokenizer/index.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { quantile, round } from './statistics.ts';
@@ -33,6 +38,7 @@ const every = Number(flags.get('--every') ?? 1);
 const offset = Number(flags.get('--offset') ?? 0);
 const only = flags.get('--only');
 const verbose = flags.has('--verbose');
+const maxStates = Number(flags.get('--artifact') ?? 0);
 
 const NONE = new Uint8Array(0);
 /** Schemas run beforehand, for the engine's own compiler. */
@@ -69,27 +75,37 @@ function cases(): string[] {
 }
 
 function run({ id, schema, tests }: Case, record: boolean): Outcome {
-  let masks: JsonMasks;
+  let masks: TokenMachine;
+  let live: JsonMasks;
+  let states = Number.POSITIVE_INFINITY;
   // Tokenizing is not what is measured.
   const texts = tests.map((test) => encode(test.text));
   const unspelled = tests.findIndex(({ text }, i) => rest(texts[i] ?? [], 0).trimStart() !== text.trimStart());
   if (unspelled >= 0) return { id, status: 'refused', reason: `the tokenizer does not spell test ${unspelled}` };
-  const began = clock();
+  let began = clock();
   try {
     const { acceptor } = openSchema(schema, { order: 'any', whitespace: 'json', escapes: 'any' });
-    masks = new JsonMasks(acceptor, vocabulary);
+    live = new JsonMasks(acceptor, vocabulary);
+    masks = live;
     if (acceptor.start === 0)
       return { id, status: tests.every((t) => !t.valid) ? 'pass' : 'wrong', reason: 'no instance exists' };
-    masks.mask(acceptor.start);
+    if (maxStates > 0) {
+      const { bytes, report } = compileArtifact(live, { maxStates });
+      states = report.states;
+      began = clock();
+      masks = openArtifact(bytes, vocabulary, { fallback: () => live });
+    }
+    masks.mask(masks.start);
   } catch (error) {
     return { id, status: 'refused', reason: message(error) };
   }
   const first = (clock() - began) * 1000;
   if (record) ttfm.push(first);
   if (record && first > 5000) slow.push([first, `${id} ttfm`]);
-  const { acceptor, pool } = masks;
+  const { acceptor } = live;
+  const { pool } = masks;
   for (const [index, { valid, text }] of tests.entries()) {
-    let state = acceptor.start;
+    let state = masks.start;
     let accepted = true;
     let early = -1;
     const tokens = texts[index] ?? [];
@@ -102,20 +118,20 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
         const allowed = pool.has(mask, token);
         if (allowed) state = masks.run(state, vocabulary.bytes[token] ?? NONE);
         const took = (clock() - before) * 1000;
-        if (verbose && record && took > 120) {
+        if (verbose && record && took > 120 && maxStates === 0) {
           acceptor.load(previous);
           const kind = acceptor.machine.leaves[acceptor.leaf]?.kind ?? '';
           const row = kinds.get(kind) ?? [0, 0];
           kinds.set(kind, [row[0] + 1, row[1] + took]);
         }
-        if (record) tbm.push(took);
+        if (record && previous <= states && state <= states) tbm.push(took);
         if (record && took > 2000) slow.push([took, `${id} test ${index} token ${at} mask ${pool.population(mask)}`]);
         if (!allowed || state === 0) {
           accepted = false;
           break;
         }
         if (
-          acceptor.accepts(state) &&
+          masks.accepts(state) &&
           at < tokens.length - 1 &&
           !/^\s*$/.test(rest(tokens, at + 1)) &&
           early < 0 &&

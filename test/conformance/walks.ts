@@ -33,7 +33,7 @@ type Schema = { readonly [key: string]: unknown };
 /** Most tokens of a shortest text for walks with a limit of tokens. */
 const LONG = 100;
 
-/** Ajv for the draft a schema names; draft 4's spellings are turned into later ones. */
+/** Ajv for the draft a schema names. */
 function validator(schema: Schema): ((value: unknown) => boolean) & { errors?: unknown } {
   const draft = /draft-04/.test(String(schema.$schema)) ? 4 : /draft-0[67]/.test(String(schema.$schema)) ? 7 : 2020;
   const Class = draft === 2020 ? (/2019-09/.test(String(schema.$schema)) ? Ajv2019 : Ajv2020) : Ajv;
@@ -47,7 +47,7 @@ function validator(schema: Schema): ((value: unknown) => boolean) & { errors?: u
     });
     addFormats(ajv);
     ajv.addFormat('email', isMailbox);
-    return ajv.compile(draft === 4 ? (modern(schema) as Schema) : { ...schema, $schema: undefined });
+    return ajv.compile(draft === 2020 ? { ...schema, $schema: undefined } : (modern(schema) as Schema));
   };
   try {
     return attempt(true);
@@ -56,17 +56,20 @@ function validator(schema: Schema): ((value: unknown) => boolean) & { errors?: u
   }
 }
 
-/** A draft-4 schema in draft 7's words. */
+/** A schema of an old draft in words that Ajv reads: draft 4's spellings turned into later ones, and nothing beside a reference. */
 function modern(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(modern);
   if (schema === null || typeof schema !== 'object') return schema;
   const found: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(schema)) {
-    if (key === '$schema') continue;
+    // Not a property of that name.
+    if (key === '$schema' && typeof value === 'string') continue;
     if (key === 'id' && typeof value === 'string') found.$id = value;
     else if (key === 'enum' || key === 'default') found[key] = value;
     else found[key] = modern(value);
   }
+  if (typeof found.$ref === 'string')
+    for (const key of Object.keys(found)) if (!['$ref', 'definitions', '$defs', '$id'].includes(key)) delete found[key];
   for (const [flag, bound] of [
     ['exclusiveMinimum', 'minimum'],
     ['exclusiveMaximum', 'maximum'],

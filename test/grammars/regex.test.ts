@@ -106,6 +106,56 @@ describe('regular expressions as languages', () => {
     expect(engine.shortest(both)).toBe(1002);
   });
 
+  it('takes large counters away without changing short texts', () => {
+    const engine = createRegexEngine();
+    const random = generator(11);
+    const characters = { name: 'characters', cheapest: () => 1 };
+    for (const source of [
+      '(?:a{1,40}b){1,90}a?',
+      '(?=.{1,60}$)(?:[ab]{1,30}c){0,50}(?!c*$)[abc]+',
+      '[^c]{0,200}(?:a|bb){3,25}c{24,60}',
+      '(?!.*ccc).{0,30}(?:ab){1,26}',
+    ]) {
+      const lang = engine.parse(source);
+      const { lang: plain, limit } = engine.uncounted(lang);
+      expect(limit).toBeLessThan(Number.POSITIVE_INFINITY);
+      const need = engine.need(plain);
+      for (let n = 0; n < 300; n++) {
+        // Words along the language, so that half of them belong to it, and some that leave it.
+        let state = plain;
+        let text = '';
+        for (let i = random(limit); i > 0; i--) {
+          const letter = 'abc'.charAt(random(3));
+          const next = engine.derive(state, letter.charCodeAt(0));
+          if (engine.isEmpty(next) && random(20) > 0) continue;
+          state = next;
+          text += letter;
+        }
+        expect(engine.matches(lang, text), text).toBe(engine.matches(plain, text));
+        if (engine.isEmpty(state)) continue;
+        const rest = engine.shortest(state, characters);
+        expect(rest).toBeLessThanOrEqual(need);
+        if (text.length + rest <= limit) expect(engine.isEmpty(engine.deriveText(lang, text))).toBe(false);
+      }
+    }
+  });
+
+  it('borrows languages of another engine', () => {
+    const [from, engine] = [createRegexEngine(), createRegexEngine()];
+    engine.parse('[0-5]x');
+    const theirs = from.intersect(from.parse('[a-f0-9]{2,30}(?:-é+)?'), from.complement(from.parse('.*00.*')));
+    const ours = engine.concat(engine.borrow(from, theirs), engine.literal('!'));
+    const random = generator(5);
+    for (let n = 0; n < 500; n++) {
+      let text = '';
+      for (let i = random(8); i > 0; i--) text += '00af-éé'.charAt(random(7));
+      expect(engine.matches(ours, `${text}!`), text).toBe(from.matches(theirs, text));
+    }
+    expect(engine.shortest(ours)).toBe(3);
+    expect(engine.cheapest(ours, { name: 'one', cheapest: () => 1 })).toBe('01!');
+    expect(engine.isEmpty(engine.intersect(ours, engine.parse('00.*')))).toBe(true);
+  });
+
   it('decides emptiness, shortest and cardinality', () => {
     const engine = createRegexEngine();
     const even = engine.parse('(..)*');

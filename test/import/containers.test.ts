@@ -48,7 +48,7 @@ describe('sequences and optionals as inputs and outputs of a compiled model', ()
 
   it('are refused when they are something else', async () => {
     const m = await player(await compile(model));
-    await expect(m.run({ s: f32(1), at: at(0), o: null })).rejects.toThrow(/INFC6003.*'s' is not a sequence/);
+    await expect(m.run({ s: f32(1), at: at(0), o: null })).rejects.toThrow(/INFC6003.*'s' is no sequence/);
     await expect(m.run({ s: [at(1)], at: at(0), o: null })).rejects.toThrow(/INFC6003.*'s' is f32/);
     await expect(m.run({ s: [f32(1)], at: at(3), o: null })).rejects.toThrow(/position 3 is outside a sequence of 1/);
     await m.dispose();

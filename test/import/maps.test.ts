@@ -124,8 +124,8 @@ describe('maps of ai.onnx.ml', () => {
       ['a', 3],
     ]);
     expect((await run(words, { m })).y).toEqual({ dtype: 'f32', shape: [1, 4], data: Float32Array.of(3, 0, 4, 0) });
-    await expect(run(words, { m: [] })).rejects.toThrow(/INFC6/);
-    await expect(run(words, {})).rejects.toThrow(/INFC6/);
+    await expect(run(words, { m: null })).rejects.toThrow(/INFC6003.*'m' is no string-map.*Give a Map/);
+    await expect(run(words, {})).rejects.toThrow(/INFC6003.*'m' is no string-map/);
     const numbers = new Map<number, string>([
       [3, '2.5'],
       [1, '-1'],

@@ -15,7 +15,7 @@ import {
 } from '../../../compiler/ir/dim.ts';
 import type { DType } from '../../../compiler/ir/dtype.ts';
 import { type Buffer, type Expr, pack } from '../../../compiler/ir/expr.ts';
-import type { Node, TensorType, Value } from '../../../compiler/ir/graph.ts';
+import type { Constant, Node, TensorType, Value } from '../../../compiler/ir/graph.ts';
 import type { Kernel, KernelNote } from '../../../compiler/ir/kernel.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { unravel } from '../../../compiler/lower/element.ts';
@@ -74,7 +74,7 @@ const isFloatMatmul = (node: Node): boolean => {
 };
 
 /** Whether b is one constant matrix (no batch dims of its own that differ). */
-const hasConstantB = (o: Operands): boolean =>
+export const hasConstantB = (o: Operands): boolean =>
   o.b.constant !== undefined && isStatic(o.n) && isStatic(o.depth) && o.b.type.shape.slice(0, -2).every((d) => d === 1);
 
 /** Element [i, j] of a matrix, or [j, i] where it is stored transposed, inside a tensor of type `t`. */
@@ -133,11 +133,9 @@ function buildConstantB(o: Operands, request: TemplateRequest): Kernel {
   const columns = Math.min(PANEL, Math.ceil(n / 4) * 4);
   const panels = Math.ceil(n / columns);
   const startOf = (panel: number) => (n >= columns ? Math.min(panel * columns, n - columns) : 0);
-  const constant = o.b.constant;
-  if (!constant) throw new TypeError('b is not constant');
   const key = `panels${columns}${o.transposeB ? 't' : ''}`;
-  const packed = packedOnce(constant, key, 'f32', panels * depth * columns, () => {
-    const w = constantNumbers(constant);
+  const fill = (source: Constant): Float32Array => {
+    const w = constantNumbers(source);
     const out = new Float32Array(panels * depth * columns);
     for (let p = 0, at = 0; p < panels; p++)
       for (let i = 0; i < depth; i++)
@@ -146,7 +144,9 @@ function buildConstantB(o: Operands, request: TemplateRequest): Kernel {
           out[at] = c < n ? (w[o.transposeB ? c * depth + i : i * n + c] ?? 0) : 0;
         }
     return out;
-  });
+  };
+  const packed = (source: Constant): Constant =>
+    packedOnce(source, key, 'f32', panels * depth * columns, () => fill(source));
   const blocks = ceilDiv(rows, ITEM_ROWS);
   const k = new KernelBuilder(request.name, 'simd', 1, [product([batches, blocks, panels]), 1, 1]);
   const a = request.bind(k, o.a);

@@ -154,7 +154,7 @@ export function bindRows(
   access: 'read' | 'write',
 ): IntegerRows {
   const bind = (what: string, dtype: 'i32' | 'f32', perRow: number): Buffer =>
-    request.bindScratch(k, `${what} of ${x.id} ${layout.key}`, tensor(dtype, [rows, perRow]), access);
+    request.bindScratch(k, `${what} ${layout.key}`, tensor(dtype, [rows, perRow]), access, x);
   return {
     codes: bind('codes', 'i32', depth / 2),
     scales: bind('scales', 'f32', (depth / layout.run) * 2 + 1),
@@ -180,7 +180,7 @@ export function quantizeRows(request: TemplateRequest, x: Value, size: RowsSize,
   if (bytes) k.alternative('relaxed-dot', () => (isCodes ? q.given(bytes) : q.bytes(bytes)));
   const elements = mul(rows, depth);
   const note = { op: 'matmul', sources: [], template: '', why: '', bytes: mul(6, elements), flops: mul(4, elements) };
-  return { ...request.close(k, note), once: `rows of ${x.id} ${layout.key}` };
+  return { ...request.close(k, note), once: { key: `rows ${layout.key}`, of: x } };
 }
 
 class Quantizer {

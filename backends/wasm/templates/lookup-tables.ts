@@ -48,7 +48,7 @@ export function bindTables(
   access: 'read' | 'write',
 ): Tables {
   const bind = (what: string, dtype: 'i32' | 'f32', perRow: number): Buffer =>
-    request.bindScratch(k, `${what} of ${x.id} ${run}`, tensor(dtype, [rows, perRow]), access);
+    request.bindScratch(k, `${what} ${run}`, tensor(dtype, [rows, perRow]), access, x);
   return { words: bind('tables', 'i32', 2 * depth), scales: bind('table scales', 'f32', (depth / run) * 2) };
 }
 
@@ -128,5 +128,5 @@ export function makeTables(request: TemplateRequest, x: Value, size: TableSize):
   const elements = mul(rows, depth);
   const [bytes, flops] = [mul(8, elements), mul(8, elements)];
   const note = { op: 'matmul', sources: [], template: '', why: '', bytes, flops, codes: true } as const;
-  return { ...request.close(k, note), once: `tables of ${x.id} ${run}` };
+  return { ...request.close(k, note), once: { key: `tables ${run}`, of: x } };
 }

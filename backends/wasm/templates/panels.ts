@@ -4,7 +4,7 @@ import { type MatrixSize, planesOf } from '../../../compiler/formats/rows.ts';
 import { add, type Dim, floorDiv, mod, mul } from '../../../compiler/ir/dim.ts';
 import { byteLength, type DType, type TypedArray, viewOf } from '../../../compiler/ir/dtype.ts';
 import { type Buffer, constant, type Expr } from '../../../compiler/ir/expr.ts';
-import type { Value } from '../../../compiler/ir/graph.ts';
+import type { Constant, Value } from '../../../compiler/ir/graph.ts';
 import type { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import type { PackedTraits, TemplateRequest } from '../../../compiler/lower/template.ts';
 import { InfcError } from '../../../runtime/errors.ts';
@@ -176,14 +176,12 @@ export function bindPanels(
   transposed: boolean,
   request: TemplateRequest,
 ): Panels {
-  const source = weights.constant;
-  if (!source) throw new TypeError('weights are not constant');
   const { rows, length } = size;
   const panels = Math.ceil(rows / PANEL);
   const layout = new PanelLayout(format);
   const key = `${format.name}.panels${transposed ? 't' : ''}`;
   const bytes = panels * layout.panelBytes(length);
-  const packed = packedOnce(source, key, 'u32', bytes / 4, () => {
+  const fill = (source: Constant): Uint32Array => {
     const out = new ArrayBuffer(bytes);
     const from = planesOf(source, format, size, transposed);
     for (const [name, plane] of layout.planes) {
@@ -196,17 +194,19 @@ export function bindPanels(
       for (let p = 0; p < panels; p++) {
         const first = panelStart(p, rows);
         const count = Math.min(PANEL, rows - first);
-        for (let e = 0; e < perRow; e++) {
+        for (let e = 0, base = 0; e < perRow; e++) {
           const weight = e * plane.per;
-          const unit = Math.floor(weight / layout.unit);
-          const at = Number(layout.element(plane, length, p, unit, (weight % layout.unit) / plane.per));
+          const entry = Math.floor((weight % layout.unit) / plane.per);
+          if (entry === 0) base = Number(layout.element(plane, length, p, Math.floor(weight / layout.unit), 0));
+          const at = base + entry * PANEL;
           for (let j = 0; j < count; j++)
             to[at + (inWords ? 4 * (j & 3) + (j >> 2) : j)] = entries[(first + j) * perRow + e] ?? 0;
         }
       }
     }
     return new Uint32Array(out);
-  });
+  };
+  const packed = (source: Constant): Constant => packedOnce(source, key, 'u32', bytes / 4, () => fill(source));
   const buffers = [...layout.planes].map(([name, { dtype }]) => {
     const traits: PackedTraits = BYTE_FLOATS[dtype] ? {} : dtype === 'f16' ? { dtype, finite: true } : { dtype };
     return [name, request.bindPacked(k, weights, key, packed, traits)] as const;

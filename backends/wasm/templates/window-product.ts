@@ -266,10 +266,10 @@ function bindBytes(
   request: TemplateRequest,
   access: 'read' | 'write',
 ): { readonly bytes: Buffer; readonly scales: Buffer } {
-  const key = `of ${x.id} in segments of ${segment}`;
+  const key = `in segments of ${segment}`;
   return {
-    bytes: request.bindScratch(k, `bytes ${key}`, tensor('i32', [rows, depth / 2]), access),
-    scales: request.bindScratch(k, `scales ${key}`, tensor('f32', [rows, depth / segment]), access),
+    bytes: request.bindScratch(k, `bytes ${key}`, tensor('i32', [rows, depth / 2]), access, x),
+    scales: request.bindScratch(k, `scales ${key}`, tensor('f32', [rows, depth / segment]), access, x),
   };
 }
 
@@ -322,5 +322,5 @@ function quantizeBytes(
   });
   const elements = mul(rows, depth);
   const note = { op: 'matmul', sources: [], template: '', why: '', bytes: mul(6, elements), flops: mul(4, elements) };
-  return { ...request.close(k, note), once: `bytes of ${x.id} in segments of ${segment}` };
+  return { ...request.close(k, note), once: { key: `bytes in segments of ${segment}`, of: x } };
 }

@@ -1,0 +1,38 @@
+import { type JsonObject, own, type Resource, type Site } from './document.ts';
+
+/** Keywords of the validation vocabulary. */
+export const VALIDATION = new Set(
+  'type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern maxItems minItems uniqueItems maxProperties minProperties required dependentRequired'.split(
+    ' ',
+  ),
+);
+
+/** Whether the dialect of a resource asserts the validation vocabulary (custom meta-schemas may leave it out). */
+export function assertsValidation({ vocabulary }: Resource): boolean {
+  if (!vocabulary) return true;
+  for (const uri of vocabulary) if (uri.endsWith('/vocab/validation')) return true;
+  return false;
+}
+
+/** Keywords that only annotate. */
+export const ANNOTATIONS: ReadonlySet<string> = new Set(
+  'title description default examples example $comment readOnly writeOnly deprecated'.split(' '),
+);
+/** Keywords of few words that speak of the value alone and are always supported. */
+const PLAIN: ReadonlySet<string> = new Set(
+  'type minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum'.split(' '),
+);
+
+/** What a schema says of a value, as text, where that takes only a few plain keywords. */
+export function plainContent({ schema, resource }: Site): string | undefined {
+  if (typeof schema === 'boolean' || !assertsValidation(resource)) return undefined;
+  const parts: string[] = [];
+  for (const key of Object.keys(schema as JsonObject)) {
+    if (ANNOTATIONS.has(key)) continue;
+    const value = own(schema as JsonObject, key);
+    const sound = key === 'type' ? typeof value === 'string' || Array.isArray(value) : typeof value === 'number';
+    if (!PLAIN.has(key) || !sound) return undefined;
+    parts.push(key, JSON.stringify(value));
+  }
+  return parts.join();
+}
