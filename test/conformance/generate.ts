@@ -9,7 +9,6 @@ import { gunzipSync } from 'node:zlib';
 import { Ajv, type ValidateFunction } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import formats from 'ajv-formats';
 import { compile, writeArtifact } from '../../compiler/compile.ts';
 import type { Constraint } from '../../grammars/constrain.ts';
 import { constrain } from '../../grammars/constrain.ts';
@@ -18,6 +17,7 @@ import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { LanguageModel, load } from '../../runtime/generate/index.ts';
 import { root } from '../kit/root.ts';
+import { judgeFormats } from './judge.ts';
 import { quantile } from './statistics.ts';
 
 const shared = process.env.INFC_SHARED ?? path.join(root, '../shared');
@@ -100,9 +100,7 @@ function validator(schema: object): ValidateFunction {
     : draft.includes('2020')
       ? new Ajv2020(options)
       : new Ajv(options);
-  formats.default(ajv);
-  // ajv's full pattern wants a dot in the domain, which RFC 5321 does not; its fast one does not either.
-  formats.default(ajv, { mode: 'fast', formats: ['email'] });
+  judgeFormats(ajv);
   const { $schema: _, ...rest } = schema as { $schema?: string };
   return ajv.compile(draft.includes('2019') || draft.includes('2020') ? schema : rest);
 }

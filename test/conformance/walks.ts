@@ -5,13 +5,13 @@ import { gunzipSync } from 'node:zlib';
 import Ajv from 'ajv';
 import Ajv2019 from 'ajv/dist/2019.js';
 import Ajv2020 from 'ajv/dist/2020.js';
-import addFormats from 'ajv-formats';
 import type { Constraint } from '../../grammars/constrain.ts';
 import { constrain } from '../../grammars/constrain.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { random } from '../grammars/json-fixtures.ts';
-import { isMailbox, randomWalk } from '../grammars/random-walk.ts';
+import { randomWalk } from '../grammars/random-walk.ts';
 import { llama2, llama3, o200k } from '../grammars/vocabularies.ts';
+import { judgeFormats } from './judge.ts';
 
 const args = process.argv.slice(2);
 const option = (name: string, otherwise: number): number =>
@@ -45,11 +45,7 @@ function validator(schema: Schema): ((value: unknown) => boolean) & { errors?: u
       multipleOfPrecision: 6,
       unicodeRegExp: unicode,
     });
-    addFormats(ajv);
-    ajv.addFormat('email', isMailbox);
-    // Ajv's wants something after the scheme's colon, RFC 3986 does not.
-    const uri = ajv.formats.uri;
-    if (typeof uri === 'function') ajv.addFormat('uri', (text: string) => uri(text.endsWith(':') ? `${text}a` : text));
+    judgeFormats(ajv);
     return ajv.compile(draft === 2020 ? { ...schema, $schema: undefined } : (modern(schema) as Schema));
   };
   try {
