@@ -31,7 +31,7 @@ function chooseTile(c: Contraction, target: Target): Tile {
   if (c.rightBlocks) {
     const { length, parts, someLeftOut } = c.rightBlocks;
     if (someLeftOut && length <= SMALL.depth) return { ...SMALL, depth: length };
-    return { ...SMALL, depth: Math.max(SMALL.depth, length / parts) };
+    return { ...SMALL, depth: length > SMALL.depth ? length / parts : SMALL.depth - (SMALL.depth % length) };
   }
   const fits = sharedBytes(LARGE) <= target.sharedBytes && lanesOf(LARGE) <= target.maxLanes;
   return fits && guess(extentOf(c, c.rows)) >= 64 && guess(extentOf(c, c.columns)) >= 64 ? LARGE : SMALL;

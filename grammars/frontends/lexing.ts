@@ -17,7 +17,7 @@ export function tokenize(
 ): IToken[] {
   const lengths = types.map(({ PATTERN }) => {
     if (typeof PATTERN === 'string') return (at: number) => (text.startsWith(PATTERN, at) ? PATTERN.length : 0);
-    const sticky = new RegExp(PATTERN instanceof RegExp ? PATTERN.source : '(?!)', 'y');
+    const sticky = PATTERN instanceof RegExp ? new RegExp(PATTERN, `${PATTERN.flags}y`) : /(?!)/y;
     return (at: number) => {
       sticky.lastIndex = at;
       return sticky.exec(text)?.[0].length ?? 0;

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { formats } from '../../compiler/formats/index.ts';
-import { verifyKernel } from '../../compiler/ir/verify-kernel.ts';
-import { build, inInterpreter, onWasm, random, worst } from './product-case.ts';
+import { build, inInterpreter, ofAllSizes, onWasm, random, worst } from './product-case.ts';
 
 /** Formats whose codes are floats: those that `gemm-format` decodes to scratch. */
 const floats = formats.filter((f) => Object.values(f.planes).some((p) => p.dtype.startsWith('f8')) && !f.integer);
@@ -12,17 +11,9 @@ const allMagnitudes = (n: number, seed: number): Float32Array =>
 
 describe.each(floats.map((f) => f.name))('products with %s', (name) => {
   it('one row, few, many; ragged columns; every magnitude', () => {
-    const k = 128;
-    for (const [rows, n] of [
-      [1, 37],
-      [1, 3],
-      [2, 16],
-      [5, 21],
-    ] as const) {
-      const built = build(name, rows, rows, n, k, random(rows * k, 1), allMagnitudes(n * k, 2));
-      for (const { kernel } of built.lowered) verifyKernel(kernel);
+    for (const { built, size } of ofAllSizes(name, 128, allMagnitudes)) {
       const got = onWasm(built, []);
-      expect(worst(got, built.expected), `${rows} rows, ${n} columns`).toBeLessThan(1e-5);
+      expect(worst(got, built.expected), size).toBeLessThan(1e-5);
       expect(worst(inInterpreter(built, []), Float64Array.from(got))).toBeLessThan(2e-6);
     }
   });

@@ -2,25 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { formats } from '../../compiler/formats/index.ts';
 import type { Planes } from '../../compiler/formats/rows.ts';
 import { sym } from '../../compiler/ir/dim.ts';
-import { verifyKernel } from '../../compiler/ir/verify-kernel.ts';
 import { probeRelaxedSimd } from '../../runtime/devices/probe.ts';
-import { build, inInterpreter, onWasm, RELAXED, random, worst } from './product-case.ts';
+import { build, inInterpreter, ofAllSizes, onWasm, RELAXED, random, worst } from './product-case.ts';
 
 const integer = formats.filter((f) => f.integer && !f.sparse);
 const hasRelaxed = probeRelaxedSimd().has('relaxed-dot16');
 
 describe('products with integer codes', () => {
   it.each(integer.map((f) => f.name))('%s: one row, a tile, many rows; ragged columns', (name) => {
-    const k = 256;
-    for (const [rows, n] of [
-      [1, 37],
-      [1, 3],
-      [2, 16],
-      [5, 21],
-    ] as const) {
-      const built = build(name, rows, rows, n, k, random(rows * k, 1), random(n * k, 2));
-      for (const { kernel } of built.lowered) verifyKernel(kernel);
-      expect(worst(onWasm(built, []), built.expected), `${rows} rows, ${n} columns`).toBeLessThan(2e-4);
+    for (const { built, size } of ofAllSizes(name, 256)) {
+      expect(worst(onWasm(built, []), built.expected), size).toBeLessThan(2e-4);
       if (hasRelaxed) expect(worst(onWasm(built, RELAXED), built.expected)).toBeLessThan(4e-2);
     }
   });

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { formats } from '../../compiler/formats/index.ts';
 import { sym } from '../../compiler/ir/dim.ts';
-import { verifyKernel } from '../../compiler/ir/verify-kernel.ts';
 import { probeRelaxedSimd } from '../../runtime/devices/probe.ts';
-import { type Built, build, inInterpreter, onWasm, RELAXED, random, worst } from './product-case.ts';
+import { type Built, build, inInterpreter, ofAllSizes, onWasm, RELAXED, random, worst } from './product-case.ts';
 
 const names = formats.filter((f) => f.signs).map((f) => f.name);
 const hasRelaxed = probeRelaxedSimd().has('relaxed-madd');
@@ -18,17 +17,9 @@ describe('products with sums of signs', () => {
   it('has formats', () => expect(names).toEqual(expect.arrayContaining(['ternary', 'ternary-median', 'b1', 'b4'])));
 
   it.each(names)('%s: one row, a tile, ragged columns; the interpreter agrees', (name) => {
-    const k = 192;
-    for (const [rows, n] of [
-      [1, 37],
-      [1, 3],
-      [2, 16],
-      [5, 21],
-    ] as const) {
-      const built = build(name, rows, rows, n, k, random(rows * k, 1), random(n * k, 2));
-      for (const { kernel } of built.lowered) verifyKernel(kernel);
+    for (const { built, size } of ofAllSizes(name, 192)) {
       const got = onWasm(built, []);
-      expect(relative(built, got), `${rows} rows, ${n} columns`).toBeLessThan(3e-2);
+      expect(relative(built, got), size).toBeLessThan(3e-2);
       expect(worst(inInterpreter(built, []), Float64Array.from(got))).toBeLessThan(2e-6);
       if (hasRelaxed) expect(worst(onWasm(built, RELAXED), Float64Array.from(got))).toBeLessThan(1e-5);
     }

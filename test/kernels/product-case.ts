@@ -10,6 +10,7 @@ import { byteLength, type TypedArray, viewOf } from '../../compiler/ir/dtype.ts'
 import { type Constant, Graph, tensor, type Value } from '../../compiler/ir/graph.ts';
 import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
 import { forFeatures, sharedLayout } from '../../compiler/ir/kernel.ts';
+import { verifyKernel } from '../../compiler/ir/verify-kernel.ts';
 import { lowerAnchor } from '../../compiler/lower/anchor.ts';
 import type { LoweredKernel } from '../../compiler/lower/template.ts';
 import { pruned } from '../kit/format.ts';
@@ -22,6 +23,27 @@ export function random(n: number, seed: number): Float32Array {
   return Float32Array.from({ length: n }, () => {
     s = (Math.imul(s, 1664525) + 1013904223) >>> 0;
     return s / 2147483648 - 1;
+  });
+}
+
+/** Rows and columns of products: one row, few, ragged columns, fewer columns than a panel has. */
+const SIZES = [
+  [1, 37],
+  [1, 3],
+  [2, 16],
+  [5, 21],
+] as const;
+
+/** Products of these sizes with random activations, and what to call them; their kernels are verified. */
+export function ofAllSizes(
+  format: string,
+  k: number,
+  weights: (count: number, seed: number) => Float32Array = random,
+): { readonly built: Built; readonly size: string }[] {
+  return SIZES.map(([rows, n]) => {
+    const built = build(format, rows, rows, n, k, random(rows * k, 1), weights(n * k, 2));
+    for (const { kernel } of built.lowered) verifyKernel(kernel);
+    return { built, size: `${rows} rows, ${n} columns` };
   });
 }
 

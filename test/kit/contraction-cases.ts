@@ -2,6 +2,7 @@ import type { Backend } from '../../backends/backend.ts';
 import { decodeRows } from '../../backends/reference/decode-format.ts';
 import { Reference } from '../../backends/reference/evaluate.ts';
 import { builtin } from '../../compiler/builtin.ts';
+import { defineFormat } from '../../compiler/formats/format.ts';
 import { encodeRows } from '../../compiler/formats/rows.ts';
 import { type Dim, evaluate, sym } from '../../compiler/ir/dim.ts';
 import { type DType, type TypedArray, viewOf } from '../../compiler/ir/dtype.ts';
@@ -13,7 +14,24 @@ import { Scheduler } from '../../compiler/schedule.ts';
 import { pruned } from './format.ts';
 import { arrayOf, randomSource } from './simt-cases.ts';
 
-const registry = new Registry([builtin]);
+/** Groups shorter than a tile is deep, in blocks longer than it: four groups of eight under one scale. */
+const shortGroups = defineFormat({
+  name: 'short-groups',
+  logical: 'f32',
+  group: 8,
+  multiple: 32,
+  planes: { codes: { dtype: 'i8', per: 1 }, scale: { dtype: 'f32', per: 32 } },
+  encode(row) {
+    const scale = Float32Array.from({ length: row.length / 32 }, (_, g) =>
+      row.subarray(32 * g, 32 * g + 32).reduce((m, w) => Math.max(m, Math.abs(w) / 127), 2 ** -40),
+    );
+    return { codes: Int8Array.from(row, (w, i) => Math.round(w / (scale[i >> 5] ?? 1))), scale };
+  },
+  decode: ({ codes = [], scale = [] }) => ({ codes, ...(scale[0] ? { scale: scale[0] } : {}) }),
+  errorBound: 0.51 / 127,
+});
+
+const registry = new Registry([builtin, { name: 'test', api: 1, formats: [shortGroups] }]);
 
 interface Spec {
   readonly name: string;
@@ -237,7 +255,7 @@ const SPECS: readonly Spec[] = [
   },
   // Formats that leave out zeros: fewer codes with columns, ragged planes, blocks.
   // Blocks longer than a tile pass it part by part.
-  ...['2of4-q8', '1of4-q4', 'bitmap-q8', 'block16x16-f16', 'gqsa-w4', 'q4g64', 'ternary', 'b3'].map(
+  ...['2of4-q8', '1of4-q4', 'bitmap-q8', 'block16x16-f16', 'gqsa-w4', 'q4g64', 'ternary', 'b3', 'short-groups'].map(
     (format): Spec => ({
       name: `tile_${format}`,
       op: 'matmul',
