@@ -2,7 +2,7 @@ import { type Acceptor, ENDING_FIRST } from '../acceptor.ts';
 import { KeyLeaf } from './leaf-object.ts';
 import { located, type SchemaPlace } from './located.ts';
 import type { Machine } from './machine.ts';
-import { Shortest } from './shortest.ts';
+import { type Finish, Shortest } from './shortest.ts';
 import { type StackId, Stacks } from './stack.ts';
 import { type TextId, Texts } from './texts.ts';
 
@@ -19,7 +19,7 @@ export class JsonAcceptor implements Acceptor {
   private readonly texts = new Texts();
   /** What follows a value, by its frame, result and text. */
   private readonly afterTexts = new Map<string, number>();
-  private distances: Shortest | undefined;
+  private shortestOf: Shortest | undefined;
   private readonly leafOf: number[] = [0];
   private readonly stackOf: StackId[] = [-1];
   private readonly textOf: TextId[] = [0];
@@ -52,9 +52,21 @@ export class JsonAcceptor implements Acceptor {
   /** Bytes of the shortest completion (an upper bound where names must be invented). */
   shortest(state: number): number {
     if (state === 0) return Number.POSITIVE_INFINITY;
-    this.distances ??= new Shortest(this.machine, this.stacks, (leaf) => this.soonest(leaf));
-    const { distances } = this;
-    return located(() => distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1), this.machine.place);
+    return located(
+      () => this.distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1),
+      this.machine.place,
+    );
+  }
+
+  /** Bytes that finish the value of a leaf, by the result it then gives. */
+  costs(leaf: number): Finish {
+    this.machine.solver.budget.reset();
+    return located(() => this.distances.finishes(leaf), this.machine.place);
+  }
+
+  private get distances(): Shortest {
+    this.shortestOf ??= new Shortest(this.machine, this.stacks, (leaf) => this.soonest(leaf));
+    return this.shortestOf;
   }
 
   /** The text that ends soonest from a leaf before a value. */
