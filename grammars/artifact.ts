@@ -10,11 +10,13 @@ import {
   SECTIONS,
 } from './artifact-machine.ts';
 import { flatTables } from './flat-tables.ts';
+import { JsonMasks } from './json/masks.ts';
+import { tablesOf } from './json/tables.ts';
 import type { MaskId, SetHash } from './mask-pool.ts';
 import type { MaskTree, TokenMachine } from './token-machine.ts';
 
-/** Options of {@link compileArtifact}. */
-export interface ArtifactOptions {
+/** Options of {@link compileConstraint}. */
+export interface CompileConstraintOptions {
   /** States to write out (default 20,000), nearest to the start first, and as many masks. */
   readonly maxStates?: number;
   /** Fail with INFC5501 when not all states fit, instead of leaving the rest to a fallback. */
@@ -22,7 +24,7 @@ export interface ArtifactOptions {
 }
 
 /** What an artifact holds. */
-export interface ArtifactReport {
+export interface CompileConstraintReport {
   readonly states: number;
   readonly masks: number;
   /** All states are inside: no fallback is ever needed. */
@@ -35,12 +37,12 @@ export interface ArtifactReport {
  * nest as deep as they like. What remembers text (uniqueItems, `repeats: 'never'` beside names that are not listed) or has more than `maxStates`
  * is left to a live fallback.
  */
-export function compileArtifact(
+export function compileConstraint(
   machine: TokenMachine,
-  options: ArtifactOptions = {},
-): { readonly bytes: Uint8Array; readonly report: ArtifactReport } {
+  options: CompileConstraintOptions = {},
+): { readonly bytes: Uint8Array; readonly report: CompileConstraintReport } {
   const limit = options.maxStates ?? 20_000;
-  const own = machine.tables?.(limit);
+  const own = machine instanceof JsonMasks ? tablesOf(machine, limit) : undefined;
   // Few states need no stack: lists of different values out of a few, say.
   const flat = own?.complete ? undefined : flatTables(machine, own ? Math.min(limit, FEW_STATES) : limit);
   const tables = own && !flat?.complete ? own : (flat ?? own);

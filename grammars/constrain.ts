@@ -150,7 +150,7 @@ export const constrain = /* @__PURE__ */ Object.assign(constrainSchema, {
   /** Checks a schema without a tokenizer: what is exact, what is not and why, with JSON pointers. */
   check: (schema: unknown, options: ConstrainOptions = {}): SchemaReport => auditSchema(jsonSchemaOf(schema), options),
   /**
-   * Opens a constraint compiled ahead of time (`compileArtifact`, `infc constrain compile`): `constrain.static<Person>(bytes)` is used as the live
+   * Opens a constraint compiled ahead of time (`compileConstraint`, `infc constrain compile`): `constrain.static<Person>(bytes)` is used as the live
    * constraint is. For the smallest bundle import {@link staticConstraint} itself, which leaves the schema compiler out.
    */
   static: <T = unknown>(bytes: Uint8Array, options: OpenOptions = {}): StaticConstraint<T> =>

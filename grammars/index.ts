@@ -1,5 +1,4 @@
 export type { Acceptor } from './acceptor.ts';
-export { type ArtifactOptions, type ArtifactReport, compileArtifact } from './artifact.ts';
 export { ArtifactMachine, type OpenOptions, openArtifact } from './artifact-machine.ts';
 export type { CancelSignal } from './cancel.ts';
 export { type ConstrainOptions, Constraint, constrain } from './constrain.ts';

@@ -53,7 +53,7 @@ export class StaticConstraint<T = unknown> {
 }
 
 /**
- * Opens a constraint compiled ahead of time (`compileArtifact`, `infc constrain compile`); `constrain.static` is the same, but brings the schema
+ * Opens a constraint compiled ahead of time (`compileConstraint`, `infc constrain compile`); `constrain.static` is the same, but brings the schema
  * compiler along. Throws INFC5502 for a damaged file or one of another version.
  */
 export function staticConstraint<T = unknown>(bytes: Uint8Array, options: OpenOptions = {}): StaticConstraint<T> {

@@ -1,4 +1,5 @@
 import type { Acceptor } from './acceptor.ts';
+import type { Places } from './endings.ts';
 import { type MaskId, MaskPool } from './mask-pool.ts';
 import { vocabularyTrie } from './trie.ts';
 import type { Vocabulary } from './vocabulary.ts';
@@ -19,8 +20,8 @@ export interface TokenMachine {
   shortest(state: number): number;
   /** Tokens allowed in a state; end tokens where the text may end. */
   mask(state: number): MaskId;
-  /** The machine as tables with a stack, at most `limit` leaves and masks; absent where states have no stack. */
-  tables?(limit: number): Tables;
+  /** What of its states matters for the end; absent: all. */
+  readonly places?: Places;
 }
 
 /**

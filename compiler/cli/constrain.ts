@@ -123,11 +123,11 @@ async function compile(file: string, args: Args, io: Io): Promise<number> {
   const maxStates = limit === undefined ? undefined : Number(limit);
   if (maxStates !== undefined && !(Number.isInteger(maxStates) && maxStates > 0))
     throw new InfcError('INFC8003', `--states '${limit}' is not a count`, { fix: 'Give a positive integer' });
-  const { compileArtifact } = await import('../../grammars/artifact.ts');
+  const { compileConstraint } = await import('../../grammars/artifact.ts');
   await refuseInexact(file, io);
   // Names that are not listed may repeat: an object that is open to any name would have no end of states.
   const { masks } = await open(file, io, { repeats: 'unlisted' });
-  const { bytes, report } = compileArtifact(masks(vocabulary), {
+  const { bytes, report } = compileConstraint(masks(vocabulary), {
     complete: args.flag('complete'),
     ...(maxStates === undefined ? {} : { maxStates }),
   });

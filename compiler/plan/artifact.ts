@@ -9,7 +9,7 @@ import { makeFolder } from './folders.ts';
 import { writeTypedModule } from './typed-module.ts';
 import { type ArtifactFile, fileOf } from './weights-file.ts';
 
-export interface ArtifactOptions {
+export interface CompileConstraintOptions {
   /**
    * A built-in device (`wasm`, `webgpu`, `cuda`), or the file of a self-contained module that exports `createDevice` (third-party
    * backends), or another name: the caller of `load` then passes the device.
@@ -37,7 +37,7 @@ export function partOf(file: string): ArtifactPart {
  * All files of the artifact folder: the assembled ones, the typed module, and the runtime parts that this plan needs. The folder is
  * self-contained. Throws INFC8901 when infc's own built parts are missing.
  */
-export async function artifactFiles({ plan, files }: Assembled, options: ArtifactOptions): Promise<ArtifactFile[]> {
+export async function artifactFiles({ plan, files }: Assembled, options: CompileConstraintOptions): Promise<ArtifactFile[]> {
   const { device } = options;
   const parts = options.parts ?? (await findParts());
   const own = new Set(await readdir(parts).catch(() => []));
@@ -80,7 +80,7 @@ export async function artifactFiles({ plan, files }: Assembled, options: Artifac
 
 /** What a language model's artifact carries beyond its plan: the generator, wanted strategies, the tokenizer. */
 async function generatorFiles(
-  { tokenizer, strategies = [] }: ArtifactOptions,
+  { tokenizer, strategies = [] }: CompileConstraintOptions,
   part: (from: string, to: string) => Promise<ArtifactFile>,
   parts: URL,
 ): Promise<ArtifactFile[]> {

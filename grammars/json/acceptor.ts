@@ -1,4 +1,5 @@
 import { type Acceptor, ENDING_FIRST } from '../acceptor.ts';
+import { UNTOLD } from '../endings.ts';
 import { KeyLeaf } from './leaf-object.ts';
 import { located, type SchemaPlace } from './located.ts';
 import type { Machine } from './machine.ts';
@@ -154,6 +155,45 @@ export class JsonAcceptor implements Acceptor {
       known.set(leaf, id);
     }
     return id;
+  }
+
+  /** The state without the text read; the shortest way to the end is as long. */
+  place(state: number): number {
+    if ((this.textOf[state] ?? 0) === 0) return state;
+    this.load(state);
+    this.text = 0;
+    return this.save();
+  }
+
+  /**
+   * The place after one more byte, or {@link UNTOLD} where that depends on text. Names are not remembered unless their object counts them: a
+   * text to the end has no other names than those that are listed.
+   */
+  stepBlind(place: number, byte: number): number {
+    const { machine, stacks } = this;
+    machine.solver.budget.reset();
+    this.load(place);
+    for (;;) {
+      const code = machine.step(this.leaf, byte);
+      const target = code >> 2;
+      if (code === 0) return 0;
+      if ((code & 3) === 0) this.leaf = target;
+      else if ((code & 3) === 1) {
+        const frame = machine.pushFrame[target] ?? 0;
+        this.stack = stacks.push(this.stack, frame, machine.frames[frame]?.captures ?? false, 0);
+        this.leaf = machine.pushLeaf[target] ?? 0;
+      } else {
+        const frame = stacks.frame(this.stack);
+        const keys = machine.frames[frame]?.keys;
+        if (machine.needsText(frame, target) && (!keys || keys.demands.dependent)) return UNTOLD;
+        this.leaf = machine.resume(frame, target);
+        this.stack = stacks.parent(this.stack);
+        if (this.leaf === 0) return 0;
+        if ((code & 3) === 3) continue;
+      }
+      this.text = 0;
+      return this.save();
+    }
   }
 
   /** Moves the current configuration over one byte; false (and dead) when nothing accepted goes on so. */

@@ -1,5 +1,6 @@
+import type { Places } from '../endings.ts';
 import { type MaskId, MaskPool } from '../mask-pool.ts';
-import type { Tables, TokenMachine } from '../token-machine.ts';
+import type { TokenMachine } from '../token-machine.ts';
 import { vocabularyTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { JsonAcceptor } from './acceptor.ts';
@@ -13,7 +14,6 @@ import { Memo } from './mask-memo.ts';
 import { MaskWalk, type TailSet } from './mask-walk.ts';
 import type { StackId } from './stack.ts';
 import { INSIDE, insideUpTo, type JsonTokens, jsonTokens } from './string-tokens.ts';
-import { tablesOf } from './tables.ts';
 
 /** The mask of a situation, and the tokens that may come beside, depending on the text read before. */
 interface Found {
@@ -81,16 +81,26 @@ export class JsonMasks implements TokenMachine {
     return found.later.length === 0 ? found.mask : this.decide(state, found);
   }
 
+  /** Names may be forgotten but where the end depends on them. */
+  get places(): Places {
+    const { acceptor } = this;
+    return {
+      of: (state) => acceptor.place(state),
+      step: (place, byte) => acceptor.stepBlind(place, byte),
+      free: (place) => {
+        acceptor.load(place);
+        const leaf = acceptor.machine.leaves[acceptor.leaf];
+        return (leaf instanceof StringLeaf || leaf instanceof KeyLeaf) && leaf.profile?.kind === 'free';
+      },
+    };
+  }
+
   /** The mask of a configuration, and on how many frames of the stack it depends; undefined where it depends on text read before. */
   situated(leaf: number, stack: StackId): { readonly mask: MaskId; readonly frames: number } | undefined {
     const found = this.memo.find(leaf, stack) ?? this.compute(leaf, stack);
     this.memo.find(leaf, stack); // which tells the depth
     if (found.later.length > 0) return undefined;
     return { mask: found.mask, frames: this.acceptor.stacks.depth(stack) - this.memo.depth };
-  }
-
-  tables(limit: number): Tables {
-    return tablesOf(this, limit);
   }
 
   private compute(leaf: number, stack: StackId): Found {

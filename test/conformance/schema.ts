@@ -3,7 +3,7 @@
 // steps between states that it holds.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { compileArtifact } from '../../grammars/artifact.ts';
+import { compileConstraint } from '../../grammars/artifact.ts';
 import { openArtifact } from '../../grammars/artifact-machine.ts';
 import type { Json } from '../../grammars/json/document.ts';
 import { JsonMasks } from '../../grammars/json/masks.ts';
@@ -95,7 +95,7 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
     if (acceptor.start === 0)
       return { id, status: tests.every((t) => !t.valid) ? 'pass' : 'wrong', reason: 'no instance exists' };
     if (maxStates > 0) {
-      const { bytes } = compileArtifact(live, { maxStates });
+      const { bytes } = compileConstraint(live, { maxStates });
       began = clock();
       const opened = openArtifact(bytes, vocabulary, { fallback: () => live });
       held = (state) => opened.holds(state);

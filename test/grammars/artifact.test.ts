@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { compileArtifact } from '../../grammars/artifact.ts';
+import { compileConstraint } from '../../grammars/artifact.ts';
 import { openArtifact } from '../../grammars/artifact-machine.ts';
 import { constrain, type FromJsonSchema, regex, tools, vocabularyFromBytes } from '../../grammars/index.ts';
 import type { TokenMachine } from '../../grammars/token-machine.ts';
@@ -52,20 +52,20 @@ describe('ahead-of-time artifacts', () => {
       regex(/(abc|é+ )*true/u).masks(vocabulary),
       tools({ now: { input: { type: 'object', properties: {}, additionalProperties: false } } }).masks(vocabulary),
     ]) {
-      const { bytes: file, report } = compileArtifact(machine, { complete: true });
+      const { bytes: file, report } = compileConstraint(machine, { complete: true });
       expect(report.complete).toBe(true);
       expect(compare(machine, openArtifact(file, vocabulary), 60)).toBeGreaterThan(100);
-      expect(compileArtifact(machine, { complete: true }).bytes).toEqual(file);
+      expect(compileConstraint(machine, { complete: true }).bytes).toEqual(file);
     }
   });
 
   it('merge equivalent states', () => {
-    const { report } = compileArtifact(regex(/(?:a[ab]|ba|bb)(?:c|d){2}/).masks(vocabulary));
+    const { report } = compileConstraint(regex(/(?:a[ab]|ba|bb)(?:c|d){2}/).masks(vocabulary));
     expect(report.states).toBe(5);
   });
 
   it('are used as a live constraint is', () => {
-    const bytes = compileArtifact(constrain(closed, { whitespace: 'compact' }).masks(vocabulary)).bytes;
+    const bytes = compileConstraint(constrain(closed, { whitespace: 'compact' }).masks(vocabulary)).bytes;
     const Person = constrain.static<FromJsonSchema<typeof closed>>(bytes);
     expect(Person.complete).toBe(true);
     const matcher = Person.matcher(vocabulary, { maxTokens: 20 });
@@ -90,7 +90,7 @@ describe('ahead-of-time artifacts', () => {
   });
 
   it('give the text itself where the constraint is no schema', () => {
-    const word = constrain.static<string>(compileArtifact(regex(/[a-z]+/).masks(vocabulary)).bytes);
+    const word = constrain.static<string>(compileConstraint(regex(/[a-z]+/).masks(vocabulary)).bytes);
     expect(word.parse('abc')).toBe('abc');
   });
 
@@ -100,7 +100,7 @@ describe('ahead-of-time artifacts', () => {
     const map = { type: 'object', additionalProperties: { anyOf: [{ type: 'integer' }, { $ref: '#' }] } };
     for (const schema of [tree, open, map, true]) {
       const live = constrain(schema, { repeats: 'unlisted' }).masks(vocabulary);
-      const { bytes: file, report } = compileArtifact(live);
+      const { bytes: file, report } = compileConstraint(live);
       expect(report.complete).toBe(true);
       expect(report.states).toBeLessThan(800);
       const loaded = openArtifact(file, vocabulary);
@@ -120,8 +120,8 @@ describe('ahead-of-time artifacts', () => {
       properties: { tags: { type: 'array', uniqueItems: true, items: { type: 'string' } }, name: { type: 'string' } },
     };
     const live = constrain(distinct).masks(vocabulary);
-    expect(() => compileArtifact(live, { maxStates: 100, complete: true })).toThrow(/INFC5501/);
-    const { bytes: file, report } = compileArtifact(live, { maxStates: 100 });
+    expect(() => compileConstraint(live, { maxStates: 100, complete: true })).toThrow(/INFC5501/);
+    const { bytes: file, report } = compileConstraint(live, { maxStates: 100 });
     expect(report.complete).toBe(false);
     expect(report.states).toBeLessThanOrEqual(100);
     const fresh = constrain(distinct).masks(vocabulary);
@@ -129,11 +129,11 @@ describe('ahead-of-time artifacts', () => {
     const alone = openArtifact(file, vocabulary);
     expect(() => alone.run(alone.start, new TextEncoder().encode('{"tags": ["a"'))).toThrow(/INFC5504/);
     const few = { type: 'array', uniqueItems: true, items: { enum: ['a', 'b', 'c'] } };
-    expect(compileArtifact(constrain(few, { whitespace: 'compact' }).masks(vocabulary)).report.complete).toBe(true);
+    expect(compileConstraint(constrain(few, { whitespace: 'compact' }).masks(vocabulary)).report.complete).toBe(true);
   });
 
   it('refuse damage, other versions and other vocabularies', () => {
-    const { bytes: file } = compileArtifact(regex(/a+b/).masks(vocabulary));
+    const { bytes: file } = compileConstraint(regex(/a+b/).masks(vocabulary));
     for (let at = 0; at < file.length; at += 97) {
       const broken = file.slice();
       broken[at] = (broken[at] ?? 0) ^ 0x40;
