@@ -88,11 +88,13 @@ export class Splitter {
     const leaves = formulas.leaves(formula);
     let chosen = -1;
     let polarity = 0;
+    let constant = false;
     for (const [leaf, sign] of leaves) {
       const { sort } = this.terms.get(leaf);
       if (sort !== 'schema' && sort !== 'const') continue;
       chosen = leaf;
       polarity = sign;
+      constant = sort === 'const';
       break;
     }
     if (chosen < 0) {
@@ -105,7 +107,9 @@ export class Splitter {
       formulas.substitute(formula, (leaf) => (leaf === chosen ? value : formulas.leaf(leaf)));
     const can = this.satisfiable(formulas.and([need, positive]));
     const cannot = this.satisfiable(formulas.and([need, negative]));
-    if (can) this.expand(assign(TRUE), polarity === 2 || !cannot ? need : formulas.and([need, positive]), rest, emit);
+    // Being one value excludes being another, so that excluding one value after the other stays linear.
+    const free = (polarity === 2 && !constant) || !cannot;
+    if (can) this.expand(assign(TRUE), free ? need : formulas.and([need, positive]), rest, emit);
     if (cannot) this.expand(assign(FALSE), polarity === 1 || !can ? need : formulas.and([need, negative]), rest, emit);
   }
 }
