@@ -27,7 +27,7 @@ export class ClosingMasks {
   /** By place, or by state (negative) where tokens depend on the text read before. */
   private readonly aheads = new Map<number, Ahead>();
   private rows = new Map<number, Int32Array>();
-  private readonly wide = new Map<number, boolean>();
+  private readonly wide = new Map<number, number>();
   private slack = 0;
 
   private constructor(private readonly machine: TokenMachine) {
@@ -135,12 +135,13 @@ export class ClosingMasks {
       const d = depth[i] ?? 0;
       const at = path[d - 1] ?? 0;
       const end = i + (size[i] ?? 1);
-      if (plain[i] === 1 && this.isWide(at)) {
+      const wide = content[i] === 1 ? this.wideness(at) : NARROW;
+      if (wide !== NARROW && plain[i] === 1) {
         visit(tokens, from[i] ?? 0, from[end] ?? 0, at);
         i = end;
         continue;
       }
-      if (roughly && content[i] === 1 && places.free?.(at)) {
+      if (roughly && wide === FREE) {
         // A character that was cut takes up to three bytes more.
         this.slack = 3;
         visit(tokens, from[i] ?? 0, from[end] ?? 0, at);
@@ -181,14 +182,22 @@ export class ClosingMasks {
     return row;
   }
 
-  /** Whether all {@link isPlain} bytes lead back to a place, as within strings that take anything. */
-  private isWide(place: number): boolean {
+  private wideness(place: number): number {
     let wide = this.wide.get(place);
-    if (wide === undefined)
-      this.wide.set(place, (wide = this.row(place).every((to, b) => !isPlain(b) || to === place)));
+    if (wide === undefined) {
+      const { places } = this.endings;
+      const loops = this.row(place).every((to, b) => !isPlain(b) || to === place);
+      wide = !loops ? NARROW : places.free?.(place) ? FREE : WIDE;
+      this.wide.set(place, wide);
+    }
     return wide;
   }
 }
+
+/** Which texts lead back to a place: not all of {@link isPlain} bytes, these at least, or all that strings need not escape. */
+const NARROW = 0;
+const WIDE = 1;
+const FREE = 2;
 
 /** Printable ASCII that strings need not escape. */
 const isPlain = (byte: number): boolean => byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c;
