@@ -46,6 +46,8 @@ const BACKSLASH = 0x5c;
 const MAX_STATES = 24;
 /** Longest way followed in numbers, whose states are costly; tokens have few digits. */
 const MAX_DIGITS = 3;
+/** After so many levels a loop ends rather than that characters leave it: few tokens are longer. */
+const FAR = 6;
 /** Levels followed in a walk. */
 const NEAR = 3;
 /** Sets of fewer characters are of no use. */
@@ -64,7 +66,8 @@ export class CharLoops {
   of(leaf: number): Loop | undefined {
     let loop = this.loops[leaf];
     if (loop === undefined) {
-      loop = this.closed[leaf] ?? this.find(leaf, ROUND) ?? null;
+      const near = this.closed[leaf];
+      loop = near?.count === ROUND ? near : (this.find(leaf, ROUND) ?? null);
       this.loops[leaf] = loop;
     }
     return loop ?? undefined;
@@ -106,7 +109,7 @@ export class CharLoops {
     let count = 1;
     while (level.length > 0 && count < deepest && seen.size <= MAX_STATES) {
       const below: number[] = [];
-      for (const at of level) if (!this.spread(at, set, seen, below, count === 1)) return this.loop(set, seen, count);
+      for (const at of level) if (!this.spread(at, set, seen, below, count)) return this.loop(set, seen, count);
       level = below;
       count = below.length === 0 ? ROUND : count + 1;
     }
@@ -132,8 +135,8 @@ export class CharLoops {
     return this.loop(set, states, count);
   }
 
-  /** Adds the states that the characters of `set` lead to, which becomes smaller on the way; false when it would become much smaller. */
-  private spread(leaf: number, set: CharBits, seen: Set<number>, below: number[], first: boolean): boolean {
+  /** Adds the states that the characters of `set` lead to, which becomes smaller on the way; false when it would become much smaller, or a little after some way. */
+  private spread(leaf: number, set: CharBits, seen: Set<number>, below: number[], count: number): boolean {
     const ways = this.from(leaf);
     const tried = new Set<number>();
     for (let bit = 0; bit < CHAR_BITS; bit++) {
@@ -149,7 +152,7 @@ export class CharLoops {
             if (((set[b >> 5] ?? 0) >> (b & 31)) & 1 && (ways?.next[b] === to || ways?.parts.get(b)?.includes(to)))
               addChar(leading, b);
           const leads = countChars(leading);
-          if (!first && 2 * Math.min(leads, lacks) > countChars(set)) return false;
+          if (count >= FAR || (count > 1 && 2 * Math.min(leads, lacks) > countChars(set))) return false;
           set.set(without(set, leads <= lacks ? leading : missing));
           tried.add(to);
           if (leads <= lacks) continue;
