@@ -6,7 +6,7 @@ import { JSON_TYPES, type Shape, shapeValue } from './terms.ts';
 /** Pairs are compared one by one up to this many alternatives. */
 const MAX_PAIRWISE = 48;
 
-/** What a plain alternative (a conjunction of shapes and required names) says about single names. */
+/** What an alternative says of single names, as far as it is a conjunction of shapes and required names. */
 interface Plain {
   readonly formula: Formula;
   readonly required: readonly string[];
@@ -16,16 +16,16 @@ interface Plain {
 /**
  * Groups object alternatives so that alternatives of different groups never hold together: by a discriminating property, or
  * by a name that one requires and the other forbids. Exactly one of all then is: exactly one of one group. Without this,
- * oneOf would drag the negations of all its alternatives along.
+ * oneOf would drag the negations of all its alternatives along. `given`: names required besides.
  */
 export function overlappingGroups(
   compiler: SchemaCompiler,
   alternatives: readonly Formula[],
+  given: readonly string[],
 ): readonly (readonly Formula[])[] {
   const live = alternatives.filter((x) => x !== FALSE);
-  const plain = live.map((formula) => readPlain(compiler, formula));
-  if (live.length < 2 || plain.some((p) => p === undefined)) return [live];
-  const list = plain.filter((p) => p !== undefined);
+  if (live.length < 2) return [live];
+  const list = live.map((formula) => readPlain(compiler, formula, given));
   const parent = list.map((_, i) => i);
   const find = (i: number): number => {
     let at = i;
@@ -53,8 +53,8 @@ export function overlappingGroups(
   return [...groups.values()];
 }
 
-function readPlain(compiler: SchemaCompiler, formula: Formula): Plain | undefined {
-  const required: string[] = [];
+function readPlain(compiler: SchemaCompiler, formula: Formula, given: readonly string[]): Plain {
+  const required = [...given];
   const shapes: Shape[] = [];
   const { formulas, terms } = compiler;
   for (const literal of formulas.conjuncts(formula)) {
@@ -64,7 +64,7 @@ function readPlain(compiler: SchemaCompiler, formula: Formula): Plain | undefine
     if (term.sort === 'required') required.push(term.key);
     else if (term.sort === 'shape') shapes.push(term.shape);
   }
-  return required.length === 0 ? undefined : { formula, required, shapes };
+  return { formula, required, shapes };
 }
 
 function valueAt(compiler: SchemaCompiler, { shapes }: Plain, key: string): Formula {

@@ -20,7 +20,11 @@ const MAX_GONE = 16;
 const FEW = 2;
 /** Bytes that go on within a character, the long way of escapes last. */
 const INNER_BYTES = [...Array.from({ length: 256 }, (_, b) => b).filter((b) => b !== 0x75), 0x75];
-const NUMBER_BYTES = [...new TextEncoder().encode('0123456789.-+eE')];
+const NUMBER_BYTES = [...new TextEncoder().encode('0123456789.-+')];
+const EXPONENT_BYTES = [0x65, 0x45];
+/** States and bytes of numbers looked at. */
+const MAX_SEEN = 20_000;
+const MAX_DIGITS = 420;
 /** What finishing a value costs, by the result it gives. */
 type Finish = readonly { readonly result: number; readonly bytes: number }[];
 
@@ -168,28 +172,47 @@ export class Shortest {
     return [...best].map(([result, bytes]) => ({ result, bytes }));
   }
 
-  /** Breadth-first over bytes, for numbers. */
+  /** Breadth-first over bytes, for numbers. An exponent is two bytes at least, and dear to look at: it waits for what ends before. */
   private search(...starts: readonly number[]): Finish {
     const { machine } = this;
     const best = new Map<number, number>();
-    const seen = new Map<number, number>(starts.map((start) => [start, 0]));
+    const seen = new Set(starts);
     // Once every demand has been met somehow, longer texts are not worth the search (numbers go on for ever).
     const first = machine.leaves[starts[0] ?? 0];
     const unmet = new Set(
       first instanceof NumberLeaf ? first.slots.flatMap((s) => machine.results.get(s.results)) : [-1],
     );
-    for (const [id, bytes] of seen) {
-      if (unmet.size === 0) break;
-      const end = machine.leaves[id]?.end() ?? 0;
-      if (end !== 0) {
+    const reach = (ids: readonly number[], bytes: number): void => {
+      for (const id of ids) {
+        const end = machine.leaves[id]?.end() ?? 0;
+        if (end === 0) continue;
         if (bytes < (best.get(end) ?? INFINITE)) best.set(end, bytes);
         for (const branch of machine.results.get(end)) unmet.delete(branch);
       }
-      if (bytes > 420 || seen.size > 20_000) continue;
-      for (const byte of NUMBER_BYTES) {
-        const code = machine.step(id, byte);
-        if (code !== 0 && (code & 3) === 0 && !seen.has(code >> 2)) seen.set(code >> 2, bytes + 1);
-      }
+    };
+    const after = (ids: readonly number[], letters: readonly number[]): number[] => {
+      const found: number[] = [];
+      for (const id of seen.size > MAX_SEEN ? [] : ids)
+        for (const byte of letters) {
+          const code = machine.step(id, byte);
+          if (code === 0 || (code & 3) !== 0 || seen.has(code >> 2)) continue;
+          seen.add(code >> 2);
+          found.push(code >> 2);
+        }
+      return found;
+    };
+    let level: readonly number[] = starts;
+    let before: readonly number[] = [];
+    reach(level, 0);
+    for (let bytes = 1; unmet.size > 0 && bytes <= MAX_DIGITS && level.length + before.length > 0; bytes++) {
+      const plain = after(level, NUMBER_BYTES);
+      reach(plain, bytes);
+      if (unmet.size === 0) break;
+      // What an exponent after the level before last comes to: its first byte is as long as this level's one before.
+      const powers = after(after(before, EXPONENT_BYTES), NUMBER_BYTES);
+      reach(powers, bytes);
+      before = level;
+      level = [...plain, ...powers];
     }
     return [...best].map(([result, bytes]) => ({ result, bytes }));
   }
