@@ -1,7 +1,8 @@
 import type { SchemaCompiler } from './compiler.ts';
+import { typeBit } from './declared-types.ts';
 import { FALSE, type Formula } from './formula.ts';
 import type { StringSetId } from './string-sets.ts';
-import { JSON_TYPES, type Shape, shapeValue } from './terms.ts';
+import { type Shape, shapeValue } from './terms.ts';
 
 /** Pairs are compared one by one up to this many alternatives. */
 const MAX_PAIRWISE = 48;
@@ -89,7 +90,8 @@ function disjoint(compiler: SchemaCompiler, a: Plain, b: Plain): boolean {
 /** The strings a value must be one of, when it must be one of a few. */
 function tags(compiler: SchemaCompiler, value: Formula): readonly string[] | undefined {
   const { strings } = compiler;
-  for (const type of JSON_TYPES) if (type !== 'string' && compiler.typed(value, type) !== FALSE) return undefined;
+  // By what stands on its face: a value of another type may be one whose demands are just being read.
+  if ((compiler.typesOf(value) & ~typeBit('string')) !== 0) return undefined;
   const set: StringSetId = compiler.stringSet(value);
   const { members, lang } = strings.get(set);
   return lang === strings.engine.empty ? members : undefined;

@@ -42,6 +42,19 @@ describe('oneOf of many objects', () => {
   });
 });
 
+describe('oneOf that refers to itself', () => {
+  it('is not read while its alternatives are compared', () => {
+    const tree = {
+      oneOf: [
+        { type: 'object', properties: { left: { $ref: '#/$defs/tree' } }, required: ['left'] },
+        { type: 'object', properties: { right: { $ref: '#/$defs/tree' } }, required: ['right'] },
+        { type: 'object', properties: { leaf: { const: 'x' } }, required: ['leaf'], minProperties: 1 },
+      ],
+    };
+    expect(left({ $ref: '#/$defs/tree', $defs: { tree } }, '{"left":')).toBe('{"leaf":"x"}}'.length);
+  });
+});
+
 describe('numbers that many multiples decide', () => {
   it('have a shortest end that is found soon', () => {
     const schema = {
@@ -57,6 +70,22 @@ describe('numbers that many multiples decide', () => {
     expect(left(schema, '')).toBe(3);
     expect(left(schema, '4')).toBe(2);
     expect(left(schema, '-')).toBe(3);
+  });
+
+  it('have one where there are more states than anyone would search', () => {
+    const schema = {
+      type: 'number',
+      allOf: [
+        { anyOf: [{ multipleOf: 33 }, { multipleOf: 12 }, { multipleOf: 77 }] },
+        { anyOf: [{ not: { anyOf: [{ multipleOf: 6 }, { multipleOf: 7 }] } }, { multipleOf: 44 }] },
+        { anyOf: [{ not: { multipleOf: 11 } }, { multipleOf: 13 }] },
+        { not: { multipleOf: 429 } },
+      ],
+      exclusiveMaximum: -100000,
+    };
+    // 100100 = 25 * 4 * 7 * 11 * 13.
+    expect(left(schema, '')).toBe('-100100'.length);
+    expect(left(schema, '-100')).toBe('100'.length);
   });
 
   it('may be shorter with an exponent', () => {
