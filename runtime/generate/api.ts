@@ -150,7 +150,7 @@ export interface LanguageModel extends AsyncDisposable {
   ): Promise<Result<ValueOf<O>>>;
   /**
    * Several prompts, as many at once as the model was compiled for (`--batch N`, default one after the other); what their beginnings have in
-   * common is taken once. The texts are those that each prompt gives alone. Throws what one of them throws; the others end.
+   * common is taken once. In f32 the texts are those that each prompt gives alone. Throws what one of them throws; the others end.
    */
   batch<const O extends Output | undefined = undefined>(
     prompts: readonly Prompt[],
