@@ -2,14 +2,14 @@ import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
 import { parsePlan } from '../../runtime/load.ts';
-import type { Plan, PlanStep } from '../../runtime/plan.ts';
+import type { Plan, PlanGeneration, PlanStep } from '../../runtime/plan.ts';
 import type { TokenizerFiles } from '../ir/graph.ts';
 import type { Assembled } from './assemble.ts';
 import { makeFolder } from './folders.ts';
 import { writeTypedModule } from './typed-module.ts';
 import { type ArtifactFile, fileOf } from './weights-file.ts';
 
-export interface CompileConstraintOptions {
+export interface ArtifactOptions {
   /**
    * A built-in device (`wasm`, `webgpu`, `cuda`), or the file of a self-contained module that exports `createDevice` (third-party
    * backends), or another name: the caller of `load` then passes the device.
@@ -37,7 +37,7 @@ export function partOf(file: string): ArtifactPart {
  * All files of the artifact folder: the assembled ones, the typed module, and the runtime parts that this plan needs. The folder is
  * self-contained. Throws INFC8901 when infc's own built parts are missing.
  */
-export async function artifactFiles({ plan, files }: Assembled, options: CompileConstraintOptions): Promise<ArtifactFile[]> {
+export async function artifactFiles({ plan, files }: Assembled, options: ArtifactOptions): Promise<ArtifactFile[]> {
   const { device } = options;
   const parts = options.parts ?? (await findParts());
   const own = new Set(await readdir(parts).catch(() => []));
@@ -53,7 +53,7 @@ export async function artifactFiles({ plan, files }: Assembled, options: Compile
   const host = plan.host.filter((op) => hosts.has(`${op}.js`));
   for (const op of host) runtime.push(await part(`host/${op}.js`, `host/${op}.js`));
   const data = files.filter((f) => f.name !== 'plan.json');
-  if (plan.generation) runtime.push(...(await generatorFiles(options, part, parts)));
+  if (plan.generation) runtime.push(...(await generatorFiles(plan.generation, options, part, parts)));
   const { js, types } = await writeTypedModule(plan, {
     ...(plan.generation
       ? {
@@ -80,7 +80,8 @@ export async function artifactFiles({ plan, files }: Assembled, options: Compile
 
 /** What a language model's artifact carries beyond its plan: the generator, wanted strategies, the tokenizer. */
 async function generatorFiles(
-  { tokenizer, strategies = [] }: CompileConstraintOptions,
+  { kind, policy }: PlanGeneration,
+  { tokenizer, strategies = [] }: ArtifactOptions,
   part: (from: string, to: string) => Promise<ArtifactFile>,
   parts: URL,
 ): Promise<ArtifactFile[]> {
@@ -90,7 +91,8 @@ async function generatorFiles(
     throw new InfcError('INFC8906', `there is no decode strategy '${unknown}'`, {
       fix: `Strategies: ${known.join(', ')}`,
     });
-  const files = [await part('generate.js', 'generate.js'), await part('generate.d.ts', 'generate.d.ts')];
+  const of = kind === 'encoder' ? 'embed' : policy === undefined ? 'ports' : 'states';
+  const files = [await part(`generate-${of}.js`, 'generate.js'), await part('generate.d.ts', 'generate.d.ts')];
   for (const s of strategies) files.push(await part(`strategies/${s}.js`, `strategies/${s}.js`));
   if (!tokenizer) return files;
   return [
