@@ -1,4 +1,5 @@
 import { InfcError } from '../runtime/errors.ts';
+import type { Places } from './endings.ts';
 import { type MaskId, MaskPool, type MaskTable } from './mask-pool.ts';
 import { OUTSIDE, type TokenMachine, walkedMask } from './token-machine.ts';
 import type { Vocabulary } from './vocabulary.ts';
@@ -142,6 +143,19 @@ export class ArtifactMachine implements TokenMachine {
 
   step(state: number, byte: number): number {
     return this.move(state, BYTES[byte] ?? NO_BYTES);
+  }
+
+  /** Looking ahead leaves the artifact only where there is a fallback. */
+  get places(): Places {
+    return {
+      of: (state) => state,
+      step: (state, byte) => {
+        if (this.fallback) return this.step(state, byte);
+        this.leaf = this.leafOf[state] ?? 0;
+        this.stack = this.stackOf[state] ?? -1;
+        return this.leaf > 0 && this.advance(byte) ? this.save(state, BYTES[byte] ?? NO_BYTES) : 0;
+      },
+    };
   }
 
   run(state: number, bytes: Uint8Array): number {
@@ -310,7 +324,8 @@ export class ArtifactMachine implements TokenMachine {
       node = 0;
       for (let i = 0; i > 2 * count; i -= 2) if (trees[pairs - i] === frame) node = trees[pairs - i + 1] ?? 0;
     }
-    return walkedMask(this, state, this.vocabulary, this.pool);
+    const { step } = this.places;
+    return walkedMask({ step, accepts: (at) => this.accepts(at) }, state, this.vocabulary, this.pool);
   }
 
   /** A mask of the fallback in this pool. */

@@ -10,7 +10,7 @@ import {
   SECTIONS,
 } from './artifact-machine.ts';
 import { flatTables } from './flat-tables.ts';
-import { JsonMasks } from './json/masks.ts';
+import type { JsonMasks } from './json/masks.ts';
 import { tablesOf } from './json/tables.ts';
 import type { MaskId, SetHash } from './mask-pool.ts';
 import type { MaskTree, TokenMachine } from './token-machine.ts';
@@ -42,7 +42,7 @@ export function compileConstraint(
   options: CompileConstraintOptions = {},
 ): { readonly bytes: Uint8Array; readonly report: CompileConstraintReport } {
   const limit = options.maxStates ?? 20_000;
-  const own = machine instanceof JsonMasks ? tablesOf(machine, limit) : undefined;
+  const own = hasStack(machine) ? tablesOf(machine, limit) : undefined;
   // Few states need no stack: lists of different values out of a few, say.
   const flat = own?.complete ? undefined : flatTables(machine, own ? Math.min(limit, FEW_STATES) : limit);
   const tables = own && !flat?.complete ? own : (flat ?? own);
@@ -86,6 +86,9 @@ export function compileConstraint(
     report: { states: tables.rows.length, masks: masks.index.length / MASK_WORDS, complete: tables.complete },
   };
 }
+
+/** By what it can do and not by its class: the package's entries each carry their own. */
+const hasStack = (machine: TokenMachine): machine is JsonMasks => 'situated' in machine;
 
 /** States of a machine with a stack that are written out without it at most. */
 const FEW_STATES = 2_000;

@@ -1,6 +1,5 @@
 import { type MaskTree, OUTSIDE, type Tables } from '../token-machine.ts';
 import { goTo, push } from './leaf.ts';
-import { EndLeaf } from './leaf-structure.ts';
 import type { JsonMasks } from './masks.ts';
 import type { StackId } from './stack.ts';
 
@@ -155,7 +154,7 @@ export function tablesOf(masks: JsonMasks, limit: number): Tables {
     rows: leaves.list.map((leaf) => (raw.get(leaf) ?? rowOf(leaf)).map(renamed)),
     ends: leaves.list.map((leaf) => machine.leaves[leaf]?.end() ?? 0),
     costs: leaves.list.map((leaf) =>
-      machine.leaves[leaf] instanceof EndLeaf
+      machine.leaves[leaf]?.kind === 'end'
         ? [1, 0]
         : acceptor.costs(leaf).flatMap(({ result, bytes }) => [result, bytes]),
     ),

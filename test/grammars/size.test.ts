@@ -63,3 +63,18 @@ describe('the parsers in the package', () => {
     await expect(grammar({ lark: 'start: "a" ->\n' })).rejects.toMatchObject({ code: 'INFC5301' });
   });
 });
+
+// The two entries share no classes.
+it("infc compiles the constraints of infc/grammars, and what it wrote is parsed as the schema's values", async () => {
+  const entry = (name: string): string => pathToFileURL(path.join(root, 'dist', name)).href;
+  const { compileConstraint }: typeof import('../../compiler/index.ts') = await import(entry('index.js'));
+  const { constrain, vocabularyFromBytes }: typeof import('../../grammars/index.ts') = await import(
+    entry('grammars.js')
+  );
+  const bytes = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
+  const vocabulary = vocabularyFromBytes([...bytes, null], { special: { end: 256 }, eos: ['end'] });
+  const live = constrain({ type: 'object', properties: { a: { type: 'string' } } }, { repeats: 'unlisted' });
+  const { bytes: file, report } = compileConstraint(live.masks(vocabulary));
+  expect(report.complete).toBe(true);
+  expect(constrain.static(file).parse('{"a": "b"}')).toEqual({ a: 'b' });
+});
