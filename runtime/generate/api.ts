@@ -180,9 +180,9 @@ export interface Decoder {
   readonly tokens: readonly number[];
   /**
    * Takes `tokens` (at least one) and returns logits: [vocabulary] for 'last', [tokens, vocabulary] row by row for 'all', empty for 'none'.
-   * The array may be changed by the caller and is valid until the next call. Throws INFC6401 when the context is full.
+   * The array may be changed by the caller and is valid until the next call; `into` may be it. Throws INFC6401 when the context is full.
    */
-  forward(tokens: readonly number[], logits: Wanted, signal?: AbortSignal): Promise<Float32Array>;
+  forward(tokens: readonly number[], logits: Wanted, signal?: AbortSignal, into?: Float32Array): Promise<Float32Array>;
   /** Forgets all tokens past `length`. */
   truncate(length: number): Promise<void>;
   snapshot(): Promise<Snapshot>;

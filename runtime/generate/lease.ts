@@ -8,6 +8,8 @@ export class Lease implements Decoder {
   /** The decoder's own list when it was last used here: still the same one when nobody else used it. */
   private held: readonly number[] | undefined;
   tokens: readonly number[];
+  /** Takes the logits of one token after the other: a fresh array each time would be waste for seconds. */
+  private row: Float32Array | undefined;
 
   constructor(private readonly shared: { readonly decoder: Decoder; turn: Promise<unknown> }) {
     // What earlier generations left is a start: prompts often continue them.
@@ -23,11 +25,16 @@ export class Lease implements Decoder {
     return this.shared.decoder.context;
   }
 
-  forward(tokens: readonly number[], wanted: Wanted, signal?: AbortSignal): Promise<Float32Array> {
+  forward(
+    tokens: readonly number[],
+    wanted: Wanted,
+    signal?: AbortSignal,
+    into = wanted === 'last' ? (this.row ??= new Float32Array(this.vocabulary)) : undefined,
+  ): Promise<Float32Array> {
     return this.inTurn(async (decoder) => {
       checkTokens(this, tokens);
       await this.bringBack(decoder, signal);
-      const logits = await decoder.forward(tokens, wanted, signal);
+      const logits = await decoder.forward(tokens, wanted, signal, into);
       this.took(decoder);
       return logits;
     });

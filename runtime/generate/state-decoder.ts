@@ -33,7 +33,12 @@ export class StateDecoder implements Decoder {
     this.rewind = this.recurrent ? 0 : (generation.rewind ?? Number.POSITIVE_INFINITY);
   }
 
-  async forward(tokens: readonly number[], wanted: Wanted, signal?: AbortSignal): Promise<Float32Array> {
+  async forward(
+    tokens: readonly number[],
+    wanted: Wanted,
+    signal?: AbortSignal,
+    into?: Float32Array,
+  ): Promise<Float32Array> {
     checkTokens(this, tokens);
     const kept = commonPrefix(this.cached, this.tokens);
     const rewound = kept === this.cached.length || this.high - kept <= this.rewind;
@@ -41,10 +46,11 @@ export class StateDecoder implements Decoder {
       if (this.recurrent) this.model.reset();
       this.high = 0;
     }
-    this.cached = rewound ? this.cached.slice(0, kept) : [];
+    if (!rewound) this.cached = [];
+    else if (kept < this.cached.length) this.cached = this.cached.slice(0, kept);
     const missing = this.tokens.slice(this.cached.length);
     if (missing.length > 0) await this.take(missing, 'none', signal);
-    const logits = await this.take(tokens, wanted, signal);
+    const logits = await this.take(tokens, wanted, signal, into);
     this.tokens = this.cached;
     return logits;
   }
@@ -54,11 +60,12 @@ export class StateDecoder implements Decoder {
     tokens: readonly number[],
     wanted: Wanted,
     signal: AbortSignal | undefined,
+    into?: Float32Array,
   ): Promise<Float32Array> {
     const { entries, chunk = 1, verifyChunk = chunk } = this.generation;
     const all = wanted === 'all' && tokens.length > 1;
     const most = all && entries.verify !== undefined ? verifyChunk : all ? 1 : chunk;
-    const rows = all ? new Float32Array(tokens.length * this.vocabulary) : undefined;
+    const rows = all && tokens.length > most ? new Float32Array(tokens.length * this.vocabulary) : undefined;
     let logits: Float32Array = new Float32Array(0);
     for (let at = 0; at < tokens.length; at += most) {
       const part = tokens.slice(at, at + most);
@@ -74,13 +81,14 @@ export class StateDecoder implements Decoder {
           entry,
           ...(this.recurrent ? {} : { symbols: { past: before.length } }),
           ...(all || (last && wanted !== 'none') ? {} : { outputs: [] }),
+          ...(into && last ? { into: { logits: into } } : {}),
           ...(signal ? { signal } : {}),
         },
       );
-      this.cached = [...before, ...part];
+      this.cached = before.concat(part);
       this.high = Math.max(this.high, this.cached.length);
       if (rows) rows.set(logitsOf(outputs, this.vocabulary, 'all'), at * this.vocabulary);
-      else if (last && wanted !== 'none') logits = logitsOf(outputs, this.vocabulary, 'last');
+      else if (last && wanted !== 'none') logits = logitsOf(outputs, this.vocabulary, wanted);
     }
     return rows ?? logits;
   }
