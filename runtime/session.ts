@@ -117,14 +117,7 @@ export class Session implements Model {
     const { tensors, values } = bindInputs(this.plan, entry, inputs, options.symbols);
     const mine = this.turn.then(() => {
       if (options.signal?.aborted) throw aborted(options.signal);
-      const wanted = options.outputs && new Set(options.outputs);
-      return this.executor(name, entry).run(
-        tensors,
-        values,
-        { signal: options.signal, onStep: options.onStep },
-        wanted,
-        options.into,
-      );
+      return this.executor(name, entry).run(tensors, values, options);
     });
     this.turn = mine.catch(() => undefined);
     // Sequences and absent optionals pass through as they are.
