@@ -1,8 +1,9 @@
 import { type Acceptor, ENDING_FIRST } from '../acceptor.ts';
+import { UNTOLD } from '../endings.ts';
 import { KeyLeaf } from './leaf-object.ts';
 import { located, type SchemaPlace } from './located.ts';
 import type { Machine } from './machine.ts';
-import { Shortest } from './shortest.ts';
+import { type Finish, Shortest } from './shortest.ts';
 import { type StackId, Stacks } from './stack.ts';
 import { type TextId, Texts } from './texts.ts';
 
@@ -19,15 +20,12 @@ export class JsonAcceptor implements Acceptor {
   private readonly texts = new Texts();
   /** What follows a value, by its frame, result and text. */
   private readonly afterTexts = new Map<string, number>();
-  private distances: Shortest | undefined;
+  private shortestOf: Shortest | undefined;
   private readonly leafOf: number[] = [0];
   private readonly stackOf: StackId[] = [-1];
   private readonly textOf: TextId[] = [0];
-  /** By stack, from the empty one on, and leaf. */
-  private readonly ids: (Map<number, number> | undefined)[] = [];
-  /** States that have a text, newest first: the first by text, and after each the next. Few share one. */
-  private readonly withText: number[] = [];
-  private readonly sameText: number[] = [];
+  /** States by leaf, stack and text, found by open addressing. */
+  private table = new Int32Array(1 << 10);
 
   constructor(readonly machine: Machine) {
     this.leaf = machine.start;
@@ -52,9 +50,21 @@ export class JsonAcceptor implements Acceptor {
   /** Bytes of the shortest completion (an upper bound where names must be invented). */
   shortest(state: number): number {
     if (state === 0) return Number.POSITIVE_INFINITY;
-    this.distances ??= new Shortest(this.machine, this.stacks, (leaf) => this.soonest(leaf));
-    const { distances } = this;
-    return located(() => distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1), this.machine.place);
+    return located(
+      () => this.distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1),
+      this.machine.place,
+    );
+  }
+
+  /** Bytes that finish the value of a leaf, by the result it then gives. */
+  costs(leaf: number): Finish {
+    this.machine.solver.budget.reset();
+    return located(() => this.distances.finishes(leaf), this.machine.place);
+  }
+
+  private get distances(): Shortest {
+    this.shortestOf ??= new Shortest(this.machine, this.stacks, (leaf) => this.soonest(leaf));
+    return this.shortestOf;
   }
 
   /** The text that ends soonest from a leaf before a value. */
@@ -120,28 +130,72 @@ export class JsonAcceptor implements Acceptor {
 
   /** The state of the current configuration. */
   save(): number {
-    const { leaf, stack, text } = this;
+    const { leaf, stack, text, leafOf, stackOf, textOf } = this;
     if (leaf === 0) return 0;
-    if (text !== 0) {
-      const { withText, sameText, leafOf, stackOf } = this;
-      while (withText.length <= text) withText.push(0);
-      const newest = withText[text] ?? 0;
-      for (let id = newest; id !== 0; id = sameText[id] ?? 0)
-        if (leafOf[id] === leaf && stackOf[id] === stack) return id;
-      const id = this.add();
-      while (sameText.length < id) sameText.push(0);
-      sameText.push(newest);
-      withText[text] = id;
-      return id;
+    if (leafOf.length * 2 > this.table.length) this.grow();
+    const { table } = this;
+    const last = table.length - 1;
+    let at = hash(leaf, stack, text) & last;
+    for (let id = table[at] ?? 0; id !== 0; id = table[at] ?? 0) {
+      if (leafOf[id] === leaf && stackOf[id] === stack && textOf[id] === text) return id;
+      at = (at + 1) & last;
     }
-    let known = this.ids[stack + 1];
-    if (!known) this.ids[stack + 1] = known = new Map();
-    let id = known.get(leaf);
-    if (id === undefined) {
-      id = this.add();
-      known.set(leaf, id);
-    }
+    const id = leafOf.length;
+    leafOf.push(leaf);
+    stackOf.push(stack);
+    textOf.push(text);
+    table[at] = id;
     return id;
+  }
+
+  /** The state without the text read; the shortest way to the end is as long. */
+  place(state: number): number {
+    if ((this.textOf[state] ?? 0) === 0) return state;
+    this.load(state);
+    this.text = 0;
+    return this.save();
+  }
+
+  /**
+   * The place after one more byte, or {@link UNTOLD} where that depends on text. Names are not remembered unless their object counts them: a
+   * text to the end has no other names than those that are listed.
+   */
+  stepBlind(place: number, byte: number): number {
+    const { machine, stacks } = this;
+    machine.solver.budget.reset();
+    this.load(place);
+    for (;;) {
+      const code = machine.step(this.leaf, byte);
+      const target = code >> 2;
+      if (code === 0) return 0;
+      if ((code & 3) === 0) this.leaf = target;
+      else if ((code & 3) === 1) {
+        const frame = machine.pushFrame[target] ?? 0;
+        this.stack = stacks.push(this.stack, frame, machine.frames[frame]?.captures ?? false, 0);
+        this.leaf = machine.pushLeaf[target] ?? 0;
+      } else {
+        const frame = stacks.frame(this.stack);
+        const keys = machine.frames[frame]?.keys;
+        if (machine.needsText(frame, target) && (!keys || keys.demands.dependent)) return UNTOLD;
+        this.leaf = machine.resume(frame, target);
+        this.stack = stacks.parent(this.stack);
+        if (this.leaf === 0) return 0;
+        if ((code & 3) === 3) continue;
+      }
+      this.text = 0;
+      return this.save();
+    }
+  }
+
+  private grow(): void {
+    const table = new Int32Array(this.table.length * 4);
+    const last = table.length - 1;
+    for (let id = 1; id < this.leafOf.length; id++) {
+      let at = hash(this.leafOf[id] ?? 0, this.stackOf[id] ?? 0, this.textOf[id] ?? 0) & last;
+      while (table[at] !== 0) at = (at + 1) & last;
+      table[at] = id;
+    }
+    this.table = table;
   }
 
   /** Moves the current configuration over one byte; false (and dead) when nothing accepted goes on so. */
@@ -193,14 +247,11 @@ export class JsonAcceptor implements Acceptor {
     }
     return next;
   }
+}
 
-  private add(): number {
-    const id = this.leafOf.length;
-    this.leafOf.push(this.leaf);
-    this.stackOf.push(this.stack);
-    this.textOf.push(this.text);
-    return id;
-  }
+function hash(leaf: number, stack: StackId, text: TextId): number {
+  const mixed = Math.imul(leaf, 0x9e3779b1) ^ Math.imul(stack, 0x85ebca6b) ^ Math.imul(text, 0xc2b2ae35);
+  return mixed ^ (mixed >>> 15);
 }
 
 const utf8 = new TextDecoder();

@@ -1,4 +1,4 @@
-import { type Decimal, decimal, parseDecimal, plainDigits, power10 } from './decimal.ts';
+import { add, type Decimal, decimal, negate, parseDecimal, plainDigits, power10 } from './decimal.ts';
 import { FALSE, type Formula } from './formula.ts';
 import { type FormulaSlot, goTo, type Leaf, onlyBytes, popThen, type ResultId, WHITESPACE } from './leaf.ts';
 import type { Machine } from './machine.ts';
@@ -162,7 +162,7 @@ export function narrowNumbers(
 }
 
 /** Draft 4's integers end at the point or exponent. */
-function asSpelled(machine: Machine, formula: Formula, phase: NumberPhase): Formula {
+export function asSpelled(machine: Machine, formula: Formula, phase: NumberPhase): Formula {
   if (phase === 'minus' || phase === 'zero' || phase === 'int') return formula;
   const { formulas, terms } = machine;
   return formulas.substitute(formula, (leaf) => {
@@ -186,14 +186,15 @@ export function numberAlive(
     numberExists(formulas, terms, formula, { low, lowIn, high, highIn }, atoms);
   const zero: Decimal = { digits: 0n, exponent: 0 };
   if (phase === 'minus') return exists(undefined, false, zero, true);
-  if (phase === 'e' || phase === 'sign' || phase === 'exp') return exponentAlive(machine, formula, atoms, phase, text);
+  if (phase === 'e' || phase === 'sign' || phase === 'exp')
+    return exponentBytes(machine, formula, atoms, phase, text) < Number.POSITIVE_INFINITY;
   const negative = text.startsWith('-');
   const digits = (negative ? text.slice(1) : text).replace(/\.$/, '');
   const value = parseDecimal(digits) ?? zero;
   const fraction = digits.includes('.') ? digits.length - digits.indexOf('.') - 1 : 0;
   const span = (low: Decimal, width: Decimal): boolean => {
     const high = add(low, width);
-    return negative ? exists(minus(high), false, minus(low), true) : exists(low, true, high, false);
+    return negative ? exists(negate(high), false, negate(low), true) : exists(low, true, high, false);
   };
   if (phase === 'dot' || phase === 'frac') return span(value, { digits: 1n, exponent: -fraction });
   if (phase === 'zero') return span(zero, { digits: 1n, exponent: 0 });
@@ -204,32 +205,39 @@ export function numberAlive(
     if (span({ digits: value.digits, exponent: value.exponent + j }, { digits: 1n, exponent: j })) return true;
   // Longer numbers lie beyond every threshold: only remainders matter, and the unbounded cell has them all.
   const edge = { digits: 1n, exponent: digits.length + Math.max(...more) };
-  return negative ? exists(undefined, false, minus(edge), true) : exists(edge, true, undefined, false);
+  return negative ? exists(undefined, false, negate(edge), true) : exists(edge, true, undefined, false);
 }
 
-function exponentAlive(
+/** Fewest bytes that finish an exponent so that the number satisfies the formula; Infinity where none do. */
+export function exponentBytes(
   machine: Machine,
-  formula: Formula,
+  demand: Formula,
   atoms: NumberAtoms,
   phase: NumberPhase,
   text: string,
-): boolean {
+): number {
+  const formula = asSpelled(machine, demand, phase);
+  if (formula === FALSE) return Number.POSITIVE_INFINITY;
   const { formulas, terms } = machine;
   const at = text.search(/[eE]/);
-  const mantissa = parseDecimal(text.slice(0, at)) ?? { digits: 0n, exponent: 0 };
+  const before = text.slice(0, at);
+  const mantissa = parseDecimal(before) ?? { digits: 0n, exponent: 0 };
   const [, sign = '', typed = ''] = /^([+-]?)(\d*)$/.exec(text.slice(at + 1)) ?? [];
   const ok = (e: number): boolean =>
     inDoubles(e) &&
     numberSatisfies(formulas, terms, formula, decimal(mantissa.digits, mantissa.exponent + e)) &&
-    Number.isFinite(Number(`${text.slice(0, at)}e${e}`));
+    Number.isFinite(Number(`${before}e${e}`));
   const limit = typed === '' ? Math.min(MAX_EXPONENT, exponentsThatMatter(atoms)) : MAX_EXPONENT;
-  for (const negative of sign === '' && phase === 'e' ? [false, true] : [sign === '-']) {
-    for (let more = typed === '' ? 1 : 0; more + typed.length <= EXPONENT_DIGITS; more++) {
+  for (let bytes = typed === '' ? 1 : 0; bytes <= EXPONENT_DIGITS + 1; bytes++) {
+    for (const negative of phase === 'e' ? [false, true] : [sign === '-']) {
+      // The sign is a byte.
+      const more = phase === 'e' && negative ? bytes - 1 : bytes;
+      if (more + typed.length < 1 || more + typed.length > EXPONENT_DIGITS) continue;
       const first = Number(typed) * 10 ** more;
-      for (let n = first; n < first + 10 ** more && n <= limit; n++) if (ok(negative ? -n : n)) return true;
+      for (let n = first; n < first + 10 ** more && n <= limit; n++) if (ok(negative ? -n : n)) return bytes;
     }
   }
-  return false;
+  return Number.POSITIVE_INFINITY;
 }
 
 /** An exponent beyond which the single digit before it compares alike with everything, on either side. */
@@ -246,18 +254,10 @@ function wholeDigits(a: Decimal): number {
   return Math.max(0, (a.digits < 0n ? -a.digits : a.digits).toString().length + a.exponent);
 }
 
-function add(a: Decimal, b: Decimal): Decimal {
-  const low = Math.min(a.exponent, b.exponent);
-  return decimal(a.digits * power10(a.exponent - low) + b.digits * power10(b.exponent - low), low);
-}
-
-function minus(a: Decimal): Decimal {
-  return { digits: -a.digits, exponent: a.exponent };
-}
-
 /** Text that is equal for number prefixes with the same future: by comparison with each threshold and remainder of each unit. */
 export function numberClass(atoms: NumberAtoms, phase: NumberPhase, text: string): string {
-  if (phase === 'minus' || phase === 'e' || phase === 'sign' || phase === 'exp') return text;
+  if (phase === 'minus') return text;
+  if (phase === 'e' || phase === 'sign' || phase === 'exp') return exponentClass(atoms, text);
   const negative = text.startsWith('-');
   const [whole = '', fraction = ''] = (negative ? text.slice(1) : text).split('.');
   const int = whole === '0' ? '' : whole;
@@ -268,6 +268,28 @@ export function numberClass(atoms: NumberAtoms, phase: NumberPhase, text: string
   for (const u of atoms.units) parts.push(remainderClass(u, int, fraction, phase));
   return parts.join('|');
 }
+
+/**
+ * The same within an exponent. Once it is larger than all that matter, the digit before it only tells whether the largest double is exceeded,
+ * and the exponent whether that may still come.
+ */
+function exponentClass(atoms: NumberAtoms, text: string): string {
+  const plain = text.replace('E', 'e').replace(/e\+(?=\d)/, 'e');
+  const [, sign = '', digit = '', order = '', typed = ''] = /^(-?)(\d)e(-?)(\d+)$/.exec(plain) ?? [];
+  const exponent = Number(typed);
+  if (typed === '' || exponent <= exponentsThatMatter(atoms) || exponent >= MAX_EXPONENT) return plain;
+  const alike = EDGE.find(([from, to]) => exponent >= from && exponent <= to)?.[0] ?? exponent;
+  return `${sign}${Math.min(2, Number(digit))}e${order}${typed.length}@${order === '' ? alike : exponent}`;
+}
+
+/** Exponents of as many digits after which the same digits stay below the largest of doubles. */
+const EDGE: readonly (readonly [from: number, to: number])[] = [
+  [1, 2],
+  [4, 9],
+  [10, 29],
+  [31, 99],
+  [100, 307],
+];
 
 function compareClass(
   threshold: Decimal,
