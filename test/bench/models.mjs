@@ -1,5 +1,5 @@
 // Verifies real models against onnxruntime-node and times them against onnxruntime-web, one process an engine, same threads.
-//   node test/bench/models.mjs [NAME...] [--threads 1] [--rounds 3] [--seconds 1] [--verify-only] [--json FILE]
+//   node test/bench/models.mjs [NAME...] [--threads 1] [--rounds 3] [--seconds 1] [--verify-only] [--json FILE] [--svg FILE]
 // Models come from ../shared/models (INFC_SHARED); build dist/ first. A ratio is printed only where the results agree.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { ratioBars } from './bars.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const shared = process.env.INFC_SHARED ?? path.join(root, '../shared');
@@ -20,6 +21,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '1' },
     'verify-only': { type: 'boolean', default: false },
     json: { type: 'string' },
+    svg: { type: 'string' },
   },
 });
 for (const p of [cli, path.join(shared, 'models')]) {
@@ -57,6 +59,10 @@ try {
 }
 summary();
 if (values.json) writeFileSync(values.json, `${JSON.stringify(rows, null, 1)}\n`);
+if (values.svg) {
+  const timed = rows.filter((r) => r.ratio !== undefined);
+  writeFileSync(values.svg, ratioBars(`Speed relative to onnxruntime-web, Wasm, ${values.threads} thread${values.threads === '1' ? '' : 's'} (right of 1: infc is faster)`, timed));
+}
 process.exitCode = rows.every((r) => r.agrees) ? 0 : 1;
 
 async function one(name, m) {
