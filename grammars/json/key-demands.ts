@@ -56,12 +56,21 @@ export class KeyDemands {
 
   private canCome(key: string): boolean {
     const { plain, order } = this;
-    if (!plain) return this.outcome(key) !== undefined;
+    if (!plain) return this.lists(key) || this.outcome(key) !== undefined;
     if (!this.listed.has(key) || !wellFormed(key)) return false;
     const place = order?.get(key) ?? Number.POSITIVE_INFINITY;
     return plain.some(
       (x) => !(order && x.owes(order, place, key)) && this.machine.solver.satisfiable(this.machine.plains.need(x, key)),
     );
+  }
+
+  /** Whether a list of values goes on with a name. */
+  private lists(key: string): boolean {
+    const { listed } = this.machine.compiler;
+    return this.slots.some(({ state }) => {
+      const list = listed.get(state);
+      return list !== undefined && listed.next(list, this.order).has(key);
+    });
   }
 
   /** What a name leads to, if it can come at all. */
@@ -169,9 +178,13 @@ export class KeyDemands {
   }
 
   private collect(after: (rest: Formula) => Formula, later: SeenSet | undefined, key?: string): Outcome | undefined {
-    const { solver, formulas } = this.machine;
+    const { solver, formulas, compiler } = this.machine;
     const rests = new Map<Formula, Map<number, Formula>>();
     this.slots.forEach((slot, i) => {
+      const list = compiler.listed.get(slot.state);
+      const branch = list && key !== undefined && compiler.listed.after(list, key, this.order);
+      if (branch) rests.set(branch.need, (rests.get(branch.need) ?? new Map<number, Formula>()).set(i, branch.rest));
+      if (list) return;
       const plain = this.plain?.[i];
       if (plain && (key !== undefined || plain.simple)) {
         // What remains has fewer demands than what was satisfiable before, so it needs no check.
@@ -207,17 +220,18 @@ function namesOf(machine: Machine, slots: readonly FormulaSlot[]): Names {
       const term = machine.terms.get(leaf);
       if (term.sort === 'shape') for (const name of term.shape.names) set.add(name);
       else if (term.sort === 'required') set.add(term.key);
+      else if (term.sort === 'listed') for (const name of machine.compiler.listed.names(term.listed)) set.add(name);
     }
   }
   return { list: [...set].sort(), set };
 }
 
 /** The state before a value with this outcome. */
-export function stateOf(machine: Machine, { needs }: Outcome): number {
+export function stateOf(machine: Machine, { needs, rests }: Outcome): number {
   const [only] = needs;
-  if (only !== undefined && needs.length === 1) return machine.propertyValue(only);
+  if (only !== undefined && needs.length === 1 && !machine.terms.lists) return machine.propertyValue(only);
   return machine.valueState(
-    needs.map((need, i) => ({ state: need, results: machine.results.of([i]) })),
+    needs.map((need, i) => ({ state: need, results: machine.resultsOf(i, rests[i]) })),
     'space',
     0,
   );

@@ -123,8 +123,9 @@ export class NumberLeaf implements Leaf {
       if (!inDoubles(exponent) || !Number.isFinite(Number(this.text))) return 0;
     }
     const { formulas, terms, results } = this.machine;
-    return results.union(
+    return results.finish(
       this.slots.filter((s) => numberSatisfies(formulas, terms, s.state, value)).map((s) => s.results),
+      () => Number(this.text),
     );
   }
 }
@@ -204,7 +205,9 @@ export function numberAlive(
     if (span({ digits: value.digits, exponent: value.exponent + j }, { digits: 1n, exponent: j })) return true;
   // Longer numbers lie beyond every threshold: only remainders matter, and the unbounded cell has them all.
   const edge = { digits: 1n, exponent: digits.length + Math.max(...more) };
-  return negative ? exists(undefined, false, minus(edge), true) : exists(edge, true, undefined, false);
+  if (negative ? exists(undefined, false, minus(edge), true) : exists(edge, true, undefined, false)) return true;
+  // A digit alone can still become small.
+  return digits.length === 1 && exponentAlive(machine, formula, atoms, 'e', `${text}e`);
 }
 
 function exponentAlive(

@@ -82,7 +82,11 @@ export class ValueLeaf implements Leaf {
 
   private word(text: string, slots: readonly FormulaSlot[], truth: boolean): number {
     const { formulas, results } = this.machine;
-    const result = results.union(slots.filter((s) => formulas.evaluate(s.state, () => truth)).map((s) => s.results));
+    const value = text === 'null' ? null : truth;
+    const result = results.finish(
+      slots.filter((s) => formulas.evaluate(s.state, () => truth)).map((s) => s.results),
+      () => value,
+    );
     return result === 0 ? 0 : goTo(this.machine.wordState(text, 1, result));
   }
 
@@ -184,8 +188,8 @@ export class ArrayLeaf implements Leaf {
   }
 
   private result(): ResultId {
-    const { solver, results } = this.machine;
-    return results.union(this.slots.filter((s) => solver.arrayCanEnd(s.state)).map((s) => s.results));
+    const { machine } = this;
+    return machine.ended(this.slots, (state) => machine.solver.arrayCanEnd(state));
   }
 
   prime(row: Int32Array, at: number): void {

@@ -5,6 +5,7 @@ import { FreeNumberLeaf, NumberLeaf, numberPhase } from './leaf-number.ts';
 import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, ValueLeaf, WordLeaf } from './leaf-structure.ts';
+import { ListedCost } from './listed-cost.ts';
 import type { Machine } from './machine.ts';
 import { numberAtoms } from './number-cells.ts';
 import { ObjectCost } from './object-cost.ts';
@@ -34,6 +35,7 @@ export class Shortest {
   private readonly states = new Map<number, number>();
   private readonly objects: ObjectCost;
   private readonly items: ItemCost;
+  private readonly lists: ListedCost;
   /** By leaf, without and with an unknown item before it. */
   private readonly ends: (Finish | undefined)[] = [];
   private low = INFINITE;
@@ -46,6 +48,9 @@ export class Shortest {
     soonest: (leaf: number) => string | undefined,
   ) {
     this.objects = new ObjectCost(machine.solver, (demand) => this.value(demand));
+    this.lists = new ListedCost(machine.compiler.listed, machine.options.order === 'schema', (demand) =>
+      this.value(demand),
+    );
     this.items = new ItemCost(
       machine.solver,
       (demand) => this.leaning(() => this.value(demand)),
@@ -180,7 +185,7 @@ export class Shortest {
     );
     for (const [id, bytes] of seen) {
       if (unmet.size === 0) break;
-      const end = machine.leaves[id]?.end() ?? 0;
+      const end = machine.results.anyValue(machine.leaves[id]?.end() ?? 0);
       if (end !== 0) {
         if (bytes < (best.get(end) ?? INFINITE)) best.set(end, bytes);
         for (const branch of machine.results.get(end)) unmet.delete(branch);
@@ -240,10 +245,14 @@ export class Shortest {
             }),
         );
       }
-      if (best > 2 && solver.satisfiableAs(formula, 'array'))
-        consider(2 + this.arrayRest(compiler.typed(formula, 'array'), false));
-      if (best > 2 && solver.satisfiableAs(formula, 'object'))
-        consider(2 + this.objectRest(compiler.typed(formula, 'object'), false));
+      for (const type of ['array', 'object'] as const) {
+        if (best <= 2 || !solver.satisfiableAs(formula, type)) continue;
+        const { listed, rest } = solver.lists.split(compiler.typed(formula, type), type);
+        const list = compiler.listed.get(listed);
+        if (list) consider(2 + this.lists.rest(list, false));
+        if (best > 2 && rest !== FALSE)
+          consider(2 + (type === 'array' ? this.arrayRest(rest, false) : this.objectRest(rest, false)));
+      }
       if (best > 4 && solver.satisfiableAs(formula, 'null')) consider(4);
       if (best > 4) {
         const truth = compiler.typed(formula, 'boolean');
@@ -272,7 +281,9 @@ export class Shortest {
    * uniqueItems came before whose values are not known.
    */
   private arrayRest(rest: Formula, after: boolean, taken = 0): number {
-    const { solver } = this.machine;
+    const { solver, compiler } = this.machine;
+    const list = compiler.listed.get(rest);
+    if (list) return this.lists.rest(list, after);
     if (solver.arrayCanEnd(rest)) return 0;
     const unique = solver.isUnique(rest);
     const gone = unique ? taken : 0;
@@ -304,7 +315,9 @@ export class Shortest {
 
   /** Bytes of the properties still to come, without the closing brace; `after`: a property came before; `seen`: names that cannot come. */
   private objectRest(rest: Formula, after: boolean, seen = 0): number {
-    const { formulas, solver } = this.machine;
+    const { formulas, solver, compiler } = this.machine;
+    const list = compiler.listed.get(rest);
+    if (list) return this.lists.rest(list, after);
     if (solver.objectCanEnd(rest)) return 0;
     const barred = solver.dependsOnSeen(rest) ? this.machine.seen.get(seen) : undefined;
     return this.ask(`o${rest}${after}${barred?.id ?? ''}`, () => {

@@ -204,12 +204,13 @@ export const HOSTILE: readonly Hostile[] = [
   schema(
     'an enum of 5,383 objects with names of their own',
     () => ({ enum: range(5383).map((i) => ({ [`k${i}`]: i, z: i })) }),
-    () => ({ k4000: 4000, z: 4000 }),
+    () => ({ z: 4000, k4000: 4000 }),
   ),
   schema(
     'anything but 5,383 objects',
     () => ({ not: { enum: range(5383).map((i) => ({ id: i, name: `n${i}` })) } }),
     () => ({ id: 4000, name: 'n400' }),
+    'INFC5006',
   ),
   schema(
     'what two enums of 5,383 objects have in common',
