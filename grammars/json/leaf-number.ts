@@ -2,7 +2,7 @@ import { type Decimal, decimal, parseDecimal, plainDigits, power10 } from './dec
 import { FALSE, type Formula } from './formula.ts';
 import { type FormulaSlot, goTo, type Leaf, onlyBytes, popThen, type ResultId, WHITESPACE } from './leaf.ts';
 import type { Machine } from './machine.ts';
-import { type NumberAtoms, numberAtoms, numberExists, numberSatisfies } from './number-cells.ts';
+import { listOf, type NumberAtoms, numberAtoms, numberExists, numberSatisfies } from './number-cells.ts';
 import { membersAfter } from './number-sets.ts';
 
 const DOT = 0x2e;
@@ -147,7 +147,7 @@ export function narrowNumbers(
     const left = membersAfter(term.set, text);
     if (left === term.set) return formulas.leaf(leaf);
     cut = true;
-    return terms.numbers(left.members.map(({ value }) => value));
+    return terms.numberSet(left);
   };
   const narrowed = slots.map(({ state, results }) => ({ state: formulas.substitute(state, narrow), results }));
   if (!cut) return undefined;
@@ -181,13 +181,16 @@ export function numberAlive(
   text: string,
 ): boolean {
   const { formulas, terms } = machine;
+  const exponential = phase === 'e' || phase === 'sign' || phase === 'exp';
+  const list = listOf(formulas, terms, demand);
+  if (list && !exponential) return membersAfter(list, text).members.length > 0;
   const formula = asSpelled(machine, demand, phase);
   if (formula === FALSE) return false;
   const exists = (low: Decimal | undefined, lowIn: boolean, high: Decimal | undefined, highIn: boolean): boolean =>
     numberExists(formulas, terms, formula, { low, lowIn, high, highIn }, atoms);
   const zero: Decimal = { digits: 0n, exponent: 0 };
   if (phase === 'minus') return exists(undefined, false, zero, true);
-  if (phase === 'e' || phase === 'sign' || phase === 'exp') return exponentAlive(machine, formula, atoms, phase, text);
+  if (exponential) return exponentAlive(machine, formula, atoms, phase, text);
   const negative = text.startsWith('-');
   const digits = (negative ? text.slice(1) : text).replace(/\.$/, '');
   const value = parseDecimal(digits) ?? zero;

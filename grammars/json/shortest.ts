@@ -7,7 +7,7 @@ import { StringLeaf, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, ValueLeaf, WordLeaf } from './leaf-structure.ts';
 import { ListedCost } from './listed-cost.ts';
 import type { Machine } from './machine.ts';
-import { numberAtoms } from './number-cells.ts';
+import { numberAtoms, settled } from './number-cells.ts';
 import { ObjectCost } from './object-cost.ts';
 import type { StackId, Stacks } from './stack.ts';
 import { JSON_STRING_COST, jsonLength } from './string-cost.ts';
@@ -265,8 +265,9 @@ export class Shortest {
   private number(typed: Formula): number {
     if (typed === TRUE) return 1;
     const { machine } = this;
-    const slots: FormulaSlot[] = [{ state: typed, results: 1 }];
-    const atoms = numberAtoms(machine.formulas, machine.terms, [typed]);
+    const state = settled(machine.formulas, machine.terms, typed);
+    const slots: FormulaSlot[] = [{ state, results: 1 }];
+    const atoms = numberAtoms(machine.formulas, machine.terms, [state]);
     const starts: number[] = [];
     for (const byte of [0x2d, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39]) {
       const phase = numberPhase('start', byte);

@@ -3,7 +3,7 @@ import type { Json, Site } from './document.ts';
 import type { Formula } from './formula.ts';
 import { Formulas } from './formula.ts';
 import type { Listed } from './listed-values.ts';
-import { type NumberSet, numberKey, numberSet } from './number-sets.ts';
+import { type NumberSet, numberSet } from './number-sets.ts';
 import type { StringSetId } from './string-sets.ts';
 
 /** Tests of numbers; `spelled` is draft 4's integer: a multiple of 1 written without fraction or exponent. */
@@ -117,9 +117,11 @@ export class Terms {
 
   /** One of the listed numbers. */
   numbers(values: readonly Decimal[]): Formula {
-    if (values.length === 0) return 0;
-    const set = numberSet(values);
-    return this.intern(`#${set.members.map(({ value }) => numberKey(value)).join()}`, () => ({ sort: 'numbers', set }));
+    return this.numberSet(numberSet(values));
+  }
+
+  numberSet(set: NumberSet): Formula {
+    return set.members.length === 0 ? 0 : this.intern(`#${set.key}`, () => ({ sort: 'numbers', set }));
   }
 
   shape(shape: Shape): Formula {
