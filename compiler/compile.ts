@@ -30,6 +30,7 @@ import { type MemoryReport, memoryReport } from './plan/report.ts';
 import type { ArtifactFile } from './plan/weights-file.ts';
 import { type Plugin, Registry } from './plugin.ts';
 import { Scheduler } from './schedule.ts';
+import { stepsOf } from './steps.ts';
 
 export interface CompileOptions extends TransformerOptions {
   /** Targets by backend name; default `['wasm']`. */
@@ -264,13 +265,23 @@ async function readModel(file: string): Promise<Uint8Array> {
   }
 }
 
-/** Runs the slow work on weights one by one; between two of them the event loop has a turn, so that a cancel arrives. */
+/** Milliseconds of work after which the event loop has a turn. */
+const TURN = 50;
+
+/** Runs the slow work on weights one by one; between two of them, and where one stops, the event loop has a turn, so that a cancel arrives. */
 async function runLater(later: readonly DeferredWork[], o: CompileOptions): Promise<void> {
   for (const [i, work] of later.entries()) {
     o.signal?.throwIfAborted();
     const report = (share: number): void => o.onWeight?.({ name: work.name, done: i + share, total: later.length });
     report(0);
-    work.run(report, o.signal);
+    let turn = performance.now();
+    for (const share of stepsOf(work.run(report, o.signal))) {
+      report(share);
+      if (performance.now() - turn < TURN) continue;
+      await new Promise((resolve) => setTimeout(resolve));
+      o.signal?.throwIfAborted();
+      turn = performance.now();
+    }
     await new Promise((resolve) => setTimeout(resolve));
   }
 }

@@ -16,7 +16,8 @@ export {
 } from '../passes/precision/quantizer.ts';
 export { type Match, type Rewrite, rewrite } from '../passes/rewrite.ts';
 export { type ErrorDetails, type ErrorPlace, InfcError } from '../runtime/errors.ts';
-export { type AutoOptions, type AutoResult, type Budget, chooseRecipe } from './auto.ts';
+export { type AutoOptions, type AutoResult, chooseRecipe } from './auto.ts';
+export type { Budget } from './budget.ts';
 export { type Calibration, type CalibrationRun, calibrate, loadCompiled } from './calibrate.ts';
 export {
   type Compilation,
@@ -76,3 +77,4 @@ export {
 } from './lower/template.ts';
 export { definePlugin, type Plugin, Registry } from './plugin.ts';
 export type { Samples } from './samples.ts';
+export type { Steps } from './steps.ts';

@@ -10,6 +10,8 @@ import { numbersOf } from './tensor-values.ts';
 export interface LayerDamage extends TensorQuality {
   /** Module path or node name. */
   readonly name: string;
+  /** Its place among the layers, in the order they run. */
+  readonly place: number;
 }
 
 const PREFIX = 'layer:';
@@ -49,6 +51,11 @@ const showLayers = (): Plugin =>
     ],
   });
 
+export interface LayerOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
 /**
  * Compiles two versions of a model with their layers' outputs shown, runs both on the first samples, and compares layer by layer, worst
  * first. Layers that only one of them has are left out.
@@ -57,19 +64,24 @@ export async function compareLayers(
   compileA: (plugins: readonly Plugin[]) => Promise<Compilation>,
   compileB: (plugins: readonly Plugin[]) => Promise<Compilation>,
   samples: Samples,
+  { signal, onProgress }: LayerOptions = {},
 ): Promise<LayerDamage[]> {
   const [first] = (await compileA([showLayers()])).targets;
+  signal?.throwIfAborted();
   const [second] = (await compileB([showLayers()])).targets;
   await using a = await loadCompiled(first);
   await using b = await loadCompiled(second);
   const comparisons = new Map<string, TensorComparison>();
-  for (const run of calibrationRuns(firstOf(samples, SHARE), first?.plan.generation)) {
+  const runs = [...calibrationRuns(firstOf(samples, SHARE), first?.plan.generation)];
+  for (const [i, run] of runs.entries()) {
+    onProgress?.(i, runs.length);
     if (run.reset || samples.kind === 'inputs') {
       a.reset();
       b.reset();
     }
-    const actual = await a.run(run.inputs, run.options);
-    const expected = await b.run(run.inputs, run.options);
+    const options = { ...run.options, ...(signal ? { signal } : {}) };
+    const actual = await a.run(run.inputs, options);
+    const expected = await b.run(run.inputs, options);
     for (const [name, e] of Object.entries(expected)) {
       const got = actual[name];
       if (!name.startsWith(PREFIX) || got?.shape.join() !== e.shape.join()) continue;
@@ -79,6 +91,6 @@ export async function compareLayers(
     }
   }
   return [...comparisons]
-    .map(([name, c]) => ({ name: name.slice(PREFIX.length), ...c.finish() }))
+    .map(([name, c], place) => ({ name: name.slice(PREFIX.length), place, ...c.finish() }))
     .sort((x, y) => y.relative - x.relative);
 }

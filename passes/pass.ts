@@ -3,6 +3,7 @@ import type { FormatRecipe } from '../compiler/formats/recipe.ts';
 import type { MatrixSize, Planes } from '../compiler/formats/rows.ts';
 import type { Graph, Node, Program, Value } from '../compiler/ir/graph.ts';
 import { GraphBuilder, type OpTable } from '../compiler/ir/graph-builder.ts';
+import type { Steps } from '../compiler/steps.ts';
 import type { HostTensor } from '../runtime/host.ts';
 import type { RoundingError } from './format/rounding-error.ts';
 import type { AddProduct } from './precision/add-product.ts';
@@ -28,7 +29,8 @@ export interface Algorithms {
 export interface DeferredWork {
   /** Name of the weight. */
   readonly name: string;
-  run(onProgress: (share: number) => void, signal: AbortSignal | undefined): void;
+  /** What takes long stops now and then, or reports itself. */
+  run(onProgress: (share: number) => void, signal: AbortSignal | undefined): Steps<void>;
 }
 
 /** Storage formats, and how a compilation uses them. */

@@ -9,15 +9,19 @@ import {
   type Template,
   type TemplateRequest,
 } from '../../compiler/lower/template.ts';
-import { hiddenOf, type RecurrentOp, recurrentGates, recurrentInputs } from '../../compiler/ops/recurrent.ts';
+import {
+  hiddenOf,
+  isRecurrent,
+  type RecurrentOp,
+  recurrentGates,
+  recurrentInputs,
+} from '../../compiler/ops/recurrent.ts';
 import { boundActivations } from '../../compiler/ops/recurrent-activation.ts';
 import { numbersOf } from '../../compiler/tensor-values.ts';
 
 const LANES = 64;
 /** Units of the state that one lane may own. */
 const MOST_UNITS = 16;
-
-const isRecurrent = (op: string): op is RecurrentOp => op === 'lstm' || op === 'gru' || op === 'rnn';
 
 /** Recurrent weights with k outermost, so that neighbouring lanes read neighbouring units. */
 function transposed(weights: Constant, rows: number, hidden: number): Constant {

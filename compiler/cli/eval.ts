@@ -18,7 +18,7 @@ import { artifactFor } from './language-model.ts';
 import { concretePorts, entryOf } from './ports.ts';
 import { compilerOf, modelOf, openArtifact, recompile } from './record.ts';
 import { readSamples } from './samples.ts';
-import { formatBytes, formatMs, table } from './table.ts';
+import { formatBytes, formatError, formatMs, formatPercent, table } from './table.ts';
 
 /** One side of a comparison. */
 interface Side {
@@ -131,6 +131,10 @@ async function layersOf(a: Side, b: Side, samples: Samples, args: Args, io: Io):
     (plugins) => compiled(a, { plugins }),
     (plugins) => compiled(b, { plugins }),
     samples,
+    {
+      signal: io.signal,
+      onProgress: (done, total) => io.progress(`comparing layer by layer: ${done} of ${total} runs`),
+    },
   );
   io.progress('');
   return layers;
@@ -147,6 +151,14 @@ interface Result {
   readonly layers: readonly LayerDamage[];
 }
 
+/** `1 text`, `12 samples`. */
+const samplesText = ({ samples, damage }: Pick<Result, 'samples' | 'damage'>): string =>
+  `${samples} ${damage.kind === 'tokens' ? 'text' : 'sample'}${samples === 1 ? '' : 's'}`;
+
+/** The longest bar is the worst layer's. */
+const bar = ({ relative }: LayerDamage, layers: readonly LayerDamage[]): string =>
+  '\u2588'.repeat(Math.round((24 * relative) / (layers[0]?.relative || 1)));
+
 /** Shares as they are, to four digits. */
 const formatScore = (s: number): string => s.toFixed(4);
 
@@ -154,7 +166,7 @@ function show(r: Result, html: string | undefined, io: Io): void {
   const { style } = io;
   const [small, large] = r.bytes;
   io.out(
-    `${style.bold(r.model)} (${formatBytes(small)} of weights) against ${style.bold(r.against)} (${formatBytes(large)}), ${r.samples} samples in ${formatMs(r.ms)}`,
+    `${style.bold(r.model)} (${formatBytes(small)} of weights) against ${style.bold(r.against)} (${formatBytes(large)}), ${samplesText(r)} in ${formatMs(r.ms)}`,
   );
   io.out('');
   if (r.damage.kind === 'tokens') {
@@ -163,12 +175,16 @@ function show(r: Result, html: string | undefined, io: Io): void {
       table(
         [{ title: 'measure' }, { title: 'value', right: true }, { title: '' }],
         [
-          ['KL divergence', kl.toExponential(3), `nats a token, at most ${klMax.toPrecision(3)}`],
-          ['top-1 agreement', `${(100 * top1).toFixed(2)} %`, `of ${positions} tokens`],
+          [
+            'KL divergence',
+            formatError(kl),
+            `nats a token between their predictions, at most ${formatError(klMax)}; 0 is equal`,
+          ],
+          ['same likeliest token', formatPercent(top1), `of ${positions} places`],
           [
             'perplexity',
             perplexity.toFixed(3),
-            `against ${referencePerplexity.toFixed(3)}: ${perplexity >= referencePerplexity ? '+' : ''}${(perplexity - referencePerplexity).toFixed(3)}`,
+            `against ${referencePerplexity.toFixed(3)} (${perplexity >= referencePerplexity ? '+' : ''}${(perplexity - referencePerplexity).toFixed(3)}); lower predicts the text better`,
           ],
         ],
         style,
@@ -180,18 +196,18 @@ function show(r: Result, html: string | undefined, io: Io): void {
         [
           { title: 'output' },
           { title: 'cosine', right: true },
-          { title: 'relative', right: true },
-          { title: 'max error', right: true },
-          { title: 'mean error', right: true },
-          { title: 'top-1', right: true },
+          { title: 'error', right: true },
+          { title: 'largest', right: true },
+          { title: 'mean', right: true },
+          { title: 'same decision', right: true },
         ],
         Object.entries(r.damage.outputs).map(([name, o]) => [
           name,
           o.cosine.toFixed(6),
-          o.relative.toExponential(2),
-          o.maxError.toPrecision(3),
-          o.meanError.toPrecision(3),
-          `${(100 * o.top1).toFixed(2)} %`,
+          formatPercent(o.relative),
+          formatError(o.maxError),
+          formatError(o.meanError),
+          formatPercent(o.top1),
         ]),
         style,
       ),
@@ -218,14 +234,16 @@ function show(r: Result, html: string | undefined, io: Io): void {
     io.out(
       table(
         [
-          { title: `layer, worst first`, max: 64 },
-          { title: 'relative', right: true },
+          { title: 'layer, worst first', max: 64 },
+          { title: 'error', right: true },
           { title: 'cosine', right: true },
+          { title: '' },
         ],
-        shown.map((l) => [l.name, l.relative.toExponential(2), l.cosine.toFixed(6)]),
+        shown.map((l) => [l.name, formatPercent(l.relative), l.cosine.toFixed(6), style.yellow(bar(l, r.layers))]),
         style,
       ),
     );
+    io.out(style.dim('Error: of the output, relative to its size; a layer has those of the layers before it too.'));
     if (r.layers.length > shown.length)
       io.out(style.dim(`and ${r.layers.length - shown.length} more (--json has all)`));
   }

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
 import type { PlanGeneration } from '../../runtime/plan.ts';
-import type { AutoResult, Budget, Candidate } from '../auto.ts';
+import type { AutoResult, Candidate } from '../auto.ts';
+import type { Budget } from '../budget.ts';
 import type { Calibration } from '../calibrate.ts';
 import type { CompileOptions, Compiler } from '../compile.ts';
 import { damageOf, dropOf } from '../damage.ts';
@@ -25,7 +26,8 @@ export interface PrecisionReport {
     readonly ms: number;
     readonly damage: number;
     readonly drop: number;
-    readonly within: boolean;
+    /** Options whose bounds it does not keep with the margin that other data needs. */
+    readonly missed: readonly string[];
     readonly chosen: boolean;
   }[];
   readonly layers: AutoResult['layers'];
@@ -196,29 +198,41 @@ const reportOf = (r: AutoResult, budget: Budget): PrecisionReport => ({
     ms: c.ms,
     damage: damageOf(c.damage),
     drop: dropOf(c.damage),
-    within: c.within,
+    missed: c.missed,
     chosen: c === r.chosen,
   })),
   layers: r.layers,
 });
 
-/** Candidates from small to large; the chosen one is marked. */
-export function precisionTable({ baseline, candidates }: PrecisionReport, io: Io): string {
+/** The budget, and the candidates from small to large: the chosen one is marked `>`, those that no other beats in size and damage `*`. */
+export function precisionTable({ budget, baseline, candidates }: PrecisionReport, io: Io): string {
   const { style } = io;
+  const isBeaten = (c: (typeof candidates)[number]): boolean =>
+    candidates.some((o) => o.bytes <= c.bytes && o.damage <= c.damage && (o.bytes < c.bytes || o.damage < c.damage));
   const rows = [...candidates]
     .sort((a, b) => a.bytes - b.bytes)
     .map((c) => [
-      c.chosen ? style.green(`> ${c.name}`) : `  ${c.name}`,
+      c.chosen ? style.green(`> ${c.name}`) : `${isBeaten(c) ? ' ' : '*'} ${c.name}`,
       formatBytes(c.bytes),
       formatMs(c.ms),
       c.damage.toExponential(2),
       `${(100 * c.drop).toFixed(2)} %`,
-      c.within ? 'yes' : style.dim('no'),
+      c.missed.length === 0 ? 'yes' : style.dim(`no: ${c.missed.join(', ')}`),
     ]);
   rows.push(['  as the model has it', formatBytes(baseline.bytes), formatMs(baseline.ms), '0', '0', '']);
-  return table(
+  const bounds = [
+    ...(budget.maxKl === undefined ? [] : [`damage at most ${budget.maxKl}`]),
+    ...(budget.maxDrop === undefined
+      ? []
+      : [`at most ${Number((100 * budget.maxDrop).toPrecision(4))} % of decisions changed`]),
+    ...(budget.maxBytes === undefined ? [] : [`at most ${formatBytes(budget.maxBytes)}`]),
+  ];
+  const aim = budget.maxKl ?? budget.maxDrop;
+  const chosen = `Budget: ${bounds.join(', ')}. Chosen (>): ${aim === undefined ? 'the least damage' : 'the smallest'} that keeps it with some margin, on samples that calibration did not see.`;
+  const measures = 'Damage: KL divergence in nats a token, or relative error. * nothing else is smaller and better.';
+  const shown = table(
     [
-      { title: 'recipe' },
+      { title: '  recipe' },
       { title: 'weights', right: true },
       { title: 'time', right: true },
       { title: 'damage', right: true },
@@ -228,6 +242,7 @@ export function precisionTable({ baseline, candidates }: PrecisionReport, io: Io
     rows,
     style,
   );
+  return `${chosen}\n${style.dim(measures)}\n\n${shown}`;
 }
 
 /** Path of the calibration data as a record keeps it. */

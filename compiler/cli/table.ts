@@ -56,6 +56,14 @@ export function formatCount(n: number): string {
   return `${v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v.toFixed(2)} ${unit}`;
 }
 
+/** 0.0979, 1.2e-7. */
+export const formatError = (v: number): string =>
+  v === 0 ? '0' : Math.abs(v) < 1e-3 ? v.toExponential(2) : v.toPrecision(3);
+
+/** 0.0979 -> `9.79 %`; small shares keep their digits. */
+export const formatPercent = (share: number): string =>
+  share > 0 && share < 1e-4 ? `${(100 * share).toExponential(1)} %` : `${(100 * share).toFixed(2)} %`;
+
 export const formatMs = (ms: number): string =>
   ms >= 1000
     ? `${(ms / 1000).toFixed(ms >= 10000 ? 1 : 2)} s`

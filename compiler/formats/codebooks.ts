@@ -1,4 +1,5 @@
 import { constant } from '../ir/expr.ts';
+import { finish } from '../steps.ts';
 import { DIMS, ENTRIES, fitCodebooks, SPAN } from './codebook-fit.ts';
 import { defineFormat, type StorageFormat } from './format.ts';
 
@@ -20,7 +21,7 @@ function codebooks(books: 1 | 2): StorageFormat {
     planes: { codes: { dtype: 'u8', per: DIMS / books }, scale: { dtype: 'f16', per: SPAN } },
     shared: { codebook: { dtype: 'i8', entries: books * ENTRIES * DIMS } },
     codebooks: { codes: 'codes', entries: 'codebook', books },
-    encode: (row) => fitCodebooks(row, { rows: 1, length: row.length }, books),
+    encode: (row) => finish(fitCodebooks(row, { rows: 1, length: row.length }, books)),
     encodeMatrix: (weights, size, importance) => fitCodebooks(weights, size, books, importance),
     decode: (planes, _, read) => {
       const [scale] = planes.scale ?? [];

@@ -1,5 +1,6 @@
 import type { DType } from '../ir/dtype.ts';
 import type { Expr } from '../ir/expr.ts';
+import type { Steps } from '../steps.ts';
 import type { BitPlane } from './bit-planes.ts';
 
 /** One array of a structure-of-arrays format. Each entry covers `per` weights; planes are padded to 4 bytes. */
@@ -152,13 +153,13 @@ export interface StorageFormat {
   readonly shared?: Readonly<Record<string, SharedPlane>>;
   /**
    * Quantizes a matrix whose rows share planes: entries of each plane, those that are not shared of one row after the other. `importance`
-   * weighs the squared error of each column.
+   * weighs the squared error of each column. What takes long stops now and then, see {@link Steps}.
    */
   encodeMatrix?(
     weights: Float32Array,
     size: { readonly rows: number; readonly length: number },
     importance?: Float32Array,
-  ): Readonly<Record<string, ArrayLike<number>>>;
+  ): Steps<Readonly<Record<string, ArrayLike<number>>>>;
   /** Largest |decode(encode(w)) - w| allowed, for a row with largest magnitude 1. */
   readonly errorBound: number;
 }

@@ -1,6 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { byteLength, type DType, type TypedArray, viewOf } from '../ir/dtype.ts';
 import type { Constant } from '../ir/graph.ts';
+import { finish } from '../steps.ts';
 import { constantNumbers } from '../tensor-values.ts';
 import { blockColumns, blockStarts, keptBlocks, startsOf } from './blocks.ts';
 import { type Grid, gridSpan, type StorageFormat } from './format.ts';
@@ -27,7 +28,7 @@ export function encodeRows(
 ): Planes {
   const { rows, length } = size;
   const { sparse } = format;
-  if (format.encodeMatrix) return matrixPlanes(format, format.encodeMatrix(weights, size), weights, size, name);
+  if (format.encodeMatrix) return matrixPlanes(format, finish(format.encodeMatrix(weights, size)), weights, size, name);
   const { height, columns, starts, list } = keptBlocks(format, weights, size);
   const span = gridSpan(format);
   const planes = Object.entries(format.planes).map(([name, { dtype, per }]) => ({

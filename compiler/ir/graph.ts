@@ -36,8 +36,8 @@ export interface Source {
   readonly op: string;
 }
 
-/** Values that are all whole numbers -2^(bits-1) < v < 2^(bits-1), or all of a narrower float. */
-export type CompactValues = { readonly bits: number } | { readonly float: 'f16' | 'bf16' };
+/** Values that are all f32 products of a step (default 1) and whole numbers -2^(bits-1) < v < 2^(bits-1), or all of a narrower float. */
+export type CompactValues = { readonly bits: number; readonly step?: number } | { readonly float: 'f16' | 'bf16' };
 
 /** Values that are whole numbers of `bits` bits times one scale for each index of `axis`. */
 export interface ChannelCodes {
@@ -69,7 +69,7 @@ export interface Constant {
   readonly strings?: readonly string[];
   readonly encoded?: EncodedRows;
   /** What the values were rounded to, where no storage format holds them: how to write them compactly follows. */
-  readonly rounded?: ChannelCodes | { readonly float: 'f16' | 'bf16' };
+  readonly rounded?: ChannelCodes | CompactValues;
   /** How the values can be written in fewer bytes without loss, in any order: they are expanded when the model is loaded. */
   readonly compact?: CompactValues;
   /** Its maker knows that no other constant has these bytes, so that writers need not compare them with others. */

@@ -9,6 +9,9 @@ import { defineOp, type HostTensor, type InferContext, type OpDef } from '../ir/
 export const recurrentGates = { lstm: 4, gru: 3, rnn: 1 } as const;
 export type RecurrentOp = keyof typeof recurrentGates;
 
+/** Whether input 1 of an op are recurrent weights. */
+export const isRecurrent = (op: string): op is RecurrentOp => Object.hasOwn(recurrentGates, op);
+
 /** Where the optional inputs are, after gates, recurrent weights and the initial hidden state. */
 export const recurrentInputs = {
   lstm: { cell: 3, peepholes: 4, lengths: 5 },

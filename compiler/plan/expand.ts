@@ -25,8 +25,7 @@ export interface Expansion {
 export function expand(constant: Constant, compact: CompactValues, kind: Kernel['kind']): Expansion | undefined {
   if (constant.type.dtype !== 'f32' || constant.strings) return undefined;
   const spans = Math.ceil(elementsOf(constant) / SPAN);
-  const planes =
-    'bits' in compact ? codesOf(constant, compact.bits, spans) : [floatsOf(constant, compact.float, spans)];
+  const planes = 'bits' in compact ? codesOf(constant, compact, spans) : [floatsOf(constant, compact.float, spans)];
   if (!planes) return undefined;
   return { planes, kernel: expandingKernel(compact, spans, kind), bytes: spans * SPAN * 4 };
 }
@@ -38,17 +37,31 @@ const plane = (name: string, data: Uint32Array): Constant => ({
   read: () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
 });
 
-function codesOf(constant: Constant, bits: number, spans: number): Constant[] | undefined {
+function codesOf(
+  constant: Constant,
+  { bits, step = 1 }: { readonly bits: number; readonly step?: number },
+  spans: number,
+): Constant[] | undefined {
   const values = constantNumbers(constant);
   const zero = 2 ** (bits - 1);
   const codes = new Uint8Array(spans * SPAN).fill(zero);
   for (let i = 0; i < values.length; i++) {
     const v = values[i] ?? 0;
-    if (!Number.isInteger(v) || Math.abs(v) >= zero) return undefined;
-    codes[i] = v + zero;
+    const code = Math.round(v / step);
+    if (Math.fround(code * step) !== v || Math.abs(code) >= zero) return undefined;
+    codes[i] = code + zero;
   }
-  return Object.entries(packCodes(codes, bits)).map(([name, words]) => plane(name, words));
+  const planes = Object.entries(packCodes(codes, bits)).map(([name, words]) => plane(name, words));
+  return step === 1 ? planes : [...planes, stepPlane(step)];
 }
+
+/** Data, not part of the kernel: weights share it. */
+const stepPlane = (step: number): Constant => ({
+  name: 'step',
+  type: tensor('f32', [1]),
+  bytes: 4,
+  read: () => new Uint8Array(Float32Array.of(step).buffer),
+});
 
 /** Computed when it is written: models of 16 bits need not fit in memory twice. */
 const floatsOf = (constant: Constant, dtype: 'f16' | 'bf16', spans: number): Constant => ({
@@ -65,13 +78,15 @@ const floatsOf = (constant: Constant, dtype: 'f16' | 'bf16', spans: number): Con
 });
 
 function expandingKernel(compact: CompactValues, spans: number, kind: Kernel['kind']): Kernel {
-  const name = 'bits' in compact ? `expand_int${compact.bits}` : `expand_${compact.float}`;
+  const hasStep = 'bits' in compact && (compact.step ?? 1) !== 1;
+  const name = 'bits' in compact ? `expand_int${compact.bits}${hasStep ? 's' : ''}` : `expand_${compact.float}`;
   const [lanes, each] = kind === 'simt' ? [LANES, 1] : [1, SPANS];
   const k = new KernelBuilder(`${name}_${spans}`, kind, lanes, [Number(ceilDiv(spans, lanes * each)), 1, 1]);
   const specs = 'bits' in compact ? codePlanes(compact.bits) : { values: { dtype: compact.float, per: 1 } };
   const buffers = Object.entries(specs).map(
     ([plane, { dtype, per }]) => [plane, per, k.buffer(plane, dtype, 'read', (spans * SPAN) / per)] as const,
   );
+  const step = hasStep ? k.buffer('step', 'f32', 'read', 1) : undefined;
   const out = k.buffer('out', 'f32', 'write', spans * SPAN);
   k.for(0, each, 1, (i) => {
     const wanted = add(add(mul(k.group.x, lanes * each), mul(k.lane, each)), i);
@@ -83,9 +98,13 @@ function expandingKernel(compact: CompactValues, spans: number, kind: Kernel['ki
           Array.from({ length: SPAN / per }, (_, j) => k.load(b, add(mul(span, SPAN / per), j))),
         ]),
       );
+      const by = step && k.load(step, 0);
       const all =
         'bits' in compact
-          ? unpackCodes(values, compact.bits, SPAN, 0).map((c) => c.sub(2 ** (compact.bits - 1)).cast('f32'))
+          ? unpackCodes(values, compact.bits, SPAN, 0).map((c) => {
+              const code = c.sub(2 ** (compact.bits - 1)).cast('f32');
+              return by ? code.mul(by) : code;
+            })
           : (values.values ?? []);
       all.forEach((v, j) => k.store(out, add(mul(span, SPAN), j), v));
     });

@@ -1,17 +1,18 @@
 import type { MaskId, MaskPool, SetHash } from '../mask-pool.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { JsonAcceptor } from './acceptor.ts';
-import type { CharBits } from './char-loops.ts';
+import { type CharBits, hasChar } from './char-bits.ts';
+import { type Loop, ROUND } from './char-loops.ts';
 import type { KeyLeaf } from './leaf-object.ts';
 import { type Counts, StringLeaf } from './leaf-string.ts';
 import type { MaskWalk } from './mask-walk.ts';
 import type { StackId } from './stack.ts';
-import { insideUpTo, type JsonTokens, within } from './string-tokens.ts';
+import { type JsonTokens, within } from './string-tokens.ts';
 
 /** With fewer characters left than this, a state that counts is walked as it is. */
 const SHORT = 10;
 /** Counting loops shorter than this are walked as they are. */
-const LONG = 8;
+const LONG = 4;
 /** Masks of formats kept for a vocabulary. */
 const MAX_KEPT = 2048;
 
@@ -64,7 +65,7 @@ export class Insides {
     const known = key && this.known.get(key);
     if (known) return known;
     const origin = info instanceof StringLeaf ? info.origin() : undefined;
-    const inside = this.recall(origin) ?? (counted ? this.counting(counted, leaf) : this.search(leaf));
+    const inside = this.recall(origin) ?? (counted ? this.counting(counted, leaf) : this.unbounded(info, leaf));
     if (key !== undefined) this.known.set(key, inside);
     if (origin !== undefined) this.keep(origin, inside);
     return inside;
@@ -97,24 +98,27 @@ export class Insides {
     return sure >= SHORT ? { ...counts, sure, plain: info.uncounted(counts) } : undefined;
   }
 
-  /** Tokens of a state that counts: those of the same state without counters, less those that are too long for them. */
-  private counting({ slot, most, sure, plain }: Counted, leaf: number): Inside {
-    const { pool, tokens, acceptor } = this;
-    const { strings } = tokens;
+  /** Tokens of a state whose length has a bound: those without it, where no token comes near. */
+  private unbounded(info: StringLeaf | KeyLeaf, leaf: number): Inside {
+    const { acceptor, tokens } = this;
+    const plain = info instanceof StringLeaf ? info.withoutMax(tokens.strings.longest) : 0;
+    const other = acceptor.machine.leaves[plain];
+    return other instanceof StringLeaf ? this.of(other, plain, undefined) : this.search(leaf);
+  }
+
+  /** Tokens of a state that counts: those of the same state without counters, unless they may be too long for them. */
+  private counting({ sure, plain }: Counted, leaf: number): Inside {
+    const { acceptor, tokens, walk } = this;
+    if (sure < tokens.strings.longest) {
+      const own = acceptor.machine.leaves[leaf];
+      const shared = own instanceof StringLeaf ? own.withoutMax(tokens.strings.longest) : 0;
+      const other = acceptor.machine.leaves[shared];
+      if (other instanceof StringLeaf) return this.of(other, shared, this.counted(other));
+      const loop = walk.loops.of(plain);
+      return loop?.count === ROUND ? { mask: this.along(leaf, { ...loop, count: sure }) } : this.search(leaf);
+    }
     const info = acceptor.machine.leaves[plain];
-    const whole = info instanceof StringLeaf ? this.of(info, plain, undefined) : this.search(plain);
-    if (sure >= strings.longest) return whole;
-    const view = pool.view(whole.mask);
-    const words = new Uint32Array(view.length);
-    const short = insideUpTo(strings, sure);
-    for (let w = 0; w < words.length; w++) words[w] = (view[w] ?? 0) & (short[w] ?? 0);
-    for (let length = sure + 1; length <= Math.min(slot.max, strings.longest); length++)
-      for (const token of strings.byLength[length] ?? []) {
-        if ((((view[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 0) continue;
-        if (length + this.rest(plain, token) <= most || this.takes(token, leaf, 0))
-          words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
-      }
-    return { mask: pool.internWords(words) };
+    return info instanceof StringLeaf ? this.of(info, plain, undefined) : this.search(plain);
   }
 
   /** Whether a token may come, tried alone. */
@@ -124,16 +128,6 @@ export class Insides {
     return bytes ? this.walk.takes(bytes) : false;
   }
 
-  /** The fewest characters after a token that stays within a string; Infinity where that is not known. */
-  private rest(leaf: number, token: number): number {
-    const { machine } = this.acceptor;
-    let at = leaf;
-    for (const byte of this.vocabulary.bytes[token] ?? []) at = machine.step(at, byte) >> 2;
-    const after = machine.leaves[at];
-    const slot = after instanceof StringLeaf && after.decoder === 0 ? after.slots[0] : undefined;
-    return slot ? machine.facts.rest(slot.lang) : Number.POSITIVE_INFINITY;
-  }
-
   /**
    * Most of the tokens consist of characters that lead round in the state, or in the one that most characters lead to. These are known
    * for the vocabulary; only tokens that leave the loop are walked.
@@ -141,26 +135,23 @@ export class Insides {
   private search(leaf: number): Inside {
     const { walk, tokens, pool } = this;
     const { loops } = walk;
-    walk.begin(leaf, 0);
     const own = loops.of(leaf);
-    const link = loops.link(leaf);
-    const main = link?.next ?? 0;
-    if (own && (main === leaf || (own.count >= LONG && !own.others))) {
-      const chain = main === leaf ? undefined : loops.chain(leaf, own.count);
-      walk.walkExits(leaf, own, own, chain);
-      const base = this.baseOf(own, own.count);
-      const mask = pool.intern(base, walk.found, walk.count);
-      return main === leaf && pool.mask(mask).base === base ? { mask, loop: own } : { mask };
+    if (own && own.count >= LONG) {
+      const mask = this.along(leaf, own);
+      return own.count === ROUND && pool.mask(mask).base === this.baseOf(own.set, ROUND)
+        ? { mask, loop: own.set }
+        : { mask };
     }
-    const loop = link && loops.of(main);
-    if (!link || !loop || loops.link(main)?.next !== main || link.set.others !== loop.others) {
-      walk.walk(tokens.text, true);
+    walk.begin(leaf, 0);
+    const first = loops.link(leaf);
+    const loop = first && loops.of(first.next);
+    if (!loop || loop.count !== ROUND) {
+      walk.walkText();
       return { mask: pool.intern(-1, walk.found, walk.count) };
     }
-    const first = link.set;
-    walk.walkExits(main, loop, first);
-    const words = within(tokens, loop, Number.POSITIVE_INFINITY).slice();
-    this.withoutStarts(words, loop, first);
+    walk.walkText(loop, first.set);
+    const words = within(tokens, loop.set, ROUND).slice();
+    this.withoutStarts(words, loop.set, first.set);
     const { found, count } = walk;
     for (let i = 0; i < count; i++) {
       const token = found[i] ?? 0;
@@ -169,14 +160,20 @@ export class Insides {
     return { mask: pool.internWords(words) };
   }
 
+  /** The tokens along a loop of the state, and those that leave it. */
+  private along(leaf: number, loop: Loop): MaskId {
+    const { walk, pool } = this;
+    walk.begin(leaf, 0);
+    walk.walkText(loop);
+    return pool.intern(this.baseOf(loop.set, loop.count), walk.found, walk.count);
+  }
+
   /** Takes away the tokens that begin with a character of a set but not of another one. */
   private withoutStarts(words: Uint32Array, set: CharBits, first: CharBits): void {
     const { text } = this.tokens;
     for (let i = 1; i < text.count; i += text.size[i] ?? 1) {
       const byte = text.byte[i] ?? 0;
-      const bit =
-        byte < 0x80 ? (((set.ascii[byte >> 5] ?? 0) & ~(first.ascii[byte >> 5] ?? 0)) >>> (byte & 31)) & 1 : 0;
-      if (bit === 0) continue;
+      if (!hasChar(set, byte) || hasChar(first, byte)) continue;
       const last = text.from[i + (text.size[i] ?? 1)] ?? 0;
       for (let t = text.from[i] ?? 0; t < last; t++) {
         const token = text.tokens[t] ?? 0;

@@ -212,6 +212,16 @@ export class KeyLeaf implements Leaf, CodePoints {
     return from;
   }
 
+  /** The languages that tell characters apart, where none is listed. */
+  get langs(): readonly Lang[] {
+    return this.regions.map(({ lang }) => lang);
+  }
+
+  /** Whether listed names go on with a character of a range. */
+  listedIn(low: number, high: number): boolean {
+    return this.prefix !== undefined && this.space.namedIn(this.prefix, low, high);
+  }
+
   inside(decoder: number): number {
     return goTo(this.machine.keyState(this.space, this.prefix, this.regions, decoder));
   }

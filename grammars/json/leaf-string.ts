@@ -93,6 +93,15 @@ export class StringLeaf implements Leaf, CodePoints {
     return this.machine.stringState([{ ...slot, lang, min: 0, max: Number.POSITIVE_INFINITY }], 0) >> 2;
   }
 
+  /** The same state with no bound on its length, when `length` characters and what may follow them do not reach it; 0 otherwise. */
+  withoutMax(length: number): number {
+    const [slot] = this.slots;
+    if (this.decoder !== 0 || this.slots.length !== 1 || !slot || slot.low < slot.high || slot.min > 1) return 0;
+    if (slot.max === Number.POSITIVE_INFINITY || slot.max < length + slot.min + this.machine.engine.need(slot.lang))
+      return 0;
+    return this.machine.stringState([{ ...slot, max: Number.POSITIVE_INFINITY }], 0) >> 2;
+  }
+
   /** What decides which characters may come; undefined where listed values do. */
   patterns(): string | undefined {
     if (this.slots.some((s) => s.low < s.high)) return undefined;
@@ -234,6 +243,16 @@ export class StringLeaf implements Leaf, CodePoints {
       from = Math.max(from, start);
     }
     return from;
+  }
+
+  /** The languages that tell characters apart, where none is listed. */
+  get langs(): readonly Lang[] {
+    return this.slots.map((slot) => slot.lang);
+  }
+
+  /** Whether listed values go on with a character of a range. */
+  listedIn(low: number, high: number): boolean {
+    return this.slots.some((slot) => memberIn(slot, low, high));
   }
 
   inside(decoder: number): number {

@@ -1,21 +1,26 @@
 import type { TokenTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { JsonAcceptor } from './acceptor.ts';
-import { type CharBits, CharLoops, type Loop } from './char-loops.ts';
+import { type CharBits, hasChar } from './char-bits.ts';
+import { CharLoops, type Loop } from './char-loops.ts';
 import { KeyLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
 import { ColonLeaf } from './leaf-structure.ts';
-import { leaving } from './leaving.ts';
 import { Memo } from './mask-memo.ts';
 import type { StackId } from './stack.ts';
 import { INSIDE, type JsonTokens } from './string-tokens.ts';
-import { covers, ROW, type Rows, rowsOf } from './subtrees.ts';
+import { BITS, covers, meets, ROW, type Rows, rowsOf } from './subtrees.ts';
 import { AFTER, UnknownItems } from './unknown-items.ts';
 
 /** Subtrees smaller than this are walked node by node. */
 const WORTH = 6;
+/** The same where it is not yet known which characters lead round. */
+const WORTH_ASKING = 128;
 /** Longest token, and then some; a walk within a walk starts beyond. */
 const DEPTH = 258;
+
+/** The path has left the loop. */
+const OFF = 255;
 
 /** Flags of a configuration: a name was finished whose text the walk does not know; from the second bit on the phase of {@link UnknownItems}. */
 const NAMED = 1;
@@ -32,8 +37,8 @@ interface Scratch {
   readonly stackAt: Int32Array;
   readonly flagAt: Uint8Array;
   readonly found: Int32Array;
-  /** Nodes of a trie to walk from. */
-  readonly nodes: Int32Array;
+  /** Characters of a loop on the path, or {@link OFF}. */
+  readonly onLoop: Uint8Array;
 }
 
 const scratches = new WeakMap<JsonTokens, Scratch>();
@@ -46,7 +51,7 @@ function scratchOf(tokens: JsonTokens): Scratch {
       stackAt: new Int32Array(2 * DEPTH),
       flagAt: new Uint8Array(2 * DEPTH),
       found: new Int32Array(tokens.tailOf.length + 64),
-      nodes: new Int32Array(tokens.text.count),
+      onLoop: new Uint8Array(2 * DEPTH),
     };
     scratches.set(tokens, scratch);
   }
@@ -84,7 +89,7 @@ export class MaskWalk {
   private readonly leafAt: Int32Array;
   private readonly stackAt: Int32Array;
   private readonly flagAt: Uint8Array;
-  private readonly nodes: Int32Array;
+  private readonly onLoop: Uint8Array;
 
   constructor(
     private readonly acceptor: JsonAcceptor,
@@ -96,7 +101,7 @@ export class MaskWalk {
     this.stackAt = scratch.stackAt;
     this.flagAt = scratch.flagAt;
     this.found = scratch.found;
-    this.nodes = scratch.nodes;
+    this.onLoop = scratch.onLoop;
     this.loops = new CharLoops(acceptor.machine);
     this.unknown = new UnknownItems(acceptor.machine);
     this.tails = new Memo(acceptor.stacks);
@@ -161,15 +166,14 @@ export class MaskWalk {
         // Anything may follow, and the quote: the same tokens as in any free string.
         this.count = n;
         const [from, to] = [rows[i + 2] ?? 0, rows[i + 3] ?? 0];
-        if (trie === this.tokens.text) this.takeAll(tokens, from, to);
-        else this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokens, from, to);
+        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokens, from, to);
         n = this.count;
         i += below * ROW;
         continue;
       }
       if (below > WORTH && flag <= NAMED && (text || leaves[leafAt[d] ?? 0]?.kind === 'number')) {
-        const loop = this.alike(leafAt[d] ?? 0, rows, i) ? loops.of(leafAt[d] ?? 0) : undefined;
-        if (loop !== undefined && covers(loop, rows, i) && head >>> 18 <= loop.count) {
+        const loop = loops.near(leafAt[d] ?? 0, below > WORTH_ASKING || (!text && this.alike(leafAt[d] ?? 0, rows, i)));
+        if (loop !== undefined && covers(loop.set, rows, i) && head >>> 18 <= loop.count) {
           const last = rows[i + 3] ?? 0;
           for (let t = rows[i + 2] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
           i += below * ROW;
@@ -185,25 +189,55 @@ export class MaskWalk {
   }
 
   /**
-   * Finds the tokens that stay within a string but are not made of characters of `loop` alone, `count` of them at most. Tokens that
-   * begin with characters of `first` lead to the state `main`, which the loop leads round; or, where the loop counts, along `chain`.
+   * Finds the tokens that stay within a string, from the leaf last begun. With a loop: those that are not made of its characters alone, as many
+   * as it has at most, the first of them in `first`. Subtrees without a way off the loop are passed over, so that most of the trie is never seen.
    */
-  walkExits(main: number, loop: Loop, first: CharBits, chain: Int32Array | undefined = undefined): void {
-    const { leafAt, stackAt, flagAt, nodes } = this;
+  walkText(loop?: Loop, first?: CharBits): void {
+    const { found, leafAt, loops, onLoop } = this;
     const trie = this.tokens.text;
-    const { size, depth } = trie;
-    const [level = 0] = stackAt;
-    const n = leaving(trie, loop, first, nodes);
-    for (let k = 0; k < n; k++) {
-      const node = nodes[k] ?? 0;
-      const d = (depth[node] ?? 0) - 1;
-      if (d > 0) {
-        leafAt[d] = chain ? (chain[d] ?? 0) : main;
-        stackAt[d] = level;
-        flagAt[d] = 0;
+    const { tokens, count: nodes } = trie;
+    const { machine } = this.acceptor;
+    const { pages } = machine;
+    const rows = rowsOf(trie);
+    let n = this.count;
+    onLoop[0] = loop ? 0 : OFF;
+    for (let i = ROW; i < nodes * ROW; ) {
+      const head = rows[i] ?? 0;
+      const byte = head & 255;
+      const d = (head >> 8) & 255;
+      const below = rows[i + 1] ?? 1;
+      let on = onLoop[d - 1] ?? OFF;
+      if (loop && on !== OFF) {
+        // A character whose first byte is on the loop is so as a whole.
+        if ((byte & 0xc0) !== 0x80)
+          on = on < loop.count && hasChar(loop.set, byte) && (d > 1 || !first || hasChar(first, byte)) ? on + 1 : OFF;
+        if (on !== OFF && on + (head >>> 18) <= loop.count && !meets(loop.exits, rows, i)) {
+          i += below * ROW;
+          continue;
+        }
       }
-      this.walkRange(trie, node, node + (size[node] ?? 1), true);
+      const here = leafAt[d - 1] ?? 0;
+      const known = pages[here >> 6]?.[((here & 63) << 8) | byte] ?? 0;
+      const code = known === 0 ? machine.step(here, byte) : known - 1;
+      if (code === 0) {
+        i += below * ROW;
+        continue;
+      }
+      const leaf = code >> 2;
+      leafAt[d] = leaf;
+      onLoop[d] = on;
+      if (on !== OFF) {
+        i += ROW;
+        continue;
+      }
+      const round = below > WORTH ? loops.near(leaf, below > WORTH_ASKING) : undefined;
+      const whole =
+        below > 1 && (this.free(leaf) || (round && covers(round.set, rows, i) && head >>> 18 <= round.count));
+      const to = (whole ? rows[i + 3] : rows[i + ROW + 2]) ?? tokens.length;
+      for (let t = rows[i + 2] ?? 0; t < to; t++) found[n++] = tokens[t] ?? 0;
+      i += whole ? below * ROW : ROW;
     }
+    this.count = n;
   }
 
   /** Whether a text can come, in the situation last begun. */
@@ -261,12 +295,12 @@ export class MaskWalk {
     return found;
   }
 
-  /** Whether a loop may hold all that is below a row of a trie: its first and its last ASCII character lead to the same state. */
+  /** Whether the first and the last ASCII character below a row of a trie lead to the same state. */
   private alike(leaf: number, rows: Rows, i: number): boolean {
     let low = -1;
     let high = -1;
     for (let w = 0; w < 4; w++) {
-      const word = rows[i + 4 + w] ?? 0;
+      const word = rows[i + BITS + w] ?? 0;
       if (word === 0) continue;
       if (low < 0) low = 32 * w + 31 - Math.clz32(word & -word);
       high = 32 * w + 31 - Math.clz32(word);
@@ -350,10 +384,6 @@ export class MaskWalk {
     for (let i = 0; bytes && i < bytes.length && moved === ALIVE; i++) moved = this.move(i, i + 1, bytes[i] ?? 0);
     if (moved === ALIVE) this.found[this.count++] = token;
     else if (moved === LATER) this.later.push(token);
-  }
-
-  private takeAll(tokens: Int32Array, first: number, last: number): void {
-    for (let t = first; t < last; t++) this.found[this.count++] = tokens[t] ?? 0;
   }
 
   private takeOpen({ marks }: TailSet, tokens: ArrayLike<number>, first: number, last: number): void {

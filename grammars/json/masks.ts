@@ -3,7 +3,7 @@ import type { TokenMachine } from '../token-machine.ts';
 import { vocabularyTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { JsonAcceptor } from './acceptor.ts';
-import type { CharBits } from './char-loops.ts';
+import type { CharBits } from './char-bits.ts';
 import { type Counted, Insides } from './insides.ts';
 import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';

@@ -161,13 +161,16 @@ export class ObjectSolver {
       if (tryKey(key, current, this.formulas.not(breaking))) return true;
     }
     if (demands.size >= max) return false;
+    // Where a shape demands nothing of other names, only its own can break it.
+    const own = shape.rest === TRUE && shape.patterns.length === 0;
     const names = new Set<string>();
-    for (const s of [shape, ...all]) for (const name of s.names) names.add(name);
+    for (const s of own ? [shape] : [shape, ...all]) for (const name of s.names) names.add(name);
     for (const name of names) {
       if (barred.has(name) || demands.has(name)) continue;
       const breaking = this.formulas.not(this.valueOf(shape, name));
       if (breaking !== FALSE && tryKey(name, this.demand(all, name), breaking)) return true;
     }
+    if (own) return false;
     for (const region of this.regions([...all, ...broken], barred)) {
       const key = `${FRESH}${demands.size} ${region.signature}`;
       const value = this.formulas.and(all.map((s) => this.regionValue(s, region)));
@@ -213,6 +216,10 @@ export class ObjectSolver {
 
   /** Classes of names no shape names: by which name patterns they match. The pattern-free class comes first. */
   *regions(shapes: readonly Shape[], barred: Barred): Generator<Region> {
+    if (shapes.every((s) => s.patterns.length === 0)) {
+      yield EVERY_NAME[barred.unknown === undefined ? 0 : 1];
+      return;
+    }
     const patterns = [...new Set(shapes.flatMap((s) => s.patterns.map((p) => p.names)))];
     if (patterns.length > MAX_PATTERNS) {
       yield* this.singleRegions(patterns, shapes, barred);
@@ -314,6 +321,13 @@ export interface Region {
   readonly capacity: number;
   /** How many of them are used, no one knows which. */
   readonly unknown: number;
+}
+
+/** The names of shapes without patterns: there is no end of them. */
+const EVERY_NAME: readonly [Region, Region] = [everyName(0), everyName(1)];
+
+function everyName(unknown: number): Region {
+  return { matched: new Set(), names: StringSets.ALL, signature: '', capacity: Number.POSITIVE_INFINITY, unknown };
 }
 
 /** Starts the stand-in for a name yet to be chosen; no JSON Schema names a lone surrogate this way. */

@@ -9,7 +9,7 @@ export interface Branch {
 
 /**
  * Splits a formula over both a child value ({@link ofWhole}) and what follows it into branches: the formula holds
- * exactly when some branch has both its halves. Where a child term occurs in one polarity only, no negation is introduced;
+ * exactly when some branch has both its halves. Where a child term occurs positively only, no negation is introduced;
  * combinations of needs that no value satisfies are dropped early, which keeps a discriminated oneOf linear.
  */
 export class Splitter {
@@ -103,7 +103,8 @@ export class Splitter {
       formulas.substitute(formula, (leaf) => (leaf === chosen ? value : formulas.leaf(leaf)));
     const can = this.satisfiable(formulas.and([need, positive]));
     const cannot = this.satisfiable(formulas.and([need, negative]));
-    if (can) this.expand(assign(TRUE), polarity === 2 || !cannot ? need : formulas.and([need, positive]), rest, emit);
+    // A value that satisfies one demand often excludes others (a constant, a tag): said of the value, that keeps their combinations few.
+    if (can) this.expand(assign(TRUE), cannot ? formulas.and([need, positive]) : need, rest, emit);
     if (cannot) this.expand(assign(FALSE), polarity === 1 || !can ? need : formulas.and([need, negative]), rest, emit);
   }
 }

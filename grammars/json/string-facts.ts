@@ -1,4 +1,4 @@
-import { CHARACTER_COST, type Lang, type RegexEngine } from '../regex/index.ts';
+import { CHARACTER_COST, type Lang, type RegexEngine, segmentOf } from '../regex/index.ts';
 import type { StringProfile } from './leaf-string.ts';
 
 /** States looked at before a language counts as one that may die. */
@@ -35,7 +35,7 @@ export class StringFacts {
     const found = new Set<Lang>([start]);
     let alive = engine.lengths(start).max === Number.POSITIVE_INFINITY;
     for (const lang of found) {
-      if (!alive || lang === engine.any) continue;
+      if (!alive || lang === engine.any || this.endless(lang)) continue;
       alive = this.undying.get(lang) !== false && found.size <= MAX_UNDYING && !engine.isEmpty(lang);
       const { representatives } = engine.classes(lang);
       for (let cls = 1; alive && cls < representatives.length; cls++) {
@@ -49,17 +49,19 @@ export class StringFacts {
     return alive;
   }
 
+  /** Whether a language has all texts with a certain end, as search patterns do: it goes on after every text. */
+  private endless(lang: Lang): boolean {
+    const { engine } = this;
+    const { kind, a, b, kids } = engine.internals.languages.node(lang);
+    if (kind === 'concat') return a === engine.any && !engine.isEmpty(b);
+    return kind === 'union' && kids.some((kid) => this.endless(kid));
+  }
+
   /** Where the stretch of alike code points begins that holds the whole range, or -1 when behaviour changes within. */
   segment(lang: Lang, low: number, high: number): number {
     if (lang === this.engine.any) return 0;
     const { starts } = this.engine.classes(lang);
-    let from = 0;
-    let to = starts.length;
-    while (from + 1 < to) {
-      const middle = (from + to) >> 1;
-      if ((starts[middle] ?? 0) <= low) from = middle;
-      else to = middle;
-    }
+    const from = segmentOf(starts, low);
     return (starts[from + 1] ?? 0x110000) > high ? (starts[from] ?? 0) : -1;
   }
 
@@ -71,7 +73,9 @@ export class StringFacts {
     const shortest = engine.shortest(lang, CHARACTER_COST);
     if (shortest > max) return false;
     if (shortest >= min) return true;
-    if (lang === engine.any) return true;
+    const { kind, kids } = engine.internals.languages.node(lang);
+    if (kind === 'union') return kids.some((kid) => this.fits(kid, min, max));
+    if (lang === engine.any || this.endless(lang)) return true;
     return !engine.isEmpty(
       engine.intersect(
         lang,

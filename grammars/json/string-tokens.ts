@@ -1,6 +1,6 @@
 import { buildTrie, childrenOf, type TokenTrie, type TrieEntry, vocabularyTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
-import type { CharBits } from './char-loops.ts';
+import { type CharBits, hasChar } from './char-bits.ts';
 import type { Whitespace } from './leaf-structure.ts';
 import { plainText, plausible } from './spacing.ts';
 import { covers, ROW, rowsOf } from './subtrees.ts';
@@ -248,9 +248,8 @@ const MAX_SETS = 512;
 /** The tokens made of characters of a set only, at most `limit` of them; kept for the vocabulary. */
 export function within(tokens: JsonTokens, set: CharBits, limit: number): Uint32Array {
   const { sets, strings, text } = tokens;
-  const [s0, s1, s2, s3] = set.ascii;
   const most = Math.min(limit, strings.longest);
-  const key = `${s0},${s1},${s2},${s3},${set.others},${most}`;
+  const key = `${set.join()},${most}`;
   const known = sets.get(key);
   if (known) return known;
   if (sets.size >= MAX_SETS) sets.clear();
@@ -259,7 +258,8 @@ export function within(tokens: JsonTokens, set: CharBits, limit: number): Uint32
   for (let i = ROW; i < text.count * ROW; ) {
     const byte = (rows[i] ?? 0) & 255;
     const below = (rows[i + 1] ?? 1) * ROW;
-    if (byte < 0x80 ? (((set.ascii[byte >> 5] ?? 0) >> (byte & 31)) & 1) === 0 : !set.others) {
+    // What follows the first byte of a character belongs to it.
+    if ((byte & 0xc0) !== 0x80 && !hasChar(set, byte)) {
       i += below;
       continue;
     }

@@ -1,20 +1,22 @@
 import type { TokenTrie } from '../trie.ts';
-import type { CharBits } from './char-loops.ts';
+import { CHAR_WORDS, type CharBits, charBit } from './char-bits.ts';
 
 /**
  * The nodes of a token trie and what lies below each: {@link ROW} numbers a node in one array, so that a walk touches one cache line
  * for a node. Which bytes occur below a node lets a walk take whole subtrees at once, or pass over them.
  *
  * A row is the byte, depth << 8, {@link Below} << 16 and the height of the subtree << 18; the number of nodes from here to the end of
- * the subtree; where the node's own tokens start; where the tokens of the subtree end; and the ASCII bytes below as four words.
+ * the subtree; where the node's own tokens start; where the tokens of the subtree end; and from {@link BITS} on the first bytes of characters below.
  */
 export type Rows = Int32Array;
 
 /** Numbers in a row. */
-export const ROW = 8;
+export const ROW = 10;
+/** Where in a row the characters below begin. */
+export const BITS = 4;
 
-/** Beyond ASCII: 0 nothing below, 1 whole characters, 2 broken ones too. */
-export type Below = 0 | 1 | 2;
+/** 1 when what is below a node does not begin with a whole character: the node is in the middle of one. */
+export type Below = 0 | 1;
 
 const cache = new WeakMap<TokenTrie, Rows>();
 
@@ -52,10 +54,9 @@ export function rowsOf(trie: TokenTrie): Rows {
   const known = cache.get(trie);
   if (known) return known;
   const { count, byte, depth } = trie;
-  const ascii = new Uint32Array(count * 4);
+  const bits = new Int32Array(count * CHAR_WORDS);
   // Bit p: everything below the node is well-formed when the node is at position p of a character.
   const sound = new Uint8Array(count).fill(255);
-  const high = new Uint8Array(count);
   const height = new Uint8Array(count);
   const steps = new Int8Array(8 * 256);
   for (let p = 0; p < 8; p++) for (let b = 0; b < 256; b++) steps[p * 256 + b] = utf8Step(p, b);
@@ -63,10 +64,12 @@ export function rowsOf(trie: TokenTrie): Rows {
   for (let i = count - 1; i > 0; i--) {
     const up = parent[i] ?? 0;
     const b = byte[i] ?? 0;
-    for (let w = 0; w < 4; w++) ascii[up * 4 + w] = (ascii[up * 4 + w] ?? 0) | (ascii[i * 4 + w] ?? 0);
-    if (b < 0x80) ascii[up * 4 + (b >> 5)] = (ascii[up * 4 + (b >> 5)] ?? 0) | (1 << (b & 31));
-    else high[up] = 1;
-    if (high[i] === 1) high[up] = 1;
+    const [above, own] = [up * CHAR_WORDS, i * CHAR_WORDS];
+    for (let w = 0; w < CHAR_WORDS; w++) bits[above + w] = (bits[above + w] ?? 0) | (bits[own + w] ?? 0);
+    if (b < 0x80 || b >= 0xc0) {
+      const bit = charBit(b);
+      bits[above + (bit >> 5)] = (bits[above + (bit >> 5)] ?? 0) | (1 << (bit & 31));
+    }
     height[up] = Math.max(height[up] ?? 0, (height[i] ?? 0) + 1);
     let ok = sound[up] ?? 0;
     for (let p = 0; p < 8; p++) {
@@ -77,27 +80,29 @@ export function rowsOf(trie: TokenTrie): Rows {
   }
   const rows = new Int32Array(count * ROW);
   for (let i = 0; i < count; i++) {
-    const other = ((sound[i] ?? 0) & 1) === 0 ? 2 : (high[i] ?? 0);
+    const broken: Below = ((sound[i] ?? 0) & 1) === 0 ? 1 : 0;
     const at = i * ROW;
-    rows[at] = (byte[i] ?? 0) | ((depth[i] ?? 0) << 8) | (other << 16) | ((height[i] ?? 0) << 18);
+    rows[at] = (byte[i] ?? 0) | ((depth[i] ?? 0) << 8) | (broken << 16) | ((height[i] ?? 0) << 18);
     rows[at + 1] = trie.size[i] ?? 1;
     rows[at + 2] = trie.from[i] ?? 0;
     rows[at + 3] = trie.from[i + (trie.size[i] ?? 1)] ?? 0;
-    for (let w = 0; w < 4; w++) rows[at + 4 + w] = ascii[i * 4 + w] ?? 0;
+    for (let w = 0; w < CHAR_WORDS; w++) rows[at + BITS + w] = bits[i * CHAR_WORDS + w] ?? 0;
   }
   cache.set(trie, rows);
   return rows;
 }
 
 /** Whether all that is below a node may come in any order. */
-export function covers({ ascii, others }: CharBits, rows: Rows, i: number): boolean {
-  return (
-    ((rows[i + 4] ?? 0) & ~ascii[0]) === 0 &&
-    ((rows[i + 5] ?? 0) & ~ascii[1]) === 0 &&
-    ((rows[i + 6] ?? 0) & ~ascii[2]) === 0 &&
-    ((rows[i + 7] ?? 0) & ~ascii[3]) === 0 &&
-    (((rows[i] ?? 0) >> 16) & 3) <= (others ? 1 : 0)
-  );
+export function covers(set: CharBits, rows: Rows, i: number): boolean {
+  if ((((rows[i] ?? 0) >> 16) & 1) !== 0) return false;
+  for (let w = 0; w < CHAR_WORDS; w++) if (((rows[i + BITS + w] ?? 0) & ~(set[w] ?? 0)) !== 0) return false;
+  return true;
+}
+
+/** Whether some character of a set occurs below a node. */
+export function meets(set: CharBits, rows: Rows, i: number): boolean {
+  for (let w = 0; w < CHAR_WORDS; w++) if (((rows[i + BITS + w] ?? 0) & (set[w] ?? 0)) !== 0) return true;
+  return false;
 }
 
 function parentsOf({ count, depth, maxDepth }: TokenTrie): Int32Array {

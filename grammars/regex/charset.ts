@@ -246,7 +246,11 @@ export class CharSets {
 /** The class of a code point: a table look-up for ASCII, else a binary search over the segments. */
 export function classOfCodePoint(partition: Partition, codePoint: number): number {
   if (codePoint < 128) return partition.ascii[codePoint] ?? 0;
-  const { starts } = partition;
+  return partition.classOf[segmentOf(partition.starts, codePoint)] ?? 0;
+}
+
+/** Which of the segments that begin at `starts` has a code point. */
+export function segmentOf(starts: ArrayLike<number>, codePoint: number): number {
   let lo = 0;
   let hi = starts.length - 1;
   while (lo < hi) {
@@ -254,7 +258,7 @@ export function classOfCodePoint(partition: Partition, codePoint: number): numbe
     if ((starts[mid] ?? 0) <= codePoint) lo = mid;
     else hi = mid - 1;
   }
-  return partition.classOf[lo] ?? 0;
+  return lo;
 }
 
 /** Number of code points in each class of a partition. */

@@ -9,7 +9,7 @@ import { parseRegex } from './parser.ts';
 import type { Dialect, RegexNode } from './syntax.ts';
 
 export type { Partition, Ranges } from './charset.ts';
-export { classOfCodePoint } from './charset.ts';
+export { classOfCodePoint, segmentOf } from './charset.ts';
 export { CHARACTER_COST, type CostModel, UTF8_COST } from './decisions.ts';
 export type { Lang } from './language.ts';
 export type { Dialect } from './syntax.ts';

@@ -1,7 +1,9 @@
 import type { StorageFormat } from '../../compiler/formats/format.ts';
 import { encodeRows, finiteRows, matrixPlanes, type Planes } from '../../compiler/formats/rows.ts';
+import { finish, stepsOf } from '../../compiler/steps.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { WeightStorage } from '../pass.ts';
+import type { Quantizer } from '../precision/quantizer.ts';
 import type { Weight } from './weights.ts';
 
 /**
@@ -15,17 +17,12 @@ export function quantized(
   pruned: boolean,
   storage: WeightStorage,
 ): () => Planes {
-  const quantizer = storage.algorithms.quantizers.get(algorithm);
-  if (!quantizer)
-    throw new InfcError('INFC2079', `there is no quantizer '${algorithm}'`, {
-      node: constant.name,
-      fix: `Known: ${[...storage.algorithms.quantizers.keys()].join(', ')}`,
-    });
+  const quantizer = algorithmOf(storage, algorithm, constant.name);
   let planes: Planes | undefined;
-  const compute = (onProgress?: (share: number) => void, signal?: AbortSignal): Planes => {
+  function* compute(onProgress?: (share: number) => void, signal?: AbortSignal): Generator<number, Planes, void> {
     const weights = finiteRows(constant, size, transposed).slice();
     const statistics = storage.calibration?.get(constant.name);
-    const made = quantizer.quantize({
+    const steps = quantizer.quantize({
       name: constant.name,
       weights,
       n: size.rows,
@@ -37,14 +34,24 @@ export function quantized(
       ...(onProgress ? { onProgress } : {}),
       ...(signal ? { signal } : {}),
     });
+    const made = yield* stepsOf(steps);
     if (made.planes) return matrixPlanes(format, made.planes, made.weights, size, constant.name);
     return encodeRows(format, made.weights, size, made.grids, constant.name);
-  };
+  }
   storage.later.push({
     name: constant.name,
-    run: (onProgress, signal) => {
-      planes ??= compute(onProgress, signal);
+    *run(onProgress, signal) {
+      planes ??= yield* compute(onProgress, signal);
     },
   });
-  return () => (planes ??= compute());
+  return () => (planes ??= finish(compute()));
+}
+
+function algorithmOf({ algorithms }: WeightStorage, name: string, weight: string): Quantizer {
+  const found = algorithms.quantizers.get(name);
+  if (found) return found;
+  throw new InfcError('INFC2079', `there is no quantizer '${name}'`, {
+    node: weight,
+    fix: `Known: ${[...algorithms.quantizers.keys()].join(', ')}`,
+  });
 }

@@ -12,6 +12,7 @@ import {
   tensor,
   type Value,
 } from '../../compiler/ir/graph.ts';
+import { isRecurrent } from '../../compiler/ops/recurrent.ts';
 import { patchGeometry } from '../../compiler/patches.ts';
 import { constantNumbers, elementsOf } from '../../compiler/tensor-values.ts';
 import { InfcError } from '../../runtime/errors.ts';
@@ -109,7 +110,10 @@ function roundOperand(
     return undefined;
   }
   // A table is looked up, not multiplied with: algorithms have nothing to weigh its errors with. A head that is also the table stays it.
-  const algorithm = node.op === 'gather' || tied.has(w.constant) ? undefined : rule.algorithm;
+  const named = node.op === 'gather' || tied.has(w.constant) ? undefined : rule.algorithm;
+  // Codebooks take long to make: as deferred work, with progress.
+  const algorithm =
+    named ?? (format.encodeMatrix && matrix && fitsFormat(format, matrix.size.length) ? 'rtn' : undefined);
   if (format.sparse && !(matrix && fitsFormat(format, matrix.size.length))) throw doesNotFit(format, w);
   if (matrix && fitsFormat(format, matrix.size.length)) {
     if (algorithm === undefined) note(matrix, format, storage);
@@ -276,7 +280,31 @@ function roundedChannels(
   return derivedConstant(constant, keyOf(`int${bits}`, w, algorithm, rule), make, scope);
 }
 
-/** 16-bit recipes round every larger constant: filters, and the weights of recurrences. */
+/** Bits of weights that have one scale a matrix: fewer would show. */
+const STEPS = 8;
+
+/** The weights as whole numbers of one step, which the largest of them decides. */
+function roundedSteps(c: Constant): Constant {
+  return derivedConstant(c, `steps${STEPS}`, () => {
+    const rows = c.type.shape.slice(0, -1).reduce<number>((n, d) => n * Number(d), 1);
+    const values = finiteRows(c, { rows, length: Number(c.type.shape.at(-1)) }, false);
+    const largest = values.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+    const step = Math.fround(largest / (2 ** (STEPS - 1) - 1)) || 1;
+    const rounded = values.map((v) => Math.round(v / step) * step);
+    return {
+      name: c.name,
+      type: tensor('f32', c.type.shape),
+      bytes: rounded.byteLength,
+      read: () => new Uint8Array(rounded.buffer),
+      rounded: { bits: STEPS, step },
+    };
+  });
+}
+
+/**
+ * 16-bit recipes round every larger constant. Others round the weights of recurrences, whose kernels read floats, to 8-bit whole numbers with
+ * one step for the whole matrix: such values survive any packing.
+ */
 function narrowOther(
   graph: Graph,
   node: Node,
@@ -296,8 +324,11 @@ function narrowOther(
   );
   const float = rule?.format === 'dense-f16' ? 'f16' : rule?.format === 'dense-bf16' ? 'bf16' : undefined;
   if (!float) {
-    // Recurrences above all: their kernels read floats.
-    if (rule && rule.format !== 'keep' && !rule.format.startsWith('dense') && storage.recipe?.activations === undefined)
+    if (!rule || rule.format === 'keep' || rule.format.startsWith('dense')) return;
+    if (index === 1 && isRecurrent(node.op)) {
+      graph.setInput(node, index, graph.constant(roundedSteps(c)));
+      context.changed(node, `weights rounded to ${STEPS} bits with one scale: ${node.op} reads no groups`);
+    } else if (storage.recipe?.activations === undefined)
       context.changed(node, `stays f32: ${node.op} reads no weights in ${rule.format}, only 16-bit floats`);
     return;
   }

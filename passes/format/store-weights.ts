@@ -35,14 +35,18 @@ export const storeWeights = definePass({
         node.inputs.forEach((v, i) => {
           const rounded = v?.constant?.rounded ?? narrowness(v);
           if (!v?.constant || !rounded || v.constant.compact) return;
-          if ('float' in rounded) {
+          if (!('codes' in rounded)) {
             const { constant } = v;
             graph.setInput(
               node,
               i,
               graph.constant(derivedConstant(constant, 'compact', () => ({ ...constant, compact: rounded }))),
             );
-            if (constant.rounded) context.changed(node, `weights kept as ${rounded.float} in the file`);
+            if (constant.rounded)
+              context.changed(
+                node,
+                `weights kept as ${'float' in rounded ? rounded.float : `${rounded.bits}-bit integers`} in the file`,
+              );
           } else if (i === 1) scaleOut(graph, node, v, v.constant, rounded, context);
         });
     }

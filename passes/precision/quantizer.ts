@@ -1,4 +1,5 @@
 import type { Grid, StorageFormat } from '../../compiler/formats/format.ts';
+import type { Steps } from '../../compiler/steps.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { AddProduct } from './add-product.ts';
 
@@ -64,7 +65,8 @@ export interface Quantizer {
   /** What it does, for help and `infc explain precision`. */
   readonly does: string;
   readonly needs: Needs;
-  quantize(request: MatrixRequest): QuantizedMatrix;
+  /** What takes long stops now and then, or calls `onProgress` and looks at `signal`. */
+  quantize(request: MatrixRequest): Steps<QuantizedMatrix>;
 }
 
 export const defineQuantizer = (quantizer: Quantizer): Quantizer => quantizer;

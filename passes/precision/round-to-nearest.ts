@@ -1,4 +1,5 @@
 import { gridSpan } from '../../compiler/formats/format.ts';
+import { stepsOf } from '../../compiler/steps.ts';
 import { defineQuantizer } from './quantizer.ts';
 
 /** Every weight takes the nearest value its format offers: what `encode` does by itself. */
@@ -6,7 +7,9 @@ export const roundToNearest = defineQuantizer({
   name: 'rtn',
   does: 'rounds each weight to the nearest value',
   needs: 'nothing',
-  quantize: ({ weights, n, k, format }) => {
+  *quantize({ weights, n, k, format }) {
+    if (format.encodeMatrix)
+      return { weights, planes: yield* stepsOf(format.encodeMatrix(weights, { rows: n, length: k })) };
     if (!format.grid) return { weights };
     const span = gridSpan(format);
     const grids = [];

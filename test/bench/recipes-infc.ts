@@ -111,7 +111,7 @@ export async function tables(
 export async function named(
   folder: string,
   names: readonly string[],
-  recipes: readonly string[],
+  recipes: readonly (string | FormatRecipe)[],
   photos: readonly Uint8Array[],
   onRow: (model: string, recipe: string, bytes: number, damage: number, drop: number) => void,
 ): Promise<void> {
@@ -128,7 +128,7 @@ export async function named(
       await using model = await loadCompiled(targets[0]);
       const damage = await measureDamage(reference, model, fresh.samples);
       const bytes = targets[0]?.plan.weights.reduce((n, w) => n + w.bytes, 0) ?? 0;
-      onRow(s.name, quant, bytes, damageOf(damage), dropOf(damage));
+      onRow(s.name, typeof quant === 'string' ? quant : quant.name, bytes, damageOf(damage), dropOf(damage));
     }
   }
 }

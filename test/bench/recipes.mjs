@@ -1,7 +1,7 @@
 // node test/bench/recipes.mjs FOLDER [MODEL...] [--html FILE]: every recipe that a budget chooses among, for the models of FOLDER that are
 // there (llama-story-655k, capp-gpt, ppocr-v4-rec, silero-vad-v6, squeezenet-fp16; FOLDER/media has photos and speech). Damage is that of
 // samples which neither calibration nor the choice saw. `*` marks the front: nothing else is smaller and does less damage.
-// --recipes q4,q4+gptq,... measures those recipes instead.
+// --recipes q4,q4+gptq,mine.json,... measures those recipes instead.
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -22,7 +22,7 @@ try {
   const { tables, named } = await import(bundle);
   const photos = names.length === 0 || names.includes('squeezenet-fp16') ? await crops(path.join(folder, 'media')) : [];
   if (recipes.length > 0)
-    await named(path.resolve(folder), names, recipes, photos, (model, recipe, bytes, damage, drop) =>
+    await named(path.resolve(folder), names, recipes.map(recipeAt), photos, (model, recipe, bytes, damage, drop) =>
       console.log(`${model.padEnd(18)} ${recipe.padEnd(24)} ${(bytes / 1000).toFixed(0).padStart(6)} kB  damage ${damage.toExponential(2)}  changed ${percent(drop)}`),
     );
   const tty = process.stderr.isTTY;
@@ -35,6 +35,11 @@ try {
   if (made.some((t) => !t.kept)) process.exitCode = 1;
 } finally {
   rmSync(bundle, { force: true });
+}
+
+/** A recipe by name, or of a file as `--quant` reads it. */
+function recipeAt(given) {
+  return given.endsWith('.json') ? { name: path.basename(given), ...JSON.parse(readFileSync(given, 'utf8')) } : given;
 }
 
 /** Crops of 224 x 224 from each photo of a folder, as RGB bytes, decoded by a browser. */

@@ -2,6 +2,7 @@
 // [--artifact STATES]: with constraints compiled ahead of time, of so many states at most; `ttfm` is then the time to open one, and `tbm` counts
 // steps between states that it holds.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { PerformanceObserver } from 'node:perf_hooks';
 import { gunzipSync } from 'node:zlib';
 import { compileArtifact } from '../../grammars/artifact.ts';
 import { openArtifact } from '../../grammars/artifact-machine.ts';
@@ -60,7 +61,26 @@ const clock = flags.has('--cpu')
 const ttfm: number[] = [];
 const tbm: number[] = [];
 const list: Outcome[] = [];
-const slow: [number, string][] = [];
+interface Slow {
+  readonly us: number;
+  readonly what: string;
+  readonly start: number;
+  readonly end: number;
+}
+/** Steps over 2 ms and first masks over 5 ms. */
+const slow: Slow[] = [];
+/** Pauses for garbage collection. */
+const pauses: { readonly start: number; readonly end: number }[] = [];
+new PerformanceObserver((list) => {
+  for (const { startTime, duration } of list.getEntries()) pauses.push({ start: startTime, end: startTime + duration });
+}).observe({ entryTypes: ['gc'] });
+/** Microseconds of a step in which the garbage collector had stopped it. */
+const paused = ({ start, end }: Slow): number =>
+  pauses.reduce((sum, p) => sum + Math.max(0, Math.min(end, p.end) - Math.max(start, p.start)), 0) * 1000;
+const noted = (us: number, what: string): void => {
+  const end = performance.now();
+  slow.push({ us, what, start: end - us / 1000, end });
+};
 /** Slow steps by kind of state: count and microseconds. */
 const kinds = new Map<string, [number, number]>();
 
@@ -101,7 +121,7 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
   }
   const first = (clock() - began) * 1000;
   if (record) ttfm.push(first);
-  if (record && first > 5000) slow.push([first, `${id} ttfm`]);
+  if (record && first > 5000) noted(first, `${id} ttfm`);
   const { acceptor } = live;
   const { pool } = masks;
   for (const [index, { valid, text }] of tests.entries()) {
@@ -125,7 +145,7 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
           kinds.set(kind, [row[0] + 1, row[1] + took]);
         }
         if (record && previous <= states && state <= states) tbm.push(took);
-        if (record && took > 2000) slow.push([took, `${id} test ${index} token ${at} mask ${pool.population(mask)}`]);
+        if (record && took > 2000) noted(took, `${id} test ${index} token ${at} mask ${pool.population(mask)}`);
         if (!allowed || state === 0) {
           accepted = false;
           break;
@@ -173,8 +193,10 @@ function message(error: unknown): string {
 }
 
 const all = cases();
+const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 for (const line of all.slice(0, WARM_UP)) run(JSON.parse(line) as Case, false);
 for (const line of all) {
+  await breathe();
   const started = performance.now();
   const outcome = run(JSON.parse(line) as Case, true);
   list.push(outcome);
@@ -207,7 +229,8 @@ const report = {
 };
 console.log(JSON.stringify(report, null, 1));
 if (verbose)
-  for (const [us, what] of slow.sort((a, b) => b[0] - a[0]).slice(0, 40)) console.log(`${Math.round(us)} us ${what}`);
+  for (const step of slow.sort((a, b) => b.us - a.us))
+    console.log(`${Math.round(step.us)} us, ${Math.round(paused(step))} of them garbage collection: ${step.what}`);
 if (verbose)
   for (const [kind, [n, us]] of kinds) console.log(`${kind}: ${n} steps over 120 us, ${Math.round(us / 1000)} ms`);
 const json = flags.get('--json');

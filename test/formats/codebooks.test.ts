@@ -3,6 +3,7 @@ import { decodeRows } from '../../backends/reference/decode-format.ts';
 import type { StorageFormat } from '../../compiler/formats/format.ts';
 import { formats } from '../../compiler/formats/index.ts';
 import { encodeRows, matrixPlanes, selectRows } from '../../compiler/formats/rows.ts';
+import { finish, stepsOf } from '../../compiler/steps.ts';
 import { aqlm } from '../../passes/precision/aqlm.ts';
 import { random } from '../kernels/product-case.ts';
 
@@ -54,7 +55,7 @@ describe.each(formats.filter((f) => f.shared).map((f) => [f.name, f] as const))(
     const many = { count: 1, meanAbs: importance, meanSquare: importance, maxAbs: importance };
     const request = { name: 'w', weights: w.slice(), n: SIZE.rows, k: SIZE.length, format };
     const error = (statistics?: typeof many): number => {
-      const { planes } = aqlm.quantize({ ...request, ...(statistics ? { statistics } : {}) });
+      const { planes } = finish(aqlm.quantize({ ...request, ...(statistics ? { statistics } : {}) }));
       const got = decodeRows(format, matrixPlanes(format, planes ?? {}, w, SIZE), SIZE);
       return energy(
         w.map((x, i) => x - (got[i] ?? Number.NaN)),
@@ -62,5 +63,16 @@ describe.each(formats.filter((f) => f.shared).map((f) => [f.name, f] as const))(
       );
     };
     expect(error(many)).toBeLessThan(0.9 * error());
+  });
+
+  it('says how far it is', () => {
+    const size = { rows: 128, length: 512 };
+    const shares: number[] = [];
+    const steps = stepsOf(format.encodeMatrix?.(random(size.rows * size.length, 3), size) ?? {});
+    for (let step = steps.next(); !step.done; step = steps.next()) shares.push(step.value);
+    expect(shares.length).toBeGreaterThan(10);
+    expect(shares).toEqual([...shares].sort((a, b) => a - b));
+    expect(shares.at(-1)).toBeLessThanOrEqual(1);
+    expect(shares.at(-1)).toBeGreaterThan(0.9);
   });
 });

@@ -5,6 +5,8 @@ import { type CompressOptions, compress } from '../../compiler/compress.ts';
 import type { FormatRule } from '../../compiler/formats/recipe.ts';
 import { Graph, type Program, tensor } from '../../compiler/ir/graph.ts';
 import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
+import { definePlugin } from '../../compiler/plugin.ts';
+import { defineQuantizer } from '../../passes/precision/quantizer.ts';
 
 const { registry } = createCompiler();
 const [ROWS, WIDTH] = [16, 64];
@@ -165,5 +167,22 @@ describe('compress', () => {
     await expect(cancelled).rejects.toThrow('enough');
     expect(seen).toContain('gate');
     expect(seen).not.toContain('down');
+  });
+
+  test('an algorithm that stops within a weight is cancelled there', async () => {
+    const endless = defineQuantizer({
+      name: 'endless',
+      does: 'never ends',
+      needs: 'nothing',
+      *quantize() {
+        for (;;) yield 0.5;
+      },
+    });
+    const abort = new AbortController();
+    const plugins = [definePlugin({ name: 'endless', api: 1, quantizers: [endless] })];
+    const quant = recipe({ algorithm: 'endless' });
+    const endlessly = compress(network(), { quant, plugins, signal: abort.signal });
+    setTimeout(() => abort.abort(new Error('enough')), 20);
+    await expect(endlessly).rejects.toThrow('enough');
   });
 });

@@ -2,11 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addProduct } from '../../backends/wasm/add-product.ts';
 import { q4g32 } from '../../compiler/formats/q4g32.ts';
+import { finish } from '../../compiler/steps.ts';
 import { plainProduct } from '../../passes/precision/add-product.ts';
 import { bytesOf, type LayerChoices } from '../../passes/precision/allocator.ts';
 import { feedbackOf } from '../../passes/precision/feedback.ts';
 import { allocators, equalizers, pruners, quantizers } from '../../passes/precision/index.ts';
-import type { InputStatistics, MatrixRequest, Quantizer } from '../../passes/precision/quantizer.ts';
+import type { InputStatistics, MatrixRequest, QuantizedMatrix, Quantizer } from '../../passes/precision/quantizer.ts';
 import { parseSparsity } from '../../passes/precision/sparsity-pattern.ts';
 
 /** Three bits, symmetric, groups of 8: coarse, so that rounding hurts. */
@@ -89,6 +90,9 @@ const quantizer = (name: string): Quantizer => {
   return q;
 };
 
+const rounded = (name: string, more?: Partial<MatrixRequest>): QuantizedMatrix =>
+  finish(quantizer(name).quantize(request(more)));
+
 test('shares and pivots factor the Gram matrix', () => {
   const h = statistics.gram ?? new Float64Array(0);
   const { shares, pivots } = feedbackOf(h, k, plainProduct, 1e-9);
@@ -150,7 +154,7 @@ test('a singular Gram matrix is damped, NaN is refused', () => {
 describe('quantizers', () => {
   // Codebooks have no grids: codebooks.test.ts.
   test.each(quantizers.filter((q) => q.name !== 'aqlm'))('$name gives weights on its grids', (q) => {
-    const made = q.quantize(request());
+    const made = finish(q.quantize(request()));
     const groups = k / coarse.group;
     made.weights.forEach((w, i) => {
       const grid = made.grids?.[Math.floor(i / k) * groups + Math.floor((i % k) / coarse.group)];
@@ -159,20 +163,20 @@ describe('quantizers', () => {
   });
 
   test('gptq changes the outputs less than rounding', () => {
-    const error = (name: string): number => outputError(x, weights, quantizer(name).quantize(request()).weights, n, k);
+    const error = (name: string): number => outputError(x, weights, rounded(name).weights, n, k);
     expect(error('gptq')).toBeLessThan(0.6 * error('rtn'));
   });
 
   test('gptq rounds to nearest when inputs are independent', () => {
     const gram = new Float64Array(k * k);
     for (let i = 0; i < k; i++) gram[i * k + i] = 1;
-    const made = quantizer('gptq').quantize(request({ statistics: { ...statistics, gram } }));
-    expect(made.weights).toEqual(quantizer('rtn').quantize(request()).weights);
+    const made = rounded('gptq', { statistics: { ...statistics, gram } });
+    expect(made.weights).toEqual(rounded('rtn').weights);
   });
 
   test('gptq without calibration data is refused', () => {
     const { statistics: _, ...bare } = request();
-    expect(() => quantizer('gptq').quantize(bare)).toThrow(/needs calibration data/);
+    expect(() => finish(quantizer('gptq').quantize(bare))).toThrow(/needs calibration data/);
   });
 });
 
@@ -187,10 +191,8 @@ describe('equalizers', () => {
     const awq = equalizers.find((e) => e.name === 'awq');
     const s = awq?.scales({ matrices: [request()], k, statistics }) ?? new Float32Array(k);
     const scaled = weights.map((w, i) => w * (s[i % k] ?? 1));
-    const made = quantizer('rtn')
-      .quantize(request({ weights: scaled }))
-      .weights.map((w, i) => w / (s[i % k] ?? 1));
-    const plain = quantizer('rtn').quantize(request()).weights;
+    const made = rounded('rtn', { weights: scaled }).weights.map((w, i) => w / (s[i % k] ?? 1));
+    const plain = rounded('rtn').weights;
     expect(outputError(x, weights, made, n, k)).toBeLessThan(0.9 * outputError(x, weights, plain, n, k));
   });
 });

@@ -5,15 +5,19 @@ import type { Constant, Node, Value } from '../../../compiler/ir/graph.ts';
 import type { Kernel } from '../../../compiler/ir/kernel.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { defineTemplate, type Template, type TemplateRequest } from '../../../compiler/lower/template.ts';
-import { hiddenOf, type RecurrentOp, recurrentGates, recurrentInputs } from '../../../compiler/ops/recurrent.ts';
+import {
+  hiddenOf,
+  isRecurrent,
+  type RecurrentOp,
+  recurrentGates,
+  recurrentInputs,
+} from '../../../compiler/ops/recurrent.ts';
 import { boundActivations } from '../../../compiler/ops/recurrent-activation.ts';
 import { constantNumbers } from '../../../compiler/tensor-values.ts';
 import { finishVector, Tile } from './microkernel.ts';
 
 /** States and the next ones live in scratch as f32. */
 const SCRATCH_STATES = 4;
-
-const isRecurrent = (op: string): op is RecurrentOp => op === 'lstm' || op === 'gru' || op === 'rnn';
 
 /**
  * Recurrent weights of some gates as [block of 4 units][k][gate][4]: one step down k reads one broadcast of the state and a vector of
