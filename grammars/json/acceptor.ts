@@ -1,7 +1,12 @@
-import { type Acceptor, ENDING_FIRST } from '../acceptor.ts';
-import { KeyLeaf } from './leaf-object.ts';
+import { type Acceptor, ENDING_FIRST, type OwnMasks } from '../acceptor.ts';
+import type { MaskPool } from '../mask-pool.ts';
+import type { Vocabulary } from '../vocabulary.ts';
+import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
+import { StringLeaf } from './leaf-string.ts';
+import { ArrayLeaf, ColonLeaf } from './leaf-structure.ts';
 import { located, type SchemaPlace } from './located.ts';
 import type { Machine } from './machine.ts';
+import { JsonMasks } from './masks.ts';
 import { Shortest } from './shortest.ts';
 import { type StackId, Stacks } from './stack.ts';
 import { type TextId, Texts } from './texts.ts';
@@ -47,6 +52,24 @@ export class JsonAcceptor implements Acceptor {
     const stack = this.stackOf[state] ?? -1;
     const end = this.machine.leaves[leaf]?.end() ?? 0;
     return end !== 0 && stack <= 0;
+  }
+
+  masks(vocabulary: Vocabulary, pool: MaskPool): OwnMasks {
+    return new JsonMasks(this, vocabulary, pool);
+  }
+
+  /** Characters that close what is open: the string, and the outermost array or object. */
+  owed(state: number): string {
+    const { machine, stacks } = this;
+    const leaf = machine.leaves[this.leafOf[state] ?? 0];
+    let outer = '';
+    for (let at = this.stackOf[state] ?? 0; at > 0; at = stacks.parent(at)) {
+      const kind = machine.frames[stacks.frame(at)]?.kind;
+      outer = kind === 'array' ? ']' : '}';
+    }
+    if (outer === '' && leaf instanceof ArrayLeaf) outer = ']';
+    if (outer === '' && (leaf instanceof ObjectLeaf || leaf instanceof ColonLeaf)) outer = '}';
+    return leaf instanceof StringLeaf || leaf instanceof KeyLeaf ? `"${outer}` : outer;
   }
 
   /** Bytes of the shortest completion (an upper bound where names must be invented). */

@@ -29,7 +29,6 @@ const NONE: readonly number[] = [];
  * computation looked at, so that equal situations at any depth share it.
  */
 export class JsonMasks implements TokenMachine {
-  readonly pool: MaskPool;
   private readonly tokens: JsonTokens;
   private readonly walk: MaskWalk;
   private readonly listed: ListedMasks;
@@ -42,13 +41,13 @@ export class JsonMasks implements TokenMachine {
   constructor(
     readonly acceptor: JsonAcceptor,
     readonly vocabulary: Vocabulary,
+    readonly pool = new MaskPool(vocabulary.size),
   ) {
     const { escapes, whitespace } = acceptor.machine.options;
     this.tokens = jsonTokens(vocabulary, escapes, whitespace);
     this.walk = new MaskWalk(acceptor, vocabulary, this.tokens);
     this.listed = new ListedMasks(acceptor, this.tokens, this.walk);
     this.memo = new Memo(acceptor.stacks);
-    this.pool = new MaskPool(vocabulary.size);
     this.insides = new Insides(acceptor, vocabulary, this.tokens, this.walk, this.pool);
     this.insideBase = this.pool.addBase(this.tokens.strings.inside);
   }
@@ -78,6 +77,10 @@ export class JsonMasks implements TokenMachine {
     acceptor.load(state);
     const found = this.memo.find(acceptor.leaf, acceptor.stack) ?? this.compute(acceptor.leaf, acceptor.stack);
     return found.later.length === 0 ? found.mask : this.decide(state, found);
+  }
+
+  owed(state: number): string {
+    return this.acceptor.owed(state);
   }
 
   private compute(leaf: number, stack: StackId): Found {
