@@ -4,7 +4,7 @@ import type { Vocabulary } from '../vocabulary.ts';
 import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf } from './leaf-structure.ts';
-import { located, type SchemaPlace } from './located.ts';
+import { located } from './located.ts';
 import type { Machine } from './machine.ts';
 import { JsonMasks } from './masks.ts';
 import { Shortest } from './shortest.ts';
@@ -122,7 +122,7 @@ export class JsonAcceptor implements Acceptor {
       text += String.fromCharCode(bytes[i] ?? 0);
       this.text = this.texts.append(this.text, bytes[i] ?? 0);
     }
-    this.leaf = located(() => key.advance(text), UNKNOWN_PLACE) >> 2;
+    this.leaf = located(() => key.advance(text), this.machine.place) >> 2;
     return this.leaf === 0 ? bytes.length : end;
   }
 
@@ -239,6 +239,3 @@ function plainUntil(bytes: Uint8Array): number {
   }
   return i;
 }
-
-/** Errors met while a document is written: the schema as a whole. */
-const UNKNOWN_PLACE = (): SchemaPlace => ({ pointer: '', keyword: '' });

@@ -402,6 +402,7 @@ export class SchemaCompiler {
     try {
       return this.regex(source);
     } catch (cause) {
+      if (outOfTime(cause)) throw cause;
       const reason = cause instanceof InfcError ? cause.reason : String(cause);
       throw new InfcError('INFC5005', `${keyword}: ${reason}`, {
         pointer: site.pointer + pointerToken(keyword) + (keyword === 'pattern' ? '' : pointerToken(source)),
@@ -417,7 +418,8 @@ export class SchemaCompiler {
     const { engine } = this.strings;
     try {
       return engine.search(source, 'u');
-    } catch {
+    } catch (error) {
+      if (outOfTime(error)) throw error;
       return engine.search(source, '');
     }
   }
@@ -454,6 +456,11 @@ export class SchemaCompiler {
       fix,
     });
   }
+}
+
+/** Whether an error says nothing about the keyword: the work was too much, or is no longer wanted. */
+function outOfTime(error: unknown): boolean {
+  return error instanceof InfcError && (error.code === 'INFC5021' || error.code === 'INFC5023');
 }
 
 const RELAXABLE = new Set(['INFC5001', 'INFC5002', 'INFC5004', 'INFC5005', 'INFC5006']);

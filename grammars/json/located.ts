@@ -41,6 +41,7 @@ export function located<T>(work: () => T, place: () => SchemaPlace | undefined):
       throw new InfcError('INFC5024', 'the schema nests too deeply', {
         pointer: '',
         keyword: '',
+        ...place(),
         cause: error,
         fix: 'Write it with fewer levels',
       });

@@ -9,6 +9,7 @@ import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
 import { ArrayLeaf, INDENT, ValueLeaf } from './leaf-structure.ts';
 import { ListedMasks } from './listed-masks.ts';
+import { located } from './located.ts';
 import { Memo } from './mask-memo.ts';
 import { MaskWalk, type TailSet } from './mask-walk.ts';
 import type { StackId } from './stack.ts';
@@ -87,7 +88,7 @@ export class JsonMasks implements TokenMachine {
     const { walk, acceptor } = this;
     acceptor.machine.solver.budget.reset();
     walk.lowest = acceptor.stacks.depth(stack);
-    const found = this.collect(leaf, stack);
+    const found = located(() => this.collect(leaf, stack), acceptor.machine.place);
     this.memo.set(leaf, stack, walk.lowest, found);
     return found;
   }

@@ -29,6 +29,7 @@ export class Solver {
   private readonly splitter: Splitter;
   private readonly answers = new Map<string | number, boolean>();
   private readonly open = new Map<string | number, number>();
+  private readonly endings = new Map<Formula, boolean>();
   private depth = 0;
   private low = Number.POSITIVE_INFINITY;
 
@@ -88,6 +89,8 @@ export class Solver {
     if (rest <= TRUE || this.compiler.listed.get(rest)) return rest !== FALSE;
     const key = seen === undefined || !this.objects.dependsOnSeen(rest) ? rest + 0.25 : `${rest} ${seen.id}`;
     return this.ask(key, () => {
+      // What needs no property needs no search.
+      if (this.objectCanEnd(rest)) return true;
       const plain = this.objects.plain(rest, seen);
       if (plain !== undefined) return plain;
       return this.formulas.someCube(rest, (cube) => this.objects.cube(this.objectCube(cube), seen), this.budget.spend);
@@ -97,8 +100,9 @@ export class Solver {
   /** Whether an array can be completed: `rest` is what is still demanded of the items to come. */
   arrayRest(rest: Formula): boolean {
     if (rest <= TRUE || this.compiler.listed.get(rest)) return rest !== FALSE;
-    return this.ask(rest + 0.5, () =>
-      this.formulas.someCube(rest, (cube) => this.arrays.cube(cube), this.budget.spend),
+    return this.ask(
+      rest + 0.5,
+      () => this.arrayCanEnd(rest) || this.formulas.someCube(rest, (cube) => this.arrays.cube(cube), this.budget.spend),
     );
   }
 
@@ -152,7 +156,7 @@ export class Solver {
   objectCanEnd(rest: Formula): boolean {
     const list = this.compiler.listed.get(rest);
     if (list) return this.compiler.listed.whole(list) !== undefined;
-    return this.formulas.evaluate(rest, (leaf) => this.terms.get(leaf).sort === 'shape');
+    return this.formulas.truth(rest, (leaf) => this.terms.get(leaf).sort === 'shape', this.endings);
   }
 
   /** Whether items to come must differ from each other. */

@@ -1,4 +1,5 @@
-// One case of test/bench/hostile.mjs in a process of its own: NAME ORDER. Prints a line of JSON.
+// One case of test/bench/hostile.mjs in a process of its own: NAME ORDER [CANCEL]. Prints a line of JSON. With CANCEL the signal turns after so
+// many milliseconds, and `late` is how long the work went on after that.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { constrain, type Matcher } from '../../grammars/index.ts';
 import { InfcError } from '../../runtime/errors.ts';
@@ -8,7 +9,7 @@ import { HOSTILE } from '../grammars/hostile-cases.ts';
 /** Tokens of a text that are walked at most. */
 const MOST_TOKENS = 400;
 
-const [, , name, order] = process.argv;
+const [, , name, order, cancel] = process.argv;
 const hostile = HOSTILE.find((x) => x.name === name);
 if (!hostile) throw new Error(`there is no case '${name}'`);
 const vocabulary = await llama3();
@@ -60,10 +61,16 @@ const lap = (): number => {
   at = now;
   return ms;
 };
+const deadline = cancel === undefined ? Number.POSITIVE_INFINITY : at + Number(cancel);
+const signal = {
+  get aborted(): boolean {
+    return performance.now() > deadline;
+  },
+};
 let phase: 'open' | 'mask' | 'walk' = 'open';
 let matcher: Matcher | undefined;
 try {
-  const opened = await open({ order: order === 'any' ? 'any' : 'schema' });
+  const opened = await open({ order: order === 'any' ? 'any' : 'schema', signal });
   matcher = opened.matcher(vocabulary);
   line.open = lap();
   phase = 'mask';
@@ -89,9 +96,10 @@ try {
     line.place = `${error.place.pointer ?? '?'} ${error.place.keyword ?? '?'}`.slice(0, 120);
   line.reason = (error instanceof Error ? error.message : String(error)).slice(0, 200);
 }
+const late = Math.max(0, performance.now() - deadline);
 line.peak = Math.max(0, peak() - before.rss / 2 ** 20);
 collect();
 const after = process.memoryUsage();
 line.kept = (after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers) / 2 ** 20;
-process.stdout.write(`${JSON.stringify(line)}\n`);
+process.stdout.write(`${JSON.stringify({ ...line, late })}\n`);
 process.exit(0);

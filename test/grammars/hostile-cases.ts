@@ -1,3 +1,4 @@
+import type { CancelSignal } from '../../grammars/cancel.ts';
 import { constrain, grammar, type Matcher, regex, tools } from '../../grammars/index.ts';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 
@@ -22,9 +23,12 @@ export interface Hostile {
 /** How each case is opened. */
 export interface HostileOptions {
   readonly order: 'schema' | 'any';
+  readonly signal?: CancelSignal;
 }
 
 type Json = Readonly<Record<string, unknown>>;
+
+const signalOf = ({ signal }: HostileOptions): { readonly signal?: CancelSignal } => (signal ? { signal } : {});
 
 const range = (n: number): readonly number[] => Array.from({ length: n }, (_, i) => i);
 const map = (n: number, entry: (i: number) => [string, unknown]): Json => Object.fromEntries(range(n).map(entry));
@@ -50,7 +54,7 @@ function schema(name: string, make: () => unknown, text?: () => unknown, ...refu
     name,
     make: () => {
       const made = make();
-      return ({ order }) => constrain(made, { order });
+      return (options) => constrain(made, options);
     },
     ...(text && {
       text: () => {
@@ -134,7 +138,7 @@ export const HOSTILE: readonly Hostile[] = [
     name: '500 tools',
     make: () => {
       const definitions = Object.fromEntries(range(500).map((i) => [`tool_${i}`, { input: parameters(20) }]));
-      return ({ order }) => tools(definitions, { choice: 'required', json: { order } });
+      return (json) => tools(definitions, { choice: 'required', json });
     },
     text: () =>
       '<tool_call>\n{"name": "tool_432", "arguments": {"p0": "x", "p1": 7, "p2": "c2", "p4": 5}}\n</tool_call>',
@@ -648,29 +652,27 @@ export const HOSTILE: readonly Hostile[] = [
   // Other front ends.
   {
     name: 'a regular expression of 100,000 optional parts',
-    make: () => () => regex(`^${'a?'.repeat(100_000)}$`),
+    make: () => (options) => regex(`^${'a?'.repeat(100_000)}$`, signalOf(options)),
     text: () => 'aaa',
-    refusals: ['INFC5104', 'INFC5024', 'INFC5101'],
+    refusals: ['INFC5103'],
   },
   {
     name: 'a grammar of 2,000 rules that refer to each other',
-    make: () => () =>
-      grammar({
-        gbnf: `root ::= r0\n${range(2000)
-          .map((i) => `r${i} ::= "a" r${(i * 7 + 1) % 2000} | "b${i}"`)
-          .join('\n')}`,
-      }),
+    make: () => {
+      const rules = range(2000).map((i) => `r${i} ::= "a" r${(i * 7 + 1) % 2000} | "b${i}"`);
+      return (options) => grammar({ gbnf: `root ::= r0\n${rules.join('\n')}` }, signalOf(options));
+    },
     text: () => 'aaab',
     refusals: [],
   },
   {
     name: 'a grammar without an end',
-    make: () => () => grammar({ gbnf: 'root ::= "a" root' }),
+    make: () => (options) => grammar({ gbnf: 'root ::= "a" root' }, signalOf(options)),
     refusals: ['INFC5010', 'INFC5203'],
   },
   {
     name: 'groups of a grammar nested 3,000 deep',
-    make: () => () => grammar({ gbnf: `root ::= ${'('.repeat(3000)}"a"${')'.repeat(3000)}` }),
+    make: () => (options) => grammar({ gbnf: `root ::= ${'('.repeat(3000)}"a"${')'.repeat(3000)}` }, signalOf(options)),
     text: () => 'a',
     refusals: ['INFC5304'],
   },
