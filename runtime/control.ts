@@ -130,7 +130,7 @@ async function scalar(x: Executor, frame: Frame, i: number): Promise<number> {
 async function move(x: Executor, frame: Frame, moves: readonly Move[], event: object): Promise<void> {
   const sources: (HostValue | { range: MemoryRange; shape: readonly number[] })[] = [];
   for (const { from, to } of moves) {
-    if (x.onHost(from) || x.onHost(to)) sources.push(await x.output(frame, from));
+    if (x.onHost(from) || x.onHost(to)) sources.push(await x.value(frame, from, true));
     else sources.push({ range: frame.range(from), shape: frame.shape(from) });
   }
   const names = new Set(moves.flatMap((m) => m.defines ?? []));

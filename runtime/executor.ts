@@ -63,9 +63,6 @@ export class Executor {
     const frame = this.frame(values);
     frame.start(this.arena, values);
     try {
-      this.plan.buffers.forEach((b, i) => {
-        if (b.strings) frame.host[i] = { dtype: 'string', shape: frame.shape(i), data: b.strings };
-      });
       this.entry.inputs.forEach((port, k) => {
         const t = inputs[k];
         if (t !== undefined) this.put(frame, port.buffer, t);
@@ -73,7 +70,7 @@ export class Executor {
       await this.play(frame.steps, frame);
       const outputs: Record<string, HostValue> = {};
       for (const port of this.entry.outputs) {
-        if (!wanted || wanted.has(port.name)) outputs[port.name] = await this.output(frame, port.buffer);
+        if (!wanted || wanted.has(port.name)) outputs[port.name] = await this.value(frame, port.buffer, true);
       }
       await this.device.finish();
       return outputs;
@@ -85,60 +82,54 @@ export class Executor {
   private frame(values: ReadonlyMap<string, number>): Frame {
     const { free } = this.entry;
     const sizes = free ? new Map([...values].filter(([n]) => !free.includes(n))) : values;
-    const key = [...sizes].map(([n, v]) => `${n}=${v}`).join();
+    const key = JSON.stringify([...sizes]);
     const frame =
       this.frames.get(key) ?? new Frame(this.plan, this.entry, this.live, this.planner, this.device, this.fixed, sizes);
-    if (!this.arena.memory || this.arena.memory.bytes < frame.arenaBytes) {
+    const { arena, device } = this;
+    if ((arena.memory?.bytes ?? -1) < frame.arenaBytes) {
       // Free first: a larger arena may then take the place of the old one.
-      if (this.arena.memory) this.device.free(this.arena.memory);
-      this.arena.memory = undefined;
-      this.arena.memory = this.device.allocate(frame.arenaBytes);
+      if (arena.memory) device.free(arena.memory);
+      arena.memory = undefined;
+      arena.memory = device.allocate(frame.arenaBytes);
     }
-    const [oldest] = this.frames.keys();
-    if (this.frames.size >= MAX_FRAMES && oldest !== undefined && !this.frames.has(key)) this.frames.delete(oldest);
     this.frames.set(key, frame);
+    const [oldest = key] = this.frames.keys();
+    if (this.frames.size > MAX_FRAMES) this.frames.delete(oldest);
     return frame;
   }
 
   async play(steps: readonly PlanStep[], frame: Frame): Promise<void> {
     const { signal, onStep } = this.options;
-    for (const step of steps) {
+    const launches = frame.launchesOf(steps);
+    for (const [i, step] of steps.entries()) {
       if (signal) {
-        if (signal.aborted) throw aborted(signal);
         if (performance.now() - this.yielded > YIELD_MS) {
           await new Promise((resolve) => setTimeout(resolve));
           this.yielded = performance.now();
-          if (signal.aborted) throw aborted(signal);
         }
+        if (signal.aborted) throw aborted(signal);
       }
-      switch (step.kind) {
-        case 'kernel': {
-          const launch = frame.launch(step);
-          const started = onStep ? performance.now() : 0;
-          this.device.launch(launch);
-          if (onStep) {
-            await this.device.finish();
-            const name = this.plan.kernels[step.kernel]?.name ?? '';
-            onStep({ kind: 'kernel', name, ms: performance.now() - started });
-          }
-          break;
+      const launch = launches[i] ?? (step.kind === 'kernel' && frame.launch(step, launches, i));
+      const started = onStep ? performance.now() : 0;
+      let name: string | undefined;
+      if (launch) {
+        this.device.launch(launch);
+        if (onStep) {
+          await this.device.finish();
+          name = this.plan.kernels[launch.kernel]?.name;
         }
-        case 'choose': {
-          const chosen = chooseCase(step, frame.values);
-          if (chosen) await this.play(chosen, frame);
-          break;
-        }
-        default:
-          if (step.kind === 'copy' && !step.defines && !this.onHost(step.from) && !this.onHost(step.to)) {
-            const [from, to] = [frame.range(step.from), frame.range(step.to)];
-            if (from.memory !== to.memory || from.offset !== to.offset)
-              this.device.copy(from.memory, from.offset, to.memory, to.offset, to.bytes);
-          } else {
-            const started = onStep ? performance.now() : 0;
-            await this.control?.(this, step, frame);
-            if (step.kind === 'host') onStep?.({ kind: 'host', name: step.op, ms: performance.now() - started });
-          }
+      } else if (step.kind === 'choose') {
+        const chosen = chooseCase(step, frame.values);
+        if (chosen) await this.play(chosen, frame);
+      } else if (step.kind === 'copy' && !step.defines && !this.onHost(step.from) && !this.onHost(step.to)) {
+        const [from, to] = [frame.range(step.from), frame.range(step.to)];
+        if (from.memory !== to.memory || from.offset !== to.offset)
+          this.device.copy(from.memory, from.offset, to.memory, to.offset, to.bytes);
+      } else {
+        await this.control?.(this, step, frame);
+        if (step.kind === 'host') name = step.op;
       }
+      if (name !== undefined) onStep?.({ kind: launch ? 'kernel' : 'host', name, ms: performance.now() - started });
     }
   }
 
@@ -148,14 +139,12 @@ export class Executor {
 
   /** A value for the host: a view of device memory where the device has such, unless `copy`. */
   async value(frame: Frame, i: number, copy: boolean): Promise<HostValue> {
-    if (this.onHost(i)) return frame.host[i] ?? null;
-    const dtype = this.plan.buffers[i]?.dtype ?? 'f32';
+    const { dtype = 'f32', strings, shape: codes = [] } = this.plan.buffers[i] ?? {};
     const shape = frame.shape(i);
-    const range = frame.range(i);
-    const read = this.device.read(range);
-    let bytes = read instanceof Promise ? await read : read;
+    if (this.onHost(i)) return frame.host[i] ?? (strings ? { dtype, shape, data: strings } : null);
+    let bytes = await this.device.read(frame.range(i));
     if (copy || bytes.byteOffset % 8 !== 0) bytes = bytes.slice();
-    const data = viewOf(dtype, bytes.buffer, bytes.byteOffset, sizeOf(this.plan.buffers[i]?.shape ?? [], frame.values));
+    const data = viewOf(dtype, bytes.buffer, bytes.byteOffset, sizeOf(codes, frame.values));
     return { dtype, shape, data };
   }
 
@@ -163,10 +152,6 @@ export class Executor {
     const v = await this.value(frame, i, true);
     if (!isTensor(v)) throw new InfcError('INFC6018', `buffer ${i} does not hold a tensor`);
     return v;
-  }
-
-  async output(frame: Frame, i: number): Promise<HostValue> {
-    return this.onHost(i) ? (frame.host[i] ?? null) : this.copyOut(frame, i);
   }
 
   /** Stores a host value in a buffer whose place is known. */

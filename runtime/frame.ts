@@ -1,4 +1,4 @@
-import type { Device, DeviceMemory, Launch, MemoryRange } from './devices/device.ts';
+import type { Device, DeviceMemory, Launch, LaunchSizes, MemoryRange } from './devices/device.ts';
 import { evaluateCondition, evaluateDim, formatShape, type SymbolValues } from './dims.ts';
 import { byteLength } from './dtype.ts';
 import { InfcError } from './errors.ts';
@@ -17,6 +17,17 @@ export const sizeOf = (shape: readonly DimCode[], values: SymbolValues): number 
     return n * size;
   }, 1);
 
+type KernelStep = PlanStep & { readonly kind: 'kernel' };
+type Launches = (Launch | undefined)[];
+
+/** Launches of one kernel with one grid. */
+interface Alike {
+  readonly step: KernelStep;
+  readonly sizes: LaunchSizes;
+  /** Symbols of the run decide the sizes, beside the early ones. */
+  readonly varies: boolean;
+}
+
 /** Device memory that all frames share: it grows to the largest. */
 export interface Arena {
   memory: DeviceMemory | undefined;
@@ -24,7 +35,7 @@ export interface Arena {
 
 /**
  * One entry with its sizes resolved: where every buffer is and which launches to make. Kept per tuple of the symbols that decide sizes, so
- * that a repeated shape costs no resolving; launches that depend on other symbols are made anew by each run. Buffers whose size only the run decides are placed by {@link define}, in memory of their own.
+ * that a repeated shape costs no resolving; sizes of launches that depend on other symbols are found when a run starts. Buffers whose size only the run decides are placed by {@link define}, in memory of their own.
  */
 export class Frame {
   /** Steps with every choice that is known by now already made. */
@@ -35,8 +46,14 @@ export class Frame {
   /** Bytes the arena needs. */
   readonly arenaBytes: number;
   readonly ranges: (MemoryRange | undefined)[] = [];
-  private readonly launches = new Map<PlanStep, Launch>();
-  private readonly bindings = new Map<PlanStep, readonly MemoryRange[]>();
+  /**
+   * The launches of each list of steps, as far as they are resolved. Weights pass through all caches between two launches, so that what
+   * the host looks at comes from memory: for each step of a language model that is its launch and nothing else.
+   */
+  private readonly launches = new Map<readonly PlanStep[], Launches>();
+  /** Sizes that launches share, by kernel and grid. */
+  private readonly alike = new Map<string, Alike>();
+  private given: SymbolValues = new Map();
   readonly late = new Set<number>();
   private placedIn: DeviceMemory | undefined;
   private readonly offsets = new Map<number, number>();
@@ -82,12 +99,17 @@ export class Frame {
   /** Forgets what an earlier run found out, and where the arena was. `values` are those of all symbols known before the run. */
   start(arena: Arena, values: SymbolValues): void {
     this.values = new Map(values);
+    this.given = values;
     this.host.length = 0;
     const memory = arena.memory;
-    if (!memory || memory === this.placedIn) return;
+    if (!memory || memory === this.placedIn) {
+      for (const { step, sizes, varies } of this.alike.values())
+        if (varies) Object.assign(sizes, this.sizes(step, values));
+      return;
+    }
     this.placedIn = memory;
     this.launches.clear();
-    this.bindings.clear();
+    this.alike.clear();
     for (const [i, offset] of this.offsets) this.ranges[i] = { memory, offset, bytes: this.bytes(i) };
   }
 
@@ -126,30 +148,42 @@ export class Frame {
     return { memory: range.memory, offset, bytes: this.bytes(i) };
   }
 
-  /** The launch of a kernel step; resolved once unless it depends on what the run finds out. */
-  launch(step: PlanStep & { kind: 'kernel' }): Launch {
-    const known = this.launches.get(step);
-    if (known) return known;
-    const kernel = this.plan.kernels[step.kernel];
-    const scalars = (kernel?.scalars ?? []).map((s) => evaluateDim(s, this.values));
-    const [x, y, z] = step.grid;
-    const grid = [evaluateDim(x, this.values), evaluateDim(y, this.values), evaluateDim(z, this.values)] as const;
-    const { note } = kernel ?? {};
-    const work = note ? evaluateDim(note.bytes, this.values) + evaluateDim(note.flops, this.values) : 0;
-    const placed = this.bindings.get(step);
-    const bindings = placed ?? step.bind.map((i) => this.range(i));
-    if ([...scalars, ...grid].some(Number.isNaN))
-      throw new InfcError('INFC6018', `kernel ${kernel?.name} starts before its dimensions are known`, {
+  /** Where the launches of a list of steps are kept. */
+  launchesOf(steps: readonly PlanStep[]): Launches {
+    const list = this.launches.get(steps) ?? [];
+    this.launches.set(steps, list);
+    return list;
+  }
+
+  /** The launch of a kernel step; kept at its place in the list unless it depends on what the run finds out. */
+  launch(step: KernelStep, list: Launches, at: number): Launch {
+    const early = this.sizes(step, this.early);
+    const keeps =
+      (early || (this.device.followsSizes && this.sizes(step, this.given))) &&
+      !step.bind.some((i) => this.late.has(rootOf(this.plan.buffers, i)) || this.lateAlias(i));
+    const key = JSON.stringify([step.kernel, step.grid]);
+    const alike = keeps && this.alike.get(key);
+    const sizes = alike ? alike.sizes : (early ?? this.sizes(step, this.values));
+    const { kernel } = step;
+    if (!sizes)
+      throw new InfcError('INFC6018', `kernel ${kernel} has no dimensions yet`, {
         fix: 'Report this: the plan is inconsistent',
       });
-    const launch = this.device.prepare({ kernel: step.kernel, bindings, scalars, grid, work });
-    if (placed) return launch;
-    if (step.bind.every((i) => !this.late.has(rootOf(this.plan.buffers, i)) && !this.lateAlias(i))) {
-      const early = [...(kernel?.scalars ?? []), ...step.grid].every((c) => !Number.isNaN(evaluateDim(c, this.early)));
-      if (early) this.launches.set(step, launch);
-      else this.bindings.set(step, bindings);
-    }
+    const launch = this.device.prepare({ kernel, bindings: step.bind.map((i) => this.range(i)), ...sizes, sizes });
+    if (!keeps) return launch;
+    this.alike.set(key, { step, sizes, varies: !early });
+    list[at] = launch;
     return launch;
+  }
+
+  /** Sizes of a launch; undefined while a symbol that they need has no value. */
+  private sizes({ kernel, grid: [x, y, z] }: KernelStep, values: SymbolValues): LaunchSizes | undefined {
+    const { note, scalars: codes = [] } = this.plan.kernels[kernel] ?? {};
+    const value = (code: DimCode): number => evaluateDim(code, values);
+    const scalars = codes.map(value);
+    const grid = [value(x), value(y), value(z)] as const;
+    if ([...scalars, ...grid].some(Number.isNaN)) return undefined;
+    return { scalars, grid, work: note ? value(note.bytes) + value(note.flops) : 0 };
   }
 
   /** An alias whose shape or place only the run decides. */

@@ -36,7 +36,7 @@ export interface Tensor<D extends DType = DType, S extends Shape = Shape> {
 
 /**
  * What an input may be: a tensor, or a shape with numbers that are converted to the input's dtype (rounded to nearest even for
- * 16-bit floats). Typed arrays other than the dtype's own are refused, except Float32Array for 16-bit floats.
+ * 16-bit floats). Typed arrays other than the dtype's own are refused, except Float32Array for 16-bit floats and Float16Array for f16.
  */
 export interface TensorInput<D extends DType = DType, S extends Shape = Shape> {
   readonly dtype?: D;
@@ -44,10 +44,18 @@ export interface TensorInput<D extends DType = DType, S extends Shape = Shape> {
   readonly data: DataOf<D> | Numbers<D>;
 }
 
+/** A Float16Array, which the libraries of older TypeScript do not declare. */
+export interface Halves extends ArrayBufferView {
+  readonly [Symbol.toStringTag]: 'Float16Array';
+}
+
 /** Plain values that can become a dtype. */
 export type Numbers<D extends DType> = D extends 'string'
   ? readonly string[]
-  : readonly (number | bigint | boolean)[] | (D extends 'f16' | 'bf16' ? Float32Array : never);
+  :
+      | readonly (number | bigint | boolean)[]
+      | (D extends 'f16' | 'bf16' ? Float32Array : never)
+      | (D extends 'f16' ? Halves : never);
 
 export const elementsOf = (shape: Shape): number => shape.reduce((n, d) => n * d, 1);
 
@@ -86,6 +94,8 @@ export function toArray(what: string, dtype: DType, elements: number, data: unkn
     const given = list as TypedArray;
     if (own && given.constructor === own.constructor) return given;
     if (given instanceof Float32Array && (dtype === 'f16' || dtype === 'bf16')) return fromNumbers(what, dtype, given);
+    if (dtype === 'f16' && given.constructor.name === 'Float16Array')
+      return viewOf(dtype, given.buffer, given.byteOffset, elements);
     throw new InfcError('INFC6003', `${what} is ${dtype} and was given a ${given.constructor.name}`, {
       fix: `Give a ${wanted}${dtype === 'string' ? '' : ' or an array of numbers'}`,
     });

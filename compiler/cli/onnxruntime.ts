@@ -43,6 +43,14 @@ export const ortTypes: Readonly<Partial<Record<DType, string>>> = {
 };
 export const ortDTypes = new Map(Object.entries(ortTypes).map(([dtype, name]) => [name, dtype as DType]));
 
+/** Data as onnxruntime takes it: where JavaScript has Float16Array (Node 24), half floats are that, and bits would be read as numbers. */
+export function ortData<T>(dtype: DType, data: T): T | ArrayBufferView {
+  const halves: unknown = Reflect.get(globalThis, 'Float16Array');
+  if (dtype !== 'f16' || !(data instanceof Uint16Array) || typeof halves !== 'function') return data;
+  const made: unknown = Reflect.construct(halves, [data.buffer, data.byteOffset, data.length]);
+  return ArrayBuffer.isView(made) ? made : data;
+}
+
 /** A model loaded in onnxruntime. */
 export interface OrtModel {
   readonly outputNames: readonly string[];
@@ -95,7 +103,7 @@ export async function openOrt(
         const type = ortTypes[t.dtype];
         if (type === undefined)
           throw new InfcError('INFC8013', `${engine} takes no ${t.dtype} input`, { fix: 'Use --against reference' });
-        feeds[name] = new ort.Tensor(type, typedData(t) ?? t.data, t.shape);
+        feeds[name] = new ort.Tensor(type, ortData(t.dtype, typedData(t) ?? t.data), t.shape);
       }
       const outputs = await session.run(feeds).catch((cause: unknown) => {
         throw refused(engine, cause);
@@ -111,7 +119,8 @@ const refused = (engine: Engine, cause: unknown): InfcError =>
     cause,
   });
 
-function fromOrt(t: OrtTensor, name: string): HostTensor {
+/** A result of onnxruntime. Throws INFC8013 for types that infc does not read. */
+export function fromOrt(t: Pick<OrtTensor, 'type' | 'dims' | 'data'>, name: string): HostTensor {
   const dtype = ortDTypes.get(t.type);
   if (dtype === undefined)
     throw new InfcError('INFC8013', `output '${name}' has type ${t.type}, which infc does not read`);

@@ -280,11 +280,14 @@ export interface Tensor<D extends DType = DType, S extends readonly number[] = r
   readonly data: DataOf<D>;
 }
 
+/** A Float16Array, which the libraries of older TypeScript do not declare. */
+interface Halves extends ArrayBufferView { readonly [Symbol.toStringTag]: 'Float16Array' }
+
 /** A tensor, or plain numbers with a shape: they are converted to the dtype. */
 export interface TensorInput<D extends DType = DType, S extends readonly number[] = readonly number[]> {
   readonly dtype?: D;
   readonly shape: S;
-  readonly data: DataOf<D> | (D extends 'string' ? never : readonly (number | bigint | boolean)[]) | (D extends 'f16' | 'bf16' ? Float32Array : never);
+  readonly data: DataOf<D> | (D extends 'string' ? never : readonly (number | bigint | boolean)[]) | (D extends 'f16' | 'bf16' ? Float32Array : never) | (D extends 'f16' ? Halves : never);
 }
 
 /** Makes a tensor; all zeros without \`data\`. */

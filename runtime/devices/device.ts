@@ -17,14 +17,20 @@ export interface Launch {
   readonly kernel: number;
 }
 
-/** One launch as the executor describes it, ranges in binding order. */
-export interface LaunchRequest {
-  readonly kernel: number;
-  readonly bindings: readonly MemoryRange[];
+/** What the symbols of a run decide about launches. */
+export interface LaunchSizes {
   readonly scalars: readonly number[];
   readonly grid: readonly [number, number, number];
   /** Bytes moved plus arithmetic operations, by the compiler's estimate: devices split only what is worth it. */
   readonly work: number;
+}
+
+/** One launch as the executor describes it, ranges in binding order. */
+export interface LaunchRequest extends LaunchSizes {
+  readonly kernel: number;
+  readonly bindings: readonly MemoryRange[];
+  /** The same sizes, as an object that launches share. */
+  readonly sizes?: LaunchSizes;
 }
 
 /** What a device gets to load a plan's kernels. */
@@ -59,6 +65,8 @@ export interface Device {
   copy(from: DeviceMemory, fromOffset: number, to: DeviceMemory, toOffset: number, bytes: number): void;
   /** Contents after everything queued so far; a view or a copy, valid until the next call on the device. */
   read(range: MemoryRange): Uint8Array | Promise<Uint8Array>;
+  /** Set where launches read `sizes` of their request when they are launched: these then change from run to run. */
+  readonly followsSizes?: true;
   prepare(request: LaunchRequest): Launch;
   launch(launch: Launch): void;
   /** Waits for everything queued so far and reports errors of it. */

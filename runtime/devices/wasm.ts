@@ -1,7 +1,7 @@
 import { InfcError } from '../errors.ts';
 import { nodeModule } from '../files.ts';
 import type { DeviceOptions } from '../load.ts';
-import type { Device, DeviceMemory, KernelSource, Launch, LaunchRequest, MemoryRange } from './device.ts';
+import type { Device, DeviceMemory, KernelSource, Launch, LaunchRequest, LaunchSizes, MemoryRange } from './device.ts';
 import { probeRelaxedSimd } from './probe.ts';
 import {
   CONTROL_WORDS,
@@ -41,18 +41,18 @@ interface WasmMemory extends DeviceMemory {
 }
 
 interface WasmLaunch extends Launch {
-  /** Everything but scratch, begin and end. */
-  readonly args: readonly number[];
-  /** What each call of this thread is given; all but a few launches are one call. */
-  readonly calls: readonly (readonly number[])[];
-  readonly grid: number;
-  readonly split: boolean;
+  /** Addresses, scalars, scratch where the kernel has any, begin and end. */
+  readonly args: number[];
+  /** How many of these are addresses. */
+  readonly addresses: number;
+  readonly sizes: LaunchSizes;
 }
 
 /** WebAssembly on the calling thread and, where memory can be shared, on workers. */
 export class WasmDevice implements Device {
   readonly kind = 'wasm';
   readonly align = ALIGN;
+  readonly followsSizes = true;
   private bytes: Uint8Array;
   private end = 1024;
   private readonly free_: { address: number; size: number }[] = []; // by address, never adjacent
@@ -260,23 +260,32 @@ export class WasmDevice implements Device {
     return this.bytes.subarray(at, at + range.bytes);
   }
 
-  prepare({ kernel, bindings, scalars, grid, work }: LaunchRequest): WasmLaunch {
-    const args = [...bindings.map(addressOf), ...scalars];
-    const full = this.kernels[kernel]?.scratch ? [...args, this.scratch] : args;
-    const split = this.words !== undefined && work >= SPLIT_WORK && grid[0] > 1 && args.length <= MAX_ARGUMENTS;
-    const pieces = Math.max(1, Math.min(MOST_PIECES, grid[0], Math.ceil(work / PIECE_WORK)));
-    const edge = (i: number): number => Math.floor((grid[0] * i) / pieces);
-    const calls = Array.from({ length: split ? 0 : pieces }, (_, i) => [...full, edge(i), edge(i + 1)]);
-    return { kernel, args, calls, grid: grid[0], split };
+  prepare(request: LaunchRequest): WasmLaunch {
+    const { kernel, bindings, scalars, sizes = request } = request;
+    const scratch = this.kernels[kernel]?.scratch ? [this.scratch] : [];
+    const args = [...bindings.map(addressOf), ...scalars, ...scratch, 0, 0];
+    return { kernel, args, addresses: bindings.length, sizes };
   }
 
   launch(launch: Launch): void {
-    const { kernel, args, calls, grid, split } = launch as WasmLaunch; // made by prepare
+    const { kernel, args, addresses, sizes } = launch as WasmLaunch; // made by prepare
+    const { scalars, work } = sizes;
+    const [grid] = sizes.grid;
     const words = this.words;
     if (grid <= 0) return;
-    if (!words || !split) {
+    scalars.forEach((s, i) => {
+      args[addresses + i] = s;
+    });
+    if (!words || work < SPLIT_WORK || grid <= 1 || args.length > MAX_ARGUMENTS) {
+      // All but a few launches are one call.
+      const pieces = Math.min(MOST_PIECES, grid, Math.ceil(work / PIECE_WORK) || 1);
+      const last = args.length - 1;
       try {
-        for (const call of calls) this.functions[kernel]?.(...call);
+        for (let i = 0; i < pieces; i++) {
+          args[last - 1] = Math.floor((grid * i) / pieces);
+          args[last] = Math.floor((grid * (i + 1)) / pieces);
+          this.functions[kernel]?.(...args);
+        }
       } catch (cause) {
         throw this.failed(kernel, cause);
       }
@@ -286,7 +295,7 @@ export class WasmDevice implements Device {
     words[control.KERNEL] = kernel;
     words[control.GRID] = grid;
     words[control.CHUNKS] = chunks;
-    words[control.COUNT] = args.length;
+    words[control.COUNT] = addresses + scalars.length;
     words[control.SCRATCH] = this.kernels[kernel]?.scratch ? 1 : 0;
     words.set(args, control.ARGS);
     Atomics.add(words, control.LAUNCH, 1);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { fromOrt, ortData, ortTypes } from '../../compiler/cli/onnxruntime.ts';
 import { evaluate } from '../../compiler/ir/dim.ts';
 import type { TypedArray } from '../../compiler/ir/dtype.ts';
 import type { Program } from '../../compiler/ir/graph.ts';
@@ -54,15 +55,6 @@ export function feedsFor(program: Program, c: ModelCase): Record<string, Feed> {
 const symbolName = (d: object | number): string =>
   typeof d === 'object' && 'key' in d ? String(d.key).replace(/^1\*/, '').replace(/\[.*$/, '') : '';
 
-const ORT: Record<Feed['dtype'], string> = {
-  f32: 'float32',
-  f16: 'float16',
-  i64: 'int64',
-  i32: 'int32',
-  u8: 'uint8',
-  bool: 'bool',
-};
-
 /** What onnxruntime-node makes of the same inputs, as numbers. */
 export async function onnxruntimeOutputs(
   c: ModelCase,
@@ -72,15 +64,13 @@ export async function onnxruntimeOutputs(
   const session = await ort.InferenceSession.create(modelPath(c));
   const inputs: Record<string, InstanceType<typeof ort.Tensor>> = {};
   for (const [name, f] of Object.entries(feeds))
-    inputs[name] = new ort.Tensor(ORT[f.dtype] as 'float32', f.data as Float32Array, [...f.shape]);
+    inputs[name] = new ort.Tensor(ortTypes[f.dtype] as 'float32', ortData(f.dtype, f.data) as Float32Array, [
+      ...f.shape,
+    ]);
   const results = await session.run(inputs);
   const out: Record<string, Float64Array> = {};
   for (const [name, t] of Object.entries(results)) {
-    const raw = t.data;
-    // Node 20 has no Float16Array: half floats arrive as bits.
-    if (t.type === 'float16' && raw instanceof Uint16Array)
-      out[name] = Float64Array.from(numbersOf({ dtype: 'f16', data: raw }));
-    else out[name] = Float64Array.from(raw as ArrayLike<number>, Number);
+    out[name] = Float64Array.from(numbersOf(fromOrt(t, name)));
   }
   return out;
 }

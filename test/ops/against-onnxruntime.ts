@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import { Reference } from '../../backends/reference/evaluate.ts';
+import { fromOrt, ortData, ortTypes } from '../../compiler/cli/onnxruntime.ts';
 import { createCompiler } from '../../compiler/compile.ts';
-import type { DType, TypedArray } from '../../runtime/dtype.ts';
+import type { DType } from '../../runtime/dtype.ts';
 import { hostFunctions } from '../../runtime/host/index.ts';
 import type { HostTensor } from '../../runtime/host.ts';
 import { difference, numbersOf, type Tolerance } from '../conformance/onnx-data.ts';
@@ -18,15 +19,6 @@ export function onnxruntime(): typeof import('onnxruntime-node') | undefined {
   }
 }
 
-const ORT_TYPES: Partial<Record<DType, string>> = {
-  f32: 'float32',
-  f64: 'float64',
-  i64: 'int64',
-  i32: 'int32',
-  u8: 'uint8',
-  i8: 'int8',
-  bool: 'bool',
-};
 const ELEMENT_TYPES: Partial<Record<DType, number>> = {
   f32: 1,
   u8: 2,
@@ -76,13 +68,16 @@ export async function runOnnxruntime(c: NodeCase): Promise<Record<string, HostTe
   const session = await ort.InferenceSession.create(modelOf(c), { logSeverityLevel: 3 });
   const feeds: Record<string, import('onnxruntime-node').Tensor> = {};
   c.inputs.forEach((t, i) => {
-    if (t) feeds[`x${i}`] = new ort.Tensor(ORT_TYPES[t.dtype] as 'float32', t.data as Float32Array, [...t.shape]);
+    if (t)
+      feeds[`x${i}`] = new ort.Tensor(ortTypes[t.dtype] as 'float32', ortData(t.dtype, t.data) as Float32Array, [
+        ...t.shape,
+      ]);
   });
   const results = await session.run(feeds);
   return Object.fromEntries(
     c.outputs.flatMap((d, i) => {
       const r = results[`y${i}`];
-      return d !== '' && r ? [[`y${i}`, { dtype: d, shape: r.dims.map(Number), data: r.data as TypedArray }]] : [];
+      return d !== '' && r ? [[`y${i}`, fromOrt(r, `y${i}`)]] : [];
     }),
   );
 }

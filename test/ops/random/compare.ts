@@ -1,5 +1,5 @@
 import { Reference } from '../../../backends/reference/evaluate.ts';
-import { ortDTypes, ortTypes } from '../../../compiler/cli/onnxruntime.ts';
+import { fromOrt, ortData, ortTypes } from '../../../compiler/cli/onnxruntime.ts';
 import { createCompiler } from '../../../compiler/compile.ts';
 import { isFloat } from '../../../compiler/ir/dtype.ts';
 import { numbersOf, storeNumber } from '../../../compiler/tensor-values.ts';
@@ -31,14 +31,11 @@ async function runOnnxruntime(ort: Ort, g: RandomGraph): Promise<Results | strin
     const session = await ort.InferenceSession.create(g.model, { logSeverityLevel: 4, intraOpNumThreads: 1 });
     const feeds: Record<string, import('onnxruntime-node').Tensor> = {};
     for (const [name, t] of Object.entries(g.inputs))
-      feeds[name] = new ort.Tensor(ortTypes[t.dtype] as 'float32', t.data as Float32Array, [...t.shape]);
+      feeds[name] = new ort.Tensor(ortTypes[t.dtype] as 'float32', ortData(t.dtype, t.data) as Float32Array, [
+        ...t.shape,
+      ]);
     const results = await session.run(feeds);
-    return Object.fromEntries(
-      Object.entries(results).map(([name, t]): [string, HostTensor] => [
-        name,
-        { dtype: ortDTypes.get(t.type) ?? 'f32', shape: t.dims.map(Number), data: t.data as Float32Array },
-      ]),
-    );
+    return Object.fromEntries(Object.entries(results).map(([name, t]) => [name, fromOrt(t, name)]));
   } catch (e) {
     return e instanceof Error ? e.message : String(e);
   }
