@@ -12,6 +12,9 @@ const LITERAL = 1;
 const AND = 2;
 const OR = 3;
 
+/** What looking into one operand counts for, where operands are looked up. */
+const SUBSTITUTED = 4;
+
 const NONE: readonly number[] = [];
 
 /**
@@ -128,7 +131,7 @@ export class Formulas {
       const value = replace(this.leafNumber(f));
       result = this.isPositive(f) ? value : this.not(value);
     } else {
-      this.work(this.operands(f).length);
+      this.work(SUBSTITUTED * this.operands(f).length);
       const parts = this.operands(f).map((x) => this.substitute(x, replace, memo));
       result = this.kinds[f] === AND ? this.and(parts) : this.or(parts);
     }
@@ -259,7 +262,6 @@ export class Formulas {
     const neutral = kind === AND ? TRUE : FALSE;
     const absorbing = kind === AND ? FALSE : TRUE;
     const dual = kind === AND ? OR : AND;
-    this.work(parts.length);
     const list: Formula[] = [];
     for (const part of parts) {
       if (part === absorbing) return absorbing;
@@ -269,6 +271,7 @@ export class Formulas {
     }
     for (let again = true; again; ) {
       again = false;
+      this.work(Math.max(list.length, parts.length));
       sortDistinct(list);
       // Members of the list are told by a stamp; simplifying within takes another.
       const stamp = ++this.stamps;

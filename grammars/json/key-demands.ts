@@ -1,3 +1,4 @@
+import type { InfcError } from '../../runtime/errors.ts';
 import { FALSE, type Formula } from './formula.ts';
 import type { FormulaSlot } from './leaf.ts';
 import { located, type SchemaPlace } from './located.ts';
@@ -5,6 +6,9 @@ import type { Machine } from './machine.ts';
 import type { Names, Plain } from './plain-objects.ts';
 import type { SeenSet } from './seen-keys.ts';
 import { type StringSetId, StringSets, wellFormed } from './string-sets.ts';
+
+/** Most classes of unlisted names. */
+const MAX_REGIONS = 512;
 
 /** Names no demand lists that match exactly these patterns. */
 export interface Region {
@@ -136,6 +140,9 @@ export class KeyDemands {
         const term = machine.terms.get(leaf);
         if (term.sort === 'shape') for (const p of term.shape.patterns) patterns.add(p.names);
       }
+    const tooMany = (): InfcError =>
+      machine.solver.tooComplex(`more than ${MAX_REGIONS} combinations of name patterns`);
+    if (patterns.size > MAX_REGIONS) throw tooMany();
     let found: { matched: ReadonlySet<StringSetId>; names: StringSetId }[] = [
       { matched: new Set(), names: StringSets.ALL },
     ];
@@ -149,7 +156,7 @@ export class KeyDemands {
         if (!strings.isEmpty(outside)) split.push({ matched: region.matched, names: outside });
       }
       found = split;
-      if (found.length > 512) throw machine.solver.tooComplex('more than 512 combinations of name patterns');
+      if (found.length > MAX_REGIONS) throw tooMany();
     }
     return found.map((r, index) => ({ ...r, index })).filter((r) => this.regionOutcome(r) !== undefined);
   }

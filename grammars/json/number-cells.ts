@@ -1,5 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { compare, type Decimal, isMultiple, negate, power10 } from './decimal.ts';
+import { compare, type Decimal, decimal, isMultiple, negate, power10 } from './decimal.ts';
 import type { Formula, Formulas } from './formula.ts';
 import { type NumberSet, numberKey, sublist } from './number-sets.ts';
 import type { NumberTest, Terms } from './terms.ts';
@@ -98,9 +98,24 @@ export function numberExists(
   return false;
 }
 
-/** One of listed numbers beside other demands: those of the list that satisfy them, as a list. */
+/**
+ * The same demand in fewer terms: of listed numbers beside other demands those that satisfy them, as a list; multiples of several units as
+ * multiples of one.
+ */
 export function settled(formulas: Formulas, terms: Terms, formula: Formula): Formula {
   if (!formulas.isAnd(formula)) return formula;
+  const units: Decimal[] = [];
+  const others = formulas.conjuncts(formula).filter((part) => {
+    const term = formulas.isLiteral(part) && formulas.isPositive(part) && terms.get(formulas.leafNumber(part));
+    if (term === false || term.sort !== 'number' || term.test !== 'multiple') return true;
+    units.push(term.value);
+    return false;
+  });
+  if (units.length > 1) {
+    const scale = Math.min(...units.map((unit) => unit.exponent));
+    const whole = units.map((unit) => unit.digits * power10(unit.exponent - scale)).reduce(lcm);
+    return settled(formulas, terms, formulas.and([...others, terms.number('multiple', decimal(whole, scale))]));
+  }
   for (const part of formulas.conjuncts(formula)) {
     const list = listOf(formulas, terms, part);
     if (!list) continue;
