@@ -32,7 +32,10 @@ export interface Acceptor {
   within?(state: number): { readonly acceptor: Acceptor; readonly state: number } | undefined;
 }
 
-/** All bytes, those that end things first. */
+/** All bytes: those that end things first, then what names are made of by how frequent it is. */
 export const ENDING_FIRST: readonly number[] = [
-  ...new Set([...new TextEncoder().encode('"}],:0123456789'), ...Array.from({ length: 256 }, (_, b) => b)]),
+  ...new Set([
+    ...new TextEncoder().encode('"}],:0123456789etaionsrlcdpumhgfybvkwxqjz_{[-TSACPE'),
+    ...Array.from({ length: 256 }, (_, b) => b),
+  ]),
 ];

@@ -28,11 +28,8 @@ export class JsonAcceptor implements Acceptor {
   private readonly leafOf: number[] = [0];
   private readonly stackOf: StackId[] = [-1];
   private readonly textOf: TextId[] = [0];
-  /** By stack, from the empty one on, and leaf. */
-  private readonly ids: (Map<number, number> | undefined)[] = [];
-  /** States that have a text, newest first: the first by text, and after each the next. Few share one. */
-  private readonly withText: number[] = [];
-  private readonly sameText: number[] = [];
+  /** States by leaf, stack and text, found by open addressing. */
+  private table = new Int32Array(1 << 10);
 
   constructor(readonly machine: Machine) {
     this.leaf = machine.start;
@@ -143,28 +140,33 @@ export class JsonAcceptor implements Acceptor {
 
   /** The state of the current configuration. */
   save(): number {
-    const { leaf, stack, text } = this;
+    const { leaf, stack, text, leafOf, stackOf, textOf } = this;
     if (leaf === 0) return 0;
-    if (text !== 0) {
-      const { withText, sameText, leafOf, stackOf } = this;
-      while (withText.length <= text) withText.push(0);
-      const newest = withText[text] ?? 0;
-      for (let id = newest; id !== 0; id = sameText[id] ?? 0)
-        if (leafOf[id] === leaf && stackOf[id] === stack) return id;
-      const id = this.add();
-      while (sameText.length < id) sameText.push(0);
-      sameText.push(newest);
-      withText[text] = id;
-      return id;
+    if (leafOf.length * 2 > this.table.length) this.grow();
+    const { table } = this;
+    const last = table.length - 1;
+    let at = hash(leaf, stack, text) & last;
+    for (let id = table[at] ?? 0; id !== 0; id = table[at] ?? 0) {
+      if (leafOf[id] === leaf && stackOf[id] === stack && textOf[id] === text) return id;
+      at = (at + 1) & last;
     }
-    let known = this.ids[stack + 1];
-    if (!known) this.ids[stack + 1] = known = new Map();
-    let id = known.get(leaf);
-    if (id === undefined) {
-      id = this.add();
-      known.set(leaf, id);
-    }
+    const id = leafOf.length;
+    leafOf.push(leaf);
+    stackOf.push(stack);
+    textOf.push(text);
+    table[at] = id;
     return id;
+  }
+
+  private grow(): void {
+    const table = new Int32Array(this.table.length * 4);
+    const last = table.length - 1;
+    for (let id = 1; id < this.leafOf.length; id++) {
+      let at = hash(this.leafOf[id] ?? 0, this.stackOf[id] ?? 0, this.textOf[id] ?? 0) & last;
+      while (table[at] !== 0) at = (at + 1) & last;
+      table[at] = id;
+    }
+    this.table = table;
   }
 
   /** Moves the current configuration over one byte; false (and dead) when nothing accepted goes on so. */
@@ -216,14 +218,11 @@ export class JsonAcceptor implements Acceptor {
     }
     return next;
   }
+}
 
-  private add(): number {
-    const id = this.leafOf.length;
-    this.leafOf.push(this.leaf);
-    this.stackOf.push(this.stack);
-    this.textOf.push(this.text);
-    return id;
-  }
+function hash(leaf: number, stack: StackId, text: TextId): number {
+  const mixed = Math.imul(leaf, 0x9e3779b1) ^ Math.imul(stack, 0x85ebca6b) ^ Math.imul(text, 0xc2b2ae35);
+  return mixed ^ (mixed >>> 15);
 }
 
 const utf8 = new TextDecoder();

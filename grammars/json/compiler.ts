@@ -78,21 +78,22 @@ export class SchemaCompiler {
     return this.sub(this.document.root, 0);
   }
 
-  /** The formula of the subschema at `site`, reached with dynamic scope `scope`. */
-  sub(site: Site, scope: number): Formula {
+  /** The formula of the subschema at `site`, reached with dynamic scope `scope`, beside demands that require the names `given`. */
+  sub(site: Site, scope: number, given: readonly string[] = []): Formula {
     if (typeof site.schema !== 'boolean' && !isObject(site.schema))
       throw this.invalid(site, '', 'a schema is an object or a boolean');
     const target = this.alias(site);
     if (target) {
       this.aliases.add(site.id);
       try {
-        return this.sub(target, this.enter(scope, site.resource));
+        return this.sub(target, this.enter(scope, site.resource), given);
       } finally {
         this.aliases.delete(site.id);
       }
     }
     const content = plainContent(site);
-    if (content === undefined) return this.terms.schema(site, this.enter(scope, site.resource));
+    if (content === undefined)
+      return this.terms.schema(site, this.enter(scope, site.resource), given.length > 0 && hasOneOf(site) ? given : []);
     // Schemas that say the same of a value are one: what was found out for one of them holds for all.
     const key = `${site.resource.draft}${content}`;
     let formula = this.plainSchemas.get(key);
@@ -220,9 +221,11 @@ export class SchemaCompiler {
     const { draft } = site.resource;
     const { formulas } = this;
     const reference = own(schema, '$ref');
-    if (draft <= 7 && typeof reference === 'string') return this.sub(this.document.resolve(site, reference), scope);
+    if (draft <= 7 && typeof reference === 'string')
+      return this.sub(this.document.resolve(site, reference), scope, term.given);
     const parts: Formula[] = [];
     const asserts = assertsValidation(site.resource);
+    const given = asserts ? withRequired(term.given, own(schema, 'required')) : term.given;
     const add = (keyword: string, make: () => Formula): void => {
       if (own(schema, keyword) !== undefined && (asserts || !VALIDATION.has(keyword)))
         parts.push(this.attempt(site, keyword, make));
@@ -233,15 +236,15 @@ export class SchemaCompiler {
     if (draft >= 6) add('const', () => this.terms.constant(own(schema, 'const') ?? null));
     if (draft >= 2019 && reference !== undefined) {
       if (typeof reference !== 'string') throw this.invalid(site, '$ref', '$ref must be a string');
-      parts.push(this.sub(this.document.resolve(site, reference), scope));
+      parts.push(this.sub(this.document.resolve(site, reference), scope, given));
     }
     if (draft === 2019) add('$recursiveRef', () => this.recursive(site, scope));
     if (draft >= 2020) add('$dynamicRef', () => this.dynamic(site, scope));
-    add('allOf', () => formulas.and(this.list(site, scope, 'allOf')));
+    add('allOf', () => formulas.and(this.list(site, scope, 'allOf', given)));
     add('anyOf', () => formulas.or(this.list(site, scope, 'anyOf')));
     add('oneOf', () => {
       const parts = this.list(site, scope, 'oneOf').map((x) => this.typed(x, type));
-      const groups = type === 'object' ? overlappingGroups(this, parts) : [parts];
+      const groups = type === 'object' ? overlappingGroups(this, parts, given) : [parts];
       return formulas.or(groups.map((group) => formulas.exactlyOne(group)));
     });
     add('not', () => formulas.not(this.child(site, scope, 'not')));
@@ -309,10 +312,10 @@ export class SchemaCompiler {
   }
 
   /** Formulas of the subschemas in a keyword that holds a list of schemas. */
-  list(site: Site, scope: number, keyword: string): Formula[] {
+  list(site: Site, scope: number, keyword: string, given: readonly string[] = []): Formula[] {
     const value = own(site.schema as JsonObject, keyword);
     if (!Array.isArray(value)) throw this.invalid(site, keyword, `${keyword} must be an array of schemas`);
-    return value.map((_, i) => this.child(site, scope, keyword, i));
+    return value.map((_, i) => this.sub(this.document.child(site, keyword, i), scope, given));
   }
 
   /** Formulas of everything `site` refers to in place. */
@@ -461,6 +464,18 @@ export class SchemaCompiler {
 /** Whether an error says nothing about the keyword: the work was too much, or is no longer wanted. */
 function outOfTime(error: unknown): boolean {
   return error instanceof InfcError && (error.code === 'INFC5021' || error.code === 'INFC5023');
+}
+
+/** Names that are required, beside those that already are. */
+function withRequired(given: readonly string[], required: Json | undefined): readonly string[] {
+  if (!Array.isArray(required)) return given;
+  const more = required.filter((name): name is string => typeof name === 'string');
+  return more.length === 0 ? given : [...new Set([...given, ...more])].sort();
+}
+
+/** Whether names required elsewhere can tell alternatives of a schema apart; others are better shared. */
+function hasOneOf({ schema }: Site): boolean {
+  return isObject(schema) && ['oneOf', 'allOf', '$ref'].some((keyword) => own(schema, keyword) !== undefined);
 }
 
 const RELAXABLE = new Set(['INFC5001', 'INFC5002', 'INFC5004', 'INFC5005', 'INFC5006']);

@@ -56,6 +56,11 @@ export function magnitude(a: Decimal): number {
   return (a.digits < 0n ? -a.digits : a.digits).toString().length + a.exponent;
 }
 
+export function add(a: Decimal, b: Decimal): Decimal {
+  const low = Math.min(a.exponent, b.exponent);
+  return decimal(a.digits * power10(a.exponent - low) + b.digits * power10(b.exponent - low), low);
+}
+
 export function negate(a: Decimal): Decimal {
   return { digits: -a.digits, exponent: a.exponent };
 }

@@ -1,12 +1,13 @@
 import type { SchemaCompiler } from './compiler.ts';
+import { typeBit } from './declared-types.ts';
 import { FALSE, type Formula } from './formula.ts';
 import type { StringSetId } from './string-sets.ts';
-import { JSON_TYPES, type Shape, shapeValue } from './terms.ts';
+import { type Shape, shapeValue } from './terms.ts';
 
 /** Pairs are compared one by one up to this many alternatives. */
 const MAX_PAIRWISE = 48;
 
-/** What a plain alternative (a conjunction of shapes and required names) says about single names. */
+/** What an alternative says of single names, as far as it is a conjunction of shapes and required names. */
 interface Plain {
   readonly formula: Formula;
   readonly required: readonly string[];
@@ -16,16 +17,16 @@ interface Plain {
 /**
  * Groups object alternatives so that alternatives of different groups never hold together: by a discriminating property, or
  * by a name that one requires and the other forbids. Exactly one of all then is: exactly one of one group. Without this,
- * oneOf would drag the negations of all its alternatives along.
+ * oneOf would drag the negations of all its alternatives along. `given`: names required besides.
  */
 export function overlappingGroups(
   compiler: SchemaCompiler,
   alternatives: readonly Formula[],
+  given: readonly string[],
 ): readonly (readonly Formula[])[] {
   const live = alternatives.filter((x) => x !== FALSE);
-  const plain = live.map((formula) => readPlain(compiler, formula));
-  if (live.length < 2 || plain.some((p) => p === undefined)) return [live];
-  const list = plain.filter((p) => p !== undefined);
+  if (live.length < 2) return [live];
+  const list = live.map((formula) => readPlain(compiler, formula, given));
   const parent = list.map((_, i) => i);
   const find = (i: number): number => {
     let at = i;
@@ -53,8 +54,8 @@ export function overlappingGroups(
   return [...groups.values()];
 }
 
-function readPlain(compiler: SchemaCompiler, formula: Formula): Plain | undefined {
-  const required: string[] = [];
+function readPlain(compiler: SchemaCompiler, formula: Formula, given: readonly string[]): Plain {
+  const required = [...given];
   const shapes: Shape[] = [];
   const { formulas, terms } = compiler;
   for (const literal of formulas.conjuncts(formula)) {
@@ -64,7 +65,7 @@ function readPlain(compiler: SchemaCompiler, formula: Formula): Plain | undefine
     if (term.sort === 'required') required.push(term.key);
     else if (term.sort === 'shape') shapes.push(term.shape);
   }
-  return required.length === 0 ? undefined : { formula, required, shapes };
+  return { formula, required, shapes };
 }
 
 function valueAt(compiler: SchemaCompiler, { shapes }: Plain, key: string): Formula {
@@ -89,7 +90,8 @@ function disjoint(compiler: SchemaCompiler, a: Plain, b: Plain): boolean {
 /** The strings a value must be one of, when it must be one of a few. */
 function tags(compiler: SchemaCompiler, value: Formula): readonly string[] | undefined {
   const { strings } = compiler;
-  for (const type of JSON_TYPES) if (type !== 'string' && compiler.typed(value, type) !== FALSE) return undefined;
+  // By what stands on its face: a value of another type may be one whose demands are just being read.
+  if ((compiler.typesOf(value) & ~typeBit('string')) !== 0) return undefined;
   const set: StringSetId = compiler.stringSet(value);
   const { members, lang } = strings.get(set);
   return lang === strings.engine.empty ? members : undefined;

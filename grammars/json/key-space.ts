@@ -187,22 +187,25 @@ export class KeySpace {
     return found;
   }
 
-  /** Bytes that finish a name that is neither listed nor used: where those names are near, past all of them. */
+  /** Bytes that finish a name that is neither listed nor used. */
   private cheapestUnlisted(prefix: string | undefined, lang: number, cost: CostModel): number {
     const { engine } = this.machine;
-    if (prefix === undefined) return engine.shortest(lang, cost);
-    let best = Number.POSITIVE_INFINITY;
-    const [from] = this.range(prefix);
-    if (engine.nullable(lang) && this.demands.names[from] !== prefix && !this.extra.includes(prefix)) best = 0;
-    for (let point = 0x20; point < 0x7f && best > 1; point++) {
-      const longer = prefix + String.fromCharCode(point);
-      const [low, high] = this.range(longer);
-      if (low < high || this.extra.some((k) => k.startsWith(longer))) continue;
-      const next = engine.derive(lang, point);
-      if (!engine.isEmpty(next))
-        best = Math.min(best, jsonLength(String.fromCharCode(point)) + engine.shortest(next, cost));
-    }
-    return best < Number.POSITIVE_INFINITY ? best : engine.shortest(lang, cost);
+    const least = engine.shortest(lang, cost);
+    if (prefix === undefined || least === Number.POSITIVE_INFINITY) return least;
+    const taken = (name: string): boolean => {
+      const [at] = this.range(name);
+      return this.demands.names[at] === name || this.extra.includes(name);
+    };
+    const word = engine.cheapest(lang, cost);
+    if (word === undefined || !taken(prefix + word)) return least;
+    // Mostly one more character does where a name ends, and nothing is cheaper.
+    if (least === 0)
+      for (let point = 0x20; point < 0x7f; point++) {
+        const char = String.fromCharCode(point);
+        if (jsonLength(char) === 1 && !taken(prefix + char) && engine.nullable(engine.derive(lang, point))) return 1;
+      }
+    const gone = this.restsAfter(prefix).map((rest) => engine.literal(rest));
+    return engine.shortest(engine.intersect(lang, engine.complement(engine.union(engine.empty, ...gone))), cost);
   }
 
   /** Whether finishing with this result needs the name itself. */

@@ -17,7 +17,12 @@ export function stringKeywords(compiler: SchemaCompiler, site: Site, add: Add): 
     if (max !== null && max < min) return FALSE;
     return min === 0 && max === null ? TRUE : string(engine.repeat(engine.cls([[0, 0x10ffff]]), min, max));
   });
-  add('pattern', () => string(compiler.pattern(site, 'pattern', own(schema, 'pattern'))));
+  add('pattern', () => {
+    const lang = compiler.pattern(site, 'pattern', own(schema, 'pattern'));
+    // `^Circle$` is the enum of one text that tells alternatives apart.
+    const text = engine.text(lang);
+    return text === undefined ? string(lang) : compiler.terms.string(compiler.strings.of([text]));
+  });
   if (compiler.assertsFormat(site))
     add('format', () => {
       const name = own(schema, 'format');

@@ -1,4 +1,4 @@
-import { type Decimal, decimal, parseDecimal, plainDigits, power10 } from './decimal.ts';
+import { add, type Decimal, decimal, negate, parseDecimal, plainDigits, power10 } from './decimal.ts';
 import { FALSE, type Formula } from './formula.ts';
 import { type FormulaSlot, goTo, type Leaf, onlyBytes, popThen, type ResultId, WHITESPACE } from './leaf.ts';
 import type { Machine } from './machine.ts';
@@ -163,7 +163,7 @@ export function narrowNumbers(
 }
 
 /** Draft 4's integers end at the point or exponent. */
-function asSpelled(machine: Machine, formula: Formula, phase: NumberPhase): Formula {
+export function asSpelled(machine: Machine, formula: Formula, phase: NumberPhase): Formula {
   if (phase === 'minus' || phase === 'zero' || phase === 'int') return formula;
   const { formulas, terms } = machine;
   return formulas.substitute(formula, (leaf) => {
@@ -190,14 +190,14 @@ export function numberAlive(
     numberExists(formulas, terms, formula, { low, lowIn, high, highIn }, atoms);
   const zero: Decimal = { digits: 0n, exponent: 0 };
   if (phase === 'minus') return exists(undefined, false, zero, true);
-  if (exponential) return exponentAlive(machine, formula, atoms, phase, text);
+  if (exponential) return exponentBytes(machine, formula, atoms, phase, text) < Number.POSITIVE_INFINITY;
   const negative = text.startsWith('-');
   const digits = (negative ? text.slice(1) : text).replace(/\.$/, '');
   const value = parseDecimal(digits) ?? zero;
   const fraction = digits.includes('.') ? digits.length - digits.indexOf('.') - 1 : 0;
   const span = (low: Decimal, width: Decimal): boolean => {
     const high = add(low, width);
-    return negative ? exists(minus(high), false, minus(low), true) : exists(low, true, high, false);
+    return negative ? exists(negate(high), false, negate(low), true) : exists(low, true, high, false);
   };
   if (phase === 'dot' || phase === 'frac') return span(value, { digits: 1n, exponent: -fraction });
   if (phase === 'zero') return span(zero, { digits: 1n, exponent: 0 });
@@ -208,34 +208,41 @@ export function numberAlive(
     if (span({ digits: value.digits, exponent: value.exponent + j }, { digits: 1n, exponent: j })) return true;
   // Longer numbers lie beyond every threshold: only remainders matter, and the unbounded cell has them all.
   const edge = { digits: 1n, exponent: digits.length + Math.max(...more) };
-  if (negative ? exists(undefined, false, minus(edge), true) : exists(edge, true, undefined, false)) return true;
+  if (negative ? exists(undefined, false, negate(edge), true) : exists(edge, true, undefined, false)) return true;
   // A digit alone can still become small.
-  return digits.length === 1 && exponentAlive(machine, formula, atoms, 'e', `${text}e`);
+  return digits.length === 1 && exponentBytes(machine, formula, atoms, 'e', `${text}e`) < Number.POSITIVE_INFINITY;
 }
 
-function exponentAlive(
+/** Fewest bytes that finish an exponent so that the number satisfies the formula; Infinity where none do. */
+export function exponentBytes(
   machine: Machine,
-  formula: Formula,
+  demand: Formula,
   atoms: NumberAtoms,
   phase: NumberPhase,
   text: string,
-): boolean {
+): number {
+  const formula = asSpelled(machine, demand, phase);
+  if (formula === FALSE) return Number.POSITIVE_INFINITY;
   const { formulas, terms } = machine;
   const at = text.search(/[eE]/);
-  const mantissa = parseDecimal(text.slice(0, at)) ?? { digits: 0n, exponent: 0 };
+  const before = text.slice(0, at);
+  const mantissa = parseDecimal(before) ?? { digits: 0n, exponent: 0 };
   const [, sign = '', typed = ''] = /^([+-]?)(\d*)$/.exec(text.slice(at + 1)) ?? [];
   const ok = (e: number): boolean =>
     inDoubles(e) &&
     numberSatisfies(formulas, terms, formula, decimal(mantissa.digits, mantissa.exponent + e)) &&
-    Number.isFinite(Number(`${text.slice(0, at)}e${e}`));
+    Number.isFinite(Number(`${before}e${e}`));
   const limit = typed === '' ? Math.min(MAX_EXPONENT, exponentsThatMatter(atoms)) : MAX_EXPONENT;
-  for (const negative of sign === '' && phase === 'e' ? [false, true] : [sign === '-']) {
-    for (let more = typed === '' ? 1 : 0; more + typed.length <= EXPONENT_DIGITS; more++) {
+  for (let bytes = typed === '' ? 1 : 0; bytes <= EXPONENT_DIGITS + 1; bytes++) {
+    for (const negative of phase === 'e' ? [false, true] : [sign === '-']) {
+      // The sign is a byte.
+      const more = phase === 'e' && negative ? bytes - 1 : bytes;
+      if (more + typed.length < 1 || more + typed.length > EXPONENT_DIGITS) continue;
       const first = Number(typed) * 10 ** more;
-      for (let n = first; n < first + 10 ** more && n <= limit; n++) if (ok(negative ? -n : n)) return true;
+      for (let n = first; n < first + 10 ** more && n <= limit; n++) if (ok(negative ? -n : n)) return bytes;
     }
   }
-  return false;
+  return Number.POSITIVE_INFINITY;
 }
 
 /** An exponent beyond which the single digit before it compares alike with everything, on either side. */
@@ -250,15 +257,6 @@ function exponentsThatMatter({ thresholds, units }: NumberAtoms): number {
 /** Number of digits before the decimal point. */
 function wholeDigits(a: Decimal): number {
   return Math.max(0, (a.digits < 0n ? -a.digits : a.digits).toString().length + a.exponent);
-}
-
-function add(a: Decimal, b: Decimal): Decimal {
-  const low = Math.min(a.exponent, b.exponent);
-  return decimal(a.digits * power10(a.exponent - low) + b.digits * power10(b.exponent - low), low);
-}
-
-function minus(a: Decimal): Decimal {
-  return { digits: -a.digits, exponent: a.exponent };
 }
 
 /** Text that is equal for number prefixes with the same future: by comparison with each threshold and remainder of each unit. */

@@ -12,10 +12,25 @@ export interface Range {
   readonly highIn: boolean;
 }
 
-/** The number atoms of a formula: thresholds in order, and units of `multipleOf`. */
+/** Multiples of `step` whose factor no `rest` divides, in units of the cell's scale. */
+interface Lattice {
+  readonly step: bigint;
+  readonly rests: readonly bigint[];
+}
+
+/** The numbers between two thresholds that satisfy a formula: nearly all of them (`dense`), or those of some lattices. */
+interface NumberCell {
+  readonly dense: boolean;
+  readonly scale: number;
+  readonly lattices: readonly Lattice[];
+}
+
+/** The number atoms of formulas: thresholds in order, and units of `multipleOf`. */
 export interface NumberAtoms {
   readonly thresholds: readonly Decimal[];
   readonly units: readonly Decimal[];
+  /** What was found between thresholds, by formula and how many thresholds lie below. */
+  readonly cells: Map<string, NumberCell>;
 }
 
 const EVERYTHING: Range = { low: undefined, lowIn: false, high: undefined, highIn: false };
@@ -33,7 +48,7 @@ export function numberAtoms(formulas: Formulas, terms: Terms, list: readonly For
   const [only = 0] = list;
   const whole = list.length === 1 ? listOf(formulas, terms, only) : undefined;
   // It is in order already, and may have thousands of members.
-  if (whole) return { thresholds: whole.members.map(({ value }) => value), units: [] };
+  if (whole) return { thresholds: whole.members.map(({ value }) => value), units: [], cells: new Map() };
   const thresholds = new Map<string, Decimal>();
   const units = new Map<string, Decimal>();
   const seen = new Set<number>();
@@ -47,7 +62,7 @@ export function numberAtoms(formulas: Formulas, terms: Terms, list: readonly For
       (isUnit(term.test) ? units : thresholds).set(numberKey(term.value), term.value);
     }
   }
-  return { thresholds: [...thresholds.values()].sort(compare), units: [...units.values()] };
+  return { thresholds: [...thresholds.values()].sort(compare), units: [...units.values()], cells: new Map() };
 }
 
 /** Whether one number satisfies a number formula. */
@@ -71,7 +86,8 @@ export function numberExists(
   atoms?: NumberAtoms,
 ): boolean {
   if (formula <= 1) return formula === 1;
-  const { thresholds, units } = atoms ?? numberAtoms(formulas, terms, [formula]);
+  const known = atoms ?? numberAtoms(formulas, terms, [formula]);
+  const { thresholds } = known;
   const inside = (x: Decimal): boolean => {
     if (range.low) {
       const c = compare(x, range.low);
@@ -94,7 +110,7 @@ export function numberExists(
   const edges: (Decimal | undefined)[] = [range.low, ...cuts, range.high];
   if (range.low && range.high && compare(range.low, range.high) >= 0) return false;
   for (let i = 0; i + 1 < edges.length; i++)
-    if (cellExists(formulas, terms, formula, edges[i], edges[i + 1], units)) return true;
+    if (cellExists(formulas, terms, formula, edges[i], edges[i + 1], known)) return true;
   return false;
 }
 
@@ -143,43 +159,16 @@ function cellExists(
   formula: Formula,
   low: Decimal | undefined,
   high: Decimal | undefined,
-  units: readonly Decimal[],
+  atoms: NumberAtoms,
 ): boolean {
-  const holds = (multiple: (unit: Decimal) => boolean): boolean =>
-    formulas.evaluate(formula, (leaf) => {
-      const term = terms.get(leaf);
-      if (term.sort === 'numbers') return false;
-      if (term.sort !== 'number') return true;
-      if (isUnit(term.test)) return multiple(term.value);
-      return low !== undefined && compare(term.value, low) <= 0;
-    });
-  if (holds(() => false)) return true;
-  if (units.length === 0) return false;
-  const scale = Math.min(0, ...units.map((u) => u.exponent));
-  const whole = units.map((u) => u.digits * power10(u.exponent - scale));
-  const indexOf = new Map(units.map((unit, i) => [numberKey(unit), i]));
-  const due = new Set(formulas.conjuncts(formula));
-  const forced = units.map((u) => NUMBER_UNITS.some((test) => due.has(terms.number(test, u))));
-  const barred = units.map((u) => NUMBER_UNITS.some((test) => due.has(formulas.not(terms.number(test, u)))));
-  if (forced.some((must, i) => must && barred[i])) return false;
-  const free = units.flatMap((_, i) => (forced[i] || barred[i] ? [] : [i]));
-  if (free.length > MAX_UNITS) {
-    throw new InfcError('INFC5006', `undecided: more than ${MAX_UNITS} multipleOf values in alternatives`, {
-      fix: 'Use fewer multipleOf values',
-    });
-  }
-  const first = low && floorDiv(low, scale) + 1n;
-  const last = high && -floorDiv(negate(high), scale) - 1n;
-  for (let choice = 0; choice < 1 << free.length; choice++) {
-    const chosen = forced.slice();
-    free.forEach((unit, bit) => {
-      chosen[unit] = ((choice >> bit) & 1) === 1;
-    });
-    if (!chosen.includes(true) || !holds((unit) => chosen[indexOf.get(numberKey(unit)) ?? -1] === true)) continue;
-    const step = whole.filter((_, i) => chosen[i]).reduce(lcm, 1n);
-    // A multiple k * step is one of another unit exactly when `rest` divides k.
-    const rests = whole.filter((_, i) => !chosen[i]).map((unit) => unit / gcd(unit, step));
-    if (rests.includes(1n)) continue;
+  const rank = low === undefined ? 0 : atoms.thresholds.filter((x) => compare(x, low) <= 0).length;
+  const key = `${formula} ${rank}`;
+  let cell = atoms.cells.get(key);
+  if (!cell) atoms.cells.set(key, (cell = cellOf(formulas, terms, formula, low, atoms.units)));
+  if (cell.dense) return true;
+  const first = low && floorDiv(low, cell.scale) + 1n;
+  const last = high && -floorDiv(negate(high), cell.scale) - 1n;
+  for (const { step, rests } of cell.lattices) {
     const from =
       first === undefined ? (last === undefined ? 1n : floorTo(last, step) / step) : -floorTo(-first, step) / step;
     // Among this many numbers in a row some number is off up to ten units (Jacobsthal's function at 10 primes is 46).
@@ -191,6 +180,56 @@ function cellExists(
     }
   }
   return false;
+}
+
+/** Which numbers of a cell satisfy a formula, wherever the cell's bounds lie. */
+function cellOf(
+  formulas: Formulas,
+  terms: Terms,
+  formula: Formula,
+  low: Decimal | undefined,
+  units: readonly Decimal[],
+): NumberCell {
+  const indexOf = new Map(units.map((unit, i) => [numberKey(unit), i]));
+  const tests = new Map<number, number | boolean>();
+  for (const leaf of formulas.leaves(formula).keys()) {
+    const term = terms.get(leaf);
+    if (term.sort === 'numbers') tests.set(leaf, false);
+    else if (term.sort !== 'number') tests.set(leaf, true);
+    else if (isUnit(term.test)) tests.set(leaf, indexOf.get(numberKey(term.value)) ?? -1);
+    else tests.set(leaf, low !== undefined && compare(term.value, low) <= 0);
+  }
+  const holds = (chosen: readonly boolean[]): boolean =>
+    formulas.evaluate(formula, (leaf) => {
+      const test = tests.get(leaf) ?? true;
+      return typeof test === 'number' ? chosen[test] === true : test;
+    });
+  if (holds([])) return { dense: true, scale: 0, lattices: [] };
+  const scale = Math.min(0, ...units.map((u) => u.exponent));
+  const whole = units.map((u) => u.digits * power10(u.exponent - scale));
+  const due = new Set(formulas.conjuncts(formula));
+  const forced = units.map((u) => NUMBER_UNITS.some((test) => due.has(terms.number(test, u))));
+  const barred = units.map((u) => NUMBER_UNITS.some((test) => due.has(formulas.not(terms.number(test, u)))));
+  const lattices = new Map<string, Lattice>();
+  if (forced.some((must, i) => must && barred[i])) return { dense: false, scale, lattices: [] };
+  const free = units.flatMap((_, i) => (forced[i] || barred[i] ? [] : [i]));
+  if (free.length > MAX_UNITS) {
+    throw new InfcError('INFC5006', `undecided: more than ${MAX_UNITS} multipleOf values in alternatives`, {
+      fix: 'Use fewer multipleOf values',
+    });
+  }
+  for (let choice = 0; choice < 1 << free.length; choice++) {
+    const chosen = forced.slice();
+    free.forEach((unit, bit) => {
+      chosen[unit] = ((choice >> bit) & 1) === 1;
+    });
+    if (!chosen.includes(true) || !holds(chosen)) continue;
+    const step = whole.filter((_, i) => chosen[i]).reduce(lcm, 1n);
+    // A multiple k * step is one of another unit exactly when `rest` divides k.
+    const rests = whole.filter((_, i) => !chosen[i]).map((unit) => unit / gcd(unit, step));
+    if (!rests.includes(1n)) lattices.set(`${step}!${rests}`, { step, rests });
+  }
+  return { dense: false, scale, lattices: [...lattices.values()] };
 }
 
 /** floor(a / 10^scale). */

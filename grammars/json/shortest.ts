@@ -1,27 +1,25 @@
 import { FALSE, type Formula, TRUE } from './formula.ts';
 import { type Cost, ItemCost } from './item-cost.ts';
-import type { FormulaSlot } from './leaf.ts';
 import { FreeNumberLeaf, NumberLeaf, numberPhase } from './leaf-number.ts';
 import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, ValueLeaf, WordLeaf } from './leaf-structure.ts';
 import { ListedCost } from './listed-cost.ts';
 import type { Machine } from './machine.ts';
-import { numberAtoms, settled } from './number-cells.ts';
+import { listOf, numberAtoms, settled } from './number-cells.ts';
+import { listedNumberBytes, numberBytes } from './number-cost.ts';
 import { ObjectCost } from './object-cost.ts';
 import type { StackId, Stacks } from './stack.ts';
 import { JSON_STRING_COST, jsonLength } from './string-cost.ts';
-import { bytesTowards } from './utf8-json.ts';
+import { bytesTowards, waysWithin } from './utf8-json.ts';
 
 const INFINITE = Number.POSITIVE_INFINITY;
 /** More unknown items than this are counted as so many. */
 const MAX_GONE = 16;
 
-/** Other bytes looked at within a character. */
-const FEW = 2;
 /** Bytes that go on within a character, the long way of escapes last. */
 const INNER_BYTES = [...Array.from({ length: 256 }, (_, b) => b).filter((b) => b !== 0x75), 0x75];
-const NUMBER_BYTES = [...new TextEncoder().encode('0123456789.-+eE')];
+const FIRST = '0123456789-';
 /** What finishing a value costs, by the result it gives. */
 type Finish = readonly { readonly result: number; readonly bytes: number }[];
 
@@ -113,7 +111,12 @@ export class Shortest {
     if (leaf instanceof ValueLeaf) return leaf.slots.map((s) => ({ result: s.results, bytes: this.value(s.state) }));
     if (leaf instanceof WordLeaf) return [{ result: leaf.results, bytes: leaf.text.length - leaf.at }];
     if (leaf instanceof ColonLeaf) return this.pushed(leaf.entry, 1);
-    if (leaf instanceof FreeNumberLeaf || leaf instanceof NumberLeaf) return this.search(id);
+    if (leaf instanceof FreeNumberLeaf) return [{ result: leaf.results, bytes: leaf.end() === 0 ? 1 : 0 }];
+    if (leaf instanceof NumberLeaf)
+      return leaf.slots.map((s) => ({
+        result: s.results,
+        bytes: numberBytes(this.machine, s.state, leaf.atoms, leaf.phase, leaf.text),
+      }));
     if (leaf instanceof StringLeaf)
       return leaf.decoder !== 0
         ? this.within(id, leaf)
@@ -149,7 +152,7 @@ export class Shortest {
   }
 
   /**
-   * In the middle of a character: towards the characters that names and listed values go on with, and over the first few other bytes. What
+   * In the middle of a character: towards the characters that names and listed values go on with, and over the first few other bytes (all that end an escape). What
    * ends soonest may lie behind yet another; but the same ways are seen again after each of these, so the figure falls with every byte.
    */
   private within(id: number, leaf: KeyLeaf | StringLeaf): Finish {
@@ -161,7 +164,7 @@ export class Shortest {
         : leaf.slots.flatMap((s) => s.list.slice(s.low, s.high).map((text) => text.codePointAt(s.at) ?? 0));
     const ways = new Set<number>();
     const towards = bytesTowards(leaf.decoder, points);
-    const most = new Set(towards).size + FEW;
+    const most = new Set(towards).size + waysWithin(leaf.decoder);
     for (const byte of [...towards, ...INNER_BYTES]) {
       const code = machine.step(id, byte);
       if (code === 0 || (code & 3) !== 0 || ways.has(code)) continue;
@@ -169,32 +172,6 @@ export class Shortest {
       for (const { result, bytes } of this.finishes(code >> 2))
         if (bytes + 1 < (best.get(result) ?? INFINITE)) best.set(result, bytes + 1);
       if (ways.size >= most) break;
-    }
-    return [...best].map(([result, bytes]) => ({ result, bytes }));
-  }
-
-  /** Breadth-first over bytes, for numbers. */
-  private search(...starts: readonly number[]): Finish {
-    const { machine } = this;
-    const best = new Map<number, number>();
-    const seen = new Map<number, number>(starts.map((start) => [start, 0]));
-    // Once every demand has been met somehow, longer texts are not worth the search (numbers go on for ever).
-    const first = machine.leaves[starts[0] ?? 0];
-    const unmet = new Set(
-      first instanceof NumberLeaf ? first.slots.flatMap((s) => machine.results.get(s.results)) : [-1],
-    );
-    for (const [id, bytes] of seen) {
-      if (unmet.size === 0) break;
-      const end = machine.results.anyValue(machine.leaves[id]?.end() ?? 0);
-      if (end !== 0) {
-        if (bytes < (best.get(end) ?? INFINITE)) best.set(end, bytes);
-        for (const branch of machine.results.get(end)) unmet.delete(branch);
-      }
-      if (bytes > 420 || seen.size > 20_000) continue;
-      for (const byte of NUMBER_BYTES) {
-        const code = machine.step(id, byte);
-        if (code !== 0 && (code & 3) === 0 && !seen.has(code >> 2)) seen.set(code >> 2, bytes + 1);
-      }
     }
     return [...best].map(([result, bytes]) => ({ result, bytes }));
   }
@@ -266,15 +243,16 @@ export class Shortest {
     if (typed === TRUE) return 1;
     const { machine } = this;
     const state = settled(machine.formulas, machine.terms, typed);
-    const slots: FormulaSlot[] = [{ state, results: 1 }];
+    const list = listOf(machine.formulas, machine.terms, state);
+    if (list) return listedNumberBytes(list);
     const atoms = numberAtoms(machine.formulas, machine.terms, [state]);
-    const starts: number[] = [];
-    for (const byte of [0x2d, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39]) {
-      const phase = numberPhase('start', byte);
-      const code = phase === undefined ? 0 : machine.numberState(slots, atoms, phase, String.fromCharCode(byte));
-      if (code !== 0) starts.push(code >> 2);
+    let best = INFINITE;
+    for (const text of FIRST) {
+      const phase = numberPhase('start', text.charCodeAt(0));
+      if (phase !== undefined) best = Math.min(best, 1 + numberBytes(machine, state, atoms, phase, text));
+      if (best === 1) break;
     }
-    return Math.min(INFINITE, ...this.search(...starts).map(({ bytes }) => bytes + 1));
+    return best;
   }
 
   /**

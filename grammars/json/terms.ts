@@ -38,7 +38,8 @@ export interface ItemShape {
  * known, and of what is still to come of it: after each property or item an atom is replaced by what remains of it.
  */
 export type Term =
-  | { readonly sort: 'schema'; readonly site: Site; readonly scope: number }
+  /** `given`: names that what it stands beside requires. */
+  | { readonly sort: 'schema'; readonly site: Site; readonly scope: number; readonly given: readonly string[] }
   | { readonly sort: 'const'; readonly value: Json }
   /** One of several different values. */
   | { readonly sort: 'oneOf'; readonly values: readonly Json[] }
@@ -82,10 +83,11 @@ export class Terms {
     return this.shapes++;
   }
 
-  schema(site: Site, scope: number): Formula {
+  schema(site: Site, scope: number, given: readonly string[] = []): Formula {
     if (site.schema === true) return 1;
     if (site.schema === false) return 0;
-    return this.intern(`s${site.id},${scope}`, () => ({ sort: 'schema', site, scope }));
+    const name = given.length === 0 ? '' : JSON.stringify(given);
+    return this.intern(`s${site.id},${scope}${name}`, () => ({ sort: 'schema', site, scope, given }));
   }
 
   constant(value: Json): Formula {

@@ -53,6 +53,11 @@ export function bytesTowards(decoder: number, points: Iterable<number>): readonl
   return found;
 }
 
+/** How many ways on within a character are worth a look, beside those towards known characters: all of an escape's, few of others. */
+export function waysWithin(decoder: number): number {
+  return decoder >>> 24 === ESCAPE ? ESCAPED.length : 2;
+}
+
 /** Advances the decoder of a JSON string body by one byte. */
 export function decodeStep(decoder: number, byte: number, escapes: Escapes, on: CodePoints): number {
   const kind = decoder >>> 24;

@@ -61,6 +61,8 @@ export interface RegexEngine {
   classes(lang: Lang): Partition;
   /** Bounds on the number of code points of a member (exact where no Boolean operator is involved). */
   lengths(lang: Lang): { readonly min: number; readonly max: number };
+  /** The only member, where the language is spelled as one text. */
+  text(lang: Lang): string | undefined;
   /** When the members are runs of one class of characters: the runs of any length, and the bounds on the length. */
   run(lang: Lang): { readonly any: Lang; readonly min: number; readonly max: number } | undefined;
   /** The language without its large counters, and up to how many characters the two are the same. */
@@ -152,6 +154,17 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
     lengths(lang) {
       const { minLength, maxLength } = languages.node(lang);
       return { min: minLength, max: maxLength };
+    },
+    text(lang) {
+      let text = '';
+      for (let rest = lang; rest !== EPSILON; ) {
+        const { kind, a, b } = languages.node(rest);
+        const first = languages.node(kind === 'concat' ? a : rest);
+        if (first.kind !== 'class' || languages.sets.size(first.a) !== 1) return undefined;
+        text += String.fromCodePoint(languages.sets.ranges(first.a)[0] ?? 0);
+        rest = kind === 'concat' ? b : EPSILON;
+      }
+      return text;
     },
     run(lang) {
       const { kind, a, min, max } = languages.node(lang);

@@ -39,20 +39,21 @@ for (const [name, text] of files) {
   const at = name.indexOf('remotes/');
   if (at >= 0 && name.endsWith('.json')) remotes.set(`http://localhost:1234/${name.slice(at + 8)}`, JSON.parse(text));
 }
-// The drafts' own meta-schemas, from a development dependency.
+// The drafts' own meta-schemas, from development dependencies.
 const require = createRequire(import.meta.url);
 for (const name of [
-  'json-schema-draft-06',
-  'json-schema-draft-07',
+  '-draft-04/dist/refs/json-schema-draft-04',
+  '/dist/refs/json-schema-draft-06',
+  '/dist/refs/json-schema-draft-07',
   ...['2019-09', '2020-12'].flatMap((d) => [
-    `json-schema-${d}/schema`,
+    `/dist/refs/json-schema-${d}/schema`,
     ...'applicator content core format format-annotation meta-data unevaluated validation'
       .split(' ')
-      .map((v) => `json-schema-${d}/meta/${v}`),
+      .map((v) => `/dist/refs/json-schema-${d}/meta/${v}`),
   ]),
 ]) {
   try {
-    const schema = JSON.parse(readFileSync(require.resolve(`ajv/dist/refs/${name}.json`), 'utf8'));
+    const schema = JSON.parse(readFileSync(require.resolve(`ajv${name}.json`), 'utf8'));
     remotes.set(String(schema.$id ?? schema.id).replace(/#$/, ''), schema);
   } catch {
     // Not every draft has every vocabulary.

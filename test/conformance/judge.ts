@@ -1,4 +1,8 @@
-import type { Ajv } from 'ajv';
+import Ajv from 'ajv';
+import Ajv2019 from 'ajv/dist/2019.js';
+import Ajv2020 from 'ajv/dist/2020.js';
+import type Core from 'ajv/dist/core.js';
+import AjvDraft4 from 'ajv-draft-04';
 import addFormats from 'ajv-formats';
 import { isMailbox } from '../grammars/random-walk.ts';
 
@@ -9,7 +13,7 @@ const FOREIGN = [
 ];
 
 /** Gives ajv the formats of JSON Schema as their RFCs define them, where its own are stricter. */
-export function judgeFormats(ajv: Ajv): void {
+export function judgeFormats(ajv: Core): void {
   addFormats.default(ajv);
   for (const name of FOREIGN) ajv.addFormat(name, true);
   // Ajv's wants a dot in the domain, RFC 5321 does not.
@@ -18,4 +22,45 @@ export function judgeFormats(ajv: Ajv): void {
   const uri = ajv.formats.uri;
   if (typeof uri !== 'function') throw new TypeError('ajv-formats has no function for uri');
   ajv.addFormat('uri', (text: string) => uri(text.endsWith(':') ? `${text}a` : text));
+}
+
+/** Whether a value satisfies a schema; `errors` of the last one say why not. */
+export type Validate = ((value: unknown) => boolean) & { errors?: unknown };
+
+/** Ajv for the draft that a schema names, with formats judged; throws where Ajv does not compile the schema. */
+export function validatorOf(schema: { readonly [key: string]: unknown }): Validate {
+  const named = String(schema.$schema);
+  const old = /draft-0[467]/.test(named);
+  const Class = /draft-04/.test(named) ? AjvDraft4 : old ? Ajv : /2019-09/.test(named) ? Ajv2019 : Ajv2020;
+  const attempt = (unicodeRegExp: boolean): Validate => {
+    // Ajv divides in floating point: multiples of decimal fractions need slack.
+    const ajv = new Class({
+      strict: false,
+      logger: false,
+      validateSchema: false,
+      multipleOfPrecision: 6,
+      unicodeRegExp,
+    });
+    judgeFormats(ajv);
+    const { $schema: _, ...rest } = schema;
+    return ajv.compile(old ? (alone(rest) as typeof rest) : rest);
+  };
+  try {
+    return attempt(true);
+  } catch {
+    return attempt(false);
+  }
+}
+
+/** A schema with nothing beside references: drafts up to 7 ignore it, Ajv does not. */
+function alone(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(alone);
+  if (schema === null || typeof schema !== 'object') return schema;
+  const found: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(schema))
+    found[key] = key === 'enum' || key === 'const' || key === 'default' ? value : alone(value);
+  if (typeof found.$ref === 'string')
+    for (const key of Object.keys(found))
+      if (!['$ref', 'definitions', '$defs', '$id', 'id'].includes(key)) delete found[key];
+  return found;
 }

@@ -2,16 +2,13 @@
 // Random walks over allowed tokens, in three vocabularies, half of them with a limit of tokens: each must end in a document that Ajv accepts.
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import Ajv from 'ajv';
-import Ajv2019 from 'ajv/dist/2019.js';
-import Ajv2020 from 'ajv/dist/2020.js';
 import type { Constraint } from '../../grammars/constrain.ts';
 import { constrain } from '../../grammars/constrain.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { random } from '../grammars/json-fixtures.ts';
 import { randomWalk } from '../grammars/random-walk.ts';
 import { llama2, llama3, o200k } from '../grammars/vocabularies.ts';
-import { judgeFormats } from './judge.ts';
+import { type Validate, validatorOf } from './judge.ts';
 
 const args = process.argv.slice(2);
 const option = (name: string, otherwise: number): number =>
@@ -32,55 +29,6 @@ type Schema = { readonly [key: string]: unknown };
 
 /** Most tokens of a shortest text for walks with a limit of tokens. */
 const LONG = 100;
-
-/** Ajv for the draft a schema names. */
-function validator(schema: Schema): ((value: unknown) => boolean) & { errors?: unknown } {
-  const draft = /draft-04/.test(String(schema.$schema)) ? 4 : /draft-0[67]/.test(String(schema.$schema)) ? 7 : 2020;
-  const Class = draft === 2020 ? (/2019-09/.test(String(schema.$schema)) ? Ajv2019 : Ajv2020) : Ajv;
-  const attempt = (unicode: boolean): ((value: unknown) => boolean) => {
-    const ajv = new Class({
-      strict: false,
-      logger: false,
-      validateSchema: false,
-      multipleOfPrecision: 6,
-      unicodeRegExp: unicode,
-    });
-    judgeFormats(ajv);
-    return ajv.compile(draft === 2020 ? { ...schema, $schema: undefined } : (modern(schema) as Schema));
-  };
-  try {
-    return attempt(true);
-  } catch {
-    return attempt(false);
-  }
-}
-
-/** A schema of an old draft in words that Ajv reads: draft 4's spellings turned into later ones, and nothing beside a reference. */
-function modern(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(modern);
-  if (schema === null || typeof schema !== 'object') return schema;
-  const found: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(schema)) {
-    // Not a property of that name.
-    if (key === '$schema' && typeof value === 'string') continue;
-    if (key === 'id' && typeof value === 'string') found.$id = value;
-    else if (key === 'enum' || key === 'default') found[key] = value;
-    else found[key] = modern(value);
-  }
-  if (typeof found.$ref === 'string')
-    for (const key of Object.keys(found)) if (!['$ref', 'definitions', '$defs', '$id'].includes(key)) delete found[key];
-  for (const [flag, bound] of [
-    ['exclusiveMinimum', 'minimum'],
-    ['exclusiveMaximum', 'maximum'],
-  ] as const) {
-    if (typeof found[flag] !== 'boolean') continue;
-    if (found[flag] && typeof found[bound] === 'number') {
-      found[flag] = found[bound];
-      delete found[bound];
-    } else delete found[flag];
-  }
-  return found;
-}
 
 function cpu(): number {
   const { user, system } = process.cpuUsage();
@@ -115,9 +63,9 @@ for (let n = 0; walks < wanted && n < wanted * 4 && cpu() - began < most; n++) {
     refused.set(error.code, (refused.get(error.code) ?? 0) + 1);
     continue;
   }
-  let validate: ReturnType<typeof validator> | undefined;
+  let validate: Validate | undefined;
   try {
-    validate = validator(schema);
+    validate = validatorOf(schema);
   } catch {
     // Ajv does not compile it.
   }

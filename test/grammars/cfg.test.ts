@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Expression, Grammar } from '../../grammars/cfg/grammar.ts';
 import { literal } from '../../grammars/cfg/grammar.ts';
@@ -10,7 +9,9 @@ import { parseGbnf } from '../../grammars/frontends/gbnf.ts';
 import { parseLark } from '../../grammars/frontends/lark.ts';
 import { regexAcceptor } from '../../grammars/regex/acceptor.ts';
 import { createRegexEngine } from '../../grammars/regex/index.ts';
+import { textFiles } from '../conformance/tar.ts';
 import { Earley } from './earley.ts';
+import { sampleGrammars } from './sample-grammars.ts';
 
 const shared = process.env.INFC_SHARED ?? join(import.meta.dirname, '../../../shared');
 const archive = join(shared, 'conformance/grammars-dev.tar.gz');
@@ -183,25 +184,9 @@ describe('context-free grammars', () => {
   it.skipIf(!existsSync(archive))(
     `loads every sample grammar and walks it without a dead end (needs ${archive})`,
     async () => {
-      const unpack = (path: string): string => execFileSync('tar', ['xzOf', archive, path], { encoding: 'utf8' });
-      const paths = execFileSync('tar', ['tzf', archive], { encoding: 'utf8' }).split('\n');
       const random = generator(1);
       let loaded = 0;
-      for (const path of paths.filter((name) => /\.(?:gbnf|ebnf|lark)$/.test(name))) {
-        // A library of one template has nothing to start from; test_templates_import.lark uses it.
-        if (path.endsWith('grammars/templates.lark')) continue;
-        const text = unpack(path);
-        const resolve = (name: string): string | undefined => {
-          const file = [join(dirname(path), `${name}.lark`), `lark/lark/grammars/${name}.lark`].find((candidate) =>
-            paths.includes(candidate),
-          );
-          return file === undefined ? undefined : unpack(file);
-        };
-        const grammar = await (path.endsWith('.lark')
-          ? parseLark(text, { resolve })
-          : path.endsWith('.ebnf')
-            ? parseEbnf(text)
-            : parseGbnf(text));
+      for (const [path, grammar] of await sampleGrammars(new Map(textFiles(archive)))) {
         const engine = createRegexEngine();
         const acceptor = regexAcceptor(engine, compileGrammar(engine, grammar).lang);
         let state = acceptor.start;

@@ -42,8 +42,10 @@ export class Earley {
         return [expression.name];
       case 'class':
         return [(cp) => expression.ranges.some(([lo, hi]) => cp >= lo && cp <= hi)];
-      case 'sequence':
-        return expression.items.flatMap((item) => this.#lower(item));
+      case 'sequence': {
+        const except = difference(expression.items);
+        return except ? [except] : expression.items.flatMap((item) => this.#lower(item));
+      }
       case 'choice':
         return this.#named(expression.items.map((item) => this.#lower(item)));
       case 'repeat': {
@@ -96,4 +98,21 @@ export class Earley {
       viable: last.length > 0,
     };
   }
+}
+
+/** EBNF's exception, where both sides are single characters. */
+function difference(items: readonly (Expression | RegexNode)[]): ((codePoint: number) => boolean) | undefined {
+  const [look, item] = items;
+  if (look?.type !== 'look' || item === undefined) return undefined;
+  const { body } = look;
+  const out = body.type === 'sequence' && body.items[0] ? characters(body.items[0]) : undefined;
+  const all = characters(item);
+  return out && all && ((cp) => all(cp) && !out(cp));
+}
+
+function characters(node: Expression | RegexNode): ((codePoint: number) => boolean) | undefined {
+  if (node.type === 'class') return (cp) => node.ranges.some(([lo, hi]) => cp >= lo && cp <= hi);
+  if (node.type !== 'choice') return undefined;
+  const list = node.items.map(characters);
+  return list.every((x) => x !== undefined) ? (cp) => list.some((x) => x?.(cp)) : undefined;
 }

@@ -1,16 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-import { afterAll, describe, expect, it } from 'vitest';
-import { type Constraint, compileArtifact, constrain, type Matcher, regex, tools } from '../../grammars/index.ts';
+import { describe, expect, it } from 'vitest';
+import { constrain, type Matcher, regex, tools } from '../../grammars/index.ts';
 import { JSON_TEXTS, SCHEMAS, vocabularyOf } from './json-fixtures.ts';
 
 const vocabulary = vocabularyOf(JSON_TEXTS);
 const seed = Number(process.env.INFC_RANDOM_SEED ?? Date.now() % 1_000_000);
-const root = fileURLToPath(new URL('../..', import.meta.url));
 
 function generator(from: number): () => number {
   let state = from;
@@ -76,52 +69,5 @@ describe('matchers share no state', () => {
       }
       matcher.commit(expected.tokens[one.at++] ?? -1);
     }
-  });
-});
-
-describe('the same bytes on every run', () => {
-  const folder = mkdtempSync(path.join(root, 'node_modules/.infc-isolation-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-  it('whatever was done before with a constraint, a process or a vocabulary', async () => {
-    const schemas = [
-      listed,
-      {
-        type: 'object',
-        properties: { a: { type: 'integer', maximum: 99 }, b: { enum: ['x', 'yz'] } },
-        additionalProperties: false,
-      },
-      { type: 'array', items: { type: 'string', format: 'date' }, maxItems: 2 },
-    ];
-    const digest = (constraint: Constraint): string =>
-      createHash('sha256')
-        .update(compileArtifact(constraint.masks(vocabulary), { maxStates: 1000 }).bytes)
-        .digest('hex');
-    const fresh = schemas.map((schema) => digest(constrain(schema)));
-    const next = generator(seed);
-    const used = schemas.map((schema) => {
-      const constraint = constrain(schema);
-      for (let i = 0; i < 5; i++) walk(next, constraint.matcher(vocabulary));
-      constraint.matcher(vocabulary).minTokensToEnd();
-      return digest(constraint);
-    });
-    expect(used).toEqual(fresh);
-    // Another process, in another order.
-    const entry = path.join(folder, 'entry.ts');
-    const grammars = JSON.stringify(path.join(root, 'grammars/index.ts'));
-    const fixtures = JSON.stringify(path.join(root, 'test/grammars/json-fixtures.ts'));
-    writeFileSync(
-      entry,
-      `import { createHash } from 'node:crypto';
-      import { compileArtifact, constrain } from ${grammars};
-      import { JSON_TEXTS, vocabularyOf } from ${fixtures};
-      const vocabulary = vocabularyOf(JSON_TEXTS);
-      const digests = ${JSON.stringify(schemas)}.reverse().map((schema) =>
-        createHash('sha256').update(compileArtifact(constrain(schema).masks(vocabulary), { maxStates: 1000 }).bytes).digest('hex'));
-      console.log(JSON.stringify(digests.reverse()));`,
-    );
-    const outfile = path.join(folder, 'entry.mjs');
-    await build({ entryPoints: [entry], bundle: true, platform: 'node', format: 'esm', outfile, logLevel: 'error' });
-    expect(JSON.parse(execFileSync(process.execPath, [outfile], { encoding: 'utf8' }))).toEqual(fresh);
   });
 });

@@ -44,6 +44,9 @@ const SCARCE: readonly Json[] = [
   { type: 'array', uniqueItems: true, items: { type: 'array', items: { enum: [0, 1] }, maxItems: 0 }, minItems: 1 },
   { type: 'object', propertyNames: { pattern: '^[ab]$' }, minProperties: 2 },
   { type: 'object', propertyNames: { pattern: '^(a|bbbb)$' }, minProperties: 2 },
+  // The cheapest names have line breaks: "a\n" is shorter than "aaaa".
+  { type: 'object', propertyNames: { allOf: [{ pattern: 'a' }, { not: { pattern: '^.{1,3}$' } }] }, minProperties: 4 },
+  { type: 'object', additionalProperties: { type: 'null' }, minProperties: 4 },
   { type: 'object', propertyNames: { pattern: '^[ab]$' }, not: { additionalProperties: { type: 'string' } } },
   { type: 'object', propertyNames: { pattern: '^a$' }, not: { additionalProperties: { type: 'string' } } },
   {

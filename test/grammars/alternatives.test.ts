@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { constrain } from '../../grammars/index.ts';
+
+/** Bytes of the shortest end after a text; Infinity where there is none. */
+function left(schema: unknown, text: string): number {
+  const { acceptor } = constrain(schema as object, { order: 'any', whitespace: 'compact' });
+  let state = acceptor.start;
+  for (const byte of new TextEncoder().encode(text)) state = acceptor.step(state, byte);
+  return acceptor.shortest(state);
+}
+
+const KINDS = Array.from({ length: 41 }, (_, i) => `Kind${String.fromCharCode(65 + (i % 26))}${i}`);
+
+describe('oneOf of many objects', () => {
+  it('is told apart by patterns of one text, those that nothing requires included', () => {
+    const oneOf = KINDS.map((kind, i) => ({
+      type: 'object',
+      properties: { kind: { type: 'string', pattern: `^${kind}$` }, source: {}, [`own${i % 7}`]: { type: 'number' } },
+      ...(i % 8 === 7 ? {} : { required: ['kind', 'source'] }),
+      additionalProperties: false,
+    }));
+    const schema = { type: 'object', additionalProperties: { oneOf } };
+    // KindH7 requires nothing, and no other of its kind has own0.
+    expect(left(schema, '{"a":{"source":')).toBe('0,"own0":0}}'.length);
+    expect(left(schema, '{"a":{"own6":')).toBe('0,"kind":"KindG6","source":0}}'.length);
+    expect(left(schema, '{"a":{"kind":"KindH7"')).toBe('}}'.length);
+  });
+
+  it('is told apart by a name that is required beside it', () => {
+    const oneOf = KINDS.map((kind) => ({
+      type: 'object',
+      properties: {
+        kind: { type: 'string', enum: [kind] },
+        data: { type: 'object', required: ['a', kind], additionalProperties: { type: 'string' } },
+      },
+    }));
+    const plain = { type: 'object', required: ['data', 'kind'], allOf: [{ properties: { name: {} } }, { oneOf }] };
+    expect(left(plain, '{"data":{"a":"","KindZ25":""},"name":0,')).toBe('"kind":"KindZ25"}'.length);
+    expect(left(plain, '{"data":')).toBe('{"a":"","KindA0":""},"kind":"KindA0"}'.length);
+    const behind = { allOf: [{ $ref: '#/$defs/any' }], type: 'object', required: ['kind'], $defs: { any: { oneOf } } };
+    expect(left(behind, '{"data":{"a":"","KindZ25":""},"name":0,')).toBe('"kind":"KindZ25"}'.length);
+  });
+});
+
+describe('oneOf that refers to itself', () => {
+  it('is not read while its alternatives are compared', () => {
+    const tree = {
+      oneOf: [
+        { type: 'object', properties: { left: { $ref: '#/$defs/tree' } }, required: ['left'] },
+        { type: 'object', properties: { right: { $ref: '#/$defs/tree' } }, required: ['right'] },
+        { type: 'object', properties: { leaf: { const: 'x' } }, required: ['leaf'], minProperties: 1 },
+      ],
+    };
+    expect(left({ $ref: '#/$defs/tree', $defs: { tree } }, '{"left":')).toBe('{"leaf":"x"}}'.length);
+  });
+});
+
+describe('numbers that many multiples decide', () => {
+  it('have a shortest end that is found soon', () => {
+    const schema = {
+      type: 'number',
+      allOf: [
+        { oneOf: [{ multipleOf: 33 }, { multipleOf: 12 }, { multipleOf: 77 }] },
+        { oneOf: [{ not: { anyOf: [{ multipleOf: 6 }, { multipleOf: 7 }] } }, { multipleOf: 44 }] },
+        { oneOf: [{ not: { multipleOf: 11 } }, { multipleOf: 13 }] },
+        { not: { multipleOf: 8 } },
+      ],
+    };
+    // 429 = 3 * 11 * 13.
+    expect(left(schema, '')).toBe(3);
+    expect(left(schema, '4')).toBe(2);
+    expect(left(schema, '-')).toBe(3);
+  });
+
+  it('have one where there are more states than anyone would search', () => {
+    const schema = {
+      type: 'number',
+      allOf: [
+        { anyOf: [{ multipleOf: 33 }, { multipleOf: 12 }, { multipleOf: 77 }] },
+        { anyOf: [{ not: { anyOf: [{ multipleOf: 6 }, { multipleOf: 7 }] } }, { multipleOf: 44 }] },
+        { anyOf: [{ not: { multipleOf: 11 } }, { multipleOf: 13 }] },
+        { not: { multipleOf: 429 } },
+      ],
+      exclusiveMaximum: -100000,
+    };
+    // 100100 = 25 * 4 * 7 * 11 * 13.
+    expect(left(schema, '')).toBe('-100100'.length);
+    expect(left(schema, '-100')).toBe('100'.length);
+  });
+
+  it('may be shorter with an exponent', () => {
+    expect(left({ type: 'integer', minimum: 9000 }, '')).toBe(3);
+    expect(left({ type: 'integer', minimum: 9000, multipleOf: 7 }, '')).toBe('7e4'.length);
+    expect(left({ type: 'integer', minimum: 9000, multipleOf: 11 }, '')).toBe(4);
+    expect(left({ type: 'number', minimum: 1e20 }, '1')).toBe(3);
+  });
+});
