@@ -34,6 +34,7 @@ export interface SpellingOptions {
   readonly order: 'schema' | 'any';
   readonly whitespace: Whitespace;
   readonly escapes: Escapes;
+  readonly repeats: 'never' | 'unlisted';
 }
 
 /** An object or array around the value being read: what remains of it for each branch the value may satisfy. */
@@ -417,7 +418,10 @@ export class Machine {
     let frame = this.keyFrames.get(keys);
     if (frame === undefined) {
       frame = this.frames.length;
-      this.frames.push({ kind: 'key', slots: [], rests: [], seen, captures: true, keys });
+      // Only of names that no demand lists the text matters.
+      const unlisted = keys.demands.regions().length > 0;
+      const captures = unlisted && (this.options.repeats === 'never' || keys.demands.dependent);
+      this.frames.push({ kind: 'key', slots: [], rests: [], seen, captures, keys });
       this.keyFrames.set(keys, frame);
     }
     return push(this.pushEntry(frame, leaf));
