@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
+import type * as Artifacts from '../../grammars/artifact.ts';
 import type * as Grammars from '../../grammars/index.ts';
 import type { Json } from '../../grammars/json/document.ts';
 import { RandomSchemas } from './random-schema.ts';
 
-type Library = typeof Grammars;
+type Library = typeof Grammars & typeof Artifacts;
 
 const WORDS = [
   '{"',
@@ -61,11 +62,11 @@ const TEXTS = [
 /** The library as a new process has it. */
 async function fresh(): Promise<Library> {
   vi.resetModules();
-  return await import('../../grammars/index.ts');
+  return { ...(await import('../../grammars/index.ts')), ...(await import('../../grammars/artifact.ts')) };
 }
 
 /** All that a constraint shows along the texts, as one hash: masks, their numbers, forced bytes, the artifact. */
-function seen({ compileArtifact, constrain, vocabularyFromBytes }: Library, schema: Json): string {
+function seen({ compileConstraint, constrain, vocabularyFromBytes }: Library, schema: Json): string {
   const vocabulary = vocabularyFromBytes([...byte, ...WORDS, null], {
     special: { '</s>': 256 + WORDS.length },
     eos: ['</s>'],
@@ -79,7 +80,7 @@ function seen({ compileArtifact, constrain, vocabularyFromBytes }: Library, sche
       if (!matcher.tryCommit(token)) break;
     }
   }
-  hash.update(compileArtifact(constrain(schema).masks(vocabulary), { maxStates: 60 }).bytes);
+  hash.update(compileConstraint(constrain(schema).masks(vocabulary), { maxStates: 60 }).bytes);
   return hash.digest('hex');
 }
 
