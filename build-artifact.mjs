@@ -70,7 +70,7 @@ export async function buildArtifactParts(outdir) {
     absWorkingDir: root,
     // Names that only the runtime itself uses.
     mangleProps:
-      /^(ARGS|CHUNKS|COUNT|DONE|FAILED|GRID|KERNEL|LAUNCH|LEFT|SCRATCH|WAKE|address|arenaBytes|calls|copyOut|disposed|early|executors|exponent|fixed|frames|free_|functions|infinity|late|lateAlias|lateMemory|launches|live|liveIntervals|mantissa|mayWait|offsets|onHost|placedIn|planMemory|startWorker|takeChunks|turn|unpack|unsignedZero|words|yielded)$/,
+      /^(ARGS|CHUNKS|COUNT|DONE|FAILED|GRID|KERNEL|LAUNCH|LEFT|SCRATCH|SLEEPERS|WAKE|address|addresses|alike|arenaBytes|copyOut|disposed|early|executor|executors|exponent|failed|fixed|flatten|frame|frames|free_|functions|given|infinity|late|lateAlias|lateMemory|launches|launchesOf|live|liveIntervals|mantissa|mayWait|offsets|onHost|placedIn|planMemory|ranges|reach|startWorker|takeChunks|turn|unpack|unsignedZero|unused|varies|words|workers|yielded)$/,
   };
   const entryPoints = { worker: 'runtime/devices/wasm-worker.ts' };
   for (const file of readdirSync(path.join(root, 'runtime'))) {

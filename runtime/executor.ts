@@ -14,12 +14,16 @@ export interface StepTiming {
   readonly ms: number;
 }
 
+/** See `RunOptions`. */
 export interface PlayOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly onStep?: ((timing: StepTiming) => void) | undefined;
+  readonly signal?: AbortSignal;
+  readonly onStep?: (timing: StepTiming) => void;
+  readonly outputs?: readonly string[];
+  readonly into?: Readonly<Record<string, TypedArray>>;
 }
 
-const MAX_FRAMES = 32;
+/** Steps, more or less, that the frames which are kept have together: those of a language model take half a kilobyte each. */
+const MAX_STEPS = 2000;
 /** A run gives the event loop a turn this often, so that an abort can arrive. */
 const YIELD_MS = 12;
 
@@ -51,12 +55,11 @@ export class Executor {
     this.live = planner && entry.arena === undefined ? planner.liveIntervals(plan.buffers, entry) : new Map();
   }
 
-  /** Plays the entry on inputs in port order and returns its outputs in port order (only those in `wanted`, when given). */
+  /** Plays the entry on inputs in port order and returns its outputs in port order. */
   async run(
     inputs: readonly HostValue[],
     values: ReadonlyMap<string, number>,
     options: PlayOptions,
-    wanted?: ReadonlySet<string>,
   ): Promise<Record<string, HostValue>> {
     this.options = options;
     this.yielded = performance.now();
@@ -70,7 +73,8 @@ export class Executor {
       await this.play(frame.steps, frame);
       const outputs: Record<string, HostValue> = {};
       for (const port of this.entry.outputs) {
-        if (!wanted || wanted.has(port.name)) outputs[port.name] = await this.value(frame, port.buffer, true);
+        if (options.outputs?.includes(port.name) ?? true)
+          outputs[port.name] = await this.value(frame, port.buffer, true, options.into?.[port.name]);
       }
       await this.device.finish();
       return outputs;
@@ -92,16 +96,20 @@ export class Executor {
       arena.memory = undefined;
       arena.memory = device.allocate(frame.arenaBytes);
     }
-    this.frames.set(key, frame);
+    this.frames.delete(key);
+    this.frames.set(key, frame); // the latest
     const [oldest = key] = this.frames.keys();
-    if (this.frames.size > MAX_FRAMES) this.frames.delete(oldest);
+    if (this.frames.size > 2 + MAX_STEPS / this.entry.steps.length) this.frames.delete(oldest);
     return frame;
   }
 
   async play(steps: readonly PlanStep[], frame: Frame): Promise<void> {
     const { signal, onStep } = this.options;
     const launches = frame.launchesOf(steps);
-    for (const [i, step] of steps.entries()) {
+    // By number: an iterator leaves objects behind for each step.
+    for (let i = 0; i < steps.length; i++) {
+      const step = steps[i];
+      if (!step) continue;
       if (signal) {
         if (performance.now() - this.yielded > YIELD_MS) {
           await new Promise((resolve) => setTimeout(resolve));
@@ -137,15 +145,18 @@ export class Executor {
     return this.plan.buffers[i]?.role === 'host';
   }
 
-  /** A value for the host: a view of device memory where the device has such, unless `copy`. */
-  async value(frame: Frame, i: number, copy: boolean): Promise<HostValue> {
+  /** A value for the host: a view of device memory where the device has such, unless `copy`; in `into` where that fits. */
+  async value(frame: Frame, i: number, copy: boolean, into?: TypedArray): Promise<HostValue> {
     const { dtype = 'f32', strings } = this.plan.buffers[i] ?? {};
     const shape = frame.shape(i);
     if (this.onHost(i)) return frame.host[i] ?? (strings ? { dtype, shape, data: strings } : null);
     let bytes = await this.device.read(frame.range(i));
-    if (copy || bytes.byteOffset % 8 !== 0) bytes = bytes.slice();
+    if (bytes.byteOffset % 8 !== 0) bytes = bytes.slice();
     const data = viewOf(dtype, bytes.buffer, bytes.byteOffset, elementsOf(shape));
-    return { dtype, shape, data };
+    if (into?.length !== data.length || into.constructor !== data.constructor)
+      return { dtype, shape, data: copy ? data.slice() : data };
+    into.set(data as never); // of the same class
+    return { dtype, shape, data: into };
   }
 
   async copyOut(frame: Frame, i: number): Promise<HostTensor> {

@@ -19,10 +19,14 @@ export function toUrl(place: string | URL): URL {
 }
 
 /** Large enough that reading costs no more, small beside a model. */
-const CHUNK = 1 << 20;
+const CHUNK = 1 << 22;
 
-/** Contents in pieces, in order; with `once` a piece holds until the next one comes. Throws INFC6012 when the file cannot be read. */
-export async function* readChunks(source: FileSource, signal?: AbortSignal, once = false): AsyncGenerator<Uint8Array> {
+/** Contents in pieces, in order. `place` gives where those of local files go, when not to memory of their own. Throws INFC6012 when the file cannot be read. */
+export async function* readChunks(
+  source: FileSource,
+  signal?: AbortSignal,
+  place?: (at: number, bytes: number) => Uint8Array | undefined,
+): AsyncGenerator<Uint8Array> {
   if (!(source instanceof URL)) {
     yield* 'chunks' in source ? source.chunks() : [source];
     return;
@@ -41,11 +45,10 @@ export async function* readChunks(source: FileSource, signal?: AbortSignal, once
       const file = await fs.promises.open(source, 'r');
       try {
         const total = (await file.stat()).size;
-        let held: Uint8Array | undefined;
         for (let at = 0; at < total; ) {
           signal?.throwIfAborted();
-          held = (once && held) || new Uint8Array(Math.min(CHUNK, total - at));
-          const chunk = held;
+          const size = Math.min(CHUNK, total - at);
+          const chunk = place?.(at, size) ?? new Uint8Array(size);
           const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
           if (bytesRead === 0) break;
           yield chunk.subarray(0, bytesRead);
@@ -83,6 +86,8 @@ export async function readAll(source: FileSource, signal?: AbortSignal): Promise
     chunks.push(chunk);
     bytes += chunk.length;
   }
+  const [only] = chunks;
+  if (only && chunks.length === 1 && only.buffer instanceof ArrayBuffer) return only as Uint8Array<ArrayBuffer>;
   const all = new Uint8Array(bytes);
   let at = 0;
   for (const c of chunks) {

@@ -139,7 +139,7 @@ export function createLoad({ devices, control, planner, host = () => undefined }
       const need = totalBytes + (plan.generation?.stateBytes ?? 0) + Math.max(0, ...arenas);
       if (need > (device.capacity ?? need))
         throw new InfcError('INFC6025', `the model needs ${need} bytes of memory, there are ${device.capacity}`, {
-          fix: 'Use a compiled model with smaller weights or --context',
+          fix: 'Use smaller weights or --context',
         });
       device.reserve?.(need + (plan.buffers.length + 4) * 256);
       const ranges = new Map<string, MemoryRange>();
@@ -174,7 +174,7 @@ export function createLoad({ devices, control, planner, host = () => undefined }
 export function planUrl(place: string | URL): URL {
   const url = toUrl(place);
   if (url.pathname.endsWith('.json')) return url;
-  return new URL(url.pathname.endsWith('/') ? 'plan.json' : `${url.pathname.split('/').pop() ?? ''}/plan.json`, url);
+  return new URL(url.pathname.replace(/\/?$/, '/plan.json'), url);
 }
 
 function parseJson(bytes: Uint8Array): unknown {

@@ -32,7 +32,8 @@ export function planMemory(requests: readonly (Interval & { readonly bytes: numb
       let best = -1;
       let bestGap = Number.POSITIVE_INFINITY;
       let end = 0;
-      for (const j of placed) {
+      for (let k = 0; k < placed.length; k++) {
+        const j = placed[k] ?? 0;
         const other = requests[j];
         if (!other || other.first > mine.last || other.last < mine.first) continue;
         const gap = (offsets[j] ?? 0) - end;

@@ -1,6 +1,6 @@
 import type { Device, MemoryRange } from './devices/device.ts';
 import { evaluateDim } from './dims.ts';
-import { byteLength } from './dtype.ts';
+import { byteLength, type TypedArray } from './dtype.ts';
 import { InfcError } from './errors.ts';
 import { aborted, type Control, Executor, type StepTiming } from './executor.ts';
 import { type Arena, sizeOf } from './frame.ts';
@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly symbols?: Readonly<Record<string, number>>;
   /** Names of the outputs to return; default all. */
   readonly outputs?: readonly string[];
+  /** Arrays that take outputs, by name: an output of that class and length is written there, others get memory of their own. */
+  readonly into?: Readonly<Record<string, TypedArray>>;
   readonly signal?: AbortSignal;
   /** Called after each kernel and host step with its time; waits for the device after each, so runs become slower. */
   readonly onStep?: (timing: StepTiming) => void;
@@ -95,7 +97,7 @@ export class Session implements Model {
         );
       return range;
     });
-    this.reset();
+    for (const s of this.states) if (!s.memory.fresh) device.fill(s, 0);
   }
 
   async run(inputs: AnyEntry['inputs'], options: RunOptions = {}): Promise<Record<string, Tensor>> {
@@ -115,13 +117,7 @@ export class Session implements Model {
     const { tensors, values } = bindInputs(this.plan, entry, inputs, options.symbols);
     const mine = this.turn.then(() => {
       if (options.signal?.aborted) throw aborted(options.signal);
-      const wanted = options.outputs && new Set(options.outputs);
-      return this.executor(name, entry).run(
-        tensors,
-        values,
-        { signal: options.signal, onStep: options.onStep },
-        wanted,
-      );
+      return this.executor(name, entry).run(tensors, values, options);
     });
     this.turn = mine.catch(() => undefined);
     // Sequences and absent optionals pass through as they are.

@@ -49,20 +49,25 @@ export async function uploadWeights(
   signal?: AbortSignal,
 ): Promise<{ memory: DeviceMemory; ranges: ReadonlyMap<string, MemoryRange> }> {
   const memory = device.allocate(bytes);
+  const view = device.inPlace && (await device.read({ memory, offset: 0, bytes }));
+  let held: Uint8Array | undefined;
+  // Straight to where they belong, or through one piece of memory.
+  const place = (at: number, n: number): Uint8Array | undefined =>
+    at + n > bytes ? undefined : (view?.subarray(at, at + n) ?? (held ??= new Uint8Array(n)).subarray(0, n));
   try {
     let ranges: TensorRanges | number = 8;
     let head = new Uint8Array(0);
     let at = 0;
-    for await (const chunk of readChunks(source, signal, true)) {
+    for await (const chunk of readChunks(source, signal, place)) {
       if (at + chunk.length > bytes) throw bad(file, `it is longer than the plan's ${bytes} bytes`);
       if (typeof ranges === 'number') {
-        const joined = new Uint8Array(head.length + chunk.length);
+        const joined = at > 0 ? new Uint8Array(at + chunk.length) : chunk;
         joined.set(head);
-        joined.set(chunk, head.length);
-        head = joined;
-        ranges = readWeightsHeader(file, head, bytes);
+        joined.set(chunk, at);
+        ranges = readWeightsHeader(file, joined, bytes);
+        if (typeof ranges === 'number') head = joined.slice();
       }
-      device.write(memory, at, chunk);
+      if (!view || chunk.buffer !== view.buffer) device.write(memory, at, chunk);
       at += chunk.length;
       progress(chunk.length);
     }

@@ -58,7 +58,7 @@ function open(): AddProduct {
   const built = kernel();
   const { content } = printWasm([built], wasmBackend.target());
   if (typeof content === 'string') throw new TypeError('expected a binary module');
-  const memory = new WebAssembly.Memory({ initial: 1 });
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 });
   const instance = new WebAssembly.Instance(new WebAssembly.Module(content.slice()), { env: { memory } });
   const run = instance.exports[built.name];
   if (typeof run !== 'function') throw new TypeError(`no export ${built.name}`);

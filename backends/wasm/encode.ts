@@ -164,14 +164,10 @@ export function encodeModule(functions: readonly WasmFunction[], memory: MemoryI
     b.name('env');
     b.name('memory');
     b.byte(2);
-    if (memory.shared) {
-      b.byte(3);
-      b.u32(0);
-      b.u32(65536);
-    } else {
-      b.byte(0);
-      b.u32(0);
-    }
+    // The runtime changes this byte to share the memory or not: both have a maximum.
+    b.byte(memory.shared ? 3 : 1);
+    b.u32(0);
+    b.u32(65536);
   });
   out.section(3, (b) => {
     b.u32(functions.length);

@@ -3,6 +3,8 @@ import type { Plan, PlanKernel } from '../plan.ts';
 /** A block of memory that a device owns; only its device looks inside. */
 export interface DeviceMemory {
   readonly bytes: number;
+  /** Nothing was ever written to it: it holds zeros, and may not even be there yet. */
+  readonly fresh?: boolean;
 }
 
 /** `bytes` bytes of `memory` from `offset`. */
@@ -63,6 +65,8 @@ export interface Device {
   fill(range: MemoryRange, value: number): void;
   /** Copies `bytes` from one place to another; the ranges do not overlap. */
   copy(from: DeviceMemory, fromOffset: number, to: DeviceMemory, toOffset: number, bytes: number): void;
+  /** Set where `read` gives the memory itself, which may be written until more is allocated. */
+  readonly inPlace?: true;
   /** Contents after everything queued so far; a view or a copy, valid until the next call on the device. */
   read(range: MemoryRange): Uint8Array | Promise<Uint8Array>;
   /** Set where launches read `sizes` of their request when they are launched: these then change from run to run. */

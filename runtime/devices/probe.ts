@@ -21,7 +21,7 @@ function instance(of: number, body: readonly number[]): ((a: number, b: number, 
 }
 
 const local = (i: number) => [0x20, i];
-const simd = (opcode: number) => (opcode < 128 ? [0xfd, opcode] : [0xfd, (opcode & 127) | 128, opcode >> 7]);
+const simd = (opcode: number) => [0xfd, (opcode & 127) | 128, opcode >> 7];
 const [I8_SPLAT, I32_SPLAT, F32_SPLAT, I32_LANE, F32_LANE] = [0x0f, 0x11, 0x13, 0x1b, 0x1f];
 const [I16_SPLAT, I16_ADD, I32_ADD] = [0x10, 0x8e, 0xae];
 const [RELAXED_MADD, RELAXED_DOT, RELAXED_DOT_ADD] = [0x105, 0x112, 0x113];

@@ -32,8 +32,8 @@ export interface PoolSetup {
   readonly memory: WebAssembly.Memory;
   readonly control: Int32Array<SharedArrayBuffer>;
   readonly modules: readonly WebAssembly.Module[];
-  /** For each kernel: its module, its export, and whether it takes a scratch pointer. */
-  readonly kernels: readonly { readonly module: number; readonly entry: string; readonly scratch: boolean }[];
+  /** For each kernel: its module and its export. */
+  readonly kernels: readonly { readonly module: number; readonly entry: string }[];
   /** This worker's scratch block. */
   readonly scratch: number;
 }

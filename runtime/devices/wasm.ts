@@ -53,12 +53,14 @@ export class WasmDevice implements Device {
   readonly kind = 'wasm';
   readonly align = ALIGN;
   readonly followsSizes = true;
+  readonly inPlace = true;
   private bytes: Uint8Array;
   private end = 1024;
+  /** Where memory begins that was never used. */
+  private unused = 1024;
   private readonly free_: { address: number; size: number }[] = []; // by address, never adjacent
   private functions: KernelFunction[] = [];
-  private kernels: PoolSetup['kernels'] = [];
-  private names: readonly string[] = [];
+  private kernels: KernelSource['kernels'] = [];
   private scratch = 0;
   private words: Int32Array<SharedArrayBuffer> | undefined;
   private takeChunks: (() => void) | undefined;
@@ -78,7 +80,7 @@ export class WasmDevice implements Device {
     );
     this.bytes = new Uint8Array(memory.buffer);
     // Atomics.wait is refused on a browser's main thread.
-    this.mayWait = nodeModule('node:worker_threads') !== undefined || typeof document === 'undefined';
+    this.mayWait = typeof document === 'undefined';
   }
 
   static create(options: DeviceOptions = {}): WasmDevice {
@@ -120,11 +122,7 @@ export class WasmDevice implements Device {
     const setup = {
       memory: this.memory,
       modules,
-      kernels: kernels.map((k, i) => ({
-        module: files.indexOf(fileOf[i] ?? ''),
-        entry: k.entry,
-        scratch: (k.scratch ?? 0) > 0,
-      })),
+      kernels: kernels.map(({ entry }, i) => ({ module: files.indexOf(fileOf[i] ?? ''), entry })),
     };
     let file: string | undefined;
     try {
@@ -138,12 +136,10 @@ export class WasmDevice implements Device {
         cause,
       });
     }
-    this.kernels = setup.kernels;
-    this.names = kernels.map((k) => k.name);
+    this.kernels = kernels;
     const scratch = Math.max(0, ...kernels.map((k) => k.scratch ?? 0));
-    const block = scratch > 0 ? this.allocate((scratch + ALIGN) * this.threads) : undefined;
-    this.scratch = block?.address ?? 0;
-    const step = Math.ceil(scratch / ALIGN) * ALIGN + ALIGN;
+    const step = Math.ceil(scratch / ALIGN + 1) * ALIGN;
+    this.scratch = scratch > 0 ? this.allocate(step * this.threads).address : 0;
     if (this.threads > 1 && kernels.length > 0) {
       this.words = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
       this.takeChunks = chunkTaker(this.words, this.functions, this.scratch);
@@ -185,18 +181,18 @@ export class WasmDevice implements Device {
   }
 
   reserve(bytes: number): void {
-    const need = this.end + bytes - this.memory.buffer.byteLength;
-    if (need > 0) this.grow(need);
+    this.reach(this.end + bytes);
   }
 
-  private grow(bytes: number): void {
-    const pages = Math.ceil(bytes / PAGE);
+  /** Grows the memory up to an address. What is no number of bytes that there can be, `grow` refuses. */
+  private reach(end: number): void {
+    const need = end - this.bytes.length;
+    if (need <= 0) return;
     try {
-      this.memory.grow(pages);
+      this.memory.grow(Math.ceil(need / PAGE));
     } catch (cause) {
-      const total = this.memory.buffer.byteLength + pages * PAGE;
-      throw new InfcError('INFC6011', `the model needs ${total} bytes of memory, more than WebAssembly gives here`, {
-        fix: 'Use smaller shapes, or a compiled model with smaller weights',
+      throw new InfcError('INFC6011', `the model needs ${end} bytes of memory, more than WebAssembly gives here`, {
+        fix: 'Use smaller shapes or weights',
         cause,
       });
     }
@@ -205,24 +201,19 @@ export class WasmDevice implements Device {
 
   allocate(bytes: number): WasmMemory {
     const size = Math.ceil(bytes / ALIGN) * ALIGN + PADDING;
-    if (!(size <= MAX_PAGES * PAGE))
-      throw new InfcError('INFC6011', `the model needs ${bytes} bytes of memory, more than WebAssembly gives here`, {
-        fix: 'Use smaller shapes, or a compiled model with smaller weights',
-      });
-    const at = this.free_.findIndex((f) => f.size >= size);
-    const hole = this.free_[at];
+    const hole = this.free_.find((f) => f.size >= size);
     if (hole) {
-      const address = hole.address;
+      const taken = { bytes, address: hole.address, size };
       hole.address += size;
-      hole.size -= size;
-      if (hole.size === 0) this.free_.splice(at, 1);
-      return { bytes, address, size };
+      hole.size -= size; // one of no size is merged when what follows it is freed
+      return taken;
     }
     const address = Math.ceil(this.end / ALIGN) * ALIGN;
-    const need = address + size - this.memory.buffer.byteLength;
-    if (need > 0) this.grow(need);
+    this.reach(address + size);
+    const fresh = address >= this.unused;
     this.end = address + size;
-    return { bytes, address, size };
+    this.unused = Math.max(this.unused, this.end);
+    return { bytes, address, size, fresh };
   }
 
   free(memory: DeviceMemory): void {
@@ -264,8 +255,8 @@ export class WasmDevice implements Device {
 
   prepare(request: LaunchRequest): WasmLaunch {
     const { kernel, bindings, scalars, sizes = request } = request;
-    const scratch = this.kernels[kernel]?.scratch ? [this.scratch] : [];
-    const args = [...bindings.map(addressOf), ...scalars, ...scratch, 0, 0];
+    const scratch = this.kernels[kernel]?.scratch ? [this.scratch | 0] : [];
+    const args = bindings.map(pointerTo).concat(scalars, scratch, 0, 0);
     return { kernel, args, addresses: bindings.length, sizes };
   }
 
@@ -275,17 +266,15 @@ export class WasmDevice implements Device {
     const [grid] = sizes.grid;
     const words = this.words;
     if (grid <= 0) return;
-    scalars.forEach((s, i) => {
-      args[addresses + i] = s;
-    });
+    for (let i = 0; i < scalars.length; i++) args[addresses + i] = scalars[i] ?? 0;
     if (!words || work < SPLIT_WORK || grid <= 1 || args.length > MAX_ARGUMENTS) {
       // All but a few launches are one call.
       const pieces = Math.min(MOST_PIECES, grid, Math.ceil(work / PIECE_WORK) || 1);
       const last = args.length - 1;
       try {
-        for (let i = 0; i < pieces; i++) {
-          args[last - 1] = Math.floor((grid * i) / pieces);
-          args[last] = Math.floor((grid * (i + 1)) / pieces);
+        for (let i = 1, from = 0; i <= pieces; i++) {
+          args[last - 1] = from;
+          args[last] = from = Math.floor((grid * i) / pieces) | 0;
           this.functions[kernel]?.(...args);
         }
       } catch (cause) {
@@ -315,10 +304,14 @@ export class WasmDevice implements Device {
   }
 
   private failed(kernel: number, cause: unknown): InfcError {
-    return new InfcError('INFC6019', `kernel '${this.names[kernel]}' failed${cause ? `: ${String(cause)}` : ''}`, {
-      fix: 'Report this with the model',
-      ...(cause ? { cause } : {}),
-    });
+    return new InfcError(
+      'INFC6019',
+      `kernel '${this.kernels[kernel]?.name}' failed${cause ? `: ${String(cause)}` : ''}`,
+      {
+        fix: 'Report this with the model',
+        ...(cause ? { cause } : {}),
+      },
+    );
   }
 
   finish(): void {}
@@ -331,46 +324,16 @@ export class WasmDevice implements Device {
 }
 
 const addressOf = ({ memory, offset }: MemoryRange): number => (memory as WasmMemory).address + offset;
+/** As a 32-bit integer: engines box every number of a list in which one may be none. */
+const pointerTo = (range: MemoryRange): number => addressOf(range) | 0;
+
+/** What kernel files say before the flags of their memory: env.memory, which is 1 (it has a maximum) or 3 (it is shared, too). */
+const MEMORY_IMPORT = '\x03env\x06memory\x02';
 
 /** The same kernel file with its memory import declared shared or not: one file serves both. */
 export function shareMemory(bytes: Uint8Array<ArrayBuffer>, shared: boolean): Uint8Array<ArrayBuffer> {
-  let at = 8;
-  const leb = () => {
-    let value = 0;
-    for (let shift = 0; at < bytes.length; shift += 7) {
-      const b = bytes[at++] ?? 0;
-      value += (b & 127) * 2 ** shift;
-      if (b < 128) break;
-    }
-    return value;
-  };
-  while (at < bytes.length) {
-    const section = at;
-    const id = bytes[at++];
-    const size = leb();
-    const content = at;
-    const end = at + size;
-    // An import section that holds the memory alone: env.memory with limits (flags 1: has a maximum, 2: shared, which needs one).
-    if (id === 2 && leb() === 1) {
-      for (let i = 0; i < 2; i++) {
-        const length = leb(); // it moves `at`, so not in `at += leb()`
-        at += length;
-      }
-      if (bytes[at++] !== 2) return bytes;
-      const names = bytes.subarray(content, at++);
-      const entry = [...names, shared ? 3 : 1, ...lebOf(leb()), ...lebOf(MAX_PAGES)];
-      const head = bytes.subarray(0, section);
-      const tail = bytes.subarray(end);
-      const changed = [2, ...lebOf(entry.length), ...entry];
-      const out = new Uint8Array(head.length + changed.length + tail.length);
-      out.set(head);
-      out.set(changed, head.length);
-      out.set(tail, head.length + changed.length);
-      return out;
-    }
-    at = end;
-  }
-  return bytes;
+  const at = new TextDecoder('latin1').decode(bytes).indexOf(MEMORY_IMPORT);
+  const out = bytes.slice();
+  if (at >= 0) out[at + MEMORY_IMPORT.length] = shared ? 3 : 1;
+  return out;
 }
-
-const lebOf = (n: number): number[] => (n < 128 ? [n] : [(n & 127) | 128, ...lebOf(n >>> 7)]);

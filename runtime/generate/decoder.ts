@@ -33,6 +33,7 @@ export function checkTokens(decoder: Decoder, tokens: readonly number[]): void {
 
 /** Length of the common beginning of two token lists. */
 export function commonPrefix(a: readonly number[], b: readonly number[]): number {
+  if (a === b) return a.length;
   let n = 0;
   while (n < a.length && n < b.length && a[n] === b[n]) n++;
   return n;

@@ -109,14 +109,15 @@ export class StateSequences implements Sequences {
       await settled(job, async () => {
         const { decoder, tokens, wanted, signal } = job;
         const slot = await this.place(job, taken);
-        const missing = [...decoder.tokens, ...tokens].slice(slot.cached.length);
+        const ahead = slot.cached.length - decoder.tokens.length;
+        const missing = ahead < 0 ? [...decoder.tokens.slice(ahead), ...tokens] : tokens.slice(ahead);
         if (this.slots.length > 1 && missing.length === 1) {
           batch.push({ job, slot });
           return undefined;
         }
         if (wanted !== 'all') return this.answer(job, slot, missing);
         const before = missing.slice(0, -tokens.length);
-        if (before.length > 0) await this.take(slot, before, 'none', signal);
+        if (before.length > 0) await this.take(decoder, slot, before, 'none', signal);
         return this.answer(job, slot, tokens);
       });
     }
@@ -127,7 +128,7 @@ export class StateSequences implements Sequences {
   }
 
   private async answer({ decoder, wanted, signal }: Job, slot: Slot, tokens: readonly number[]): Promise<Float32Array> {
-    const logits = await this.take(slot, tokens, wanted, signal);
+    const logits = await this.take(decoder, slot, tokens, wanted, signal);
     decoder.tokens = slot.cached;
     return logits;
   }
@@ -135,7 +136,8 @@ export class StateSequences implements Sequences {
   /** A slot that holds as much as possible of what the job's decoder is to hold, and nothing else. */
   private async place({ decoder, tokens, wanted }: Job, taken: Set<Slot>): Promise<Slot> {
     // Tokens whose logits are wanted are taken again.
-    const text = [...decoder.tokens, ...(wanted === 'all' ? [] : tokens.slice(0, -1))];
+    const more = wanted === 'all' ? [] : tokens.slice(0, -1);
+    const text = more.length > 0 ? [...decoder.tokens, ...more] : decoder.tokens;
     const held = (s: Slot): number => this.keeps(s, text);
     const own = this.slots.find((s) => s.owner === decoder);
     const [source] = [...this.slots].sort((a, b) => held(b) - held(a));
@@ -167,13 +169,14 @@ export class StateSequences implements Sequences {
       if (this.recurrent) this.memory.clear(slot.number);
       slot.high = 0;
     }
-    slot.cached = slot.cached.slice(0, kept);
+    if (kept < slot.cached.length) slot.cached = slot.cached.slice(0, kept);
     decoder.found ??= kept;
     return slot;
   }
 
   /** Runs the model over tokens that follow those in the slot. */
   private async take(
+    decoder: StateDecoder,
     slot: Slot,
     tokens: readonly number[],
     wanted: Wanted,
@@ -183,6 +186,8 @@ export class StateSequences implements Sequences {
     const all = wanted === 'all' && tokens.length > 1;
     const most = all && entries.verify !== undefined ? verifyChunk : all ? 1 : chunk;
     const rows = all ? new Float32Array(tokens.length * vocabulary) : undefined;
+    // One array a sequence: fresh ones, 200 kB a token, lie about until they are collected.
+    const row = wanted === 'last' ? (decoder.row ??= new Float32Array(vocabulary)) : undefined;
     let logits: Float32Array = NOTHING;
     for (let at = 0; at < tokens.length; at += most) {
       const part = tokens.slice(at, at + most);
@@ -201,6 +206,7 @@ export class StateSequences implements Sequences {
         {
           ...{ entry, symbols },
           ...(all || (last && wanted !== 'none') ? {} : { outputs: [] }),
+          ...(row && last ? { into: { logits: row } } : {}),
           ...(signal ? { signal } : {}),
         },
       );
@@ -212,7 +218,7 @@ export class StateSequences implements Sequences {
   }
 
   private advance(slot: Slot, before: readonly number[], tokens: readonly number[]): void {
-    slot.cached = [...before, ...tokens];
+    slot.cached = before.concat(tokens);
     slot.high = Math.max(slot.high, slot.cached.length);
   }
 
@@ -277,6 +283,8 @@ const turnOfEvents = (): Promise<void> =>
 /** One sequence of {@link StateSequences}. */
 export class StateDecoder implements Sequence {
   found: number | undefined;
+  /** Where its logits go. */
+  row: Float32Array | undefined;
   /** A recurrent state to go on from, kept when the sequence lost its slot or was forked. */
   saved: { readonly tokens: readonly number[]; readonly states: readonly Uint8Array[] } | undefined;
 

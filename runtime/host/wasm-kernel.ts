@@ -32,7 +32,7 @@ export const wasmKernel: HostOp = async (inputs, attrs, { fail }) => {
     end += Math.ceil(v.byteLength / 16) * 16 + 16;
     return at;
   });
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(end / PAGE) });
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(end / PAGE), maximum: 65536 });
   const bytes = new Uint8Array(memory.buffer);
   views.forEach((v, i) => {
     bytes.set(new Uint8Array(v.buffer, v.byteOffset, v.byteLength), addresses[i]);

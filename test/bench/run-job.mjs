@@ -1,6 +1,6 @@
 // Runs a job of gemv-infc.ts in Node or in a page: the fastest call in ms and the largest error relative to the output's size.
 export async function runJob({ module, pages, fills, calls, output, expected }, seconds) {
-  const memory = new WebAssembly.Memory({ initial: pages });
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: 65536 });
   for (const { at, bytes } of fills) new Uint8Array(memory.buffer).set(bytes, at);
   const { instance } = await WebAssembly.instantiate(module, { env: { memory } });
   const list = calls.map((steps) => steps.map(({ entry, args }) => [instance.exports[entry], args]));

@@ -150,7 +150,7 @@ export function onWasm(built: Built, features: readonly string[]): Float32Array 
     }
   const scratch = end;
   end += Math.max(...lowered.map((l) => sharedLayout(l.kernel).bytes)) + 64;
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(end / 65536) });
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(end / 65536), maximum: 65536 });
   for (const [data, where] of at)
     new Uint8Array(memory.buffer, where, data.byteLength).set(
       new Uint8Array(data.buffer, data.byteOffset, data.byteLength),

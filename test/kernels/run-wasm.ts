@@ -28,7 +28,7 @@ export function instantiate(
   });
   const scratchAt = bytes;
   bytes += align(scratch) + 1024;
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536) });
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536), maximum: 65536 });
   const views = data.map((d, i) => {
     const b = kernel.buffers[i];
     const v = viewOf(b?.storage ?? 'f32', memory.buffer, at[i] ?? 0, elementsOf(kernel, i, d));

@@ -61,6 +61,20 @@ const simple = plan(
 );
 
 describe('run', () => {
+  it('writes outputs where they are wanted when they fit, and elsewhere when not', async () => {
+    const model = await open(simple);
+    const inputs = { a: Float32Array.of(1, 2), b: Float32Array.of(3, 4) };
+    const y = new Float32Array(2);
+    expect((await model.run(inputs, { into: { y } })).y?.data).toBe(y);
+    expect([...y]).toEqual([5, 8]);
+    for (const wrong of [new Float32Array(3), new Int32Array(2)]) {
+      const given = await model.run(inputs, { into: { y: wrong } });
+      expect(given.y?.data).toEqual(y);
+      expect(wrong.every((v) => v === 0)).toBe(true);
+    }
+    await model.dispose();
+  });
+
   it('plays kernels on shapes of any size, with results that stay valid', async () => {
     await using model = await open(simple);
     const first = await model.run({ a: [1, 2, 3], b: tensor('f32', [3], [10, 20, 30]) });
