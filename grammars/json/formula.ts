@@ -181,9 +181,14 @@ export class Formulas {
 
   /**
    * Searches the disjunctive normal form lazily: calls `test` with the literals of one cube after another until one is
-   * accepted. Contradictory cubes are never built. `steps` bounds the search (INFC5021 from `spend`).
+   * accepted. Contradictory cubes are never built, nor those that begin as `worth` turns down. `steps` bounds the search (INFC5021 from `spend`).
    */
-  someCube(f: Formula, test: (cube: readonly Formula[]) => boolean, spend: () => void): boolean {
+  someCube(
+    f: Formula,
+    test: (cube: readonly Formula[]) => boolean,
+    spend: () => void,
+    worth: (begun: readonly Formula[]) => boolean = () => true,
+  ): boolean {
     const cube: Formula[] = [];
     const has = new Set<Formula>();
     const search = (pending: readonly Formula[], from: number): boolean => {
@@ -208,6 +213,7 @@ export class Formulas {
         } else if (this.kinds[g] === AND) todo.push(...this.operands(g));
         else choices.push(g);
       }
+      if (!worth(cube)) return undo();
       let best: Formula = -1;
       let live: Formula[] = [];
       for (const choice of choices) {
