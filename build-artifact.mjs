@@ -92,7 +92,13 @@ export async function buildArtifactParts(outdir) {
       (await build({ ...options, ...(banner ? { banner: { js: banner } } : {}) })).metafile.outputs,
     );
   };
-  await more({ generate: 'runtime/generate/artifact.ts' }, './');
+  const generators = readdirSync(path.join(root, 'runtime/generate'))
+    .map((file) => /^artifact-(\w+)\.ts$/.exec(file)?.[1])
+    .filter((name) => name !== undefined);
+  await more(
+    Object.fromEntries(generators.map((name) => [`generate-${name}`, `runtime/generate/artifact-${name}.ts`])),
+    './',
+  );
   writeFileSync(path.join(outdir, 'generate.d.ts'), generatorTypes());
   await more({ text: 'runtime/text/artifact.ts' }, './', notice('@huggingface/tokenizers', '@huggingface/jinja'));
   await more(

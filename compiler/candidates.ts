@@ -182,7 +182,8 @@ export async function candidateRecipes(subject: Subject): Promise<FormatRecipe[]
   const w8a8 = recipeOf('w8a8', registry);
   recipes.push(hasTable ? { ...w8a8, rules: [...endRules('q8g32', algorithm), ...w8a8.rules] } : w8a8);
   const w4a8 = recipeOf(algorithm === undefined ? 'w4a8' : `w4a8+${algorithm}`, registry);
-  recipes.push(w4a8);
+  // Of filters it would be the same as w8a8.
+  if (layers.some((l) => l.isMatrix)) recipes.push(w4a8);
   if (hasTable)
     recipes.push({
       ...w4a8,

@@ -117,6 +117,15 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       );
     const bytes = typeof model === 'string' ? await readModel(model) : model;
     const name = o.name ?? (file ? path.basename(file).replace(/\.[^.]+$/, '') : 'model');
+    if ((o.batch ?? 1) > 1)
+      throw new InfcError(
+        'INFC1099',
+        'several sequences at once need caches that are states, and an ONNX model has none',
+        {
+          ...(file ? { file } : {}),
+          fix: 'Compile from safetensors or GGUF, or without --batch: prompts are then taken one after the other',
+        },
+      );
     const program = importOnnx(
       bytes,
       {

@@ -1,4 +1,5 @@
 /** Public API of the compiler; nothing else of it is importable. */
+export { type CompileConstraintOptions, type CompileConstraintReport, compileConstraint } from '../grammars/artifact.ts';
 export { type Backend, defineBackend, type KernelFile, type MemoryRules, type Target } from '../backends/backend.ts';
 export { definePass, type Pass, type PassContext, type Phase, phases } from '../passes/pass.ts';
 export { type AddProduct, type Block, plainProduct } from '../passes/precision/add-product.ts';

@@ -57,12 +57,12 @@ export function shapeNeeds(node: Node, ops: OpTable): ShapeNeed[] {
     need(a.at(node.attrs.transposeA ? -2 : -1), b.at(node.attrs.transposeB ? -1 : -2));
     broadcasts(a.slice(0, -2), out.slice(0, -2), false);
     broadcasts(b.slice(0, -2), out.slice(0, -2), false);
-  } else if (node.op === 'state_write') {
+  } else if (node.op === 'state_write' && !node.inputs[2]) {
     const axis = Number(node.attrs.axis ?? 0);
     const rows = shapes[1]?.[axis] ?? 1;
     const ring = Number(node.attrs.ring ?? 0);
     const end = ring > 0 ? rows : add(dimAttr(node.attrs, 'at', 0), rows);
-    const room = ring > 0 ? ring : (out[axis] ?? 1);
+    const room = ring > 0 ? ring : dimAttr(node.attrs, 'room', out[axis] ?? 1);
     if (lessThan(room, end) !== false)
       found.push({
         condition: { kind: 'le', a: end, b: room },

@@ -3,25 +3,28 @@ import {
   ARTIFACT_MAGIC,
   ARTIFACT_VERSION,
   checksum,
+  Flag,
   HEADER_WORDS,
   MASK_WORDS,
-  OUTSIDE,
   RUN_BYTE,
+  SECTIONS,
 } from './artifact-machine.ts';
+import { flatTables } from './flat-tables.ts';
+import { JsonMasks } from './json/masks.ts';
+import { tablesOf } from './json/tables.ts';
 import type { MaskId, SetHash } from './mask-pool.ts';
-import { minimize } from './minimize.ts';
-import type { TokenMachine } from './token-machine.ts';
+import type { MaskTree, TokenMachine } from './token-machine.ts';
 
-/** Options of {@link compileArtifact}. */
-export interface ArtifactOptions {
-  /** States to look at (default 20,000), nearest to the start first; equivalent ones are then merged. */
+/** Options of {@link compileConstraint}. */
+export interface CompileConstraintOptions {
+  /** States to write out (default 20,000), nearest to the start first, and as many masks. */
   readonly maxStates?: number;
   /** Fail with INFC5501 when not all states fit, instead of leaving the rest to a fallback. */
   readonly complete?: boolean;
 }
 
 /** What an artifact holds. */
-export interface ArtifactReport {
+export interface CompileConstraintReport {
   readonly states: number;
   readonly masks: number;
   /** All states are inside: no fallback is ever needed. */
@@ -29,147 +32,106 @@ export interface ArtifactReport {
 }
 
 /**
- * Compiles a constraint over a vocabulary ahead of time: its states nearest to the start, their transitions and masks, in one buffer that
- * loads without parsing. The buffer is bound to the vocabulary by its hash. States of unbounded constraints (recursion, free keys) beyond
- * `maxStates` are left to a live fallback.
+ * Compiles a constraint over a vocabulary ahead of time: its states, their transitions and masks, in one buffer that loads without parsing.
+ * The buffer is bound to the vocabulary by its hash. Of JSON the states are those of one level with what may be around it, so that documents
+ * nest as deep as they like. What remembers text (uniqueItems, `repeats: 'never'` beside names that are not listed) or has more than `maxStates`
+ * is left to a live fallback.
  */
-export function compileArtifact(
+export function compileConstraint(
   machine: TokenMachine,
-  options: ArtifactOptions = {},
-): { readonly bytes: Uint8Array; readonly report: ArtifactReport } {
+  options: CompileConstraintOptions = {},
+): { readonly bytes: Uint8Array; readonly report: CompileConstraintReport } {
   const limit = options.maxStates ?? 20_000;
-  const { complete, ...found } = explore(machine, limit);
-  const { states, rows, parents, specials } = merge(machine, found);
-  if (!complete && options.complete) {
-    throw new InfcError('INFC5501', `the constraint has more than ${limit} states`, {
-      fix: 'Forbid additional properties, bound lengths, or raise maxStates',
+  const own = machine instanceof JsonMasks ? tablesOf(machine, limit) : undefined;
+  // Few states need no stack: lists of different values out of a few, say.
+  const flat = own?.complete ? undefined : flatTables(machine, own ? Math.min(limit, FEW_STATES) : limit);
+  const tables = own && !flat?.complete ? own : (flat ?? own);
+  if (!tables || (!tables.complete && options.complete))
+    throw new InfcError('INFC5501', `the constraint remembers text, or has more than ${limit} states`, {
+      fix: "Leave out uniqueItems, let names repeat (repeats: 'unlisted'), bound lengths, or raise maxStates",
     });
-  }
-  const { starts, runs } = runsOf(rows);
   const masks = new MaskTable(machine.pool.words);
-  const maskOf = states.map((state) => {
-    const id = machine.mask(state);
-    return masks.add(id, machine.pool.hashOf(id), () => machine.pool.view(id));
-  });
+  const trees = treesOf(tables.masks, (id) => masks.add(id, machine.pool.hashOf(id), () => machine.pool.view(id)));
   const { hash, size } = machine.vocabulary;
-  const words = new Words(HEADER_WORDS);
-  for (let i = 0; i < 8; i++) words.data[4 + i] = Number.parseInt(hash.padEnd(64, '0').slice(8 * i, 8 * i + 8), 16) | 0;
-  words.data[12] = states.length;
-  words.data[14] = size;
-  words.data[15] = complete ? 1 : 0;
-  words.section(16, starts);
-  words.section(18, runs);
-  words.section(
-    20,
-    states.map((state) => (machine.accepts(state) ? 1 : 0)),
-  );
-  words.section(
-    22,
-    states.map((state) => Math.min(machine.shortest(state), 0x7fffffff)),
-  );
-  words.section(24, parents);
-  words.section(26, maskOf);
-  words.section(28, masks.index);
-  words.section(30, masks.data);
-  words.section(32, specials);
-  const data = Int32Array.from(words.data);
+  const sections: Readonly<Record<(typeof SECTIONS)[number], readonly number[]>> = {
+    ...runsOf(tables.rows),
+    ends: tables.ends,
+    costs: listed(tables.costs),
+    entries: tables.entries,
+    resumes: tables.resumes.length > 0 ? listed(tables.resumes) : [],
+    trees,
+    maskIndex: masks.index,
+    maskData: masks.data,
+    specials: tables.specials,
+  };
+  const words = new Array<number>(HEADER_WORDS).fill(0);
+  for (let i = 0; i < 8; i++) words[4 + i] = Number.parseInt(hash.padEnd(64, '0').slice(8 * i, 8 * i + 8), 16);
+  words[12] = size;
+  words[13] = (tables.complete ? Flag.complete : 0) | (own ? Flag.json : 0);
+  let end = HEADER_WORDS;
+  SECTIONS.forEach((name, i) => {
+    words[14 + 2 * i] = end;
+    words[15 + 2 * i] = sections[name].length;
+    end += sections[name].length;
+  });
+  const data = new Int32Array(end);
+  data.set(words.map((word) => word | 0));
+  SECTIONS.forEach((name, i) => data.set(sections[name], words[14 + 2 * i]));
   data[0] = ARTIFACT_MAGIC;
   data[1] = ARTIFACT_VERSION;
   data[2] = data.length;
   data[3] = checksum(data);
   return {
     bytes: new Uint8Array(data.buffer),
-    report: { states: states.length, masks: masks.index.length / MASK_WORDS, complete },
+    report: { states: tables.rows.length, masks: masks.index.length / MASK_WORDS, complete: tables.complete },
   };
 }
 
-interface Explored {
-  readonly states: readonly number[];
-  readonly rows: readonly Int32Array[];
-  readonly parents: readonly number[];
-  /** From, token, and row entry of each step over a special token. */
-  readonly specials: readonly number[];
-}
+/** States of a machine with a stack that are written out without it at most. */
+const FEW_STATES = 2_000;
 
-/** Keeps one state of each class of equivalent ones. */
-function merge(machine: TokenMachine, { states, rows, parents, specials }: Explored): Explored {
-  const edges: number[][] = states.map(() => []);
-  for (let i = 0; i < specials.length; i += 3)
-    edges[specials[i] ?? 0]?.push(specials[i + 1] ?? 0, specials[i + 2] ?? 0);
-  const { classOf, count } = minimize({ rows, kinds: states.map((state) => (machine.accepts(state) ? 1 : 0)), edges });
-  const leaders: number[] = new Array<number>(count).fill(-1);
-  classOf.forEach((cls, state) => {
-    if (leaders[cls] === -1) leaders[cls] = state;
-  });
-  const renamed = (entry: number): number => (entry > 0 ? (classOf[entry - 1] ?? 0) + 1 : entry);
-  return {
-    states: leaders.map((leader) => states[leader] ?? 0),
-    rows: leaders.map((leader) => (rows[leader] ?? new Int32Array(256)).map(renamed)),
-    parents: leaders.flatMap((leader) => [
-      leader === 0 ? -1 : (classOf[parents[2 * leader] ?? 0] ?? 0),
-      parents[2 * leader + 1] ?? 0,
-    ]),
-    specials: leaders.flatMap((leader, cls) => {
-      const own = edges[leader] ?? [];
-      const out: number[] = [];
-      for (let i = 0; i < own.length; i += 2) out.push(cls, own[i] ?? 0, renamed(own[i + 1] ?? 0));
-      return out;
-    }),
-  };
-}
-
-/** Breadth-first over bytes. Row entries are table states counted from 1, 0 for dead, {@link OUTSIDE} beyond the limit. */
-function explore(
-  machine: TokenMachine,
-  limit: number,
-): {
-  states: number[];
-  rows: Int32Array[];
-  parents: number[];
-  /** From, token, and row entry of each step over a special token. */
-  specials: number[];
-  complete: boolean;
-} {
-  const states = [machine.start];
-  const ids = new Map<number, number>([[machine.start, 0]]);
-  const rows: Int32Array[] = [];
-  const parents = [-1, 0];
-  const specials: number[] = [];
-  let complete = true;
-  const enter = (state: number, from: number, byte: number): number => {
-    if (state === 0) return 0;
-    let id = ids.get(state);
-    if (id === undefined) {
-      if (states.length >= limit) {
-        complete = false;
-        return OUTSIDE;
-      }
-      id = states.push(state) - 1;
-      ids.set(state, id);
-      parents.push(from, byte);
-    }
-    return id + 1;
-  };
-  for (let at = 0; at < states.length; at++) {
-    const row = new Int32Array(256);
-    for (let byte = 0; byte < 256; byte++) row[byte] = enter(machine.step(states[at] ?? 0, byte), at, byte);
-    rows.push(row);
-    for (const token of machine.vocabulary.special.values()) {
-      const next = machine.vocabulary.eos.includes(token) ? 0 : (machine.special?.(states[at] ?? 0, token) ?? 0);
-      // In paths, special tokens count as bytes from 256 on.
-      if (next !== 0) specials.push(at, token, enter(next, at, 256 + token));
-    }
+/** Lists after one another, with where each begins and the last one ends before them. */
+function listed(lists: readonly (readonly number[])[]): number[] {
+  const out: number[] = [];
+  let at = lists.length + 1;
+  for (const list of lists) {
+    out.push(at);
+    at += list.length;
   }
-  return { states, rows, parents, specials, complete };
+  out.push(at);
+  for (const list of lists) for (const value of list) out.push(value);
+  return out;
 }
 
-/** Of each state, where its runs start; and the runs of bytes that lead to one state, see {@link RUN_BYTE}. */
+/** By leaf, where its tree is (0: none); of a tree its mask, or, negative, how many frames are told apart, and pairs of frame and tree. */
+function treesOf(trees: readonly MaskTree[], add: (mask: MaskId) => number): number[] {
+  const out: number[] = new Array<number>(Math.max(1, trees.length)).fill(0);
+  const write = (tree: MaskTree): number => {
+    if (tree === undefined) return 0;
+    const at = out.length;
+    if (typeof tree === 'number') out.push(add(tree));
+    else {
+      out.push(-tree.size);
+      for (const frame of tree.keys()) out.push(frame, 0);
+      [...tree.values()].forEach((below, i) => {
+        out[at + 2 * i + 2] = write(below);
+      });
+    }
+    return at;
+  };
+  trees.forEach((tree, leaf) => {
+    out[leaf] = write(tree);
+  });
+  return out;
+}
+
+/** Of each leaf, where its runs start; and the runs of bytes that have one code, see {@link RUN_BYTE}. */
 function runsOf(rows: readonly Int32Array[]): { readonly starts: number[]; readonly runs: number[] } {
   const starts = [0];
   const runs: number[] = [];
   for (const row of rows) {
-    row.forEach((target, byte) => {
-      if (byte === 0 || target !== row[byte - 1]) runs.push(((target + 1) << RUN_BYTE) | byte);
+    row.forEach((code, byte) => {
+      if (byte === 0 || code !== row[byte - 1]) runs.push(((code + 1) << RUN_BYTE) | byte);
     });
     starts.push(runs.length);
   }
@@ -221,18 +183,4 @@ function differences(a: Uint32Array, b: Uint32Array, limit: number): number[] | 
     }
   }
   return tokens;
-}
-
-class Words {
-  readonly data: number[];
-
-  constructor(header: number) {
-    this.data = new Array<number>(header).fill(0);
-  }
-
-  section(at: number, values: readonly number[]): void {
-    this.data[at] = this.data.length;
-    this.data[at + 1] = values.length;
-    for (const value of values) this.data.push(value);
-  }
 }

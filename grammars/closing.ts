@@ -1,152 +1,87 @@
-import { ENDING_FIRST } from './acceptor.ts';
+import { childOf, Endings, UNTOLD } from './endings.ts';
 import type { MaskId } from './mask-pool.ts';
 import type { TokenMachine } from './token-machine.ts';
 import { vocabularyTrie } from './trie.ts';
+import type { Vocabulary } from './vocabulary.ts';
 
-/** One step of the text that ends soonest: a byte, or a special token (negative). */
-interface Step {
-  readonly by: number;
-  readonly to: number;
+/** Places that get a table of steps at once. */
+const MAX_ROWS = 1024;
+
+/** What may follow a state, as far as it matters for the end. */
+interface Ahead {
+  /** The places after the allowed tokens, each once. */
+  readonly places: ReadonlySet<number>;
+  /** Most bytes to the end from any of them, the end token counted as one. */
+  readonly bytes: number;
+  /** What the text may take beside: the rest of a character, another character where a name came before. */
+  readonly slack: number;
+  /** Most tokens, found when bytes do not fit. */
+  tokens: number | undefined;
 }
-
-/** Texts longer than this are counted in bytes. */
-const MAX_TEXT = 4096;
-
-/** States that get a table of steps while successors are visited. */
-const MAX_ROWS = 128;
 
 const shared = new WeakMap<TokenMachine, ClosingMasks>();
 
-/**
- * Masks that keep a text finishable within a number of tokens. The bound is one text that ends soonest, cut into as few tokens as spell it,
- * and the end token. That text is chosen byte by byte from the state alone, so what is left of it after any of its tokens is the text of
- * the state reached: the bound falls with every token of it, and a token that keeps the bound always exists.
- */
+/** Masks that keep a text finishable within a number of tokens, as {@link Endings} bounds them: a token that keeps the bound always exists. */
 export class ClosingMasks {
-  /** Per state: the largest bound over all tokens it allows; a mask needs no filter while the budget exceeds it. */
-  private readonly worst = new Map<number, number>();
-  private readonly steps = new Map<number, Step | undefined>();
-  private readonly bounds = new Map<number, number>();
+  readonly endings: Endings;
+  /** By place, or by state (negative) where tokens depend on the text read before. */
+  private readonly aheads = new Map<number, Ahead>();
+  private rows = new Map<number, Int32Array>();
+  private readonly wide = new Map<number, number>();
+  private slack = 0;
 
-  private constructor(private readonly machine: TokenMachine) {}
+  private constructor(private readonly machine: TokenMachine) {
+    this.endings = Endings.of(machine);
+  }
 
   /** The masks of a machine, shared by its matchers: all of it follows from the machine. */
   static of(machine: TokenMachine): ClosingMasks {
     let masks = shared.get(machine);
-    if (!masks) {
-      masks = new ClosingMasks(machine);
-      shared.set(machine, masks);
-    }
+    if (!masks) shared.set(machine, (masks = new ClosingMasks(machine)));
     return masks;
   }
 
-  /** Tokens that suffice from a state, the end token included. */
-  tokens(state: number): number {
-    if (state === 0) return Number.POSITIVE_INFINITY;
-    const known = this.bounds.get(state);
-    if (known !== undefined) return known;
-    const states = [state];
-    const text: number[] = [];
-    for (let at = this.step(state); at && text.length < MAX_TEXT; at = this.step(at.to)) {
-      text.push(at.by);
-      states.push(at.to);
-    }
-    if (!this.machine.accepts(states[text.length] ?? 0)) {
-      const bytes = this.machine.shortest(state) + 1;
-      this.bounds.set(state, bytes);
-      return bytes;
-    }
-    this.cut(states, text);
-    return this.bounds.get(state) ?? Number.POSITIVE_INFINITY;
-  }
-
-  /** Whether a text can end within `left` tokens, the end token included. Bytes are counted first: a token has one at least. */
+  /** Whether a text can end within `left` tokens from a state, the end token included. */
   fits(state: number, left: number): boolean {
-    return state !== 0 && (this.machine.shortest(state) + 1 <= left || this.tokens(state) <= left);
-  }
-
-  /** Bounds of all states along a text to the end, last first. */
-  private cut(states: readonly number[], text: readonly number[]): void {
-    const trie = vocabularyTrie(this.machine.vocabulary);
-    for (let i = text.length; i >= 0; i--) {
-      const state = states[i] ?? 0;
-      if (this.bounds.has(state)) continue;
-      let least = i === text.length ? 1 : Number.POSITIVE_INFINITY;
-      let node = 0;
-      for (let j = i; j < text.length; j++) {
-        const by = text[j] ?? 0;
-        const after = (this.bounds.get(states[j + 1] ?? 0) ?? Number.POSITIVE_INFINITY) + 1;
-        if (by < 0) {
-          if (j === i) least = after;
-          break;
-        }
-        const end = node + (trie.size[node] ?? 1);
-        let child = node + 1;
-        while (child < end && trie.byte[child] !== by) child += trie.size[child] ?? 1;
-        if (child >= end) break;
-        node = child;
-        if ((trie.from[node + 1] ?? 0) > (trie.from[node] ?? 0)) least = Math.min(least, after);
-      }
-      // A vocabulary that cannot spell this text may still spell another.
-      this.bounds.set(state, least === Number.POSITIVE_INFINITY ? this.machine.shortest(state) + 1 : least);
-    }
-  }
-
-  /** The step that brings the end nearest; undefined where the text may end. */
-  private step(state: number): Step | undefined {
-    if (this.steps.has(state)) return this.steps.get(state);
-    const { machine } = this;
-    let best: Step | undefined;
-    if (!machine.accepts(state)) {
-      const now = machine.shortest(state);
-      let least = now;
-      const consider = (by: number, to: number): void => {
-        const left = to === 0 ? Number.POSITIVE_INFINITY : machine.shortest(to);
-        if (left >= least) return;
-        least = left;
-        best = { by, to };
-      };
-      for (const byte of ENDING_FIRST) {
-        consider(byte, machine.step(state, byte));
-        // Nearer by the byte taken: no other can do better.
-        if (least <= now - 1) break;
-      }
-      if (machine.special && least > now - 1) {
-        for (const token of machine.vocabulary.special.values())
-          if (!machine.vocabulary.eos.includes(token)) consider(-1 - token, machine.special(state, token));
-      }
-    }
-    this.steps.set(state, best);
-    return best;
+    return state !== 0 && this.endings.fits(this.endings.places.of(state), left);
   }
 
   /** The allowed tokens after which the text can still end within the `left` tokens that remain now. */
   mask(state: number, left: number): MaskId {
-    const id = this.machine.mask(state);
-    const known = this.worst.get(state);
-    if (known !== undefined && known + 1 <= left) return id;
-    const kept: number[] = [];
-    let worst = 0;
-    const { vocabulary, accepts } = this.machine;
-    // While the bytes of the shortest text fit, one for one, counting them is enough (and some byte keeps it so). Only a budget below
-    // that takes cutting texts into tokens, where bytes do not fit.
-    const tight = this.machine.shortest(state) + 1 > left;
-    let last = 0;
-    let fits = true;
-    this.successors(state, (token, next) => {
-      // Most tokens of a text lead to the same state.
-      if (next !== last) {
-        last = next;
-        const bytes = this.machine.shortest(next) + 1;
-        const cost = tight && bytes + 1 > left ? this.tokens(next) : bytes;
-        if (cost > worst) worst = cost;
-        fits = cost + 1 <= left;
-      }
-      if (fits) kept.push(token);
+    const { machine, endings } = this;
+    const id = machine.mask(state);
+    const ahead = this.ahead(state);
+    if (ahead.bytes + 1 <= left) return id;
+    ahead.tokens ??= ahead.slack + mostOf(ahead.places, (place) => endings.tokens(place));
+    if (ahead.tokens + 1 <= left) return id;
+    const words = new Uint32Array(machine.pool.words);
+    const keep = (token: number): void => {
+      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+    };
+    const fit = new Map<number, boolean>();
+    this.successors(state, (tokens, from, to, next) => {
+      let fits = fit.get(next);
+      if (fits === undefined) fit.set(next, (fits = endings.fits(next, left - 1)));
+      if (fits) for (let t = from; t < to; t++) keep(tokens[t] ?? 0);
     });
-    if (accepts.call(this.machine, state) && left > 0) kept.push(...vocabulary.eos);
-    if (!tight) this.worst.set(state, worst);
-    return worst + 1 <= left ? id : this.machine.pool.intern(-1, Int32Array.from(kept), kept.length);
+    if (machine.accepts(state) && left > 0) for (const token of machine.vocabulary.eos) keep(token);
+    const allowed = machine.pool.view(id);
+    return machine.pool.internWords(words.map((word, i) => word & (allowed[i] ?? 0)));
+  }
+
+  private ahead(state: number): Ahead {
+    const place = this.endings.places.of(state);
+    let ahead = this.aheads.get(place) ?? this.aheads.get(-state);
+    if (!ahead) {
+      const places = new Set<number>();
+      this.slack = 0;
+      const told = this.successors(state, (_, __, ___, next) => places.add(next), true);
+      const bytes = mostOf(places, (next) => this.machine.shortest(next) + 1);
+      const { slack } = this;
+      ahead = { places, bytes: bytes + slack, slack, tokens: undefined };
+      this.aheads.set(told ? place : -state, ahead);
+    }
+    return ahead;
   }
 
   /**
@@ -154,64 +89,164 @@ export class ClosingMasks {
    * following that one text. All of {@link mask} when the vocabulary has none.
    */
   soonest(state: number, left: number): MaskId {
-    const { vocabulary, pool, accepts } = this.machine;
-    const { byte, size, from, tokens } = vocabularyTrie(vocabulary);
-    const kept: number[] = accepts.call(this.machine, state) && left > 0 ? [...vocabulary.eos] : [];
+    const { machine, endings } = this;
+    const trie = vocabularyTrie(machine.vocabulary);
+    const kept: number[] = machine.accepts(state) && left > 0 ? [...machine.vocabulary.eos] : [];
     let node = 0;
-    for (let at = this.step(state); at; at = this.step(at.to)) {
+    for (let at = endings.step(endings.places.of(state)); at; at = endings.step(at.to)) {
       const { by, to } = at;
       if (by < 0) {
-        if (node === 0 && this.fits(to, left - 1)) kept.push(-1 - by);
+        if (node === 0 && endings.fits(to, left - 1)) kept.push(-1 - by);
         break;
       }
-      const end = node + (size[node] ?? 1);
-      let child = node + 1;
-      while (child < end && byte[child] !== by) child += size[child] ?? 1;
-      if (child >= end) break;
-      node = child;
-      if (this.fits(to, left - 1))
-        for (let t = from[node] ?? 0; t < (from[node + 1] ?? 0); t++) kept.push(tokens[t] ?? 0);
+      node = childOf(trie, node, by);
+      if (node === 0) break;
+      if (endings.fits(to, left - 1))
+        for (let t = trie.from[node] ?? 0; t < (trie.from[node + 1] ?? 0); t++) kept.push(trie.tokens[t] ?? 0);
     }
-    return kept.length > 0 ? pool.intern(-1, Int32Array.from(kept), kept.length) : this.mask(state, left);
+    return kept.length > 0 ? machine.pool.intern(-1, Int32Array.from(kept), kept.length) : this.mask(state, left);
   }
 
-  /** Visits the allowed tokens with the state after each, end tokens left out. */
-  private successors(state: number, visit: (token: number, next: number) => void): void {
-    const { machine } = this;
+  /**
+   * Visits the tokens that may come (and some that may not, where places do not remember why), in lists of one place each, end tokens left out.
+   * False when places did not tell all: the tokens in question were then tried in the state itself. `roughly`: characters that a token cuts are
+   * left aside, see {@link Ahead.slack}.
+   */
+  private successors(
+    state: number,
+    visit: (tokens: ArrayLike<number>, from: number, to: number, place: number) => void,
+    roughly = false,
+  ): boolean {
+    const { machine, endings } = this;
+    const { places } = endings;
     const { byte, depth, size, from, tokens, count, maxDepth } = vocabularyTrie(machine.vocabulary);
+    const { plain, content, renaming } = aboutTokens(machine.vocabulary);
+    const tried = (first: number, last: number): void => {
+      for (let t = first; t < last; t++) {
+        const bytes = machine.vocabulary.bytes[tokens[t] ?? 0];
+        const after = bytes ? machine.run(state, bytes) : 0;
+        if (after !== 0) visit(tokens, t, t + 1, places.of(after));
+      }
+    };
     const path = new Int32Array(maxDepth + 1);
-    path[0] = state;
-    // Most steps start from one of a few states (inside of a string, most from one): a table each is faster than asking the machine.
-    const rows = new Map<number, Int32Array>();
-    let lastState = -1;
-    let row: Int32Array | undefined;
+    path[0] = places.of(state);
+    let told = true;
     for (let i = 1; i < count; ) {
       const d = depth[i] ?? 0;
       const at = path[d - 1] ?? 0;
-      const by = byte[i] ?? 0;
-      if (at !== lastState) {
-        lastState = at;
-        row = rows.get(at);
-        if (!row && rows.size < MAX_ROWS) rows.set(at, (row = new Int32Array(256).fill(-1)));
+      const end = i + (size[i] ?? 1);
+      const wide = content[i] === 1 ? this.wideness(at) : NARROW;
+      if (wide !== NARROW && plain[i] === 1) {
+        visit(tokens, from[i] ?? 0, from[end] ?? 0, at);
+        i = end;
+        continue;
       }
-      let next = row?.[by] ?? -1;
-      if (next < 0) {
-        next = machine.step(at, by);
-        if (row) row[by] = next;
+      if (roughly && wide === FREE) {
+        // A character that was cut takes up to three bytes more.
+        this.slack = 3;
+        visit(tokens, from[i] ?? 0, from[end] ?? 0, at);
+        i = end;
+        continue;
       }
-      if (next === 0) {
-        i += size[i] ?? 1;
+      const next = this.row(at)[byte[i] ?? 0] ?? 0;
+      if (next === UNTOLD) {
+        told = false;
+        tried(from[i] ?? 0, from[end] ?? 0);
+      }
+      if (next <= 0) {
+        i = end;
         continue;
       }
       path[d] = next;
-      for (let t = from[i] ?? 0; t < (from[i + 1] ?? 0); t++) {
-        visit(tokens[t] ?? 0, next);
-      }
+      if (renaming[i] === 1) {
+        this.slack = Math.max(this.slack, 1);
+        tried(from[i] ?? 0, from[i + 1] ?? 0);
+      } else if ((from[i] ?? 0) < (from[i + 1] ?? 0)) visit(tokens, from[i] ?? 0, from[i + 1] ?? 0, next);
       i++;
     }
     for (const token of machine.special ? machine.vocabulary.special.values() : []) {
       const next = machine.vocabulary.eos.includes(token) ? 0 : (machine.special?.(state, token) ?? 0);
-      if (next !== 0) visit(token, next);
+      if (next !== 0) visit([token], 0, 1, places.of(next));
     }
+    return told;
   }
+
+  /** Steps of a place by byte. */
+  private row(place: number): Int32Array {
+    let row = this.rows.get(place);
+    if (!row) {
+      if (this.rows.size >= MAX_ROWS) this.rows = new Map();
+      row = Int32Array.from({ length: 256 }, (_, b) => this.endings.places.step(place, b));
+      this.rows.set(place, row);
+    }
+    return row;
+  }
+
+  private wideness(place: number): number {
+    let wide = this.wide.get(place);
+    if (wide === undefined) {
+      const { places } = this.endings;
+      const loops = this.row(place).every((to, b) => !isPlain(b) || to === place);
+      wide = !loops ? NARROW : places.free?.(place) ? FREE : WIDE;
+      this.wide.set(place, wide);
+    }
+    return wide;
+  }
+}
+
+/** Which texts lead back to a place: not all of {@link isPlain} bytes, these at least, or all that strings need not escape. */
+const NARROW = 0;
+const WIDE = 1;
+const FREE = 2;
+
+/** Printable ASCII that strings need not escape. */
+const isPlain = (byte: number): boolean => byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c;
+
+/** By node of a vocabulary's trie, 1 or 0. */
+interface AboutTokens {
+  /** The node and all nodes below are {@link isPlain}. */
+  readonly plain: Uint8Array;
+  /** The same with bytes beyond ASCII. */
+  readonly content: Uint8Array;
+  /** What leads to the node may hold a name and go on to another, which must not be the same. */
+  readonly renaming: Uint8Array;
+}
+
+const known = new WeakMap<Vocabulary, AboutTokens>();
+
+function aboutTokens(vocabulary: Vocabulary): AboutTokens {
+  let about = known.get(vocabulary);
+  if (!about) {
+    const { byte, depth, size, count, maxDepth } = vocabularyTrie(vocabulary);
+    const below = (is: (byte: number) => boolean): Uint8Array => {
+      const flags = new Uint8Array(count);
+      for (let i = count - 1; i > 0; i--) {
+        let all = is(byte[i] ?? 0);
+        for (let child = i + 1; all && child < i + (size[i] ?? 1); child += size[child] ?? 1) all = flags[child] === 1;
+        flags[i] = all ? 1 : 0;
+      }
+      return flags;
+    };
+    const plain = below(isPlain);
+    const content = below((b) => b >= 0x80 || isPlain(b));
+    const renaming = new Uint8Array(count);
+    // How much of colon, comma, quote was seen, in this order.
+    const seen = new Uint8Array(maxDepth + 1);
+    for (let i = 1; i < count; i++) {
+      const d = depth[i] ?? 0;
+      const before = seen[d - 1] ?? 0;
+      seen[d] = before < 3 && byte[i] === RENAMING[before] ? before + 1 : before;
+      renaming[i] = seen[d] === 3 ? 1 : 0;
+    }
+    known.set(vocabulary, (about = { plain, content, renaming }));
+  }
+  return about;
+}
+
+const RENAMING = [0x3a, 0x2c, 0x22];
+
+function mostOf(places: Iterable<number>, cost: (place: number) => number): number {
+  let most = 0;
+  for (const place of places) most = Math.max(most, cost(place));
+  return most;
 }

@@ -1,6 +1,7 @@
 import { InfcError } from '../runtime/errors.ts';
 import type { Acceptor } from './acceptor.ts';
-import { type ArtifactMachine, type OpenOptions, openArtifact } from './artifact-machine.ts';
+import type { OpenOptions } from './artifact-machine.ts';
+import { readJson } from './finished-json.ts';
 import type { Infer, StandardSchemaLike } from './infer.ts';
 import { auditSchema, type SchemaReport } from './json/audit.ts';
 import type { Relaxation } from './json/compiler.ts';
@@ -12,6 +13,7 @@ import { type LogitsProcessor, logitsProcessor } from './logits-processor.ts';
 import { Matcher, type MatcherOptions } from './matcher.ts';
 import { sharedBy } from './options.ts';
 import { PartialJson } from './partial.ts';
+import { type StaticConstraint, staticConstraint } from './static-constraint.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** Options of {@link constrain}. */
@@ -91,21 +93,6 @@ function isStandard(schema: unknown): schema is StandardSchemaLike {
   return schema !== null && (typeof schema === 'object' || typeof schema === 'function') && '~standard' in schema;
 }
 
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new InfcError(
-      'INFC5026',
-      `the text is not a finished document: ${cause instanceof Error ? cause.message : ''}`,
-      {
-        cause,
-        fix: 'Generate until the matcher is done; give it maxTokens so that it closes the document in time',
-      },
-    );
-  }
-}
-
 /** The JSON Schema behind any supported input. */
 function jsonSchemaOf(schema: unknown): Json {
   if (isStandard(schema)) {
@@ -163,9 +150,9 @@ export const constrain = /* @__PURE__ */ Object.assign(constrainSchema, {
   /** Checks a schema without a tokenizer: what is exact, what is not and why, with JSON pointers. */
   check: (schema: unknown, options: ConstrainOptions = {}): SchemaReport => auditSchema(jsonSchemaOf(schema), options),
   /**
-   * Opens a constraint compiled ahead of time (`compileArtifact`, `infc constrain compile`). For the smallest bundle import `openArtifact`
-   * itself, which leaves the schema compiler out.
+   * Opens a constraint compiled ahead of time (`compileConstraint`, `infc constrain compile`): `constrain.static<Person>(bytes)` is used as the live
+   * constraint is. For the smallest bundle import {@link staticConstraint} itself, which leaves the schema compiler out.
    */
-  static: (bytes: Uint8Array, vocabulary: Vocabulary, options: OpenOptions = {}): ArtifactMachine =>
-    openArtifact(bytes, vocabulary, options),
+  static: <T = unknown>(bytes: Uint8Array, options: OpenOptions = {}): StaticConstraint<T> =>
+    staticConstraint<T>(bytes, options),
 });

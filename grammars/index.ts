@@ -1,5 +1,4 @@
 export type { Acceptor } from './acceptor.ts';
-export { type ArtifactOptions, type ArtifactReport, compileArtifact } from './artifact.ts';
 export { ArtifactMachine, type OpenOptions, openArtifact } from './artifact-machine.ts';
 export type { CancelSignal } from './cancel.ts';
 export { type ConstrainOptions, Constraint, constrain } from './constrain.ts';
@@ -14,6 +13,7 @@ export { AlignedSample, AlignedSampler } from './sampling/aligned.ts';
 export { ByteModel, type TokenModel } from './sampling/bytes.ts';
 export { type HealedPrompt, healPrompt, withPrefix } from './sampling/healing.ts';
 export { type Hole, type InfillOptions, infill, type Template } from './sampling/infill.ts';
+export { StaticConstraint, staticConstraint } from './static-constraint.ts';
 export { type GrammarInput, grammar, type RegexOptions, regex, TextConstraint } from './text-constraint.ts';
 export { AcceptorMasks, type TokenMachine } from './token-machine.ts';
 export {

@@ -1,5 +1,6 @@
 import { InfcError } from '../runtime/errors.ts';
 import { ClosingMasks } from './closing.ts';
+import { Endings } from './endings.ts';
 import type { MaskId } from './mask-pool.ts';
 import type { TokenMachine } from './token-machine.ts';
 import { vocabularyTrie } from './trie.ts';
@@ -10,9 +11,9 @@ export interface MatcherOptions {
   /** Tokens the text may take, the end token included: masks then leave only ways that still close in time. */
   readonly maxTokens?: number;
   /**
-   * How `maxTokens` is kept. `masks` (default): in every mask, which looks at the state after each token the first time a state is met
-   * (milliseconds with 128,000 tokens, tenths of a second inside the names of objects that are open to any). `lazily`, in microseconds: when a
-   * token is taken; {@link Matcher.tryCommit} then refuses tokens after which the text could not end in time, though masks have them.
+   * How `maxTokens` is kept. `masks` (default): in every mask, which looks at what may follow the first time a place of the constraint is met (a
+   * millisecond or a few with 128,000 tokens). `lazily`, in microseconds: when a token is taken; {@link Matcher.tryCommit} then refuses tokens
+   * after which the text could not end in time, though masks have them.
    */
   readonly closing?: 'masks' | 'lazily';
 }
@@ -203,7 +204,8 @@ export class Matcher {
    */
   minTokensToEnd(): number {
     if (this.ended) return 0;
-    return ClosingMasks.of(this.machine).tokens(this.state);
+    const endings = Endings.of(this.machine);
+    return endings.tokens(endings.places.of(this.state));
   }
 
   /** Bytes that must come next, whatever is chosen. */

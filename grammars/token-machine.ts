@@ -1,6 +1,7 @@
 import type { Acceptor } from './acceptor.ts';
+import type { Places } from './endings.ts';
 import { type MaskId, MaskPool } from './mask-pool.ts';
-import { type TokenTrie, vocabularyTrie } from './trie.ts';
+import { vocabularyTrie } from './trie.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** A constraint over the tokens of one vocabulary: byte states, and the mask of each. */
@@ -19,26 +20,51 @@ export interface TokenMachine {
   shortest(state: number): number;
   /** Tokens allowed in a state; end tokens where the text may end. */
   mask(state: number): MaskId;
+  /** What of its states matters for the end; absent: all. */
+  readonly places?: Places;
 }
+
+/**
+ * A machine written out. A state is a leaf and a stack of frames. Transitions are codes: 0 dead, 4 L to leaf L, 4 E + 1 to the leaf of entry
+ * E with its frame on the stack, 4 R + 2 back to the frame with result R, 4 R + 3 the same and the byte is taken there, {@link OUTSIDE}.
+ */
+export interface Tables {
+  /** By leaf, counted from 1, and byte. Leaf 1 is the start. */
+  readonly rows: readonly Int32Array[];
+  /** By leaf: not 0 where the text may end, when at most the frame of the document is on the stack. */
+  readonly ends: readonly number[];
+  /** By leaf: pairs of a result and the fewest bytes to it. */
+  readonly costs: readonly (readonly number[])[];
+  /** Pairs of a frame and a leaf. */
+  readonly entries: readonly number[];
+  /** By frame: pairs of a result and the leaf that goes on after it. Frame 0 is that of the document; none: no stack at all. */
+  readonly resumes: readonly (readonly number[])[];
+  /** By leaf: the mask, or those by the frame on top, and so on. */
+  readonly masks: readonly MaskTree[];
+  /** Triples of a leaf, a special token and a code. */
+  readonly specials: readonly number[];
+  /** No text leaves the tables. */
+  readonly complete: boolean;
+}
+
+/** A transition that tables do not hold. */
+export const OUTSIDE = -1;
+
+/** A mask, the masks by the frame below, or undefined: not looked at. */
+export type MaskTree = MaskId | undefined | Map<number, MaskTree>;
 
 /** Masks of any byte acceptor: one walk over the token trie for every new state. */
 export class AcceptorMasks implements TokenMachine {
   readonly pool: MaskPool;
   readonly start: number;
-  private readonly trie: TokenTrie;
   private readonly memo = new Map<number, MaskId>();
-  private readonly path: Int32Array;
-  private readonly found: Int32Array;
 
   constructor(
     private readonly acceptor: Acceptor,
     readonly vocabulary: Vocabulary,
   ) {
     this.start = acceptor.start;
-    this.trie = vocabularyTrie(vocabulary);
     this.pool = new MaskPool(vocabulary.size);
-    this.path = new Int32Array(this.trie.maxDepth + 1);
-    this.found = new Int32Array(vocabulary.size + vocabulary.eos.length + vocabulary.special.size);
   }
 
   step(state: number, byte: number): number {
@@ -64,27 +90,38 @@ export class AcceptorMasks implements TokenMachine {
   }
 
   mask(state: number): MaskId {
-    const known = this.memo.get(state);
-    if (known !== undefined) return known;
-    const { byte, depth, size, from, tokens, count } = this.trie;
-    const { path, found, acceptor } = this;
-    let n = 0;
-    path[0] = state;
-    for (let i = 1; i < count; ) {
-      const d = depth[i] ?? 0;
-      const next = acceptor.step(path[d - 1] ?? 0, byte[i] ?? 0);
-      if (next === 0) {
-        i += size[i] ?? 1;
-        continue;
-      }
-      path[d] = next;
-      for (let t = from[i] ?? 0; t < (from[i + 1] ?? 0); t++) found[n++] = tokens[t] ?? 0;
-      i++;
+    let mask = this.memo.get(state);
+    if (mask === undefined) {
+      mask = walkedMask(this.acceptor, state, this.vocabulary, this.pool);
+      this.memo.set(state, mask);
     }
-    for (const token of acceptor.specials?.(state) ?? []) found[n++] = token;
-    if (acceptor.accepts(state)) for (const token of this.vocabulary.eos) found[n++] = token;
-    const mask = this.pool.intern(-1, found, n);
-    this.memo.set(state, mask);
     return mask;
   }
+}
+
+/** The mask of a state by one walk over the token trie. */
+export function walkedMask(
+  acceptor: Pick<Acceptor, 'step' | 'accepts' | 'specials'>,
+  state: number,
+  vocabulary: Vocabulary,
+  pool: MaskPool,
+): MaskId {
+  const { byte, depth, size, from, tokens, count, maxDepth } = vocabularyTrie(vocabulary);
+  const path = new Int32Array(maxDepth + 1);
+  const found: number[] = [];
+  path[0] = state;
+  for (let i = 1; i < count; ) {
+    const d = depth[i] ?? 0;
+    const next = acceptor.step(path[d - 1] ?? 0, byte[i] ?? 0);
+    if (next === 0) {
+      i += size[i] ?? 1;
+      continue;
+    }
+    path[d] = next;
+    for (let t = from[i] ?? 0; t < (from[i + 1] ?? 0); t++) found.push(tokens[t] ?? 0);
+    i++;
+  }
+  for (const token of acceptor.specials?.(state) ?? []) found.push(token);
+  if (acceptor.accepts(state)) found.push(...vocabulary.eos);
+  return pool.intern(-1, Int32Array.from(found), found.length);
 }

@@ -5,7 +5,7 @@ import type { DType } from './dtype.ts';
  * Readers refuse a newer `infc` (major); a newer `minor` only adds fields.
  */
 export const PLAN_MAJOR = 1;
-export const PLAN_MINOR = 2;
+export const PLAN_MINOR = 3;
 
 /** A dimension expression in prefix form: a number, a symbol's name, or an operation. Division floors. */
 export type DimCode = number | string | readonly ['add' | 'mul' | 'div' | 'mod' | 'min' | 'max', ...DimCode[]];
@@ -180,7 +180,18 @@ export interface PlanWeights {
 export interface PlanGeneration {
   readonly kind: 'decoder' | 'recurrent' | 'encoder';
   /** Names of entries. `verify` gives the logits of every token of a short run. */
-  readonly entries: { readonly prefill: string; readonly decode: string; readonly verify?: string };
+  readonly entries: {
+    readonly prefill: string;
+    readonly decode: string;
+    readonly verify?: string;
+    readonly batch?: string;
+  };
+  /**
+   * Sequences that the states have room for, default 1. With more, every entry takes `slot`, the sequence's number, as a symbol, and `batch`
+   * takes the next tokens of several: `slots` and `positions` [seq] beside `input_ids`. States hold the sequences one after the other
+   * along axis 1 (`decoder`) or 0 (`recurrent`). Since minor 3.
+   */
+  readonly slots?: number;
   /** Most tokens that one run of `prefill` takes. */
   readonly chunk?: number;
   /** Most tokens that one run of `verify` takes. */

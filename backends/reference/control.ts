@@ -92,7 +92,7 @@ export class ControlFlow {
 
   /** Row by row, in place: what was read before shares the bytes, and nothing reads it after. */
   private writeState(node: Node, scope: Scope): void {
-    const [before, update] = node.inputs.map((v) => (v ? this.runner.tensor(scope, v) : undefined));
+    const [before, update, places] = node.inputs.map((v) => (v ? this.runner.tensor(scope, v) : undefined));
     const out = node.outputs[0];
     if (!before || !update || !out) throw new InfcError('INFC2008', 'a state_write lacks an input');
     const axis = Number(node.attrs.axis ?? 0);
@@ -101,8 +101,8 @@ export class ControlFlow {
     const rows = update.shape[axis] ?? 0;
     const room = before.shape[axis] ?? 0;
     for (let i = 0; i < rows; i++) {
-      const slot = this.runner.dim(scope, slotOf(node.attrs, i));
-      if (slot >= room)
+      const slot = places ? Number(places.data[i]) : this.runner.dim(scope, slotOf(node.attrs, i));
+      if (!(slot >= 0 && slot < room))
         throw new InfcError('INFC6009', `row ${slot} is written to a state of ${room} rows`, {
           node: node.source.name,
           fix: 'Write less, or compile with a larger context',

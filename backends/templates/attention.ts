@@ -2,7 +2,7 @@ import { add, type Dim, max as dimMax, min as dimMin, floorDiv, mul, sub } from 
 import { type Buffer, constant, dimValue, type Expr } from '../../compiler/ir/expr.ts';
 import { KernelBuilder, type Variable } from '../../compiler/ir/kernel-builder.ts';
 import { defineTemplate, type LoweredKernel, type TemplateRequest } from '../../compiler/lower/template.ts';
-import { type AttentionSizes, attentionSizes, positionIn } from './attention-sizes.ts';
+import { type AttentionSizes, attentionSizes, placeOf, positionIn } from './attention-sizes.ts';
 
 /** Lanes of a workgroup, and keys handled at a time: a lane scores one key. */
 const LANES = 64;
@@ -27,19 +27,20 @@ type ReadRow = (row: Dim, i: Dim) => Expr;
  * read in order by neighbouring lanes (online softmax: Milakov and Gimelshein 2018, Dao et al. 2022).
  */
 function buildAttention(request: TemplateRequest, s: AttentionSizes): LoweredKernel {
-  const { seq, past, kvHeads, group, depth, width, rows: room, ring, sinks, window } = s;
+  const { seq, kvHeads, group, depth, width, rows: room, ring, sinks, window } = s;
   const k = new KernelBuilder(request.name, 'simt', LANES, [kvHeads, seq, 1]);
   const [head, token, lane] = [k.group.x, k.group.y, k.lane];
   const [q, keys, values, keyScales, valueScales] = request.anchor.inputs;
   if (!q || !keys || !values) throw new TypeError('attentionSizes has looked at the inputs');
   const bind = (v: typeof q | null | undefined): Buffer | undefined => (v ? request.bind(k, v) : undefined);
   const queries = request.bind(k, q);
+  const place = placeOf(request, k, s, token);
   const reader = (cache: Buffer, scales: Buffer | undefined, size: number, groups: number): ReadRow => {
     const length = size / (groups || 1);
     return (row, i) => {
-      const place = add(mul(head, room), row);
-      const x = k.load(cache, add(mul(place, size), i));
-      return scales ? x.cast('f32').mul(k.load(scales, add(mul(place, groups), floorDiv(i, length)))) : x;
+      const at = add(add(mul(head, s.stride), place.first), row);
+      const x = k.load(cache, add(mul(at, size), i));
+      return scales ? x.cast('f32').mul(k.load(scales, add(mul(at, groups), floorDiv(i, length)))) : x;
     };
   };
   const keyAt = reader(request.bind(k, keys), bind(keyScales), depth, s.keyGroups);
@@ -59,9 +60,9 @@ function buildAttention(request: TemplateRequest, s: AttentionSizes): LoweredKer
       sums: Array.from({ length: Math.ceil(width / LANES) }, () => k.var(zero, 'sum')),
     }),
   );
-  const position = add(past, token);
+  const position = add(place.past, place.token);
   const last = k.index(
-    dimValue(ring > 0 ? dimMin(add(past, seq), room) : add(position, 1)),
+    dimValue(ring > 0 ? dimMin(add(place.past, place.seq), room) : add(position, 1)),
     { min: 1, max: room },
     'last',
   );
@@ -111,7 +112,7 @@ function buildAttention(request: TemplateRequest, s: AttentionSizes): LoweredKer
       if (sum) request.finish(k, sum.value.div(total.value), [0, token, add(mul(head, group), r), element]);
     });
   });
-  const spans = add(past, seq);
+  const spans = s.apart ? room : add(s.past, seq);
   return request.close(k, {
     op: request.anchor.op,
     sources: [],
@@ -132,7 +133,7 @@ function buildAttention(request: TemplateRequest, s: AttentionSizes): LoweredKer
         x.set(key.fma(k.load(query, add(r * depth, i)), x.value));
       });
     });
-    const holds = ring > 0 ? k.let(positionIn(s, slot), 'holds') : slot;
+    const holds = ring > 0 ? k.let(positionIn(s, place, slot), 'holds') : slot;
     let seen = slot.lt(dimValue(last)).and(holds.le(dimValue(position)));
     if (window > 0) {
       const near = holds.gt(dimValue(sub(position, window)));

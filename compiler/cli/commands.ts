@@ -39,6 +39,10 @@ export const commands: readonly Command[] = [
         'POLICY',
         'Language models: how the KV cache is kept: contiguous (default), sliding (texts longer than the context), q8',
       ),
+      batch: value(
+        'N',
+        'Language models: sequences that one run takes a step of, for batches of prompts and beam search; each has a KV cache of its own. Default 1',
+      ),
       'drop-layers': value(
         '3,7',
         'Language models: layers to leave out, or auto:2 for those that --calibrate finds to matter least',

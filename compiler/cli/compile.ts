@@ -102,14 +102,22 @@ async function runCompile(args: Args, io: Io): Promise<number> {
   return exitCodes.ok;
 }
 
-/** `--context N --kv NAME`. */
+/** `--context N --kv NAME --batch N`. */
 function transformerOptions(args: Args): TransformerOptions {
-  const [context, kv] = [args.value('context'), args.value('kv')];
-  if (context !== undefined && !/^[1-9]\d*$/.test(context))
-    throw new InfcError('INFC8003', `--context '${context}' is not a number of tokens`, {
-      fix: 'Write --context 2048',
+  const number = (name: 'context' | 'batch', what: string, example: number): TransformerOptions => {
+    const text = args.value(name);
+    if (text === undefined) return {};
+    if (/^[1-9]\d*$/.test(text)) return { [name]: Number(text) };
+    throw new InfcError('INFC8003', `--${name} '${text}' is not a number of ${what}`, {
+      fix: `Write --${name} ${example}`,
     });
-  return { ...(context === undefined ? {} : { context: Number(context) }), ...(kv === undefined ? {} : { kv }) };
+  };
+  const kv = args.value('kv');
+  return {
+    ...number('context', 'tokens', 2048),
+    ...number('batch', 'sequences', 4),
+    ...(kv === undefined ? {} : { kv }),
+  };
 }
 
 /** Refuses to replace a folder that infc did not write. */

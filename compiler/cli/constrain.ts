@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Acceptor } from '../../grammars/acceptor.ts';
+import type { ConstrainOptions } from '../../grammars/constrain.ts';
 import type { TokenMachine } from '../../grammars/token-machine.ts';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { InfcError } from '../../runtime/errors.ts';
@@ -122,20 +123,27 @@ async function compile(file: string, args: Args, io: Io): Promise<number> {
   const maxStates = limit === undefined ? undefined : Number(limit);
   if (maxStates !== undefined && !(Number.isInteger(maxStates) && maxStates > 0))
     throw new InfcError('INFC8003', `--states '${limit}' is not a count`, { fix: 'Give a positive integer' });
-  const { compileArtifact } = await import('../../grammars/artifact.ts');
+  const { compileConstraint } = await import('../../grammars/artifact.ts');
   await refuseInexact(file, io);
-  const { masks } = await open(file, io);
-  const { bytes, report } = compileArtifact(masks(vocabulary), {
+  // Names that are not listed may repeat: an object that is open to any name would have no end of states.
+  const { masks } = await open(file, io, { repeats: 'unlisted' });
+  const { bytes, report } = compileConstraint(masks(vocabulary), {
     complete: args.flag('complete'),
     ...(maxStates === undefined ? {} : { maxStates }),
   });
   await writeFile(path.resolve(io.cwd, output), bytes);
+  const { style } = io;
   if (io.json) io.out(JSON.stringify({ output, bytes: bytes.length, vocabulary: vocabulary.hash, ...report }, null, 2));
   else {
     io.out(
       `${output}: ${formatCount(report.states)} states, ${formatCount(report.masks)} masks, ${formatBytes(bytes.length)}.`,
     );
-    if (!report.complete) io.out('Not all states are inside: open it with the live constraint as its fallback.');
+    if (!report.complete)
+      io.out(
+        style.yellow(
+          'Some texts leave these states (INFC5504): open it with the live constraint as its fallback, or see what --complete says.',
+        ),
+      );
   }
   return exitCodes.ok;
 }
@@ -159,10 +167,10 @@ async function explain(file: string, args: Args, io: Io): Promise<number> {
   return followTokens(masks(await readVocabulary(args, io)), text, io);
 }
 
-async function open(file: string, io: Io): Promise<Source> {
+async function open(file: string, io: Io, options: ConstrainOptions = {}): Promise<Source> {
   if (path.extname(file) === '.json') {
     const { constrain } = await import('../../grammars/constrain.ts');
-    const constraint = constrain(await readSchema(file, io));
+    const constraint = constrain(await readSchema(file, io), options);
     return { kind: 'JSON Schema', acceptor: constraint.acceptor, masks: (vocabulary) => constraint.masks(vocabulary) };
   }
   const { kind, constraint } = await readTextConstraint(file, io);

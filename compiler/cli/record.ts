@@ -150,9 +150,10 @@ export async function compilerOf(
 }
 
 /** What decides how language models are built. */
-const transformerOptions = ({ context, kv, dropLayers, dropHeads }: TransformerOptions): TransformerOptions => ({
+const transformerOptions = ({ context, kv, batch, dropLayers, dropHeads }: TransformerOptions): TransformerOptions => ({
   ...(context === undefined ? {} : { context }),
   ...(kv === undefined ? {} : { kv }),
+  ...(batch === undefined ? {} : { batch }),
   ...(dropLayers === undefined ? {} : { dropLayers }),
   ...(dropHeads === undefined ? {} : { dropHeads }),
 });

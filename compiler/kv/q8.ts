@@ -1,5 +1,5 @@
-import { tensor, type Value } from '../ir/graph.ts';
-import { defineKvPolicy, rowsOf } from './policy.ts';
+import type { Value } from '../ir/graph.ts';
+import { defineKvPolicy, keep, look, rowsOf } from './policy.ts';
 
 /** Elements that share a scale. */
 const GROUP = 32;
@@ -8,7 +8,8 @@ const GROUP = 32;
 export const q8 = defineKvPolicy({
   name: 'q8',
   does: 'keeps every token in 8 bits: 0.28 of the memory',
-  attend({ b, q, k, v, past, context, window, scale, softCap, state }) {
+  attend(layer) {
+    const { b, k, v, context, window } = layer;
     const write = (name: string, x: Value): readonly [Value, Value] => {
       const [, , heads = 1, d = 1] = x.type.shape;
       const seq = x.type.shape[1] ?? 1;
@@ -20,15 +21,12 @@ export const q8 = defineKvPolicy({
       // A group of zeros has no unit: its codes are zeros.
       const safe = b.node('max', [unit, b.scalar('f32', 1e-30)]);
       const codes = b.node('cast', [b.node('round', [b.node('div', [split, safe])])], { to: 'i8' });
-      const put = (part: string, y: Value, width: number): Value => {
-        const before = state(`${name}.${part}`, tensor(y.type.dtype, [heads, context, width]));
-        const rows = b.node('reshape', [y], { shape: [heads, seq, width] });
-        return b.node('state_write', [before, rows], { axis: 1, at: past });
-      };
+      const put = (part: string, y: Value, width: number): Value =>
+        keep(layer, `${name}.${part}`, b.node('reshape', [y], { shape: [heads, seq, width] }), context);
       return [put('codes', codes, Number(d)), put('scales', unit, groups)];
     };
     const [keys, keyScales] = write('key', k);
     const [values, valueScales] = write('value', v);
-    return b.node('cached_attention', [q, keys, values, keyScales, valueScales], { past, scale, softCap, window });
+    return look(layer, context, [keys, values, keyScales, valueScales], { window });
   },
 });

@@ -20,7 +20,7 @@ export function lowerConcat(region: Region, context: LowerContext): LoweredKerne
   for (const part of node.inputs) {
     if (!part) continue;
     const length = part.type.shape[axis] ?? 1;
-    const nodes = producers(part, region);
+    const nodes = producers([part], region);
     if (length !== 0)
       kernels.push(
         lowerRegion({ nodes, output: part }, context, {
@@ -39,28 +39,30 @@ function lowerInsertSlice(node: Node, region: Region, context: LowerContext): Lo
   if (!data || !updates) return undefined;
   const starts = Array.isArray(node.attrs.starts) ? (node.attrs.starts as readonly Dim[]) : [];
   return [
-    lowerRegion({ nodes: producers(data, region), output: data }, context, { value: region.output, starts: [] }),
-    lowerRegion({ nodes: producers(updates, region), output: updates }, context, { value: region.output, starts }),
+    lowerRegion({ nodes: producers([data], region), output: data }, context, { value: region.output, starts: [] }),
+    lowerRegion({ nodes: producers([updates], region), output: updates }, context, { value: region.output, starts }),
   ];
 }
 
 /** The update alone: the rest of the state stays as it is. */
 function lowerStateWrite(node: Node, region: Region, context: LowerContext): LoweredKernel[] | undefined {
-  const update = node.inputs[1];
+  const [, update, places] = node.inputs;
   if (!update) return undefined;
   const axis = Number(node.attrs.axis ?? 0);
+  const room = region.output.type.shape[axis] ?? 1;
   return [
-    lowerRegion({ nodes: producers(update, region), output: update }, context, {
+    lowerRegion({ nodes: producers([update, places], region), output: update }, context, {
       value: region.output,
       starts: [],
-      map: (coords) => coords.map((c, i) => (i === axis ? slotOf(node.attrs, c) : c)),
+      map: (coords, index) =>
+        coords.map((c, i) => (i !== axis ? c : places ? index(places, [c], room) : slotOf(node.attrs, c))),
     }),
   ];
 }
 
-/** Nodes of the region that `value` depends on, in order. */
-function producers(value: Value, region: Region): Region['nodes'] {
-  const needed = new Set<Value>([value]);
+/** Nodes of the region that these values depend on, in order. */
+function producers(values: readonly (Value | null | undefined)[], region: Region): Region['nodes'] {
+  const needed = new Set(values);
   const out: Region['nodes'][number][] = [];
   for (const node of [...region.nodes].reverse()) {
     if (!node.outputs.some((o) => needed.has(o))) continue;

@@ -63,6 +63,14 @@ export class ElementEvaluator {
     return `${this.prefix}${hint}${this.counter++}`;
   }
 
+  /** An index computed from data, clamped into [0, extent). */
+  index(value: Expr, extent: Dim): Dim {
+    const last = dimValue(sub(extent, 1)).cast(value.type);
+    const name = this.fresh('x');
+    this.indices.set(name, value.min(last).max(constant(value.type, 0)).cast('i32'));
+    return sym(name, { max: sub(extent, 1) });
+  }
+
   at(value: Value, coords: readonly Dim[]): Expr {
     const key = `${value.id}:${coords.map((c) => (typeof c === 'number' ? c : c.key)).join(',')}`;
     const old = this.memo.get(key);
@@ -138,12 +146,7 @@ export class ElementEvaluator {
         const e = this.at(this.input(node, i), coords);
         return inside ? inside.guard(e, otherwise) : e;
       },
-      index: (value, extent) => {
-        const last = dimValue(sub(extent, 1)).cast(value.type);
-        const name = this.fresh('x');
-        this.indices.set(name, value.min(last).max(constant(value.type, 0)).cast('i32'));
-        return sym(name, { max: sub(extent, 1) });
-      },
+      index: (value, extent) => this.index(value, extent),
       fold: (monoid, extents, init, next) => {
         const loops: Fold['loops'][number][] = [];
         const dims = extents.map((extent): Dim => {

@@ -62,15 +62,24 @@ export class Bindings {
   }
 }
 
+/** An index below `extent` that is an element of a value, read where the kernel runs. */
+type IndexFrom = (value: Value, coords: readonly Dim[], extent: Dim) => Dim;
+
 /** Where a region's output goes: its own value, or a block of a larger one that begins at `starts`, or wherever `map` says. */
 export interface Place {
   readonly value: Value;
   readonly starts: readonly Dim[];
-  readonly map?: (coords: readonly Dim[]) => readonly Dim[];
+  readonly map?: (coords: readonly Dim[], index: IndexFrom) => readonly Dim[];
 }
 
-const positionIn = (place: Place, coords: readonly Dim[]): Dim =>
-  ravel(place.map?.(coords) ?? coords.map((c, i) => add(c, place.starts[i] ?? 0)), asReal(place.value.type).shape);
+const positionIn = (place: Place, coords: readonly Dim[], index: IndexFrom): Dim =>
+  ravel(
+    place.map?.(coords, index) ?? coords.map((c, i) => add(c, place.starts[i] ?? 0)),
+    asReal(place.value.type).shape,
+  );
+
+/** For looking at places before there is a kernel. */
+const anyIndex: IndexFrom = (_, __, extent) => sym('place', { max: sub(extent, 1) });
 
 /** How the output coordinates of a region are walked: `outer` axes one item each, `inner` axes as one flat loop. */
 interface Shape {
@@ -127,6 +136,14 @@ class RegionElements {
 
   get indices(): Map<string, Expr> {
     return this.evaluator.indices;
+  }
+
+  /** Where the element at `coords` goes; what the place reads is defined by `emitter`. */
+  placeOf(place: Place, coords: readonly Dim[], emitter: Emitter): Dim {
+    const { evaluator } = this;
+    const at = positionIn(place, coords, (v, c, extent) => evaluator.index(evaluator.at(v, c), extent));
+    if (place.map) emitter.value(dimValue(at));
+    return at;
   }
 
   /** `coords` in the output as memory holds it. */
@@ -204,7 +221,7 @@ function chooseShape(region: Region, context: LowerContext, place: Place): Choic
     if (isStatic(total) && total < 8) return false;
     const f = sym('f', { max: sub(total, 1) });
     const coords = [...axisSyms(outer), ...unravel(f, inner)];
-    if (coefficientOf(positionIn(place, coords), 'f') !== 1) return false;
+    if (coefficientOf(positionIn(place, coords, anyIndex), 'f') !== 1) return false;
     const p = probe(region, context, coords);
     return isVectorizable(p.e, 'f', p.indices);
   };
@@ -241,13 +258,12 @@ function lowerSimd(region: Region, context: LowerContext, place: Place): Lowered
     const coords = [...outer, ...shape.inner.map(() => 0)];
     const e = main.at(coords);
     emitter.count([e]);
-    k.store(out(), positionIn(place, coords), emitter.value(e));
+    k.store(out(), main.placeOf(place, coords, emitter), emitter.value(e));
   } else {
     const from: Dim = block === undefined ? 0 : mul(k.group.x, block);
     const to: Dim = block === undefined ? columns : minOf(columns, add(from, block), grid);
     const coordsAt = (f: Dim): Dim[] => [...outer, ...unravel(f, shape.inner)];
     const element = (elements: RegionElements, f: Dim): Expr => elements.at(coordsAt(f));
-    const position = (f: Dim): Dim => positionIn(place, coordsAt(f));
     const whole = vector
       ? block === undefined
         ? mul(floorDiv(columns, width), width)
@@ -258,7 +274,16 @@ function lowerSimd(region: Region, context: LowerContext, place: Place): Lowered
       const index = loopSym(name, columns, from, width);
       const e = element(main, index);
       emitter.count([e]);
-      emitter.for(from, whole, width, () => k.store(out(), position(index), emitter.vector(e, name, width)), name);
+      emitter.for(
+        from,
+        whole,
+        width,
+        () => {
+          const at = main.placeOf(place, coordsAt(index), emitter);
+          k.store(out(), at, emitter.vector(e, name, width));
+        },
+        name,
+      );
     }
     if (!vector || !isStatic(columns) || columns % width !== 0) {
       const tail = vector ? makeElements('t') : main;
@@ -267,7 +292,16 @@ function lowerSimd(region: Region, context: LowerContext, place: Place): Lowered
       const e = element(tail, index);
       const last = vector ? new Emitter(k, tail.indices, width, 't') : emitter;
       last.count([e]);
-      last.for(whole, to, 1, () => k.store(out(), position(index), last.value(e)), name);
+      last.for(
+        whole,
+        to,
+        1,
+        () => {
+          const at = tail.placeOf(place, coordsAt(index), last);
+          k.store(out(), at, last.value(e));
+        },
+        name,
+      );
     }
   }
   return finish(k, bindings, region, place, vector ? 'auto-vector' : 'auto-scalar', hasFold);
@@ -301,7 +335,8 @@ function lowerSimt(region: Region, context: LowerContext, place: Place): Lowered
     const emitter = new Emitter(k, elements.indices);
     emitter.count([e]);
     k.let(dimValue(add(mul(k.group.x, LANES), k.lane)), 'f', true);
-    const write = () => k.store(bindings.write(place.value), positionIn(place, coords), emitter.value(e));
+    const write = () =>
+      k.store(bindings.write(place.value), elements.placeOf(place, coords, emitter), emitter.value(e));
     if (isStatic(total) && total % LANES === 0) write();
     else emitter.if(dimValue(f).lt(dimValue(total)), write);
     return finish(k, bindings, region, place, 'auto-lane', hasFold);
@@ -319,7 +354,7 @@ function lowerSimt(region: Region, context: LowerContext, place: Place): Lowered
   emitter.count([e]);
   emitter.prepareFolds(e);
   const store = (position: Dim) =>
-    k.store(bindings.write(place.value), positionIn(place, coordsAt(position)), emitter.value(e));
+    k.store(bindings.write(place.value), elements.placeOf(place, coordsAt(position), emitter), emitter.value(e));
   if (columns === 1) emitter.if(dimValue(k.lane).eq(0), () => store(0));
   else emitter.for(k.lane, columns, LANES, () => store(f), 'f');
   return finish(k, bindings, region, place, 'auto-row', hasFold);

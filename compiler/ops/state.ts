@@ -4,16 +4,18 @@ import { defineOp, type OpDef } from '../ir/op.ts';
 import { dimAttr, dimsAttr, dtypeAttr, formatShape, inputType, numberAttr, stringAttr } from './shapes.ts';
 
 /**
- * Where row `i` of an update lies along the axis of a state: position p = at + i. With attribute `ring`, positions from `sinks` on share
- * that many slots in turn: p < sinks keeps slot p, later ones go to sinks + (p - sinks) mod ring (a ring buffer behind fixed first rows).
+ * Where row `i` of an update lies along the axis of a state: position p = at + i, counted from row `first`. With attribute `ring`, positions
+ * from `sinks` on share that many slots in turn: p < sinks keeps slot p, later ones go to sinks + (p - sinks) mod ring (a ring buffer behind
+ * fixed first rows).
  */
 export function slotOf(attrs: Attributes, i: D.Dim): D.Dim {
+  const first = dimAttr(attrs, 'first', 0);
   const position = D.add(dimAttr(attrs, 'at', 0), i);
   const ring = numberAttr(attrs, 'ring', 0);
-  if (ring === 0) return position;
+  if (ring === 0) return D.add(first, position);
   const sinks = numberAttr(attrs, 'sinks', 0);
-  if (sinks === 0) return D.mod(position, ring);
-  return D.add(D.min(position, sinks), D.mod(D.max(D.sub(position, sinks), 0), ring));
+  if (sinks === 0) return D.add(first, D.mod(position, ring));
+  return D.add(first, D.add(D.min(position, sinks), D.mod(D.max(D.sub(position, sinks), 0), ring)));
 }
 
 /** The contents of a state as they are when the node runs: a view, no copy. Attributes: `state` (its name), `dtype` and `shape`. */
@@ -28,9 +30,10 @@ const stateRead = defineOp({
 });
 
 /**
- * The state after its rows at + i along `axis` became those of the update (see {@link slotOf} for ring buffers). Inputs: the state's
- * contents before (a `state_read` or an earlier `state_write`) and the update, of the same shape but along `axis`. Writes in place:
- * nothing may read the contents before it any more (INFC2027).
+ * The state after some of its rows along `axis` became those of the update. Inputs: the state's contents before (a `state_read` or an earlier
+ * `state_write`) and the update, of the same shape but along `axis`. Row i goes where {@link slotOf} says, which the update may leave `room`
+ * rows for (default: to the end), or, with integers [rows] as input 2, to the row that these name. Writes in place: nothing may read the
+ * contents before it any more (INFC2027).
  */
 const stateWrite = defineOp({
   name: 'state_write',
@@ -44,6 +47,9 @@ const stateWrite = defineOp({
       state.shape.every((d, i) => i === axis || D.equals(d, update.shape[i] ?? 0) !== false);
     if (!fits || state.dtype !== update.dtype)
       c.fail(`an update ${update.dtype}${formatShape(update.shape)} does not fit a state ${formatShape(state.shape)}`);
+    const places = c.inputs[2];
+    if (places && (places.shape.length !== 1 || D.equals(places.shape[0] ?? 1, update.shape[axis] ?? 1) === false))
+      c.fail(`places ${formatShape(places.shape)} do not name a row for each of ${formatShape(update.shape)}`);
     return state;
   },
 });

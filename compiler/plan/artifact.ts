@@ -2,7 +2,7 @@ import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
 import { parsePlan } from '../../runtime/load.ts';
-import type { Plan, PlanStep } from '../../runtime/plan.ts';
+import type { Plan, PlanGeneration, PlanStep } from '../../runtime/plan.ts';
 import type { TokenizerFiles } from '../ir/graph.ts';
 import type { Assembled } from './assemble.ts';
 import { makeFolder } from './folders.ts';
@@ -53,7 +53,7 @@ export async function artifactFiles({ plan, files }: Assembled, options: Artifac
   const host = plan.host.filter((op) => hosts.has(`${op}.js`));
   for (const op of host) runtime.push(await part(`host/${op}.js`, `host/${op}.js`));
   const data = files.filter((f) => f.name !== 'plan.json');
-  if (plan.generation) runtime.push(...(await generatorFiles(options, part, parts)));
+  if (plan.generation) runtime.push(...(await generatorFiles(plan.generation, options, part, parts)));
   const { js, types } = await writeTypedModule(plan, {
     ...(plan.generation
       ? {
@@ -80,6 +80,7 @@ export async function artifactFiles({ plan, files }: Assembled, options: Artifac
 
 /** What a language model's artifact carries beyond its plan: the generator, wanted strategies, the tokenizer. */
 async function generatorFiles(
+  { kind, policy }: PlanGeneration,
   { tokenizer, strategies = [] }: ArtifactOptions,
   part: (from: string, to: string) => Promise<ArtifactFile>,
   parts: URL,
@@ -90,7 +91,8 @@ async function generatorFiles(
     throw new InfcError('INFC8906', `there is no decode strategy '${unknown}'`, {
       fix: `Strategies: ${known.join(', ')}`,
     });
-  const files = [await part('generate.js', 'generate.js'), await part('generate.d.ts', 'generate.d.ts')];
+  const of = kind === 'encoder' ? 'embed' : policy === undefined ? 'ports' : 'states';
+  const files = [await part(`generate-${of}.js`, 'generate.js'), await part('generate.d.ts', 'generate.d.ts')];
   for (const s of strategies) files.push(await part(`strategies/${s}.js`, `strategies/${s}.js`));
   if (!tokenizer) return files;
   return [

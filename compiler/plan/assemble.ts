@@ -245,6 +245,7 @@ function withPeaks(
       if (entry.arena !== undefined) return [name, entry];
       const values = new Map(most);
       if (name === generation.entries.verify && generation.verifyChunk) values.set('seq', generation.verifyChunk);
+      if (name === generation.entries.batch && generation.slots) values.set('seq', generation.slots);
       const requests = [...liveIntervals(buffers, entry)].map(([i, at]) => ({
         ...at,
         bytes: bytesAt(buffers[i], values),

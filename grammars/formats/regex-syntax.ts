@@ -3,8 +3,6 @@ import type { Lang, RegexEngine } from '../regex/index.ts';
 const ESCAPE =
   '\\\\(?:[\\^$\\\\.*+?\\(\\)\\[\\]\\{\\}\\|\\/dDsSwWtnvfr0]|c[A-Za-z]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|u\\{(?:10|0?[0-9A-Fa-f])?[0-9A-Fa-f]{1,4}\\}|[pP]\\{(?:L[ultmo]?|N[dlo]?|P[cdsefio]?|S[mcko]?|Z[slp]?|M[nce]?|C[cfon]?|Letter|Number|Script=(?:Latin|Greek|Cyrillic|Han|Arabic|Hebrew))\\})';
 const NAME = '[A-Za-z_$][A-Za-z0-9_$]*';
-/** Two named groups could have one name. */
-const TWO_NAMED_GROUPS = '\\(\\?<[A-Za-z_$].*\\(\\?<[A-Za-z_$]';
 const DEPTH = 3;
 
 /**
@@ -38,14 +36,29 @@ export function regexSyntax(engine: RegexEngine): Lang {
   const quantifier = parse(`(?:(?:[*+?]|\\{\\d{1,9},?\\}|\\{(?:0,\\d{1,9}|${orderedBounds()})\\})\\??)?`);
   const character = engine.union(parse('[^\\^$\\\\.*+?\\(\\)\\[\\]\\{\\}\\|]|\\.'), escaped, set);
   const flat = engine.union(engine.concat(character, quantifier), parse('\\^|\\$|\\\\b|\\\\B'));
-  let alternatives = choice(many(flat));
+  const bar = engine.literal('|');
+  const close = engine.concat(engine.literal(')'), quantifier);
+  const open = parse('\\((?:\\?:)?');
+  const named = parse(`\\(\\?<${NAME}>`);
+  const look = parse('\\(\\?(?:=|!|<=|<!)');
+  const around = (body: Lang): Lang =>
+    engine.union(engine.concat(open, body, close), engine.concat(look, body, engine.literal(')')));
+  // Two named groups could have one name: alternatives without any, and those with one.
+  let none = choice(many(flat));
+  let one = engine.empty;
   for (let depth = 0; depth < DEPTH; depth++) {
-    const close = engine.literal(')');
-    const group = engine.concat(parse(`\\((?:\\?:|\\?<${NAME}>)?`), alternatives, close, quantifier);
-    const look = engine.concat(parse('\\(\\?(?:=|!|<=|<!)'), alternatives, close);
-    alternatives = choice(many(engine.union(flat, group, look)));
+    const plainItems = many(engine.union(flat, around(none)));
+    const special = engine.union(around(one), engine.concat(named, none, close));
+    one = engine.concat(
+      many(engine.concat(plainItems, bar)),
+      plainItems,
+      special,
+      plainItems,
+      many(engine.concat(bar, plainItems)),
+    );
+    none = choice(plainItems);
   }
-  return engine.intersect(alternatives, engine.complement(engine.search(TWO_NAMED_GROUPS, 'su')));
+  return engine.union(none, one);
 }
 
 /** Patterns of the ranges in order inside a run of characters, one for each first character. */

@@ -1,8 +1,9 @@
 import { type Acceptor, ENDING_FIRST } from '../acceptor.ts';
+import { UNTOLD } from '../endings.ts';
 import { KeyLeaf } from './leaf-object.ts';
 import { located, type SchemaPlace } from './located.ts';
 import type { Machine } from './machine.ts';
-import { Shortest } from './shortest.ts';
+import { type Finish, Shortest } from './shortest.ts';
 import { type StackId, Stacks } from './stack.ts';
 import { type TextId, Texts } from './texts.ts';
 
@@ -19,7 +20,7 @@ export class JsonAcceptor implements Acceptor {
   private readonly texts = new Texts();
   /** What follows a value, by its frame, result and text. */
   private readonly afterTexts = new Map<string, number>();
-  private distances: Shortest | undefined;
+  private shortestOf: Shortest | undefined;
   private readonly leafOf: number[] = [0];
   private readonly stackOf: StackId[] = [-1];
   private readonly textOf: TextId[] = [0];
@@ -49,9 +50,21 @@ export class JsonAcceptor implements Acceptor {
   /** Bytes of the shortest completion (an upper bound where names must be invented). */
   shortest(state: number): number {
     if (state === 0) return Number.POSITIVE_INFINITY;
-    this.distances ??= new Shortest(this.machine, this.stacks, (leaf) => this.soonest(leaf));
-    const { distances } = this;
-    return located(() => distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1), this.machine.place);
+    return located(
+      () => this.distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1),
+      this.machine.place,
+    );
+  }
+
+  /** Bytes that finish the value of a leaf, by the result it then gives. */
+  costs(leaf: number): Finish {
+    this.machine.solver.budget.reset();
+    return located(() => this.distances.finishes(leaf), this.machine.place);
+  }
+
+  private get distances(): Shortest {
+    this.shortestOf ??= new Shortest(this.machine, this.stacks, (leaf) => this.soonest(leaf));
+    return this.shortestOf;
   }
 
   /** The text that ends soonest from a leaf before a value. */
@@ -133,6 +146,45 @@ export class JsonAcceptor implements Acceptor {
     textOf.push(text);
     table[at] = id;
     return id;
+  }
+
+  /** The state without the text read; the shortest way to the end is as long. */
+  place(state: number): number {
+    if ((this.textOf[state] ?? 0) === 0) return state;
+    this.load(state);
+    this.text = 0;
+    return this.save();
+  }
+
+  /**
+   * The place after one more byte, or {@link UNTOLD} where that depends on text. Names are not remembered unless their object counts them: a
+   * text to the end has no other names than those that are listed.
+   */
+  stepBlind(place: number, byte: number): number {
+    const { machine, stacks } = this;
+    machine.solver.budget.reset();
+    this.load(place);
+    for (;;) {
+      const code = machine.step(this.leaf, byte);
+      const target = code >> 2;
+      if (code === 0) return 0;
+      if ((code & 3) === 0) this.leaf = target;
+      else if ((code & 3) === 1) {
+        const frame = machine.pushFrame[target] ?? 0;
+        this.stack = stacks.push(this.stack, frame, machine.frames[frame]?.captures ?? false, 0);
+        this.leaf = machine.pushLeaf[target] ?? 0;
+      } else {
+        const frame = stacks.frame(this.stack);
+        const keys = machine.frames[frame]?.keys;
+        if (machine.needsText(frame, target) && (!keys || keys.demands.dependent)) return UNTOLD;
+        this.leaf = machine.resume(frame, target);
+        this.stack = stacks.parent(this.stack);
+        if (this.leaf === 0) return 0;
+        if ((code & 3) === 3) continue;
+      }
+      this.text = 0;
+      return this.save();
+    }
   }
 
   private grow(): void {

@@ -42,10 +42,15 @@ const ZERO = 0x30;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
+const NOWHERE: readonly number[] = [];
 /** States that a loop may have; more are followed as far as so many levels take. */
-const MAX_STATES = 24;
+const MAX_STATES = 32;
+/** Fewer when they are that many at once: so many, and two a level. */
+const SOME = 6;
 /** Longest way followed in numbers, whose states are costly; tokens have few digits. */
 const MAX_DIGITS = 3;
+/** After so many levels a loop ends rather than that characters leave it: few tokens are longer. */
+const FAR = 6;
 /** Levels followed in a walk. */
 const NEAR = 3;
 /** Sets of fewer characters are of no use. */
@@ -64,7 +69,8 @@ export class CharLoops {
   of(leaf: number): Loop | undefined {
     let loop = this.loops[leaf];
     if (loop === undefined) {
-      loop = this.closed[leaf] ?? this.find(leaf, ROUND) ?? null;
+      const near = this.closed[leaf];
+      loop = near?.count === ROUND ? near : (this.find(leaf, ROUND) ?? null);
       this.loops[leaf] = loop;
     }
     return loop ?? undefined;
@@ -104,9 +110,9 @@ export class CharLoops {
     const set = own.set.slice();
     let level = [leaf];
     let count = 1;
-    while (level.length > 0 && count < deepest && seen.size <= MAX_STATES) {
+    while (level.length > 0 && count < deepest) {
       const below: number[] = [];
-      for (const at of level) if (!this.spread(at, set, seen, below, count === 1)) return this.loop(set, seen, count);
+      for (const at of level) if (!this.spread(at, set, seen, below, count)) return this.loop(set, seen, count);
       level = below;
       count = below.length === 0 ? ROUND : count + 1;
     }
@@ -132,24 +138,28 @@ export class CharLoops {
     return this.loop(set, states, count);
   }
 
-  /** Adds the states that the characters of `set` lead to, which becomes smaller on the way; false when it would become much smaller. */
-  private spread(leaf: number, set: CharBits, seen: Set<number>, below: number[], first: boolean): boolean {
+  /** Adds the states that the characters of `set` lead to, which becomes smaller on the way; false when it would become much smaller, or a little after some way. */
+  private spread(leaf: number, set: CharBits, seen: Set<number>, below: number[], count: number): boolean {
     const ways = this.from(leaf);
+    if (!ways) return false;
+    const next = new Set<number>();
+    for (let bit = 0; bit < CHAR_BITS; bit++)
+      if (((set[bit >> 5] ?? 0) >> (bit & 31)) & 1) for (const to of waysOf(ways, bit)) if (!seen.has(to)) next.add(to);
+    // States that are not looked at cost nothing.
+    if (seen.size + next.size > Math.min(MAX_STATES, SOME + 2 * count)) return false;
     const tried = new Set<number>();
     for (let bit = 0; bit < CHAR_BITS; bit++) {
       if ((((set[bit >> 5] ?? 0) >> (bit & 31)) & 1) === 0) continue;
-      const only = ways?.next[bit] ?? 0;
-      for (const to of only > 0 ? [only] : (ways?.parts.get(bit) ?? [])) {
+      for (const to of waysOf(ways, bit)) {
         if (seen.has(to) || tried.has(to)) continue;
         const missing = without(set, this.from(to)?.set);
         const lacks = countChars(missing);
         if (lacks > 0) {
           const leading = new Int32Array(CHAR_WORDS);
           for (let b = bit; b < CHAR_BITS; b++)
-            if (((set[b >> 5] ?? 0) >> (b & 31)) & 1 && (ways?.next[b] === to || ways?.parts.get(b)?.includes(to)))
-              addChar(leading, b);
+            if (((set[b >> 5] ?? 0) >> (b & 31)) & 1 && waysOf(ways, b).includes(to)) addChar(leading, b);
           const leads = countChars(leading);
-          if (!first && 2 * Math.min(leads, lacks) > countChars(set)) return false;
+          if (count >= FAR || (count > 1 && 2 * Math.min(leads, lacks) > countChars(set))) return false;
           set.set(without(set, leads <= lacks ? leading : missing));
           tried.add(to);
           if (leads <= lacks) continue;
@@ -262,6 +272,12 @@ export class CharLoops {
     next[bit] = code >> 2;
     addChar(set, bit);
   }
+}
+
+/** The states that the characters of a bit lead to. */
+function waysOf({ next, parts }: Ways, bit: number): readonly number[] {
+  const only = next[bit] ?? 0;
+  return only > 0 ? [only] : (parts.get(bit) ?? NOWHERE);
 }
 
 function without(set: CharBits, other: CharBits | undefined): CharBits {

@@ -11,6 +11,8 @@ import { type JsonTokens, within } from './string-tokens.ts';
 
 /** With fewer characters left than this, a state that counts is walked as it is. */
 const SHORT = 10;
+/** A bound on the length is left out when it certainly admits so many characters more; longer tokens are tried one by one. */
+const SURE = 14;
 /** Counting loops shorter than this are walked as they are. */
 const LONG = 4;
 /** Masks of formats kept for a vocabulary. */
@@ -98,12 +100,28 @@ export class Insides {
     return sure >= SHORT ? { ...counts, sure, plain: info.uncounted(counts) } : undefined;
   }
 
-  /** Tokens of a state whose length has a bound: those without it, where no token comes near. */
+  /** Tokens of a state whose length has a bound: those without it, unless they may be too long for it. */
   private unbounded(info: StringLeaf | KeyLeaf, leaf: number): Inside {
     const { acceptor, tokens } = this;
-    const plain = info instanceof StringLeaf ? info.withoutMax(tokens.strings.longest) : 0;
-    const other = acceptor.machine.leaves[plain];
-    return other instanceof StringLeaf ? this.of(other, plain, undefined) : this.search(leaf);
+    const bound = info instanceof StringLeaf ? info.withoutMax() : undefined;
+    const other = acceptor.machine.leaves[bound?.plain ?? 0];
+    if (!bound || !(other instanceof StringLeaf) || bound.sure < SURE) return this.search(leaf);
+    const whole = this.of(other, bound.plain, this.counted(other));
+    return bound.sure >= tokens.strings.longest ? whole : { mask: this.shortened(whole.mask, bound.sure, leaf) };
+  }
+
+  /** The tokens of a mask with so many characters at most, and the longer ones that a state takes. */
+  private shortened(mask: MaskId, sure: number, leaf: number): MaskId {
+    const { pool } = this;
+    const { longest, byLength } = this.tokens.strings;
+    const words = pool.view(mask).slice();
+    for (let length = sure + 1; length <= longest; length++)
+      for (const token of byLength[length] ?? []) {
+        const bit = 1 << (token & 31);
+        const word = words[token >>> 5] ?? 0;
+        if ((word & bit) !== 0 && !this.takes(token, leaf, 0)) words[token >>> 5] = word & ~bit;
+      }
+    return pool.internWords(words);
   }
 
   /** Tokens of a state that counts: those of the same state without counters, unless they may be too long for them. */
@@ -111,9 +129,7 @@ export class Insides {
     const { acceptor, tokens, walk } = this;
     if (sure < tokens.strings.longest) {
       const own = acceptor.machine.leaves[leaf];
-      const shared = own instanceof StringLeaf ? own.withoutMax(tokens.strings.longest) : 0;
-      const other = acceptor.machine.leaves[shared];
-      if (other instanceof StringLeaf) return this.of(other, shared, this.counted(other));
+      if (own instanceof StringLeaf && (own.withoutMax()?.sure ?? 0) >= SURE) return this.unbounded(own, leaf);
       const loop = walk.loops.of(plain);
       return loop?.count === ROUND ? { mask: this.along(leaf, { ...loop, count: sure }) } : this.search(leaf);
     }

@@ -47,6 +47,11 @@ export class KeyDemands {
     this.listed = set;
   }
 
+  /** Whether what can still come depends on the names used. */
+  get dependent(): boolean {
+    return this.seen !== undefined;
+  }
+
   /** Whether a name can come. */
   possible(key: string): boolean {
     let known = this.possibleNames.get(key);

@@ -12,7 +12,7 @@ const REGION_BASE = 0x40000;
 /** The names that can come next in one object state. */
 export class KeySpace {
   private readonly entries = new Map<string, number>();
-  /** Used names that no demand lists. */
+  /** Names that can no longer come and that no demand lists. */
   private readonly extra: readonly string[];
   private readonly used: SeenSet;
   private startCode: number | undefined;
@@ -23,7 +23,7 @@ export class KeySpace {
     readonly seen: number,
   ) {
     this.used = machine.seen.get(seen);
-    this.extra = [...this.used.keys].filter((k) => !demands.listed.has(k));
+    this.extra = [...this.used.gone()].filter((k) => !demands.listed.has(k));
   }
 
   /** Whether any property can follow. */

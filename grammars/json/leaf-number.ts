@@ -256,7 +256,8 @@ function wholeDigits(a: Decimal): number {
 
 /** Text that is equal for number prefixes with the same future: by comparison with each threshold and remainder of each unit. */
 export function numberClass(atoms: NumberAtoms, phase: NumberPhase, text: string): string {
-  if (phase === 'minus' || phase === 'e' || phase === 'sign' || phase === 'exp') return text;
+  if (phase === 'minus') return text;
+  if (phase === 'e' || phase === 'sign' || phase === 'exp') return exponentClass(atoms, text);
   const negative = text.startsWith('-');
   const [whole = '', fraction = ''] = (negative ? text.slice(1) : text).split('.');
   const int = whole === '0' ? '' : whole;
@@ -267,6 +268,28 @@ export function numberClass(atoms: NumberAtoms, phase: NumberPhase, text: string
   for (const u of atoms.units) parts.push(remainderClass(u, int, fraction, phase));
   return parts.join('|');
 }
+
+/**
+ * The same within an exponent. Once it is larger than all that matter, the digit before it only tells whether the largest double is exceeded,
+ * and the exponent whether that may still come.
+ */
+function exponentClass(atoms: NumberAtoms, text: string): string {
+  const plain = text.replace('E', 'e').replace(/e\+(?=\d)/, 'e');
+  const [, sign = '', digit = '', order = '', typed = ''] = /^(-?)(\d)e(-?)(\d+)$/.exec(plain) ?? [];
+  const exponent = Number(typed);
+  if (typed === '' || exponent <= exponentsThatMatter(atoms) || exponent >= MAX_EXPONENT) return plain;
+  const alike = EDGE.find(([from, to]) => exponent >= from && exponent <= to)?.[0] ?? exponent;
+  return `${sign}${Math.min(2, Number(digit))}e${order}${typed.length}@${order === '' ? alike : exponent}`;
+}
+
+/** Exponents of as many digits after which the same digits stay below the largest of doubles. */
+const EDGE: readonly (readonly [from: number, to: number])[] = [
+  [1, 2],
+  [4, 9],
+  [10, 29],
+  [31, 99],
+  [100, 307],
+];
 
 function compareClass(
   threshold: Decimal,

@@ -60,10 +60,13 @@ export class StringLeaf implements Leaf, CodePoints {
     const { any } = this.machine.engine;
     const [only] = this.slots;
     if (this.slots.some((s) => s.min > 0 || s.max < Number.POSITIVE_INFINITY)) {
-      if (this.slots.length !== 1 || !only || only.low < only.high) return undefined;
+      const inside =
+        this.slots.every((s) => s.max === Number.POSITIVE_INFINITY) && this.machine.facts.neverDies(this.langs);
+      const other = inside ? ({ kind: 'inside' } as const) : undefined;
+      if (this.slots.length !== 1 || !only || only.low < only.high) return other;
       if (only.lang === any) return { kind: 'length', min: only.min, max: only.max };
       const run = this.machine.engine.run(only.lang);
-      return run && { kind: 'run', min: Math.max(run.min, only.min), max: Math.min(run.max, only.max) };
+      return run ? { kind: 'run', min: Math.max(run.min, only.min), max: Math.min(run.max, only.max) } : other;
     }
     const counted =
       this.slots.length === 1 && only && only.low >= only.high
@@ -93,13 +96,14 @@ export class StringLeaf implements Leaf, CodePoints {
     return this.machine.stringState([{ ...slot, lang, min: 0, max: Number.POSITIVE_INFINITY }], 0) >> 2;
   }
 
-  /** The same state with no bound on its length, when `length` characters and what may follow them do not reach it; 0 otherwise. */
-  withoutMax(length: number): number {
+  /** The same state with no bound on its length, and how many characters may come in it that the bound admits, with all they need after them. */
+  withoutMax(): { readonly plain: number; readonly sure: number } | undefined {
     const [slot] = this.slots;
-    if (this.decoder !== 0 || this.slots.length !== 1 || !slot || slot.low < slot.high || slot.min > 1) return 0;
-    if (slot.max === Number.POSITIVE_INFINITY || slot.max < length + slot.min + this.machine.engine.need(slot.lang))
-      return 0;
-    return this.machine.stringState([{ ...slot, max: Number.POSITIVE_INFINITY }], 0) >> 2;
+    if (this.decoder !== 0 || this.slots.length !== 1 || !slot || slot.low < slot.high || slot.min > 1)
+      return undefined;
+    if (slot.max === Number.POSITIVE_INFINITY) return undefined;
+    const plain = this.machine.stringState([{ ...slot, max: Number.POSITIVE_INFINITY }], 0) >> 2;
+    return { plain, sure: slot.max - slot.min - this.machine.engine.need(slot.lang) };
   }
 
   /** What decides which characters may come; undefined where listed values do. */

@@ -33,6 +33,7 @@ export interface SpellingOptions {
   readonly order: 'schema' | 'any';
   readonly whitespace: Whitespace;
   readonly escapes: Escapes;
+  readonly repeats: 'never' | 'unlisted';
 }
 
 /** An object or array around the value being read: what remains of it for each branch the value may satisfy. */
@@ -415,7 +416,8 @@ export class Machine {
     let frame = this.keyFrames.get(keys);
     if (frame === undefined) {
       frame = this.frames.length;
-      this.frames.push({ kind: 'key', slots: [], rests: [], seen, captures: true, keys });
+      const captures = this.options.repeats === 'never' || keys.demands.dependent;
+      this.frames.push({ kind: 'key', slots: [], rests: [], seen, captures, keys });
       this.keyFrames.set(keys, frame);
     }
     return push(this.pushEntry(frame, leaf));

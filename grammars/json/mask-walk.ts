@@ -172,7 +172,7 @@ export class MaskWalk {
         continue;
       }
       if (below > WORTH && flag <= NAMED && (text || leaves[leafAt[d] ?? 0]?.kind === 'number')) {
-        const loop = loops.near(leafAt[d] ?? 0, below > WORTH_ASKING || (!text && this.alike(leafAt[d] ?? 0, rows, i)));
+        const loop = loops.near(leafAt[d] ?? 0, !text && this.alike(leafAt[d] ?? 0, rows, i));
         if (loop !== undefined && covers(loop.set, rows, i) && head >>> 18 <= loop.count) {
           const last = rows[i + 3] ?? 0;
           for (let t = rows[i + 2] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;

@@ -1,3 +1,4 @@
+import type { Places } from '../endings.ts';
 import { type MaskId, MaskPool } from '../mask-pool.ts';
 import type { TokenMachine } from '../token-machine.ts';
 import { vocabularyTrie } from '../trie.ts';
@@ -78,6 +79,28 @@ export class JsonMasks implements TokenMachine {
     acceptor.load(state);
     const found = this.memo.find(acceptor.leaf, acceptor.stack) ?? this.compute(acceptor.leaf, acceptor.stack);
     return found.later.length === 0 ? found.mask : this.decide(state, found);
+  }
+
+  /** Names may be forgotten but where the end depends on them. */
+  get places(): Places {
+    const { acceptor } = this;
+    return {
+      of: (state) => acceptor.place(state),
+      step: (place, byte) => acceptor.stepBlind(place, byte),
+      free: (place) => {
+        acceptor.load(place);
+        const leaf = acceptor.machine.leaves[acceptor.leaf];
+        return (leaf instanceof StringLeaf || leaf instanceof KeyLeaf) && leaf.profile?.kind === 'free';
+      },
+    };
+  }
+
+  /** The mask of a configuration, and on how many frames of the stack it depends; undefined where it depends on text read before. */
+  situated(leaf: number, stack: StackId): { readonly mask: MaskId; readonly frames: number } | undefined {
+    const found = this.memo.find(leaf, stack) ?? this.compute(leaf, stack);
+    this.memo.find(leaf, stack); // which tells the depth
+    if (found.later.length > 0) return undefined;
+    return { mask: found.mask, frames: this.acceptor.stacks.depth(stack) - this.memo.depth };
   }
 
   private compute(leaf: number, stack: StackId): Found {

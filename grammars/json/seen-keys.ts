@@ -3,7 +3,7 @@ import type { StringSetId } from './string-sets.ts';
 /** What an object remembers of its names: the ones used, and in declared order also how far it has come. */
 export interface SeenSet {
   readonly id: number;
-  /** The used ones. */
+  /** The used ones that have no place in the order. */
   readonly keys: ReadonlySet<string>;
   /** Of a used name that is not known: the name patterns it matches; no demand lists it. */
   readonly unknown: ReadonlySet<StringSetId> | undefined;
@@ -45,9 +45,10 @@ export class SeenSets {
   add(id: number, key: string | undefined, matched?: ReadonlySet<StringSetId>): number {
     const { keys, unknown = matched, order, orderId, position } = this.get(id);
     const place = key === undefined ? Number.POSITIVE_INFINITY : (order?.get(key) ?? Number.POSITIVE_INFINITY);
-    const next = order ? Math.max(position, Math.min(place, order.size)) : 0;
-    if (key === undefined ? next === position && matched === undefined : keys.has(key)) return id;
-    const sorted = key === undefined ? [...keys] : [...keys, key].sort();
+    const next = order ? Math.max(position, Math.min(place + 1, order.size)) : 0;
+    if (key === undefined ? next === position && matched === undefined : keys.has(key) || place < position) return id;
+    // The position tells of names with a place, so that an object has as many sets as names and not as choices of them.
+    const sorted = key === undefined || order?.has(key) ? [...keys] : [...keys, key].sort();
     const name = `${orderId}@${next}#${JSON.stringify(sorted)}${unknown ? [...unknown].join() || '-' : ''}`;
     return this.make(name, new Set(sorted), unknown, order, next, orderId);
   }

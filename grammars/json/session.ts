@@ -25,6 +25,12 @@ export interface JsonOptions {
   readonly whitespace?: Whitespace;
   /** How strings spell their characters. `minimal` (default): escapes only where JSON needs them; `any`: also `\\u0041` for A. */
   readonly escapes?: Escapes;
+  /**
+   * Whether a name may come twice in one object. `never` (default). `unlisted`: names that the schema does not list may, where none of its
+   * demands counts them; JSON parsers keep the last, so that the value satisfies the schema all the same. An object that is open to any
+   * name then has few states, as ahead-of-time tables need it.
+   */
+  readonly repeats?: 'never' | 'unlisted';
   /** Whether `format` is checked (default) or an annotation. */
   readonly format?: 'assert' | 'annotate';
   /**
@@ -47,6 +53,7 @@ export const JSON_CHOICES: Choices<JsonOptions> = {
   order: ['schema', 'any'],
   whitespace: ['compact', 'bounded', 'json'],
   escapes: ['minimal', 'any'],
+  repeats: ['never', 'unlisted'],
   format: ['assert', 'annotate'],
   onUnsupported: ['error', 'relax'],
   draft: [4, 6, 7, 2019, 2020],
@@ -91,6 +98,7 @@ function open(schema: Json, options: JsonOptions): JsonSession {
     order: options.order ?? 'schema',
     whitespace: options.whitespace ?? 'bounded',
     escapes: options.escapes ?? 'minimal',
+    repeats: options.repeats ?? 'never',
   });
   return { compiler, solver, machine, acceptor: new JsonAcceptor(machine), relaxed: compiler.relaxed };
 }

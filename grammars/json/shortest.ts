@@ -20,7 +20,7 @@ const MAX_GONE = 16;
 const INNER_BYTES = [...Array.from({ length: 256 }, (_, b) => b).filter((b) => b !== 0x75), 0x75];
 const FIRST = '0123456789-';
 /** What finishing a value costs, by the result it gives. */
-type Finish = readonly { readonly result: number; readonly bytes: number }[];
+export type Finish = readonly { readonly result: number; readonly bytes: number }[];
 
 /**
  * Bytes of the shortest completion of every state: least fixpoint over value formulas, one stack frame at a time. Where names
@@ -79,7 +79,8 @@ export class Shortest {
     return info?.captures === true && info.kind === 'array' ? 1 : 0;
   }
 
-  private finishes(id: number, unknown = 0): Finish {
+  /** What finishing the value of a leaf costs, by the result it gives. */
+  finishes(id: number, unknown = 0): Finish {
     const known = this.ends[id * 2 + unknown];
     if (known) return known;
     let found: Finish = [];

@@ -29,7 +29,11 @@ export class StringSets {
   /** Of each complement: the set it is the complement of; and the other way round. */
   private readonly positiveOf = new Map<StringSetId, StringSetId>();
   private readonly complements = new Map<StringSetId, StringSetId>();
-  private readonly byKey = new Map<string, StringSetId>();
+  /** By language, number of members and the sum of their hashes. */
+  private readonly byKey = new Map<string, StringSetId[]>();
+  /** Of each set, the sum of its members' hashes: a list of thousands less a few is known by what is taken away. */
+  private readonly sums: number[] = [];
+  private readonly hashes = new Map<string, number>();
   private readonly matchMemo = new Map<string, boolean>();
 
   /** @param work is told how many members each operation looks at */
@@ -71,6 +75,9 @@ export class StringSets {
     const x = this.get(a);
     this.work(x.members.length);
     if (notB !== undefined) {
+      const { members: gone, lang: goneLang } = this.get(notB);
+      if (goneLang === this.engine.empty && gone.length * FEW < x.members.length && x.lang === this.engine.empty)
+        return this.without(a, x.members, gone);
       const members = x.members.filter((s) => !this.has(notB, s));
       return this.make(
         members,
@@ -165,16 +172,53 @@ export class StringSets {
     return bounded && core !== engine.any && core !== engine.empty ? window : undefined;
   }
 
-  private make(members: readonly string[], lang: Lang, window?: Window): StringSetId {
-    const key = `${lang} ${members.length === 0 ? '' : JSON.stringify(members)}`;
-    const known = this.byKey.get(key);
+  /** A list without a few of its members. */
+  private without(a: StringSetId, members: readonly string[], gone: readonly string[]): StringSetId {
+    const at = gone.map((text) => find(members, text)).filter((i, k) => members[i] === gone[k]);
+    if (at.length === 0) return a;
+    let sum = this.sums[a] ?? 0;
+    const rest: string[] = [];
+    let from = 0;
+    for (const i of at) {
+      sum = (sum - this.hash(members[i] ?? '')) | 0;
+      for (; from < i; from++) rest.push(members[from] ?? '');
+      from++;
+    }
+    for (; from < members.length; from++) rest.push(members[from] ?? '');
+    return this.make(rest, this.engine.empty, undefined, sum);
+  }
+
+  private make(
+    members: readonly string[],
+    lang: Lang,
+    window?: Window,
+    sum = members.reduce((all, text) => (all + this.hash(text)) | 0, 0),
+  ): StringSetId {
+    const key = `${lang} ${members.length} ${sum}`;
+    const alike = this.byKey.get(key) ?? [];
+    const known = alike.find((id) => this.sets[id]?.members.every((text, i) => text === members[i]));
     if (known !== undefined) return known;
     const id = this.sets.length;
     this.sets.push({ members, lang, window });
-    this.byKey.set(key, id);
+    this.sums[id] = sum;
+    this.byKey.set(key, [...alike, id]);
     return id;
   }
+
+  private hash(text: string): number {
+    let hash = this.hashes.get(text);
+    if (hash === undefined) {
+      hash = Math.imul(this.hashes.size + 1, 0x9e3779b1);
+      hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+      hash ^= hash >>> 13;
+      this.hashes.set(text, hash);
+    }
+    return hash;
+  }
 }
+
+/** One list is this many times longer than the other when the other is taken away from it text by text. */
+const FEW = 8;
 
 /** Whether a text has no lone surrogates: UTF-8 cannot spell them. */
 export function wellFormed(text: string): boolean {
@@ -184,6 +228,11 @@ export function wellFormed(text: string): boolean {
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
 function search(sorted: readonly string[], text: string): boolean {
+  return sorted[find(sorted, text)] === text;
+}
+
+/** Where a text is in a sorted list, or would be. */
+function find(sorted: readonly string[], text: string): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
@@ -191,5 +240,5 @@ function search(sorted: readonly string[], text: string): boolean {
     if ((sorted[middle] ?? '') < text) low = middle + 1;
     else high = middle;
   }
-  return sorted[low] === text;
+  return low;
 }

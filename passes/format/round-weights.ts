@@ -157,7 +157,8 @@ function note({ constant, size, transposed }: Weight, format: StorageFormat, { e
   if (!errors || constant.encoded?.format === format.name || later.some((l) => l.name === constant.name)) return;
   const run = (): void => {
     const values = finiteRows(constant, size, transposed);
-    const energy = values.reduce((s, w) => s + w * w, 0);
+    let energy = 0;
+    for (const w of values) energy += w * w;
     const relative = Math.sqrt(squaredError(values, size, format) / (energy || 1));
     errors.push({ name: constant.name, format: format.name, relative });
   };

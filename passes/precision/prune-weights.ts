@@ -1,4 +1,6 @@
+import { derivedConstant } from '../../compiler/derived-constant.ts';
 import { denseRows } from '../../compiler/formats/rows.ts';
+import type { Constant, Program } from '../../compiler/ir/graph.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { ruleFor, type Weight, weightOf } from '../format/weights.ts';
 import { definePass, type WeightStorage } from '../pass.ts';
@@ -19,19 +21,35 @@ export const pruneWeights = definePass({
       const rule = w ? ruleFor(storage.recipe, w, graph, context) : undefined;
       if (!w || rule?.sparsity === undefined || channelShare(rule.sparsity) !== undefined) continue;
       const { sparsity, prune = 'magnitude' } = rule;
-      const pruned = transformed(
-        context.program,
-        w.constant,
-        `${prune} ${sparsity}`,
-        prunerFor(w, sparsity, prune, storage),
-      );
+      const pruned = prunedBy(prunerFor(w, sparsity, prune, storage), w, `${prune} ${sparsity}`, context.program);
       graph.setInput(node, 1, graph.constant(pruned));
       context.changed(node, `weights pruned to ${sparsity} by ${prune}`);
     }
   },
 });
 
-function prunerFor(w: Weight, sparsity: string, name: string, storage: WeightStorage): (values: Float64Array) => void {
+/** The weight as the pruner leaves it. f32 rows are handed on as they are: large models are read several times. */
+function prunedBy(
+  prune: () => Float32Array,
+  { constant, size, transposed }: Weight,
+  key: string,
+  program: Program,
+): Constant {
+  const { rows, length } = size;
+  if (constant.type.dtype === 'f32' && !transposed) {
+    const { name, type, bytes } = constant;
+    const read = (): Uint8Array => new Uint8Array(prune().buffer);
+    return derivedConstant(constant, key, () => ({ name, type, bytes, read }), program);
+  }
+  return transformed(program, constant, key, (values) => {
+    const done = prune();
+    for (let i = 0; i < values.length; i++)
+      values[i] = done[transposed ? (i % rows) * length + Math.floor(i / rows) : i] ?? 0;
+  });
+}
+
+/** Prunes when it is first asked. */
+function prunerFor(w: Weight, sparsity: string, name: string, storage: WeightStorage): () => Float32Array {
   const { constant, size, transposed } = w;
   const pruner = storage.algorithms.pruners.get(name);
   if (!pruner)
@@ -42,7 +60,7 @@ function prunerFor(w: Weight, sparsity: string, name: string, storage: WeightSto
   const pattern = parseSparsity(sparsity);
   const statistics = storage.calibration?.get(constant.name);
   let done: Float32Array | undefined;
-  return (values) => {
+  return () => {
     if (!done) {
       const weights = denseRows(constant, size, transposed).slice();
       const request = {
@@ -56,7 +74,6 @@ function prunerFor(w: Weight, sparsity: string, name: string, storage: WeightSto
       pruner.prune({ ...request, ...(statistics ? { statistics } : {}) });
       done = weights;
     }
-    for (let i = 0; i < values.length; i++)
-      values[i] = done[transposed ? (i % size.rows) * size.length + Math.floor(i / size.rows) : i] ?? 0;
+    return done;
   };
 }

@@ -130,7 +130,10 @@ export interface TextStream<T> extends AsyncIterable<Piece> {
   result(): Promise<Result<T>>;
 }
 
-/** A loaded language model. Its calls may overlap: they take turns token by token. */
+/**
+ * A loaded language model. Its calls may overlap: they take turns token by token, or share a run for each token where the model was
+ * compiled for several sequences at once (`--batch N`).
+ */
 export interface LanguageModel extends AsyncDisposable {
   readonly model: Model;
   /** Tokens that end a text. */
@@ -145,7 +148,10 @@ export interface LanguageModel extends AsyncDisposable {
     prompt: Prompt,
     options?: GenerateOptions<O>,
   ): Promise<Result<ValueOf<O>>>;
-  /** Several prompts, one after the other; what their beginnings have in common is taken once. */
+  /**
+   * Several prompts, as many at once as the model was compiled for (`--batch N`, default one after the other); what their beginnings have in
+   * common is taken once. In f32 the texts are those that each prompt gives alone. Throws what one of them throws; the others end.
+   */
   batch<const O extends Output | undefined = undefined>(
     prompts: readonly Prompt[],
     options?: GenerateOptions<O>,
@@ -154,15 +160,9 @@ export interface LanguageModel extends AsyncDisposable {
   encode(prompt: Prompt, template?: Readonly<Record<string, unknown>>): readonly number[];
   /** The text of token ids, special tokens left out. */
   decode(tokens: readonly number[]): string;
-  /** The model as strategies drive it: for speculation with this model as the draft. It shares this generator's cache. */
+  /** A new sequence of the model as strategies drive it: for speculation with this model as the draft. */
   decoder(): Decoder;
   dispose(): Promise<void>;
-}
-
-/** A state of a decoder to go back to; only the decoder that made it can read it. */
-export interface Snapshot {
-  /** Tokens the decoder had taken. */
-  readonly tokens: readonly number[];
 }
 
 /** Which tokens' logits a call of {@link Decoder.forward} returns. */
@@ -185,8 +185,8 @@ export interface Decoder {
   forward(tokens: readonly number[], logits: Wanted, signal?: AbortSignal): Promise<Float32Array>;
   /** Forgets all tokens past `length`. */
   truncate(length: number): Promise<void>;
-  snapshot(): Promise<Snapshot>;
-  restore(snapshot: Snapshot): Promise<void>;
+  /** Another decoder with the same tokens, that goes on by itself. What decoders of one model take at the same time may be one run. */
+  fork(): Promise<Decoder>;
 }
 
 /** What a strategy is asked for. */

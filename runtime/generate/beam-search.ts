@@ -1,4 +1,4 @@
-import type { Decoder, Snapshot } from './decoder.ts';
+import type { Decoder } from './decoder.ts';
 import { logSumExp, plain } from './logprobs.ts';
 import { allows, type MaskSource } from './masks.ts';
 import { begin, type Emission, type Finish, type Request } from './strategy.ts';
@@ -19,8 +19,8 @@ interface Beam {
   /** Sum of log probabilities. */
   readonly score: number;
   readonly masks: MaskSource | undefined;
-  /** The decoder after `tokens`; made when the beam is first followed. */
-  readonly state: Snapshot;
+  /** Holds the prompt and `tokens`. */
+  readonly decoder: Decoder;
   readonly logits: Float32Array;
 }
 
@@ -51,13 +51,14 @@ export async function* beamSearch(
   const { groups, lengthPenalty } = options;
   const width = Math.max(1, Math.floor(options.beams / groups));
   const logits = (await begin(decoder, request)).slice();
-  const first: Beam = { tokens: [], score: 0, masks, state: await decoder.snapshot(), logits };
+  const first: Beam = { tokens: [], score: 0, masks, decoder, logits };
+  const start = decoder.tokens.length;
   let live: Beam[][] = Array.from({ length: groups }, () => [first]);
   const ended: Ended[][] = live.map(() => []);
   const worth = (score: number, length: number): number => score / length ** lengthPenalty;
   let given = 0;
   for (let step = 0; live.some((group) => group.length > 0); step++) {
-    const full = first.state.tokens.length + step + 1 >= decoder.context;
+    const full = start + step + 1 >= decoder.context;
     const chosen: Candidate[][] = [];
     const used = new Map<number, number>();
     for (const [g, group] of live.entries()) {
@@ -85,12 +86,7 @@ export async function* beamSearch(
       chosen.push(over ? [] : kept);
       for (const c of over ? [] : kept) used.set(c.token, (used.get(c.token) ?? 0) + 1);
     }
-    live = [];
-    for (const group of chosen) {
-      const next: Beam[] = [];
-      for (const c of group) next.push(await follow(decoder, c, signal));
-      live.push(next);
-    }
+    live = await followAll(chosen, signal);
     const open = [...live.flat().map((b) => b.tokens), ...ended.flat().map((e) => e.tokens)];
     const sure = commonLength(open);
     if (sure > given) {
@@ -99,6 +95,8 @@ export async function* beamSearch(
     }
   }
   const [winner] = best(ended.flat(), 1);
+  // Whoever gave the masks learns from them that the text is finished.
+  for (const token of winner?.tokens ?? []) masks?.tryCommit(token);
   if (winner && winner.tokens.length > given) yield winner.tokens.slice(given).map(plain);
   return winner?.finish ?? 'length';
 }
@@ -106,16 +104,28 @@ export async function* beamSearch(
 const best = (ended: readonly Ended[], count: number): Ended[] =>
   [...ended].sort((a, b) => b.score - a.score).slice(0, count);
 
-async function follow(
-  decoder: Decoder,
-  { beam, token, score }: Candidate,
+/** The beams that the chosen tokens lead to: all decoders take theirs at once. */
+async function followAll(
+  chosen: readonly (readonly Candidate[])[],
   signal: AbortSignal | undefined,
-): Promise<Beam> {
-  await decoder.restore(beam.state);
-  const logits = (await decoder.forward([token], 'last', signal)).slice();
-  const masks = beam.masks?.fork();
-  masks?.tryCommit(token);
-  return { tokens: [...beam.tokens, token], score, masks, state: await decoder.snapshot(), logits };
+): Promise<Beam[][]> {
+  // The first to go on from a beam has its decoder, others have copies of it, made before it goes on.
+  const inherited = new Set<Decoder>();
+  const decoders = new Map<Candidate, Decoder>();
+  for (const c of chosen.flat()) {
+    const { decoder } = c.beam;
+    decoders.set(c, inherited.has(decoder) ? await decoder.fork() : decoder);
+    inherited.add(decoder);
+  }
+  const follow = async (c: Candidate): Promise<Beam> => {
+    const { beam, token, score } = c;
+    const decoder = decoders.get(c) ?? beam.decoder;
+    const logits = (await decoder.forward([token], 'last', signal)).slice();
+    const masks = beam.masks?.fork();
+    masks?.tryCommit(token);
+    return { tokens: [...beam.tokens, token], score, masks, decoder, logits };
+  };
+  return Promise.all(chosen.map((group) => Promise.all(group.map(follow))));
 }
 
 /** The `count` best ways to go on. */

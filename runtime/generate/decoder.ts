@@ -1,7 +1,20 @@
 import { InfcError } from '../errors.ts';
 import type { Decoder } from './api.ts';
 
-export type { Decoder, Snapshot, Wanted } from './api.ts';
+export type { Decoder, Wanted } from './api.ts';
+
+/** A decoder that knows how many of its first tokens were there already; undefined before it took any. */
+export interface Sequence extends Decoder {
+  readonly found: number | undefined;
+}
+
+/** All sequences of a loaded model. They may be used in any order, paused or dropped. */
+export interface Sequences {
+  /** How many go on best at once. */
+  readonly width: number;
+  /** A decoder that holds what is there already of a text. */
+  open(prompt?: readonly number[]): Sequence;
+}
 
 /** Refuses what no decoder can take: no tokens, ids outside the vocabulary, more tokens than the context holds. */
 export function checkTokens(decoder: Decoder, tokens: readonly number[]): void {

@@ -1,12 +1,11 @@
-export type { Decoder, Snapshot, Wanted } from './decoder.ts';
+export type { Decoder, Wanted } from './decoder.ts';
 export { advanceTo } from './decoder.ts';
 export { Embedder, type EmbedOptions, type Pooling } from './embedder.ts';
 export type { GenerateOptions, Output, Piece, Prompt, Result, ValueOf } from './language-model.ts';
 export { LanguageModel, TextStream } from './language-model.ts';
 export { load, loadEmbedder } from './load.ts';
 export type { MaskSource } from './masks.ts';
-export { openDecoder } from './open-decoder.ts';
-export { PortDecoder } from './port-decoder.ts';
+export { openDecoder, openSequences } from './open-decoder.ts';
 export { Distribution, Sampler, type Sampling } from './sampler.ts';
 export { beam } from './strategies/beam.ts';
 export { type DiverseBeamOptions, diverseBeam } from './strategies/diverse-beam.ts';

@@ -16,8 +16,7 @@ import type {
   Sampling,
   ValueOf,
 } from './api.ts';
-import { Lease } from './lease.ts';
-import { openDecoder } from './open-decoder.ts';
+import type { Sequences } from './decoder.ts';
 import { randomSeed } from './random.ts';
 import { checkSampling } from './sampler.ts';
 import { greedy } from './strategies/greedy.ts';
@@ -57,23 +56,19 @@ export class TextStream<T> implements ApiStream<T> {
   }
 }
 
-/** A loaded language model. Its calls may overlap: they take turns token by token. */
+/** A loaded language model. Its calls may overlap: they take turns token by token, or share runs where it was compiled for that. */
 export class LanguageModel implements Api {
-  private readonly shared: { readonly decoder: Decoder; turn: Promise<unknown> };
-
   constructor(
     readonly model: Model,
     readonly generation: PlanGeneration,
     /** The tokenizer, when the artifact has one. */
     readonly text: TextCodec | undefined,
-    decoder: Decoder = openDecoder(model, generation),
-  ) {
-    this.shared = { decoder, turn: Promise.resolve() };
-  }
+    private readonly sequences: Sequences,
+  ) {}
 
-  /** The model as strategies drive it: for speculation with this model as the draft. It shares this generator's cache. */
+  /** A new sequence of the model as strategies drive it: for speculation with this model as the draft. */
   decoder(): Decoder {
-    return new Lease(this.shared);
+    return this.sequences.open();
   }
 
   /** Token ids of a prompt. Throws INFC6420 when a text needs a tokenizer that is not there. */
@@ -109,7 +104,7 @@ export class LanguageModel implements Api {
     return this.stream(prompt, options).result();
   }
 
-  /** Several prompts, one after the other; what their beginnings have in common is taken once. */
+  /** Several prompts, as many at once as the model was compiled for; what their beginnings have in common is taken once. */
   async batch<const O extends Output | undefined = undefined>(
     prompts: readonly Prompt[],
     options: GenerateOptions<O> = {},
@@ -117,7 +112,22 @@ export class LanguageModel implements Api {
     const results: Result<ValueOf<O>>[] = new Array(prompts.length);
     const ids = prompts.map((p) => this.encode(p, options.template));
     const order = [...ids.keys()].sort((a, b) => compare(ids[a] ?? [], ids[b] ?? []));
-    for (const i of order) results[i] = await this.generate(ids[i] ?? [], options);
+    let failed = false;
+    const one = async (): Promise<void> => {
+      for (let i = order.shift(); i !== undefined; i = order.shift()) {
+        const stream = this.stream(ids[i] ?? [], { ...options, masks: options.masks?.fork() });
+        for await (const _ of stream) if (failed) return;
+        results[i] = await stream.result();
+      }
+    };
+    const workers = Array.from({ length: this.sequences.width }, () =>
+      one().catch((error: unknown) => {
+        failed = true;
+        throw error;
+      }),
+    );
+    const [first] = (await Promise.allSettled(workers)).filter((w) => w.status === 'rejected');
+    if (first) throw first.reason;
     return results;
   }
 
@@ -129,7 +139,7 @@ export class LanguageModel implements Api {
     const { signal, output } = options;
     if (signal?.aborted) throw new InfcError('INFC6010', 'the generation was aborted', { cause: signal.reason });
     const prompt = this.encode(given, options.template);
-    const decoder = this.decoder();
+    const decoder = this.sequences.open(prompt);
     const slide = options.overflow === 'slide';
     const room = decoder.context - prompt.length + 1;
     if (room < 1 && !slide)
@@ -157,7 +167,6 @@ export class LanguageModel implements Api {
     };
     let [whole, firstTokenMs] = ['', 0];
     const tokens: number[] = [];
-    const reusedTokens = reused(decoder.tokens, prompt);
     const run = strategy.run(decoder, {
       prompt,
       maxTokens,
@@ -200,7 +209,7 @@ export class LanguageModel implements Api {
       ...(sampled ? { seed: sampling.seed ?? 0 } : {}),
       usage: {
         promptTokens: prompt.length,
-        reusedTokens,
+        reusedTokens: Math.min(decoder.found ?? 0, prompt.length - 1),
         newTokens: tokens.length,
         firstTokenMs,
         totalMs: performance.now() - started,
@@ -258,12 +267,6 @@ function finishedValue(
       fix: 'Raise maxTokens, or leave out stop strings that the constraint allows inside',
     });
   return output.parse ? output.parse(text) : text;
-}
-
-function reused(held: readonly number[], prompt: readonly number[]): number {
-  let n = 0;
-  while (n < held.length && n < prompt.length - 1 && held[n] === prompt[n]) n++;
-  return n;
 }
 
 /** Lexicographic, so that prompts with the same beginning follow each other. */

@@ -1,9 +1,10 @@
 import { toUrl } from '../files.ts';
 import { load as loadModel } from '../index.ts';
 import { type LoadOptions, planUrl } from '../load.ts';
-import type { Embedder } from './embedder.ts';
-import type { LanguageModel } from './language-model.ts';
-import { loadLanguageModel, loadEmbedder as openEmbedder, type TextParts } from './open.ts';
+import { Embedder } from './embedder.ts';
+import { LanguageModel } from './language-model.ts';
+import { loadWith, type TextParts } from './open.ts';
+import { openSequences } from './open-decoder.ts';
 
 const textBeside = (plan: URL): TextParts => ({
   tokenizer: new URL('tokenizer.json', plan),
@@ -17,11 +18,21 @@ const textBeside = (plan: URL): TextParts => ({
  */
 export const load = (from: string | URL, options: LoadOptions = {}): Promise<LanguageModel> => {
   const plan = planUrl(toUrl(from));
-  return loadLanguageModel((o) => loadModel(plan, o), textBeside(plan), options);
+  return loadWith(
+    (o) => loadModel(plan, o),
+    textBeside(plan),
+    options,
+    (model, generation, text) => new LanguageModel(model, generation, text, openSequences(model, generation)),
+  );
 };
 
 /** Loads the model of an artifact that embeds texts. */
 export const loadEmbedder = (from: string | URL, options: LoadOptions = {}): Promise<Embedder> => {
   const plan = planUrl(toUrl(from));
-  return openEmbedder((o) => loadModel(plan, o), textBeside(plan), options);
+  return loadWith(
+    (o) => loadModel(plan, o),
+    textBeside(plan),
+    options,
+    (...all) => new Embedder(...all),
+  );
 };

@@ -3,8 +3,6 @@ import { type FileSource, readAll } from '../files.ts';
 import type { LoadOptions } from '../load.ts';
 import type { PlanGeneration } from '../plan.ts';
 import type { Model } from '../session.ts';
-import { Embedder } from './embedder.ts';
-import { LanguageModel } from './language-model.ts';
 import type { TextCodec } from './text.ts';
 
 /** Where an artifact keeps its tokenizer, and the part that reads it. */
@@ -16,23 +14,13 @@ export interface TextParts {
   }>;
 }
 
-type LoadModel = (options: LoadOptions) => Promise<Model>;
+export type LoadModel = (options: LoadOptions) => Promise<Model>;
 
-/** Loads a language model with its tokenizer. Throws what loading the model throws, INFC6428 when it has no description of how it writes. */
-export const loadLanguageModel = (
-  loadModel: LoadModel,
-  parts: TextParts | undefined,
-  options?: LoadOptions,
-): Promise<LanguageModel> => openWith(loadModel, parts, options, (...all) => new LanguageModel(...all));
-
-/** Loads a model that embeds texts, with its tokenizer. Throws as {@link loadLanguageModel}, and INFC6430 for one that writes texts. */
-export const loadEmbedder = (
-  loadModel: LoadModel,
-  parts: TextParts | undefined,
-  options?: LoadOptions,
-): Promise<Embedder> => openWith(loadModel, parts, options, (...all) => new Embedder(...all));
-
-async function openWith<T>(
+/**
+ * Loads a model and its tokenizer, and makes of them what writes or embeds text. Throws what loading and making throw, INFC6428 when the
+ * plan has no description of how it writes.
+ */
+export async function loadWith<T>(
   loadModel: LoadModel,
   parts: TextParts | undefined,
   options: LoadOptions = {},

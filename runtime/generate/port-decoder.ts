@@ -3,19 +3,35 @@ import { decodeFloat } from '../minifloat.ts';
 import type { PlanEntry, PlanGeneration, PlanPort } from '../plan.ts';
 import type { AnyEntry, Model } from '../session.ts';
 import { type Tensor, tensor } from '../tensor.ts';
-import { checkTokens, type Decoder, type Snapshot, type Wanted } from './decoder.ts';
+import { checkTokens, commonPrefix, type Decoder, type Sequence, type Sequences, type Wanted } from './decoder.ts';
 
 const PAST = /^past(?:_key_values)?\.(.+)$/;
 
-interface PortSnapshot extends Snapshot {
-  readonly caches: ReadonlyMap<string, Tensor>;
+/** Sequences of a model whose caches are inputs and outputs: each has its own. */
+export class PortSequences implements Sequences {
+  readonly width = 1;
+  /** The one that ran last: prompts often continue it. */
+  last: PortDecoder | undefined;
+
+  constructor(
+    readonly model: Model,
+    readonly generation: PlanGeneration,
+  ) {}
+
+  open(prompt: readonly number[] = []): Sequence {
+    const decoder = this.last?.copy() ?? new PortDecoder(this);
+    decoder.cut(commonPrefix(decoder.tokens, prompt));
+    decoder.found = decoder.tokens.length;
+    return decoder;
+  }
 }
 
 /**
  * A decoder whose caches are inputs and outputs of the model: `past.N` (or `past_key_values.N`) in, `present.N` out, each
  * [1, heads, tokens, width]. This is what optimum exports to ONNX; `attention_mask` and `position_ids` are filled in where asked for.
  */
-export class PortDecoder implements Decoder {
+export class PortDecoder implements Sequence {
+  found = 0;
   readonly vocabulary: number;
   readonly context: number;
   tokens: readonly number[] = [];
@@ -24,10 +40,8 @@ export class PortDecoder implements Decoder {
   private readonly prefill: PlanEntry;
   private readonly decode: PlanEntry;
 
-  constructor(
-    private readonly model: Model,
-    private readonly generation: PlanGeneration,
-  ) {
+  constructor(private readonly all: PortSequences) {
+    const { model, generation } = all;
     const { entries } = model.plan;
     const entry = (name: string): PlanEntry => {
       const found = entries[name];
@@ -44,19 +58,21 @@ export class PortDecoder implements Decoder {
   async forward(tokens: readonly number[], wanted: Wanted, signal?: AbortSignal): Promise<Float32Array> {
     checkTokens(this, tokens);
     const fresh = this.tokens.length === 0;
-    const { prefill, decode } = this.generation.entries;
+    const { model, generation } = this.all;
+    const { prefill, decode } = generation.entries;
     const entry = fresh ? this.prefill : this.decode;
     // An entry for one token at a time takes several one after another.
     const most = largestSequence(entry);
     if (tokens.length > most) return this.inParts(tokens, fresh ? most : Math.max(1, most), wanted, signal);
     const inputs: Record<string, Tensor> = {};
     for (const port of entry.inputs) inputs[port.name] = this.input(port, tokens);
-    const outputs = await this.model.run(inputs, { entry: fresh ? prefill : decode, ...(signal ? { signal } : {}) });
+    const outputs = await model.run(inputs, { entry: fresh ? prefill : decode, ...(signal ? { signal } : {}) });
     const caches = new Map<string, Tensor>();
     for (const [name, value] of Object.entries(outputs))
       if (name.startsWith('present.')) caches.set(name.slice('present.'.length), value);
     this.caches = caches;
     this.tokens = [...this.tokens, ...tokens];
+    this.all.last = this;
     return wanted === 'none' ? new Float32Array(0) : logitsOf(outputs, this.vocabulary, wanted);
   }
 
@@ -66,7 +82,7 @@ export class PortDecoder implements Decoder {
     wanted: Wanted,
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
-    const before = await this.snapshot();
+    const before = this.copy();
     const rows: Float32Array[] = [];
     try {
       for (let at = 0; at < tokens.length; ) {
@@ -75,7 +91,7 @@ export class PortDecoder implements Decoder {
         rows.push(await this.forward(part, wanted === 'last' && at < tokens.length ? 'none' : wanted, signal));
       }
     } catch (error) {
-      await this.restore(before);
+      this.become(before);
       throw error;
     }
     if (wanted !== 'all') return rows.at(-1) ?? new Float32Array(0);
@@ -120,6 +136,10 @@ export class PortDecoder implements Decoder {
   }
 
   async truncate(length: number): Promise<void> {
+    this.cut(length);
+  }
+
+  cut(length: number): void {
     if (length >= this.tokens.length) return;
     const caches = new Map<string, Tensor>();
     if (length > 0) for (const [name, cache] of this.caches) caches.set(name, shorten(cache, length));
@@ -127,13 +147,19 @@ export class PortDecoder implements Decoder {
     this.tokens = this.tokens.slice(0, length);
   }
 
-  async snapshot(): Promise<PortSnapshot> {
-    return { tokens: this.tokens, caches: this.caches };
+  copy(): PortDecoder {
+    const other = new PortDecoder(this.all);
+    other.become(this);
+    return other;
   }
 
-  async restore(snapshot: Snapshot): Promise<void> {
-    this.tokens = snapshot.tokens;
-    this.caches = (snapshot as PortSnapshot).caches; // made by snapshot
+  private become({ tokens, caches }: PortDecoder): void {
+    this.tokens = tokens;
+    this.caches = caches;
+  }
+
+  async fork(): Promise<Decoder> {
+    return this.copy();
   }
 }
 

@@ -1,9 +1,10 @@
-// node test/bench/llm.mjs MODEL... [--threads 1,2] [--quant RECIPE]: prefill of 128 tokens and decode of a language model (a GGUF file, or a
+// node test/bench/llm.mjs MODEL... [--threads 1,2] [--quant RECIPE] [--batch N]: prefill of 128 tokens and decode of a language model (a GGUF file, or a
 // folder of config and safetensors) compiled to Wasm, in Node, in Node with relaxed SIMD and in Chromium; next to llama.cpp (native in Node)
 // and wllama (Chromium) when INFC_PEERS names a folder that has bench-llama.mjs and its packages. Prints tokens a second, the share of
 // the memory roofline (weights read once a token at the speed at which a Wasm kernel reads memory here), and ratios to the peers. A ratio is
 // printed only when the log-probabilities of a short prompt agree with what llama.cpp gives in f32 for the values of the same weights; how far
-// llama.cpp is from that with the quantized weights, whose activations it rounds to 8 bits, stands beside. Needs `npm run build`.
+// llama.cpp is from that with the quantized weights, whose activations it rounds to 8 bits, stands beside. With --batch also 1, 2, 4... up to N
+// sequences at once, in one run. Needs `npm run build`.
 import { spawnSync } from 'node:child_process';
 import { closeSync, cpSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import os from 'node:os';
@@ -30,7 +31,8 @@ const args = process.argv.slice(2);
 const option = (name, fallback) => (args.includes(name) ? args[args.indexOf(name) + 1] : fallback);
 const threads = option('--threads', '1').split(',').map(Number);
 const quant = option('--quant');
-const models = args.filter((a, i) => !a.startsWith('--') && !['--threads', '--quant'].includes(args[i - 1]));
+const batch = option('--batch');
+const models = args.filter((a, i) => !a.startsWith('--') && !['--threads', '--quant', '--batch'].includes(args[i - 1]));
 const peers = process.env.INFC_PEERS && path.resolve(process.env.INFC_PEERS);
 
 function node(script, more, env = {}) {
@@ -102,7 +104,7 @@ console.log(`a Wasm kernel reads memory at ${speed.toFixed(1)} GB/s on one threa
 for (const model of models) {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'infc-bench-'));
   try {
-    const made = node(path.join(root, 'dist/cli.js'), ['compile', model, '-o', path.join(folder, 'model'), '--force', ...(quant ? ['--quant', quant] : [])]);
+    const made = node(path.join(root, 'dist/cli.js'), ['compile', model, '-o', path.join(folder, 'model'), '--force', ...(quant ? ['--quant', quant] : []), ...(batch ? ['--batch', batch, '--context', '512'] : [])]);
     if (made.status !== 0) throw new Error(made.stderr);
     const plan = JSON.parse(readFileSync(path.join(folder, 'model/plan.json'), 'utf8'));
     const bytes = plan.weights.reduce((n, w) => n + w.bytes, 0);
@@ -141,6 +143,8 @@ for (const model of models) {
         console.log(
           `  ${name.padEnd(14)} ${count} threads  prefill ${r.prefill.toFixed(0)} tok/s  decode ${r.decode.toFixed(1)} tok/s, ${(100 * share).toFixed(0)} % of the roofline${ratio}${logits}`,
         );
+        for (const { n, rate } of r.batch)
+          console.log(`    ${String(n).padStart(2)} at once  ${rate.toFixed(1)} tok/s, ${(rate / r.batch[0].rate).toFixed(2)} of one alone`);
       }
     }
   } finally {

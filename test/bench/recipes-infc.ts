@@ -44,6 +44,7 @@ export async function tables(
   photos: readonly Uint8Array[],
   onProgress: (text: string) => void,
   onTable: (table: Table) => void,
+  allocate?: string,
 ): Promise<Table[]> {
   const compiler = createCompiler();
   const made: Table[] = [];
@@ -56,6 +57,7 @@ export async function tables(
     const auto = await chooseRecipe(file, {
       budget: s.budget,
       samples: choice,
+      ...(allocate === undefined ? {} : { allocate }),
       onProgress: (t) => onProgress(`${s.name}: ${t}`),
     });
     const known = fresh.samples.kind === 'inputs' ? remembering(reference) : reference;

@@ -1,6 +1,7 @@
 // node test/bench/recipes.mjs FOLDER [MODEL...] [--html FILE]: every recipe that a budget chooses among, for the models of FOLDER that are
 // there (llama-story-655k, capp-gpt, ppocr-v4-rec, silero-vad-v6, squeezenet-fp16; FOLDER/media has photos and speech). Damage is that of
-// samples which neither calibration nor the choice saw. `*` marks the front: nothing else is smaller and does less damage.
+// samples which neither calibration nor the choice saw. `*` marks the front: nothing else is smaller and does less damage; the choice is in bold (Markdown).
+// --allocate evopress adds what that allocator finds at the sizes of uniform recipes.
 // --recipes q4,q4+gptq,mine.json,... measures those recipes instead.
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -12,8 +13,9 @@ import { chromium } from 'playwright-core';
 const args = process.argv.slice(2);
 const html = args.includes('--html') ? args.splice(args.indexOf('--html'), 2)[1] : undefined;
 const recipes = args.includes('--recipes') ? args.splice(args.indexOf('--recipes'), 2)[1].split(',') : [];
+const allocate = args.includes('--allocate') ? args.splice(args.indexOf('--allocate'), 2)[1] : undefined;
 const [folder, ...names] = args;
-if (!folder || !existsSync(folder)) throw new Error('usage: node test/bench/recipes.mjs FOLDER [MODEL...] [--html FILE]');
+if (!folder || !existsSync(folder)) throw new Error('usage: node test/bench/recipes.mjs FOLDER [MODEL...] [--html FILE] [--allocate NAME]');
 
 const at = (file) => fileURLToPath(new URL(file, import.meta.url));
 const bundle = at(`../../dist/bench-recipes-${process.pid}.mjs`);
@@ -29,7 +31,7 @@ try {
   const made = recipes.length > 0 ? [] : await tables(path.resolve(folder), names, photos, (text) => tty && process.stderr.write(`\r\x1b[K${text}`), (table) => {
     if (tty) process.stderr.write('\r\x1b[K');
     print(table);
-  });
+  }, allocate);
   console.log(`one thread; load average ${os.loadavg()[0].toFixed(1)}`);
   if (html) writeFileSync(html, page(made));
   if (made.some((t) => !t.kept)) process.exitCode = 1;
@@ -98,12 +100,22 @@ function budgetText({ maxKl, maxDrop }) {
 }
 
 function print({ name, budget, baseline, rows, kept }) {
-  console.log(`\n${name}: ${budgetText(budget)}; ${rows.length} recipes; the choice ${kept ? 'keeps' : 'BREAKS'} the budget on fresh samples`);
-  for (const r of rows)
-    console.log(
-      `${r.chosen ? '>' : ' '}${r.front ? '*' : ' '} ${r.name.padEnd(18)} ${(r.bytes / 1000).toFixed(0).padStart(7)} kB ${r.ms.toFixed(3).padStart(9)} ms  damage ${r.damage.toExponential(2)} (${r.seen.toExponential(2)} when chosen)  changed ${percent(r.drop).padStart(8)}  ${scoreText(r.scores)}`,
-    );
-  console.log(`   ${'full precision'.padEnd(18)} ${(baseline.bytes / 1000).toFixed(0).padStart(7)} kB ${baseline.ms.toFixed(3).padStart(9)} ms  ${scoreText(baseline.scores)}`);
+  console.log(`\n### ${name}\n\n${budgetText(budget)}; ${rows.length} recipes; the choice ${kept ? 'keeps' : 'BREAKS'} the budget on fresh samples\n`);
+  const scored = Object.keys(baseline.scores).length > 0;
+  const line = (cells) => console.log(`| ${(scored ? cells : cells.slice(0, -1)).join(' | ')} |`);
+  line(['recipe', 'kB', 'ms', 'damage', 'when chosen', 'changed', 'by labels']);
+  line(['---', '---:', '---:', '---:', '---:', '---:', '---']);
+  const kB = (bytes) => (bytes / 1000).toFixed(0);
+  for (const r of rows) {
+    const text = `${r.name}${r.front ? ' \\*' : ''}`;
+    line([r.chosen ? `**${text}**` : text, kB(r.bytes), digits(r.ms), digits(r.damage), digits(r.seen), percent(r.drop), scoreText(r.scores)]);
+  }
+  line(['full precision', kB(baseline.bytes), digits(baseline.ms), '', '', '', scoreText(baseline.scores)]);
+}
+
+/** Three digits. */
+function digits(v) {
+  return v === 0 ? '0' : v < 1e-3 ? v.toExponential(1) : v.toPrecision(3);
 }
 
 /** Damage over bytes, both logarithmic, one plot a model. */

@@ -16,6 +16,7 @@ import { vocabularyFromBytes, vocabularyFromTokenizerJson } from '../../grammars
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { LanguageModel, load } from '../../runtime/generate/index.ts';
+import { openSequences } from '../../runtime/generate/open-decoder.ts';
 import { root } from '../kit/root.ts';
 import { judgeFormats } from './judge.ts';
 import { quantile } from './statistics.ts';
@@ -112,7 +113,8 @@ try {
   const file = JSON.parse(readFileSync(path.join(shared, 'models/llama-story-655k/tokenizer.json'), 'utf8'));
   const vocabulary = completed(vocabularyFromTokenizerJson(file, { eos: [2] }));
   // Nothing ends the free texts that the constrained ones are compared with but the limit of tokens.
-  const free = new LanguageModel(own.model, { ...own.generation, eos: [] }, undefined);
+  const endless = { ...own.generation, eos: [] };
+  const free = new LanguageModel(own.model, endless, undefined, openSequences(own.model, endless));
   const { chosen, refused } = choose(vocabulary);
   console.log(`${chosen.length} schemas, ${refused.length} passed over`);
   if (verbose) for (const line of refused) console.log(`  ${line}`);

@@ -8,6 +8,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { type CompileOptions, compile, writeArtifact } from '../../compiler/compile.ts';
 import { measureDamage } from '../../compiler/damage.ts';
 import { beam, LanguageModel, promptLookup } from '../../runtime/generate/index.ts';
+import { openSequences } from '../../runtime/generate/open-decoder.ts';
 import { load } from '../../runtime/index.ts';
 import { hasModels, modelsFolder } from '../kit/models.ts';
 import { root } from '../kit/root.ts';
@@ -23,7 +24,7 @@ async function open(file: string, options: CompileOptions = {}): Promise<Languag
   const model = await load(folder, { threads: 1 });
   const { generation } = model.plan;
   if (!generation) throw new Error('the plan does not say how to generate');
-  return new LanguageModel(model, generation, undefined);
+  return new LanguageModel(model, generation, undefined, openSequences(model, generation));
 }
 
 afterAll(() => Promise.all(folders.map((f) => rm(f, { recursive: true, force: true }))));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { grammar, vocabularyFromBytes } from '../../grammars/index.ts';
-import { Lease } from '../../runtime/generate/lease.ts';
+import type { Decoder } from '../../runtime/generate/decoder.ts';
 import { allows, type MaskSource } from '../../runtime/generate/masks.ts';
 import { beam } from '../../runtime/generate/strategies/beam.ts';
 import { diverseBeam } from '../../runtime/generate/strategies/diverse-beam.ts';
@@ -21,7 +21,7 @@ const request = (more: Partial<Request> = {}): Request => ({
 
 async function write(
   strategy: Strategy,
-  decoder: Toy | Lease,
+  decoder: Decoder,
   wanted: Request,
 ): Promise<{ tokens: number[]; finish: Finish; pieces: number }> {
   const run = strategy.run(decoder, wanted);
@@ -296,41 +296,5 @@ describe('beam search', () => {
     const { pieces, tokens } = await write(beam({ beams: 2 }), new Toy(6, 64, 1, 6), request({ maxTokens: 16 }));
     expect(tokens.length).toBe(16);
     expect(pieces).toBeGreaterThan(1);
-  });
-});
-
-describe('generations that share a decoder', () => {
-  it('may be interleaved, paused and dropped', async () => {
-    const shared = { decoder: new Toy(6), turn: Promise.resolve() as Promise<unknown> };
-    const want = [
-      await write(greedy, new Toy(6), request({ maxTokens: 6 })),
-      await write(greedy, new Toy(6), request({ maxTokens: 6, prompt: [1, 2, 5] })),
-    ];
-    const runs = [
-      greedy.run(new Lease(shared), request({ maxTokens: 6 })),
-      greedy.run(new Lease(shared), request({ maxTokens: 6, prompt: [1, 2, 5] })),
-    ];
-    const dropped = greedy.run(new Lease(shared), request({ prompt: [3] }));
-    await dropped.next();
-    const got: number[][] = [[], []];
-    for (let i = 0; i < 6; i++)
-      for (const [k, run] of runs.entries()) {
-        const next = await run.next();
-        if (!next.done) got[k]?.push(...next.value.map((e) => e.token));
-      }
-    expect(got).toEqual(want.map((w) => w.tokens));
-    await dropped.return('length');
-    expect((await write(greedy, new Lease(shared), request({ maxTokens: 6 }))).tokens).toEqual(want[0]?.tokens);
-  });
-
-  it('stay usable after an abort', async () => {
-    const shared = { decoder: new Toy(6), turn: Promise.resolve() as Promise<unknown> };
-    const controller = new AbortController();
-    const run = greedy.run(new Lease(shared), request({ signal: controller.signal }));
-    await run.next();
-    controller.abort(new Error('enough'));
-    await expect(run.next()).rejects.toThrow('enough');
-    const want = await write(greedy, new Toy(6), request());
-    expect((await write(greedy, new Lease(shared), request())).tokens).toEqual(want.tokens);
   });
 });

@@ -1,4 +1,4 @@
-import { checkTokens, type Decoder, type Snapshot, type Wanted } from '../../runtime/generate/decoder.ts';
+import { checkTokens, type Decoder, type Wanted } from '../../runtime/generate/decoder.ts';
 import { Random } from '../../runtime/generate/random.ts';
 
 /** A language model of few tokens whose logits depend on the last two: exact probabilities can be enumerated. It counts its work. */
@@ -42,12 +42,10 @@ export class Toy implements Decoder {
     this.tokens = this.tokens.slice(0, length);
   }
 
-  async snapshot(): Promise<Snapshot> {
-    return { tokens: this.tokens };
-  }
-
-  async restore(snapshot: Snapshot): Promise<void> {
-    this.tokens = snapshot.tokens;
+  async fork(): Promise<Toy> {
+    const other = new Toy(this.vocabulary, this.context, this.seed, this.sharpness);
+    other.tokens = this.tokens;
+    return other;
   }
 
   /** Probabilities after a text at temperature 1. */

@@ -1,8 +1,9 @@
-import { describe, expect, it } from 'vitest';
-import { compileArtifact } from '../../grammars/artifact.ts';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { compileConstraint } from '../../grammars/artifact.ts';
 import { openArtifact } from '../../grammars/artifact-machine.ts';
-import { constrain, regex, tools, vocabularyFromBytes } from '../../grammars/index.ts';
+import { constrain, type FromJsonSchema, regex, tools, vocabularyFromBytes } from '../../grammars/index.ts';
 import type { TokenMachine } from '../../grammars/token-machine.ts';
+import type { Output, ValueOf } from '../../runtime/generate/api.ts';
 
 const WORDS = ['{"', '":', '": "', '", "', '"}', 'name', 'age', '12', 'tr', 'true', 'é', ' ', ', ', 'abc def'];
 const bytes = [...Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)), ...WORDS, null, null];
@@ -51,45 +52,88 @@ describe('ahead-of-time artifacts', () => {
       regex(/(abc|é+ )*true/u).masks(vocabulary),
       tools({ now: { input: { type: 'object', properties: {}, additionalProperties: false } } }).masks(vocabulary),
     ]) {
-      const { bytes: file, report } = compileArtifact(machine, { complete: true });
+      const { bytes: file, report } = compileConstraint(machine, { complete: true });
       expect(report.complete).toBe(true);
       expect(compare(machine, openArtifact(file, vocabulary), 60)).toBeGreaterThan(100);
-      expect(compileArtifact(machine, { complete: true }).bytes).toEqual(file);
+      expect(compileConstraint(machine, { complete: true }).bytes).toEqual(file);
     }
   });
 
   it('merge equivalent states', () => {
-    const { report } = compileArtifact(regex(/(?:a[ab]|ba|bb)(?:c|d){2}/).masks(vocabulary));
+    const { report } = compileConstraint(regex(/(?:a[ab]|ba|bb)(?:c|d){2}/).masks(vocabulary));
     expect(report.states).toBe(5);
   });
 
-  it('carry a matcher', () => {
-    const machine = constrain.static(
-      compileArtifact(constrain(closed, { whitespace: 'compact' }).masks(vocabulary)).bytes,
-      vocabulary,
-    );
-    const matcher = machine.matcher({ maxTokens: 20 });
+  it('are used as a live constraint is', () => {
+    const bytes = compileConstraint(constrain(closed, { whitespace: 'compact' }).masks(vocabulary)).bytes;
+    const Person = constrain.static<FromJsonSchema<typeof closed>>(bytes);
+    expect(Person.complete).toBe(true);
+    const matcher = Person.matcher(vocabulary, { maxTokens: 20 });
     for (const byte of new TextEncoder().encode('{"name":"abc"}')) matcher.commit(byte);
     expect(matcher.allows(special['</s>'])).toBe(true);
     matcher.rollback(1);
     expect(matcher.allows(special['</s>'])).toBe(false);
+    expectTypeOf(Person.parse('{"name":"a"}').name).toEqualTypeOf<string>();
+    expectTypeOf<ValueOf<typeof Person>>().toEqualTypeOf<{ name: string; age?: number }>();
+    const output: Output = Person;
+    expect(output.parse?.('{"name":"abc","age":3}')).toEqual({ name: 'abc', age: 3 });
+    expect(() => Person.parse('{"name":')).toThrow(/INFC5026/);
+    expect(Person.masks(vocabulary)).toBe(Person.masks(vocabulary));
+    // transformers.js: the prompt is what the sequences hold at first.
+    const processor = Person.asLogitsProcessor(vocabulary);
+    const scores = { data: new Float32Array(vocabulary.size), dims: [1, vocabulary.size] };
+    processor([[1, 2, 3]], scores);
+    expect(Array.from(scores.data).flatMap((score, token) => (score === 0 ? [token] : []))).toEqual([0x7b, 256]);
+    const partial = Person.partial();
+    partial.push('{"name":"a');
+    expect(partial.value).toEqual({ name: 'a' });
+  });
+
+  it('give the text itself where the constraint is no schema', () => {
+    const word = constrain.static<string>(compileConstraint(regex(/[a-z]+/).masks(vocabulary)).bytes);
+    expect(word.parse('abc')).toBe('abc');
+  });
+
+  it('nest without end, and are complete where objects are open', () => {
+    const tree = { $ref: '#/$defs/tree', $defs: { tree: { type: 'array', items: { $ref: '#/$defs/tree' } } } };
+    const open = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };
+    const map = { type: 'object', additionalProperties: { anyOf: [{ type: 'integer' }, { $ref: '#' }] } };
+    for (const schema of [tree, open, map, true]) {
+      const live = constrain(schema, { repeats: 'unlisted' }).masks(vocabulary);
+      const { bytes: file, report } = compileConstraint(live);
+      expect(report.complete).toBe(true);
+      expect(report.states).toBeLessThan(800);
+      const loaded = openArtifact(file, vocabulary);
+      expect(compare(constrain(schema, { repeats: 'unlisted' }).masks(vocabulary), loaded, 150)).toBeGreaterThan(1000);
+      const deep = new TextEncoder().encode('['.repeat(5000));
+      if (schema === tree || schema === true) {
+        const state = loaded.run(loaded.start, deep);
+        expect(loaded.shortest(state)).toBe(5000);
+        expect(loaded.pool.has(loaded.mask(state), 0x5d)).toBe(true);
+      }
+    }
   });
 
   it('fall back to the live constraint beyond their states', () => {
-    const recursive = { $ref: '#/$defs/tree', $defs: { tree: { type: 'array', items: { $ref: '#/$defs/tree' } } } };
-    const live = constrain(recursive).masks(vocabulary);
-    expect(() => compileArtifact(live, { maxStates: 50, complete: true })).toThrow(/INFC5501/);
-    const { bytes: file, report } = compileArtifact(live, { maxStates: 50 });
+    const distinct = {
+      type: 'object',
+      properties: { tags: { type: 'array', uniqueItems: true, items: { type: 'string' } }, name: { type: 'string' } },
+    };
+    const live = constrain(distinct).masks(vocabulary);
+    expect(() => compileConstraint(live, { maxStates: 100, complete: true })).toThrow(/INFC5501/);
+    const { bytes: file, report } = compileConstraint(live, { maxStates: 100 });
     expect(report.complete).toBe(false);
-    expect(report.states).toBeLessThanOrEqual(50);
-    const fresh = constrain(recursive).masks(vocabulary);
-    compare(live, openArtifact(file, vocabulary, { fallback: () => fresh }), 40);
+    expect(report.states).toBeLessThanOrEqual(100);
+    const fresh = constrain(distinct).masks(vocabulary);
+    compare(live, openArtifact(file, vocabulary, { fallback: () => fresh }), 60);
     const alone = openArtifact(file, vocabulary);
-    expect(() => alone.run(alone.start, new TextEncoder().encode('['.repeat(100)))).toThrow(/INFC5504/);
+    expect(() => alone.run(alone.start, new TextEncoder().encode('{"tags": ["a"'))).toThrow(/INFC5504/);
+    const few = { type: 'array', uniqueItems: true, items: { enum: ['a', 'b', 'c'] } };
+    expect(compileConstraint(constrain(few, { whitespace: 'compact' }).masks(vocabulary)).report.complete).toBe(true);
   });
 
   it('refuse damage, other versions and other vocabularies', () => {
-    const { bytes: file } = compileArtifact(regex(/a+b/).masks(vocabulary));
+    const { bytes: file } = compileConstraint(regex(/a+b/).masks(vocabulary));
     for (let at = 0; at < file.length; at += 97) {
       const broken = file.slice();
       broken[at] = (broken[at] ?? 0) ^ 0x40;

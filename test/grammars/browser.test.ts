@@ -5,17 +5,19 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { expect, it } from 'vitest';
+import { compileConstraint } from '../../grammars/artifact.ts';
+import { constrain, vocabularyFromBytes } from '../../grammars/index.ts';
 import { missingChromium, openFolder, STRICT, titleOf } from '../kit/page.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 const PAGE = `
-import { compileArtifact, constrain, grammar, regex, tools, vocabularyFromBytes, vocabularyFromTokenizerJson } from 'infc/grammars';
+import { constrain, grammar, regex, tools, vocabularyFromBytes, vocabularyFromTokenizerJson } from 'infc/grammars';
 
 const vocabulary = vocabularyFromBytes([...Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)), null], { special: { end: 256 }, eos: ['end'] });
 const Point = constrain({ type: 'object', properties: { x: { type: 'integer', maximum: 9 } }, required: ['x'], additionalProperties: false });
 const live = Point.matcher(vocabulary);
-const opened = constrain.static(compileArtifact(Point.masks(vocabulary)).bytes, vocabulary).matcher();
+const opened = constrain.static(Uint8Array.from(ARTIFACT)).matcher(vocabulary);
 const text = new TextEncoder().encode('{"x":-1}');
 const same = [];
 for (const byte of text) {
@@ -35,6 +37,15 @@ document.title = JSON.stringify([
 ]);
 `;
 
+/** The page's constraint, compiled ahead of time for its vocabulary. */
+function artifact(): Uint8Array {
+  const bytes = [...Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)), null];
+  const vocabulary = vocabularyFromBytes(bytes, { special: { end: 256 }, eos: ['end'] });
+  const properties = { x: { type: 'integer', maximum: 9 } };
+  const Point = constrain({ type: 'object', properties, required: ['x'], additionalProperties: false });
+  return compileConstraint(Point.masks(vocabulary)).bytes;
+}
+
 it.skipIf(missingChromium)(
   `runs in a page from a bundle, without eval${missingChromium}`,
   async () => {
@@ -43,7 +54,13 @@ it.skipIf(missingChromium)(
     const folder = await mkdtemp(path.join(os.tmpdir(), 'infc-grammars-page-'));
     try {
       await build({
-        stdin: { contents: PAGE.replace('infc/grammars', './dist/grammars.js'), resolveDir: root },
+        stdin: {
+          contents: PAGE.replace('infc/grammars', './dist/grammars.js').replace(
+            'ARTIFACT',
+            JSON.stringify([...artifact()]),
+          ),
+          resolveDir: root,
+        },
         bundle: true,
         splitting: true,
         format: 'esm',

@@ -12,7 +12,12 @@ import type { Registry } from '../../compiler/plugin.ts';
 import { ggufOf, safetensorsOf, type TinyModel, VOCABULARY } from './tiny-model.ts';
 
 /** The model through its safetensors and config. */
-export const fromSafetensors = (model: TinyModel, ops: Registry, dtype: 'F32' | 'F16' = 'F32'): Program =>
+export const fromSafetensors = (
+  model: TinyModel,
+  ops: Registry,
+  dtype: 'F32' | 'F16' = 'F32',
+  more: TransformerOptions = {},
+): Program =>
   withGeneration(
     importHf(
       {
@@ -22,7 +27,7 @@ export const fromSafetensors = (model: TinyModel, ops: Registry, dtype: 'F32' | 
       },
       ops,
       {},
-      optionsOf(model),
+      { ...optionsOf(model), ...more },
     ),
     generationSettings(model.config),
   );

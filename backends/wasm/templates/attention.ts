@@ -14,7 +14,13 @@ import { type Buffer, constant, dimValue, type Expr, pack } from '../../../compi
 import type { Node, Value } from '../../../compiler/ir/graph.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import { defineTemplate, type LoweredKernel, type TemplateRequest } from '../../../compiler/lower/template.ts';
-import { type AttentionSizes, attentionSizes, positionIn } from '../../templates/attention-sizes.ts';
+import {
+  type AttentionSizes,
+  attentionSizes,
+  type Place,
+  placeOf,
+  positionIn,
+} from '../../templates/attention-sizes.ts';
 
 /** Keys handled at a time: their scores, and their rows of K and V, stay in the first-level cache. */
 const BLOCK = 64;
@@ -48,6 +54,7 @@ class Attention {
   private readonly rows: number;
   private readonly head: Dim;
   private readonly first: Dim;
+  private readonly at: Place;
   private readonly q: Buffer;
   private readonly scores: Buffer;
   private readonly out: Buffer;
@@ -62,7 +69,7 @@ class Attention {
     private readonly s: AttentionSizes,
   ) {
     const { seq, group, kvHeads, depth, width } = s;
-    this.tokens = seq === 1 ? 1 : Math.ceil(ROWS / group);
+    this.tokens = seq === 1 || s.apart ? 1 : Math.ceil(ROWS / group);
     this.rows = this.tokens * group;
     const tiles = ceilDiv(seq, this.tokens);
     this.k = new KernelBuilder(request.name, 'simd', 1, [mul(tiles, kvHeads), 1, 1]);
@@ -76,6 +83,7 @@ class Attention {
         : k.index(dimValue(mul(sub(item, mul(this.head, tiles)), this.tokens)), { min: 0, max: sub(seq, 1) }, 'first');
     const [q, keys, values, keyScales, valueScales] = request.anchor.inputs;
     if (!q || !keys || !values) throw new TypeError('sizesOf has looked at the inputs');
+    this.at = placeOf(request, k, s, this.first);
     this.keys = rowsOf(request, k, 'keys', keys, keyScales, BLOCK * depth);
     this.values = rowsOf(request, k, 'values', values, valueScales, BLOCK * width);
     const queries = request.bind(k, q);
@@ -94,6 +102,11 @@ class Attention {
     const { group, seq } = this.s;
     const token = dimMin(add(this.first, floorDiv(row, group)), sub(seq, 1));
     return this.k.index(dimValue(token), { min: 0, max: sub(seq, 1) }, 'token');
+  }
+
+  /** First row of the sequence in the cache of the item's head. */
+  private base(): Dim {
+    return add(mul(this.head, this.s.stride), this.at.first);
   }
 
   /** Scaled queries to scratch, nothing seen yet. */
@@ -125,13 +138,14 @@ class Attention {
 
   build(): LoweredKernel {
     const { k, s } = this;
-    const { seq, past, rows, ring, window, sinks } = s;
+    const { rows, ring, window, sinks } = s;
+    const { past, seq, token } = this.at;
     const end = add(past, seq);
-    const mine = this.tokens === 1 ? end : dimMin(add(add(past, this.first), this.tokens), end);
+    const mine = dimMin(add(add(past, token), this.tokens), end);
     const last = k.index(dimValue(ring > 0 ? dimMin(end, rows) : mine), { min: 1, max: rows }, 'last');
     // In a ring, and with sinks, any row may hold a position that is seen.
     const skips = window > 0 && ring === 0 && sinks === 0;
-    const nearest = dimMax(sub(add(add(past, this.first), 1), window), 0);
+    const nearest = dimMax(sub(add(add(past, token), 1), window), 0);
     const from = skips ? k.index(dimValue(mul(floorDiv(nearest, 4), 4)), { min: 0, max: rows - 1 }, 'from') : 0;
     const blocks = (start: Dim, stop: Dim): void =>
       k.for(
@@ -163,28 +177,29 @@ class Attention {
       );
     this.finish();
     const bytes = (size: number, groups: number): number => (groups > 0 ? size + 4 * groups : 4 * size);
-    const cache = mul(end, s.kvHeads * (bytes(s.depth, s.keyGroups) + bytes(s.width, s.valueGroups)));
+    const seen = s.apart ? rows : end;
+    const cache = mul(seen, s.kvHeads * (bytes(s.depth, s.keyGroups) + bytes(s.width, s.valueGroups)));
     return this.request.close(k, {
       op: this.request.anchor.op,
       sources: [],
       template: '',
       why: '',
-      bytes: add(cache, mul(seq, s.heads * (s.depth + s.width) * 4)),
-      flops: mul(mul(seq, end), 2 * s.heads * (s.depth + s.width)),
+      bytes: add(mul(cache, s.apart ? s.seq : 1), mul(s.seq, s.heads * (s.depth + s.width) * 4)),
+      flops: mul(mul(s.seq, seen), 2 * s.heads * (s.depth + s.width)),
     });
   }
 
   /** Rows of a block that are codes become numbers in scratch. */
   private decode({ codes, scales, plain }: Rows, size: number, groups: number, block: Dim, count: Dim): void {
     if (!codes || !scales) return;
-    const { k, s } = this;
+    const { k } = this;
     const length = size / groups;
     k.for(
       0,
       count,
       1,
       (j) => {
-        const row = add(add(mul(this.head, s.rows), block), j);
+        const row = add(add(this.base(), block), j);
         for (let g = 0; g < groups; g++) {
           const unit = k.let(k.load(scales, add(mul(row, groups), g)), 'unit');
           k.for(0, length, 4, (i) => {
@@ -209,8 +224,8 @@ class Attention {
     const { k, s } = this;
     const seen = k.var(constant('i32', 0).splat(4), 'seen');
     const touchRow = ({ plain }: Rows, size: number, row: Dim): void => {
-      const max = (s.kvHeads * s.rows - 1) * size;
-      const start = k.index(dimValue(mul(add(mul(this.head, s.rows), row), size)), { min: 0, max }, 'start');
+      const max = (s.kvHeads * s.stride - 1) * size;
+      const start = k.index(dimValue(mul(add(this.base(), row), size)), { min: 0, max }, 'start');
       for (let i = 0; i < size; i += LINE) seen.set(seen.value.or(k.load(plain, add(start, i), 4).bitcast('i32')));
     };
     k.for(from, to, 1, (row) => {
@@ -233,13 +248,13 @@ class Attention {
       count,
       4,
       (j) => {
-        const base = codes ? 0 : mul(this.head, s.rows);
+        const base = codes ? 0 : this.base();
         const places = [0, 1, 2, 3].map((u) => {
           const row = add(codes ? j : add(block, j), u);
           const inside = aligned || u === 0 ? row : dimMin(row, s.rows - 1);
           return mul(add(base, inside), depth);
         });
-        const most = codes ? (BLOCK - 1) * depth : (s.kvHeads * s.rows - 1) * depth;
+        const most = codes ? (BLOCK - 1) * depth : (s.kvHeads * s.stride - 1) * depth;
         const addresses = places.map((at) => k.index(dimValue(at), { min: 0, max: most }, 'key'));
         const some = (row: Dim, n: number): void => {
           const zero = constant('f32', 0).splat(4);
@@ -271,8 +286,9 @@ class Attention {
   /** A row's scores become the exponentials of their distance to its largest score so far; what it has seen before is rescaled. */
   private weigh(row: Dim, block: Dim, count: Dim, last: Dim): void {
     const { k, s } = this;
-    const { past, window, sinks, softCap, ring } = s;
-    const position = k.let(dimValue(add(past, this.token(row))), 'position');
+    const { window, sinks, softCap, ring } = s;
+    const { past } = this.at;
+    const position = k.let(dimValue(s.apart ? past : add(past, this.token(row))), 'position');
     const lanes = pack([0, 1, 2, 3].map((i) => constant('i32', i)));
     const least = k.var(constant('f32', LOWEST).splat(4), 'most');
     k.for(0, count, 4, (j) => {
@@ -280,7 +296,7 @@ class Attention {
       let score = k.load(this.scores, at, 4);
       if (softCap > 0) score = k.let(score.div(softCap).tanh().mul(softCap));
       const slot = k.let(dimValue(add(block, j)).splat(4).add(lanes), 'slot');
-      const holds = ring > 0 ? k.let(positionIn(s, slot), 'holds') : slot;
+      const holds = ring > 0 ? k.let(positionIn(s, this.at, slot), 'holds') : slot;
       let seen = holds.le(position);
       if (window > 0) {
         const near = holds.gt(position.sub(window));
@@ -315,8 +331,8 @@ class Attention {
     const first = this.values.codes
       ? 0
       : k.index(
-          dimValue(mul(add(mul(this.head, s.rows), block), width)),
-          { min: 0, max: (s.kvHeads * s.rows - 1) * width },
+          dimValue(mul(add(this.base(), block), width)),
+          { min: 0, max: (s.kvHeads * s.stride - 1) * width },
           'value',
         );
     const tile = (row: Dim, n: number, from: Dim, vectors: number): void => {

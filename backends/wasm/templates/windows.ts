@@ -95,7 +95,8 @@ export function packWindows(
   if (segment === undefined) return undefined;
   const panels = Math.ceil(rows / HEIGHT);
   const starts = new Uint32Array(panels);
-  const exact = scales.every((v) => stored('f16', v).value === v);
+  // Neighbours share their scales.
+  const exact = scales.every((v, i) => v === scales[i - 1] || stored('f16', v).value === v);
   const scale = exact ? new Uint16Array(HEIGHT) : new Float32Array(HEIGHT);
   const ownScales = new Uint32Array(scale.buffer);
   const out = new Words();

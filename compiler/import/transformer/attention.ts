@@ -67,12 +67,12 @@ export const attention =
 const scaleOf = (a: Attention): number => a.scale ?? a.headDim ** -0.5;
 
 function cached(s: Scope, a: Attention, q: Value, k: Value, v: Value, key: Value): Value {
-  const { policy, context, chunk } = s.model;
+  const { policy, context, chunk, slots } = s.model;
   const name = `layers.${a.layer}`;
   const { rope } = a;
   return policy.attend({
-    ...{ b: s.b, name, q, k, v, past: s.past, seq: s.seq, context, chunk },
-    ...(rope ? { unturned: key, turn: (x: Value, start: Dim) => s.rotate(x, rope, start) } : {}),
+    ...{ b: s.b, name, q, k, v, run: s.run, seq: s.seq, slots, context, chunk },
+    ...(rope ? { unturned: key, turn: (x: Value, at: Dim | Value) => s.rotate(x, rope, at) } : {}),
     window: a.window ?? 0,
     scale: scaleOf(a),
     softCap: a.softCap ?? 0,

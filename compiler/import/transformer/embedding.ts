@@ -1,4 +1,3 @@
-import { add } from '../../ir/dim.ts';
 import type { Value } from '../../ir/graph.ts';
 import { type Norm, normalize } from './norm.ts';
 import type { Scope } from './scope.ts';
@@ -28,9 +27,7 @@ export const embedding =
     if (e.scale !== undefined) x = b.node('mul', [x, b.scalar('f32', e.scale)]);
     if (e.positions) {
       const { weight, count, offset = 0 } = e.positions;
-      const start = b.node('dims', [], { dims: [add(s.past, offset)], scalar: true });
-      const places = b.node('range', [start, b.scalar('i64', 1)], { length: s.seq });
-      const rows = b.node('gather', [s.weight(weight, [count, e.hidden]), places], { axis: 0 });
+      const rows = b.node('gather', [s.weight(weight, [count, e.hidden]), s.positions(offset)], { axis: 0 });
       x = b.node('add', [x, s.f32(rows)]);
     }
     for (const { weight, count, row } of e.added ?? []) {

@@ -4,6 +4,7 @@ import { byteLength } from '../../ir/dtype.ts';
 import { type Graph, type Program, type State, tensor, type Value } from '../../ir/graph.ts';
 import type { OpTable } from '../../ir/graph-builder.ts';
 import { kvPolicy } from '../../kv/index.ts';
+import type { Run } from '../../kv/policy.ts';
 import type { HfWeights } from '../architecture.ts';
 import type { SymbolTable } from '../symbols.ts';
 import { HeadChoice, type HeadName } from './heads.ts';
@@ -32,6 +33,8 @@ export interface TransformerOptions {
   readonly context?: number;
   /** Name of the KV policy. */
   readonly kv?: string;
+  /** Sequences that one run may take a step of, each with a cache of its own; default 1. */
+  readonly batch?: number;
   /** Layers to leave out, counted from 0. */
   readonly dropLayers?: readonly number[];
   /** Key-value heads to leave out, with the query heads that share them. */
@@ -45,6 +48,8 @@ const CHUNK = 128;
 /** Tokens whose logits one verify run gives: drafts are short. */
 const VERIFY = 16;
 const DEFAULT_CONTEXT = 4096;
+/** Sequences at once: beyond that a run of them is no cheaper than two. */
+const MOST_SLOTS = 64;
 /** Tokens of a text whose old ones are forgotten: beyond that, angles of f32 lose too many digits. */
 const ENDLESS = 2 ** 20;
 
@@ -58,7 +63,19 @@ export function contextOf(positions: number, options: TransformerOptions): numbe
   return context;
 }
 
-/** The program of a model: entries `prefill`, `decode` and `verify` (or `encode`) over the same weights and states. */
+/** Sequences at once: as many as a run of `verify` may have tokens. Throws INFC1099. */
+function slotsOf(kind: Transformer['kind'], batch: number, chunk: number): number {
+  if (kind === 'encoder' && batch !== 1)
+    throw new InfcError('INFC1099', 'an encoder has no sequences to go on with', { fix: 'Leave --batch out' });
+  const most = Math.min(MOST_SLOTS, chunk);
+  if (Number.isInteger(batch) && batch >= 1 && batch <= most) return batch;
+  throw new InfcError('INFC1099', `${batch} sequences at once are not possible`, { fix: `Give --batch 1 to ${most}` });
+}
+
+/**
+ * The program of a model: entries `prefill`, `decode` and `verify` (or `encode`) over the same weights and states; for several sequences at
+ * once also `batch`, which takes the next token of some of them.
+ */
 export function buildTransformer(
   t: Transformer,
   name: string,
@@ -73,14 +90,30 @@ export function buildTransformer(
   const chunk = Math.min(t.kind === 'encoder' ? context : CHUNK, context);
   const states = new Map<string, State>();
   const heads = new HeadChoice(options.dropHeads ?? []);
-  const model: ModelScope = { ops, weights: new WeightSource(weights), policy, context, chunk, states, heads };
+  const slots = slotsOf(t.kind, options.batch ?? 1, chunk);
+  const model: ModelScope = { ops, weights: new WeightSource(weights), policy, context, chunk, slots, states, heads };
   const seq = symbols.named('seq', { min: 1, max: chunk });
   const most = policy.endless && t.kind === 'decoder' ? ENDLESS : context;
   const past = t.kind === 'decoder' ? symbols.named('past', { min: 0, max: most - 1 }) : 0;
-  const entry = (entryName: string, tokens: Dim, all: boolean): [string, Graph] => {
-    const s = new Scope(model, entryName, tokens, past);
-    const given = asSym(past);
-    if (given) s.graph.given.push(given.name);
+  const slot = slots > 1 ? symbols.named('slot', { min: 0, max: slots - 1 }) : 0;
+  const text = (s: Scope): Run => {
+    for (const d of [past, slot]) {
+      const given = asSym(d);
+      if (given) s.graph.given.push(given.name);
+    }
+    return { kind: 'text', past, slot };
+  };
+  /** Which sequence each token is the next of, and where it stands there. */
+  const rows = (s: Scope): Run => {
+    const read = (name: string, extent: number): Value => {
+      const x = s.graph.input(name, tensor('i64', [seq]));
+      s.b.node('check_index', [s.b.node('reshape', [x], { shape: [seq, 1] })], { extents: [extent], signed: false });
+      return s.b.node('cast', [x], { to: 'i32' });
+    };
+    return { kind: 'rows', slots: read('slots', slots), positions: read('positions', most) };
+  };
+  const entry = (entryName: string, tokens: Dim, all: boolean, run: (s: Scope) => Run = text): [string, Graph] => {
+    const s = new Scope(model, entryName, tokens, run);
     const ids = s.graph.input('input_ids', tensor('i64', [1, tokens]));
     let x = t.embed(s, ids);
     const shown = [x];
@@ -102,7 +135,12 @@ export function buildTransformer(
   const entries =
     t.kind === 'encoder'
       ? [entry('encode', seq, true)]
-      : [entry('prefill', seq, false), entry('decode', 1, true), entry('verify', seq, true)];
+      : [
+          entry('prefill', seq, false),
+          entry('decode', 1, true),
+          entry('verify', seq, true),
+          ...(slots > 1 ? [entry('batch', seq, true, rows)] : []),
+        ];
   heads.finish();
   const bytes = [...states.values()].reduce((n, s) => n + bytesOf(s), 0);
   const first = entries[0]?.[0] ?? '';
@@ -118,8 +156,9 @@ export function buildTransformer(
       entries:
         t.kind === 'encoder'
           ? { prefill: first, decode: first }
-          : { prefill: 'prefill', decode: 'decode', verify: 'verify' },
+          : { prefill: 'prefill', decode: 'decode', verify: 'verify', ...(slots > 1 ? { batch: 'batch' } : {}) },
       chunk,
+      ...(slots > 1 ? { slots } : {}),
       ...(t.kind === 'encoder' ? {} : { verifyChunk: Math.min(VERIFY, chunk) }),
       context: most,
       ...(policy.rewind && t.kind === 'decoder' ? { rewind: policy.rewind(chunk) } : {}),

@@ -52,7 +52,7 @@ function withExpert(s: Scope, x: Value, m: Experts, e: number, weights: Value, s
   const b = s.from(`${m.path}.experts.${e}`, 'Expert');
   const weight = b.node('slice', [weights], { starts: [0, 0, e], steps: [1, 1, 1], shape: [1, s.seq, 1] });
   const most = b.node('reduce_max', [weight], { axes: [0, 1, 2] });
-  const body = new Scope(s.model, `expert ${e}`, s.seq, s.past);
+  const body = new Scope(s.model, `expert ${e}`, s.seq, () => s.run);
   const mine = m.expert(e)(body, x);
   const inner = body.from(`${m.path}.experts.${e}`, 'Expert');
   const share = inner.node('mul', [mine, weight]);

@@ -21,13 +21,27 @@ export type Step = (
  */
 export function recur(s: Scope, carried: readonly Carried[], inputs: readonly Value[], step: Step): Value {
   const { b } = s;
-  const before = carried.map((c) => s.state(c.name, tensor('f32', c.shape)));
+  const memory = carried.map((c) => remembered(s, c));
+  const before = memory.map((m) => m.before);
   const keep = (values: readonly Value[]): void => {
-    before.forEach((state, i) => {
+    memory.forEach((m, i) => {
       const after = values[i];
-      if (after) b.node('state_write', [state, after], { axis: 0, at: 0 });
+      if (after) m.keep(after);
     });
   };
+  if (s.run.kind === 'rows') {
+    // Every token goes on from what its own sequence carries.
+    const body = new Graph('token');
+    const inner = new GraphBuilder(body, s.model.ops, b.source);
+    const all = [...before, ...inputs].map((x, i) => body.input(`input ${i}`, tensor('f32', x.type.shape.slice(1))));
+    const { carried: after, output } = step(inner, all.slice(0, before.length), all.slice(before.length));
+    body.outputs.push(...after, output);
+    const [inputAxes, outputAxes] = [all.map(() => 0), body.outputs.map(() => 0)];
+    const attrs = { body, states: 0, inputAxes, inputReverse: inputAxes, outputAxes, outputReverse: outputAxes };
+    const outputs = b.nodes('scan', [...before, ...inputs], attrs);
+    keep(outputs.slice(0, before.length));
+    return outputs[before.length] ?? output;
+  }
   if (s.seq === 1) {
     const one = inputs.map((x) => b.node('reshape', [x], { shape: x.type.shape.slice(1) }));
     const result = step(b, before, one);
@@ -56,15 +70,43 @@ export function recur(s: Scope, carried: readonly Carried[], inputs: readonly Va
   return out;
 }
 
+/** What was carried before the run, of the given shape, or [seq, ...shape] where every token is of another sequence; and how to put it back. */
+function remembered(s: Scope, { name, shape }: Carried): { before: Value; keep(after: Value): void } {
+  const { b, run, model } = s;
+  const { slots } = model;
+  if (slots === 1) {
+    const before = s.state(name, tensor('f32', shape));
+    return { before, keep: (after) => b.node('state_write', [before, after], { axis: 0, at: 0 }) };
+  }
+  const state = s.state(name, tensor('f32', [slots, ...shape]));
+  if (run.kind === 'rows')
+    return {
+      before: b.node('gather', [state, run.slots], { axis: 0 }),
+      keep: (after) => b.node('state_write', [state, after, run.slots], { axis: 0 }),
+    };
+  const one = [1, ...shape];
+  const starts = [run.slot, ...shape.map(() => 0)];
+  const mine = b.node('slice', [state], { starts, steps: one.map(() => 1), shape: one });
+  return {
+    before: b.node('reshape', [mine], { shape }),
+    keep: (after) =>
+      b.node('state_write', [state, b.node('reshape', [after], { shape: one })], { axis: 0, at: run.slot }),
+  };
+}
+
 /** What each token's predecessor was: [1, seq, n] moved on by one token; the first one's is the last of the run before (zero at first). */
 export function shifted(s: Scope, x: Value, name: string): Value {
   const { b } = s;
   const n = Number(x.type.shape[2]);
-  const state = s.state(name, tensor('f32', [1, n]));
-  const first = b.node('reshape', [state], { shape: [1, 1, n] });
+  const memory = remembered(s, { name, shape: [1, n] });
+  if (s.run.kind === 'rows') {
+    memory.keep(b.node('reshape', [x], { shape: [s.seq, 1, n] }));
+    return b.node('reshape', [memory.before], { shape: [1, s.seq, n] });
+  }
+  const first = b.node('reshape', [memory.before], { shape: [1, 1, n] });
   const all = b.node('concat', [first, x], { axis: 1 });
   const before = b.node('slice', [all], { starts: [0, 0, 0], steps: [1, 1, 1], shape: [1, s.seq, n] });
   const last = b.node('slice', [all], { starts: [0, s.seq, 0], steps: [1, 1, 1], shape: [1, 1, n] });
-  b.node('state_write', [state, b.node('reshape', [last], { shape: [1, n] })], { axis: 0, at: 0 });
+  memory.keep(b.node('reshape', [last], { shape: [1, n] }));
   return before;
 }

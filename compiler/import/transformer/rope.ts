@@ -113,15 +113,17 @@ const variants: Readonly<Record<string, (r: RopeInput) => RopeParts>> = {
       scale: scaling.number('attention_factor', scale),
     };
   },
-
-  /** A divisor for every frequency, as llama.cpp's converter stores Llama 3's scaling. */
-  divisors: ({ plain, scaling }) => {
-    const divisors = scaling.numbers('divisors');
-    if (divisors.length !== plain.length)
-      throw scaling.unsupported('divisors', `${plain.length} are needed, one for each pair of elements`);
-    return { frequencies: plain.map((f, i) => f / (divisors[i] ?? 1)) };
-  },
 };
+
+/** A divisor for every frequency: what the GGUF reader makes of llama.cpp's tensor for Llama 3's scaling. No config names it. */
+const DIVISORS = 'divisors';
+const divided = ({ plain, scaling }: RopeInput): RopeParts => {
+  const divisors = scaling.numbers(DIVISORS);
+  if (divisors.length !== plain.length)
+    throw scaling.unsupported(DIVISORS, `${plain.length} are needed, one for each pair of elements`);
+  return { frequencies: plain.map((f, i) => f / (divisors[i] ?? 1)) };
+};
+
 const aliases: Readonly<Record<string, string>> = { su: 'longrope' };
 
 export interface RopeOptions {
@@ -154,7 +156,7 @@ export function ropeOf(config: HfConfig, headDim: number, options: RopeOptions):
   const plain = Array.from({ length: width / 2 }, (_, i) => theta ** ((-2 * i) / width));
   const given = scaling?.string('rope_type', scaling.string('type', 'default')) ?? 'default';
   const kind = options.unscaled ? 'default' : (aliases[given] ?? given);
-  const variant = Object.hasOwn(variants, kind) ? variants[kind] : undefined;
+  const variant = kind === DIVISORS ? divided : Object.hasOwn(variants, kind) ? variants[kind] : undefined;
   if (!variant)
     throw config.unsupported('rope_scaling', `rope type '${kind}' is not one of ${Object.keys(variants).join(', ')}`);
   const parts = variant({ theta, width, plain, scaling: scaling ?? config, config, context: options.context });

@@ -1,7 +1,7 @@
 import { add, type Dim, formatDim, max } from '../../ir/dim.ts';
-import { Graph, type State, type TensorType, type Value } from '../../ir/graph.ts';
+import { Graph, type State, type TensorType, Value } from '../../ir/graph.ts';
 import { GraphBuilder, type OpTable } from '../../ir/graph-builder.ts';
-import type { KvPolicy } from '../../kv/policy.ts';
+import type { KvPolicy, Run } from '../../kv/policy.ts';
 import type { HeadChoice } from './heads.ts';
 import type { Rope } from './rope.ts';
 import type { Projection, WeightSource } from './weights.ts';
@@ -14,6 +14,8 @@ export interface ModelScope {
   /** Most tokens of all runs together, and of one run. */
   readonly context: number;
   readonly chunk: number;
+  /** Sequences that are remembered at once: each has its part of every state. */
+  readonly slots: number;
   /** States by name, in order of first use. */
   readonly states: Map<string, State>;
   readonly heads: HeadChoice;
@@ -26,6 +28,7 @@ export type Layer = (s: Scope, x: Value) => Value;
 export class Scope {
   readonly graph: Graph;
   readonly b: GraphBuilder;
+  readonly run: Run;
   private readonly ropes = new Map<Rope, Map<string, readonly [Value, Value]>>();
 
   constructor(
@@ -33,11 +36,12 @@ export class Scope {
     entry: string,
     /** Tokens of the run. */
     readonly seq: Dim,
-    /** Tokens before the run. */
-    readonly past: Dim,
+    /** Whose they are; made once the graph has inputs. */
+    run: (s: Scope) => Run,
   ) {
     this.graph = new Graph(entry);
     this.b = new GraphBuilder(this.graph, model.ops, { name: entry, op: 'entry' });
+    this.run = run(this);
   }
 
   /** The builder, with the provenance of the nodes that follow: a module path and what the module is. */
@@ -78,20 +82,29 @@ export class Scope {
     return this.b.node('state_read', [], { state: name, dtype: type.dtype, shape: type.shape }, name);
   }
 
-  /** i64 [count]: positions from `start` on. */
-  positions(start: Dim = this.past, count: Dim = this.seq): Value {
+  /** Integers [seq]: the run's positions, moved on by `offset`. */
+  positions(offset = 0): Value {
+    const { run, b } = this;
+    if (run.kind === 'text') return this.count(add(run.past, offset), this.seq);
+    return offset === 0 ? run.positions : b.node('add', [run.positions, b.scalar('i32', offset)]);
+  }
+
+  /** i64 [count]: numbers from `start` on. */
+  private count(start: Dim, count: Dim): Value {
     const { b } = this;
     const first = b.node('dims', [], { dims: [start], scalar: true });
     return b.node('range', [first, b.scalar('i64', 1)], { length: count });
   }
 
-  /** x [1, n, heads, d] turned by positions from `start` on; default the run's. */
-  rotate(x: Value, rope: Rope, start: Dim = this.past): Value {
+  /** x [1, n, heads, d] turned by positions [n], or by those from a dim on; default the run's. */
+  rotate(x: Value, rope: Rope, at?: Dim | Value): Value {
     const count = x.type.shape[1] ?? 1;
-    const key = `${formatDim(start)} ${formatDim(count)}`;
+    const { run } = this;
+    const from = at ?? (run.kind === 'text' ? run.past : run.positions);
+    const key = from instanceof Value ? `v${from.id}` : `${formatDim(from)} ${formatDim(count)}`;
     const tables = this.ropes.get(rope) ?? new Map<string, readonly [Value, Value]>();
     this.ropes.set(rope, tables);
-    const pair = tables.get(key) ?? this.ropeTables(rope, start, count);
+    const pair = tables.get(key) ?? this.ropeTables(rope, from, count);
     tables.set(key, pair);
     const whole = Number(x.type.shape[3]) === rope.width;
     return this.b.node('rope', [x, ...pair], {
@@ -102,11 +115,12 @@ export class Scope {
   }
 
   /** Cosines and sines [1, n, width / 2]. */
-  private ropeTables(rope: Rope, start: Dim, n: Dim): readonly [Value, Value] {
+  private ropeTables(rope: Rope, from: Dim | Value, n: Dim): readonly [Value, Value] {
     const { source } = this.b;
     const b = this.from('rotary_emb', 'RotaryEmbedding');
     const count = rope.frequencies.length;
-    const column = b.node('reshape', [this.positions(start, n)], { shape: [1, n, 1] });
+    const positions = from instanceof Value ? from : this.count(from, n);
+    const column = b.node('reshape', [positions], { shape: [1, n, 1] });
     const row = rope.dynamic
       ? this.dynamicFrequencies(rope.dynamic, count)
       : b.constant('f32', [1, 1, count], rope.frequencies, 'frequencies');
@@ -117,10 +131,16 @@ export class Scope {
     return tables;
   }
 
-  /** Dynamic NTK: theta' = theta * (factor * n / trained - factor + 1)^(d / (d - 2)) for n = max(past + seq, trained) positions. */
+  /**
+   * Dynamic NTK: theta' = theta * (factor * n / trained - factor + 1)^(d / (d - 2)) for n = max(past + seq, trained) positions, [1, 1, count],
+   * or [1, seq, count] where tokens are of different sequences.
+   */
   private dynamicFrequencies({ theta, factor, trained }: NonNullable<Rope['dynamic']>, count: number): Value {
-    const { b } = this;
-    const length = b.node('dims', [], { dims: [max(add(this.past, this.seq), trained)], scalar: true });
+    const { b, run, seq } = this;
+    const length =
+      run.kind === 'text'
+        ? b.node('dims', [], { dims: [max(add(run.past, seq), trained)], scalar: true })
+        : b.node('max', [b.node('reshape', [this.positions(1)], { shape: [1, seq, 1] }), b.scalar('i32', trained)]);
     const number = (x: number): Value => b.scalar('f32', x);
     const grown = b.node('mul', [b.node('cast', [length], { to: 'f32' }), number(factor / trained)]);
     const stretch = b.node('log', [b.node('sub', [grown, number(factor - 1)])]);

@@ -1,2 +1,0 @@
-// What the artifact of a language model carries as generate.js.
-export { loadEmbedder, loadLanguageModel } from './open.ts';
