@@ -67,6 +67,11 @@ export async function chooseRecipe(model: string | Uint8Array, options: AutoOpti
   const compiler = createCompiler({ plugins });
   const { registry } = compiler;
   const { signal } = options.compile ?? {};
+  const allocator = options.allocate === undefined ? undefined : registry.allocators.get(options.allocate);
+  if (options.allocate !== undefined && !allocator)
+    throw new InfcError('INFC2085', `there is no allocator '${options.allocate}'`, {
+      fix: `Known: ${[...registry.allocators.keys()].join(', ')}`,
+    });
   const { calibration: seen, heldOut } = holdOut(samples);
   onProgress?.('compiling in full precision');
   const plain = await compiler.compile(model, { ...options.compile, quant: 'f32' });
@@ -100,11 +105,6 @@ export async function chooseRecipe(model: string | Uint8Array, options: AutoOpti
   const subject: Subject = { layers, choices, registry, calibration, algorithm };
 
   const searched: FormatRecipe[] = [];
-  const allocator = options.allocate === undefined ? undefined : registry.allocators.get(options.allocate);
-  if (options.allocate !== undefined && !allocator)
-    throw new InfcError('INFC2085', `there is no allocator '${options.allocate}'`, {
-      fix: `Known: ${[...registry.allocators.keys()].join(', ')}`,
-    });
   if (allocator) {
     const compileRounded = async (format: string) => {
       const recipe: FormatRecipe = { ...uniform(subject, format), simulate: true };

@@ -1,6 +1,11 @@
 /** Public API of the compiler; nothing else of it is importable. */
-export { type CompileConstraintOptions, type CompileConstraintReport, compileConstraint } from '../grammars/artifact.ts';
+
 export { type Backend, defineBackend, type KernelFile, type MemoryRules, type Target } from '../backends/backend.ts';
+export {
+  type CompileConstraintOptions,
+  type CompileConstraintReport,
+  compileConstraint,
+} from '../grammars/artifact.ts';
 export { definePass, type Pass, type PassContext, type Phase, phases } from '../passes/pass.ts';
 export { type AddProduct, type Block, plainProduct } from '../passes/precision/add-product.ts';
 export { type AllocationRequest, type Allocator, defineAllocator } from '../passes/precision/allocator.ts';

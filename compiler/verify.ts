@@ -13,14 +13,14 @@ export interface Tolerance {
   readonly steps: number;
 }
 
-/** The model rounds nothing itself where kernels look sums of activations up: every layer adds its rounding to that of those before it. */
-const TABLE_STEPS = 4;
+/** The model rounds nothing itself where kernels make bytes of activations: every layer adds its rounding to that of those before it. */
+const BYTES_STEPS = 4;
 
 /**
- * What a model computes with: element types, `codes` when it quantizes activations to 8 bits on the way, `tables` when kernels look sums
- * of them up as bytes.
+ * What a model computes with: element types, `codes` when it quantizes activations to 8 bits on the way, `bytes` when kernels do (sums to
+ * look up, or products with relaxed SIMD).
  */
-export type Precisions = ReadonlySet<DType | 'codes' | 'tables'>;
+export type Precisions = ReadonlySet<DType | 'codes' | 'bytes'>;
 
 /** Relative error allowed in values of a float type. */
 const relativeOf: Partial<Record<DType, number>> = { f64: 1e-3, f32: 1e-3, f16: 1e-2, bf16: 3e-2 };
@@ -33,8 +33,8 @@ export function toleranceOf(dtype: DType, others: Precisions = new Set()): Toler
   if (!isFloat(dtype)) return { relative: 0, steps: dtype === 'i8' || dtype === 'u8' ? 1 : 0 };
   let relative = relativeOf[dtype] ?? 0.125;
   for (const o of others)
-    if (o !== 'codes' && o !== 'tables' && isFloat(o)) relative = Math.max(relative, relativeOf[o] ?? 0.125);
-  return { relative, steps: others.has('tables') ? TABLE_STEPS : others.has('codes') ? 1 : 0 };
+    if (o !== 'codes' && o !== 'bytes' && isFloat(o)) relative = Math.max(relative, relativeOf[o] ?? 0.125);
+  return { relative, steps: others.has('bytes') ? BYTES_STEPS : others.has('codes') ? 1 : 0 };
 }
 
 /** Result of comparing one value. */

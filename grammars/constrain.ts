@@ -126,6 +126,7 @@ function jsonSchemaOf(schema: unknown): Json {
 
 const FIXES: Readonly<Record<string, string>> = {
   '[object RegExp]': 'Use regex(pattern)',
+  '[object Array]': 'Use choice(list) for one of a list of texts, { enum: list } for one of a list of values',
   '[object String]': 'Parse the JSON first; for grammars use grammar({ gbnf }), { ebnf } or { lark }',
   '[object Promise]': 'Await the schema',
 };

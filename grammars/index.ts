@@ -14,7 +14,7 @@ export { ByteModel, type TokenModel } from './sampling/bytes.ts';
 export { type HealedPrompt, healPrompt, withPrefix } from './sampling/healing.ts';
 export { type Hole, type InfillOptions, infill, type Template } from './sampling/infill.ts';
 export { StaticConstraint, staticConstraint } from './static-constraint.ts';
-export { type GrammarInput, grammar, type RegexOptions, regex, TextConstraint } from './text-constraint.ts';
+export { choice, type GrammarInput, grammar, type RegexOptions, regex, TextConstraint } from './text-constraint.ts';
 export { AcceptorMasks, type TokenMachine } from './token-machine.ts';
 export {
   roundTripFailure,

@@ -13,8 +13,8 @@ import { createRegexEngine, type Dialect, type RegexEngine } from './regex/index
 import { AcceptorMasks } from './token-machine.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
-/** A constraint on plain text: {@link regex} and {@link grammar} make them. */
-export class TextConstraint {
+/** A constraint on plain text: {@link regex}, {@link choice} and {@link grammar} make them; `T` is the type of the texts. */
+export class TextConstraint<T extends string = string> {
   readonly acceptor: Acceptor;
   private readonly machines = new WeakMap<Vocabulary, AcceptorMasks>();
 
@@ -46,8 +46,9 @@ export class TextConstraint {
   }
 
   /** The value of a finished text: the text itself. */
-  parse(text: string): string {
-    return text;
+  parse(text: string): T {
+    // A text that the constraint has let through.
+    return text as T;
   }
 }
 
@@ -86,6 +87,19 @@ export function regex(pattern: RegExp | string, options: RegexOptions = {}): Tex
   const flags = typeof pattern === 'string' ? (options.flags ?? 'u') : pattern.flags;
   const lang = engine[options.match === 'search' ? 'search' : 'parse'](source, flags, options.dialect);
   return checked(cancellable(regexAcceptor(engine, lang), options.signal), `no text matches /${source}/${flags}`);
+}
+
+/**
+ * Constrains text to one of a list, letter by letter: `choice(['yes', 'no'])`, whose value is `'yes' | 'no'`. For a JSON string use
+ * `constrain({ enum: ['yes', 'no'] })`. Throws INFC5031 when the list is empty or holds anything but texts.
+ */
+export function choice<const T extends string>(texts: readonly T[]): TextConstraint<T> {
+  if (!Array.isArray(texts) || texts.length === 0 || texts.some((text) => typeof text !== 'string'))
+    throw new InfcError('INFC5031', 'a choice is a list of texts, one at least', {
+      fix: "Write choice(['yes', 'no'])",
+    });
+  const engine = createRegexEngine();
+  return new TextConstraint<T>(regexAcceptor(engine, engine.union(...texts.map((text) => engine.literal(text)))));
 }
 
 /** An engine that keeps to a budget and stops when cancelled. */

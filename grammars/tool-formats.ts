@@ -77,6 +77,39 @@ export const TOOL_FORMATS = {
     trigger: '<｜tool▁calls▁begin｜>',
     at: 'anywhere',
   },
+  /** DeepSeek V3.1: the same tokens around a name and bare JSON. */
+  'deepseek-v3.1': {
+    open: '<｜tool▁calls▁begin｜>',
+    begin: '<｜tool▁call▁begin｜>',
+    middle: '<｜tool▁sep｜>',
+    end: '<｜tool▁call▁end｜>',
+    separator: '',
+    close: '<｜tool▁calls▁end｜>',
+    trigger: '<｜tool▁calls▁begin｜>',
+    at: 'anywhere',
+  },
+  /** Mistral since 2025 (Small 3.2, Magistral, Devstral): `[TOOL_CALLS]NAME[ARGS]{...}`, one after another. */
+  'mistral-args': {
+    open: '',
+    begin: '[TOOL_CALLS]',
+    middle: '[ARGS]',
+    end: '',
+    separator: '',
+    close: '',
+    trigger: '[TOOL_CALLS]',
+    at: 'anywhere',
+  },
+  /** Phi-4-mini: a JSON array between `<|tool_call|>` tags. */
+  phi4: {
+    open: '<|tool_call|>[',
+    begin: '{"name": "',
+    middle: '", "arguments": ',
+    end: '}',
+    separator: ', ',
+    close: ']<|/tool_call|>',
+    trigger: '<|tool_call|>',
+    at: 'anywhere',
+  },
 } as const satisfies Record<string, ToolFormat>;
 
 /** Name of a built-in tool format. */
@@ -102,8 +135,10 @@ export function toolFormat(format: ToolFormatName | ToolFormat): ToolFormat {
 
 /** The tool format that a chat template spells out, or undefined when it shows none of the known ones. */
 export function toolFormatOfTemplate(template: string): ToolFormatName | undefined {
-  if (template.includes('tool▁calls▁begin')) return 'deepseek';
+  if (template.includes('tool▁calls▁begin')) return template.includes('```json') ? 'deepseek' : 'deepseek-v3.1';
+  if (template.includes('[ARGS]')) return 'mistral-args';
   if (template.includes('[TOOL_CALLS]')) return 'mistral';
+  if (template.includes('<|/tool_call|>')) return 'phi4';
   if (template.includes('<tool_call>')) return 'hermes';
   if (template.includes('<function=')) return 'function';
   return template.includes('"parameters"') && template.includes('python_tag') ? 'llama3' : undefined;

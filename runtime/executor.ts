@@ -1,7 +1,7 @@
 import type { Device, MemoryRange } from './devices/device.ts';
 import { type TypedArray, viewOf } from './dtype.ts';
 import { InfcError } from './errors.ts';
-import { type Arena, chooseCase, Frame, sizeOf } from './frame.ts';
+import { type Arena, chooseCase, Frame } from './frame.ts';
 import type { HostOp, HostTensor, HostValue } from './host.ts';
 import type { Interval, MemoryPlanner } from './memory.ts';
 import type { Plan, PlanEntry, PlanStep } from './plan.ts';
@@ -129,7 +129,7 @@ export class Executor {
         await this.control?.(this, step, frame);
         if (step.kind === 'host') name = step.op;
       }
-      if (name !== undefined) onStep?.({ kind: launch ? 'kernel' : 'host', name, ms: performance.now() - started });
+      if (name) onStep?.({ kind: launch ? 'kernel' : 'host', name, ms: performance.now() - started });
     }
   }
 
@@ -139,12 +139,12 @@ export class Executor {
 
   /** A value for the host: a view of device memory where the device has such, unless `copy`. */
   async value(frame: Frame, i: number, copy: boolean): Promise<HostValue> {
-    const { dtype = 'f32', strings, shape: codes = [] } = this.plan.buffers[i] ?? {};
+    const { dtype = 'f32', strings } = this.plan.buffers[i] ?? {};
     const shape = frame.shape(i);
     if (this.onHost(i)) return frame.host[i] ?? (strings ? { dtype, shape, data: strings } : null);
     let bytes = await this.device.read(frame.range(i));
     if (copy || bytes.byteOffset % 8 !== 0) bytes = bytes.slice();
-    const data = viewOf(dtype, bytes.buffer, bytes.byteOffset, sizeOf(codes, frame.values));
+    const data = viewOf(dtype, bytes.buffer, bytes.byteOffset, elementsOf(shape));
     return { dtype, shape, data };
   }
 

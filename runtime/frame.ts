@@ -24,8 +24,6 @@ type Launches = (Launch | undefined)[];
 interface Alike {
   readonly step: KernelStep;
   readonly sizes: LaunchSizes;
-  /** Symbols of the run decide the sizes, beside the early ones. */
-  readonly varies: boolean;
 }
 
 /** Device memory that all frames share: it grows to the largest. */
@@ -103,8 +101,7 @@ export class Frame {
     this.host.length = 0;
     const memory = arena.memory;
     if (!memory || memory === this.placedIn) {
-      for (const { step, sizes, varies } of this.alike.values())
-        if (varies) Object.assign(sizes, this.sizes(step, values));
+      for (const { step, sizes } of this.alike.values()) Object.assign(sizes, this.sizes(step, values));
       return;
     }
     this.placedIn = memory;
@@ -166,12 +163,12 @@ export class Frame {
     const sizes = alike ? alike.sizes : (early ?? this.sizes(step, this.values));
     const { kernel } = step;
     if (!sizes)
-      throw new InfcError('INFC6018', `kernel ${kernel} has no dimensions yet`, {
+      throw new InfcError('INFC6018', `kernel ${kernel} has no size`, {
         fix: 'Report this: the plan is inconsistent',
       });
     const launch = this.device.prepare({ kernel, bindings: step.bind.map((i) => this.range(i)), ...sizes, sizes });
     if (!keeps) return launch;
-    this.alike.set(key, { step, sizes, varies: !early });
+    this.alike.set(key, { step, sizes });
     list[at] = launch;
     return launch;
   }

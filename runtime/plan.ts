@@ -65,7 +65,7 @@ export interface PlanKernel {
     readonly why: string;
     readonly bytes: DimCode;
     readonly flops: DimCode;
-    readonly codes?: true;
+    readonly codes?: true | 'relaxed';
   };
 }
 

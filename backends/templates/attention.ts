@@ -112,7 +112,8 @@ function buildAttention(request: TemplateRequest, s: AttentionSizes): LoweredKer
       if (sum) request.finish(k, sum.value.div(total.value), [0, token, add(mul(head, group), r), element]);
     });
   });
-  const spans = s.apart ? room : add(s.past, seq);
+  // Where data says how far, one row at least.
+  const spans = s.apart ? 1 : add(s.past, seq);
   return request.close(k, {
     op: request.anchor.op,
     sources: [],

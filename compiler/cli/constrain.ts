@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Acceptor } from '../../grammars/acceptor.ts';
 import type { ConstrainOptions } from '../../grammars/constrain.ts';
+import type { IgnoredKeyword, SchemaReport } from '../../grammars/json/audit.ts';
 import type { TokenMachine } from '../../grammars/token-machine.ts';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { InfcError } from '../../runtime/errors.ts';
@@ -67,16 +68,21 @@ async function check(file: string, args: Args, io: Io): Promise<number> {
     io.out(
       table(
         [{ title: 'where' }, { title: 'code' }, { title: 'why', max: 100 }],
-        report.unsupported.map((problem) => [problem.pointer || '/', problem.code, problem.reason]),
+        report.unsupported.map((problem) => [problem.pointer || '(all)', problem.code, problem.reason]),
         style,
       ),
     );
+    for (const hint of new Set(report.unsupported.map((problem) => problem.hint)))
+      if (hint !== '') io.out(`fix: ${hint}`);
     io.out('');
   }
-  for (const { pointer, keyword, format } of report.ignored) {
+  for (const [what, [first, ...more]] of ignoredAlike(report)) {
+    const { keyword = '', format, pointer = '' } = first ?? {};
     const meant = format === undefined ? nearest(keyword, SCHEMA_KEYWORDS) : nearest(format, FORMAT_NAMES);
-    const what = format === undefined ? `no draft has a keyword '${keyword}'` : `no draft has a format '${format}'`;
-    io.out(style.yellow(`${pointer}: ${what}; it constrains nothing.${meant ? ` Did you mean '${meant}'?` : ''}`));
+    const others =
+      more.length === 0 ? '' : ` and ${formatCount(more.length)} other place${more.length === 1 ? '' : 's'}`;
+    const each = more.length === 0 ? 'it constrains' : 'they constrain';
+    io.out(style.yellow(`${pointer}${others}: ${what}; ${each} nothing.${meant ? ` Did you mean '${meant}'?` : ''}`));
   }
   const size = Number.isFinite(report.shortest)
     ? `; the shortest document takes ${formatCount(report.shortest)} bytes`
@@ -92,6 +98,17 @@ async function check(file: string, args: Args, io: Io): Promise<number> {
   );
   sayTokens(tokens, io);
   return good ? exitCodes.ok : exitCodes.badInput;
+}
+
+/** The ignored keywords and formats, those alike together: a schema may say `markdownDescription` a hundred times. */
+function ignoredAlike({ ignored }: SchemaReport): Map<string, IgnoredKeyword[]> {
+  const alike = new Map<string, IgnoredKeyword[]>();
+  for (const one of ignored) {
+    const { keyword, format } = one;
+    const what = format === undefined ? `no draft has a keyword '${keyword}'` : `no draft has a format '${format}'`;
+    alike.set(what, [...(alike.get(what) ?? []), one]);
+  }
+  return alike;
 }
 
 /** What `--vocab` adds to a check. */

@@ -11,11 +11,15 @@ export async function readSchema(file: string, io: Io): Promise<unknown> {
     const schema: unknown = JSON.parse(text);
     return schema;
   } catch (cause) {
-    throw new InfcError('INFC5016', `the schema is not JSON: ${cause instanceof Error ? cause.message : ''}`, {
-      file,
-      fix: 'Mend the JSON of the schema',
-      cause,
-    });
+    throw new InfcError(
+      'INFC5016',
+      `the schema is not JSON: ${cause instanceof Error ? located(cause.message, text) : ''}`,
+      {
+        file,
+        fix: 'Mend the JSON of the schema',
+        cause,
+      },
+    );
   }
 }
 
@@ -46,4 +50,12 @@ export async function readTextConstraint(
     default:
       return { kind: 'regular expression', constraint: regex(text.replace(/\r?\n$/, '')) };
   }
+}
+
+/** An error of JSON.parse with line and column, where it tells a position. */
+function located(message: string, text: string): string {
+  const at = /^(.*) (?:in JSON )?at position (\d+)/.exec(message);
+  if (!at) return message;
+  const before = text.slice(0, Number(at[2])).split('\n');
+  return `${at[1]} at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
 }

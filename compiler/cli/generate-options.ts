@@ -3,7 +3,7 @@ import { threadsOption } from './input-options.ts';
 
 /** Options of every command that writes text. */
 export const generateOptions: Options = {
-  schema: value('FILE', 'Write JSON that this JSON Schema admits'),
+  schema: value('FILE', 'Write JSON that this JSON Schema admits; or a file of infc constrain compile (.infg)'),
   grammar: value('FILE', 'Write what this .gbnf, .ebnf, .lark or .regex file admits'),
   regex: value('RE', 'Write what this regular expression matches as a whole'),
   'max-tokens': value('N', 'Tokens to write at most, default 256'),

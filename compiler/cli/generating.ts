@@ -88,6 +88,10 @@ async function constraintOf(args: Args, io: Io): Promise<Output | undefined> {
       fix: 'Give --schema, --grammar or --regex',
     });
   const { readSchema, readTextConstraint } = await import('./constraint-file.ts');
+  if (schema?.endsWith('.infg')) {
+    const { staticConstraint } = await import('../../grammars/static-constraint.ts');
+    return staticConstraint(await readFile(path.resolve(io.cwd, schema)));
+  }
   if (schema !== undefined) {
     const { constrain } = await import('../../grammars/constrain.ts');
     return constrain(await readSchema(schema, io));

@@ -6,6 +6,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import type { Embedder, LanguageModel } from '../../runtime/generate/index.ts';
 import type { LoadOptions } from '../../runtime/load.ts';
 import type { Plan } from '../../runtime/plan.ts';
+import { footprint } from '../plan/report.ts';
 import type { Args } from './args.ts';
 import { loadOptions } from './devices.ts';
 import type { Io } from './io.ts';
@@ -66,10 +67,7 @@ async function open<T>(given: string, args: Args, io: Io, load: Loader<T>): Prom
 }
 
 function announceMemory(plan: Plan, io: Io): void {
-  const weights = plan.weights.reduce((n, w) => n + w.bytes, 0);
-  const cache = plan.generation?.stateBytes ?? 0;
-  const arena = Math.max(0, ...Object.values(plan.entries).map((e) => e.arena ?? 0));
-  const total = weights + cache + arena;
+  const { weights, states, activations, total } = footprint(plan);
   if (plan.target.kind === 'wasm' && total > os.totalmem())
     throw new InfcError(
       'INFC8032',
@@ -80,7 +78,7 @@ function announceMemory(plan: Plan, io: Io): void {
     );
   if (io.json) return;
   const parts = [`weights ${formatBytes(weights)}`];
-  if (cache > 0) parts.push(`cache ${formatBytes(cache)}`);
-  if (arena > 0) parts.push(`activations ${formatBytes(arena)}`);
+  if (states > 0) parts.push(`cache ${formatBytes(states)}`);
+  if (activations > 0) parts.push(`activations ${formatBytes(activations)}`);
   io.err(io.style.dim(`memory: ${parts.join(', ')}`));
 }

@@ -43,12 +43,18 @@ export const ortTypes: Readonly<Partial<Record<DType, string>>> = {
 };
 export const ortDTypes = new Map(Object.entries(ortTypes).map(([dtype, name]) => [name, dtype as DType]));
 
-/** Data as onnxruntime takes it: where JavaScript has Float16Array (Node 24), half floats are that, and bits would be read as numbers. */
-export function ortData<T>(dtype: DType, data: T): T | ArrayBufferView {
-  const halves: unknown = Reflect.get(globalThis, 'Float16Array');
-  if (dtype !== 'f16' || !(data instanceof Uint16Array) || typeof halves !== 'function') return data;
-  const made: unknown = Reflect.construct(halves, [data.buffer, data.byteOffset, data.length]);
-  return ArrayBuffer.isView(made) ? made : data;
+/**
+ * A tensor of onnxruntime. Where JavaScript has Float16Array (Node 24), onnxruntime makes half floats one, which onnxruntime-node 1.30's
+ * addon takes for empty: it is shown the bits, as in Node 20.
+ */
+export function toOrt<T extends object>(
+  ort: { readonly Tensor: new (type: never, data: never, dims: readonly number[]) => T },
+  t: HostTensor,
+): T {
+  const data = typedData(t) ?? t.data;
+  const made = new ort.Tensor(ortTypes[t.dtype] as never, data as never, t.shape);
+  if (t.dtype === 'f16') Object.defineProperty(made, 'data', { value: data });
+  return made;
 }
 
 /** A model loaded in onnxruntime. */
@@ -100,10 +106,9 @@ export async function openOrt(
       for (const name of session.inputNames) {
         const t = inputs[name];
         if (!t) continue;
-        const type = ortTypes[t.dtype];
-        if (type === undefined)
+        if (ortTypes[t.dtype] === undefined)
           throw new InfcError('INFC8013', `${engine} takes no ${t.dtype} input`, { fix: 'Use --against reference' });
-        feeds[name] = new ort.Tensor(type, ortData(t.dtype, typedData(t) ?? t.data), t.shape);
+        feeds[name] = toOrt(ort, t);
       }
       const outputs = await session.run(feeds).catch((cause: unknown) => {
         throw refused(engine, cause);

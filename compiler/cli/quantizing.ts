@@ -204,11 +204,14 @@ const reportOf = (r: AutoResult, budget: Budget): PrecisionReport => ({
   layers: r.layers,
 });
 
-/** The budget, and the candidates from small to large: the chosen one is marked `>`, those that no other beats in size and damage `*`. */
+/** The budget, and the candidates from small to large: the chosen one is marked `>`, those that no other beats in size and loss `*`. */
 export function precisionTable({ budget, baseline, candidates }: PrecisionReport, io: Io): string {
   const { style } = io;
+  // In what the budget bounds.
+  const loss = (c: (typeof candidates)[number]): number =>
+    budget.maxKl === undefined && budget.maxDrop !== undefined ? c.drop : c.damage;
   const isBeaten = (c: (typeof candidates)[number]): boolean =>
-    candidates.some((o) => o.bytes <= c.bytes && o.damage <= c.damage && (o.bytes < c.bytes || o.damage < c.damage));
+    candidates.some((o) => o.bytes <= c.bytes && loss(o) <= loss(c) && (o.bytes < c.bytes || loss(o) < loss(c)));
   const rows = [...candidates]
     .sort((a, b) => a.bytes - b.bytes)
     .map((c) => [
@@ -229,7 +232,8 @@ export function precisionTable({ budget, baseline, candidates }: PrecisionReport
   ];
   const aim = budget.maxKl ?? budget.maxDrop;
   const chosen = `Budget: ${bounds.join(', ')}. Chosen (>): ${aim === undefined ? 'the least damage' : 'the smallest'} that keeps it with some margin, on samples that calibration did not see.`;
-  const measures = 'Damage: KL divergence in nats a token, or relative error. * nothing else is smaller and better.';
+  const measures =
+    'Damage: KL divergence in nats a token, or relative error. * nothing else is smaller and better in what the budget bounds.';
   const shown = table(
     [
       { title: '  recipe' },

@@ -4,7 +4,7 @@ import { evaluate, isTensor } from '../../backends/reference/evaluate.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { hostFunctions } from '../../runtime/host/index.ts';
 import type { HostTensor, HostValue } from '../../runtime/host.ts';
-import { type LoadOptions, load } from '../../runtime/index.ts';
+import { type LoadOptions, load, probeRelaxedSimd } from '../../runtime/index.ts';
 import type { Plan } from '../../runtime/plan.ts';
 import type { Compiler } from '../compile.ts';
 import { exitCodes } from '../diagnostics.ts';
@@ -250,8 +250,9 @@ function producersOf(program: Program, entry: string): Map<string, { readonly op
 
 /** Every dtype a program computes with, and whether it quantizes. */
 function dtypesOf(program: Program, plan: Plan): Precisions {
-  const found = new Set<DType | 'codes' | 'tables'>();
-  if (plan.kernels.some((k) => k.note?.codes)) found.add('tables');
+  const found = new Set<DType | 'codes' | 'bytes'>();
+  const relaxed = probeRelaxedSimd().has('relaxed-dot16');
+  if (plan.kernels.some((k) => k.note?.codes === true || (relaxed && k.note?.codes === 'relaxed'))) found.add('bytes');
   for (const graph of program.entries.values()) {
     for (const v of graph.inputs) found.add(v.type.dtype);
     forEachNode(graph, (node) => {

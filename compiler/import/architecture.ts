@@ -31,7 +31,8 @@ export class HfConfig {
     return this.whole(key, fallback, 2 ** 24);
   }
 
-  layers(key: string): number {
+  /** A number of layers or experts: each has weights with names of their own, which are listed before any is looked at. */
+  parts(key: string): number {
     return this.whole(key, undefined, 2 ** 12);
   }
 

@@ -72,8 +72,8 @@ export interface KernelNote {
   /** Bytes read and written, and arithmetic operations, for one launch (may depend on symbols). */
   readonly bytes: Dim;
   readonly flops: Dim;
-  /** The kernel makes codes of 8 bits of activations: what comes of them is as exact as these. */
-  readonly codes?: true;
+  /** The kernel makes codes of 8 bits of activations, always or with relaxed SIMD: what comes of them is as exact as these. */
+  readonly codes?: true | 'relaxed';
 }
 
 /** Byte offset of each shared buffer in a simd kernel's scratch, 16-byte aligned and readable 16 bytes past its end, and the whole size. */

@@ -1,7 +1,7 @@
 import type { TokenTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { JsonAcceptor } from './acceptor.ts';
-import { type CharBits, hasChar } from './char-bits.ts';
+import type { CharBits } from './char-bits.ts';
 import { CharLoops, type Loop } from './char-loops.ts';
 import { KeyLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
@@ -9,7 +9,8 @@ import { ColonLeaf } from './leaf-structure.ts';
 import { Memo } from './mask-memo.ts';
 import type { StackId } from './stack.ts';
 import { INSIDE, type JsonTokens } from './string-tokens.ts';
-import { BITS, covers, meets, ROW, type Rows, rowsOf } from './subtrees.ts';
+import { BITS, covers, ROW, type Rows, rowsOf } from './subtrees.ts';
+import { type TextScratch, type TextStates, walkText } from './text-walk.ts';
 import { AFTER, UnknownItems } from './unknown-items.ts';
 
 /** Subtrees smaller than this are walked node by node. */
@@ -18,9 +19,6 @@ const WORTH = 6;
 const WORTH_ASKING = 128;
 /** Longest token, and then some; a walk within a walk starts beyond. */
 const DEPTH = 258;
-
-/** The path has left the loop. */
-const OFF = 255;
 
 /** Flags of a configuration: a name was finished whose text the walk does not know; from the second bit on the phase of {@link UnknownItems}. */
 const NAMED = 1;
@@ -32,13 +30,10 @@ const ALIVE = 1;
 const LATER = 2;
 
 /** Work space of a walk, by depth; shared by all walks over the same tokens, which never interleave. */
-interface Scratch {
-  readonly leafAt: Int32Array;
+interface Scratch extends TextScratch {
   readonly stackAt: Int32Array;
   readonly flagAt: Uint8Array;
   readonly found: Int32Array;
-  /** Characters of a loop on the path, or {@link OFF}. */
-  readonly onLoop: Uint8Array;
 }
 
 const scratches = new WeakMap<JsonTokens, Scratch>();
@@ -89,7 +84,8 @@ export class MaskWalk {
   private readonly leafAt: Int32Array;
   private readonly stackAt: Int32Array;
   private readonly flagAt: Uint8Array;
-  private readonly onLoop: Uint8Array;
+  private readonly scratch: Scratch;
+  private readonly states: TextStates;
 
   constructor(
     private readonly acceptor: JsonAcceptor,
@@ -101,7 +97,11 @@ export class MaskWalk {
     this.stackAt = scratch.stackAt;
     this.flagAt = scratch.flagAt;
     this.found = scratch.found;
-    this.onLoop = scratch.onLoop;
+    this.scratch = scratch;
+    this.states = {
+      step: (leaf, byte) => acceptor.machine.step(leaf, byte),
+      whole: (leaf, rows, i) => this.whole(leaf, rows, i),
+    };
     this.loops = new CharLoops(acceptor.machine);
     this.unknown = new UnknownItems(acceptor.machine);
     this.tails = new Memo(acceptor.stacks);
@@ -188,56 +188,20 @@ export class MaskWalk {
     this.count = n;
   }
 
-  /**
-   * Finds the tokens that stay within a string, from the leaf last begun. With a loop: those that are not made of its characters alone, as many
-   * as it has at most, the first of them in `first`. Subtrees without a way off the loop are passed over, so that most of the trie is never seen.
-   */
+  /** Finds the tokens that stay within a string, from the leaf last begun: see {@link walkText}. */
   walkText(loop?: Loop, first?: CharBits): void {
-    const { found, leafAt, loops, onLoop } = this;
-    const trie = this.tokens.text;
-    const { tokens, count: nodes } = trie;
-    const { machine } = this.acceptor;
-    const { pages } = machine;
-    const rows = rowsOf(trie);
-    let n = this.count;
-    onLoop[0] = loop ? 0 : OFF;
-    for (let i = ROW; i < nodes * ROW; ) {
-      const head = rows[i] ?? 0;
-      const byte = head & 255;
-      const d = (head >> 8) & 255;
-      const below = rows[i + 1] ?? 1;
-      let on = onLoop[d - 1] ?? OFF;
-      if (loop && on !== OFF) {
-        // A character whose first byte is on the loop is so as a whole.
-        if ((byte & 0xc0) !== 0x80)
-          on = on < loop.count && hasChar(loop.set, byte) && (d > 1 || !first || hasChar(first, byte)) ? on + 1 : OFF;
-        if (on !== OFF && on + (head >>> 18) <= loop.count && !meets(loop.exits, rows, i)) {
-          i += below * ROW;
-          continue;
-        }
-      }
-      const here = leafAt[d - 1] ?? 0;
-      const known = pages[here >> 6]?.[((here & 63) << 8) | byte] ?? 0;
-      const code = known === 0 ? machine.step(here, byte) : known - 1;
-      if (code === 0) {
-        i += below * ROW;
-        continue;
-      }
-      const leaf = code >> 2;
-      leafAt[d] = leaf;
-      onLoop[d] = on;
-      if (on !== OFF) {
-        i += ROW;
-        continue;
-      }
-      const round = below > WORTH ? loops.near(leaf, below > WORTH_ASKING) : undefined;
-      const whole =
-        below > 1 && (this.free(leaf) || (round && covers(round.set, rows, i) && head >>> 18 <= round.count));
-      const to = (whole ? rows[i + 3] : rows[i + ROW + 2]) ?? tokens.length;
-      for (let t = rows[i + 2] ?? 0; t < to; t++) found[n++] = tokens[t] ?? 0;
-      i += whole ? below * ROW : ROW;
-    }
-    this.count = n;
+    const { found, scratch, acceptor, states } = this;
+    const { text } = this.tokens;
+    const { pages } = acceptor.machine;
+    this.count = walkText(states, pages, rowsOf(text), text.tokens, scratch, loop, first, found, this.count);
+  }
+
+  private whole(leaf: number, rows: Rows, i: number): boolean {
+    if (this.free(leaf)) return true;
+    const below = rows[i + 1] ?? 1;
+    if (below <= WORTH) return false;
+    const loop = this.loops.near(leaf, below > WORTH_ASKING);
+    return loop !== undefined && covers(loop.set, rows, i) && (rows[i] ?? 0) >>> 18 <= loop.count;
   }
 
   /** Whether a text can come, in the situation last begun. */

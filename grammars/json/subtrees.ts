@@ -78,7 +78,9 @@ export function rowsOf(trie: TokenTrie): Rows {
     }
     sound[up] = ok;
   }
-  const rows = new Int32Array(count * ROW);
+  // One more row tells where the tokens end.
+  const rows = new Int32Array((count + 1) * ROW);
+  rows[count * ROW + 2] = trie.tokens.length;
   for (let i = 0; i < count; i++) {
     const broken: Below = ((sound[i] ?? 0) & 1) === 0 ? 1 : 0;
     const at = i * ROW;
@@ -97,12 +99,6 @@ export function covers(set: CharBits, rows: Rows, i: number): boolean {
   if ((((rows[i] ?? 0) >> 16) & 1) !== 0) return false;
   for (let w = 0; w < CHAR_WORDS; w++) if (((rows[i + BITS + w] ?? 0) & ~(set[w] ?? 0)) !== 0) return false;
   return true;
-}
-
-/** Whether some character of a set occurs below a node. */
-export function meets(set: CharBits, rows: Rows, i: number): boolean {
-  for (let w = 0; w < CHAR_WORDS; w++) if (((rows[i + BITS + w] ?? 0) & (set[w] ?? 0)) !== 0) return true;
-  return false;
 }
 
 function parentsOf({ count, depth, maxDepth }: TokenTrie): Int32Array {

@@ -7,6 +7,9 @@ import type { StackId } from './stack.ts';
 /** Frames of a stack that a mask is told apart by at most; masks that look further are left to be found when they are needed. */
 const MAX_FRAMES = 8;
 
+/** Situations whose masks are written out at most; others are found by a walk over the tokens when they are first met. */
+const MAX_MASKS = 20_000;
+
 /** The frame of the document, and what lies below it. */
 const ROOT = 0;
 const NOTHING = -1;
@@ -115,7 +118,7 @@ export function tablesOf(masks: JsonMasks, limit: number): Tables {
     if (typeof tree === 'number') return tree;
     let found: MaskTree = tree;
     if (!tree || from === chain.length) {
-      if (prepared >= limit) return tree;
+      if (prepared >= MAX_MASKS) return tree;
       prepared++;
       const situated = masks.situated(leaf, stackOf(chain));
       if (!situated) return undefined;

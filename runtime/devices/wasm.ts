@@ -104,9 +104,11 @@ export class WasmDevice implements Device {
   }
 
   async load({ kernels, variants, read }: KernelSource): Promise<void> {
-    if (this.options.relaxedSimd === true)
+    // Engines that have it know no such flag, and say so on the terminal.
+    const { relaxedSimd } = this.options;
+    if (relaxedSimd && !probeRelaxedSimd().size)
       nodeModule<typeof import('node:v8')>('node:v8')?.setFlagsFromString('--experimental-wasm-relaxed-simd');
-    const features: ReadonlySet<string> = this.options.relaxedSimd === false ? new Set() : probeRelaxedSimd();
+    const features: ReadonlySet<string> = relaxedSimd === false ? new Set() : probeRelaxedSimd();
     const fileOf = kernels.map(
       (k, i) =>
         variants.find(

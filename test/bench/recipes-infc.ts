@@ -22,7 +22,7 @@ export interface Row {
   readonly seen: number;
   readonly scores: TaskScores;
   readonly chosen: boolean;
-  /** No other recipe is smaller and better. */
+  /** No other recipe is smaller and better in what the budget bounds: decisions changed, or damage. */
   readonly front: boolean;
 }
 
@@ -85,13 +85,12 @@ export async function tables(
     }
     const ms = await times([reference, ...loaded], fresh.samples);
     for (const m of loaded) await m.dispose();
+    const loss = (r: Omit<Row, 'ms' | 'front'>): number => (s.budget.maxDrop === undefined ? r.damage : r.drop);
     const full = rows.map(
       (r, i): Row => ({
         ...r,
         ms: ms[i + 1] ?? 0,
-        front: !rows.some(
-          (o) => o.bytes <= r.bytes && o.damage <= r.damage && (o.bytes < r.bytes || o.damage < r.damage),
-        ),
+        front: !rows.some((o) => o.bytes <= r.bytes && loss(o) <= loss(r) && (o.bytes < r.bytes || loss(o) < loss(r))),
       }),
     );
     const chosen = full.find((r) => r.chosen);

@@ -1,6 +1,7 @@
 // node test/bench/recipes.mjs FOLDER [MODEL...] [--html FILE]: every recipe that a budget chooses among, for the models of FOLDER that are
 // there (llama-story-655k, capp-gpt, ppocr-v4-rec, silero-vad-v6, squeezenet-fp16; FOLDER/media has photos and speech). Damage is that of
-// samples which neither calibration nor the choice saw. `*` marks the front: nothing else is smaller and does less damage; the choice is in bold (Markdown).
+// samples which neither calibration nor the choice saw. `*` marks the front: nothing else is smaller and better in what the
+// budget bounds (damage, or decisions changed); the choice is in bold (Markdown).
 // --allocate evopress adds what that allocator finds at the sizes of uniform recipes.
 // --recipes q4,q4+gptq,mine.json,... measures those recipes instead.
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -45,6 +45,19 @@ describe('infc constrain', () => {
     expect(grammar.out).toContain('shortest text takes 1 bytes');
   });
 
+  it('says what is ignored once, what helps, and where JSON is wrong', async () => {
+    const one = { type: 'string', markdownDescription: 'x', minLenght: 2 };
+    const schema = { properties: { a: one, b: { ...one, pattern: '(a)\\1' }, c: one } };
+    await writeFile(path.join(folder, 'odd.json'), JSON.stringify(schema));
+    const { out, code } = await infc(['constrain', 'check', 'odd.json'], folder);
+    expect(code).toBe(exitCodes.badInput);
+    expect(out.match(/minLenght/g)).toHaveLength(2);
+    expect(out).toMatch(/\/properties\/.\/minLenght and 2 other places: no draft has a keyword 'minLenght'/);
+    expect(out).toMatch(/\/properties\/b\/pattern +INFC500\d[\s\S]*fix: /);
+    await writeFile(path.join(folder, 'comma.json'), '{\n  "type": "object",\n');
+    expect((await infc(['constrain', 'check', 'comma.json'], folder)).err).toContain('line 3, column 1');
+  });
+
   it('compiles to an artifact that opens', async () => {
     const { code, out } = await infc(
       ['constrain', 'compile', 'person.json', '--vocab', 'tokenizer.json', '--complete', '--json'],

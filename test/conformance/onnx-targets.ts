@@ -21,7 +21,11 @@ export interface Player {
 }
 
 /** Loads a compilation from memory on the device of its target; `interpreted` plays its kernels by their meaning, with bounds checked. */
-export async function player(compilation: Compilation, target = 'wasm'): Promise<Player> {
+export async function player(
+  compilation: Compilation,
+  target = 'wasm',
+  options: Pick<LoadOptions, 'relaxedSimd'> = {},
+): Promise<Player> {
   const [compiled] = compilation.targets;
   if (!compiled) throw new Error('nothing was compiled');
   const { plan, files } = compiled.assembled;
@@ -34,6 +38,7 @@ export async function player(compilation: Compilation, target = 'wasm'): Promise
     { plan, files: contents, hostOps: Object.fromEntries(known) },
     {
       threads: 1,
+      ...options,
       ...(await deviceFor(
         target,
         compiled.kernels.map((k) => k.kernel),

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { grammar, regex } from '../../grammars/index.ts';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { choice, constrain, grammar, regex } from '../../grammars/index.ts';
 import { vocabularyFromBytes } from '../../grammars/tokenizer/index.ts';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 
@@ -50,6 +50,22 @@ describe('text constraints', () => {
     expect(() => regex(/(?!a)a/)).toThrow(/INFC5010/);
     expect(() => regex(/(a)\1/)).toThrow(/INFC5102/);
     expect(regex('b+', { match: 'search' }).accepts('abc')).toBe(true);
+  });
+
+  it('choice: one of a list, typed', () => {
+    const answer = choice(['yes', 'no', 'n/a', "I don't know."]);
+    expectTypeOf(answer.parse('no')).toEqualTypeOf<'yes' | 'no' | 'n/a' | "I don't know.">();
+    expect(['yes', 'no', 'n/a', "I don't know.", 'n', 'nope', ''].map((text) => answer.accepts(text))).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+    expect(() => choice([])).toThrow(/INFC5031/);
+    expect(() => constrain(['yes', 'no'])).toThrow(/choice/);
   });
 
   it('grammar: closes within maxTokens', async () => {

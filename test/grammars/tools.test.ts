@@ -150,6 +150,9 @@ describe('tools', () => {
   it('knows a format from a chat template', () => {
     expect(toolFormatOfTemplate("{{- '<tool_call>' }}")).toBe('hermes');
     expect(toolFormatOfTemplate('[TOOL_CALLS]')).toBe('mistral');
+    expect(toolFormatOfTemplate('[TOOL_CALLS]NAME[ARGS]')).toBe('mistral-args');
+    expect(toolFormatOfTemplate('<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>NAME')).toBe('deepseek-v3.1');
+    expect(toolFormatOfTemplate('<|tool_call|>[]<|/tool_call|>')).toBe('phi4');
     expect(toolFormatOfTemplate('plain')).toBeUndefined();
   });
 });

@@ -22,6 +22,7 @@ const NASTY: readonly unknown[] = [
   1,
   1.5,
   7,
+  50_000,
   1e9,
   2 ** 31,
   1e300,

@@ -48,8 +48,9 @@ describe('products with sums of signs', () => {
     // Weights that meet an outlier are zero: what is left must still be right.
     for (let j = 0; j < 40; j++) for (let i = 0; i < k; i++) if (i % 97 === 5 || (k + i) % 97 === 5) w[j * k + i] = 0;
     const built = build('ternary', 2, 2, 40, k, x, w);
-    // Without the finer tables every run with an outlier would be off by about their step, 400 / 127 of the other values.
-    expect(relative(built, onWasm(built, []))).toBeLessThan(1e-2);
+    // Without the finer tables every run with an outlier would be off by about their step, 400 / 127 of the other values. Outliers make the
+    // mean magnitude 2.5, so that one in ten is not told from the rest: there the step is up to 20 / 127.
+    expect(relative(built, onWasm(built, []))).toBeLessThan(2e-2);
   });
 
   it('zeros, subnormals and what is not finite', () => {

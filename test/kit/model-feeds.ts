@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { fromOrt, ortData, ortTypes } from '../../compiler/cli/onnxruntime.ts';
+import { fromOrt, toOrt } from '../../compiler/cli/onnxruntime.ts';
 import { evaluate } from '../../compiler/ir/dim.ts';
 import type { TypedArray } from '../../compiler/ir/dtype.ts';
 import type { Program } from '../../compiler/ir/graph.ts';
@@ -63,10 +63,7 @@ export async function onnxruntimeOutputs(
   const ort = await import('onnxruntime-node');
   const session = await ort.InferenceSession.create(modelPath(c));
   const inputs: Record<string, InstanceType<typeof ort.Tensor>> = {};
-  for (const [name, f] of Object.entries(feeds))
-    inputs[name] = new ort.Tensor(ortTypes[f.dtype] as 'float32', ortData(f.dtype, f.data) as Float32Array, [
-      ...f.shape,
-    ]);
+  for (const [name, f] of Object.entries(feeds)) inputs[name] = toOrt(ort, f);
   const results = await session.run(inputs);
   const out: Record<string, Float64Array> = {};
   for (const [name, t] of Object.entries(results)) {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { Reference } from '../../backends/reference/evaluate.ts';
-import { fromOrt, ortData, ortTypes } from '../../compiler/cli/onnxruntime.ts';
+import { fromOrt, toOrt } from '../../compiler/cli/onnxruntime.ts';
 import { createCompiler } from '../../compiler/compile.ts';
 import type { DType } from '../../runtime/dtype.ts';
 import { hostFunctions } from '../../runtime/host/index.ts';
@@ -68,10 +68,7 @@ export async function runOnnxruntime(c: NodeCase): Promise<Record<string, HostTe
   const session = await ort.InferenceSession.create(modelOf(c), { logSeverityLevel: 3 });
   const feeds: Record<string, import('onnxruntime-node').Tensor> = {};
   c.inputs.forEach((t, i) => {
-    if (t)
-      feeds[`x${i}`] = new ort.Tensor(ortTypes[t.dtype] as 'float32', ortData(t.dtype, t.data) as Float32Array, [
-        ...t.shape,
-      ]);
+    if (t) feeds[`x${i}`] = toOrt(ort, t);
   });
   const results = await session.run(feeds);
   return Object.fromEntries(

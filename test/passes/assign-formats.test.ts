@@ -50,7 +50,7 @@ const ids = (...list: number[]) => ({
 
 async function logits(program: Program, options: CompileOptions, list: number[]) {
   const compilation = await compile(program, options);
-  const p = await player(compilation, options.targets?.[0]);
+  const p = await player(compilation, options.targets?.[0], { relaxedSimd: false }); // which makes bytes of activations
   try {
     const r = (await p.run({ ids: ids(...list) })).logits;
     if (r === undefined || !isTensor(r)) throw new Error('no logits');

@@ -177,7 +177,8 @@ class Attention {
       );
     this.finish();
     const bytes = (size: number, groups: number): number => (groups > 0 ? size + 4 * groups : 4 * size);
-    const seen = s.apart ? rows : end;
+    // Where data says how far, one row at least.
+    const seen = s.apart ? 1 : end;
     const cache = mul(seen, s.kvHeads * (bytes(s.depth, s.keyGroups) + bytes(s.width, s.valueGroups)));
     return this.request.close(k, {
       op: this.request.anchor.op,

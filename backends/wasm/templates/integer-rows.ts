@@ -2,6 +2,7 @@ import { type CodeWord, gridSpan, type IntegerAccess, type StorageFormat } from 
 import { add, type Dim, mul } from '../../../compiler/ir/dim.ts';
 import { type Buffer, constant, type Expr, pack } from '../../../compiler/ir/expr.ts';
 import { tensor, type Value } from '../../../compiler/ir/graph.ts';
+import type { KernelNote } from '../../../compiler/ir/kernel.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/template.ts';
 import { InfcError } from '../../../runtime/errors.ts';
@@ -179,7 +180,15 @@ export function quantizeRows(request: TemplateRequest, x: Value, size: RowsSize,
   else q.halves();
   if (bytes) k.alternative('relaxed-dot', () => (isCodes ? q.given(bytes) : q.bytes(bytes)));
   const elements = mul(rows, depth);
-  const note = { op: 'matmul', sources: [], template: '', why: '', bytes: mul(6, elements), flops: mul(4, elements) };
+  const note: KernelNote = {
+    op: 'matmul',
+    sources: [],
+    template: '',
+    why: '',
+    bytes: mul(6, elements),
+    flops: mul(4, elements),
+    ...(bytes && !isCodes ? { codes: 'relaxed' } : {}),
+  };
   return { ...request.close(k, note), once: { key: `rows ${layout.key}`, of: x } };
 }
 

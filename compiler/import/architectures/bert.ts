@@ -75,7 +75,7 @@ export const bert: Architecture = {
         ],
         norm: norm(`${tables}.LayerNorm`),
       }),
-      layers: Array.from({ length: config.layers('num_hidden_layers') }, (_, layer) => {
+      layers: Array.from({ length: config.parts('num_hidden_layers') }, (_, layer) => {
         const path = `${root}encoder.layer.${layer}`;
         const self = `${path}.attention.self`;
         return block({

@@ -68,7 +68,7 @@ export const gptNeox: Architecture = {
       vocabulary,
       positions,
       embed: embedding({ weight: table, vocabulary, hidden }),
-      layers: Array.from({ length: config.layers('num_hidden_layers') }, (_, layer) => {
+      layers: Array.from({ length: config.parts('num_hidden_layers') }, (_, layer) => {
         const path = `gpt_neox.layers.${layer}`;
         const part = (i: number) =>
           linear(`${path}.attention.query_key_value`, {

@@ -61,7 +61,7 @@ export const gpt2: Architecture = {
         hidden,
         positions: { weight: `${root}wpe.weight`, count: positions },
       }),
-      layers: Array.from({ length: config.layers('n_layer') }, (_, layer) => {
+      layers: Array.from({ length: config.parts('n_layer') }, (_, layer) => {
         const path = `${root}h.${layer}`;
         const part = (i: number) =>
           linear(`${path}.attn.c_attn`, { ...stored, rows: { of: 3 * hidden, start: i * hidden, length: hidden } });

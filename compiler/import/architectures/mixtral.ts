@@ -24,7 +24,7 @@ export const mixtral: Architecture = {
   describe(config, weights, options) {
     const { inner } = llamaSizes(config);
     const activation = activationOf(config, 'hidden_act', 'silu');
-    const [count, used] = [config.count('num_local_experts'), config.count('num_experts_per_tok')];
+    const [count, used] = [config.parts('num_local_experts'), config.count('num_experts_per_tok')];
     if (used > count) throw config.unsupported('num_experts_per_tok', `there are ${count} experts`);
     return llamaShaped(config, weights, options, {
       architecture: 'MixtralForCausalLM',

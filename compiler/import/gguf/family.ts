@@ -41,8 +41,8 @@ const COMMON: Readonly<Record<string, string>> = {
 
 /** Every weight that a family's files may hold, by its Hugging Face name. */
 export function ggufNames(family: GgufFamily, config: HfConfig): Map<string, GgufWeight> {
-  const layers = config.layers('num_hidden_layers');
-  const experts = config.has('num_local_experts') ? config.count('num_local_experts') : 0;
+  const layers = config.parts('num_hidden_layers');
+  const experts = config.has('num_local_experts') ? config.parts('num_local_experts') : 0;
   const names = new Map<string, GgufWeight>();
   for (const [hf, given] of Object.entries({ ...COMMON, ...family.tensors })) {
     const { tensor } = typeof given === 'string' ? { tensor: given } : given;

@@ -33,7 +33,7 @@ export function llamaSizes(config: HfConfig): LlamaSizes {
     heads,
     kvHeads,
     inner: config.count('intermediate_size'),
-    layers: config.layers('num_hidden_layers'),
+    layers: config.parts('num_hidden_layers'),
     headDim: config.count('head_dim', hidden / heads),
     vocabulary: config.count('vocab_size'),
     positions: config.positions('max_position_embeddings', 2048),

@@ -108,7 +108,7 @@ export function rwkv(
     vocabulary,
     positions: config.positions('context_length', 4096),
     embed: (s, ids) => normalize(s, tokens(s, ids), norm(`${names.layer(0)}.${names.preNorm}`)),
-    layers: Array.from({ length: config.layers('num_hidden_layers') }, (_, layer) => {
+    layers: Array.from({ length: config.parts('num_hidden_layers') }, (_, layer) => {
       const path = names.layer(layer);
       return block({
         path,

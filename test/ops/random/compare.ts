@@ -1,5 +1,5 @@
 import { Reference } from '../../../backends/reference/evaluate.ts';
-import { fromOrt, ortData, ortTypes } from '../../../compiler/cli/onnxruntime.ts';
+import { fromOrt, toOrt } from '../../../compiler/cli/onnxruntime.ts';
 import { createCompiler } from '../../../compiler/compile.ts';
 import { isFloat } from '../../../compiler/ir/dtype.ts';
 import { numbersOf, storeNumber } from '../../../compiler/tensor-values.ts';
@@ -30,10 +30,7 @@ async function runOnnxruntime(ort: Ort, g: RandomGraph): Promise<Results | strin
   try {
     const session = await ort.InferenceSession.create(g.model, { logSeverityLevel: 4, intraOpNumThreads: 1 });
     const feeds: Record<string, import('onnxruntime-node').Tensor> = {};
-    for (const [name, t] of Object.entries(g.inputs))
-      feeds[name] = new ort.Tensor(ortTypes[t.dtype] as 'float32', ortData(t.dtype, t.data) as Float32Array, [
-        ...t.shape,
-      ]);
+    for (const [name, t] of Object.entries(g.inputs)) feeds[name] = toOrt(ort, t);
     const results = await session.run(feeds);
     return Object.fromEntries(Object.entries(results).map(([name, t]) => [name, fromOrt(t, name)]));
   } catch (e) {
