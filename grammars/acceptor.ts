@@ -1,3 +1,14 @@
+import type { MaskId, MaskPool } from './mask-pool.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** Masks of an acceptor, found by better means than a walk over all tokens. */
+export interface OwnMasks {
+  /** The tokens that go on within the text; end tokens where it may end. */
+  mask(state: number): MaskId;
+  /** ASCII characters that must still come before the text can end, as far as that is easily told. */
+  owed(state: number): string;
+}
+
 /**
  * A lazily built deterministic byte acceptor.
  *
@@ -15,6 +26,10 @@ export interface Acceptor {
   special?(state: number, token: number): number;
   /** The special tokens that may come next. */
   specials?(state: number): readonly number[];
+  /** Masks of its own, made in a pool. */
+  masks?(vocabulary: Vocabulary, pool: MaskPool): OwnMasks;
+  /** The one acceptor of several that a state is within, before its end. */
+  within?(state: number): { readonly acceptor: Acceptor; readonly state: number } | undefined;
 }
 
 /** All bytes: those that end things first, then what names are made of by how frequent it is. */

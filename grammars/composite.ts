@@ -79,6 +79,12 @@ export function composite(parts: readonly Part[], start: number): Acceptor {
         if (definition.final && definition.acceptor.accepts(inner)) return true;
       return false;
     },
+    within(id) {
+      const { threads = [] } = states[id] ?? {};
+      const { acceptor } = parts[threads[0] ?? -1] ?? NO_PART;
+      const inner = threads[1] ?? 0;
+      return threads.length === 2 && !acceptor.accepts(inner) ? { acceptor, state: inner } : undefined;
+    },
     shortest(id) {
       tails ??= distances(parts);
       let least = Number.POSITIVE_INFINITY;

@@ -1,5 +1,6 @@
-import type { Acceptor } from './acceptor.ts';
+import type { Acceptor, OwnMasks } from './acceptor.ts';
 import type { Places } from './endings.ts';
+import { ROW, rowsOf } from './json/subtrees.ts';
 import { type MaskId, MaskPool } from './mask-pool.ts';
 import { vocabularyTrie } from './trie.ts';
 import type { Vocabulary } from './vocabulary.ts';
@@ -53,11 +54,16 @@ export const OUTSIDE = -1;
 /** A mask, the masks by the frame below, or undefined: not looked at. */
 export type MaskTree = MaskId | undefined | Map<number, MaskTree>;
 
-/** Masks of any byte acceptor: one walk over the token trie for every new state. */
+/**
+ * Masks of any byte acceptor: one walk over the token trie for every new state. Within a part that has masks of its own only the tokens that
+ * may reach over its end are walked.
+ */
 export class AcceptorMasks implements TokenMachine {
   readonly pool: MaskPool;
   readonly start: number;
   private readonly memo = new Map<number, MaskId>();
+  /** Of each part that has them. */
+  private readonly own = new Map<Acceptor, OwnMasks>();
 
   constructor(
     private readonly acceptor: Acceptor,
@@ -92,10 +98,57 @@ export class AcceptorMasks implements TokenMachine {
   mask(state: number): MaskId {
     let mask = this.memo.get(state);
     if (mask === undefined) {
-      mask = walkedMask(this.acceptor, state, this.vocabulary, this.pool);
+      mask = this.within(state) ?? walkedMask(this.acceptor, state, this.vocabulary, this.pool);
       this.memo.set(state, mask);
     }
     return mask;
+  }
+
+  /** The mask of a state within a part that has masks of its own. */
+  private within(state: number): MaskId | undefined {
+    const inner = this.acceptor.within?.(state);
+    if (!inner?.acceptor.masks) return undefined;
+    let own = this.own.get(inner.acceptor);
+    if (!own) this.own.set(inner.acceptor, (own = inner.acceptor.masks(this.vocabulary, this.pool)));
+    const mask = own.mask(inner.state);
+    return this.pool.extend(mask, this.beyond(state, own.owed(inner.state), this.pool.view(mask)));
+  }
+
+  /** Tokens that are not in a mask but go on from a state; all of them hold the owed characters. */
+  private beyond(state: number, owed: string, words: Uint32Array): readonly number[] {
+    const { acceptor } = this;
+    const trie = vocabularyTrie(this.vocabulary);
+    const path = new Int32Array(trie.maxDepth + 1);
+    const rows = rowsOf(trie);
+    const found: number[] = [];
+    // By depth: which of the characters are still to come.
+    const left = new Uint32Array(trie.maxDepth + 1);
+    left[0] = (1 << owed.length) - 1;
+    path[0] = state;
+    for (let i = 1; i < trie.count; ) {
+      const d = trie.depth[i] ?? 0;
+      const byte = trie.byte[i] ?? 0;
+      const at = byte < 0x80 ? owed.indexOf(String.fromCharCode(byte)) : -1;
+      const owing = (left[d - 1] ?? 0) & ~(at < 0 ? 0 : 1 << at);
+      let hopeless = false;
+      for (let k = 0; k < owed.length; k++) {
+        const c = owed.charCodeAt(k);
+        if ((owing >> k) & 1 && !(((rows[i * ROW + 4 + (c >> 5)] ?? 0) >> (c & 31)) & 1)) hopeless = true;
+      }
+      const next = hopeless ? 0 : acceptor.step(path[d - 1] ?? 0, byte);
+      if (next === 0) {
+        i += trie.size[i] ?? 1;
+        continue;
+      }
+      path[d] = next;
+      left[d] = owing;
+      for (let t = trie.from[i] ?? 0; owing === 0 && t < (trie.from[i + 1] ?? 0); t++) {
+        const token = trie.tokens[t] ?? 0;
+        if ((((words[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 0) found.push(token);
+      }
+      i++;
+    }
+    return found;
   }
 }
 

@@ -20,11 +20,14 @@ export class TurnGraph {
   readonly engine: RegexEngine = createRegexEngine();
   readonly #parts: Draft[] = [];
   readonly #special: ReadonlyMap<string, number>;
+  readonly #specials: RegExp;
   readonly #literals = new Map<Lang, Acceptor>();
 
   /** @param special special tokens by text; their texts are taken as tokens wherever they occur in literals */
   constructor(special: ReadonlyMap<string, number>) {
     this.#special = special;
+    const names = [...special.keys()].filter((name) => name !== '').sort((a, b) => b.length - a.length);
+    this.#specials = new RegExp(`(${names.map((name) => name.replace(/[^\w\s]/g, '\\$&')).join('|') || '[]'})`);
   }
 
   part(acceptor: Acceptor): Span {
@@ -90,20 +93,11 @@ export class TurnGraph {
     return composite(parts, start.first);
   }
 
+  /** A text in pieces: special tokens, the longest that start anywhere, and what lies between. */
   #split(text: string): (string | number)[] {
-    const pieces: (string | number)[] = [];
-    let at = 0;
-    for (let i = 0; i < text.length; i++) {
-      const found = [...this.#special]
-        .filter(([name]) => name !== '' && text.startsWith(name, i))
-        .sort((a, b) => b[0].length - a[0].length)[0];
-      if (!found) continue;
-      if (i > at) pieces.push(text.slice(at, i));
-      pieces.push(found[1]);
-      i += found[0].length - 1;
-      at = i + 1;
-    }
-    if (at < text.length) pieces.push(text.slice(at));
-    return pieces;
+    return text
+      .split(this.#specials)
+      .filter((piece) => piece !== '')
+      .map((piece) => this.#special.get(piece) ?? piece);
   }
 }

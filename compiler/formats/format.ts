@@ -18,6 +18,13 @@ export interface DecodedGroup {
   readonly scale?: Expr;
   readonly offset?: Expr;
   readonly columns?: readonly Expr[];
+  /** Factors of scale and offset that a whole {@link gridSpan} shares: products multiply with them once for it. */
+  readonly outer?: OuterFactors;
+}
+
+export interface OuterFactors {
+  readonly scale: Expr;
+  readonly offset?: Expr;
 }
 
 /** The values that one group of weights may take once the parameters of the group (scale, offset) are fixed. */
@@ -168,18 +175,19 @@ export interface StorageFormat {
 export const gridSpan = (format: StorageFormat): number =>
   Math.max(format.group, ...Object.values(format.planes).map((p) => p.per));
 
-/** What a format decodes, all of it as f32. */
+/** What a format decodes, all of it as f32, outer factors multiplied in. */
 export function decodeGroup(
   format: StorageFormat,
   planes: Readonly<Record<string, readonly Expr[]>>,
   part: number,
   read: ReadRagged = noRagged,
-): DecodedGroup {
-  const { codes, scale, offset, columns } = format.decode(planes, part, read);
+): Omit<DecodedGroup, 'outer'> {
+  const { codes, scale, offset, columns, outer } = format.decode(planes, part, read);
+  const whole = (own: Expr, factor: Expr | undefined): Expr => (factor ? factor.f32.mul(own.f32) : own.f32);
   return {
     codes: codes.map((c) => c.f32),
-    ...(scale ? { scale: scale.f32 } : {}),
-    ...(offset ? { offset: offset.f32 } : {}),
+    ...(scale ? { scale: whole(scale, outer?.scale) } : {}),
+    ...(offset ? { offset: whole(offset, outer?.offset) } : {}),
     ...(columns ? { columns } : {}),
   };
 }

@@ -122,11 +122,11 @@ export function superBlocks({ name, bits, sub, affine, mostScale }: SuperBlocks)
         if (!e) throw new RangeError(`plane '${plane}' is missing`);
         return e;
       };
-      const scale = one('d').mul(one('scales').cast('f32'));
       return {
         codes: unpackCodes(planes, bits, sub, part).map((c) => (zero === 0 ? c : c.sub(zero)).cast('f32')),
-        scale,
-        ...(affine ? { offset: one('dmin').mul(one('minima').cast('f32')) } : {}),
+        scale: one('scales').cast('f32'),
+        ...(affine ? { offset: one('minima').cast('f32') } : {}),
+        outer: { scale: one('d'), ...(affine ? { offset: one('dmin') } : {}) },
       };
     },
     integer: affine ? integerCodes(bits) : integerCodes(bits, zero),

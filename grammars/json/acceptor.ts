@@ -1,8 +1,13 @@
-import { type Acceptor, ENDING_FIRST } from '../acceptor.ts';
+import { type Acceptor, ENDING_FIRST, type OwnMasks } from '../acceptor.ts';
 import { UNTOLD } from '../endings.ts';
-import { KeyLeaf } from './leaf-object.ts';
-import { located, type SchemaPlace } from './located.ts';
+import type { MaskPool } from '../mask-pool.ts';
+import type { Vocabulary } from '../vocabulary.ts';
+import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
+import { StringLeaf } from './leaf-string.ts';
+import { ArrayLeaf, ColonLeaf } from './leaf-structure.ts';
+import { located } from './located.ts';
 import type { Machine } from './machine.ts';
+import { JsonMasks } from './masks.ts';
 import { type Finish, Shortest } from './shortest.ts';
 import { type StackId, Stacks } from './stack.ts';
 import { type TextId, Texts } from './texts.ts';
@@ -45,6 +50,24 @@ export class JsonAcceptor implements Acceptor {
     const stack = this.stackOf[state] ?? -1;
     const end = this.machine.leaves[leaf]?.end() ?? 0;
     return end !== 0 && stack <= 0;
+  }
+
+  masks(vocabulary: Vocabulary, pool: MaskPool): OwnMasks {
+    return new JsonMasks(this, vocabulary, pool);
+  }
+
+  /** Characters that close what is open: the string, and the outermost array or object. */
+  owed(state: number): string {
+    const { machine, stacks } = this;
+    const leaf = machine.leaves[this.leafOf[state] ?? 0];
+    let outer = '';
+    for (let at = this.stackOf[state] ?? 0; at > 0; at = stacks.parent(at)) {
+      const kind = machine.frames[stacks.frame(at)]?.kind;
+      outer = kind === 'array' ? ']' : '}';
+    }
+    if (outer === '' && leaf instanceof ArrayLeaf) outer = ']';
+    if (outer === '' && (leaf instanceof ObjectLeaf || leaf instanceof ColonLeaf)) outer = '}';
+    return leaf instanceof StringLeaf || leaf instanceof KeyLeaf ? `"${outer}` : outer;
   }
 
   /** Bytes of the shortest completion (an upper bound where names must be invented). */
@@ -109,7 +132,7 @@ export class JsonAcceptor implements Acceptor {
       text += String.fromCharCode(bytes[i] ?? 0);
       this.text = this.texts.append(this.text, bytes[i] ?? 0);
     }
-    this.leaf = located(() => key.advance(text), UNKNOWN_PLACE) >> 2;
+    this.leaf = located(() => key.advance(text), this.machine.place) >> 2;
     return this.leaf === 0 ? bytes.length : end;
   }
 
@@ -267,6 +290,3 @@ function plainUntil(bytes: Uint8Array): number {
   }
   return i;
 }
-
-/** Errors met while a document is written: the schema as a whole. */
-const UNKNOWN_PLACE = (): SchemaPlace => ({ pointer: '', keyword: '' });

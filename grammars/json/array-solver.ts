@@ -15,6 +15,7 @@ export class ArraySolver {
   private readonly memo = new Map<Formula, Formula>();
   private readonly uniqueMemo = new Map<Formula, boolean>();
   private readonly owedMemo = new Map<Formula, Formula>();
+  private readonly endings = new Map<Formula, boolean>();
 
   constructor(private readonly solver: Solver) {
     this.formulas = solver.formulas;
@@ -147,10 +148,11 @@ export class ArraySolver {
 
   /** Whether an array may end where `rest` is demanded of the items still to come. */
   canEnd(rest: Formula): boolean {
-    return this.formulas.evaluate(rest, (leaf) => {
+    const ends = (leaf: number): boolean => {
       const { sort } = this.terms.get(leaf);
       return sort === 'items' || sort === 'unique';
-    });
+    };
+    return this.formulas.truth(rest, ends, this.endings);
   }
 
   private repeats(demand: (i: number) => Formula, min: number, max: number, distinct: number): boolean {

@@ -28,7 +28,9 @@ export function cardinality(solver: Solver, value: Formula, limit: number): numb
     return total;
   for (const type of ['array', 'object'] as const) {
     if (!solver.satisfiableAs(value, type)) continue;
-    if (add(composite(solver, compiler.typed(value, type), type, limit))) return total;
+    const { listed, rest } = solver.lists.split(compiler.typed(value, type), type);
+    if (add(compiler.listed.get(listed)?.members.length ?? 0)) return total;
+    if (rest !== 0 && add(composite(solver, rest, type, limit))) return total;
   }
   return total;
 }

@@ -17,9 +17,10 @@ import { arrayKeywords } from './keywords-array.ts';
 import { numberKeywords } from './keywords-number.ts';
 import { objectKeywords } from './keywords-object.ts';
 import { stringKeywords } from './keywords-string.ts';
+import { ListedValues } from './listed-values.ts';
 import { ANNOTATIONS, assertsValidation, plainContent, VALIDATION } from './plain-schema.ts';
-import { type StringSetId, StringSets } from './string-sets.ts';
-import { canonical, type JsonType, type Term, type Terms } from './terms.ts';
+import { type StringSetId, StringSets, spellable } from './string-sets.ts';
+import { canonical, type JsonType, ofWhole, type Term, type Terms } from './terms.ts';
 
 /** A keyword that could not be honoured exactly and was left out (`onUnsupported: 'relax'`). */
 export interface Relaxation {
@@ -34,6 +35,9 @@ export interface CompilerOptions {
   readonly onUnsupported: 'error' | 'relax';
 }
 
+/** Up to so many arrays or objects of an `enum` are alternatives like others. */
+const FEW_VALUES = 16;
+
 const TYPES = new Set(['null', 'boolean', 'number', 'integer', 'string', 'array', 'object']);
 
 /**
@@ -43,6 +47,7 @@ const TYPES = new Set(['null', 'boolean', 'number', 'integer', 'string', 'array'
 export class SchemaCompiler {
   readonly relaxed: Relaxation[] = [];
   readonly formulas: Formulas;
+  readonly listed: ListedValues;
   private readonly typedMemo = new Map<JsonType, Map<Formula, Formula>>();
   /** By leaf and type. */
   private readonly leafMemo = new Map<number, Formula>();
@@ -64,6 +69,7 @@ export class SchemaCompiler {
     readonly options: CompilerOptions,
   ) {
     this.formulas = terms.formulas;
+    this.listed = new ListedValues(this.formulas, terms);
     this.types = new DeclaredTypes(document, (site) => assertsValidation(site.resource));
   }
 
@@ -141,6 +147,7 @@ export class SchemaCompiler {
       if (!formulas.isPositive(value)) types = ALL_TYPES;
       else if (term.sort === 'schema') types = this.types.of(term.site);
       else if (term.sort === 'const') types = typeOf(term.value);
+      else if (term.sort === 'oneOf') types = term.values.reduce<TypeSet>((set, x) => set | typeOf(x), 0);
     } else if (formulas.isAnd(value)) for (const part of formulas.operands(value)) types &= this.typesOf(part);
     else if (formulas.isOr(value)) {
       types = 0;
@@ -152,7 +159,7 @@ export class SchemaCompiler {
 
   private typedLeaf(leaf: number, type: JsonType): Formula {
     const term = this.terms.get(leaf);
-    if (term.sort !== 'schema' && term.sort !== 'const') return this.formulas.leaf(leaf);
+    if (!ofWhole(term)) return this.formulas.leaf(leaf);
     const key = leaf * 64 + typeBit(type);
     const known = this.leafMemo.get(key);
     if (known !== undefined) return known;
@@ -166,8 +173,10 @@ export class SchemaCompiler {
     }
     this.open.add(key);
     try {
-      const direct = term.sort === 'const' ? this.constant(term.value, type) : this.schema(term, type);
-      const result = term.sort === 'const' ? direct : this.typed(direct, type);
+      let result: Formula;
+      if (term.sort === 'schema') result = this.typed(this.schema(term, type), type);
+      else if (term.sort === 'oneOf') result = this.oneOf(term.values, type, 0);
+      else result = term.sort === 'const' ? this.constant(term.value, type) : this.formulas.leaf(leaf);
       this.leafMemo.set(key, result);
       return result;
     } finally {
@@ -176,7 +185,7 @@ export class SchemaCompiler {
   }
 
   /** The formula that holds for exactly one value, given its type. */
-  private constant(value: Json, type: JsonType): Formula {
+  constant(value: Json, type: JsonType): Formula {
     const { formulas, terms } = this;
     if (value === null) return type === 'null' ? TRUE : FALSE;
     if (typeof value === 'boolean')
@@ -282,13 +291,21 @@ export class SchemaCompiler {
   private enumeration(site: Site, type: JsonType): Formula {
     const values = own(site.schema as JsonObject, 'enum');
     if (!Array.isArray(values)) throw this.invalid(site, 'enum', 'enum must be an array');
-    const list: readonly Json[] = values;
+    return this.oneOf(values, type, FEW_VALUES);
+  }
+
+  /** The formula of those of the values that have the type; more than `few` arrays or objects are a list. */
+  private oneOf(list: readonly Json[], type: JsonType, few: number): Formula {
     if (type === 'string')
       return this.terms.string(this.strings.of(list.filter((x): x is string => typeof x === 'string')));
     if (type === 'number')
       return this.terms.numbers(list.filter((x): x is number => typeof x === 'number').map(decimalOf));
     const distinct = new Map(list.filter((x) => typeOf(x) === typeBit(type)).map((x) => [canonical(x), x]));
-    const some = this.formulas.or([...distinct.values()].map((x) => this.constant(x, type)));
+    const composite = type === 'array' || type === 'object';
+    const some =
+      composite && distinct.size > few
+        ? this.listed.of([...distinct.values()].filter(spellable))
+        : this.formulas.or([...distinct.values()].map((x) => this.constant(x, type)));
     // It is over the atoms of that type already: there may be thousands.
     this.typedMemoOf(type).set(some, some);
     return some;
@@ -388,6 +405,7 @@ export class SchemaCompiler {
     try {
       return this.regex(source);
     } catch (cause) {
+      if (outOfTime(cause)) throw cause;
       const reason = cause instanceof InfcError ? cause.reason : String(cause);
       throw new InfcError('INFC5005', `${keyword}: ${reason}`, {
         pointer: site.pointer + pointerToken(keyword) + (keyword === 'pattern' ? '' : pointerToken(source)),
@@ -403,7 +421,8 @@ export class SchemaCompiler {
     const { engine } = this.strings;
     try {
       return engine.search(source, 'u');
-    } catch {
+    } catch (error) {
+      if (outOfTime(error)) throw error;
       return engine.search(source, '');
     }
   }
@@ -440,6 +459,11 @@ export class SchemaCompiler {
       fix,
     });
   }
+}
+
+/** Whether an error says nothing about the keyword: the work was too much, or is no longer wanted. */
+function outOfTime(error: unknown): boolean {
+  return error instanceof InfcError && (error.code === 'INFC5021' || error.code === 'INFC5023');
 }
 
 /** Names that are required, beside those that already are. */

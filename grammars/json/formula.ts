@@ -12,6 +12,9 @@ const LITERAL = 1;
 const AND = 2;
 const OR = 3;
 
+/** What looking into one operand counts for, where operands are looked up. */
+const SUBSTITUTED = 4;
+
 const NONE: readonly number[] = [];
 
 /**
@@ -128,6 +131,7 @@ export class Formulas {
       const value = replace(this.leafNumber(f));
       result = this.isPositive(f) ? value : this.not(value);
     } else {
+      this.work(SUBSTITUTED * this.operands(f).length);
       const parts = this.operands(f).map((x) => this.substitute(x, replace, memo));
       result = this.kinds[f] === AND ? this.and(parts) : this.or(parts);
     }
@@ -146,11 +150,17 @@ export class Formulas {
       const value = algebra.leaf(this.leafNumber(f));
       result = this.isPositive(f) ? value : algebra.not(value);
     } else {
+      this.work(this.operands(f).length);
       const parts = this.operands(f).map((x) => this.fold(x, algebra, memo));
       result = this.kinds[f] === AND ? algebra.and(parts) : algebra.or(parts);
     }
     memo.set(f, result);
     return result;
+  }
+
+  /** Truth value of a formula under an assignment; `memo` may be shared between calls with the same assignment. */
+  truth(f: Formula, leaf: (leaf: number) => boolean, memo: Map<Formula, boolean>): boolean {
+    return this.fold(f, { ...TRUTH, leaf }, memo);
   }
 
   /** Truth value of a formula under an assignment. */
@@ -200,32 +210,51 @@ export class Formulas {
         cube.length = mark;
         return false;
       };
-      const choices: Formula[] = [];
+      let choices: Formula[] = [];
       const todo = pending.slice(i);
-      for (i = 0; i < todo.length; i++) {
-        const g = todo[i] ?? FALSE;
-        if (g === FALSE) return undo();
-        if (g === TRUE || has.has(g)) continue;
-        if (this.kinds[g] === LITERAL) {
-          if (has.has(this.not(g))) return undo();
-          has.add(g);
-          cube.push(g);
-        } else if (this.kinds[g] === AND) todo.push(...this.operands(g));
-        else choices.push(g);
-      }
-      if (!worth(cube)) return undo();
+      const settle = (from: number): boolean => {
+        for (i = from; i < todo.length; i++) {
+          const g = todo[i] ?? FALSE;
+          if (g === FALSE) return false;
+          if (g === TRUE || has.has(g)) continue;
+          if (this.kinds[g] === LITERAL) {
+            if (has.has(this.not(g))) return false;
+            has.add(g);
+            cube.push(g);
+          } else if (this.kinds[g] === AND) for (const x of this.operands(g)) todo.push(x);
+          else choices.push(g);
+        }
+        return true;
+      };
+      if (!settle(0)) return undo();
       let best: Formula = -1;
       let live: Formula[] = [];
-      for (const choice of choices) {
-        const parts = this.operands(choice);
-        if (parts.some((x) => has.has(x))) continue;
-        const open = parts.filter((x) => this.kinds[x] !== LITERAL || !has.has(this.not(x)));
-        if (open.length === 0) return undo();
-        if (best < 0 || open.length < live.length) {
-          best = choice;
-          live = open;
+      for (let again = true; again; ) {
+        again = false;
+        best = -1;
+        const left = choices;
+        choices = [];
+        this.work(left.length);
+        for (const choice of left) {
+          const parts = this.operands(choice);
+          if (parts.some((x) => has.has(x))) continue;
+          const open = parts.filter((x) => this.kinds[x] !== LITERAL || !has.has(this.not(x)));
+          const [only] = open;
+          if (only === undefined) return undo();
+          if (open.length === 1) {
+            // There is no choice, and what follows from it may settle others.
+            if (!settle(todo.push(only) - 1)) return undo();
+            again = true;
+            continue;
+          }
+          choices.push(choice);
+          if (best < 0 || open.length < live.length) {
+            best = choice;
+            live = open;
+          }
         }
       }
+      if (!worth(cube)) return undo();
       if (best < 0) return test(cube) || undo();
       const others = choices.filter((x) => x !== best);
       for (const option of live) if (search([option, ...others], 0)) return true;
@@ -239,7 +268,6 @@ export class Formulas {
     const neutral = kind === AND ? TRUE : FALSE;
     const absorbing = kind === AND ? FALSE : TRUE;
     const dual = kind === AND ? OR : AND;
-    this.work(parts.length);
     const list: Formula[] = [];
     for (const part of parts) {
       if (part === absorbing) return absorbing;
@@ -249,6 +277,7 @@ export class Formulas {
     }
     for (let again = true; again; ) {
       again = false;
+      this.work(Math.max(list.length, parts.length));
       sortDistinct(list);
       // Members of the list are told by a stamp; simplifying within takes another.
       const stamp = ++this.stamps;
@@ -368,6 +397,14 @@ function keepOthers(list: number[], out: number): void {
   for (const x of list) if (x !== out) list[kept++] = x;
   list.length = kept;
 }
+
+const TRUTH = {
+  top: true,
+  bottom: false,
+  not: (value: boolean) => !value,
+  and: (values: readonly boolean[]) => !values.includes(false),
+  or: (values: readonly boolean[]) => values.includes(true),
+};
 
 /** A Boolean algebra a formula can be folded into. */
 export interface BooleanAlgebra<T> {

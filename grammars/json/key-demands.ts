@@ -1,3 +1,4 @@
+import type { InfcError } from '../../runtime/errors.ts';
 import { FALSE, type Formula } from './formula.ts';
 import type { FormulaSlot } from './leaf.ts';
 import { located, type SchemaPlace } from './located.ts';
@@ -5,6 +6,9 @@ import type { Machine } from './machine.ts';
 import type { Names, Plain } from './plain-objects.ts';
 import type { SeenSet } from './seen-keys.ts';
 import { type StringSetId, StringSets, wellFormed } from './string-sets.ts';
+
+/** Most classes of unlisted names. */
+const MAX_REGIONS = 512;
 
 /** Names no demand lists that match exactly these patterns. */
 export interface Region {
@@ -61,12 +65,21 @@ export class KeyDemands {
 
   private canCome(key: string): boolean {
     const { plain, order } = this;
-    if (!plain) return this.outcome(key) !== undefined;
+    if (!plain) return this.lists(key) || this.outcome(key) !== undefined;
     if (!this.listed.has(key) || !wellFormed(key)) return false;
     const place = order?.get(key) ?? Number.POSITIVE_INFINITY;
     return plain.some(
       (x) => !(order && x.owes(order, place, key)) && this.machine.solver.satisfiable(this.machine.plains.need(x, key)),
     );
+  }
+
+  /** Whether a list of values goes on with a name. */
+  private lists(key: string): boolean {
+    const { listed } = this.machine.compiler;
+    return this.slots.some(({ state }) => {
+      const list = listed.get(state);
+      return list !== undefined && listed.next(list, this.order).has(key);
+    });
   }
 
   /** What a name leads to, if it can come at all. */
@@ -132,6 +145,9 @@ export class KeyDemands {
         const term = machine.terms.get(leaf);
         if (term.sort === 'shape') for (const p of term.shape.patterns) patterns.add(p.names);
       }
+    const tooMany = (): InfcError =>
+      machine.solver.tooComplex(`more than ${MAX_REGIONS} combinations of name patterns`);
+    if (patterns.size > MAX_REGIONS) throw tooMany();
     let found: { matched: ReadonlySet<StringSetId>; names: StringSetId }[] = [
       { matched: new Set(), names: StringSets.ALL },
     ];
@@ -145,7 +161,7 @@ export class KeyDemands {
         if (!strings.isEmpty(outside)) split.push({ matched: region.matched, names: outside });
       }
       found = split;
-      if (found.length > 512) throw machine.solver.tooComplex('more than 512 combinations of name patterns');
+      if (found.length > MAX_REGIONS) throw tooMany();
     }
     return found.map((r, index) => ({ ...r, index })).filter((r) => this.regionOutcome(r) !== undefined);
   }
@@ -174,9 +190,13 @@ export class KeyDemands {
   }
 
   private collect(after: (rest: Formula) => Formula, later: SeenSet | undefined, key?: string): Outcome | undefined {
-    const { solver, formulas } = this.machine;
+    const { solver, formulas, compiler } = this.machine;
     const rests = new Map<Formula, Map<number, Formula>>();
     this.slots.forEach((slot, i) => {
+      const list = compiler.listed.get(slot.state);
+      const branch = list && key !== undefined && compiler.listed.after(list, key, this.order);
+      if (branch) rests.set(branch.need, (rests.get(branch.need) ?? new Map<number, Formula>()).set(i, branch.rest));
+      if (list) return;
       const plain = this.plain?.[i];
       if (plain && (key !== undefined || plain.simple)) {
         // What remains has fewer demands than what was satisfiable before, so it needs no check.
@@ -212,17 +232,18 @@ function namesOf(machine: Machine, slots: readonly FormulaSlot[]): Names {
       const term = machine.terms.get(leaf);
       if (term.sort === 'shape') for (const name of term.shape.names) set.add(name);
       else if (term.sort === 'required') set.add(term.key);
+      else if (term.sort === 'listed') for (const name of machine.compiler.listed.names(term.listed)) set.add(name);
     }
   }
   return { list: [...set].sort(), set };
 }
 
 /** The state before a value with this outcome. */
-export function stateOf(machine: Machine, { needs }: Outcome): number {
+export function stateOf(machine: Machine, { needs, rests }: Outcome): number {
   const [only] = needs;
-  if (only !== undefined && needs.length === 1) return machine.propertyValue(only);
+  if (only !== undefined && needs.length === 1 && !machine.terms.lists) return machine.propertyValue(only);
   return machine.valueState(
-    needs.map((need, i) => ({ state: need, results: machine.results.of([i]) })),
+    needs.map((need, i) => ({ state: need, results: machine.resultsOf(i, rests[i]) })),
     'space',
     0,
   );

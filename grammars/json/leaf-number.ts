@@ -2,7 +2,7 @@ import { add, type Decimal, decimal, negate, parseDecimal, plainDigits, power10 
 import { FALSE, type Formula } from './formula.ts';
 import { type FormulaSlot, goTo, type Leaf, onlyBytes, popThen, type ResultId, WHITESPACE } from './leaf.ts';
 import type { Machine } from './machine.ts';
-import { type NumberAtoms, numberAtoms, numberExists, numberSatisfies } from './number-cells.ts';
+import { listOf, type NumberAtoms, numberAtoms, numberExists, numberSatisfies } from './number-cells.ts';
 import { membersAfter } from './number-sets.ts';
 
 const DOT = 0x2e;
@@ -123,8 +123,9 @@ export class NumberLeaf implements Leaf {
       if (!inDoubles(exponent) || !Number.isFinite(Number(this.text))) return 0;
     }
     const { formulas, terms, results } = this.machine;
-    return results.union(
+    return results.finish(
       this.slots.filter((s) => numberSatisfies(formulas, terms, s.state, value)).map((s) => s.results),
+      () => Number(this.text),
     );
   }
 }
@@ -146,7 +147,7 @@ export function narrowNumbers(
     const left = membersAfter(term.set, text);
     if (left === term.set) return formulas.leaf(leaf);
     cut = true;
-    return terms.numbers(left.members.map(({ value }) => value));
+    return terms.numberSet(left);
   };
   const narrowed = slots.map(({ state, results }) => ({ state: formulas.substitute(state, narrow), results }));
   if (!cut) return undefined;
@@ -180,14 +181,16 @@ export function numberAlive(
   text: string,
 ): boolean {
   const { formulas, terms } = machine;
+  const exponential = phase === 'e' || phase === 'sign' || phase === 'exp';
+  const list = listOf(formulas, terms, demand);
+  if (list && !exponential) return membersAfter(list, text).members.length > 0;
   const formula = asSpelled(machine, demand, phase);
   if (formula === FALSE) return false;
   const exists = (low: Decimal | undefined, lowIn: boolean, high: Decimal | undefined, highIn: boolean): boolean =>
     numberExists(formulas, terms, formula, { low, lowIn, high, highIn }, atoms);
   const zero: Decimal = { digits: 0n, exponent: 0 };
   if (phase === 'minus') return exists(undefined, false, zero, true);
-  if (phase === 'e' || phase === 'sign' || phase === 'exp')
-    return exponentBytes(machine, formula, atoms, phase, text) < Number.POSITIVE_INFINITY;
+  if (exponential) return exponentBytes(machine, formula, atoms, phase, text) < Number.POSITIVE_INFINITY;
   const negative = text.startsWith('-');
   const digits = (negative ? text.slice(1) : text).replace(/\.$/, '');
   const value = parseDecimal(digits) ?? zero;
@@ -205,7 +208,9 @@ export function numberAlive(
     if (span({ digits: value.digits, exponent: value.exponent + j }, { digits: 1n, exponent: j })) return true;
   // Longer numbers lie beyond every threshold: only remainders matter, and the unbounded cell has them all.
   const edge = { digits: 1n, exponent: digits.length + Math.max(...more) };
-  return negative ? exists(undefined, false, negate(edge), true) : exists(edge, true, undefined, false);
+  if (negative ? exists(undefined, false, negate(edge), true) : exists(edge, true, undefined, false)) return true;
+  // A digit alone can still become small.
+  return digits.length === 1 && exponentBytes(machine, formula, atoms, 'e', `${text}e`) < Number.POSITIVE_INFINITY;
 }
 
 /** Fewest bytes that finish an exponent so that the number satisfies the formula; Infinity where none do. */

@@ -50,8 +50,8 @@ export class ObjectLeaf implements Leaf {
   }
 
   private result(): ResultId {
-    const { solver, results } = this.machine;
-    return results.union(this.slots.filter((s) => solver.objectCanEnd(s.state)).map((s) => s.results));
+    const { machine } = this;
+    return machine.ended(this.slots, (state) => machine.solver.objectCanEnd(state));
   }
 
   prime(row: Int32Array, at: number): void {

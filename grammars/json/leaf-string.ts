@@ -130,9 +130,10 @@ export class StringLeaf implements Leaf, CodePoints {
   }
 
   /** The transition for the quote after one of {@link listedRests}; undefined where that takes to look it up. */
-  closeAfter(_rest: string): number | undefined {
+  closeAfter(rest: string): number | undefined {
     const [only] = this.slots;
-    return only && this.slots.length === 1 ? pop(only.results) : undefined;
+    if (!only || this.slots.length > 1) return undefined;
+    return pop(this.machine.results.finish([only.results], () => only.list[only.low]?.slice(0, only.at) + rest));
   }
 
   /** The state that takes any content and gives the same results. */
@@ -266,13 +267,13 @@ export class StringLeaf implements Leaf, CodePoints {
     if (!atCharacter(this.decoder)) return 0;
     const { engine } = this.machine;
     const ok: ResultId[] = [];
-    for (const slot of this.slots)
-      if (
-        (slot.low < slot.high && slot.list[slot.low]?.length === slot.at) ||
-        (slot.min === 0 && engine.nullable(slot.lang))
-      )
-        ok.push(slot.results);
-    return ok.length === 0 ? 0 : pop(this.machine.results.union(ok));
+    let text: string | undefined;
+    for (const slot of this.slots) {
+      const whole = slot.low < slot.high && slot.list[slot.low]?.length === slot.at;
+      if (whole) text = slot.list[slot.low];
+      if (whole || (slot.min === 0 && engine.nullable(slot.lang))) ok.push(slot.results);
+    }
+    return ok.length === 0 ? 0 : pop(this.machine.results.finish(ok, () => text));
   }
 }
 

@@ -1,5 +1,7 @@
+import type { Formula } from './formula.ts';
 import { type FormulaSlot, goTo, type Leaf, onlyBytes, pop, push, type ResultId, WHITESPACE } from './leaf.ts';
 import type { Machine } from './machine.ts';
+import { settled } from './number-cells.ts';
 import type { JsonType } from './terms.ts';
 
 const SPACE = 0x20;
@@ -70,10 +72,15 @@ export class ValueLeaf implements Leaf {
   typed(type: JsonType): readonly FormulaSlot[] {
     let found = this.starts.get(type);
     if (!found) {
-      const { compiler, solver } = this.machine;
+      const { compiler, solver, formulas, terms } = this.machine;
+      const demand = (state: Formula): Formula => {
+        if (type === 'string') return state;
+        const typed = compiler.typed(state, type);
+        return type === 'number' ? settled(formulas, terms, typed) : typed;
+      };
       const live = this.slots
         .filter((s) => solver.satisfiableAs(s.state, type))
-        .map((s) => ({ state: type === 'string' ? s.state : compiler.typed(s.state, type), results: s.results }));
+        .map((s) => ({ state: demand(s.state), results: s.results }));
       found = this.machine.merge(live);
       this.starts.set(type, found);
     }
@@ -82,7 +89,11 @@ export class ValueLeaf implements Leaf {
 
   private word(text: string, slots: readonly FormulaSlot[], truth: boolean): number {
     const { formulas, results } = this.machine;
-    const result = results.union(slots.filter((s) => formulas.evaluate(s.state, () => truth)).map((s) => s.results));
+    const value = text === 'null' ? null : truth;
+    const result = results.finish(
+      slots.filter((s) => formulas.evaluate(s.state, () => truth)).map((s) => s.results),
+      () => value,
+    );
     return result === 0 ? 0 : goTo(this.machine.wordState(text, 1, result));
   }
 
@@ -184,8 +195,8 @@ export class ArrayLeaf implements Leaf {
   }
 
   private result(): ResultId {
-    const { solver, results } = this.machine;
-    return results.union(this.slots.filter((s) => solver.arrayCanEnd(s.state)).map((s) => s.results));
+    const { machine } = this;
+    return machine.ended(this.slots, (state) => machine.solver.arrayCanEnd(state));
   }
 
   prime(row: Int32Array, at: number): void {

@@ -16,6 +16,11 @@ const NAMED_ESCAPES = /^["\\/\u0000-\u001f]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
 const PLAIN = /^[^"\\\u0000-\u001f]*/;
 
+/** No token reaches further. */
+const FAR = MAX_DEPTH + 2;
+/** Half of a character at the end. */
+const HALF = /[\ud800-\udbff]$/;
+
 const NONE: readonly number[] = [];
 const utf8 = new TextEncoder();
 
@@ -57,7 +62,7 @@ export class ListedMasks {
         continue;
       }
       // Quotes and control characters never stand for themselves.
-      const [plain = ''] = PLAIN.exec(rest) ?? [];
+      const [plain = ''] = PLAIN.exec(rest.length > FAR ? rest.slice(0, FAR).replace(HALF, '') : rest) ?? [];
       const whole = plain.length === rest.length;
       const bytes = utf8.encode(plain);
       let d = 0;

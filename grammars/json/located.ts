@@ -27,6 +27,9 @@ const HARD = [
   'pattern',
   'format',
   'enum',
+  'dependentRequired',
+  'minProperties',
+  'required',
   'properties',
   'items',
   '$ref',
@@ -41,6 +44,7 @@ export function located<T>(work: () => T, place: () => SchemaPlace | undefined):
       throw new InfcError('INFC5024', 'the schema nests too deeply', {
         pointer: '',
         keyword: '',
+        ...place(),
         cause: error,
         fix: 'Write it with fewer levels',
       });

@@ -1,4 +1,5 @@
 import type { RegexEngine } from '../regex/index.ts';
+import { afterValue } from './after-value.ts';
 import type { SchemaCompiler } from './compiler.ts';
 import type { Json } from './document.ts';
 import { FALSE, type Formula, type Formulas } from './formula.ts';
@@ -20,7 +21,7 @@ import { ArrayLeaf, ColonLeaf, EndLeaf, type Gap, ValueLeaf, type Whitespace, Wo
 import { hardPlace, located, type SchemaPlace } from './located.ts';
 import { type NumberAtoms, numberAtoms } from './number-cells.ts';
 import { PlainObjects } from './plain-objects.ts';
-import { Results } from './results.ts';
+import { Results, WHICH } from './results.ts';
 import { SeenSets } from './seen-keys.ts';
 import type { Solver } from './solver.ts';
 import { StringFacts } from './string-facts.ts';
@@ -138,7 +139,7 @@ export class Machine {
     if (!known) this.resumed[frame] = known = new Map();
     let next = known.get(result);
     if (next === undefined) {
-      next = located(() => this.afterValue(info, result, undefined), this.place);
+      next = located(() => afterValue(this, info, result, undefined), this.place);
       known.set(result, next);
     }
     return next;
@@ -147,49 +148,13 @@ export class Machine {
   /** The same where `text` is the source of what was read above the frame. */
   resumeAfter(frame: number, result: ResultId, text: string): number {
     const info = this.frames[frame];
-    return info ? located(() => this.afterValue(info, result, text), this.place) : 0;
+    return info ? located(() => afterValue(this, info, result, text), this.place) : 0;
   }
 
   /** Whether what follows this result depends on the text read. */
   needsText(frame: number, result: ResultId): boolean {
     const info = this.frames[frame];
     return info?.captures === true && (info.keys === undefined || KeySpace.named(result));
-  }
-
-  private afterValue(frame: Frame, result: ResultId, text: string | undefined): number {
-    if (frame.kind === 'root') return this.endState();
-    if (frame.keys)
-      return frame.keys.finish(result, () => (text === undefined ? undefined : (parseCaptured(text) as string)));
-    const next: FormulaSlot[] = [];
-    const branches = this.results.get(result);
-    frame.slots.forEach((slot, i) => {
-      const options: Formula[] = [];
-      for (const branch of branches) {
-        const rest = frame.rests[branch]?.get(i);
-        if (rest !== undefined) options.push(rest);
-      }
-      let state = this.formulas.or(options);
-      if (frame.captures && state !== FALSE && text !== undefined) {
-        state = this.exclude(state, parseCaptured(text));
-        if (!this.solver.arrayRest(state)) state = FALSE;
-      }
-      if (state !== FALSE) next.push({ state, results: slot.results });
-    });
-    const merged = this.merge(next);
-    if (merged.length === 0) return 0;
-    return frame.kind === 'object'
-      ? this.objectState('next', merged, frame.seen, 0)
-      : this.arrayState('next', merged, 0);
-  }
-
-  /** Under uniqueItems no later item may equal `value`. */
-  private exclude(rest: Formula, value: Json): Formula {
-    const { formulas, terms } = this;
-    const other = formulas.not(terms.constant(value));
-    return formulas.substitute(rest, (leaf) => {
-      if (terms.get(leaf).sort !== 'unique') return formulas.leaf(leaf);
-      return formulas.and([formulas.leaf(leaf), terms.items(terms.everyItem(other), 0)]);
-    });
   }
 
   /** Joins slots with equal states. */
@@ -296,12 +261,49 @@ export class Machine {
   openObject(slots: readonly FormulaSlot[]): number {
     if (slots.length === 0) return 0;
     const seen = this.options.order === 'schema' ? this.seen.ordered(this.declaredOrder(slots)) : 0;
-    const live = seen === 0 ? slots : slots.filter((s) => this.solver.objectRest(s.state, this.seen.get(seen)));
+    const all = this.apart(slots, 'object');
+    const live = seen === 0 ? all : all.filter((s) => this.solver.objectRest(s.state, this.seen.get(seen)));
     return live.length === 0 ? 0 : goTo(this.objectState('open', live, seen, 0));
   }
 
   openArray(slots: readonly FormulaSlot[]): number {
-    return slots.length === 0 ? 0 : goTo(this.arrayState('open', slots, 0));
+    return slots.length === 0 ? 0 : goTo(this.arrayState('open', this.apart(slots, 'array'), 0));
+  }
+
+  /** Lists of values as slots of their own. */
+  private apart(slots: readonly FormulaSlot[], type: 'array' | 'object'): readonly FormulaSlot[] {
+    if (!this.terms.lists) return slots;
+    const all = slots.flatMap(({ state, results }) => {
+      const { listed, rest } = this.solver.lists.split(state, type);
+      const live = type === 'array' ? this.solver.arrayRest(rest) : this.solver.objectRest(rest, undefined);
+      return [
+        { state: listed, results },
+        { state: live ? rest : FALSE, results },
+      ];
+    });
+    return this.merge(all.filter(({ state }) => state !== FALSE));
+  }
+
+  /** The result of an array or object that ends here. */
+  ended(slots: readonly FormulaSlot[], canEnd: (state: Formula) => boolean): ResultId {
+    const { listed } = this.compiler;
+    const whole = (): Json | undefined => {
+      for (const { state } of slots) {
+        const list = listed.get(state);
+        const value = list && listed.whole(list);
+        if (value !== undefined) return value;
+      }
+      return undefined;
+    };
+    const done = slots.filter(({ state }) => canEnd(state)).map((slot) => slot.results);
+    return this.results.finish(done, whole);
+  }
+
+  /** The results of a value by its demand's number: where one goes on as the value says, also which it is. */
+  resultsOf(branch: number, rests: ReadonlyMap<number, Formula> | undefined): ResultId {
+    const { listed } = this.compiler;
+    const waits = this.terms.lists && rests !== undefined && [...rests.values()].some((rest) => listed.waits(rest));
+    return this.results.of(waits ? [branch, WHICH] : [branch]);
   }
 
   openString(slots: readonly FormulaSlot[]): number {
@@ -361,7 +363,7 @@ export class Machine {
     if (rests.size > 0) {
       const frame = this.frame({ kind: 'array', slots, rests: [...rests.values()], seen: 0, captures });
       const value = this.valueState(
-        [...rests.keys()].map((need, i) => ({ state: need, results: this.results.of([i]) })),
+        [...rests].map(([need, bySlot], i) => ({ state: need, results: this.resultsOf(i, bySlot) })),
         'either',
         0,
       );
@@ -416,7 +418,9 @@ export class Machine {
     let frame = this.keyFrames.get(keys);
     if (frame === undefined) {
       frame = this.frames.length;
-      const captures = this.options.repeats === 'never' || keys.demands.dependent;
+      // Only of names that no demand lists the text matters.
+      const unlisted = keys.demands.regions().length > 0;
+      const captures = unlisted && (this.options.repeats === 'never' || keys.demands.dependent);
       this.frames.push({ kind: 'key', slots: [], rests: [], seen, captures, keys });
       this.keyFrames.set(keys, frame);
     }
@@ -429,6 +433,7 @@ export class Machine {
       for (const leaf of this.formulas.leaves(slot.state).keys()) {
         const term = this.terms.get(leaf);
         if (term.sort === 'shape') for (const name of term.shape.names) names.add(name);
+        else if (term.sort === 'listed') for (const name of term.listed.list.names) names.add(name);
       }
     return [...names];
   }
@@ -482,16 +487,3 @@ export class Machine {
 
 /** Up to so many thresholds, number states compare with all of them. */
 const FEW_THRESHOLDS = 8;
-
-const utf8 = new TextDecoder();
-
-/** The value of captured bytes (one char code each); for items a comma may come first. */
-function parseCaptured(captured: string): Json {
-  const text = captured.startsWith(',') ? captured.slice(1) : captured;
-  if (!BEYOND_ASCII.test(text)) return JSON.parse(text) as Json;
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
-  return JSON.parse(utf8.decode(bytes)) as Json;
-}
-
-const BEYOND_ASCII = /[\u0080-\u00ff]/;

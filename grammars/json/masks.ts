@@ -10,6 +10,7 @@ import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
 import { ArrayLeaf, INDENT, ValueLeaf } from './leaf-structure.ts';
 import { ListedMasks } from './listed-masks.ts';
+import { located } from './located.ts';
 import { Memo } from './mask-memo.ts';
 import { MaskWalk, type TailSet } from './mask-walk.ts';
 import type { StackId } from './stack.ts';
@@ -30,7 +31,6 @@ const NONE: readonly number[] = [];
  * computation looked at, so that equal situations at any depth share it.
  */
 export class JsonMasks implements TokenMachine {
-  readonly pool: MaskPool;
   private readonly tokens: JsonTokens;
   private readonly walk: MaskWalk;
   private readonly listed: ListedMasks;
@@ -43,13 +43,13 @@ export class JsonMasks implements TokenMachine {
   constructor(
     readonly acceptor: JsonAcceptor,
     readonly vocabulary: Vocabulary,
+    readonly pool = new MaskPool(vocabulary.size),
   ) {
     const { escapes, whitespace } = acceptor.machine.options;
     this.tokens = jsonTokens(vocabulary, escapes, whitespace);
     this.walk = new MaskWalk(acceptor, vocabulary, this.tokens);
     this.listed = new ListedMasks(acceptor, this.tokens, this.walk);
     this.memo = new Memo(acceptor.stacks);
-    this.pool = new MaskPool(vocabulary.size);
     this.insides = new Insides(acceptor, vocabulary, this.tokens, this.walk, this.pool);
     this.insideBase = this.pool.addBase(this.tokens.strings.inside);
   }
@@ -81,6 +81,10 @@ export class JsonMasks implements TokenMachine {
     return found.later.length === 0 ? found.mask : this.decide(state, found);
   }
 
+  owed(state: number): string {
+    return this.acceptor.owed(state);
+  }
+
   /** Names may be forgotten but where the end depends on them. */
   get places(): Places {
     const { acceptor } = this;
@@ -107,7 +111,7 @@ export class JsonMasks implements TokenMachine {
     const { walk, acceptor } = this;
     acceptor.machine.solver.budget.reset();
     walk.lowest = acceptor.stacks.depth(stack);
-    const found = this.collect(leaf, stack);
+    const found = located(() => this.collect(leaf, stack), acceptor.machine.place);
     this.memo.set(leaf, stack, walk.lowest, found);
     return found;
   }

@@ -1,7 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { compare, type Decimal, isMultiple, negate, power10 } from './decimal.ts';
+import { compare, type Decimal, decimal, isMultiple, negate, power10 } from './decimal.ts';
 import type { Formula, Formulas } from './formula.ts';
-import { numberKey } from './number-sets.ts';
+import { type NumberSet, numberKey, sublist } from './number-sets.ts';
 import type { NumberTest, Terms } from './terms.ts';
 
 /** An interval of decimals; undefined bounds are infinite. */
@@ -45,6 +45,10 @@ export function isUnit(test: NumberTest): boolean {
 
 /** Collects the number atoms of formulas. */
 export function numberAtoms(formulas: Formulas, terms: Terms, list: readonly Formula[]): NumberAtoms {
+  const [only = 0] = list;
+  const whole = list.length === 1 ? listOf(formulas, terms, only) : undefined;
+  // It is in order already, and may have thousands of members.
+  if (whole) return { thresholds: whole.members.map(({ value }) => value), units: [], cells: new Map() };
   const thresholds = new Map<string, Decimal>();
   const units = new Map<string, Decimal>();
   const seen = new Set<number>();
@@ -99,7 +103,7 @@ export function numberExists(
   for (const bound of [range.low, range.high]) if (bound && inside(bound)) points.push(bound);
   if (points.some((x) => numberSatisfies(formulas, terms, formula, x))) return true;
   // One of a list: nothing lies between.
-  if (formulas.conjuncts(formula).some((part) => isList(formulas, terms, part))) return false;
+  if (formulas.conjuncts(formula).some((part) => listOf(formulas, terms, part))) return false;
   const cuts = thresholds.filter(
     (x) => (!range.low || compare(x, range.low) > 0) && (!range.high || compare(x, range.high) < 0),
   );
@@ -110,10 +114,42 @@ export function numberExists(
   return false;
 }
 
-function isList(formulas: Formulas, terms: Terms, part: Formula): boolean {
-  return (
-    formulas.isLiteral(part) && formulas.isPositive(part) && terms.get(formulas.leafNumber(part)).sort === 'numbers'
-  );
+/**
+ * The same demand in fewer terms: of listed numbers beside other demands those that satisfy them, as a list; multiples of several units as
+ * multiples of one.
+ */
+export function settled(formulas: Formulas, terms: Terms, formula: Formula): Formula {
+  if (!formulas.isAnd(formula)) return formula;
+  const units: Decimal[] = [];
+  const others = formulas.conjuncts(formula).filter((part) => {
+    const term = formulas.isLiteral(part) && formulas.isPositive(part) && terms.get(formulas.leafNumber(part));
+    if (term === false || term.sort !== 'number' || term.test !== 'multiple') return true;
+    units.push(term.value);
+    return false;
+  });
+  if (units.length > 1) {
+    const scale = Math.min(...units.map((unit) => unit.exponent));
+    const whole = units.map((unit) => unit.digits * power10(unit.exponent - scale)).reduce(lcm);
+    return settled(formulas, terms, formulas.and([...others, terms.number('multiple', decimal(whole, scale))]));
+  }
+  for (const part of formulas.conjuncts(formula)) {
+    const list = listOf(formulas, terms, part);
+    if (!list) continue;
+    for (const leaf of formulas.leaves(formula).keys()) {
+      const term = terms.get(leaf);
+      // That is not about the number alone.
+      if (term.sort === 'number' && term.test === 'spelled') return formula;
+    }
+    return terms.numberSet(sublist(list, ({ value }) => numberSatisfies(formulas, terms, formula, value)));
+  }
+  return formula;
+}
+
+/** The list that a formula is, if it is one. */
+export function listOf(formulas: Formulas, terms: Terms, part: Formula): NumberSet | undefined {
+  if (!formulas.isLiteral(part) || !formulas.isPositive(part)) return undefined;
+  const term = terms.get(formulas.leafNumber(part));
+  return term.sort === 'numbers' ? term.set : undefined;
 }
 
 /** The same within one open interval that no threshold cuts. */

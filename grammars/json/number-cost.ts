@@ -3,6 +3,7 @@ import { FALSE, type Formula } from './formula.ts';
 import { asSpelled, exponentBytes, type NumberPhase } from './leaf-number.ts';
 import type { Machine } from './machine.ts';
 import { type NumberAtoms, numberExists } from './number-cells.ts';
+import type { NumberSet } from './number-sets.ts';
 
 /** Longer numbers are not looked for. */
 const MAX_BYTES = 420;
@@ -62,6 +63,17 @@ export function numberBytes(
       if (whole(bytes - 1 - places, places)) return bytes;
   }
   return power;
+}
+
+/** Bytes of the shortest of listed numbers. */
+export function listedNumberBytes({ members }: NumberSet): number {
+  let best = Number.POSITIVE_INFINITY;
+  for (const { value, int, fraction, negative, lone } of members) {
+    const digits = Math.max(1, int.length) + (fraction === '' ? 0 : 1 + fraction.length);
+    const power = lone === '' ? digits : 2 + String(value.exponent).length;
+    best = Math.min(best, (negative ? 1 : 0) + Math.min(digits, power));
+  }
+  return best;
 }
 
 const ZERO: Decimal = { digits: 0n, exponent: 0 };

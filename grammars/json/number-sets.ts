@@ -5,11 +5,18 @@ export interface SpelledNumber {
   readonly value: Decimal;
   readonly int: string;
   readonly fraction: string;
+  readonly negative: boolean;
+  /** The only digit that is not 0, of numbers that have one: they may be written with an exponent. */
+  readonly lone: string;
+  /** Equal for equal numbers. */
+  readonly key: string;
 }
 
 /** Listed numbers in order: what `enum` and `const` admit. */
 export interface NumberSet {
   readonly members: readonly SpelledNumber[];
+  /** Equal for equal sets. */
+  readonly key: string;
   has(value: Decimal): boolean;
 }
 
@@ -18,19 +25,32 @@ export function numberKey({ digits, exponent }: Decimal): string {
   return `${digits}e${exponent}`;
 }
 
+const ZERO = '0e0';
+
 /** A set in order, without duplicates. */
 export function numberSet(values: readonly Decimal[]): NumberSet {
   const distinct = new Map(values.map((value) => [numberKey(value), value]));
-  const members = [...distinct.values()].sort(compare).map((value) => {
-    const [int, fraction] = plainDigits(value);
-    return { value, int, fraction };
-  });
+  const members = [...distinct]
+    .sort(([, a], [, b]) => compare(a, b))
+    .map(([key, value]) => {
+      const [int, fraction] = plainDigits(value);
+      const negative = value.digits < 0n;
+      const size = (negative ? -value.digits : value.digits).toString();
+      return { value, int, fraction, negative, lone: size.length === 1 && size !== '0' ? size : '', key };
+    });
   return setOf(members);
 }
 
 function setOf(members: readonly SpelledNumber[]): NumberSet {
-  const keys = new Set(members.map(({ value }) => numberKey(value)));
-  return { members, has: (value) => keys.has(numberKey(value)) };
+  let keys: ReadonlySet<string> | undefined;
+  const has = (value: Decimal): boolean => (keys ??= new Set(members.map(({ key }) => key))).has(numberKey(value));
+  return { members, key: members.map(({ key }) => key).join(), has };
+}
+
+/** Some of the members; the same set when that is all of them. */
+export function sublist(set: NumberSet, keep: (member: SpelledNumber) => boolean): NumberSet {
+  const members = set.members.filter(keep);
+  return members.length === set.members.length ? set : setOf(members);
 }
 
 /** The members that a text that begins so can still become; the same set when that is all of them. */
@@ -41,16 +61,14 @@ export function membersAfter(set: NumberSet, text: string): NumberSet {
   const exponential = /[eE]/.test(typed);
   const [whole = '', fraction] = typed.split('.');
   const int = whole === '0' ? '' : whole;
-  const members = set.members.filter((member) => {
-    const { digits } = member.value;
-    if (digits !== 0n && digits < 0n !== negative) return false;
+  return sublist(set, (member) => {
+    if (member.negative !== negative && member.key !== ZERO) return false;
     if (typed === '') return true;
-    const size = digits < 0n ? -digits : digits;
     // A digit alone may still take an exponent: all its powers of ten are near.
-    if (mantissa !== undefined && mantissa !== '0' && size === BigInt(mantissa)) return true;
+    if (mantissa !== undefined && member.lone === mantissa) return true;
     if (exponential) return false;
     if (fraction === undefined) return whole === '0' ? member.int === '' : member.int.startsWith(int);
-    return member.int === int && member.fraction.slice(0, fraction.length).padEnd(fraction.length, '0') === fraction;
+    if (member.int !== int) return false;
+    return member.fraction.slice(0, fraction.length).padEnd(fraction.length, '0') === fraction;
   });
-  return members.length === set.members.length ? set : setOf(members);
 }

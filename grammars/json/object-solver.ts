@@ -205,11 +205,17 @@ export class ObjectSolver {
       found += region.capacity - taken;
       if (found >= more) return true;
     }
-    const names = new Set<string>();
-    for (const s of [...all, ...cube.broken]) for (const name of s.names) names.add(name);
-    for (const name of names) {
-      if (barred.has(name) || used.has(name) || !this.solver.satisfiable(this.demand(all, name))) continue;
-      if (++found >= more) return true;
+    const shapes = [...all, ...cube.broken];
+    const counted = new Set<string>();
+    for (const { names } of shapes) {
+      // From the last one on: in declared order it is the first ones that are gone, and there may be thousands.
+      for (let i = names.length - 1; i >= 0; i--) {
+        const name = names[i] ?? '';
+        if (barred.has(name) || used.has(name) || counted.has(name)) continue;
+        if (!this.solver.satisfiable(this.demand(all, name))) continue;
+        if (++found >= more) return true;
+        if (shapes.length > 1) counted.add(name);
+      }
     }
     return false;
   }

@@ -4,9 +4,10 @@ import { FreeNumberLeaf, NumberLeaf, numberPhase } from './leaf-number.ts';
 import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, ValueLeaf, WordLeaf } from './leaf-structure.ts';
+import { ListedCost } from './listed-cost.ts';
 import type { Machine } from './machine.ts';
-import { numberAtoms } from './number-cells.ts';
-import { numberBytes } from './number-cost.ts';
+import { listOf, numberAtoms, settled } from './number-cells.ts';
+import { listedNumberBytes, numberBytes } from './number-cost.ts';
 import { ObjectCost } from './object-cost.ts';
 import type { StackId, Stacks } from './stack.ts';
 import { JSON_STRING_COST, jsonLength } from './string-cost.ts';
@@ -32,6 +33,7 @@ export class Shortest {
   private readonly states = new Map<number, number>();
   private readonly objects: ObjectCost;
   private readonly items: ItemCost;
+  private readonly lists: ListedCost;
   /** By leaf, without and with an unknown item before it. */
   private readonly ends: (Finish | undefined)[] = [];
   private low = INFINITE;
@@ -44,6 +46,9 @@ export class Shortest {
     soonest: (leaf: number) => string | undefined,
   ) {
     this.objects = new ObjectCost(machine.solver, (demand) => this.value(demand));
+    this.lists = new ListedCost(machine.compiler.listed, machine.options.order === 'schema', (demand) =>
+      this.value(demand),
+    );
     this.items = new ItemCost(
       machine.solver,
       (demand) => this.leaning(() => this.value(demand)),
@@ -218,10 +223,14 @@ export class Shortest {
             }),
         );
       }
-      if (best > 2 && solver.satisfiableAs(formula, 'array'))
-        consider(2 + this.arrayRest(compiler.typed(formula, 'array'), false));
-      if (best > 2 && solver.satisfiableAs(formula, 'object'))
-        consider(2 + this.objectRest(compiler.typed(formula, 'object'), false));
+      for (const type of ['array', 'object'] as const) {
+        if (best <= 2 || !solver.satisfiableAs(formula, type)) continue;
+        const { listed, rest } = solver.lists.split(compiler.typed(formula, type), type);
+        const list = compiler.listed.get(listed);
+        if (list) consider(2 + this.lists.rest(list, false));
+        if (best > 2 && rest !== FALSE)
+          consider(2 + (type === 'array' ? this.arrayRest(rest, false) : this.objectRest(rest, false)));
+      }
       if (best > 4 && solver.satisfiableAs(formula, 'null')) consider(4);
       if (best > 4) {
         const truth = compiler.typed(formula, 'boolean');
@@ -234,11 +243,14 @@ export class Shortest {
   private number(typed: Formula): number {
     if (typed === TRUE) return 1;
     const { machine } = this;
-    const atoms = numberAtoms(machine.formulas, machine.terms, [typed]);
+    const state = settled(machine.formulas, machine.terms, typed);
+    const list = listOf(machine.formulas, machine.terms, state);
+    if (list) return listedNumberBytes(list);
+    const atoms = numberAtoms(machine.formulas, machine.terms, [state]);
     let best = INFINITE;
     for (const text of FIRST) {
       const phase = numberPhase('start', text.charCodeAt(0));
-      if (phase !== undefined) best = Math.min(best, 1 + numberBytes(machine, typed, atoms, phase, text));
+      if (phase !== undefined) best = Math.min(best, 1 + numberBytes(machine, state, atoms, phase, text));
       if (best === 1) break;
     }
     return best;
@@ -249,7 +261,9 @@ export class Shortest {
    * uniqueItems came before whose values are not known.
    */
   private arrayRest(rest: Formula, after: boolean, taken = 0): number {
-    const { solver } = this.machine;
+    const { solver, compiler } = this.machine;
+    const list = compiler.listed.get(rest);
+    if (list) return this.lists.rest(list, after);
     if (solver.arrayCanEnd(rest)) return 0;
     const unique = solver.isUnique(rest);
     const gone = unique ? taken : 0;
@@ -281,7 +295,9 @@ export class Shortest {
 
   /** Bytes of the properties still to come, without the closing brace; `after`: a property came before; `seen`: names that cannot come. */
   private objectRest(rest: Formula, after: boolean, seen = 0): number {
-    const { formulas, solver } = this.machine;
+    const { formulas, solver, compiler } = this.machine;
+    const list = compiler.listed.get(rest);
+    if (list) return this.lists.rest(list, after);
     if (solver.objectCanEnd(rest)) return 0;
     const barred = solver.dependsOnSeen(rest) ? this.machine.seen.get(seen) : undefined;
     return this.ask(`o${rest}${after}${barred?.id ?? ''}`, () => {

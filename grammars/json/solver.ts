@@ -10,8 +10,9 @@ import { numberExists } from './number-cells.ts';
 import { type ObjectCube, ObjectSolver } from './object-solver.ts';
 import type { SeenSet } from './seen-keys.ts';
 import { type Branch, Splitter } from './split.ts';
-import { type StringSetId, wellFormed } from './string-sets.ts';
+import { type StringSetId, spellable } from './string-sets.ts';
 import { JSON_TYPES, type JsonType, type Shape, type Term, type Terms } from './terms.ts';
+import { ValueLists } from './value-lists.ts';
 
 /**
  * Decides whether values exist: the reason no constraint state is a dead end.
@@ -23,10 +24,12 @@ export class Solver {
   readonly formulas: Formulas;
   readonly terms: Terms;
   readonly objects: ObjectSolver;
+  readonly lists: ValueLists;
   private readonly arrays: ArraySolver;
   private readonly splitter: Splitter;
   private readonly answers = new Map<string | number, boolean>();
   private readonly open = new Map<string | number, number>();
+  private readonly endings = new Map<Formula, boolean>();
   private depth = 0;
   private low = Number.POSITIVE_INFINITY;
 
@@ -38,6 +41,7 @@ export class Solver {
     this.terms = compiler.terms;
     this.objects = new ObjectSolver(this);
     this.arrays = new ArraySolver(this);
+    this.lists = new ValueLists(this);
     this.splitter = new Splitter(
       this.formulas,
       this.terms,
@@ -73,17 +77,20 @@ export class Solver {
       case 'string':
         return !this.compiler.strings.isEmpty(this.compiler.stringSet(value));
       case 'array':
-        return this.arrayRest(typed);
-      case 'object':
-        return this.objectRest(typed, undefined);
+      case 'object': {
+        const { listed, rest } = this.lists.split(typed, type);
+        return listed !== FALSE || (type === 'array' ? this.arrayRest(rest) : this.objectRest(rest, undefined));
+      }
     }
   }
 
   /** Whether an object can be completed: `rest` is what is still demanded of the properties to come. */
   objectRest(rest: Formula, seen: SeenSet | undefined): boolean {
-    if (rest <= TRUE) return rest === TRUE;
+    if (rest <= TRUE || this.compiler.listed.get(rest)) return rest !== FALSE;
     const key = seen === undefined || !this.objects.dependsOnSeen(rest) ? rest + 0.25 : `${rest} ${seen.id}`;
     return this.ask(key, () => {
+      // What needs no property needs no search.
+      if (this.objectCanEnd(rest)) return true;
       const plain = this.objects.plain(rest, seen);
       if (plain !== undefined) return plain;
       return this.formulas.someCube(rest, (cube) => this.objects.cube(this.objectCube(cube), seen), this.budget.spend);
@@ -92,9 +99,10 @@ export class Solver {
 
   /** Whether an array can be completed: `rest` is what is still demanded of the items to come. */
   arrayRest(rest: Formula): boolean {
-    if (rest <= TRUE) return rest === TRUE;
-    return this.ask(rest + 0.5, () =>
-      this.formulas.someCube(rest, (cube) => this.arrays.cube(cube), this.budget.spend),
+    if (rest <= TRUE || this.compiler.listed.get(rest)) return rest !== FALSE;
+    return this.ask(
+      rest + 0.5,
+      () => this.arrayCanEnd(rest) || this.formulas.someCube(rest, (cube) => this.arrays.cube(cube), this.budget.spend),
     );
   }
 
@@ -105,6 +113,10 @@ export class Solver {
 
   /** What the next item of an array can be, and what then remains: whatever the item, it can be completed. */
   items(rest: Formula): readonly Branch[] {
+    const { listed } = this.compiler;
+    const list = listed.get(rest);
+    const item = list && listed.after(list, String(list.count), undefined);
+    if (list) return item ? [item] : [];
     const found: Branch[] = [];
     for (const branch of this.splitter.split(this.arrays.afterItem(rest))) {
       if (!this.satisfiable(branch.need) || !this.arrayRest(branch.rest)) continue;
@@ -142,7 +154,9 @@ export class Solver {
 
   /** Whether an object may end where `rest` is demanded of the properties to come. */
   objectCanEnd(rest: Formula): boolean {
-    return this.formulas.evaluate(rest, (leaf) => this.terms.get(leaf).sort === 'shape');
+    const list = this.compiler.listed.get(rest);
+    if (list) return this.compiler.listed.whole(list) !== undefined;
+    return this.formulas.truth(rest, (leaf) => this.terms.get(leaf).sort === 'shape', this.endings);
   }
 
   /** Whether items to come must differ from each other. */
@@ -157,6 +171,8 @@ export class Solver {
 
   /** Whether an array may end where `rest` is demanded of the items to come. */
   arrayCanEnd(rest: Formula): boolean {
+    const list = this.compiler.listed.get(rest);
+    if (list) return this.compiler.listed.whole(list) !== undefined;
     return this.arrays.canEnd(rest);
   }
 
@@ -220,13 +236,4 @@ export class Solver {
     this.answers.set(key, true);
     return true;
   }
-}
-
-/** Whether UTF-8 can spell all texts of a value. */
-function spellable(value: Json): boolean {
-  if (typeof value === 'string') return wellFormed(value);
-  if (value === null || typeof value !== 'object') return true;
-  return Array.isArray(value)
-    ? value.every(spellable)
-    : Object.entries(value).every(([name, inner]) => wellFormed(name) && spellable(inner));
 }

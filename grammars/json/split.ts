@@ -1,5 +1,5 @@
 import { FALSE, type Formula, type Formulas, TRUE } from './formula.ts';
-import type { Terms } from './terms.ts';
+import { ofWhole, type Terms } from './terms.ts';
 
 /** One way on: a value that satisfies `need` leaves `rest` to be satisfied by what follows it. */
 export interface Branch {
@@ -8,7 +8,7 @@ export interface Branch {
 }
 
 /**
- * Splits a formula over both a child value (terms `schema`, `const`) and what follows it into branches: the formula holds
+ * Splits a formula over both a child value ({@link ofWhole}) and what follows it into branches: the formula holds
  * exactly when some branch has both its halves. Where a child term occurs positively only, no negation is introduced;
  * combinations of needs that no value satisfies are dropped early, which keeps a discriminated oneOf linear.
  */
@@ -47,8 +47,7 @@ export class Splitter {
     if (known !== undefined) return known;
     let side = 0;
     if (this.formulas.isLiteral(f)) {
-      const { sort } = this.terms.get(this.formulas.leafNumber(f));
-      side = sort === 'schema' || sort === 'const' ? 1 : 2;
+      side = ofWhole(this.terms.get(this.formulas.leafNumber(f))) ? 1 : 2;
     } else for (const x of this.formulas.operands(f)) side |= this.side(x);
     this.sideMemo.set(f, side);
     return side;
@@ -89,8 +88,7 @@ export class Splitter {
     let chosen = -1;
     let polarity = 0;
     for (const [leaf, sign] of leaves) {
-      const { sort } = this.terms.get(leaf);
-      if (sort !== 'schema' && sort !== 'const') continue;
+      if (!ofWhole(this.terms.get(leaf))) continue;
       chosen = leaf;
       polarity = sign;
       break;

@@ -1,4 +1,5 @@
 import type { Lang, RegexEngine } from '../regex/index.ts';
+import type { Json } from './document.ts';
 
 /** An interned set of strings. */
 export type StringSetId = number;
@@ -226,6 +227,15 @@ export function wellFormed(text: string): boolean {
 }
 
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+
+/** Whether UTF-8 can spell all texts of a value. */
+export function spellable(value: Json): boolean {
+  if (typeof value === 'string') return wellFormed(value);
+  if (value === null || typeof value !== 'object') return true;
+  return Array.isArray(value)
+    ? value.every(spellable)
+    : Object.entries(value).every(([name, inner]) => wellFormed(name) && spellable(inner));
+}
 
 function search(sorted: readonly string[], text: string): boolean {
   return sorted[find(sorted, text)] === text;

@@ -83,10 +83,13 @@ export function tablesOf(masks: JsonMasks, limit: number): Tables {
       add(machine.pushLeaf[target] ?? 0, own);
     } else {
       const results = at(resumed, frame, () => new Map());
-      if (frame === NOTHING || results.has(target)) return;
-      const leaf = machine.resume(frames.list[frame] ?? 0, target);
-      results.set(target, leaf);
-      for (const parent of below[frame] ?? []) add(leaf, parent);
+      // Costs are told without the value.
+      for (const result of [target, machine.results.anyValue(target)]) {
+        if (frame === NOTHING || results.has(result)) continue;
+        const leaf = machine.resume(frames.list[frame] ?? 0, result);
+        results.set(result, leaf);
+        for (const parent of below[frame] ?? []) add(leaf, parent);
+      }
     }
   };
 

@@ -2,7 +2,8 @@ import type { Decimal } from './decimal.ts';
 import type { Json, Site } from './document.ts';
 import type { Formula } from './formula.ts';
 import { Formulas } from './formula.ts';
-import { type NumberSet, numberKey, numberSet } from './number-sets.ts';
+import type { Listed } from './listed-values.ts';
+import { type NumberSet, numberSet } from './number-sets.ts';
 import type { StringSetId } from './string-sets.ts';
 
 /** Tests of numbers; `spelled` is draft 4's integer: a multiple of 1 written without fraction or exponent. */
@@ -33,13 +34,17 @@ export interface ItemShape {
 }
 
 /**
- * The atoms schemas are made of. `schema` and `const` speak of a whole value; the others of a value whose JSON type is
+ * The atoms schemas are made of. `schema`, `const` and `oneOf` speak of a whole value; the others of a value whose JSON type is
  * known, and of what is still to come of it: after each property or item an atom is replaced by what remains of it.
  */
 export type Term =
   /** `given`: names that what it stands beside requires. */
   | { readonly sort: 'schema'; readonly site: Site; readonly scope: number; readonly given: readonly string[] }
   | { readonly sort: 'const'; readonly value: Json }
+  /** One of several different values. */
+  | { readonly sort: 'oneOf'; readonly values: readonly Json[] }
+  /** What is still to come is the rest of one of several arrays or objects. */
+  | { readonly sort: 'listed'; readonly listed: Listed }
   | { readonly sort: 'true' }
   | { readonly sort: 'string'; readonly set: StringSetId }
   | { readonly sort: 'number'; readonly test: NumberTest; readonly value: Decimal }
@@ -63,6 +68,8 @@ export class Terms {
   private readonly byKey = new Map<string, Formula>();
   private readonly uniform = new Map<Formula, ItemShape>();
   private shapes = 0;
+  /** Whether there are terms of the sort `listed`. */
+  lists = false;
 
   constructor(readonly formulas: Formulas = new Formulas()) {}
 
@@ -87,6 +94,17 @@ export class Terms {
     return this.intern(`=${canonical(value)}`, () => ({ sort: 'const', value }));
   }
 
+  oneOf(values: readonly Json[]): Formula {
+    const [first = null] = values;
+    if (values.length === 1) return this.constant(first);
+    return this.intern(`{${values.map(canonical).join()}`, () => ({ sort: 'oneOf', values }));
+  }
+
+  listed(listed: Listed): Formula {
+    this.lists = true;
+    return this.intern(`l${listed.id}`, () => ({ sort: 'listed', listed }));
+  }
+
   isTrue(): Formula {
     return this.intern('t', () => ({ sort: 'true' }));
   }
@@ -101,9 +119,11 @@ export class Terms {
 
   /** One of the listed numbers. */
   numbers(values: readonly Decimal[]): Formula {
-    if (values.length === 0) return 0;
-    const set = numberSet(values);
-    return this.intern(`#${set.members.map(({ value }) => numberKey(value)).join()}`, () => ({ sort: 'numbers', set }));
+    return this.numberSet(numberSet(values));
+  }
+
+  numberSet(set: NumberSet): Formula {
+    return set.members.length === 0 ? 0 : this.intern(`#${set.key}`, () => ({ sort: 'numbers', set }));
   }
 
   shape(shape: Shape): Formula {
@@ -151,6 +171,11 @@ export class Terms {
     this.byKey.set(key, formula);
     return formula;
   }
+}
+
+/** Whether a term speaks of a whole value. */
+export function ofWhole({ sort }: Term): boolean {
+  return sort === 'schema' || sort === 'const' || sort === 'oneOf';
 }
 
 /** The formula a shape gives the value of `key` (patterns tested by `has`). */

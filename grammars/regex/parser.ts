@@ -12,7 +12,7 @@ import {
 import { type ClassRanges, type Dialect, invert, LINE_TERMINATOR, type RegexNode } from './syntax.ts';
 
 const MAX_DEPTH = 500;
-const MAX_LENGTH = 1 << 20;
+const MAX_LENGTH = 1 << 16;
 
 const NEWLINE: ClassRanges = [[10, 10]];
 
@@ -33,7 +33,9 @@ export function parseRegex(source: string, flags = '', dialect: Dialect = 'ecma'
     });
   }
   if (source.length > MAX_LENGTH)
-    throw new InfcError('INFC5103', `regular expression of ${source.length} characters is too long`);
+    throw new InfcError('INFC5103', `a regular expression of ${source.length} characters, more than ${MAX_LENGTH}`, {
+      fix: 'Write a shorter one, or list the texts in an enum',
+    });
   const mode: Mode = {
     unicode: dialect === 'ecma' && /[uv]/.test(flags),
     unicodeClasses: dialect !== 'ecma' && flags.includes('u'),

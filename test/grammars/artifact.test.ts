@@ -16,6 +16,8 @@ const closed = {
   additionalProperties: false,
 } as const;
 
+const listed = { enum: Array.from({ length: 20 }, (_, i) => ({ age: i % 7, tags: [`t${i}`, { a: i % 3 }] })) };
+
 /** Walks both machines over random allowed tokens and compares everything that can be seen. */
 function compare(live: TokenMachine, loaded: TokenMachine, walks: number): number {
   let seed = 7;
@@ -49,6 +51,7 @@ describe('ahead-of-time artifacts', () => {
   it('are the same machine as the live one: schemas, regular expressions, tools', () => {
     for (const machine of [
       constrain(closed).masks(vocabulary),
+      constrain(listed).masks(vocabulary),
       regex(/(abc|é+ )*true/u).masks(vocabulary),
       tools({ now: { input: { type: 'object', properties: {}, additionalProperties: false } } }).masks(vocabulary),
     ]) {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { loadCompiled } from '../../compiler/calibrate.ts';
 import { createCompiler } from '../../compiler/compile.ts';
 import type { FormatRecipe } from '../../compiler/formats/recipe.ts';
-import { encodeModel, f32, info, node } from '../import/build-onnx.ts';
+import { attribute, encodeModel, f32, info, node } from '../import/build-onnx.ts';
 import { random } from '../kernels/product-case.ts';
 
 const [STEPS, INPUT, HIDDEN] = [4, 64, 64];
@@ -12,7 +12,7 @@ const model = encodeModel({
   name: 'recurrence',
   input: [info('x', [STEPS, 1, INPUT])],
   output: [info('y', [STEPS, 1, 1, HIDDEN])],
-  node: [node('LSTM', ['x', 'w', 'r'], ['y'], { hidden_size: HIDDEN })],
+  node: [node('LSTM', ['x', 'w', 'r'], ['y'], [attribute.int('hidden_size', HIDDEN)])],
   initializer: [
     f32('w', [1, 4 * HIDDEN, INPUT], small(4 * HIDDEN * INPUT, 1)),
     f32('r', [1, 4 * HIDDEN, HIDDEN], small(4 * HIDDEN * HIDDEN, 2)),

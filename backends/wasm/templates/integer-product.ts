@@ -1,4 +1,4 @@
-import { decodeGroup, type IntegerAccess, type StorageFormat } from '../../../compiler/formats/format.ts';
+import { gridSpan, type IntegerAccess, type StorageFormat } from '../../../compiler/formats/format.ts';
 import {
   add,
   ceilDiv,
@@ -31,6 +31,7 @@ import {
 } from './integer-rows.ts';
 import { finishVector } from './microkernel.ts';
 import { bindPanels, PANEL, type Panels } from './panels.ts';
+import { SegmentParameters } from './segment-parameters.ts';
 import { type PanelWeights, type Parameters, type Step, WidenedPanel } from './widened-panel.ts';
 
 const VECTORS = PANEL / 4;
@@ -98,22 +99,24 @@ class IntegerProduct {
   build(): LoweredKernel {
     const { k, access, layout, size, o } = this;
     const { step } = access;
-    const parameters = (segment: Dim): readonly Parameters[] => this.parametersOf(segment);
+    const segments = new SegmentParameters(this.weights, this.panel, this.format, access, layout);
+    const parameters = (segment: Dim): readonly Parameters[] => segments.whole(segment);
     const pairs: PanelWeights = { words: (at, v) => this.pairs(at, v), parameters };
     const quads: PanelWeights = { words: (at, v) => this.quads(at, v), parameters };
-    const hasOffsets = this.parameters(0, 0).offset !== undefined;
+    const apart = segments.apart();
+    const hasOffsets = parameters(0)[0]?.offset !== undefined;
     const panel = isAtMost(size.rows, FEW_ROWS)
       ? undefined
       : new WidenedPanel(k, layout, size.depth, step, step / 2, hasOffsets);
     this.product({
-      few: (rows) => this.direct(rows, pairs),
+      few: (rows) => this.direct(rows, { ...pairs, ...apart }),
       ...(panel ? { widen: () => panel.write(pairs, step / 2), many: (rows) => this.tile(rows, panel) } : {}),
     });
     if (layout.bytes)
       k.alternative('relaxed-dot', () => {
         const widened = panel?.weights(step / 4);
         this.product({
-          few: (rows) => this.byteTile(rows, quads),
+          few: (rows) => this.byteTile(rows, { ...quads, ...apart }),
           ...(panel && widened
             ? { widen: () => panel.write(quads, step / 4), many: (rows) => this.byteTile(rows, widened) }
             : {}),
@@ -218,30 +221,6 @@ class IntegerProduct {
     );
   }
 
-  /** Scale and offset of a segment, for four rows of weights. */
-  private parameters(segment: Dim, vector: number): Parameters {
-    const { format, access, weights, layout } = this;
-    const perRun = layout.run / layout.segment;
-    const run = perRun === 1 ? segment : floorDiv(segment, perRun);
-    const entries = Object.entries(format.planes).map(([name, { per }]) => {
-      const entry = per >= layout.run ? 0 : floorDiv(mul(mod(segment, perRun), layout.segment), per);
-      const one = weights.load(name, this.panel, run, entry, 4 * vector, 4);
-      // Only scales and offsets are used: codes may be any.
-      return [name, new Array<Expr>(Math.max(1, format.group / per)).fill(one)] as const;
-    });
-    const { scale, offset } = decodeGroup(format, Object.fromEntries(entries), 0);
-    const unit = access.table?.unit ?? 1;
-    return {
-      ...(scale ? { scale: unit === 1 ? scale : scale.mul(unit) } : {}),
-      ...(offset && access.zero === undefined ? { offset } : {}),
-    };
-  }
-
-  /** The same for each vector of weights. */
-  private parametersOf(segment: Dim): readonly Parameters[] {
-    return Array.from({ length: VECTORS }, (_, v) => this.parameters(segment, v));
-  }
-
   /** Words of activations from number `first` of row `row` on, each in every lane. */
   private activations(row: Dim, first: Dim, count: number): readonly Expr[] {
     const at = add(mul(row, this.size.depth / 2), first);
@@ -261,7 +240,7 @@ class IntegerProduct {
 
   /** Adds the scaled sums of a segment to the totals. */
   private accumulate(
-    totals: readonly Variable[],
+    { totals, offsets }: Totals,
     sums: readonly Variable[],
     rows: readonly Dim[],
     segment: Dim,
@@ -279,7 +258,9 @@ class IntegerProduct {
           .cast('f32')
           .fma(scale ? scale.mul(factor) : factor, total.value);
         const all = (): Expr => k.load(x.sums, mul(add(mul(row, segments), segment), 2)).splat(4);
-        total.set(offset ? product.sub(offset.mul(all())) : product);
+        const apart = offsets?.[c * VECTORS + v];
+        total.set(offset && !apart ? product.sub(offset.mul(all())) : product);
+        if (offset && apart) apart.set(offset.fma(all(), apart.value));
       }
     });
   }
@@ -296,13 +277,33 @@ class IntegerProduct {
   }
 
   /** A tile of rows by products of bytes, for engines that have them. */
-  private byteTile(rows: readonly Dim[], { words, parameters }: PanelWeights): void {
-    const { k, segments } = this;
-    const totals = this.totals(rows.length);
-    k.for(0, segments, 1, (segment) => {
-      const sums = this.byteSums(rows, segment, words, 0);
-      this.accumulate(totals, sums, rows, segment, parameters(segment), sumHalves);
+  private byteTile(rows: readonly Dim[], weights: PanelWeights): void {
+    this.overSegments(rows.length, weights, (segment, totals) => {
+      const sums = this.byteSums(rows, segment, weights.words, 0);
+      this.accumulate(totals, sums, rows, segment, weights.parameters(segment), sumHalves);
     });
+  }
+
+  /** Adds up all segments, span by span where weights share outer factors, and leaves the sums in scratch. */
+  private overSegments(rows: number, { outer }: PanelWeights, body: (segment: Dim, to: Totals) => void): void {
+    const { k, segments, layout, access } = this;
+    const totals = this.totals(rows);
+    if (!outer) k.for(0, segments, 1, (segment) => body(segment, { totals }));
+    else {
+      const per = gridSpan(this.format) / layout.segment;
+      k.for(0, segments / per, 1, (span) => {
+        const first = mul(span, per);
+        const own = { totals: this.totals(rows), ...(access.zero === undefined ? { offsets: this.totals(rows) } : {}) };
+        k.for(0, per, 1, (i) => body(add(first, i), own));
+        const factors = outer(first);
+        totals.forEach((total, i) => {
+          const [sum, off, factor] = [own.totals[i], own.offsets?.[i], factors[i % VECTORS]];
+          if (!sum || !factor) return;
+          const scaled = sum.value.fma(factor.scale.f32, total.value);
+          total.set(off && factor.offset ? scaled.sub(off.value.mul(factor.offset.f32)) : scaled);
+        });
+      });
+    }
     this.keep(totals);
   }
 
@@ -382,16 +383,17 @@ class IntegerProduct {
   }
 
   /** Few rows: codes are widened where they are used. */
-  private direct(rows: readonly Dim[], { words: pairs, parameters }: PanelWeights): void {
-    const { k, layout, segments } = this;
-    const totals = this.totals(rows.length);
+  private direct(rows: readonly Dim[], weights: PanelWeights): void {
+    const { layout } = this;
     const steps = layout.segment / this.access.step;
     const perStep = this.access.step / 2;
-    k.for(0, segments, 1, (segment) => {
+    this.overSegments(rows.length, weights, (segment, totals) => {
       const sums = this.sums(rows, segment);
       for (const vectors of this.waves)
         this.rounds(segment, 1, (at, j) => {
-          const words = vectors.map((v) => at.flatMap((one) => pairs(one, v).map((w) => k.let(w, 'pair'))));
+          const words = vectors.map((v) =>
+            at.flatMap((one) => weights.words(one, v).map((w) => this.k.let(w, 'pair'))),
+          );
           const first = mul(add(mul(segment, steps), j), perStep);
           rows.forEach((row, c) => {
             this.activations(row, first, at.length * perStep).forEach((pair, i) => {
@@ -402,9 +404,8 @@ class IntegerProduct {
             });
           });
         });
-      this.accumulate(totals, sums, rows, segment, parameters(segment));
+      this.accumulate(totals, sums, rows, segment, weights.parameters(segment));
     });
-    this.keep(totals);
   }
 
   /** A tile of rows times the widened panel. */
@@ -426,10 +427,16 @@ class IntegerProduct {
           });
         });
       });
-      this.accumulate(totals, sums, rows, segment, panel.parameters(segment));
+      this.accumulate({ totals }, sums, rows, segment, panel.parameters(segment));
     });
     this.keep(totals);
   }
+}
+
+/** Where scaled sums go, and apart from them what offsets take off where both are still to be multiplied. */
+interface Totals {
+  readonly totals: readonly Variable[];
+  readonly offsets?: readonly Variable[];
 }
 
 /** How one build of the kernel computes. */

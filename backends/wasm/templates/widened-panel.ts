@@ -1,3 +1,4 @@
+import type { OuterFactors } from '../../../compiler/formats/format.ts';
 import { add, type Dim, mul } from '../../../compiler/ir/dim.ts';
 import { type Buffer, constant, type Expr } from '../../../compiler/ir/expr.ts';
 import type { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
@@ -24,6 +25,8 @@ export interface PanelWeights {
   words(at: Step, vector: number): readonly Expr[];
   /** For each vector of four rows. */
   parameters(segment: Dim): readonly Parameters[];
+  /** What these are still to be multiplied with, the same for all segments of a span. */
+  outer?(segment: Dim): readonly OuterFactors[];
 }
 
 /** A panel of weights in scratch: integers widened, scales and offsets decoded, once for many rows of activations. */
