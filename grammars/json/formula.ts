@@ -191,9 +191,14 @@ export class Formulas {
 
   /**
    * Searches the disjunctive normal form lazily: calls `test` with the literals of one cube after another until one is
-   * accepted. Contradictory cubes are never built. `steps` bounds the search (INFC5021 from `spend`).
+   * accepted. Contradictory cubes are never built, nor those that begin as `worth` turns down. `steps` bounds the search (INFC5021 from `spend`).
    */
-  someCube(f: Formula, test: (cube: readonly Formula[]) => boolean, spend: () => void): boolean {
+  someCube(
+    f: Formula,
+    test: (cube: readonly Formula[]) => boolean,
+    spend: () => void,
+    worth: (begun: readonly Formula[]) => boolean = () => true,
+  ): boolean {
     const cube: Formula[] = [];
     const has = new Set<Formula>();
     const search = (pending: readonly Formula[], from: number): boolean => {
@@ -249,6 +254,7 @@ export class Formulas {
           }
         }
       }
+      if (!worth(cube)) return undo();
       if (best < 0) return test(cube) || undo();
       const others = choices.filter((x) => x !== best);
       for (const option of live) if (search([option, ...others], 0)) return true;

@@ -302,17 +302,32 @@ export class Shortest {
     const barred = solver.dependsOnSeen(rest) ? this.machine.seen.get(seen) : undefined;
     return this.ask(`o${rest}${after}${barred?.id ?? ''}`, () => {
       let best = INFINITE;
+      const comma = after ? 1 : 0;
+      const bytes = (cube: readonly Formula[]): number =>
+        comma + this.objects.of(solver.objectCube(cube), barred, best);
       formulas.someCube(
         rest,
-        (literals) => {
-          const least = this.objects.of(solver.objectCube(literals), barred, best);
-          best = Math.min(best, least + (after ? 1 : 0));
+        (cube) => {
+          best = Math.min(best, bytes(cube));
           return false;
         },
         () => undefined,
+        // What is demanded besides makes nothing cheaper.
+        (begun) => best === INFINITE || (this.requiredBytes(begun) + comma < best && bytes(begun) < best),
       );
       return best;
     });
+  }
+
+  /** Bytes that the names cost which a conjunction requires, each with a value of one byte: it takes no fewer. */
+  private requiredBytes(literals: readonly Formula[]): number {
+    const { formulas, solver } = this.machine;
+    let bytes = -1;
+    for (const literal of literals) {
+      const term = solver.term(literal);
+      if (term.sort === 'required' && formulas.isPositive(literal)) bytes += jsonLength(term.key) + 5;
+    }
+    return bytes;
   }
 
   private ask(key: string | number, decide: () => number): number {

@@ -317,7 +317,7 @@ while (counts.states < wanted) {
       wrong('unfinished', one, `after ${JSON.stringify(Buffer.from(prefix).toString())}: ${error.message}`);
     else refused.set(error.code, (refused.get(error.code) ?? 0) + 1);
   }
-  if (constraints % 25 === 0) process.stderr.write(`${JSON.stringify(counts)}\n`);
+  if (constraints % 10 === 0) process.stderr.write(`${JSON.stringify(counts)}\n`);
 }
 const { user, system } = process.cpuUsage(began);
 console.log(

@@ -42,6 +42,22 @@ describe('oneOf of many objects', () => {
   });
 });
 
+describe('many conditions', () => {
+  it('leave a shortest end that is found without trying all of their combinations', () => {
+    const kinds = KINDS.slice(0, 20);
+    const schema = {
+      type: 'object',
+      properties: { kind: { enum: kinds } },
+      allOf: kinds.map((kind) => ({
+        if: { properties: { kind: { const: kind } } },
+        // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
+        then: { required: ['name', 'data'], properties: { data: { type: 'object', required: [kind, 'all'] } } },
+      })),
+    };
+    expect(left(schema, '{')).toBe('"name":0,"data":{"KindA0":0,"all":0},"kind":"KindA0"}'.length);
+  });
+});
+
 describe('oneOf that refers to itself', () => {
   it('is not read while its alternatives are compared', () => {
     const tree = {
