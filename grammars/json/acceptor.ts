@@ -127,10 +127,11 @@ export class JsonAcceptor implements Acceptor {
   private along(key: KeyLeaf, bytes: Uint8Array): number {
     const end = plainUntil(bytes);
     if (end === 0) return 0;
+    const captured = this.stacks.capturing(this.stack);
     let text = '';
     for (let i = 0; i < end; i++) {
       text += String.fromCharCode(bytes[i] ?? 0);
-      this.text = this.texts.append(this.text, bytes[i] ?? 0);
+      if (captured) this.text = this.texts.append(this.text, bytes[i] ?? 0);
     }
     this.leaf = located(() => key.advance(text), this.machine.place) >> 2;
     return this.leaf === 0 ? bytes.length : end;
