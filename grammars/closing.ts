@@ -1,4 +1,5 @@
 import { childOf, Endings, UNTOLD } from './endings.ts';
+import { isPlain } from './json/utf8-json.ts';
 import type { MaskId } from './mask-pool.ts';
 import type { TokenMachine } from './token-machine.ts';
 import { vocabularyTrie } from './trie.ts';
@@ -198,9 +199,6 @@ export class ClosingMasks {
 const NARROW = 0;
 const WIDE = 1;
 const FREE = 2;
-
-/** Printable ASCII that strings need not escape. */
-const isPlain = (byte: number): boolean => byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c;
 
 /** By node of a vocabulary's trie, 1 or 0. */
 interface AboutTokens {

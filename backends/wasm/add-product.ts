@@ -2,6 +2,7 @@ import { add, ceilDiv, floorDiv, min, mod, mul, sub, sym } from '../../compiler/
 import type { Kernel } from '../../compiler/ir/kernel.ts';
 import { KernelBuilder } from '../../compiler/ir/kernel-builder.ts';
 import type { AddProduct } from '../../passes/precision/add-product.ts';
+import { kernelMemory, PAGE } from '../../runtime/devices/kernel-memory.ts';
 import { wasmBackend } from './backend.ts';
 import { printWasm } from './print.ts';
 import { Tile } from './templates/microkernel.ts';
@@ -10,7 +11,6 @@ import { Tile } from './templates/microkernel.ts';
 const [ROWS, COLUMNS, ITEM] = [4, 8, 24];
 /** Most values of c that are held in the kernel's memory. */
 const MOST = 1 << 22;
-const PAGE = 65536;
 
 /** c [4 tiles, 8 panels] += a [4 tiles, depth] b, which lies in panels [panel][depth][8]. */
 function kernel(): Kernel {
@@ -58,7 +58,7 @@ function open(): AddProduct {
   const built = kernel();
   const { content } = printWasm([built], wasmBackend.target());
   if (typeof content === 'string') throw new TypeError('expected a binary module');
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 });
+  const memory = kernelMemory(1);
   const instance = new WebAssembly.Instance(new WebAssembly.Module(content.slice()), { env: { memory } });
   const run = instance.exports[built.name];
   if (typeof run !== 'function') throw new TypeError(`no export ${built.name}`);

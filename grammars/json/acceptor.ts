@@ -11,6 +11,7 @@ import { JsonMasks } from './masks.ts';
 import { type Finish, Shortest } from './shortest.ts';
 import { type StackId, Stacks } from './stack.ts';
 import { type TextId, Texts } from './texts.ts';
+import { isPlain } from './utf8-json.ts';
 
 /**
  * The documents of a schema as a byte acceptor: a state is a leaf, a stack of frames, and the text captured for the frames
@@ -285,9 +286,6 @@ const MAX_TEXTS = 1024;
 /** How many ASCII characters at the start stand for themselves in a string. */
 function plainUntil(bytes: Uint8Array): number {
   let i = 0;
-  for (; i < bytes.length; i++) {
-    const byte = bytes[i] ?? 0;
-    if (byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c) break;
-  }
+  while (i < bytes.length && isPlain(bytes[i] ?? 0)) i++;
   return i;
 }

@@ -191,6 +191,9 @@ export function firstByte(point: number): number {
   return point < 0x800 ? 0xc0 | (point >> 6) : point < 0x10000 ? 0xe0 | (point >> 12) : 0xf0 | (point >> 18);
 }
 
+/** Whether a byte is printable ASCII that stands for itself in a string. */
+export const isPlain = (byte: number): boolean => byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c;
+
 /** Sets every ASCII byte that stands for itself in a string to one table entry, and control characters to dead (1). */
 export function fillPlain(row: Int32Array, at: number, entry: number): void {
   row.fill(1, at, at + 0x20);

@@ -2,6 +2,7 @@ import { InfcError } from '../errors.ts';
 import { nodeModule } from '../files.ts';
 import type { DeviceOptions } from '../load.ts';
 import type { Device, DeviceMemory, KernelSource, Launch, LaunchRequest, LaunchSizes, MemoryRange } from './device.ts';
+import { MAX_PAGES, PAGE } from './kernel-memory.ts';
 import { probeRelaxedSimd } from './probe.ts';
 import {
   CONTROL_WORDS,
@@ -13,8 +14,6 @@ import {
   type PoolSetup,
 } from './wasm-pool.ts';
 
-const PAGE = 65536;
-const MAX_PAGES = 65536;
 const ALIGN = 64;
 /** Kernels may read this far past a buffer. */
 const PADDING = 64;
@@ -108,7 +107,7 @@ export class WasmDevice implements Device {
   async load({ kernels, variants, read }: KernelSource): Promise<void> {
     // Engines that have it know no such flag, and say so on the terminal.
     const { relaxedSimd } = this.options;
-    if (relaxedSimd && !probeRelaxedSimd().size)
+    if (relaxedSimd === true && !probeRelaxedSimd().size)
       nodeModule<typeof import('node:v8')>('node:v8')?.setFlagsFromString('--experimental-wasm-relaxed-simd');
     const features: ReadonlySet<string> = relaxedSimd === false ? new Set() : probeRelaxedSimd();
     const fileOf = kernels.map(

@@ -2,9 +2,12 @@ import { toUrl } from '../files.ts';
 import { load as loadModel } from '../index.ts';
 import { type LoadOptions, planUrl } from '../load.ts';
 import { Embedder } from './embedder.ts';
-import { LanguageModel } from './language-model.ts';
+import type { LanguageModel } from './language-model.ts';
 import { loadWith, type TextParts } from './open.ts';
 import { openSequences } from './open-decoder.ts';
+import { languageModelLoader } from './open-language-model.ts';
+
+const loadLanguageModel = languageModelLoader(openSequences);
 
 const textBeside = (plan: URL): TextParts => ({
   tokenizer: new URL('tokenizer.json', plan),
@@ -18,12 +21,7 @@ const textBeside = (plan: URL): TextParts => ({
  */
 export const load = (from: string | URL, options: LoadOptions = {}): Promise<LanguageModel> => {
   const plan = planUrl(toUrl(from));
-  return loadWith(
-    (o) => loadModel(plan, o),
-    textBeside(plan),
-    options,
-    (model, generation, text) => new LanguageModel(model, generation, text, openSequences(model, generation)),
-  );
+  return loadLanguageModel((o) => loadModel(plan, o), textBeside(plan), options);
 };
 
 /** Loads the model of an artifact that embeds texts. */

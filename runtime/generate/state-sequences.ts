@@ -235,7 +235,7 @@ export class StateSequences implements Sequences {
       const outputs = await this.model.run(
         {
           input_ids: integers(
-            batch.map(({ job }) => job.tokens[0] ?? 0),
+            batch.map(({ job }) => job.tokens.at(-1) ?? 0),
             [1, batch.length],
           ),
           slots: integers(batch.map(({ slot }) => slot.number)),

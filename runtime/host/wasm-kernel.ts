@@ -1,8 +1,8 @@
+import { kernelMemory } from '../devices/kernel-memory.ts';
 import type { DType } from '../dtype.ts';
 import type { HostOp } from '../host.ts';
 import { emptyTensor, isTensor, numericData } from './values.ts';
 
-const PAGE = 65536;
 const modules = new Map<string, Promise<WebAssembly.Module>>();
 
 /** The module of a kernel, compiled once. */
@@ -32,7 +32,7 @@ export const wasmKernel: HostOp = async (inputs, attrs, { fail }) => {
     end += Math.ceil(v.byteLength / 16) * 16 + 16;
     return at;
   });
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(end / PAGE), maximum: 65536 });
+  const memory = kernelMemory(end);
   const bytes = new Uint8Array(memory.buffer);
   views.forEach((v, i) => {
     bytes.set(new Uint8Array(v.buffer, v.byteOffset, v.byteLength), addresses[i]);

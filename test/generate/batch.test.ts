@@ -30,7 +30,7 @@ const Person = constrain({
   required: ['name', 'age'],
   additionalProperties: false,
 });
-const prompts = ['The quick brown fox', 'A', 'The quick brown dog jumps', 'Another one', 'Elsewhere: ', 'The quick'];
+const prompts = ['The quick brown fox', 'A', 'The quick brown dog jumps', 'Another one', 'Elsewhere: ', 'The quick', 'A', 'A'];
 
 const registry = new Registry([builtin]);
 let dir = '';

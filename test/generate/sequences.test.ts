@@ -188,3 +188,23 @@ it('takes a beginning over from a sequence that has it, and the rest of that sta
   await Promise.all([a.forward([1], 'last'), b.forward([1], 'last')]);
   expect(held.runs.slice(3)).toEqual(['batch']);
 });
+
+it('gives sequences that take the same tokens at once the same answer', async () => {
+  for (const kind of kinds) {
+    const held = new Remembering(kind, 4, new Set());
+    const all = new StateSequences(held.model, held.generation);
+    const [before, ...others] = Array.from({ length: 4 }, () => all.open());
+    await before?.forward([5, 6], 'last');
+    const texts = [
+      [1, 2, 3],
+      [1, 2, 3],
+      [1, 2, 3, 4],
+    ];
+    const got = await Promise.all(others.map((decoder, i) => decoder.forward(texts[i] ?? [], 'last')));
+    expect(got.map(([x]) => x)).toEqual(texts.map((text) => Math.fround(says(text))));
+    // All but the last token are there by now.
+    const again = await Promise.all([all.open(), all.open()].map((decoder) => decoder.forward([1, 2, 3], 'last')));
+    expect(again.map(([x]) => x)).toEqual([1, 2].map(() => Math.fround(says([1, 2, 3]))));
+    expect(others.map((decoder) => decoder.tokens)).toEqual(texts);
+  }
+});

@@ -53,13 +53,14 @@ describe(`maxTokens (seed ${SEED})`, () => {
     ...Array.from({ length: 12 }, (_, i): [string, unknown] => [`random ${i}`, schemas.schema()]),
   ];
 
-  it.each(cases)('%s: masks have what still ends in time, no more and no less, and every walk ends', (_, schema) => {
+  it.each(cases)('%s: masks have what still ends in time, no more and no less, and every walk ends', (name, schema) => {
     for (const options of [{}, { order: 'any', whitespace: 'json' }] as const) {
       let constraint: ReturnType<typeof constrain>;
       try {
         constraint = constrain(schema, options);
       } catch (error) {
-        if (error instanceof InfcError) continue; // unsatisfiable
+        // Some random schemas have no value.
+        if (name.startsWith('random') && error instanceof InfcError && error.code === 'INFC5010') continue;
         throw error;
       }
       const least = constraint.matcher(vocabulary).minTokensToEnd();

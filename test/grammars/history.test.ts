@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type * as Artifacts from '../../grammars/artifact.ts';
 import type * as Grammars from '../../grammars/index.ts';
 import type { Json } from '../../grammars/json/document.ts';
+import { random } from './json-fixtures.ts';
 import { RandomSchemas } from './random-schema.ts';
 
 type Library = typeof Grammars & typeof Artifacts;
@@ -93,13 +94,9 @@ describe('what a constraint gives', () => {
   it('is the same in a new process and after a long history, whatever it was', async () => {
     const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
     console.log(`history: SEED=${seed}`);
-    let x = seed | 1;
-    const random = (): number => {
-      x = (Math.imul(x, 1103515245) + 12345) & 0x7fffffff;
-      return x / 0x80000000;
-    };
+    const next = random(seed);
     const library = await fresh();
-    const schemas = new RandomSchemas(random);
+    const schemas = new RandomSchemas(next);
     for (let i = 0; i < 15; i++) {
       try {
         seen(library, schemas.schema());
@@ -107,7 +104,7 @@ describe('what a constraint gives', () => {
         // Some random schemas admit nothing or are refused: a history all the same.
       }
     }
-    const shuffled = [...SCHEMAS].sort(() => random() - 0.5);
+    const shuffled = [...SCHEMAS].sort(() => next() - 0.5);
     for (const schema of [...shuffled, ...shuffled])
       expect([schema, seen(library, schema)]).toEqual([schema, first.get(schema)]);
   });

@@ -1,17 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { constrain, type Matcher, regex, tools } from '../../grammars/index.ts';
-import { JSON_TEXTS, SCHEMAS, vocabularyOf } from './json-fixtures.ts';
+import { JSON_TEXTS, random, SCHEMAS, vocabularyOf } from './json-fixtures.ts';
 
 const vocabulary = vocabularyOf(JSON_TEXTS);
 const seed = Number(process.env.INFC_RANDOM_SEED ?? Date.now() % 1_000_000);
-
-function generator(from: number): () => number {
-  let state = from;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 const listed = { enum: Array.from({ length: 30 }, (_, i) => ({ id: i, tags: [`t${i % 3}`, i % 5] })) };
 const sources: readonly { readonly name: string; make(): { matcher(v: typeof vocabulary): Matcher } }[] = [
@@ -47,7 +39,7 @@ function walk(next: () => number, matcher: Matcher): Walk {
 
 describe('matchers share no state', () => {
   it(`of one constraint or of several, however their steps are mixed (seed ${seed})`, () => {
-    const next = generator(seed);
+    const next = random(seed);
     const alone = sources.map(({ make }) => walk(next, make().matcher(vocabulary)));
     // Two matchers of each constraint and one of another that says the same, all of them open at once.
     const open = sources.flatMap(({ name, make }, i) => {

@@ -13,6 +13,7 @@ import { forFeatures, sharedLayout } from '../../compiler/ir/kernel.ts';
 import { verifyKernel } from '../../compiler/ir/verify-kernel.ts';
 import { lowerAnchor } from '../../compiler/lower/anchor.ts';
 import type { LoweredKernel } from '../../compiler/lower/template.ts';
+import { kernelMemory } from '../../runtime/devices/kernel-memory.ts';
 import { pruned } from '../kit/format.ts';
 import { registry } from './template-request.ts';
 
@@ -150,7 +151,7 @@ export function onWasm(built: Built, features: readonly string[]): Float32Array 
     }
   const scratch = end;
   end += Math.max(...lowered.map((l) => sharedLayout(l.kernel).bytes)) + 64;
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(end / 65536), maximum: 65536 });
+  const memory = kernelMemory(end);
   for (const [data, where] of at)
     new Uint8Array(memory.buffer, where, data.byteLength).set(
       new Uint8Array(data.buffer, data.byteOffset, data.byteLength),

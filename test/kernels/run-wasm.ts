@@ -3,6 +3,7 @@ import { printWasm } from '../../backends/wasm/print.ts';
 import { evaluate } from '../../compiler/ir/dim.ts';
 import { byteLength, type TypedArray, viewOf } from '../../compiler/ir/dtype.ts';
 import { type Kernel, sharedLayout } from '../../compiler/ir/kernel.ts';
+import { kernelMemory } from '../../runtime/devices/kernel-memory.ts';
 
 const align = (n: number): number => Math.ceil(n / 16) * 16 + 16;
 
@@ -28,7 +29,7 @@ export function instantiate(
   });
   const scratchAt = bytes;
   bytes += align(scratch) + 1024;
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536), maximum: 65536 });
+  const memory = kernelMemory(bytes);
   const views = data.map((d, i) => {
     const b = kernel.buffers[i];
     const v = viewOf(b?.storage ?? 'f32', memory.buffer, at[i] ?? 0, elementsOf(kernel, i, d));
