@@ -2,6 +2,7 @@ import type { Formula } from './formula.ts';
 import { type FormulaSlot, goTo, type Leaf, onlyBytes, pop, push, type ResultId, WHITESPACE } from './leaf.ts';
 import type { Machine } from './machine.ts';
 import { settled } from './number-cells.ts';
+import { openArray, openNumber, openObject, openString } from './open-value.ts';
 import type { JsonType } from './terms.ts';
 
 const SPACE = 0x20;
@@ -52,11 +53,11 @@ export class ValueLeaf implements Leaf {
     const { machine } = this;
     switch (byte) {
       case 0x7b:
-        return machine.openObject(this.typed('object'));
+        return openObject(machine, this.typed('object'));
       case 0x5b:
-        return machine.openArray(this.typed('array'));
+        return openArray(machine, this.typed('array'));
       case 0x22:
-        return machine.openString(this.typed('string'));
+        return openString(machine, this.typed('string'));
       case 0x74:
         return this.word('true', this.typed('boolean'), true);
       case 0x66:
@@ -64,7 +65,7 @@ export class ValueLeaf implements Leaf {
       case 0x6e:
         return this.word('null', this.typed('null'), false);
       default:
-        return byte === 0x2d || (byte >= 0x30 && byte <= 0x39) ? machine.openNumber(this.typed('number'), byte) : 0;
+        return byte === 0x2d || (byte >= 0x30 && byte <= 0x39) ? openNumber(machine, this.typed('number'), byte) : 0;
     }
   }
 

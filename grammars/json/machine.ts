@@ -13,7 +13,6 @@ import {
   narrowNumbers,
   numberAlive,
   numberClass,
-  numberPhase,
 } from './leaf-number.ts';
 import { KeyLeaf, type LiveRegion, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf, type StringSlot } from './leaf-string.ts';
@@ -78,7 +77,8 @@ export class Machine {
   private readonly itemEntries = new Map<string, number>();
   /** By frame and result. */
   private readonly resumed: (Map<ResultId, number> | undefined)[] = [];
-  private readonly atomsOf = new Map<string, NumberAtoms>();
+  /** By the slots of a number's first byte, see {@link openNumber}. */
+  readonly atomsOf = new Map<string, NumberAtoms>();
   private readonly numberStates = new Map<string, number>();
   private readonly propertyValues: (number | undefined)[] = [];
   private readonly wordsStates = new Map<number, number>();
@@ -256,33 +256,7 @@ export class Machine {
     return code;
   }
 
-  // First bytes of values
-
-  openObject(slots: readonly FormulaSlot[]): number {
-    if (slots.length === 0) return 0;
-    const seen = this.options.order === 'schema' ? this.seen.ordered(this.declaredOrder(slots)) : 0;
-    const all = this.apart(slots, 'object');
-    const live = seen === 0 ? all : all.filter((s) => this.solver.objectRest(s.state, this.seen.get(seen)));
-    return live.length === 0 ? 0 : goTo(this.objectState('open', live, seen, 0));
-  }
-
-  openArray(slots: readonly FormulaSlot[]): number {
-    return slots.length === 0 ? 0 : goTo(this.arrayState('open', this.apart(slots, 'array'), 0));
-  }
-
-  /** Lists of values as slots of their own. */
-  private apart(slots: readonly FormulaSlot[], type: 'array' | 'object'): readonly FormulaSlot[] {
-    if (!this.terms.lists) return slots;
-    const all = slots.flatMap(({ state, results }) => {
-      const { listed, rest } = this.solver.lists.split(state, type);
-      const live = type === 'array' ? this.solver.arrayRest(rest) : this.solver.objectRest(rest, undefined);
-      return [
-        { state: listed, results },
-        { state: live ? rest : FALSE, results },
-      ];
-    });
-    return this.merge(all.filter(({ state }) => state !== FALSE));
-  }
+  // Results of values
 
   /** The result of an array or object that ends here. */
   ended(slots: readonly FormulaSlot[], canEnd: (state: Formula) => boolean): ResultId {
@@ -304,38 +278,6 @@ export class Machine {
     const { listed } = this.compiler;
     const waits = this.terms.lists && rests !== undefined && [...rests.values()].some((rest) => listed.waits(rest));
     return this.results.of(waits ? [branch, WHICH] : [branch]);
-  }
-
-  openString(slots: readonly FormulaSlot[]): number {
-    if (slots.length === 0) return 0;
-    const bySet = this.merge(slots.map((s) => ({ state: this.compiler.stringSet(s.state), results: s.results })));
-    return this.stringState(
-      bySet.map(({ state, results }) => {
-        const { members, lang, window } = this.strings.get(state);
-        const list = lang === this.engine.any ? [] : members;
-        const { core, min, max } = window ?? { core: lang, min: 0, max: Number.POSITIVE_INFINITY };
-        return { list, low: 0, high: list.length, at: 0, lang: core, min, max, results };
-      }),
-      0,
-    );
-  }
-
-  openNumber(slots: readonly FormulaSlot[], byte: number): number {
-    const phase = numberPhase('start', byte);
-    if (slots.length === 0 || phase === undefined) return 0;
-    if (slots.every((s) => s.state === 1))
-      return goTo(this.freeNumber(phase, this.results.union(slots.map((s) => s.results))));
-    const key = this.key(slots);
-    let atoms = this.atomsOf.get(key);
-    if (!atoms) {
-      atoms = numberAtoms(
-        this.formulas,
-        this.terms,
-        slots.map((s) => s.state),
-      );
-      this.atomsOf.set(key, atoms);
-    }
-    return this.numberState(slots, atoms, phase, String.fromCharCode(byte));
   }
 
   // Frames
@@ -427,17 +369,6 @@ export class Machine {
     return push(this.pushEntry(frame, leaf));
   }
 
-  private declaredOrder(slots: readonly FormulaSlot[]): readonly string[] {
-    const names = new Set<string>();
-    for (const slot of slots)
-      for (const leaf of this.formulas.leaves(slot.state).keys()) {
-        const term = this.terms.get(leaf);
-        if (term.sort === 'shape') for (const name of term.shape.names) names.add(name);
-        else if (term.sort === 'listed') for (const name of term.listed.list.names) names.add(name);
-      }
-    return [...names];
-  }
-
   private frame(frame: Frame): number {
     const rests = frame.rests.map((bySlot) => [...bySlot].map(([i, f]) => `${i}:${f}`).join()).join(';');
     const key = `${frame.kind}|${frame.seen}|${frame.captures}|${this.key(frame.slots)}|${rests}`;
@@ -450,7 +381,8 @@ export class Machine {
     return id;
   }
 
-  private key(slots: readonly FormulaSlot[]): string {
+  /** Slots as a text: equal ones have the same. */
+  key(slots: readonly FormulaSlot[]): string {
     let key = this.slotKeys.get(slots);
     if (key === undefined) {
       key = slots.map((s) => `${s.state}>${s.results}`).join(';');

@@ -30,7 +30,16 @@ const Person = constrain({
   required: ['name', 'age'],
   additionalProperties: false,
 });
-const prompts = ['The quick brown fox', 'A', 'The quick brown dog jumps', 'Another one', 'Elsewhere: ', 'The quick', 'A', 'A'];
+const prompts = [
+  'The quick brown fox',
+  'A',
+  'The quick brown dog jumps',
+  'Another one',
+  'Elsewhere: ',
+  'The quick',
+  'A',
+  'A',
+];
 
 const registry = new Registry([builtin]);
 let dir = '';
