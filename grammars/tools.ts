@@ -1,6 +1,6 @@
 import { InfcError } from '../runtime/errors.ts';
 import type { Acceptor } from './acceptor.ts';
-import { type ConstrainOptions, type Constraint, constrain } from './constrain.ts';
+import { type ConstrainOptions, Constraint } from './constrain.ts';
 import type { Infer } from './infer.ts';
 import { type LogitsProcessor, logitsProcessor } from './logits-processor.ts';
 import { Matcher, type MatcherOptions } from './matcher.ts';
@@ -111,7 +111,8 @@ export class ToolSet<S = unknown, O = unknown> {
     for (const [name, tool] of this.definitions) {
       if (name.includes(this.format.middle) || /["\\\n]/.test(name))
         throw new InfcError('INFC5402', `'${name}' cannot be a tool's name in this format`, { node: name });
-      this.inputs.set(name, argumentsOf(name, tool, options.json));
+      const [beside] = this.inputs.values();
+      this.inputs.set(name, argumentsOf(name, tool, options.json ?? {}, beside));
     }
   }
 
@@ -234,8 +235,13 @@ export class ToolSet<S = unknown, O = unknown> {
     const head = graph.literal(begin);
     const tail = graph.literal(end);
     graph.link(first, head);
-    for (const [name, input] of this.inputs)
-      graph.link(graph.link(graph.link(head, graph.literal(name + middle)), graph.part(input.acceptor)), tail);
+    graph.choice(
+      head,
+      [...this.inputs].map(([name, input]) => ({
+        pieces: graph.pieces(name + middle),
+        after: graph.link(graph.part(input.acceptor), tail),
+      })),
+    );
     if (this.options.parallel !== false) graph.link(graph.link(tail, graph.literal(separator)), head);
     const last = graph.literal(close);
     graph.link(tail, last);
@@ -243,11 +249,13 @@ export class ToolSet<S = unknown, O = unknown> {
   }
 }
 
-function argumentsOf(name: string, tool: AnyTool, json: ConstrainOptions | undefined): Constraint {
+function argumentsOf(name: string, tool: AnyTool, json: ConstrainOptions, beside: Constraint | undefined): Constraint {
   try {
-    return constrain(tool.input, json ?? {});
+    return Constraint.open(tool.input, json, beside);
   } catch (error) {
     if (!(error instanceof InfcError)) throw error;
+    // Alone it may do, and else it names its own place.
+    if (beside) return argumentsOf(name, tool, json, undefined);
     throw new InfcError(error.code, `tool '${name}': ${error.reason}`, {
       ...error.place,
       node: name,

@@ -2,6 +2,7 @@ import { type Acceptor, ENDING_FIRST, type OwnMasks } from '../acceptor.ts';
 import { UNTOLD } from '../endings.ts';
 import type { MaskPool } from '../mask-pool.ts';
 import type { Vocabulary } from '../vocabulary.ts';
+import type { Site } from './document.ts';
 import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf } from './leaf-structure.ts';
@@ -33,15 +34,25 @@ export class JsonAcceptor implements Acceptor {
   /** States by leaf, stack and text, found by open addressing. */
   private table = new Int32Array(1 << 10);
 
-  constructor(readonly machine: Machine) {
-    this.leaf = machine.start;
+  /** @param entry the machine's leaf before a document of the schema at `root` */
+  constructor(
+    readonly machine: Machine,
+    readonly entry: number,
+    private readonly root: Site,
+  ) {
+    this.leaf = entry;
     this.stack = 0;
-    this.text = 0;
-    this.start = machine.start === 0 ? 0 : this.save();
+    this.start = this.save();
+  }
+
+  /** A question begins: its work is counted apart. */
+  ask(): void {
+    this.machine.root = this.root;
+    this.machine.solver.budget.reset();
   }
 
   step(state: number, byte: number): number {
-    this.machine.solver.budget.reset();
+    this.ask();
     this.load(state);
     return this.advance(byte) ? this.save() : 0;
   }
@@ -82,7 +93,7 @@ export class JsonAcceptor implements Acceptor {
 
   /** Bytes that finish the value of a leaf, by the result it then gives. */
   costs(leaf: number): Finish {
-    this.machine.solver.budget.reset();
+    this.ask();
     return located(() => this.distances.finishes(leaf), this.machine.place);
   }
 
@@ -116,7 +127,7 @@ export class JsonAcceptor implements Acceptor {
 
   /** The state after several bytes, or 0. */
   run(state: number, bytes: Uint8Array): number {
-    this.machine.solver.budget.reset();
+    this.ask();
     this.load(state);
     const info = this.machine.leaves[this.leaf];
     let i = info instanceof KeyLeaf && info.decoder === 0 ? this.along(info, bytes) : 0;
@@ -187,7 +198,7 @@ export class JsonAcceptor implements Acceptor {
    */
   stepBlind(place: number, byte: number): number {
     const { machine, stacks } = this;
-    machine.solver.budget.reset();
+    this.ask();
     this.load(place);
     for (;;) {
       const code = machine.step(this.leaf, byte);

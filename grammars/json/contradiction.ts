@@ -1,8 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
-import type { SchemaCompiler } from './compiler.ts';
 import { isObject, type JsonObject, own, pointerToken, type Site } from './document.ts';
 import type { SchemaPlace } from './located.ts';
-import type { Solver } from './solver.ts';
+import type { JsonSession } from './session.ts';
 
 /** Questions asked at most: this explains an error, it must not become one. */
 const MAX_QUESTIONS = 60;
@@ -11,8 +10,8 @@ const MAX_QUESTIONS = 60;
 const ANNOTATIONS = new Set('$schema $id id $defs definitions $comment title description default examples'.split(' '));
 
 /** The deepest keyword of an unsatisfiable schema that is to blame: without it (or with another subschema there) values would exist. */
-export function contradiction(compiler: SchemaCompiler, solver: Solver): SchemaPlace {
-  const { document } = compiler;
+export function contradiction({ root, compiler, solver }: JsonSession): SchemaPlace {
+  const document = root.resource.owner;
   let questions = 0;
   const impossible = (site: Site): boolean => {
     if (++questions > MAX_QUESTIONS) return false;
@@ -25,11 +24,11 @@ export function contradiction(compiler: SchemaCompiler, solver: Solver): SchemaP
     }
   };
   const visited = new Set<Site>();
-  let site = document.root;
+  let site = root;
   for (let next: Site | undefined = site; next; ) {
     site = next;
     visited.add(site);
-    next = [...necessary(compiler, site)].find((child) => !visited.has(child) && impossible(child));
+    next = [...necessary(site)].find((child) => !visited.has(child) && impossible(child));
   }
   const { schema, pointer } = site;
   if (!isObject(schema)) return { pointer, keyword: pointer.slice(pointer.lastIndexOf('/') + 1) };
@@ -43,7 +42,8 @@ export function contradiction(compiler: SchemaCompiler, solver: Solver): SchemaP
 }
 
 /** Subschemas that a value of the schema, or a part that it must have, satisfies. */
-function* necessary({ document }: SchemaCompiler, site: Site): Generator<Site> {
+function* necessary(site: Site): Generator<Site> {
+  const document = site.resource.owner;
   const { schema } = site;
   if (!isObject(schema)) return;
   const reference = own(schema, '$ref');

@@ -1,7 +1,7 @@
 import type { RegexEngine } from '../regex/index.ts';
 import { afterValue } from './after-value.ts';
 import type { SchemaCompiler } from './compiler.ts';
-import type { Json } from './document.ts';
+import type { Json, Site } from './document.ts';
 import { FALSE, type Formula, type Formulas } from './formula.ts';
 import { KeyDemands } from './key-demands.ts';
 import { KeySpace } from './key-space.ts';
@@ -67,7 +67,6 @@ export class Machine {
   readonly frames: Frame[] = [];
   readonly pushFrame: number[] = [0];
   readonly pushLeaf: number[] = [0];
-  readonly start: number;
   private readonly leafIds = new Map<string, number>();
   private readonly frameIds = new Map<string, number>();
   private readonly pushIds = new Map<string, number>();
@@ -101,15 +100,20 @@ export class Machine {
     this.seen = new SeenSets();
     this.intern('dead', () => ({ kind: 'dead', step: () => 0, prime: () => undefined, end: () => 0 }));
     this.frames.push({ kind: 'root', slots: [], rests: [], seen: 0, captures: false });
-    const root = compiler.root();
-    this.results.of([0]);
-    this.start = solver.satisfiable(root)
-      ? this.valueState([{ state: root, results: this.results.of([0]) }], 'none', 0)
+  }
+
+  /** The leaf before a document of a schema; 0 where there is none. */
+  begin(schema: Formula): number {
+    return this.solver.satisfiable(schema)
+      ? this.valueState([{ state: schema, results: this.results.of([0]) }], 'none', 0)
       : 0;
   }
 
+  /** The schema whose documents are being written. */
+  root: Site | undefined;
+
   /** Of errors met while a document is written: what is hard about the schema as a whole. */
-  readonly place = (): SchemaPlace => hardPlace(this.compiler.document.root);
+  readonly place = (): SchemaPlace | undefined => this.root && hardPlace(this.root);
 
   /** The coded transition of a leaf for a byte. */
   step(leaf: number, byte: number): number {

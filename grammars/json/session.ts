@@ -4,7 +4,7 @@ import { createRegexEngine } from '../regex/index.ts';
 import { JsonAcceptor } from './acceptor.ts';
 import { Budget } from './budget.ts';
 import { type Relaxation, SchemaCompiler } from './compiler.ts';
-import { type Draft, type Json, SchemaDocument } from './document.ts';
+import { type Draft, type Json, SchemaDocument, type Site } from './document.ts';
 import { Formulas } from './formula.ts';
 import type { Whitespace } from './leaf-structure.ts';
 import { hardPlace, located } from './located.ts';
@@ -64,6 +64,7 @@ export const JSON_CHOICES: Choices<JsonOptions> = {
 
 /** A schema ready to be walked; everything below is built when first needed. */
 export interface JsonSession {
+  readonly root: Site;
   readonly compiler: SchemaCompiler;
   readonly solver: Solver;
   readonly machine: Machine;
@@ -71,25 +72,27 @@ export interface JsonSession {
   readonly relaxed: readonly Relaxation[];
 }
 
-/** Builds the automaton of a schema. */
-export function openSchema(schema: Json, options: JsonOptions): JsonSession {
+/** Builds the automaton of a schema. `beside` another that was opened with the same options the two share all they have in common. */
+export function openSchema(schema: Json, options: JsonOptions, beside?: JsonSession): JsonSession {
   checkOptions(options, JSON_CHOICES);
   return located(
-    () => open(schema, options),
+    () => {
+      const parts = beside ?? build(options);
+      const { draft, remotes } = options;
+      const { root } = new SchemaDocument(schema, { ...(draft && { draft }), ...(remotes && { remotes }) });
+      parts.solver.budget.reset();
+      const entry = parts.machine.begin(parts.compiler.sub(root, 0));
+      return { ...parts, root, acceptor: new JsonAcceptor(parts.machine, entry, root) };
+    },
     () => hardPlace({ schema, pointer: '' }),
   );
 }
 
-function open(schema: Json, options: JsonOptions): JsonSession {
-  const document = new SchemaDocument(schema, {
-    ...(options.draft === undefined ? {} : { draft: options.draft }),
-    ...(options.remotes === undefined ? {} : { remotes: options.remotes }),
-  });
+function build(options: JsonOptions): Omit<JsonSession, 'root' | 'acceptor'> {
   const budget = new Budget(options.budget, options.signal);
-  budget.reset();
   const terms = new Terms(new Formulas(budget.work));
   const strings = new StringSets(createRegexEngine({ work: budget.language }), budget.work);
-  const compiler = new SchemaCompiler(document, terms, strings, {
+  const compiler = new SchemaCompiler(terms, strings, {
     format: options.format ?? 'assert',
     onUnsupported: options.onUnsupported ?? 'error',
   });
@@ -100,5 +103,5 @@ function open(schema: Json, options: JsonOptions): JsonSession {
     escapes: options.escapes ?? 'minimal',
     repeats: options.repeats ?? 'never',
   });
-  return { compiler, solver, machine, acceptor: new JsonAcceptor(machine), relaxed: compiler.relaxed };
+  return { compiler, solver, machine, relaxed: compiler.relaxed };
 }
