@@ -210,7 +210,7 @@ export class SchemaCompiler {
       return this.sub(site.resource.owner.resolve(site, reference), scope, term.given);
     const parts: Formula[] = [];
     const asserts = assertsValidation(site.resource);
-    const given = asserts ? withRequired(term.given, own(schema, 'required')) : term.given;
+    const given = (): readonly string[] => (asserts ? withRequired(term.given, own(schema, 'required')) : term.given);
     const add = (keyword: string, make: () => Formula): void => {
       if (own(schema, keyword) !== undefined && (asserts || !VALIDATION.has(keyword)))
         parts.push(this.attempt(site, keyword, make));
@@ -221,15 +221,15 @@ export class SchemaCompiler {
     if (draft >= 6) add('const', () => this.terms.constant(own(schema, 'const') ?? null));
     if (draft >= 2019 && reference !== undefined) {
       if (typeof reference !== 'string') throw this.invalid(site, '$ref', '$ref must be a string');
-      parts.push(this.sub(site.resource.owner.resolve(site, reference), scope, given));
+      parts.push(this.sub(site.resource.owner.resolve(site, reference), scope, given()));
     }
     if (draft === 2019) add('$recursiveRef', () => this.recursive(site, scope));
     if (draft >= 2020) add('$dynamicRef', () => this.dynamic(site, scope));
-    add('allOf', () => formulas.and(this.list(site, scope, 'allOf', given)));
+    add('allOf', () => formulas.and(this.list(site, scope, 'allOf', given())));
     add('anyOf', () => formulas.or(this.list(site, scope, 'anyOf')));
     add('oneOf', () => {
       const parts = this.list(site, scope, 'oneOf').map((x) => this.typed(x, type));
-      const groups = type === 'object' ? overlappingGroups(this, parts, given) : [parts];
+      const groups = type === 'object' ? overlappingGroups(this, parts, given()) : [parts];
       return formulas.or(groups.map((group) => formulas.exactlyOne(group)));
     });
     add('not', () => formulas.not(this.child(site, scope, 'not')));
