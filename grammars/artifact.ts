@@ -10,8 +10,8 @@ import {
   SECTIONS,
 } from './artifact-machine.ts';
 import { flatTables } from './flat-tables.ts';
-import type { JsonMasks } from './json/masks.ts';
-import { tablesOf } from './json/tables.ts';
+import type { JsonMasks } from './json/masks/masks.ts';
+import { tablesOf } from './json/masks/tables.ts';
 import type { MaskId, SetHash } from './mask-pool.ts';
 import type { MaskTree, TokenMachine } from './token-machine.ts';
 

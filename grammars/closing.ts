@@ -1,5 +1,5 @@
 import { childOf, Endings, UNTOLD } from './endings.ts';
-import { isPlain } from './json/utf8-json.ts';
+import { isPlain } from './json/automaton/utf8-json.ts';
 import type { MaskId } from './mask-pool.ts';
 import type { TokenMachine } from './token-machine.ts';
 import { vocabularyTrie } from './trie.ts';

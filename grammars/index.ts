@@ -3,8 +3,8 @@ export { ArtifactMachine, type OpenOptions, openArtifact } from './artifact-mach
 export type { CancelSignal } from './cancel.ts';
 export { type ConstrainOptions, Constraint, constrain } from './constrain.ts';
 export type { DeepPartial, FromJsonSchema, Infer, StandardSchemaLike } from './infer.ts';
-export type { IgnoredKeyword, SchemaProblem, SchemaReport } from './json/audit.ts';
-export type { Relaxation } from './json/compiler.ts';
+export type { IgnoredKeyword, SchemaProblem, SchemaReport } from './json/schema/audit.ts';
+export type { Relaxation } from './json/schema/compiler.ts';
 export type { LogitsProcessor, LogitsTensor } from './logits-processor.ts';
 export type { MaskId } from './mask-pool.ts';
 export { type Explanation, Matcher, type MatcherOptions } from './matcher.ts';

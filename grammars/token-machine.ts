@@ -1,6 +1,6 @@
 import type { Acceptor, OwnMasks } from './acceptor.ts';
 import type { Places } from './endings.ts';
-import { ROW, rowsOf } from './json/subtrees.ts';
+import { ROW, rowsOf } from './json/masks/subtrees.ts';
 import { type MaskId, MaskPool } from './mask-pool.ts';
 import { vocabularyTrie } from './trie.ts';
 import type { Vocabulary } from './vocabulary.ts';

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Acceptor } from '../../grammars/acceptor.ts';
 import type { ConstrainOptions } from '../../grammars/constrain.ts';
-import type { IgnoredKeyword, SchemaReport } from '../../grammars/json/audit.ts';
+import type { IgnoredKeyword, SchemaReport } from '../../grammars/json/schema/audit.ts';
 import type { TokenMachine } from '../../grammars/token-machine.ts';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { InfcError } from '../../runtime/errors.ts';
@@ -54,7 +54,7 @@ async function check(file: string, args: Args, io: Io): Promise<number> {
     return exitCodes.ok;
   }
   const { constrain } = await import('../../grammars/constrain.ts');
-  const { SCHEMA_KEYWORDS } = await import('../../grammars/json/audit.ts');
+  const { SCHEMA_KEYWORDS } = await import('../../grammars/json/schema/audit.ts');
   const { FORMAT_NAMES } = await import('../../grammars/formats/index.ts');
   const report = constrain.check(await readSchema(file, io));
   const good = report.exact && report.satisfiable;

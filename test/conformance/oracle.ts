@@ -11,7 +11,7 @@ import { constrain } from '../../grammars/constrain.ts';
 import { parseEbnf } from '../../grammars/frontends/ebnf.ts';
 import { parseGbnf } from '../../grammars/frontends/gbnf.ts';
 import { parseLark } from '../../grammars/frontends/lark.ts';
-import type { Json } from '../../grammars/json/document.ts';
+import type { Json } from '../../grammars/json/schema/document.ts';
 import { regexAcceptor } from '../../grammars/regex/acceptor.ts';
 import { createRegexEngine } from '../../grammars/regex/index.ts';
 import { regex, TextConstraint } from '../../grammars/text-constraint.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type * as Artifacts from '../../grammars/artifact.ts';
 import type * as Grammars from '../../grammars/index.ts';
-import type { Json } from '../../grammars/json/document.ts';
+import type { Json } from '../../grammars/json/schema/document.ts';
 import { random } from './json-fixtures.ts';
 import { RandomSchemas } from './random-schema.ts';
 
