@@ -5,7 +5,7 @@ export {
   type CompileConstraintOptions,
   type CompileConstraintReport,
   compileConstraint,
-} from '../grammars/artifact.ts';
+} from '../grammars/artifact/artifact.ts';
 export { definePass, type Pass, type PassContext, type Phase, phases } from '../passes/pass.ts';
 export { type AddProduct, type Block, plainProduct } from '../passes/precision/add-product.ts';
 export { type AllocationRequest, type Allocator, defineAllocator } from '../passes/precision/allocator.ts';

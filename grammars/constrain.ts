@@ -1,6 +1,6 @@
 import { InfcError } from '../runtime/errors.ts';
-import type { Acceptor } from './acceptor.ts';
-import type { OpenOptions } from './artifact-machine.ts';
+import type { OpenOptions } from './artifact/artifact-machine.ts';
+import { type StaticConstraint, staticConstraint } from './artifact/static-constraint.ts';
 import { readJson } from './finished-json.ts';
 import type { Infer, StandardSchemaLike } from './infer.ts';
 import { JsonMasks } from './json/masks/masks.ts';
@@ -9,11 +9,11 @@ import type { Relaxation } from './json/schema/compiler.ts';
 import { contradiction } from './json/schema/contradiction.ts';
 import { isObject, type Json } from './json/schema/document.ts';
 import { type JsonOptions, type JsonSession, openSchema } from './json/session.ts';
-import { type LogitsProcessor, logitsProcessor } from './logits-processor.ts';
-import { Matcher, type MatcherOptions } from './matcher.ts';
+import type { Acceptor } from './matching/acceptor.ts';
+import { type LogitsProcessor, logitsProcessor } from './matching/logits-processor.ts';
+import { Matcher, type MatcherOptions } from './matching/matcher.ts';
 import { sharedBy } from './options.ts';
 import { PartialJson } from './partial.ts';
-import { type StaticConstraint, staticConstraint } from './static-constraint.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** Options of {@link constrain}. */

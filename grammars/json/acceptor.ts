@@ -1,6 +1,6 @@
-import { type Acceptor, ENDING_FIRST, type OwnMasks } from '../acceptor.ts';
-import { UNTOLD } from '../endings.ts';
-import type { MaskPool } from '../mask-pool.ts';
+import { type Acceptor, ENDING_FIRST, type OwnMasks } from '../matching/acceptor.ts';
+import { UNTOLD } from '../matching/endings.ts';
+import type { MaskPool } from '../matching/mask-pool.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { KeyLeaf, ObjectLeaf } from './automaton/leaf-object.ts';
 import { StringLeaf } from './automaton/leaf-string.ts';

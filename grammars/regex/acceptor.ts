@@ -1,5 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
-import type { Acceptor } from '../acceptor.ts';
+import type { Acceptor } from '../matching/acceptor.ts';
 import { overflowed } from '../overflow.ts';
 import type { Lang, RegexEngine } from './index.ts';
 

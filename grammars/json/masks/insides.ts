@@ -1,4 +1,4 @@
-import type { MaskId, MaskPool, SetHash } from '../../mask-pool.ts';
+import type { MaskId, MaskPool, SetHash } from '../../matching/mask-pool.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
 import type { JsonAcceptor } from '../acceptor.ts';
 import type { KeyLeaf } from '../automaton/leaf-object.ts';

@@ -1,4 +1,4 @@
-import { childOf, MAX_DEPTH, type TokenTrie } from '../../trie.ts';
+import { childOf, MAX_DEPTH, type TokenTrie } from '../../matching/trie.ts';
 import type { JsonAcceptor } from '../acceptor.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';

@@ -1,4 +1,4 @@
-import type { TokenTrie } from '../../trie.ts';
+import type { TokenTrie } from '../../matching/trie.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
 import type { JsonAcceptor } from '../acceptor.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';

@@ -1,7 +1,7 @@
-import type { Places } from '../../endings.ts';
-import { type MaskId, MaskPool } from '../../mask-pool.ts';
-import type { TokenMachine } from '../../token-machine.ts';
-import { vocabularyTrie } from '../../trie.ts';
+import type { Places } from '../../matching/endings.ts';
+import { type MaskId, MaskPool } from '../../matching/mask-pool.ts';
+import type { TokenMachine } from '../../matching/token-machine.ts';
+import { vocabularyTrie } from '../../matching/trie.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
 import type { JsonAcceptor } from '../acceptor.ts';
 import { KeyLeaf, ObjectLeaf } from '../automaton/leaf-object.ts';

@@ -1,4 +1,4 @@
-import { buildTrie, childrenOf, type TokenTrie, type TrieEntry, vocabularyTrie } from '../../trie.ts';
+import { buildTrie, childrenOf, type TokenTrie, type TrieEntry, vocabularyTrie } from '../../matching/trie.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
 import type { Whitespace } from '../automaton/leaf-structure.ts';
 import { plainText, plausible } from '../automaton/spacing.ts';

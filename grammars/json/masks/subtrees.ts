@@ -1,4 +1,4 @@
-import type { TokenTrie } from '../../trie.ts';
+import type { TokenTrie } from '../../matching/trie.ts';
 import { CHAR_WORDS, type CharBits, charBit } from './char-bits.ts';
 
 /**

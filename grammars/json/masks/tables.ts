@@ -1,4 +1,4 @@
-import { type MaskTree, OUTSIDE, type Tables } from '../../token-machine.ts';
+import { type MaskTree, OUTSIDE, type Tables } from '../../matching/token-machine.ts';
 import { goTo, push } from '../automaton/leaf.ts';
 import type { StackId } from '../automaton/stack.ts';
 import type { JsonMasks } from './masks.ts';

@@ -1,4 +1,4 @@
-import { InfcError } from '../runtime/errors.ts';
+import { InfcError } from '../../runtime/errors.ts';
 
 /**
  * How a model writes tool calls. Every field is text; where a part of it is a special token of the vocabulary, that token is required

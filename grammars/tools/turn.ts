@@ -1,5 +1,5 @@
-import { InfcError } from '../runtime/errors.ts';
-import type { Infer } from './infer.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import type { Infer } from '../infer.ts';
 import type { ToolFormat } from './tool-formats.ts';
 
 /** One tool call of a turn; `S` has the schemas of the tools by their names. */

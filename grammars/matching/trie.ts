@@ -1,4 +1,4 @@
-import type { Vocabulary } from './vocabulary.ts';
+import type { Vocabulary } from '../vocabulary.ts';
 
 /**
  * Tokens as a byte trie in depth-first order: node `i` has byte `byte[i]`, depth `depth[i]`, and `size[i]` nodes from itself

@@ -1,5 +1,5 @@
+import type { Vocabulary } from '../vocabulary.ts';
 import type { MaskId, MaskPool } from './mask-pool.ts';
-import type { Vocabulary } from './vocabulary.ts';
 
 /** Masks of an acceptor, found by better means than a walk over all tokens. */
 export interface OwnMasks {

@@ -1,9 +1,9 @@
+import { isPlain } from '../json/automaton/utf8-json.ts';
+import type { Vocabulary } from '../vocabulary.ts';
 import { childOf, Endings, UNTOLD } from './endings.ts';
-import { isPlain } from './json/automaton/utf8-json.ts';
 import type { MaskId } from './mask-pool.ts';
 import type { TokenMachine } from './token-machine.ts';
 import { vocabularyTrie } from './trie.ts';
-import type { Vocabulary } from './vocabulary.ts';
 
 /** Places that get a table of steps at once. */
 const MAX_ROWS = 1024;

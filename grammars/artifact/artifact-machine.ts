@@ -1,8 +1,8 @@
-import { InfcError } from '../runtime/errors.ts';
-import type { Places } from './endings.ts';
-import { type MaskId, MaskPool, type MaskTable } from './mask-pool.ts';
-import { OUTSIDE, type TokenMachine, walkedMask } from './token-machine.ts';
-import type { Vocabulary } from './vocabulary.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import type { Places } from '../matching/endings.ts';
+import { type MaskId, MaskPool, type MaskTable } from '../matching/mask-pool.ts';
+import { OUTSIDE, type TokenMachine, walkedMask } from '../matching/token-machine.ts';
+import type { Vocabulary } from '../vocabulary.ts';
 
 /** 'INFG', little-endian. */
 export const ARTIFACT_MAGIC = 0x47464e49;

@@ -1,10 +1,10 @@
+import { readJson } from '../finished-json.ts';
+import { type LogitsProcessor, logitsProcessor } from '../matching/logits-processor.ts';
+import { Matcher, type MatcherOptions } from '../matching/matcher.ts';
+import { sharedBy } from '../options.ts';
+import { PartialJson } from '../partial.ts';
+import type { Vocabulary } from '../vocabulary.ts';
 import { type ArtifactData, ArtifactMachine, Flag, type OpenOptions, readArtifact } from './artifact-machine.ts';
-import { readJson } from './finished-json.ts';
-import { type LogitsProcessor, logitsProcessor } from './logits-processor.ts';
-import { Matcher, type MatcherOptions } from './matcher.ts';
-import { sharedBy } from './options.ts';
-import { PartialJson } from './partial.ts';
-import type { Vocabulary } from './vocabulary.ts';
 
 /** A constraint compiled ahead of time, used as a live one is; `T` is the type of the values it admits. */
 export class StaticConstraint<T = unknown> {

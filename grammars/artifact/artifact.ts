@@ -1,4 +1,8 @@
-import { InfcError } from '../runtime/errors.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import type { JsonMasks } from '../json/masks/masks.ts';
+import { tablesOf } from '../json/masks/tables.ts';
+import type { MaskId, SetHash } from '../matching/mask-pool.ts';
+import type { MaskTree, TokenMachine } from '../matching/token-machine.ts';
 import {
   ARTIFACT_MAGIC,
   ARTIFACT_VERSION,
@@ -10,10 +14,6 @@ import {
   SECTIONS,
 } from './artifact-machine.ts';
 import { flatTables } from './flat-tables.ts';
-import type { JsonMasks } from './json/masks/masks.ts';
-import { tablesOf } from './json/masks/tables.ts';
-import type { MaskId, SetHash } from './mask-pool.ts';
-import type { MaskTree, TokenMachine } from './token-machine.ts';
 
 /** Options of {@link compileConstraint}. */
 export interface CompileConstraintOptions {

@@ -1,5 +1,5 @@
+import { OUTSIDE, type Tables, type TokenMachine } from '../matching/token-machine.ts';
 import { minimize } from './minimize.ts';
-import { OUTSIDE, type Tables, type TokenMachine } from './token-machine.ts';
 
 /** Tables of a machine without a stack: its states nearest to the start, equivalent ones merged. */
 export function flatTables(machine: TokenMachine, limit: number): Tables {

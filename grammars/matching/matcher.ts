@@ -1,10 +1,10 @@
-import { InfcError } from '../runtime/errors.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import type { Vocabulary } from '../vocabulary.ts';
 import { ClosingMasks } from './closing.ts';
 import { Endings } from './endings.ts';
 import type { MaskId } from './mask-pool.ts';
 import type { TokenMachine } from './token-machine.ts';
 import { vocabularyTrie } from './trie.ts';
-import type { Vocabulary } from './vocabulary.ts';
 
 /** Options of a {@link Matcher}. */
 export interface MatcherOptions {

@@ -1,4 +1,4 @@
-import { InfcError } from '../runtime/errors.ts';
+import { InfcError } from '../../runtime/errors.ts';
 import type { Matcher } from './matcher.ts';
 
 /** Scores as transformers.js hands them over: `dims` are [sequences, tokens], `data` is a Float32Array. */

@@ -1,15 +1,15 @@
-import { InfcError } from '../runtime/errors.ts';
-import type { Acceptor } from './acceptor.ts';
-import { type ConstrainOptions, type Constraint, constrain } from './constrain.ts';
-import type { Infer } from './infer.ts';
-import { type LogitsProcessor, logitsProcessor } from './logits-processor.ts';
-import { Matcher, type MatcherOptions } from './matcher.ts';
-import { type Choices, checkOptions, sharedBy } from './options.ts';
-import { AcceptorMasks } from './token-machine.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import { type ConstrainOptions, type Constraint, constrain } from '../constrain.ts';
+import type { Infer } from '../infer.ts';
+import type { Acceptor } from '../matching/acceptor.ts';
+import { type LogitsProcessor, logitsProcessor } from '../matching/logits-processor.ts';
+import { Matcher, type MatcherOptions } from '../matching/matcher.ts';
+import { AcceptorMasks } from '../matching/token-machine.ts';
+import { type Choices, checkOptions, sharedBy } from '../options.ts';
+import type { Vocabulary } from '../vocabulary.ts';
 import { type ToolFormat, type ToolFormatName, toolFormat } from './tool-formats.ts';
 import { readTurn, type Turn } from './turn.ts';
 import { type Span, TurnGraph } from './turn-graph.ts';
-import type { Vocabulary } from './vocabulary.ts';
 
 /** A tool that the model may call; `S` is the schema of its arguments. */
 export interface Tool<S = unknown> {

@@ -1,9 +1,9 @@
+import { ROW, rowsOf } from '../json/masks/subtrees.ts';
+import type { Vocabulary } from '../vocabulary.ts';
 import type { Acceptor, OwnMasks } from './acceptor.ts';
 import type { Places } from './endings.ts';
-import { ROW, rowsOf } from './json/masks/subtrees.ts';
 import { type MaskId, MaskPool } from './mask-pool.ts';
 import { vocabularyTrie } from './trie.ts';
-import type { Vocabulary } from './vocabulary.ts';
 
 /** A constraint over the tokens of one vocabulary: byte states, and the mask of each. */
 export interface TokenMachine {

@@ -1,7 +1,7 @@
-import type { Acceptor } from './acceptor.ts';
-import { composite, type Part } from './composite.ts';
-import { regexAcceptor } from './regex/acceptor.ts';
-import { createRegexEngine, type Lang, type RegexEngine } from './regex/index.ts';
+import type { Acceptor } from '../matching/acceptor.ts';
+import { composite, type Part } from '../matching/composite.ts';
+import { regexAcceptor } from '../regex/acceptor.ts';
+import { createRegexEngine, type Lang, type RegexEngine } from '../regex/index.ts';
 
 interface Draft {
   readonly acceptor: Acceptor;
