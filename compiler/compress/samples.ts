@@ -1,5 +1,5 @@
-import type { PlanGeneration } from '../runtime/plan.ts';
-import type { AnyEntry } from '../runtime/session.ts';
+import type { PlanGeneration } from '../../runtime/plan.ts';
+import type { AnyEntry } from '../../runtime/session.ts';
 import type { CalibrationRun } from './calibrate.ts';
 
 /** Data like what a model will see: texts as token ids for language models, inputs of runs for the others. */

@@ -1,15 +1,15 @@
-import { squaredError } from '../passes/format/rounding-error.ts';
-import { weightOf } from '../passes/format/weights.ts';
-import { bytesOf, type LayerChoices, type LayerOption } from '../passes/precision/allocator.ts';
+import { squaredError } from '../../passes/format/rounding-error.ts';
+import { weightOf } from '../../passes/format/weights.ts';
+import { bytesOf, type LayerChoices, type LayerOption } from '../../passes/precision/allocator.ts';
+import { channelIntegers } from '../formats/channel-integers.ts';
+import { fitsFormat, type StorageFormat } from '../formats/format.ts';
+import { type FormatRecipe, type FormatRule, recipeOf, type WeightRole } from '../formats/recipe.ts';
+import { denseRows } from '../formats/rows.ts';
+import { bitsOf } from '../ir/dtype.ts';
+import type { Program } from '../ir/graph.ts';
+import type { Registry } from '../plugin.ts';
+import { constantNumbers } from '../tensor-values.ts';
 import type { Calibration } from './calibrate.ts';
-import { channelIntegers } from './formats/channel-integers.ts';
-import { fitsFormat, type StorageFormat } from './formats/format.ts';
-import { type FormatRecipe, type FormatRule, recipeOf, type WeightRole } from './formats/recipe.ts';
-import { denseRows } from './formats/rows.ts';
-import { bitsOf } from './ir/dtype.ts';
-import type { Program } from './ir/graph.ts';
-import type { Registry } from './plugin.ts';
-import { constantNumbers } from './tensor-values.ts';
 
 /** Formats from small to large that layers choose among. */
 const LADDER = ['a2g32', 'q3g32', 'a3g32', 'q4g32', 'a4g32', 'q5g32', 'q6g32', 'q8g32'];

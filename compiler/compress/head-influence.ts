@@ -1,11 +1,11 @@
-import { InfcError } from '../runtime/errors.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import { type CompileOptions, createCompiler } from '../compile.ts';
+import type { HeadName } from '../import/transformer/heads.ts';
+import type { HeadLayout } from '../ir/graph.ts';
+import { constantNumbers } from '../tensor-values.ts';
 import { calibrate } from './calibrate.ts';
-import { type CompileOptions, createCompiler } from './compile.ts';
-import type { HeadName } from './import/transformer/heads.ts';
-import type { HeadLayout } from './ir/graph.ts';
 import type { InfluenceOptions } from './layer-influence.ts';
 import { calibrationRuns } from './samples.ts';
-import { constantNumbers } from './tensor-values.ts';
 
 /** A key-value head and its share of what its layer's attention gives. */
 export interface HeadInfluence {

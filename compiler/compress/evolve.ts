@@ -1,10 +1,10 @@
-import type { Allocator, LayerChoices } from '../passes/precision/allocator.ts';
-import { load } from '../runtime/index.ts';
-import type { Model } from '../runtime/session.ts';
-import { readWeightsHeader, type TensorRanges } from '../runtime/weights.ts';
-import type { TargetCompilation } from './compile.ts';
+import type { Allocator, LayerChoices } from '../../passes/precision/allocator.ts';
+import { load } from '../../runtime/index.ts';
+import type { Model } from '../../runtime/session.ts';
+import { readWeightsHeader, type TensorRanges } from '../../runtime/weights.ts';
+import type { TargetCompilation } from '../compile.ts';
+import { contentsOf } from '../plan/weights-file.ts';
 import { damageOf, measureDamage } from './damage.ts';
-import { contentsOf } from './plan/weights-file.ts';
 import { firstOf, type Samples } from './samples.ts';
 
 /** A model whose weights were rounded to one format but kept dense: all formats give the same plan over other bytes. */

@@ -1,17 +1,17 @@
-import { addProduct } from '../backends/wasm/add-product.ts';
-import { definePass } from '../passes/pass.ts';
-import { storagePoints } from '../passes/precision/assign-precision.ts';
-import type { Calibrator, Collector } from '../passes/precision/calibrator.ts';
-import type { InputStatistics, Needs } from '../passes/precision/quantizer.ts';
-import { InfcError } from '../runtime/errors.ts';
-import { type AnyEntry, type LoadOptions, load, type Model, type RunOptions } from '../runtime/index.ts';
-import type { CompileOptions, ModelSource, TargetCompilation } from './compile.ts';
-import { compile } from './compile.ts';
-import { cloneProgram } from './ir/clone.ts';
-import type { Constant, Node, Value } from './ir/graph.ts';
-import { type PatchGeometry, patches, patchGeometry } from './patches.ts';
-import { definePlugin, type Plugin } from './plugin.ts';
-import { isFloatsDtype } from './tensor-values.ts';
+import { addProduct } from '../../backends/wasm/add-product.ts';
+import { definePass } from '../../passes/pass.ts';
+import { storagePoints } from '../../passes/precision/assign-precision.ts';
+import type { Calibrator, Collector } from '../../passes/precision/calibrator.ts';
+import type { InputStatistics, Needs } from '../../passes/precision/quantizer.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import { type AnyEntry, type LoadOptions, load, type Model, type RunOptions } from '../../runtime/index.ts';
+import type { CompileOptions, ModelSource, TargetCompilation } from '../compile.ts';
+import { compile } from '../compile.ts';
+import { cloneProgram } from '../ir/clone.ts';
+import type { Constant, Node, Value } from '../ir/graph.ts';
+import { type PatchGeometry, patches, patchGeometry } from '../patches.ts';
+import { definePlugin, type Plugin } from '../plugin.ts';
+import { isFloatsDtype } from '../tensor-values.ts';
 
 /** One run of the model on data that resembles what it will see. */
 export interface CalibrationRun {

@@ -1,4 +1,4 @@
-import { InfcError } from '../runtime/errors.ts';
+import { InfcError } from '../../runtime/errors.ts';
 import { type Damage, damageOf, dropOf } from './damage.ts';
 
 /** What a compressed model may cost. At least one bound. */

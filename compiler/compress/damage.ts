@@ -1,10 +1,10 @@
-import { InfcError } from '../runtime/errors.ts';
-import { openDecoder } from '../runtime/generate/open-decoder.ts';
-import type { HostTensor } from '../runtime/host.ts';
-import type { AnyEntry, Model, RunOptions } from '../runtime/session.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import { openDecoder } from '../../runtime/generate/open-decoder.ts';
+import type { HostTensor } from '../../runtime/host.ts';
+import type { AnyEntry, Model, RunOptions } from '../../runtime/session.ts';
+import { numbersOf, typedData } from '../tensor-values.ts';
 import { LogitsComparison, type LogitsQuality, rowLengthOf, TensorComparison, type TensorQuality } from './quality.ts';
 import type { Samples } from './samples.ts';
-import { numbersOf, typedData } from './tensor-values.ts';
 
 /** How much worse a model is than the one it is measured against. */
 export type Damage =

@@ -1,8 +1,8 @@
-import type { Needs } from '../passes/precision/quantizer.ts';
+import type { Needs } from '../../passes/precision/quantizer.ts';
+import { type Compilation, type CompileOptions, createCompiler, type ModelSource } from '../compile.ts';
+import { type FormatRecipe, matchesName, recipeOf } from '../formats/recipe.ts';
+import type { Plugin, Registry } from '../plugin.ts';
 import { type Calibration, type CalibrationRun, calibrate } from './calibrate.ts';
-import { type Compilation, type CompileOptions, createCompiler, type ModelSource } from './compile.ts';
-import { type FormatRecipe, matchesName, recipeOf } from './formats/recipe.ts';
-import type { Plugin, Registry } from './plugin.ts';
 
 export interface CompressOptions extends CompileOptions {
   readonly quant: string | FormatRecipe;

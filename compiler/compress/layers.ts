@@ -1,10 +1,10 @@
-import { definePass } from '../passes/pass.ts';
+import { definePass } from '../../passes/pass.ts';
+import type { Compilation } from '../compile.ts';
+import { definePlugin, type Plugin } from '../plugin.ts';
+import { numbersOf } from '../tensor-values.ts';
 import { loadCompiled } from './calibrate.ts';
-import type { Compilation } from './compile.ts';
-import { definePlugin, type Plugin } from './plugin.ts';
 import { rowLengthOf, TensorComparison, type TensorQuality } from './quality.ts';
 import { calibrationRuns, firstOf, type Samples } from './samples.ts';
-import { numbersOf } from './tensor-values.ts';
 
 /** What the output of one layer loses. */
 export interface LayerDamage extends TensorQuality {

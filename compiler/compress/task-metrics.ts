@@ -1,4 +1,4 @@
-import { InfcError } from '../runtime/errors.ts';
+import { InfcError } from '../../runtime/errors.ts';
 import { decodeCtc } from './ctc.ts';
 import { rowLengthOf } from './quality.ts';
 

@@ -1,9 +1,9 @@
-import { InfcError } from '../runtime/errors.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import { type CompileOptions, compile } from '../compile.ts';
+import type { Plugin } from '../plugin.ts';
+import { numbersOf } from '../tensor-values.ts';
 import { loadCompiled } from './calibrate.ts';
-import { type CompileOptions, compile } from './compile.ts';
-import type { Plugin } from './plugin.ts';
 import { calibrationRuns, type Samples } from './samples.ts';
-import { numbersOf } from './tensor-values.ts';
 
 export interface InfluenceOptions {
   readonly compile?: Omit<CompileOptions, 'targets' | 'stopAfter' | 'quant'>;

@@ -1,6 +1,9 @@
-import { InfcError } from '../runtime/errors.ts';
-import { openDecoder } from '../runtime/generate/open-decoder.ts';
-import type { Model } from '../runtime/session.ts';
+import { InfcError } from '../../runtime/errors.ts';
+import { openDecoder } from '../../runtime/generate/open-decoder.ts';
+import type { Model } from '../../runtime/session.ts';
+import { type CompileOptions, createCompiler } from '../compile.ts';
+import type { FormatRecipe } from '../formats/recipe.ts';
+import type { Plugin } from '../plugin.ts';
 import { type Budget, best, missedBounds } from './budget.ts';
 import { type Calibration, loadCompiled } from './calibrate.ts';
 import {
@@ -14,12 +17,9 @@ import {
   type Subject,
   uniform,
 } from './candidates.ts';
-import { type CompileOptions, createCompiler } from './compile.ts';
 import { calibrationFor } from './compress.ts';
 import { type Damage, measureDamage, remembering } from './damage.ts';
 import { evolve } from './evolve.ts';
-import type { FormatRecipe } from './formats/recipe.ts';
-import type { Plugin } from './plugin.ts';
 import { calibrationRuns, firstOf, holdOut, type Samples } from './samples.ts';
 
 /** A recipe, compiled and measured on data that it was not calibrated on. */
