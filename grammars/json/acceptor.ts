@@ -1,18 +1,19 @@
-import { type Acceptor, ENDING_FIRST, type OwnMasks } from '../acceptor.ts';
-import { UNTOLD } from '../endings.ts';
-import type { MaskPool } from '../mask-pool.ts';
+import { type Acceptor, ENDING_FIRST, type OwnMasks } from '../matching/acceptor.ts';
+import { UNTOLD } from '../matching/endings.ts';
+import type { MaskPool } from '../matching/mask-pool.ts';
 import type { Vocabulary } from '../vocabulary.ts';
-import type { Site } from './document.ts';
-import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
-import { StringLeaf } from './leaf-string.ts';
-import { ArrayLeaf, ColonLeaf } from './leaf-structure.ts';
-import { located } from './located.ts';
-import type { Machine } from './machine.ts';
-import { JsonMasks } from './masks.ts';
-import { type Finish, Shortest } from './shortest.ts';
-import { type StackId, Stacks } from './stack.ts';
-import { type TextId, Texts } from './texts.ts';
-import { isPlain } from './utf8-json.ts';
+
+import { KeyLeaf, ObjectLeaf } from './automaton/leaf-object.ts';
+import { StringLeaf } from './automaton/leaf-string.ts';
+import { ArrayLeaf, ColonLeaf } from './automaton/leaf-structure.ts';
+import type { Machine } from './automaton/machine.ts';
+import { type StackId, Stacks } from './automaton/stack.ts';
+import { type TextId, Texts } from './automaton/texts.ts';
+import { isPlain } from './automaton/utf8-json.ts';
+import { JsonMasks } from './masks/masks.ts';
+import type { Site } from './schema/document.ts';
+import { located } from './schema/located.ts';
+import { type Finish, Shortest } from './shortest/shortest.ts';
 
 /**
  * The documents of a schema as a byte acceptor: a state is a leaf, a stack of frames, and the text captured for the frames

@@ -2,17 +2,18 @@ import type { CancelSignal } from '../cancel.ts';
 import { type Choices, checkOptions } from '../options.ts';
 import { createRegexEngine } from '../regex/index.ts';
 import { JsonAcceptor } from './acceptor.ts';
-import { Budget } from './budget.ts';
-import { type Relaxation, SchemaCompiler } from './compiler.ts';
-import { type Draft, type Json, SchemaDocument, type Site } from './document.ts';
-import { Formulas } from './formula.ts';
-import type { Whitespace } from './leaf-structure.ts';
-import { hardPlace, located } from './located.ts';
-import { Machine } from './machine.ts';
-import { Solver } from './solver.ts';
-import { StringSets } from './string-sets.ts';
-import { Terms } from './terms.ts';
-import type { Escapes } from './utf8-json.ts';
+
+import type { Whitespace } from './automaton/leaf-structure.ts';
+import { Machine } from './automaton/machine.ts';
+import type { Escapes } from './automaton/utf8-json.ts';
+import { Formulas } from './formula/formula.ts';
+import { StringSets } from './formula/string-sets.ts';
+import { Terms } from './formula/terms.ts';
+import { Budget } from './schema/budget.ts';
+import { type Relaxation, SchemaCompiler } from './schema/compiler.ts';
+import { type Draft, type Json, SchemaDocument, type Site } from './schema/document.ts';
+import { hardPlace, located } from './schema/located.ts';
+import { Solver } from './solver/solver.ts';
 
 /** Everything that decides which documents a JSON constraint admits and how they are spelled. */
 export interface JsonOptions {
