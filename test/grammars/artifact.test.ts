@@ -135,6 +135,26 @@ describe('ahead-of-time artifacts', () => {
     expect(compileConstraint(constrain(few, { whitespace: 'compact' }).masks(vocabulary)).report.complete).toBe(true);
   });
 
+  it('are compiled in turns, say how far they are, and stop when told', async () => {
+    const masks = () => constrain({ type: 'array', items: { type: 'integer' } }).masks(vocabulary);
+    const phases = new Set<string>();
+    const onProgress = ({ phase, done, total }: { phase: string; done: number; total: number }): void => {
+      phases.add(phase);
+      expect(done).toBeLessThanOrEqual(total);
+    };
+    const { bytes: file } = await compileConstraintInTurns(masks(), { onProgress });
+    expect([...phases]).toEqual(['states', 'masks']);
+    expect(file).toEqual(compileConstraint(masks()).bytes);
+    let asked = 0;
+    const signal = {
+      get aborted() {
+        return ++asked > 10;
+      },
+    };
+    expect(() => compileConstraint(masks(), { signal })).toThrow(/INFC5023/);
+    await expect(compileConstraintInTurns(masks(), { signal })).rejects.toThrow(/INFC5023/);
+  });
+
   it('refuse damage, other versions and other vocabularies', () => {
     const { bytes: file } = compileConstraint(regex(/a+b/).masks(vocabulary));
     for (let at = 0; at < file.length; at += 97) {
