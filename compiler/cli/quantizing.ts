@@ -2,15 +2,15 @@ import path from 'node:path';
 import { channelShare, parseSparsity } from '../../passes/precision/sparsity-pattern.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { PlanGeneration } from '../../runtime/plan.ts';
-import type { AutoResult, Candidate } from '../auto.ts';
-import type { Budget } from '../budget.ts';
-import type { Calibration } from '../calibrate.ts';
 import type { CompileOptions, Compiler } from '../compile.ts';
-import { damageOf, dropOf } from '../damage.ts';
+import type { AutoResult, Candidate } from '../compress/auto.ts';
+import type { Budget } from '../compress/budget.ts';
+import type { Calibration } from '../compress/calibrate.ts';
+import { damageOf, dropOf } from '../compress/damage.ts';
+import type { Samples } from '../compress/samples.ts';
 import { type FormatRecipe, PRECISIONS, recipeOf } from '../formats/recipe.ts';
 import type { Program } from '../ir/graph.ts';
 import type { Plugin } from '../plugin.ts';
-import type { Samples } from '../samples.ts';
 import { type Args, numberOption } from './args.ts';
 import type { Io } from './io.ts';
 import { readRecipe } from './recipe.ts';
@@ -71,8 +71,8 @@ export async function quantizing(args: Args, context: QuantizingContext): Promis
   }
   const recipe = withPrecision(withSparsity(given, args, compiler), args, compiler);
   if (recipe === undefined || source === undefined) return recipe === undefined ? {} : { quant: recipe };
-  const { calibrationFor } = await import('../compress.ts');
-  const { calibrationRuns } = await import('../samples.ts');
+  const { calibrationFor } = await import('../compress/compress.ts');
+  const { calibrationRuns } = await import('../compress/samples.ts');
   const { samples, generation } = await samplesFor(source, context);
   const resolved = recipeOf(recipe, compiler.registry);
   const calibration = await calibrationFor(context.model, resolved, {
@@ -193,7 +193,7 @@ async function search(
   allocate: string | undefined,
   { model, plugins, options, io }: QuantizingContext,
 ): Promise<Quantizing> {
-  const { chooseRecipe } = await import('../auto.ts');
+  const { chooseRecipe } = await import('../compress/auto.ts');
   const { onProgress: _, quant: __, targets: ___, ...compile } = options;
   const result = await chooseRecipe(model, {
     budget,

@@ -1,17 +1,19 @@
-import { type Acceptor, ENDING_FIRST, type OwnMasks } from '../acceptor.ts';
-import { UNTOLD } from '../endings.ts';
-import type { MaskPool } from '../mask-pool.ts';
+import { type Acceptor, ENDING_FIRST, type OwnMasks } from '../matching/acceptor.ts';
+import { UNTOLD } from '../matching/endings.ts';
+import type { MaskPool } from '../matching/mask-pool.ts';
 import type { Vocabulary } from '../vocabulary.ts';
-import { KeyLeaf, ObjectLeaf } from './leaf-object.ts';
-import { StringLeaf } from './leaf-string.ts';
-import { ArrayLeaf, ColonLeaf } from './leaf-structure.ts';
-import { located } from './located.ts';
-import type { Machine } from './machine.ts';
-import { JsonMasks } from './masks.ts';
-import { type Finish, Shortest } from './shortest.ts';
-import { type StackId, Stacks } from './stack.ts';
-import { type TextId, Texts } from './texts.ts';
-import { isPlain } from './utf8-json.ts';
+
+import { KeyLeaf, ObjectLeaf } from './automaton/leaf-object.ts';
+import { StringLeaf } from './automaton/leaf-string.ts';
+import { ArrayLeaf, ColonLeaf } from './automaton/leaf-structure.ts';
+import type { Machine } from './automaton/machine.ts';
+import { type StackId, Stacks } from './automaton/stack.ts';
+import { type TextId, Texts } from './automaton/texts.ts';
+import { isPlain } from './automaton/utf8-json.ts';
+import { JsonMasks } from './masks/masks.ts';
+import type { Site } from './schema/document.ts';
+import { located } from './schema/located.ts';
+import { type Finish, Shortest } from './shortest/shortest.ts';
 
 /**
  * The documents of a schema as a byte acceptor: a state is a leaf, a stack of frames, and the text captured for the frames
@@ -33,15 +35,25 @@ export class JsonAcceptor implements Acceptor {
   /** States by leaf, stack and text, found by open addressing. */
   private table = new Int32Array(1 << 10);
 
-  constructor(readonly machine: Machine) {
-    this.leaf = machine.start;
+  /** @param entry the machine's leaf before a document of the schema at `root` */
+  constructor(
+    readonly machine: Machine,
+    readonly entry: number,
+    private readonly root: Site,
+  ) {
+    this.leaf = entry;
     this.stack = 0;
-    this.text = 0;
-    this.start = machine.start === 0 ? 0 : this.save();
+    this.start = this.save();
+  }
+
+  /** A question begins: its work is counted apart. */
+  ask(): void {
+    this.machine.root = this.root;
+    this.machine.solver.budget.reset();
   }
 
   step(state: number, byte: number): number {
-    this.machine.solver.budget.reset();
+    this.ask();
     this.load(state);
     return this.advance(byte) ? this.save() : 0;
   }
@@ -82,7 +94,7 @@ export class JsonAcceptor implements Acceptor {
 
   /** Bytes that finish the value of a leaf, by the result it then gives. */
   costs(leaf: number): Finish {
-    this.machine.solver.budget.reset();
+    this.ask();
     return located(() => this.distances.finishes(leaf), this.machine.place);
   }
 
@@ -116,7 +128,7 @@ export class JsonAcceptor implements Acceptor {
 
   /** The state after several bytes, or 0. */
   run(state: number, bytes: Uint8Array): number {
-    this.machine.solver.budget.reset();
+    this.ask();
     this.load(state);
     const info = this.machine.leaves[this.leaf];
     let i = info instanceof KeyLeaf && info.decoder === 0 ? this.along(info, bytes) : 0;
@@ -187,7 +199,7 @@ export class JsonAcceptor implements Acceptor {
    */
   stepBlind(place: number, byte: number): number {
     const { machine, stacks } = this;
-    machine.solver.budget.reset();
+    this.ask();
     this.load(place);
     for (;;) {
       const code = machine.step(this.leaf, byte);

@@ -4,12 +4,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { gunzipSync } from 'node:zlib';
-import { compileConstraint } from '../../grammars/artifact.ts';
-import { openArtifact } from '../../grammars/artifact-machine.ts';
-import type { Json } from '../../grammars/json/document.ts';
-import { JsonMasks } from '../../grammars/json/masks.ts';
+import { compileConstraint } from '../../grammars/artifact/artifact.ts';
+import { openArtifact } from '../../grammars/artifact/artifact-machine.ts';
+import { JsonMasks } from '../../grammars/json/masks/masks.ts';
+import type { Json } from '../../grammars/json/schema/document.ts';
 import { openSchema } from '../../grammars/json/session.ts';
-import type { TokenMachine } from '../../grammars/token-machine.ts';
+import type { TokenMachine } from '../../grammars/matching/token-machine.ts';
 import { vocabularyFromTokenizerJson } from '../../grammars/tokenizer/index.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { quantile, round } from './statistics.ts';

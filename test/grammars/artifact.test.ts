@@ -1,8 +1,8 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { compileConstraint } from '../../grammars/artifact.ts';
-import { openArtifact } from '../../grammars/artifact-machine.ts';
+import { compileConstraint } from '../../grammars/artifact/artifact.ts';
+import { openArtifact } from '../../grammars/artifact/artifact-machine.ts';
 import { constrain, type FromJsonSchema, regex, tools, vocabularyFromBytes } from '../../grammars/index.ts';
-import type { TokenMachine } from '../../grammars/token-machine.ts';
+import type { TokenMachine } from '../../grammars/matching/token-machine.ts';
 import type { Output, ValueOf } from '../../runtime/generate/api.ts';
 
 const WORDS = ['{"', '":', '": "', '", "', '"}', 'name', 'age', '12', 'tr', 'true', 'é', ' ', ', ', 'abc def'];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { loadCompiled } from '../../compiler/calibrate.ts';
 import { compile, createCompiler } from '../../compiler/compile.ts';
-import { type CompressOptions, compress } from '../../compiler/compress.ts';
+import { loadCompiled } from '../../compiler/compress/calibrate.ts';
+import { type CompressOptions, compress } from '../../compiler/compress/compress.ts';
 import type { FormatRule } from '../../compiler/formats/recipe.ts';
 import { Graph, type Program, tensor } from '../../compiler/ir/graph.ts';
 import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { LogitsComparison, rowLengthOf, TensorComparison } from '../../compiler/quality.ts';
+import { LogitsComparison, rowLengthOf, TensorComparison } from '../../compiler/compress/quality.ts';
 
 test('equal logits do no damage', () => {
   const c = new LogitsComparison();
