@@ -75,7 +75,11 @@ export function filterOf(node: Node): Weight | undefined {
 }
 
 /** Where in the model a weight stands. */
-export function roleOf({ node, constant }: Weight, graph: Graph, context: PassContext): WeightRole {
+export function roleOf(
+  { node, constant }: Pick<Weight, 'node' | 'constant'>,
+  graph: Graph,
+  context: Pick<PassContext, 'program'>,
+): WeightRole {
   if (node.op === 'gather') return 'embedding';
   if (node.op !== 'matmul') return 'linear';
   const [y] = node.outputs;
