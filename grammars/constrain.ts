@@ -28,6 +28,17 @@ export class Constraint<T = unknown> {
     private readonly source: unknown,
   ) {}
 
+  /** A constraint; it may share work with one `beside` it, which was opened with the same options. */
+  static open<S>(schema: S, options: ConstrainOptions, beside?: Constraint): Constraint<Infer<S>> {
+    const session = openSchema(jsonSchemaOf(schema), options, beside?.session);
+    if (session.acceptor.start === 0)
+      throw new InfcError('INFC5010', 'no value satisfies the schema', {
+        ...contradiction(session.root, session.compiler, session.solver),
+        fix: 'Remove the contradiction',
+      });
+    return new Constraint<Infer<S>>(session, schema);
+  }
+
   /** Keywords left out under `onUnsupported: 'relax'`, found so far (all of them after {@link constrain.check}). */
   get report(): readonly Relaxation[] {
     return this.session.relaxed;
@@ -131,15 +142,8 @@ const FIXES: Readonly<Record<string, string>> = {
   '[object Promise]': 'Await the schema',
 };
 
-function constrainSchema<const S>(schema: S, options: ConstrainOptions = {}): Constraint<Infer<S>> {
-  const session = openSchema(jsonSchemaOf(schema), options);
-  if (session.acceptor.start === 0)
-    throw new InfcError('INFC5010', 'no value satisfies the schema', {
-      ...contradiction(session.compiler, session.solver),
-      fix: 'Remove the contradiction',
-    });
-  return new Constraint<Infer<S>>(session, schema);
-}
+const constrainSchema = <const S>(schema: S, options: ConstrainOptions = {}): Constraint<Infer<S>> =>
+  Constraint.open(schema, options);
 
 /**
  * Compiles a schema into a constraint: JSON Schema (draft 4 to 2020-12, TypeBox included) or anything that speaks Standard

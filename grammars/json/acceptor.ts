@@ -3,6 +3,7 @@ import { UNTOLD } from '../matching/endings.ts';
 import type { MaskPool } from '../matching/mask-pool.ts';
 import { Triples } from '../matching/triples.ts';
 import type { Vocabulary } from '../vocabulary.ts';
+
 import { KeyLeaf, ObjectLeaf } from './automaton/leaf-object.ts';
 import { StringLeaf } from './automaton/leaf-string.ts';
 import { ArrayLeaf, ColonLeaf } from './automaton/leaf-structure.ts';
@@ -11,6 +12,7 @@ import { type StackId, Stacks } from './automaton/stack.ts';
 import { type TextId, Texts } from './automaton/texts.ts';
 import { isPlain } from './automaton/utf8-json.ts';
 import { JsonMasks } from './masks/masks.ts';
+import type { Site } from './schema/document.ts';
 import { located } from './schema/located.ts';
 import { type Finish, Shortest } from './shortest/shortest.ts';
 
@@ -31,15 +33,25 @@ export class JsonAcceptor implements Acceptor {
   /** States: leaf, stack and text. */
   private readonly states = new Triples();
 
-  constructor(readonly machine: Machine) {
-    this.leaf = machine.start;
+  /** @param entry the machine's leaf before a document of the schema at `root` */
+  constructor(
+    readonly machine: Machine,
+    readonly entry: number,
+    private readonly root: Site,
+  ) {
+    this.leaf = entry;
     this.stack = 0;
-    this.text = 0;
-    this.start = machine.start === 0 ? 0 : this.save();
+    this.start = this.save();
+  }
+
+  /** A question begins: its work is counted apart. */
+  ask(): void {
+    this.machine.root = this.root;
+    this.machine.solver.budget.reset();
   }
 
   step(state: number, byte: number): number {
-    this.machine.solver.budget.reset();
+    this.ask();
     this.load(state);
     return this.advance(byte) ? this.save() : 0;
   }
@@ -80,7 +92,7 @@ export class JsonAcceptor implements Acceptor {
 
   /** Bytes that finish the value of a leaf, by the result it then gives. */
   costs(leaf: number): Finish {
-    this.machine.solver.budget.reset();
+    this.ask();
     return located(() => this.distances.finishes(leaf), this.machine.place);
   }
 
@@ -114,7 +126,7 @@ export class JsonAcceptor implements Acceptor {
 
   /** The state after several bytes, or 0. */
   run(state: number, bytes: Uint8Array): number {
-    this.machine.solver.budget.reset();
+    this.ask();
     this.load(state);
     const info = this.machine.leaves[this.leaf];
     let i = info instanceof KeyLeaf && info.decoder === 0 ? this.along(info, bytes) : 0;
@@ -170,7 +182,7 @@ export class JsonAcceptor implements Acceptor {
    */
   stepBlind(place: number, byte: number): number {
     const { machine, stacks } = this;
-    machine.solver.budget.reset();
+    this.ask();
     this.load(place);
     for (;;) {
       const code = machine.step(this.leaf, byte);

@@ -1,5 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { type ConstrainOptions, type Constraint, constrain } from '../constrain.ts';
+import { type ConstrainOptions, Constraint } from '../constrain.ts';
 import type { Infer } from '../infer.ts';
 import type { Acceptor } from '../matching/acceptor.ts';
 import { type LogitsProcessor, logitsProcessor } from '../matching/logits-processor.ts';
@@ -7,6 +7,7 @@ import { Matcher, type MatcherOptions } from '../matching/matcher.ts';
 import { AcceptorMasks } from '../matching/token-machine.ts';
 import { type Choices, checkOptions, sharedBy } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
+
 import { type ToolFormat, type ToolFormatName, toolFormat } from './tool-formats.ts';
 import { readTurn, type Turn } from './turn.ts';
 import { type Span, TurnGraph } from './turn-graph.ts';
@@ -111,7 +112,8 @@ export class ToolSet<S = unknown, O = unknown> {
     for (const [name, tool] of this.definitions) {
       if (name.includes(this.format.middle) || /["\\\n]/.test(name))
         throw new InfcError('INFC5402', `'${name}' cannot be a tool's name in this format`, { node: name });
-      this.inputs.set(name, argumentsOf(name, tool, options.json));
+      const [beside] = this.inputs.values();
+      this.inputs.set(name, argumentsOf(name, tool, options.json ?? {}, beside));
     }
   }
 
@@ -234,8 +236,13 @@ export class ToolSet<S = unknown, O = unknown> {
     const head = graph.literal(begin);
     const tail = graph.literal(end);
     graph.link(first, head);
-    for (const [name, input] of this.inputs)
-      graph.link(graph.link(graph.link(head, graph.literal(name + middle)), graph.part(input.acceptor)), tail);
+    graph.choice(
+      head,
+      [...this.inputs].map(([name, input]) => ({
+        pieces: graph.pieces(name + middle),
+        after: graph.link(graph.part(input.acceptor), tail),
+      })),
+    );
     if (this.options.parallel !== false) graph.link(graph.link(tail, graph.literal(separator)), head);
     const last = graph.literal(close);
     graph.link(tail, last);
@@ -243,11 +250,13 @@ export class ToolSet<S = unknown, O = unknown> {
   }
 }
 
-function argumentsOf(name: string, tool: AnyTool, json: ConstrainOptions | undefined): Constraint {
+function argumentsOf(name: string, tool: AnyTool, json: ConstrainOptions, beside: Constraint | undefined): Constraint {
   try {
-    return constrain(tool.input, json ?? {});
+    return Constraint.open(tool.input, json, beside);
   } catch (error) {
     if (!(error instanceof InfcError)) throw error;
+    // Alone it may do, and else it names its own place.
+    if (beside) return argumentsOf(name, tool, json, undefined);
     throw new InfcError(error.code, `tool '${name}': ${error.reason}`, {
       ...error.place,
       node: name,

@@ -15,6 +15,13 @@ export interface Span {
   readonly last: number;
 }
 
+interface Way {
+  readonly pieces: readonly string[];
+  readonly after: Span;
+}
+
+const NO_WAY: Pick<Way, 'pieces'> = { pieces: [] };
+
 /** Builds the graph of a {@link composite}: literals, free text up to a tag, and other acceptors. */
 export class TurnGraph {
   readonly engine: RegexEngine = createRegexEngine();
@@ -64,6 +71,29 @@ export class TurnGraph {
     }
     if (token !== undefined) span = this.link(span ?? this.junction(), this.junction(), token);
     return span ?? this.junction();
+  }
+
+  /** One of several texts in pieces, each before a span of its own: what they begin with alike, from piece `at` on, is one part. */
+  choice(before: Span, ways: readonly Way[], at = 0): void {
+    const groups = new Map<string, Way[]>();
+    for (const way of ways) {
+      const first = way.pieces[at];
+      const group = groups.get(first ?? '');
+      if (first === undefined) this.link(before, way.after);
+      else if (group) group.push(way);
+      else groups.set(first, [way]);
+    }
+    for (const group of groups.values()) {
+      const [{ pieces } = NO_WAY, ...others] = group;
+      let end = others.length > 0 ? at + 1 : pieces.length;
+      while (end < pieces.length && others.every((way) => way.pieces[end] === pieces[end])) end++;
+      this.choice(this.link(before, this.literal(pieces.slice(at, end).join(''))), group, end);
+    }
+  }
+
+  /** A text in characters and whole special tokens. */
+  pieces(text: string): readonly string[] {
+    return text.split(this.#specials).flatMap((piece) => (this.#special.has(piece) ? [piece] : Array.from(piece)));
   }
 
   /** Text in which none of the tags occurs; tags that are special tokens never occur in text. */

@@ -1,5 +1,6 @@
 import type { InfcError } from '../../../runtime/errors.ts';
 import { FALSE, type Formula } from '../formula/formula.ts';
+import type { Branch } from '../formula/split.ts';
 import { type StringSetId, StringSets, wellFormed } from '../formula/string-sets.ts';
 import { located, type SchemaPlace } from '../schema/located.ts';
 import type { Names, Plain } from '../solver/plain-objects.ts';
@@ -34,6 +35,9 @@ export class KeyDemands {
   private readonly possibleNames = new Map<string, boolean>();
   private readonly outcomes = new Map<string, Outcome | undefined>();
   private readonly regionOutcomes = new Map<Region, Outcome | undefined>();
+  private readonly firstPlaces = new Map<Formula, number>();
+  private placeList: readonly number[] | undefined;
+  private strayList: readonly string[] | undefined;
   private regionList: readonly Region[] | undefined;
 
   constructor(
@@ -51,6 +55,18 @@ export class KeyDemands {
     this.listed = set;
   }
 
+  /** By name: its place in the declared order; Infinity without one. */
+  get places(): readonly number[] {
+    this.placeList ??= this.names.map((name) => this.order?.get(name) ?? Number.POSITIVE_INFINITY);
+    return this.placeList;
+  }
+
+  /** Names with a place that no demand lists. */
+  get strays(): readonly string[] {
+    this.strayList ??= [...(this.order?.keys() ?? [])].filter((name) => !this.listed.has(name));
+    return this.strayList;
+  }
+
   /** Whether what can still come depends on the names used. */
   get dependent(): boolean {
     return this.seen !== undefined;
@@ -65,8 +81,16 @@ export class KeyDemands {
 
   private canCome(key: string): boolean {
     const { plain, order } = this;
-    if (!plain) return this.lists(key) || this.outcome(key) !== undefined;
-    if (!this.listed.has(key) || !wellFormed(key)) return false;
+    if (!wellFormed(key)) return false;
+    // What it leads to is kept only of names that do come: there may be thousands.
+    if (!plain) {
+      const { listed } = this.machine.compiler;
+      const later = this.after(key);
+      const goesOn = ({ state }: FormulaSlot): boolean =>
+        !listed.get(state) && !this.ways(this.afterName(state, key), later).next().done;
+      return this.lists(key) || this.slots.some(goesOn);
+    }
+    if (!this.listed.has(key)) return false;
     const place = order?.get(key) ?? Number.POSITIVE_INFINITY;
     return plain.some(
       (x) => !(order && x.owes(order, place, key)) && this.machine.solver.satisfiable(this.machine.plains.need(x, key)),
@@ -86,13 +110,7 @@ export class KeyDemands {
   outcome(key: string): Outcome | undefined {
     if (this.outcomes.has(key)) return this.outcomes.get(key);
     if (!wellFormed(key)) return undefined;
-    const place = this.order?.get(key) ?? Number.POSITIVE_INFINITY;
-    const later = this.after(key);
-    const found = this.collect(
-      (rest) => this.machine.solver.afterProperty(this.afterSkipping(rest, place), key),
-      later,
-      key,
-    );
+    const found = this.collect((rest) => this.afterName(rest, key), this.after(key), key);
     this.outcomes.set(key, found);
     return found;
   }
@@ -180,13 +198,39 @@ export class KeyDemands {
   /** In declared order, choosing a later name means that the earlier ones will not come. */
   private afterSkipping(rest: Formula, place: number): Formula {
     const { order } = this;
-    if (!order) return rest;
+    if (!order || place <= this.earliest(rest, order)) return rest;
     const { formulas, terms } = this.machine;
     return formulas.substitute(rest, (leaf) => {
       const term = terms.get(leaf);
       const own = term.sort === 'required' ? order.get(term.key) : undefined;
       return own !== undefined && own < place ? FALSE : formulas.leaf(leaf);
     });
+  }
+
+  /** The first place of a name that a demand requires. */
+  private earliest(rest: Formula, order: ReadonlyMap<string, number>): number {
+    let first = this.firstPlaces.get(rest);
+    if (first === undefined) {
+      first = Number.POSITIVE_INFINITY;
+      for (const leaf of this.machine.formulas.leaves(rest).keys()) {
+        const term = this.machine.terms.get(leaf);
+        if (term.sort === 'required') first = Math.min(first, order.get(term.key) ?? first);
+      }
+      this.firstPlaces.set(rest, first);
+    }
+    return first;
+  }
+
+  private afterName(rest: Formula, key: string): Formula {
+    const place = this.order?.get(key) ?? Number.POSITIVE_INFINITY;
+    return this.machine.solver.afterProperty(this.afterSkipping(rest, place), key);
+  }
+
+  /** What a value and what follows it can be, where both are demanded. */
+  private *ways(demand: Formula, later: SeenSet | undefined): Generator<Branch> {
+    const { solver } = this.machine;
+    for (const branch of solver.split(demand))
+      if (solver.satisfiable(branch.need) && solver.objectRest(branch.rest, later)) yield branch;
   }
 
   private collect(after: (rest: Formula) => Formula, later: SeenSet | undefined, key?: string): Outcome | undefined {
@@ -210,8 +254,7 @@ export class KeyDemands {
         bySlot.set(i, formulas.or([bySlot.get(i) ?? FALSE, rest]));
         return;
       }
-      for (const { need, rest } of solver.split(after(slot.state))) {
-        if (!solver.satisfiable(need) || !solver.objectRest(rest, later)) continue;
+      for (const { need, rest } of this.ways(after(slot.state), later)) {
         let bySlot = rests.get(need);
         if (!bySlot) {
           bySlot = new Map();

@@ -23,7 +23,9 @@ export class KeySpace {
     readonly seen: number,
   ) {
     this.used = machine.seen.get(seen);
-    this.extra = [...this.used.gone()].filter((k) => !demands.listed.has(k));
+    const { keys, order, position } = this.used;
+    const strays = position > 0 ? demands.strays.filter((k) => (order?.get(k) ?? position) < position) : [];
+    this.extra = [...[...keys].filter((k) => !demands.listed.has(k)), ...strays];
   }
 
   /** Whether any property can follow. */
@@ -41,7 +43,7 @@ export class KeySpace {
       const { lang } = strings.get(region.names);
       if (!this.exhausted(region, lang, from, to, '')) regions.push({ region, lang });
     }
-    const alive = regions.length > 0 || this.demands.names.some((name) => this.usable(name));
+    const alive = regions.length > 0 || this.demands.names.some((_, i) => this.usable(i));
     this.startCode = alive ? this.machine.keyState(this, '', regions, 0) : 0;
     return this.startCode;
   }
@@ -71,7 +73,7 @@ export class KeySpace {
     if (regions.length === 0) {
       if (prefix === undefined) return 0;
       let usable = false;
-      for (let i = from; i < to && !usable; i++) usable = this.usable(this.demands.names[i] ?? '');
+      for (let i = from; i < to && !usable; i++) usable = this.usable(i);
       if (!usable) return 0;
     }
     return goTo(this.machine.keyState(this, prefix, regions, 0));
@@ -80,10 +82,16 @@ export class KeySpace {
   /** Equal for states of two objects when the same names go on from the prefix and the same of them are used. */
   situation(prefix: string): string {
     const [from, to] = this.range(prefix);
-    const used: number[] = [];
-    for (let i = from; i < to; i++) if (this.used.has(this.demands.names[i] ?? '')) used.push(i);
-    const extra = this.extra.filter((name) => name.startsWith(prefix));
-    return `${this.demands.id}/${used.join('.')}/${extra.length === 0 ? '' : JSON.stringify(extra)}=${prefix}`;
+    const { keys, position } = this.used;
+    // Of those with a place the last that is gone tells of all.
+    let last = -1;
+    if (position > 0)
+      for (let i = from; i < to; i++) {
+        const place = this.demands.places[i] ?? position;
+        if (place < position && place > last) last = place;
+      }
+    const gone = [...keys, ...this.extra].filter((name) => name.startsWith(prefix));
+    return `${this.demands.id}/${last}/${gone.length === 0 ? '' : JSON.stringify(gone)}=${prefix}`;
   }
 
   /** What is left of each listed or used name that starts with the prefix. */
@@ -109,8 +117,7 @@ export class KeySpace {
     const [from, to] = this.range(prefix);
     const rests: string[] = [];
     for (let i = from; i < to; i++) {
-      const name = this.demands.names[i] ?? '';
-      if (this.usable(name)) rests.push(name.slice(prefix.length));
+      if (this.usable(i)) rests.push((this.demands.names[i] ?? '').slice(prefix.length));
     }
     return rests;
   }
@@ -120,9 +127,8 @@ export class KeySpace {
     const found = new Set<number>();
     const [from, to] = this.range(prefix);
     for (let i = from; i < to; i++) {
-      const name = this.demands.names[i] ?? '';
-      const point = name.codePointAt(prefix.length);
-      if (point !== undefined && !found.has(point) && this.usable(name)) found.add(point);
+      const point = this.demands.names[i]?.codePointAt(prefix.length);
+      if (point !== undefined && !found.has(point) && this.usable(i)) found.add(point);
     }
     return found;
   }
@@ -151,7 +157,7 @@ export class KeySpace {
   /** The same after a whole name that is listed or used; -1 for others. */
   closeName(name: string): number {
     const [at] = this.range(name);
-    if (this.demands.names[at] === name) return this.usable(name) ? pop(at) : 0;
+    if (this.demands.names[at] === name) return this.usable(at) ? pop(at) : 0;
     return this.extra.includes(name) ? 0 : -1;
   }
 
@@ -178,8 +184,8 @@ export class KeySpace {
     if (leaf.prefix !== undefined) {
       const [from, to] = this.range(leaf.prefix);
       for (let i = from; i < to; i++) {
-        const name = this.demands.names[i] ?? '';
-        if (this.usable(name)) found.push({ result: i, bytes: jsonLength(name.slice(leaf.prefix.length)) + 1 });
+        const rest = (this.demands.names[i] ?? '').slice(leaf.prefix.length);
+        if (this.usable(i)) found.push({ result: i, bytes: jsonLength(rest) + 1 });
       }
     }
     for (const { region, lang } of leaf.regions)
@@ -226,8 +232,12 @@ export class KeySpace {
     return leaf;
   }
 
-  private usable(name: string): boolean {
-    return !this.used.has(name) && this.demands.possible(name);
+  /** Whether a listed name can come. */
+  private usable(at: number): boolean {
+    const { keys, position } = this.used;
+    const { demands } = this;
+    const name = demands.names[at] ?? '';
+    return (position === 0 || (demands.places[at] ?? 0) >= position) && !keys.has(name) && demands.possible(name);
   }
 
   /** Whether every name left in the language is a listed or used one (they have ways of their own). */

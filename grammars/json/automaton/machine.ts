@@ -4,12 +4,13 @@ import { type NumberAtoms, numberAtoms } from '../formula/number-cells.ts';
 import type { StringSets } from '../formula/string-sets.ts';
 import type { Terms } from '../formula/terms.ts';
 import type { SchemaCompiler } from '../schema/compiler.ts';
-import type { Json } from '../schema/document.ts';
+import type { Json, Site } from '../schema/document.ts';
 import { hardPlace, located, type SchemaPlace } from '../schema/located.ts';
 import { PlainObjects } from '../solver/plain-objects.ts';
 import { SeenSets } from '../solver/seen-keys.ts';
 import type { Solver } from '../solver/solver.ts';
 import { afterValue } from './after-value.ts';
+
 import { KeyDemands } from './key-demands.ts';
 import { KeySpace } from './key-space.ts';
 import { type FormulaSlot, goTo, type Leaf, push, type ResultId } from './leaf.ts';
@@ -67,7 +68,6 @@ export class Machine {
   readonly frames: Frame[] = [];
   readonly pushFrame: number[] = [0];
   readonly pushLeaf: number[] = [0];
-  readonly start: number;
   private readonly leafIds = new Map<string, number>();
   private readonly frameIds = new Map<string, number>();
   private readonly pushIds = new Map<string, number>();
@@ -101,15 +101,20 @@ export class Machine {
     this.seen = new SeenSets();
     this.intern('dead', () => ({ kind: 'dead', step: () => 0, prime: () => undefined, end: () => 0 }));
     this.frames.push({ kind: 'root', slots: [], rests: [], seen: 0, captures: false });
-    const root = compiler.root();
-    this.results.of([0]);
-    this.start = solver.satisfiable(root)
-      ? this.valueState([{ state: root, results: this.results.of([0]) }], 'none', 0)
+  }
+
+  /** The leaf before a document of a schema; 0 where there is none. */
+  begin(schema: Formula): number {
+    return this.solver.satisfiable(schema)
+      ? this.valueState([{ state: schema, results: this.results.of([0]) }], 'none', 0)
       : 0;
   }
 
+  /** The schema whose documents are being written. */
+  root: Site | undefined;
+
   /** Of errors met while a document is written: what is hard about the schema as a whole. */
-  readonly place = (): SchemaPlace => hardPlace(this.compiler.document.root);
+  readonly place = (): SchemaPlace | undefined => this.root && hardPlace(this.root);
 
   /** The coded transition of a leaf for a byte. */
   step(leaf: number, byte: number): number {

@@ -12,6 +12,8 @@ const LITERAL = 1;
 const AND = 2;
 const OR = 3;
 
+/** What a new leaf counts for. */
+const LEAF = 8;
 /** What looking into one operand counts for, where operands are looked up. */
 const SUBSTITUTED = 4;
 
@@ -52,6 +54,7 @@ export class Formulas {
   leaf(leaf: number): Formula {
     const known = this.literals[leaf];
     if (known !== undefined) return known;
+    this.work(LEAF);
     const positive = this.add(LITERAL, NONE, leaf);
     const negative = this.add(LITERAL, NONE, leaf);
     this.complement[positive] = negative;
@@ -160,7 +163,7 @@ export class Formulas {
 
   /** Truth value of a formula under an assignment; `memo` may be shared between calls with the same assignment. */
   truth(f: Formula, leaf: (leaf: number) => boolean, memo: Map<Formula, boolean>): boolean {
-    return this.fold(f, { ...TRUTH, leaf }, memo);
+    return memo.get(f) ?? this.fold(f, { ...TRUTH, leaf }, memo);
   }
 
   /** Truth value of a formula under an assignment. */

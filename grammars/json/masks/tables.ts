@@ -94,7 +94,7 @@ export function tablesOf(masks: JsonMasks, limit: number): Tables {
 
   frames.of(ROOT);
   below[ROOT] = new Set([NOTHING]);
-  add(machine.start, ROOT);
+  add(acceptor.entry, ROOT);
   const rowOf = (leaf: number): Int32Array => Int32Array.from({ length: 256 }, (_, byte) => machine.step(leaf, byte));
   const raw = new Map<number, Int32Array>();
   for (const [leaf, frame] of todo) {

@@ -112,7 +112,7 @@ export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
   const ignored: IgnoredKeyword[] = [];
   const session = openSafely(schema, options, note);
   const document =
-    session?.compiler.document ??
+    session?.root.resource.owner ??
     new SchemaDocument(schema, options.remotes === undefined ? {} : { remotes: options.remotes });
   const seen = new Set<Site>();
   const queue: Site[] = [document.root];
@@ -152,7 +152,7 @@ export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
         });
     try {
       satisfiable = session.acceptor.start !== 0;
-      if (!satisfiable) place = contradiction(session.compiler, session.solver);
+      if (!satisfiable) place = contradiction(session.root, session.compiler, session.solver);
       session.solver.budget.reset();
       shortest = session.acceptor.shortest(session.acceptor.start);
     } catch (error) {

@@ -5,16 +5,9 @@ import { type StringSetId, StringSets, spellable } from '../formula/string-sets.
 import { canonical, type JsonType, ofWhole, type Term, type Terms } from '../formula/terms.ts';
 import { ALL_TYPES, DeclaredTypes, type TypeSet, typeBit, typeOf } from './declared-types.ts';
 import { overlappingGroups } from './disjoint.ts';
-import {
-  isObject,
-  type Json,
-  type JsonObject,
-  own,
-  pointerToken,
-  type Resource,
-  type SchemaDocument,
-  type Site,
-} from './document.ts';
+
+import { isObject, type Json, type JsonObject, own, pointerToken, type Resource, type Site } from './document.ts';
+
 import { arrayKeywords } from './keywords-array.ts';
 import { numberKeywords } from './keywords-number.ts';
 import { objectKeywords } from './keywords-object.ts';
@@ -63,19 +56,13 @@ export class SchemaCompiler {
   private readonly aliases = new Set<number>();
 
   constructor(
-    readonly document: SchemaDocument,
     readonly terms: Terms,
     readonly strings: StringSets,
     readonly options: CompilerOptions,
   ) {
     this.formulas = terms.formulas;
     this.listed = new ListedValues(this.formulas, terms);
-    this.types = new DeclaredTypes(document, (site) => assertsValidation(site.resource));
-  }
-
-  /** The formula of the whole schema. */
-  root(): Formula {
-    return this.sub(this.document.root, 0);
+    this.types = new DeclaredTypes((site) => assertsValidation(site.resource));
   }
 
   /** The formula of the subschema at `site`, reached with dynamic scope `scope`, beside demands that require the names `given`. */
@@ -112,7 +99,7 @@ export class SchemaCompiler {
     if (typeof reference !== 'string') return undefined;
     if (Object.keys(schema).some((key) => key !== '$ref' && !ANNOTATIONS.has(key))) return undefined;
     try {
-      return this.document.resolve(site, reference);
+      return site.resource.owner.resolve(site, reference);
     } catch (error) {
       if (error instanceof InfcError) return undefined;
       throw error;
@@ -121,7 +108,7 @@ export class SchemaCompiler {
 
   /** The subschema below a keyword. */
   child(site: Site, scope: number, ...tokens: (string | number)[]): Formula {
-    return this.sub(this.document.child(site, ...tokens), scope);
+    return this.sub(site.resource.owner.child(site, ...tokens), scope);
   }
 
   /** What a value formula demands of a value of this type, over the atoms of that type only. */
@@ -222,10 +209,10 @@ export class SchemaCompiler {
     const { formulas } = this;
     const reference = own(schema, '$ref');
     if (draft <= 7 && typeof reference === 'string')
-      return this.sub(this.document.resolve(site, reference), scope, term.given);
+      return this.sub(site.resource.owner.resolve(site, reference), scope, term.given);
     const parts: Formula[] = [];
     const asserts = assertsValidation(site.resource);
-    const given = asserts ? withRequired(term.given, own(schema, 'required')) : term.given;
+    const given = (): readonly string[] => (asserts ? withRequired(term.given, own(schema, 'required')) : term.given);
     const add = (keyword: string, make: () => Formula): void => {
       if (own(schema, keyword) !== undefined && (asserts || !VALIDATION.has(keyword)))
         parts.push(this.attempt(site, keyword, make));
@@ -236,15 +223,15 @@ export class SchemaCompiler {
     if (draft >= 6) add('const', () => this.terms.constant(own(schema, 'const') ?? null));
     if (draft >= 2019 && reference !== undefined) {
       if (typeof reference !== 'string') throw this.invalid(site, '$ref', '$ref must be a string');
-      parts.push(this.sub(this.document.resolve(site, reference), scope, given));
+      parts.push(this.sub(site.resource.owner.resolve(site, reference), scope, given()));
     }
     if (draft === 2019) add('$recursiveRef', () => this.recursive(site, scope));
     if (draft >= 2020) add('$dynamicRef', () => this.dynamic(site, scope));
-    add('allOf', () => formulas.and(this.list(site, scope, 'allOf', given)));
+    add('allOf', () => formulas.and(this.list(site, scope, 'allOf', given())));
     add('anyOf', () => formulas.or(this.list(site, scope, 'anyOf')));
     add('oneOf', () => {
       const parts = this.list(site, scope, 'oneOf').map((x) => this.typed(x, type));
-      const groups = type === 'object' ? overlappingGroups(this, parts, given) : [parts];
+      const groups = type === 'object' ? overlappingGroups(this, parts, given()) : [parts];
       return formulas.or(groups.map((group) => formulas.exactlyOne(group)));
     });
     add('not', () => formulas.not(this.child(site, scope, 'not')));
@@ -315,7 +302,7 @@ export class SchemaCompiler {
   list(site: Site, scope: number, keyword: string, given: readonly string[] = []): Formula[] {
     const value = own(site.schema as JsonObject, keyword);
     if (!Array.isArray(value)) throw this.invalid(site, keyword, `${keyword} must be an array of schemas`);
-    return value.map((_, i) => this.sub(this.document.child(site, keyword, i), scope, given));
+    return value.map((_, i) => this.sub(site.resource.owner.child(site, keyword, i), scope, given));
   }
 
   /** Formulas of everything `site` refers to in place. */
@@ -324,7 +311,7 @@ export class SchemaCompiler {
     const { draft } = site.resource;
     const reference = own(schema, '$ref');
     const found: Formula[] = [];
-    if (typeof reference === 'string') found.push(this.sub(this.document.resolve(site, reference), scope));
+    if (typeof reference === 'string') found.push(this.sub(site.resource.owner.resolve(site, reference), scope));
     if (draft === 2019 && own(schema, '$recursiveRef') !== undefined) found.push(this.recursive(site, scope));
     if (draft >= 2020 && own(schema, '$dynamicRef') !== undefined) found.push(this.dynamic(site, scope));
     return found;
@@ -351,7 +338,7 @@ export class SchemaCompiler {
   }
 
   private recursive(site: Site, scope: number): Formula {
-    const target = this.document.resolve(
+    const target = site.resource.owner.resolve(
       site,
       String(own(site.schema as JsonObject, '$recursiveRef')),
       '$recursiveRef',
@@ -359,7 +346,7 @@ export class SchemaCompiler {
     if (isObject(target.schema) && own(target.schema, '$recursiveAnchor') === true) {
       for (const resource of this.scopes[scope] ?? []) {
         if (isObject(resource.root) && own(resource.root, '$recursiveAnchor') === true)
-          return this.sub(this.document.rootOf(resource), scope);
+          return this.sub(resource.owner.rootOf(resource), scope);
       }
     }
     return this.sub(target, scope);
@@ -367,11 +354,11 @@ export class SchemaCompiler {
 
   private dynamic(site: Site, scope: number): Formula {
     const reference = String(own(site.schema as JsonObject, '$dynamicRef'));
-    const target = this.document.resolve(site, reference, '$dynamicRef');
+    const target = site.resource.owner.resolve(site, reference, '$dynamicRef');
     const name = reference.includes('#') ? reference.slice(reference.indexOf('#') + 1) : '';
     if (isObject(target.schema) && own(target.schema, '$dynamicAnchor') === name) {
       for (const resource of this.scopes[scope] ?? []) {
-        const outer = this.document.dynamicAnchor(resource, name);
+        const outer = resource.owner.dynamicAnchor(resource, name);
         if (outer) return this.sub(outer, scope);
       }
     }

@@ -11,8 +11,8 @@ const MAX_QUESTIONS = 60;
 const ANNOTATIONS = new Set('$schema $id id $defs definitions $comment title description default examples'.split(' '));
 
 /** The deepest keyword of an unsatisfiable schema that is to blame: without it (or with another subschema there) values would exist. */
-export function contradiction(compiler: SchemaCompiler, solver: Solver): SchemaPlace {
-  const { document } = compiler;
+export function contradiction(root: Site, compiler: SchemaCompiler, solver: Solver): SchemaPlace {
+  const document = root.resource.owner;
   let questions = 0;
   const impossible = (site: Site): boolean => {
     if (++questions > MAX_QUESTIONS) return false;
@@ -25,11 +25,11 @@ export function contradiction(compiler: SchemaCompiler, solver: Solver): SchemaP
     }
   };
   const visited = new Set<Site>();
-  let site = document.root;
+  let site = root;
   for (let next: Site | undefined = site; next; ) {
     site = next;
     visited.add(site);
-    next = [...necessary(compiler, site)].find((child) => !visited.has(child) && impossible(child));
+    next = [...necessary(site)].find((child) => !visited.has(child) && impossible(child));
   }
   const { schema, pointer } = site;
   if (!isObject(schema)) return { pointer, keyword: pointer.slice(pointer.lastIndexOf('/') + 1) };
@@ -43,7 +43,8 @@ export function contradiction(compiler: SchemaCompiler, solver: Solver): SchemaP
 }
 
 /** Subschemas that a value of the schema, or a part that it must have, satisfies. */
-function* necessary({ document }: SchemaCompiler, site: Site): Generator<Site> {
+function* necessary(site: Site): Generator<Site> {
+  const document = site.resource.owner;
   const { schema } = site;
   if (!isObject(schema)) return;
   const reference = own(schema, '$ref');

@@ -1,5 +1,5 @@
 import { JSON_TYPES, type JsonType } from '../formula/terms.ts';
-import { isObject, type Json, own, type SchemaDocument, type Site } from './document.ts';
+import { isObject, type Json, own, type Site } from './document.ts';
 
 /** A set of JSON types: bit `i` stands for `JSON_TYPES[i]`. */
 export type TypeSet = number;
@@ -24,10 +24,7 @@ export function typeBit(type: JsonType): TypeSet {
 export class DeclaredTypes {
   private readonly memo = new Map<Site, TypeSet>();
 
-  constructor(
-    private readonly document: SchemaDocument,
-    private readonly assertsValidation: (site: Site) => boolean,
-  ) {}
+  constructor(private readonly assertsValidation: (site: Site) => boolean) {}
 
   of(site: Site): TypeSet {
     const known = this.memo.get(site);
@@ -58,17 +55,17 @@ export class DeclaredTypes {
       if (!Array.isArray(list)) continue;
       let some = 0;
       for (let i = 0; i < list.length && (some & types) !== types; i++)
-        some |= this.of(this.document.child(site, keyword, i));
+        some |= this.of(site.resource.owner.child(site, keyword, i));
       types &= some;
     }
     const all = own(schema, 'allOf');
     if (Array.isArray(all))
-      for (let i = 0; i < all.length; i++) types &= this.of(this.document.child(site, 'allOf', i));
+      for (let i = 0; i < all.length; i++) types &= this.of(site.resource.owner.child(site, 'allOf', i));
     return types;
   }
 
   private target(site: Site, reference: string): TypeSet {
-    const found = this.document.lookUp(site, reference);
+    const found = site.resource.owner.lookUp(site, reference);
     return found ? this.of(found) : ALL_TYPES;
   }
 }

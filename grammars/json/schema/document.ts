@@ -17,6 +17,8 @@ export interface Resource {
   readonly pointer: string;
   readonly draft: Draft;
   readonly document: Json;
+  /** What its references are resolved in. */
+  readonly owner: SchemaDocument;
   /** Whether the dialect asserts `format` by vocabulary; undefined when the dialect does not say. */
   readonly vocabulary: ReadonlySet<string> | undefined;
 }
@@ -88,12 +90,13 @@ export function pointerToken(token: string | number): string {
   return `/${String(token).replace(/~/g, '~0').replace(/\//g, '~1')}`;
 }
 
+/** Sites and resources of all documents, which may share what follows from them. */
+let count = 0;
+
 /** Resolves `$ref`, `$id` and anchors over a schema and its remotes, lazily: local pointers never scan the document. */
 export class SchemaDocument {
   readonly root: Site;
   private readonly sites = new Map<object, Site>();
-  private siteCount = 0;
-  private resourceCount = 0;
   private readonly resources = new Map<string, Resource>();
   private readonly resourceOf = new Map<object, Resource>();
   private readonly anchors = new Map<string, Site>();
@@ -128,7 +131,7 @@ export class SchemaDocument {
 
   /** Another schema in the place of a site. */
   variant({ pointer, resource }: Site, schema: Json): Site {
-    return { id: this.siteCount++, schema, pointer, resource };
+    return { id: count++, schema, pointer, resource };
   }
 
   /** The site a `$ref` leads to. Throws INFC5004 when there is none. */
@@ -172,7 +175,7 @@ export class SchemaDocument {
   }
 
   private resource(root: Json, uri: string, pointer: string, draft: Draft, document: Json): Resource {
-    return { id: this.resourceCount++, uri, root, pointer, draft, document, vocabulary: this.vocabularyOf(root) };
+    return { id: count++, uri, root, pointer, draft, document, owner: this, vocabulary: this.vocabularyOf(root) };
   }
 
   private vocabularyOf(root: Json): ReadonlySet<string> | undefined {
@@ -189,7 +192,7 @@ export class SchemaDocument {
       const known = this.sites.get(schema);
       if (known) return known;
     }
-    const site: Site = { id: this.siteCount++, schema, pointer, resource: this.resourceAt(schema, pointer, parent) };
+    const site: Site = { id: count++, schema, pointer, resource: this.resourceAt(schema, pointer, parent) };
     if (typeof schema === 'object' && schema !== null) this.sites.set(schema, site);
     return site;
   }

@@ -1,21 +1,33 @@
 import type { StringSetId } from '../formula/string-sets.ts';
 
 /** What an object remembers of its names: the ones used, and in declared order also how far it has come. */
-export interface SeenSet {
-  readonly id: number;
-  /** The used ones that have no place in the order. */
-  readonly keys: ReadonlySet<string>;
-  /** Of a used name that is not known: the name patterns it matches; no demand lists it. */
-  readonly unknown: ReadonlySet<StringSetId> | undefined;
-  readonly order: ReadonlyMap<string, number> | undefined;
-  /** Equal for sets of the same order. */
-  readonly orderId: number;
-  /** In declared order: names placed before this can no longer come. */
-  readonly position: number;
+export class SeenSet {
+  constructor(
+    readonly id: number,
+    /** The used ones that have no place in the order. */
+    readonly keys: ReadonlySet<string>,
+    /** Of a used name that is not known: the name patterns it matches; no demand lists it. */
+    readonly unknown: ReadonlySet<StringSetId> | undefined,
+    readonly order: ReadonlyMap<string, number> | undefined,
+    /** In declared order: names placed before this can no longer come. */
+    readonly position: number,
+    /** Equal for sets of the same order. */
+    readonly orderId: number,
+  ) {}
+
   /** Whether a name can no longer come. */
-  has(key: string): boolean;
+  has(key: string): boolean {
+    return this.keys.has(key) || (this.order?.get(key) ?? this.position) < this.position;
+  }
+
   /** The known names that can no longer come. */
-  gone(): Iterable<string>;
+  *gone(): Iterable<string> {
+    yield* this.keys;
+    for (const [key, place] of this.order ?? []) {
+      if (place >= this.position) return;
+      yield key;
+    }
+  }
 }
 
 /** Interned {@link SeenSet}s; 0 is the empty one of any order. */
@@ -48,9 +60,9 @@ export class SeenSets {
     const next = order ? Math.max(position, Math.min(place + 1, order.size)) : 0;
     if (key === undefined ? next === position && matched === undefined : keys.has(key) || place < position) return id;
     // The position tells of names with a place, so that an object has as many sets as names and not as choices of them.
-    const sorted = key === undefined || order?.has(key) ? [...keys] : [...keys, key].sort();
-    const name = `${orderId}@${next}#${JSON.stringify(sorted)}${unknown ? [...unknown].join() || '-' : ''}`;
-    return this.make(name, new Set(sorted), unknown, order, next, orderId);
+    const more = key === undefined || order?.has(key) ? keys : new Set([...keys, key].sort());
+    const name = `${orderId}@${next}#${JSON.stringify([...more])}${unknown ? [...unknown].join() || '-' : ''}`;
+    return this.make(name, more, unknown, order, next, orderId);
   }
 
   private make(
@@ -64,15 +76,7 @@ export class SeenSets {
     const known = this.byKey.get(name);
     if (known !== undefined) return known;
     const id = this.sets.length;
-    const has = (key: string): boolean => {
-      const place = order?.get(key);
-      return keys.has(key) || (place !== undefined && place < position);
-    };
-    const gone = function* (): Iterable<string> {
-      yield* keys;
-      for (const [key, place] of order ?? []) if (place < position && !keys.has(key)) yield key;
-    };
-    this.sets.push({ id, keys, unknown, order, orderId: orderId ?? id, position, has, gone });
+    this.sets.push(new SeenSet(id, keys, unknown, order, position, orderId ?? id));
     this.byKey.set(name, id);
     return id;
   }
