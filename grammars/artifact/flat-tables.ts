@@ -1,5 +1,5 @@
-import { OUTSIDE, type Tables, type TablesWork, type TokenMachine } from '../matching/token-machine.ts';
 import type { MaskId } from '../matching/mask-pool.ts';
+import { OUTSIDE, type Tables, type TablesWork, type TokenMachine } from '../matching/token-machine.ts';
 import { minimize } from './minimize.ts';
 
 /** Tables of a machine without a stack: its states nearest to the start, equivalent ones merged. */

@@ -144,9 +144,7 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
         const before = clock();
         const previous = state;
         const mask =
-          spare < Number.POSITIVE_INFINITY
-            ? closing.mask(state, tokens.length + 1 + spare - at)
-            : masks.mask(state);
+          spare < Number.POSITIVE_INFINITY ? closing.mask(state, tokens.length + 1 + spare - at) : masks.mask(state);
         const allowed = pool.has(mask, token);
         if (allowed) state = masks.run(state, vocabulary.bytes[token] ?? NONE);
         const took = (clock() - before) * 1000;

@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { compileConstraint } from '../../grammars/artifact/artifact.ts';
+import { compileConstraint, compileConstraintInTurns } from '../../grammars/artifact/artifact.ts';
 import { openArtifact } from '../../grammars/artifact/artifact-machine.ts';
 import { constrain, type FromJsonSchema, regex, tools, vocabularyFromBytes } from '../../grammars/index.ts';
 import type { TokenMachine } from '../../grammars/matching/token-machine.ts';
