@@ -11,13 +11,11 @@ const MAX_ROWS = 1024;
 /** What may follow a state, as far as it matters for the end. */
 interface Ahead {
   /** The places after the allowed tokens, each once. */
-  readonly places: ReadonlySet<number>;
+  readonly places: readonly number[];
   /** Most bytes to the end from any of them, the end token counted as one. */
   readonly bytes: number;
   /** What the text may take beside: the rest of a character, another character where a name came before. */
   readonly slack: number;
-  /** Most tokens, found when bytes do not fit. */
-  tokens: number | undefined;
 }
 
 const shared = new WeakMap<TokenMachine, ClosingMasks>();
@@ -53,8 +51,7 @@ export class ClosingMasks {
     const id = machine.mask(state);
     const ahead = this.ahead(state);
     if (ahead.bytes + 1 <= left) return id;
-    ahead.tokens ??= ahead.slack + mostOf(ahead.places, (place) => endings.tokens(place));
-    if (ahead.tokens + 1 <= left) return id;
+    if (ahead.places.every((place) => endings.fits(place, left - 1 - ahead.slack))) return id;
     const words = new Uint32Array(machine.pool.words);
     const keep = (token: number): void => {
       words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
@@ -77,9 +74,10 @@ export class ClosingMasks {
       const places = new Set<number>();
       this.slack = 0;
       const told = this.successors(state, (_, __, ___, next) => places.add(next), true);
-      const bytes = mostOf(places, (next) => this.machine.shortest(next) + 1);
       const { slack } = this;
-      ahead = { places, bytes: bytes + slack, slack, tokens: undefined };
+      let bytes = 0;
+      for (const next of places) bytes = Math.max(bytes, this.machine.shortest(next) + 1 + slack);
+      ahead = { places: [...places], bytes, slack };
       this.aheads.set(told ? place : -state, ahead);
     }
     return ahead;
@@ -249,9 +247,3 @@ function aboutTokens(vocabulary: Vocabulary): AboutTokens {
 }
 
 const RENAMING = [0x3a, 0x2c, 0x22];
-
-function mostOf(places: Iterable<number>, cost: (place: number) => number): number {
-  let most = 0;
-  for (const place of places) most = Math.max(most, cost(place));
-  return most;
-}
