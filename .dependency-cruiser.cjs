@@ -1,8 +1,17 @@
 /** Layer rules of infc: folder order is data flow, and nothing points backwards. CONTRIBUTING.md says why. */
 const rule = (name, comment, from, to) => ({ name, severity: 'error', comment, from, to });
 
+/** JSON constraints: a document's schema becomes formulas, these an automaton, whose states have masks and shortest ends. */
+const json = ['formula', 'schema', 'solver', 'automaton', '(masks|shortest)'];
+const jsonFlow = json.slice(0, -1).map((folder, i) =>
+  rule(`json-${folder}`, 'Folders of grammars/json show the data flow.', { path: `^grammars/json/${folder}/` }, { path: `^grammars/json/(${json.slice(i + 1).join('|')})/` }),
+);
+
 module.exports = {
+  /** Rules about what runs; the others hold for types too. */
+  ofValues: ['no-cycles', ...jsonFlow.map((r) => r.name)],
   forbidden: [
+    ...jsonFlow,
     rule('no-cycles', 'A cycle means two files are one concept.', {}, { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } }),
     rule(
       'runtime-is-alone',

@@ -4,8 +4,10 @@ export { type Backend, defineBackend, type KernelFile, type MemoryRules, type Ta
 export {
   type CompileConstraintOptions,
   type CompileConstraintReport,
+  type CompiledConstraint,
   compileConstraint,
-} from '../grammars/artifact.ts';
+  compileConstraintInTurns,
+} from '../grammars/artifact/artifact.ts';
 export { definePass, type Pass, type PassContext, type Phase, phases } from '../passes/pass.ts';
 export { type AddProduct, type Block, plainProduct } from '../passes/precision/add-product.ts';
 export { type AllocationRequest, type Allocator, defineAllocator } from '../passes/precision/allocator.ts';
@@ -22,9 +24,6 @@ export {
 } from '../passes/precision/quantizer.ts';
 export { type Match, type Rewrite, rewrite } from '../passes/rewrite.ts';
 export { type ErrorDetails, type ErrorPlace, InfcError } from '../runtime/errors.ts';
-export { type AutoOptions, type AutoResult, chooseRecipe } from './auto.ts';
-export type { Budget } from './budget.ts';
-export { type Calibration, type CalibrationRun, calibrate, loadCompiled } from './calibrate.ts';
 export {
   type Compilation,
   type CompileOptions,
@@ -36,8 +35,12 @@ export {
   type TargetCompilation,
   writeArtifact,
 } from './compile.ts';
-export { type CompressOptions, compress } from './compress.ts';
-export { type Damage, measureDamage } from './damage.ts';
+export { type AutoOptions, type AutoResult, chooseRecipe } from './compress/auto.ts';
+export type { Budget } from './compress/budget.ts';
+export { type Calibration, type CalibrationRun, calibrate, loadCompiled } from './compress/calibrate.ts';
+export { type CompressOptions, compress } from './compress/compress.ts';
+export { type Damage, measureDamage } from './compress/damage.ts';
+export type { Samples } from './compress/samples.ts';
 export { type DecodedGroup, defineFormat, type Grid, type Plane, type StorageFormat } from './formats/format.ts';
 export type { FormatRecipe, FormatRule } from './formats/recipe.ts';
 export { type OnnxNode, type OnnxOp, onnxOp } from './import/onnx-op.ts';
@@ -82,5 +85,4 @@ export {
   type TemplateRequest,
 } from './lower/template.ts';
 export { definePlugin, type Plugin, Registry } from './plugin.ts';
-export type { Samples } from './samples.ts';
 export type { Steps } from './steps.ts';

@@ -1,5 +1,5 @@
 import { InfcError } from '../runtime/errors.ts';
-import type { Acceptor } from './acceptor.ts';
+import type { Acceptor } from './matching/acceptor.ts';
 
 /**
  * Says that work is no longer wanted: an AbortSignal, or any object whose `aborted` turns true. Compiling does not wait for anything, so

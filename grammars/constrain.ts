@@ -1,19 +1,19 @@
 import { InfcError } from '../runtime/errors.ts';
-import type { Acceptor } from './acceptor.ts';
-import type { OpenOptions } from './artifact-machine.ts';
+import type { OpenOptions } from './artifact/artifact-machine.ts';
+import { type StaticConstraint, staticConstraint } from './artifact/static-constraint.ts';
 import { readJson } from './finished-json.ts';
 import type { Infer, StandardSchemaLike } from './infer.ts';
-import { auditSchema, type SchemaReport } from './json/audit.ts';
-import type { Relaxation } from './json/compiler.ts';
-import { contradiction } from './json/contradiction.ts';
-import { isObject, type Json } from './json/document.ts';
-import { JsonMasks } from './json/masks.ts';
+import { JsonMasks } from './json/masks/masks.ts';
+import { auditSchema, type SchemaReport } from './json/schema/audit.ts';
+import type { Relaxation } from './json/schema/compiler.ts';
+import { contradiction } from './json/schema/contradiction.ts';
+import { isObject, type Json } from './json/schema/document.ts';
 import { type JsonOptions, type JsonSession, openSchema } from './json/session.ts';
-import { type LogitsProcessor, logitsProcessor } from './logits-processor.ts';
-import { Matcher, type MatcherOptions } from './matcher.ts';
+import type { Acceptor } from './matching/acceptor.ts';
+import { type LogitsProcessor, logitsProcessor } from './matching/logits-processor.ts';
+import { Matcher, type MatcherOptions } from './matching/matcher.ts';
 import { sharedBy } from './options.ts';
 import { PartialJson } from './partial.ts';
-import { type StaticConstraint, staticConstraint } from './static-constraint.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** Options of {@link constrain}. */
@@ -27,6 +27,17 @@ export class Constraint<T = unknown> {
     private readonly session: JsonSession,
     private readonly source: unknown,
   ) {}
+
+  /** A constraint; it may share work with one `beside` it, which was opened with the same options. */
+  static open<S>(schema: S, options: ConstrainOptions, beside?: Constraint): Constraint<Infer<S>> {
+    const session = openSchema(jsonSchemaOf(schema), options, beside?.session);
+    if (session.acceptor.start === 0)
+      throw new InfcError('INFC5010', 'no value satisfies the schema', {
+        ...contradiction(session.root, session.compiler, session.solver),
+        fix: 'Remove the contradiction',
+      });
+    return new Constraint<Infer<S>>(session, schema);
+  }
 
   /** Keywords left out under `onUnsupported: 'relax'`, found so far (all of them after {@link constrain.check}). */
   get report(): readonly Relaxation[] {
@@ -131,15 +142,8 @@ const FIXES: Readonly<Record<string, string>> = {
   '[object Promise]': 'Await the schema',
 };
 
-function constrainSchema<const S>(schema: S, options: ConstrainOptions = {}): Constraint<Infer<S>> {
-  const session = openSchema(jsonSchemaOf(schema), options);
-  if (session.acceptor.start === 0)
-    throw new InfcError('INFC5010', 'no value satisfies the schema', {
-      ...contradiction(session.compiler, session.solver),
-      fix: 'Remove the contradiction',
-    });
-  return new Constraint<Infer<S>>(session, schema);
-}
+const constrainSchema = <const S>(schema: S, options: ConstrainOptions = {}): Constraint<Infer<S>> =>
+  Constraint.open(schema, options);
 
 /**
  * Compiles a schema into a constraint: JSON Schema (draft 4 to 2020-12, TypeBox included) or anything that speaks Standard

@@ -1,16 +1,16 @@
 import { InfcError } from '../runtime/errors.ts';
-import type { Acceptor } from './acceptor.ts';
 import { type CancelSignal, cancellable, refuseCancelled } from './cancel.ts';
 import { compileGrammar } from './cfg/context-free.ts';
 import type { Grammar } from './cfg/grammar.ts';
 import type { LarkOptions } from './frontends/lark.ts';
-import { type LogitsProcessor, logitsProcessor } from './logits-processor.ts';
-import { Matcher, type MatcherOptions } from './matcher.ts';
+import type { Acceptor } from './matching/acceptor.ts';
+import { type LogitsProcessor, logitsProcessor } from './matching/logits-processor.ts';
+import { Matcher, type MatcherOptions } from './matching/matcher.ts';
+import { AcceptorMasks } from './matching/token-machine.ts';
 import { type Choices, checkOptions, sharedBy } from './options.ts';
 import { overflowed } from './overflow.ts';
 import { regexAcceptor } from './regex/acceptor.ts';
 import { createRegexEngine, type Dialect, type RegexEngine } from './regex/index.ts';
-import { AcceptorMasks } from './token-machine.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** A constraint on plain text: {@link regex}, {@link choice} and {@link grammar} make them; `T` is the type of the texts. */
@@ -81,7 +81,7 @@ const REGEX_CHOICES: Choices<RegexOptions> = {
 export function regex(pattern: RegExp | string, options: RegexOptions = {}): TextConstraint {
   checkOptions(options, REGEX_CHOICES);
   if (typeof pattern !== 'string' && typeof pattern?.source !== 'string')
-    throw new InfcError('INFC5101', 'a pattern is a RegExp or a text');
+    throw new InfcError('INFC5101', 'a pattern is a RegExp or a text', { fix: 'Write regex(/a+/) or regex("a+")' });
   const engine = engineOf(options);
   const source = typeof pattern === 'string' ? pattern : pattern.source;
   const flags = typeof pattern === 'string' ? (options.flags ?? 'u') : pattern.flags;

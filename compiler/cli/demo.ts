@@ -6,7 +6,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import { hostFunctions } from '../../runtime/host/index.ts';
 import { load } from '../../runtime/index.ts';
 import { createCompiler, writeArtifact } from '../compile.ts';
-import { alphabetOf, decodeCtc } from '../ctc.ts';
+import { alphabetOf, decodeCtc } from '../compress/ctc.ts';
 import { exitCodes } from '../diagnostics.ts';
 import { numbersOf } from '../tensor-values.ts';
 import { compareValues } from '../verify.ts';

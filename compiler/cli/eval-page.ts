@@ -1,5 +1,5 @@
-import type { Damage } from '../damage.ts';
-import type { LayerDamage } from '../layers.ts';
+import type { Damage } from '../compress/damage.ts';
+import type { LayerDamage } from '../compress/layers.ts';
 import type { Task } from './labels.ts';
 import { formatBytes, formatError, formatPercent } from './table.ts';
 

@@ -1,6 +1,6 @@
-import type { Acceptor } from '../../grammars/acceptor.ts';
-import { type Explanation, Matcher } from '../../grammars/matcher.ts';
-import type { TokenMachine } from '../../grammars/token-machine.ts';
+import type { Acceptor } from '../../grammars/matching/acceptor.ts';
+import { type Explanation, Matcher } from '../../grammars/matching/matcher.ts';
+import type { TokenMachine } from '../../grammars/matching/token-machine.ts';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { exitCodes } from '../diagnostics.ts';

@@ -89,7 +89,7 @@ async function constraintOf(args: Args, io: Io): Promise<Output | undefined> {
     });
   const { readSchema, readTextConstraint } = await import('./constraint-file.ts');
   if (schema?.endsWith('.infg')) {
-    const { staticConstraint } = await import('../../grammars/static-constraint.ts');
+    const { staticConstraint } = await import('../../grammars/artifact/static-constraint.ts');
     return staticConstraint(await readFile(path.resolve(io.cwd, schema)));
   }
   if (schema !== undefined) {

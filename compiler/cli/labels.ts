@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
-import { alphabetOf } from '../ctc.ts';
-import type { Outputs } from '../damage.ts';
-import type { Samples } from '../samples.ts';
-import { type Label, TaskMetric, type TaskScores } from '../task-metrics.ts';
+import { alphabetOf } from '../compress/ctc.ts';
+import type { Outputs } from '../compress/damage.ts';
+import type { Samples } from '../compress/samples.ts';
+import { type Label, TaskMetric, type TaskScores } from '../compress/task-metrics.ts';
 import { numbersOf, typedData } from '../tensor-values.ts';
 import type { Args } from './args.ts';
 

@@ -194,8 +194,8 @@ export async function recompile(
   const again = { ...options, targets: [plan.target.kind], ...(quant === undefined ? {} : { quant }) };
   if (calibrate === undefined || quant === undefined) return compiler.compile(model, again);
   const { samplesFor } = await import('./quantizing.ts');
-  const { calibrationFor } = await import('../compress.ts');
-  const { calibrationRuns, holdOut } = await import('../samples.ts');
+  const { calibrationFor } = await import('../compress/compress.ts');
+  const { calibrationRuns, holdOut } = await import('../compress/samples.ts');
   const source = /^random:/.test(calibrate) ? calibrate : path.resolve(home, calibrate);
   const plugins = compiler.registry.plugins.slice(1);
   const { samples, generation } = await samplesFor(source, { model, compiler, plugins, options, io });

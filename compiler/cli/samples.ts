@@ -3,7 +3,7 @@ import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
 import type { HostTensor } from '../../runtime/host.ts';
 import type { PlanGeneration } from '../../runtime/plan.ts';
-import type { Samples } from '../samples.ts';
+import type { Samples } from '../compress/samples.ts';
 import type { ConcretePort } from './inputs.ts';
 import { readInput } from './inputs.ts';
 import { randomTensor } from './random-tensor.ts';

@@ -1,6 +1,6 @@
 import { InfcError } from '../../runtime/errors.ts';
 import type { CompileOptions } from '../compile.ts';
-import type { InfluenceOptions } from '../layer-influence.ts';
+import type { InfluenceOptions } from '../compress/layer-influence.ts';
 import type { Args } from './args.ts';
 import { type QuantizingContext, samplesFor } from './quantizing.ts';
 import { table } from './table.ts';
@@ -28,7 +28,7 @@ async function layersToDrop(args: Args, context: QuantizingContext): Promise<Dro
     throw new InfcError('INFC8003', `--drop-layers '${given}' names no layers`, {
       fix: 'Write --drop-layers 3,7 (counted from 0), or --drop-layers auto:2 --calibrate FILE',
     });
-  const { layerInfluence, leastInfluential } = await import('../layer-influence.ts');
+  const { layerInfluence, leastInfluential } = await import('../compress/layer-influence.ts');
   const influence = await layerInfluence(context.model, await measuring(args, context, 'layers'));
   const dropLayers = leastInfluential(influence, Number(count));
   show(
@@ -54,7 +54,7 @@ async function headsToDrop(args: Args, context: QuantizingContext): Promise<Drop
     throw new InfcError('INFC8003', `--drop-heads '${given}' names no heads`, {
       fix: 'Write --drop-heads 3:0,7:1 (LAYER:HEAD counted from 0), or --drop-heads auto:2 --calibrate FILE',
     });
-  const { headInfluence, leastHeads } = await import('../head-influence.ts');
+  const { headInfluence, leastHeads } = await import('../compress/head-influence.ts');
   const influence = await headInfluence(context.model, await measuring(args, context, 'heads'));
   const dropHeads = leastHeads(influence, Number(count));
   const isDropped = (name: readonly number[]): boolean => dropHeads.some((d) => d.join() === name.join());

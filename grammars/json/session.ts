@@ -2,17 +2,18 @@ import type { CancelSignal } from '../cancel.ts';
 import { type Choices, checkOptions } from '../options.ts';
 import { createRegexEngine } from '../regex/index.ts';
 import { JsonAcceptor } from './acceptor.ts';
-import { Budget } from './budget.ts';
-import { type Relaxation, SchemaCompiler } from './compiler.ts';
-import { type Draft, type Json, SchemaDocument } from './document.ts';
-import { Formulas } from './formula.ts';
-import type { Whitespace } from './leaf-structure.ts';
-import { hardPlace, located } from './located.ts';
-import { Machine } from './machine.ts';
-import { Solver } from './solver.ts';
-import { StringSets } from './string-sets.ts';
-import { Terms } from './terms.ts';
-import type { Escapes } from './utf8-json.ts';
+
+import type { Whitespace } from './automaton/leaf-structure.ts';
+import { Machine } from './automaton/machine.ts';
+import type { Escapes } from './automaton/utf8-json.ts';
+import { Formulas } from './formula/formula.ts';
+import { StringSets } from './formula/string-sets.ts';
+import { Terms } from './formula/terms.ts';
+import { Budget } from './schema/budget.ts';
+import { type Relaxation, SchemaCompiler } from './schema/compiler.ts';
+import { type Draft, type Json, SchemaDocument, type Site } from './schema/document.ts';
+import { hardPlace, located } from './schema/located.ts';
+import { Solver } from './solver/solver.ts';
 
 /** Everything that decides which documents a JSON constraint admits and how they are spelled. */
 export interface JsonOptions {
@@ -64,6 +65,7 @@ export const JSON_CHOICES: Choices<JsonOptions> = {
 
 /** A schema ready to be walked; everything below is built when first needed. */
 export interface JsonSession {
+  readonly root: Site;
   readonly compiler: SchemaCompiler;
   readonly solver: Solver;
   readonly machine: Machine;
@@ -71,25 +73,27 @@ export interface JsonSession {
   readonly relaxed: readonly Relaxation[];
 }
 
-/** Builds the automaton of a schema. */
-export function openSchema(schema: Json, options: JsonOptions): JsonSession {
+/** Builds the automaton of a schema. `beside` another that was opened with the same options the two share all they have in common. */
+export function openSchema(schema: Json, options: JsonOptions, beside?: JsonSession): JsonSession {
   checkOptions(options, JSON_CHOICES);
   return located(
-    () => open(schema, options),
+    () => {
+      const parts = beside ?? build(options);
+      const { draft, remotes } = options;
+      const { root } = new SchemaDocument(schema, { ...(draft && { draft }), ...(remotes && { remotes }) });
+      parts.solver.budget.reset();
+      const entry = parts.machine.begin(parts.compiler.sub(root, 0));
+      return { ...parts, root, acceptor: new JsonAcceptor(parts.machine, entry, root) };
+    },
     () => hardPlace({ schema, pointer: '' }),
   );
 }
 
-function open(schema: Json, options: JsonOptions): JsonSession {
-  const document = new SchemaDocument(schema, {
-    ...(options.draft === undefined ? {} : { draft: options.draft }),
-    ...(options.remotes === undefined ? {} : { remotes: options.remotes }),
-  });
+function build(options: JsonOptions): Omit<JsonSession, 'root' | 'acceptor'> {
   const budget = new Budget(options.budget, options.signal);
-  budget.reset();
   const terms = new Terms(new Formulas(budget.work));
   const strings = new StringSets(createRegexEngine({ work: budget.language }), budget.work);
-  const compiler = new SchemaCompiler(document, terms, strings, {
+  const compiler = new SchemaCompiler(terms, strings, {
     format: options.format ?? 'assert',
     onUnsupported: options.onUnsupported ?? 'error',
   });
@@ -100,5 +104,5 @@ function open(schema: Json, options: JsonOptions): JsonSession {
     escapes: options.escapes ?? 'minimal',
     repeats: options.repeats ?? 'never',
   });
-  return { compiler, solver, machine, acceptor: new JsonAcceptor(machine), relaxed: compiler.relaxed };
+  return { compiler, solver, machine, relaxed: compiler.relaxed };
 }

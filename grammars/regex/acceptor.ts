@@ -1,6 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
-import type { Acceptor } from '../acceptor.ts';
+import type { Acceptor } from '../matching/acceptor.ts';
 import { overflowed } from '../overflow.ts';
+import { segmentOf } from './charset.ts';
 import type { Lang, RegexEngine } from './index.ts';
 
 /** A state between two characters, or inside one: `need` continuation bytes are due and spell a code point of [low, high]. */
@@ -154,15 +155,4 @@ function shallow<T>(derive: () => T): T {
       fix: 'Write it with fewer levels',
     });
   }
-}
-
-function segmentOf(starts: readonly number[], codePoint: number): number {
-  let lo = 0;
-  let hi = starts.length - 1;
-  while (lo < hi) {
-    const mid = (lo + hi + 1) >> 1;
-    if ((starts[mid] ?? 0) <= codePoint) lo = mid;
-    else hi = mid - 1;
-  }
-  return lo;
 }

@@ -1,4 +1,4 @@
-import type { Matcher } from '../matcher.ts';
+import type { Matcher } from '../matching/matcher.ts';
 
 interface Node {
   /** Expected share of the model's mass after this prefix that stays in the grammar: an upper bound that samples sharpen. */

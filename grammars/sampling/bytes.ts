@@ -1,5 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { type TokenTrie, vocabularyTrie } from '../trie.ts';
+import { type TokenTrie, vocabularyTrie } from '../matching/trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 
 /** A language model over tokens: natural-log probabilities of the next token after a prefix. */

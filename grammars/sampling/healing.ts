@@ -1,7 +1,7 @@
-import type { Acceptor } from '../acceptor.ts';
-import { composite } from '../composite.ts';
+import type { Acceptor } from '../matching/acceptor.ts';
+import { composite } from '../matching/composite.ts';
+import { type TokenTrie, vocabularyTrie } from '../matching/trie.ts';
 import { TextConstraint } from '../text-constraint.ts';
-import { type TokenTrie, vocabularyTrie } from '../trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 
 /** A prompt cut back to where its tokenization is not prejudiced by its end. */

@@ -1,5 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
-import type { Acceptor } from '../acceptor.ts';
+import type { Acceptor } from '../matching/acceptor.ts';
 
 /** A stretch of text that is still open. */
 export interface Hole {

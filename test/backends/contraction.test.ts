@@ -10,7 +10,7 @@ import { numbersOf } from '../../compiler/tensor-values.ts';
 import { type ContractionCase, contractionCases } from '../kit/contraction-cases.ts';
 import { compileWithNvcc, hasGxx, hasNvcc, runCudaOnCpu } from '../kit/cuda-cpu.ts';
 import { hasDawn, hasSwiftShader, runWgsl, validateWgsl, wgslJob } from '../kit/dawn.ts';
-import { bytesOf } from '../kit/simt-cases.ts';
+import { bytesOf } from '../kit/simt-case.ts';
 
 const wgsl = contractionCases(wgslBackend);
 const cuda = contractionCases(cudaBackend);

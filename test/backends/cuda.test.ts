@@ -3,7 +3,8 @@ import { cudaBackend } from '../../backends/cuda/backend.ts';
 import { printCuda } from '../../backends/cuda/print.ts';
 import { buildCubin } from '../../backends/cuda/toolchain.ts';
 import { compileWithNvcc, hasGxx, hasNvcc, runCudaOnCpu } from '../kit/cuda-cpu.ts';
-import { bytesOf, disagreement, expected, gridOf, simtCases } from '../kit/simt-cases.ts';
+import { bytesOf, disagreement, expected, gridOf } from '../kit/simt-case.ts';
+import { simtCases } from '../kit/simt-cases.ts';
 
 const cases = simtCases();
 const target = {

@@ -6,7 +6,8 @@ import { constant, dimValue } from '../../compiler/ir/expr.ts';
 import { KernelBuilder } from '../../compiler/ir/kernel-builder.ts';
 import { foldGrid } from '../../runtime/devices/webgpu.ts';
 import { hasDawn, hasSwiftShader, runWgsl, validateWgsl, wgslJob } from '../kit/dawn.ts';
-import { bytesOf, disagreement, expected, gridOf, note, simtCases } from '../kit/simt-cases.ts';
+import { bytesOf, disagreement, expected, gridOf, note } from '../kit/simt-case.ts';
+import { simtCases } from '../kit/simt-cases.ts';
 
 const cases = simtCases();
 

@@ -1,11 +1,11 @@
-import { chooseRecipe } from '../../compiler/auto.ts';
-import { loadCompiled } from '../../compiler/calibrate.ts';
 import { createCompiler } from '../../compiler/compile.ts';
-import { compress } from '../../compiler/compress.ts';
-import { damageOf, dropOf, measureDamage, remembering } from '../../compiler/damage.ts';
+import { chooseRecipe } from '../../compiler/compress/auto.ts';
+import { loadCompiled } from '../../compiler/compress/calibrate.ts';
+import { compress } from '../../compiler/compress/compress.ts';
+import { damageOf, dropOf, measureDamage, remembering } from '../../compiler/compress/damage.ts';
+import { calibrationRuns, firstOf, type Samples } from '../../compiler/compress/samples.ts';
+import type { TaskScores } from '../../compiler/compress/task-metrics.ts';
 import type { FormatRecipe } from '../../compiler/formats/recipe.ts';
-import { calibrationRuns, firstOf, type Samples } from '../../compiler/samples.ts';
-import type { TaskScores } from '../../compiler/task-metrics.ts';
 import { openDecoder } from '../../runtime/generate/open-decoder.ts';
 import type { Model } from '../../runtime/session.ts';
 import { isThere, scorer, subjects } from './recipes-data.ts';

@@ -1,7 +1,8 @@
 // npm run conformance:grammars -- PATH [--strings N] [--seed S]   (PATH: a folder or .tar.gz of .gbnf, .ebnf and .lark files)
 // Every grammar is loaded and walked at random; members so found and their mutations are compared with an Earley parser, prefix by prefix.
-import { ENDING_FIRST } from '../../grammars/acceptor.ts';
+
 import { compileGrammar } from '../../grammars/cfg/index.ts';
+import { ENDING_FIRST } from '../../grammars/matching/acceptor.ts';
 import { regexAcceptor } from '../../grammars/regex/acceptor.ts';
 import { createRegexEngine } from '../../grammars/regex/index.ts';
 import { Earley } from '../grammars/earley.ts';

@@ -1,7 +1,7 @@
 // npm run conformance:jsts -- PATH [--json FILE] [--draft NAME] [--verbose]   (PATH: the suite's folder or .tar.gz)
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { Draft, Json } from '../../grammars/json/document.ts';
+import type { Draft, Json } from '../../grammars/json/schema/document.ts';
 import { openSchema } from '../../grammars/json/session.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { textFiles } from './tar.ts';

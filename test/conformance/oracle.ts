@@ -4,18 +4,18 @@
 // these must refuse. Constraints: random schemas, those of the files, regular expressions and grammars.
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { type Acceptor, ENDING_FIRST } from '../../grammars/acceptor.ts';
 import type { Grammar } from '../../grammars/cfg/grammar.ts';
 import { compileGrammar } from '../../grammars/cfg/index.ts';
 import { constrain } from '../../grammars/constrain.ts';
 import { parseEbnf } from '../../grammars/frontends/ebnf.ts';
 import { parseGbnf } from '../../grammars/frontends/gbnf.ts';
 import { parseLark } from '../../grammars/frontends/lark.ts';
-import type { Json } from '../../grammars/json/document.ts';
+import type { Json } from '../../grammars/json/schema/document.ts';
+import { type Acceptor, ENDING_FIRST } from '../../grammars/matching/acceptor.ts';
+import type { TokenMachine } from '../../grammars/matching/token-machine.ts';
 import { regexAcceptor } from '../../grammars/regex/acceptor.ts';
 import { createRegexEngine } from '../../grammars/regex/index.ts';
 import { regex, TextConstraint } from '../../grammars/text-constraint.ts';
-import type { TokenMachine } from '../../grammars/token-machine.ts';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { Earley } from '../grammars/earley.ts';

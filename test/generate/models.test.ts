@@ -6,7 +6,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type CompileOptions, compile, writeArtifact } from '../../compiler/compile.ts';
-import { measureDamage } from '../../compiler/damage.ts';
+import { measureDamage } from '../../compiler/compress/damage.ts';
 import { beam, LanguageModel, promptLookup } from '../../runtime/generate/index.ts';
 import { openSequences } from '../../runtime/generate/open-decoder.ts';
 import { load } from '../../runtime/index.ts';

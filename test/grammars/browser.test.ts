@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { expect, it } from 'vitest';
-import { compileConstraint } from '../../grammars/artifact.ts';
+import { compileConstraint } from '../../grammars/artifact/artifact.ts';
 import { constrain, vocabularyFromBytes } from '../../grammars/index.ts';
 import { missingChromium, openFolder, STRICT, titleOf } from '../kit/page.mjs';
 

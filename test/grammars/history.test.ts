@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import type * as Artifacts from '../../grammars/artifact.ts';
+import type * as Artifacts from '../../grammars/artifact/artifact.ts';
 import type * as Grammars from '../../grammars/index.ts';
-import type { Json } from '../../grammars/json/document.ts';
+import type { Json } from '../../grammars/json/schema/document.ts';
 import { random } from './json-fixtures.ts';
 import { RandomSchemas } from './random-schema.ts';
 
@@ -63,7 +63,7 @@ const TEXTS = [
 /** The library as a new process has it. */
 async function fresh(): Promise<Library> {
   vi.resetModules();
-  return { ...(await import('../../grammars/index.ts')), ...(await import('../../grammars/artifact.ts')) };
+  return { ...(await import('../../grammars/index.ts')), ...(await import('../../grammars/artifact/artifact.ts')) };
 }
 
 /** All that a constraint shows along the texts, as one hash: masks, their numbers, forced bytes, the artifact. */

@@ -1,4 +1,4 @@
-import type { Json } from '../../grammars/json/document.ts';
+import type { Json } from '../../grammars/json/schema/document.ts';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 
 /** A deterministic source of numbers in [0, 1). */

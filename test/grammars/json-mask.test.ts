@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { JsonMasks } from '../../grammars/json/masks.ts';
+import { JsonMasks } from '../../grammars/json/masks/masks.ts';
 import { openSchema } from '../../grammars/json/session.ts';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { llama3 } from '../conformance/vocabularies.ts';

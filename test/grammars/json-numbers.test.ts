@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { constrain } from '../../grammars/constrain.ts';
-import type { Json } from '../../grammars/json/document.ts';
+import type { Json } from '../../grammars/json/schema/document.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { random } from './json-fixtures.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Acceptor } from '../../grammars/acceptor.ts';
 import { constrain } from '../../grammars/index.ts';
-import { canonical } from '../../grammars/json/terms.ts';
+import { canonical } from '../../grammars/json/formula/terms.ts';
+import type { Acceptor } from '../../grammars/matching/acceptor.ts';
 import { JSON_TEXTS, random, vocabularyOf } from './json-fixtures.ts';
 import { randomWalk } from './random-walk.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Acceptor } from '../../grammars/acceptor.ts';
 import { constrain, grammar, regex, tools } from '../../grammars/index.ts';
-import type { TokenMachine } from '../../grammars/token-machine.ts';
+import type { Acceptor } from '../../grammars/matching/acceptor.ts';
+import type { TokenMachine } from '../../grammars/matching/token-machine.ts';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { llama2, llama3, o200k } from './vocabularies.ts';
 

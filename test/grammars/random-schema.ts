@@ -1,4 +1,4 @@
-import type { Json } from '../../grammars/json/document.ts';
+import type { Json } from '../../grammars/json/schema/document.ts';
 
 type Schema = { readonly [key: string]: Json };
 

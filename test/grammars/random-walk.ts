@@ -1,5 +1,5 @@
-import { ENDING_FIRST } from '../../grammars/acceptor.ts';
 import type { Constraint } from '../../grammars/constrain.ts';
+import { ENDING_FIRST } from '../../grammars/matching/acceptor.ts';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 
 /** A random token of the mask; of the first ones (single bytes, punctuation) half of the time. */

@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import { constrain } from '../../grammars/constrain.ts';
-import { tools } from '../../grammars/tools.ts';
+import { tools } from '../../grammars/tools/tools.ts';
 
 describe('schema sources', () => {
   it('takes Zod, Valibot, ArkType, TypeBox and plain JSON Schema, with types', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { constrain } from '../../grammars/index.ts';
 import { vocabularyFromBytes } from '../../grammars/tokenizer/index.ts';
-import { TOOL_FORMATS, type ToolFormatName, toolFormatOfTemplate } from '../../grammars/tool-formats.ts';
-import { tools } from '../../grammars/tools.ts';
+import { TOOL_FORMATS, type ToolFormatName, toolFormatOfTemplate } from '../../grammars/tools/tool-formats.ts';
+import { tools } from '../../grammars/tools/tools.ts';
 
 const definitions = {
   search: {

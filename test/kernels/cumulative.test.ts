@@ -10,7 +10,7 @@ import { Registry } from '../../compiler/plugin.ts';
 import { numbersOf } from '../../compiler/tensor-values.ts';
 import { player } from '../conformance/onnx-targets.ts';
 import { hasGxx } from '../kit/cuda-cpu.ts';
-import { randomSource } from '../kit/simt-cases.ts';
+import { randomSource } from '../kit/simt-case.ts';
 
 const registry = new Registry([builtin]);
 const n = sym('n', { min: 0, max: 500 });

@@ -12,7 +12,7 @@ import type { Kernel } from '../../compiler/ir/kernel.ts';
 import { Registry } from '../../compiler/plugin.ts';
 import { Scheduler } from '../../compiler/schedule.ts';
 import { pruned } from './format.ts';
-import { arrayOf, randomSource } from './simt-cases.ts';
+import { arrayOf, randomSource } from './simt-case.ts';
 
 /** Groups shorter than a tile is deep, in blocks longer than it: four groups of eight under one scale. */
 const shortGroups = defineFormat({

@@ -3,11 +3,14 @@ import { expect, test } from 'vitest';
 import { Reference } from '../../backends/reference/evaluate.ts';
 import { wasmBackend } from '../../backends/wasm/backend.ts';
 import { builtin } from '../../compiler/builtin.ts';
+import { compile } from '../../compiler/compile.ts';
 import { type Dim, sym } from '../../compiler/ir/dim.ts';
 import { Graph, tensor, type Value } from '../../compiler/ir/graph.ts';
 import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
 import { Registry } from '../../compiler/plugin.ts';
 import { Scheduler } from '../../compiler/schedule.ts';
+import { player } from '../conformance/onnx-targets.ts';
+import { attribute, encodeModel, i64, info, node } from '../import/build-onnx.ts';
 import { runSimd } from '../kit/run-simd.ts';
 
 const registry = new Registry([builtin]);
@@ -201,4 +204,18 @@ test('the same with symbolic shapes', () => {
     ),
     { numRuns: 100 },
   );
+});
+
+test('a scan is read whole where a gather follows', async () => {
+  const model = encodeModel({
+    name: 'g',
+    input: [info('x', ['n', 1])],
+    initializer: [i64('axis', [], [0]), i64('at', [3], [2, 0, 1])],
+    output: [info('y', [null, 1])],
+    node: [node('CumSum', ['x', 'axis'], ['s']), node('Gather', ['s', 'at'], ['y'], [attribute.int('axis', 0)])],
+  });
+  const m = await player(await compile(model));
+  const x = { dtype: 'f32', shape: [3, 1], data: Float32Array.of(1, 2, 4) } as const;
+  expect((await m.run({ x })).y).toEqual({ dtype: 'f32', shape: [3, 1], data: Float32Array.of(7, 1, 3) });
+  await m.dispose();
 });

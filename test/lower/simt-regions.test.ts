@@ -14,7 +14,7 @@ import { Registry } from '../../compiler/plugin.ts';
 import { Scheduler } from '../../compiler/schedule.ts';
 import { hasGxx, runCudaOnCpu } from '../kit/cuda-cpu.ts';
 import { hasSwiftShader, runWgsl, wgslJob } from '../kit/dawn.ts';
-import { arrayOf, bytesOf, disagreement, randomSource, type SimtCase, valueAt } from '../kit/simt-cases.ts';
+import { arrayOf, bytesOf, disagreement, randomSource, type SimtCase, valueAt } from '../kit/simt-case.ts';
 
 const registry = new Registry([builtin]);
 const UNARY = ['relu', 'sigmoid', 'tanh', 'neg', 'erf', 'gelu', 'sqrt', 'floor'];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { calibrate } from '../../compiler/calibrate.ts';
 import { createCompiler } from '../../compiler/compile.ts';
+import { calibrate } from '../../compiler/compress/calibrate.ts';
 import { Graph, type Program, tensor } from '../../compiler/ir/graph.ts';
 import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
 import { calibrators } from '../../passes/precision/index.ts';

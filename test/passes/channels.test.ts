@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { loadCompiled } from '../../compiler/calibrate.ts';
 import { createCompiler } from '../../compiler/compile.ts';
-import { compress } from '../../compiler/compress.ts';
+import { loadCompiled } from '../../compiler/compress/calibrate.ts';
+import { compress } from '../../compiler/compress/compress.ts';
 import type { FormatRecipe } from '../../compiler/formats/recipe.ts';
 import { cloneProgram } from '../../compiler/ir/clone.ts';
 import { Graph, type Program, tensor } from '../../compiler/ir/graph.ts';

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { loadCompiled } from '../../compiler/calibrate.ts';
 import { compile, createCompiler } from '../../compiler/compile.ts';
-import { compress } from '../../compiler/compress.ts';
+import { loadCompiled } from '../../compiler/compress/calibrate.ts';
+import { compress } from '../../compiler/compress/compress.ts';
 import type { Precision } from '../../compiler/formats/recipe.ts';
 import { Graph, type Program, tensor, type Value } from '../../compiler/ir/graph.ts';
 import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';

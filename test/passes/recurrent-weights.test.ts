@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { loadCompiled } from '../../compiler/calibrate.ts';
 import { createCompiler } from '../../compiler/compile.ts';
+import { loadCompiled } from '../../compiler/compress/calibrate.ts';
 import type { FormatRecipe } from '../../compiler/formats/recipe.ts';
 import { attribute, encodeModel, f32, info, node } from '../import/build-onnx.ts';
 import { random } from '../kernels/product-case.ts';

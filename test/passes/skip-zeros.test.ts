@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createCompiler } from '../../compiler/compile.ts';
-import { compress } from '../../compiler/compress.ts';
+import { compress } from '../../compiler/compress/compress.ts';
 import { Graph, type Program, tensor } from '../../compiler/ir/graph.ts';
 import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
 import type { HostTensor } from '../../runtime/host.ts';

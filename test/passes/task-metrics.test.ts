@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { editDistance, type Label, TaskMetric } from '../../compiler/task-metrics.ts';
+import { editDistance, type Label, TaskMetric } from '../../compiler/compress/task-metrics.ts';
 
 const scores = (samples: readonly (readonly [number[], number[], Label])[], alphabet?: readonly string[]) => {
   const metric = new TaskMetric(alphabet);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../compiler/compile.ts';
-import { compress } from '../../compiler/compress.ts';
+import { compress } from '../../compiler/compress/compress.ts';
 import type { HostTensor } from '../../runtime/host.ts';
 import { player } from '../conformance/onnx-targets.ts';
 import { encodeModel, f32, info, node } from '../import/build-onnx.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { evaluate, isTensor } from '../../backends/reference/evaluate.ts';
-import { loadCompiled } from '../../compiler/calibrate.ts';
 import { createCompiler } from '../../compiler/compile.ts';
+import { loadCompiled } from '../../compiler/compress/calibrate.ts';
 import { Graph, type Program, tensor } from '../../compiler/ir/graph.ts';
 import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
 import { numbersOf } from '../../compiler/tensor-values.ts';

@@ -279,6 +279,12 @@ export interface Step {
   apply(b: Builder): void;
 }
 
+export const step = (name: string, apply: (b: Builder) => void, more: Partial<Step> = {}): Step => ({
+  name,
+  apply,
+  ...more,
+});
+
 export const FLOATS: readonly DType[] = ['f32', 'f64', 'f16', 'bf16'];
 export const WHOLES: readonly DType[] = ['i8', 'i16', 'i32', 'i64', 'u8', 'u16', 'u32', 'u64'];
 export const NUMBERS: readonly DType[] = [...FLOATS, ...WHOLES];

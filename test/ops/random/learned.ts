@@ -1,9 +1,8 @@
 import type { Attribute, Tensor } from '../../import/build-onnx.ts';
 import { attribute } from '../../import/build-onnx.ts';
-import { type Builder, like, pack, type Step, type Val } from './builder.ts';
+import { type Builder, like, pack, type Step, step, type Val } from './builder.ts';
 
 const { int, ints, float, floats, string, strings, tensor } = attribute;
-const step = (name: string, apply: (b: Builder) => void): Step => ({ name, apply });
 
 const ML = 'ai.onnx.ml';
 const WORDS = ['a', 'Bc', 'a b', '', 'x,y', 'Größe', '42'] as const;

@@ -1,10 +1,9 @@
 import type { DType } from '../../../compiler/ir/dtype.ts';
 import { attribute } from '../../import/build-onnx.ts';
-import { type Builder, FLOATS, like, pack, type Step, type Val } from './builder.ts';
+import { type Builder, FLOATS, like, pack, type Step, step, type Val } from './builder.ts';
 import { notEmpty, solid } from './shapes.ts';
 
 const { int, ints, float, string, graph } = attribute;
-const step = (name: string, apply: (b: Builder) => void, more: Partial<Step> = {}): Step => ({ name, apply, ...more });
 
 const quantized: readonly Step[] = [
   step(

@@ -1,10 +1,9 @@
 import type { DType } from '../../../compiler/ir/dtype.ts';
 import { attribute } from '../../import/build-onnx.ts';
-import { axisOf, type Builder, like, pack, type Step, size, type Val } from './builder.ts';
+import { axisOf, type Builder, like, pack, type Step, size, step, type Val } from './builder.ts';
 import { notEmpty, solid } from './shapes.ts';
 
 const { int, ints, float, string, strings } = attribute;
-const step = (name: string, apply: (b: Builder) => void, more: Partial<Step> = {}): Step => ({ name, apply, ...more });
 
 const image = (b: Builder, dtypes: readonly DType[] = ['f32']): Val =>
   b.operand({

@@ -1,0 +1,113 @@
+import { InfcError } from '../../runtime/errors.ts';
+import { type Damage, damageOf, dropOf } from './damage.ts';
+
+/** What a compressed model may cost. At least one bound. */
+export interface Budget {
+  /** Largest mean KL divergence (language models, nats a token) or relative error of an output. */
+  readonly maxKl?: number;
+  /** Largest share of decisions that change, 0 to 1. */
+  readonly maxDrop?: number;
+  /** Most bytes of weights. */
+  readonly maxBytes?: number;
+}
+
+/** What was measured of a recipe. */
+export interface Measured {
+  readonly bytes: number;
+  readonly damage: Damage;
+}
+
+/** Measured damage must stay this far below a bound, since other data will differ a little; and a divergence, this many standard errors. */
+const [MARGIN, DEVIATIONS] = [0.9, 2];
+
+interface Bound {
+  /** The option of the command line that gives it. */
+  readonly option: string;
+  readonly limit: number;
+  /** The least bound that what was measured keeps. */
+  needs(m: Measured): number;
+  /** A bound, rounded up, as one writes it. */
+  shown(bound: number): string;
+}
+
+/** `digits` significant ones, never less than `v`. */
+function roundedUp(v: number, digits: number): string {
+  const step = 10 ** (Math.floor(Math.log10(v)) + 1 - digits);
+  return Number((Math.ceil(v / step - 1e-9) * step).toPrecision(digits)).toString();
+}
+
+function boundsOf({ maxKl, maxDrop, maxBytes }: Budget): Bound[] {
+  const bound = (limit: number | undefined, b: Omit<Bound, 'limit'>): Bound[] =>
+    limit === undefined ? [] : [{ limit, ...b }];
+  return [
+    ...bound(maxKl, {
+      option: '--max-kl',
+      needs: ({ damage: d }) =>
+        Math.max(damageOf(d) / MARGIN, damageOf(d) + (d.kind === 'tokens' ? DEVIATIONS * d.klError : 0)),
+      shown: (v) => roundedUp(v, 2),
+    }),
+    ...bound(maxDrop, {
+      option: '--max-drop',
+      needs: ({ damage: d }) => Math.max(dropOf(d) / MARGIN, dropOf(d) + dropError(d)),
+      shown: (v) => `${roundedUp(100 * v, 2)}%`,
+    }),
+    ...bound(maxBytes, {
+      option: '--max-bytes',
+      needs: ({ bytes }) => bytes,
+      shown: (v) => (v < 1e6 ? `${roundedUp(v / 1e3, 3)}kB` : `${roundedUp(v / 1e6, 3)}MB`),
+    }),
+  ];
+}
+
+/** Standard error of the share of changed decisions: few of them say little. */
+function dropError(d: Damage): number {
+  const of = (top1: number, n: number): number => Math.sqrt((top1 * (1 - top1)) / Math.max(1, n));
+  if (d.kind === 'tokens') return of(d.top1, d.positions);
+  return Math.max(0, ...Object.values(d.outputs).map((o) => of(o.top1, o.rows)));
+}
+
+/** The options whose bounds are not kept, with the margin that other data needs. */
+export const missedBounds = (budget: Budget, m: Measured): string[] =>
+  boundsOf(budget)
+    .filter((b) => !(b.needs(m) <= b.limit))
+    .map((b) => b.option);
+
+const byBytes = (a: Measured, b: Measured): number => a.bytes - b.bytes || damageOf(a.damage) - damageOf(b.damage);
+const byDamage = (a: Measured, b: Measured): number => damageOf(a.damage) - damageOf(b.damage) || a.bytes - b.bytes;
+
+/**
+ * The smallest that keeps the bounds on damage, or the least damage within the bound on bytes. Throws INFC2084 when none does, saying which
+ * bounds would be kept.
+ */
+export function best<T extends Measured & { readonly recipe: { readonly name: string } }>(
+  budget: Budget,
+  candidates: readonly T[],
+): T {
+  const boundsDamage = budget.maxKl !== undefined || budget.maxDrop !== undefined;
+  const [found] = candidates
+    .filter((c) => missedBounds(budget, c).length === 0)
+    .sort(boundsDamage ? byBytes : byDamage);
+  if (found) return found;
+  const bounds = boundsOf(budget);
+  // For each bound: what it would have to be, were the others kept.
+  const near = bounds.flatMap((b) => {
+    const others = bounds.filter((o) => o !== b);
+    const [least] = candidates
+      .filter((c) => others.every((o) => o.needs(c) <= o.limit) && b.needs(c) < Number.POSITIVE_INFINITY)
+      .sort((x, y) => b.needs(x) - b.needs(y));
+    return least ? [{ bound: b, least }] : [];
+  });
+  const first = near[0]?.least ?? [...candidates].sort(byDamage)[0];
+  throw new InfcError(
+    'INFC2084',
+    first
+      ? `no recipe keeps the budget: the nearest, ${first.recipe.name}, takes ${first.bytes} bytes and does damage ${damageOf(first.damage).toPrecision(3)} (${(100 * dropOf(first.damage)).toFixed(2)} % of decisions)`
+      : 'there is no recipe to choose from',
+    {
+      fix:
+        near.length > 0
+          ? `What can be met: ${near.map(({ bound, least }) => `${bound.option} ${bound.shown(bound.needs(least))} (${least.recipe.name})`).join(', or ')}`
+          : 'Allow more damage (--max-kl, --max-drop) and more bytes (--max-bytes)',
+    },
+  );
+}

@@ -1,0 +1,232 @@
+import type { Lang } from '../../regex/index.ts';
+import type { Region } from './key-demands.ts';
+import type { KeySpace } from './key-space.ts';
+import { DEAD, type FormulaSlot, goTo, type Leaf, onlyBytes, pop, type ResultId, WHITESPACE } from './leaf.ts';
+import type { StringProfile } from './leaf-string.ts';
+import { whitespaceStep } from './leaf-structure.ts';
+import type { Machine } from './machine.ts';
+import { atCharacter, type CodePoints, decodeStep, fillPlain, firstByte, primeDecoder } from './utf8-json.ts';
+
+/** In an object, outside its keys and values: right after `{`, after a comma, or after a value. */
+export class ObjectLeaf implements Leaf {
+  readonly kind = 'object';
+
+  constructor(
+    private readonly machine: Machine,
+    readonly at: 'open' | 'key' | 'next',
+    readonly slots: readonly FormulaSlot[],
+    readonly seen: number,
+    readonly space: number,
+  ) {}
+
+  step(byte: number): number {
+    const { machine } = this;
+    const policy = machine.options.whitespace;
+    const space = whitespaceStep(policy, this.at === 'next' ? 'line' : 'either', this.space, byte);
+    if (space >= 0) {
+      // Bounded whitespace must be of use: before a key, or before the brace of an object that has properties.
+      if (policy !== 'json' && (this.at === 'next' ? this.result() === 0 : !this.keys().possible)) return 0;
+      return goTo(machine.objectState(this.at, this.slots, this.seen, space));
+    }
+    switch (byte) {
+      case 0x7d: {
+        if (this.at === 'key' || (this.at === 'open' && this.space > 0)) return 0;
+        const result = this.result();
+        return result === 0 ? 0 : pop(result);
+      }
+      case 0x22:
+        return this.at === 'next' ? 0 : this.machine.openKey(this.slots, this.seen);
+      case 0x2c:
+        return this.at === 'next' && this.space === 0 && this.keys().possible
+          ? goTo(machine.objectState('key', this.slots, this.seen, 0))
+          : 0;
+      default:
+        return 0;
+    }
+  }
+
+  keys(): KeySpace {
+    return this.machine.keySpace(this.slots, this.seen);
+  }
+
+  private result(): ResultId {
+    const { machine } = this;
+    return machine.ended(this.slots, (state) => machine.solver.objectCanEnd(state));
+  }
+
+  prime(row: Int32Array, at: number): void {
+    onlyBytes(row, at, `${WHITESPACE}"},`);
+  }
+
+  end(): ResultId {
+    return 0;
+  }
+}
+
+/** A class of names not listed anywhere, while a key of it may still come of what is typed. */
+export interface LiveRegion {
+  readonly region: Region;
+  readonly lang: Lang;
+}
+
+/** Texts remembered by a state of a name. */
+const MAX_AHEAD = 64;
+
+/** Inside a property name. */
+export class KeyLeaf implements Leaf, CodePoints {
+  readonly kind = 'key';
+  private readonly ahead = new Map<string, number>();
+  private off: number | undefined;
+  private nearNext: ReadonlySet<number> | undefined;
+  private nearFirst: ReadonlySet<number> | undefined;
+  private listedNext: ReadonlySet<number> | undefined;
+
+  constructor(
+    private readonly machine: Machine,
+    readonly space: KeySpace,
+    /** Decoded text so far while it starts some listed name; undefined afterwards. */
+    readonly prefix: string | undefined,
+    readonly regions: readonly LiveRegion[],
+    readonly decoder: number,
+  ) {}
+
+  /** Whether any name may follow. */
+  get free(): boolean {
+    return this.decoder === 0 && this.prefix === undefined && this.allNames;
+  }
+
+  /** Whether the names that no demand lists are not restricted. */
+  private get allNames(): boolean {
+    return this.regions.length === 1 && this.regions[0]?.lang === this.machine.engine.any;
+  }
+
+  get profile(): StringProfile {
+    if (this.decoder !== 0) return undefined;
+    if (this.free) return { kind: 'free' };
+    return this.machine.facts.neverDies(this.regions.map((r) => r.lang)) ? { kind: 'inside' } : undefined;
+  }
+
+  step(byte: number): number {
+    // Other characters lead where they lead from an unlisted name.
+    if (this.decoder === 0 && byte >= 0x80 && this.prefix !== undefined && this.offLeaf !== 0)
+      if (!this.nearBytes().has(byte)) return this.machine.step(this.offLeaf, byte);
+    return decodeStep(this.decoder, byte, this.machine.options.escapes, this);
+  }
+
+  prime(row: Int32Array, at: number): void {
+    if (primeDecoder(this.decoder, row, at)) return;
+    if (this.regions.length > 0 && this.offLeaf === 0) return;
+    // Every byte leaves the listed names behind but those that go on along them.
+    fillPlain(row, at, this.regions.length === 0 ? DEAD : goTo(this.offLeaf) + 1);
+    if (this.prefix === undefined) return;
+    if (this.regions.length === 0) row.fill(DEAD, at + 0x80, at + 256);
+    for (const byte of this.nearBytes()) row[at + byte] = 0;
+    row[at + 0x22] = 0;
+    row[at + 0x5c] = 0;
+  }
+
+  end(): ResultId {
+    return 0;
+  }
+
+  next(codePoint: number): number {
+    if (this.prefix !== undefined && !this.near().has(codePoint)) {
+      if (this.regions.length === 0) return 0;
+      if (this.offLeaf !== 0) return goTo(this.offLeaf);
+    }
+    return this.space.step(this, String.fromCodePoint(codePoint));
+  }
+
+  /** The state once the name is known to be unlisted, where that state admits every name; 0 otherwise. */
+  get offLeaf(): number {
+    if (this.off === undefined) {
+      this.off = this.allNames ? this.machine.keyState(this.space, undefined, this.regions, 0) : 0;
+    }
+    return this.off;
+  }
+
+  /** What decides which characters may come; undefined where listed names do. */
+  patterns(): string | undefined {
+    if (this.prefix !== undefined) return undefined;
+    const all = this.regions.map((r) => `${r.lang}:0:Infinity`);
+    return all.length === 1 ? all[0] : all.sort().join();
+  }
+
+  /** What can still be typed, where only listed names can come. */
+  listedRests(): readonly string[] | undefined {
+    return this.prefix === undefined || this.regions.length > 0 ? undefined : this.space.usableAfter(this.prefix);
+  }
+
+  /** The transition for a text without quotes and escapes. */
+  advance(text: string): number {
+    let code = this.ahead.get(text);
+    if (code === undefined) {
+      code = this.free ? goTo(this.offLeaf) : this.space.step(this, text);
+      if (this.ahead.size < MAX_AHEAD) this.ahead.set(text, code);
+    }
+    return code;
+  }
+
+  /** The transition for the quote after a listed or used name of which `rest` was still to be typed. */
+  closeAfter(rest: string): number {
+    return Math.max(0, this.space.closeName((this.prefix ?? '') + rest));
+  }
+
+  /** What is still to be typed of each listed or used name. */
+  nearRests(): readonly string[] {
+    return this.prefix === undefined ? [] : this.space.restsAfter(this.prefix);
+  }
+
+  /** Code points with which a listed or used name goes on, usable or not. */
+  private near(): ReadonlySet<number> {
+    this.nearNext ??= this.prefix === undefined ? new Set() : this.space.pointsAfter(this.prefix);
+    return this.nearNext;
+  }
+
+  /** First bytes of the same. */
+  private nearBytes(): ReadonlySet<number> {
+    this.nearFirst ??= new Set([...this.near()].map(firstByte).filter((byte) => byte >= 0));
+    return this.nearFirst;
+  }
+
+  /** Code points with which a usable listed name goes on. */
+  listed(): ReadonlySet<number> {
+    this.listedNext ??= this.prefix === undefined ? new Set() : this.space.listedAfter(this.prefix);
+    return this.listedNext;
+  }
+
+  any(low: number, high: number): boolean {
+    for (const point of this.listed()) if (point >= low && point <= high) return true;
+    const { engine } = this.machine;
+    return this.regions.some((r) => r.lang === engine.any || this.machine.facts.derivableIn(r.lang, low, high));
+  }
+
+  alike(low: number, high: number): number {
+    if (this.prefix !== undefined && this.space.namedIn(this.prefix, low, high)) return -1;
+    let from = 0x80;
+    for (const { lang } of this.regions) {
+      const start = this.machine.facts.segment(lang, low, high);
+      if (start < 0) return -1;
+      from = Math.max(from, start);
+    }
+    return from;
+  }
+
+  /** The languages that tell characters apart, where none is listed. */
+  get langs(): readonly Lang[] {
+    return this.regions.map(({ lang }) => lang);
+  }
+
+  /** Whether listed names go on with a character of a range. */
+  listedIn(low: number, high: number): boolean {
+    return this.prefix !== undefined && this.space.namedIn(this.prefix, low, high);
+  }
+
+  inside(decoder: number): number {
+    return goTo(this.machine.keyState(this.space, this.prefix, this.regions, decoder));
+  }
+
+  close(): number {
+    return atCharacter(this.decoder) ? this.space.close(this) : 0;
+  }
+}

@@ -1,0 +1,106 @@
+import { CHARACTER_COST, type Lang, type RegexEngine, segmentOf } from '../../regex/index.ts';
+import type { StringProfile } from './leaf-string.ts';
+
+/** States looked at before a language counts as one that may die. */
+const MAX_UNDYING = 100;
+
+/** What string and key states ask about their languages, remembered. */
+export class StringFacts {
+  private readonly lengthProfiles = new Map<Lang, StringProfile | null>();
+  private readonly undying = new Map<Lang, boolean>();
+
+  constructor(private readonly engine: RegexEngine) {}
+
+  /** Whether some code point in the range leads somewhere in a language. */
+  derivableIn(lang: Lang, low: number, high: number, min = 0, max = Number.POSITIVE_INFINITY): boolean {
+    const { engine } = this;
+    if (lang === engine.empty || lang === engine.epsilon) return false;
+    const { starts, classOf } = engine.classes(lang);
+    for (let i = 0; i < starts.length; i++) {
+      const cls = classOf[i] ?? 0;
+      if (cls === 0 || (starts[i] ?? 0) > high || (starts[i + 1] ?? 0x110000) <= low) continue;
+      if (this.fits(engine.deriveClass(lang, cls), Math.max(0, min - 1), max - 1)) return true;
+    }
+    return false;
+  }
+
+  /** Whether some member of one of the languages goes on from every text (a search pattern, a pattern and its complement). */
+  neverDies(langs: readonly Lang[]): boolean {
+    const { engine } = this;
+    if (langs.includes(engine.any)) return true;
+    if (langs.length === 0) return false;
+    const start = engine.union(...langs);
+    const known = this.undying.get(start);
+    if (known !== undefined) return known;
+    const found = new Set<Lang>([start]);
+    let alive = engine.lengths(start).max === Number.POSITIVE_INFINITY;
+    for (const lang of found) {
+      if (!alive || lang === engine.any || this.endless(lang)) continue;
+      alive = this.undying.get(lang) !== false && found.size <= MAX_UNDYING && !engine.isEmpty(lang);
+      const { representatives } = engine.classes(lang);
+      for (let cls = 1; alive && cls < representatives.length; cls++) {
+        const next = engine.deriveClass(lang, cls);
+        alive = next !== engine.empty;
+        found.add(next);
+      }
+    }
+    if (alive) for (const lang of found) this.undying.set(lang, true);
+    else this.undying.set(start, false);
+    return alive;
+  }
+
+  /** Whether a language has all texts with a certain end, as search patterns do: it goes on after every text. */
+  private endless(lang: Lang): boolean {
+    const { engine } = this;
+    const { kind, a, b, kids } = engine.internals.languages.node(lang);
+    if (kind === 'concat') return a === engine.any && !engine.isEmpty(b);
+    return kind === 'union' && kids.some((kid) => this.endless(kid));
+  }
+
+  /** Where the stretch of alike code points begins that holds the whole range, or -1 when behaviour changes within. */
+  segment(lang: Lang, low: number, high: number): number {
+    if (lang === this.engine.any) return 0;
+    const { starts } = this.engine.classes(lang);
+    const from = segmentOf(starts, low);
+    return (starts[from + 1] ?? 0x110000) > high ? (starts[from] ?? 0) : -1;
+  }
+
+  /** Whether a language has a member with so many characters. */
+  fits(lang: Lang, min: number, max: number): boolean {
+    const { engine } = this;
+    if (max < 0 || engine.isEmpty(lang)) return false;
+    if (min === 0 && max === Number.POSITIVE_INFINITY) return true;
+    const shortest = engine.shortest(lang, CHARACTER_COST);
+    if (shortest > max) return false;
+    if (shortest >= min) return true;
+    const { kind, kids } = engine.internals.languages.node(lang);
+    if (kind === 'union') return kids.some((kid) => this.fits(kid, min, max));
+    if (lang === engine.any || this.endless(lang)) return true;
+    return !engine.isEmpty(
+      engine.intersect(
+        lang,
+        engine.repeat(engine.cls([[0, 0x10ffff]]), min, max === Number.POSITIVE_INFINITY ? null : max),
+      ),
+    );
+  }
+
+  /** Characters of the shortest member. */
+  rest(lang: Lang): number {
+    return this.engine.shortest(lang, CHARACTER_COST);
+  }
+
+  /** The profile of a language that only counts characters. */
+  lengthProfile(lang: Lang): StringProfile {
+    const known = this.lengthProfiles.get(lang);
+    if (known !== undefined) return known ?? undefined;
+    const { min, max } = this.engine.lengths(lang);
+    const counted = this.engine.repeat(
+      this.engine.cls([[0, 0x10ffff]]),
+      min,
+      max === Number.POSITIVE_INFINITY ? null : max,
+    );
+    const profile = counted === lang ? ({ kind: 'length', min, max } as const) : null;
+    this.lengthProfiles.set(lang, profile);
+    return profile ?? undefined;
+  }
+}

@@ -1,0 +1,214 @@
+import type { MaskId, MaskPool, SetHash } from '../../matching/mask-pool.ts';
+import type { Vocabulary } from '../../vocabulary.ts';
+import type { JsonAcceptor } from '../acceptor.ts';
+import type { KeyLeaf } from '../automaton/leaf-object.ts';
+import { type Counts, StringLeaf } from '../automaton/leaf-string.ts';
+import type { StackId } from '../automaton/stack.ts';
+import { type CharBits, hasChar } from './char-bits.ts';
+import { type Loop, ROUND } from './char-loops.ts';
+import type { MaskWalk } from './mask-walk.ts';
+import { type JsonTokens, within } from './string-tokens.ts';
+
+/** With fewer characters left than this, a state that counts is walked as it is. */
+const SHORT = 10;
+/** A bound on the length is left out when it certainly admits so many characters more; longer tokens are tried one by one. */
+const SURE = 14;
+/** Counting loops shorter than this are walked as they are. */
+const LONG = 4;
+/** Masks of formats kept for a vocabulary. */
+const MAX_KEPT = 2048;
+
+/** The tokens that stay within a string. */
+export interface Inside {
+  readonly mask: MaskId;
+  /** When the mask's base is the tokens of a loop: which. */
+  readonly loop?: CharBits | undefined;
+}
+
+/** A state that counts, and the same state without its counters. */
+export interface Counted extends Counts {
+  readonly plain: number;
+  /** Up to so many characters, what may come in the state without counters may also go on to the end in the one with them. */
+  readonly sure: number;
+}
+
+/** An {@link Inside} apart from any pool. */
+interface Kept {
+  readonly base: Uint32Array | undefined;
+  readonly extra: Int32Array;
+  readonly hash: SetHash;
+  readonly loop: CharBits | undefined;
+}
+
+/** What formats leave inside strings is the same for all constraints over a vocabulary. */
+const kept = new WeakMap<JsonTokens, Map<string, Kept>>();
+
+/** The tokens that stay within a string with a pattern. They depend on the pattern alone, not on what follows the string. */
+export class Insides {
+  private readonly known = new Map<string, Inside>();
+  private readonly setBases = new Map<Uint32Array, number>();
+  private readonly kept: Map<string, Kept>;
+
+  constructor(
+    private readonly acceptor: JsonAcceptor,
+    private readonly vocabulary: Vocabulary,
+    private readonly tokens: JsonTokens,
+    private readonly walk: MaskWalk,
+    private readonly pool: MaskPool,
+  ) {
+    let all = kept.get(tokens);
+    if (!all) kept.set(tokens, (all = new Map()));
+    this.kept = all;
+  }
+
+  /** The tokens of a state between characters. */
+  of(info: StringLeaf | KeyLeaf, leaf: number, counted: Counted | undefined): Inside {
+    const key = info.patterns();
+    const known = key && this.known.get(key);
+    if (known) return known;
+    const origin = info instanceof StringLeaf ? info.origin() : undefined;
+    const inside = this.recall(origin) ?? (counted ? this.counting(counted, leaf) : this.unbounded(info, leaf));
+    if (key !== undefined) this.known.set(key, inside);
+    if (origin !== undefined) this.keep(origin, inside);
+    return inside;
+  }
+
+  private recall(origin: string | undefined): Inside | undefined {
+    const found = origin === undefined ? undefined : this.kept.get(origin);
+    if (!found) return undefined;
+    const base = found.base ? this.baseFor(found.base) : -1;
+    return { mask: this.pool.adopt(base, found.extra, found.hash), loop: found.loop };
+  }
+
+  private keep(origin: string, { mask, loop }: Inside): void {
+    if (this.kept.has(origin)) return;
+    if (this.kept.size >= MAX_KEPT) this.kept.clear();
+    const { base, extra } = this.pool.mask(mask);
+    this.kept.set(origin, { base: this.pool.wordsOf(base), extra, hash: this.pool.hashOf(mask), loop });
+  }
+
+  /**
+   * The state without counters, where it tells about most tokens; undefined where the counters are nearly exhausted, or where it is
+   * not known how many characters the pattern may still need.
+   */
+  counted(info: StringLeaf): Counted | undefined {
+    const { counts } = info;
+    if (!counts || counts.slot.min > 0) return undefined;
+    const { engine } = this.acceptor.machine;
+    const { lang, most } = counts;
+    const sure = most - engine.need(lang);
+    return sure >= SHORT ? { ...counts, sure, plain: info.uncounted(counts) } : undefined;
+  }
+
+  /** Tokens of a state whose length has a bound: those without it, unless they may be too long for it. */
+  private unbounded(info: StringLeaf | KeyLeaf, leaf: number): Inside {
+    const { acceptor, tokens } = this;
+    const bound = info instanceof StringLeaf ? info.withoutMax() : undefined;
+    const other = acceptor.machine.leaves[bound?.plain ?? 0];
+    if (!bound || !(other instanceof StringLeaf) || bound.sure < SURE) return this.search(leaf);
+    const whole = this.of(other, bound.plain, this.counted(other));
+    return bound.sure >= tokens.strings.longest ? whole : { mask: this.shortened(whole.mask, bound.sure, leaf) };
+  }
+
+  /** The tokens of a mask with so many characters at most, and the longer ones that a state takes. */
+  private shortened(mask: MaskId, sure: number, leaf: number): MaskId {
+    const { pool } = this;
+    const { longest, byLength } = this.tokens.strings;
+    const words = pool.view(mask).slice();
+    for (let length = sure + 1; length <= longest; length++)
+      for (const token of byLength[length] ?? []) {
+        const bit = 1 << (token & 31);
+        const word = words[token >>> 5] ?? 0;
+        if ((word & bit) !== 0 && !this.takes(token, leaf, 0)) words[token >>> 5] = word & ~bit;
+      }
+    return pool.internWords(words);
+  }
+
+  /** Tokens of a state that counts: those of the same state without counters, unless they may be too long for them. */
+  private counting({ sure, plain }: Counted, leaf: number): Inside {
+    const { acceptor, tokens, walk } = this;
+    if (sure < tokens.strings.longest) {
+      const own = acceptor.machine.leaves[leaf];
+      if (own instanceof StringLeaf && (own.withoutMax()?.sure ?? 0) >= SURE) return this.unbounded(own, leaf);
+      const loop = walk.loops.of(plain);
+      return loop?.count === ROUND ? { mask: this.along(leaf, { ...loop, count: sure }) } : this.search(leaf);
+    }
+    const info = acceptor.machine.leaves[plain];
+    return info instanceof StringLeaf ? this.of(info, plain, undefined) : this.search(plain);
+  }
+
+  /** Whether a token may come, tried alone. */
+  takes(token: number, leaf: number, stack: StackId): boolean {
+    const bytes = this.vocabulary.bytes[token];
+    this.walk.begin(leaf, stack);
+    return bytes ? this.walk.takes(bytes) : false;
+  }
+
+  /**
+   * Most of the tokens consist of characters that lead round in the state, or in the one that most characters lead to. These are known
+   * for the vocabulary; only tokens that leave the loop are walked.
+   */
+  private search(leaf: number): Inside {
+    const { walk, tokens, pool } = this;
+    const { loops } = walk;
+    const own = loops.of(leaf);
+    if (own && own.count >= LONG) {
+      const mask = this.along(leaf, own);
+      return own.count === ROUND && pool.mask(mask).base === this.baseOf(own.set, ROUND)
+        ? { mask, loop: own.set }
+        : { mask };
+    }
+    walk.begin(leaf, 0);
+    const first = loops.link(leaf);
+    const loop = first && loops.of(first.next);
+    if (!loop || loop.count !== ROUND) {
+      walk.walkText();
+      return { mask: pool.intern(-1, walk.found, walk.count) };
+    }
+    walk.walkText(loop, first.set);
+    const words = within(tokens, loop.set, ROUND).slice();
+    this.withoutStarts(words, loop.set, first.set);
+    const { found, count } = walk;
+    for (let i = 0; i < count; i++) {
+      const token = found[i] ?? 0;
+      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+    }
+    return { mask: pool.internWords(words) };
+  }
+
+  /** The tokens along a loop of the state, and those that leave it. */
+  private along(leaf: number, loop: Loop): MaskId {
+    const { walk, pool } = this;
+    walk.begin(leaf, 0);
+    walk.walkText(loop);
+    return pool.intern(this.baseOf(loop.set, loop.count), walk.found, walk.count);
+  }
+
+  /** Takes away the tokens that begin with a character of a set but not of another one. */
+  private withoutStarts(words: Uint32Array, set: CharBits, first: CharBits): void {
+    const { text } = this.tokens;
+    for (let i = 1; i < text.count; i += text.size[i] ?? 1) {
+      const byte = text.byte[i] ?? 0;
+      if (!hasChar(set, byte) || hasChar(first, byte)) continue;
+      const last = text.from[i + (text.size[i] ?? 1)] ?? 0;
+      for (let t = text.from[i] ?? 0; t < last; t++) {
+        const token = text.tokens[t] ?? 0;
+        words[token >>> 5] = (words[token >>> 5] ?? 0) & ~(1 << (token & 31));
+      }
+    }
+  }
+
+  /** The base of tokens made of a set's characters, so many at most. */
+  baseOf(set: CharBits, limit: number): number {
+    return this.baseFor(within(this.tokens, set, limit));
+  }
+
+  private baseFor(words: Uint32Array): number {
+    let base = this.setBases.get(words);
+    if (base === undefined) {
+      base = this.pool.addBase(words);
+      this.setBases.set(words, base);
+    }
+    return base;
+  }
+}

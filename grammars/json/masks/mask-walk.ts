@@ -1,0 +1,433 @@
+import type { TokenTrie } from '../../matching/trie.ts';
+import type { Vocabulary } from '../../vocabulary.ts';
+import type { JsonAcceptor } from '../acceptor.ts';
+import { KeyLeaf } from '../automaton/leaf-object.ts';
+import { StringLeaf } from '../automaton/leaf-string.ts';
+import { ColonLeaf } from '../automaton/leaf-structure.ts';
+import type { StackId } from '../automaton/stack.ts';
+import { AFTER, UnknownItems } from '../automaton/unknown-items.ts';
+import type { CharBits } from './char-bits.ts';
+import { CharLoops, type Loop } from './char-loops.ts';
+import { Memo } from './mask-memo.ts';
+import { INSIDE, type JsonTokens } from './string-tokens.ts';
+import { BITS, covers, ROW, type Rows, rowsOf } from './subtrees.ts';
+import { type TextScratch, type TextStates, walkText } from './text-walk.ts';
+
+/** Subtrees smaller than this are walked node by node. */
+const WORTH = 6;
+/** The same where it is not yet known which characters lead round. */
+const WORTH_ASKING = 128;
+/** Longest token, and then some; a walk within a walk starts beyond. */
+const DEPTH = 258;
+
+/** Flags of a configuration: a name was finished whose text the walk does not know; from the second bit on the phase of {@link UnknownItems}. */
+const NAMED = 1;
+
+/** Outcomes of a move. */
+const DEAD = 0;
+const ALIVE = 1;
+/** Only the text read before tells. */
+const LATER = 2;
+
+/** Work space of a walk, by depth; shared by all walks over the same tokens, which never interleave. */
+interface Scratch extends TextScratch {
+  readonly stackAt: Int32Array;
+  readonly flagAt: Uint8Array;
+  readonly found: Int32Array;
+}
+
+const scratches = new WeakMap<JsonTokens, Scratch>();
+
+function scratchOf(tokens: JsonTokens): Scratch {
+  let scratch = scratches.get(tokens);
+  if (!scratch) {
+    scratch = {
+      leafAt: new Int32Array(2 * DEPTH),
+      stackAt: new Int32Array(2 * DEPTH),
+      flagAt: new Uint8Array(2 * DEPTH),
+      found: new Int32Array(tokens.tailOf.length + 64),
+      onLoop: new Uint8Array(2 * DEPTH),
+    };
+    scratches.set(tokens, scratch);
+  }
+  return scratch;
+}
+
+/** What may follow the closing quote of a string, by the numbers of tails. */
+export interface TailSet {
+  readonly open: readonly number[];
+  readonly later: readonly number[];
+  /** By tail: one of {@link DEAD}, {@link ALIVE}, {@link LATER}. */
+  readonly marks: Uint8Array;
+  /** The mask of a string that admits any content, once it was asked for. */
+  free?: { readonly mask: number; readonly later: readonly number[] };
+}
+
+/**
+ * Walks of a JSON automaton over tries of tokens. A walk knows the leaf and the stack but not the text that was read; tokens for
+ * which the text decides are put aside in `later`.
+ */
+export class MaskWalk {
+  /** Tokens found, `found[0 .. count)`. */
+  readonly found: Int32Array;
+  count = 0;
+  later: number[] = [];
+  /** Depth of the stack below the frames looked at. */
+  lowest = 0;
+  readonly loops: CharLoops;
+  private readonly unknown: UnknownItems;
+  private readonly tails: Memo<TailSet>;
+  private readonly sets = new Map<number, TailSet[]>();
+  /** The same after names, by the value that follows. */
+  private readonly valueTails: (TailSet | undefined)[] = [];
+  private readonly freeLeaves: (boolean | undefined)[] = [];
+  private readonly leafAt: Int32Array;
+  private readonly stackAt: Int32Array;
+  private readonly flagAt: Uint8Array;
+  private readonly scratch: Scratch;
+  private readonly states: TextStates;
+
+  constructor(
+    private readonly acceptor: JsonAcceptor,
+    private readonly vocabulary: Vocabulary,
+    private readonly tokens: JsonTokens,
+  ) {
+    const scratch = scratchOf(tokens);
+    this.leafAt = scratch.leafAt;
+    this.stackAt = scratch.stackAt;
+    this.flagAt = scratch.flagAt;
+    this.found = scratch.found;
+    this.scratch = scratch;
+    this.states = {
+      step: (leaf, byte) => acceptor.machine.step(leaf, byte),
+      whole: (leaf, rows, i) => this.whole(leaf, rows, i),
+    };
+    this.loops = new CharLoops(acceptor.machine);
+    this.unknown = new UnknownItems(acceptor.machine);
+    this.tails = new Memo(acceptor.stacks);
+  }
+
+  /** Starts over from a configuration. */
+  begin(leaf: number, stack: StackId): void {
+    this.count = 0;
+    this.later = [];
+    this.place(leaf, stack);
+  }
+
+  private place(leaf: number, stack: StackId): void {
+    this.leafAt[0] = leaf;
+    this.stackAt[0] = stack;
+    this.flagAt[0] = 0;
+  }
+
+  /** Finds the tokens of a trie that can come. `text`: they start within a string. */
+  walk(trie: TokenTrie, text: boolean): void {
+    this.walkRange(trie, 1, trie.count, text);
+  }
+
+  /** The same for the tokens of a child of the root and below. */
+  walkUnder(trie: TokenTrie, child: number): void {
+    this.walkRange(trie, child, child + (trie.size[child] ?? 1), false);
+  }
+
+  private walkRange(trie: TokenTrie, start: number, end: number, text: boolean): void {
+    const { found, leafAt, stackAt, flagAt, loops } = this;
+    const { tokens } = trie;
+    const { pages, leaves } = this.acceptor.machine;
+    const rows = rowsOf(trie);
+    const [level = 0] = stackAt;
+    let n = this.count;
+    for (let i = start * ROW; i < end * ROW; ) {
+      const head = rows[i] ?? 0;
+      const d = (head >> 8) & 255;
+      const below = rows[i + 1] ?? 1;
+      const here = leafAt[d - 1] ?? 0;
+      const flag = flagAt[d - 1] ?? 0;
+      // Known transitions within a level are read in place: they are nearly all of the walk.
+      const known = pages[here >> 6]?.[((here & 63) << 8) | (head & 255)] ?? 0;
+      if (known === 1) {
+        i += below * ROW;
+        continue;
+      }
+      if (known !== 0 && ((known - 1) & 3) === 0 && flag <= NAMED) {
+        leafAt[d] = (known - 1) >> 2;
+        stackAt[d] = stackAt[d - 1] ?? 0;
+        flagAt[d] = flag;
+      } else {
+        const moved = this.move(d - 1, d, head & 255);
+        if (moved !== ALIVE) {
+          if (moved === LATER)
+            for (let t = rows[i + 2] ?? 0; t < (rows[i + 3] ?? 0); t++) this.later.push(tokens[t] ?? 0);
+          i += below * ROW;
+          continue;
+        }
+      }
+      if (below > 1 && text && stackAt[d] === level && flagAt[d] === 0 && this.free(leafAt[d] ?? 0)) {
+        // Anything may follow, and the quote: the same tokens as in any free string.
+        this.count = n;
+        const [from, to] = [rows[i + 2] ?? 0, rows[i + 3] ?? 0];
+        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokens, from, to);
+        n = this.count;
+        i += below * ROW;
+        continue;
+      }
+      if (below > WORTH && flag <= NAMED && (text || leaves[leafAt[d] ?? 0]?.kind === 'number')) {
+        const loop = loops.near(leafAt[d] ?? 0, !text && this.alike(leafAt[d] ?? 0, rows, i));
+        if (loop !== undefined && covers(loop.set, rows, i) && head >>> 18 <= loop.count) {
+          const last = rows[i + 3] ?? 0;
+          for (let t = rows[i + 2] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
+          i += below * ROW;
+          continue;
+        }
+      }
+      // The next row starts where the node's own tokens end.
+      const to = rows[i + ROW + 2] ?? tokens.length;
+      for (let t = rows[i + 2] ?? 0; t < to; t++) found[n++] = tokens[t] ?? 0;
+      i += ROW;
+    }
+    this.count = n;
+  }
+
+  /** Finds the tokens that stay within a string, from the leaf last begun: see {@link walkText}. */
+  walkText(loop?: Loop, first?: CharBits): void {
+    const { found, scratch, acceptor, states } = this;
+    const { text } = this.tokens;
+    const { pages } = acceptor.machine;
+    this.count = walkText(states, pages, rowsOf(text), text.tokens, scratch, loop, first, found, this.count);
+  }
+
+  private whole(leaf: number, rows: Rows, i: number): boolean {
+    if (this.free(leaf)) return true;
+    const below = rows[i + 1] ?? 1;
+    if (below <= WORTH) return false;
+    const loop = this.loops.near(leaf, below > WORTH_ASKING);
+    return loop !== undefined && covers(loop.set, rows, i) && (rows[i] ?? 0) >>> 18 <= loop.count;
+  }
+
+  /** Whether a text can come, in the situation last begun. */
+  takes(bytes: Uint8Array): boolean {
+    for (let i = 0; i < bytes.length; i++) if (this.move(i, i + 1, bytes[i] ?? 0) !== ALIVE) return false;
+    return true;
+  }
+
+  /** What may follow the quote in a string state that admits any content and may close after it. */
+  tailsAfter(leaf: number, stack: StackId): TailSet {
+    return this.tailsOf(this.acceptor.machine.step(leaf, 0x22), stack);
+  }
+
+  /** What may follow the quote of a string whose transition over it is `code`. */
+  tailsOf(code: number, stack: StackId): TailSet {
+    const { leafAt, stackAt, flagAt, acceptor, tokens } = this;
+    const named = this.tailsOfName(code, stack);
+    if (named) return named;
+    const closed = this.follow(0, code, stack, 0, DEPTH, 0x22);
+    const all = tokens.tailTokens;
+    if (closed !== ALIVE) {
+      const later = closed === LATER ? all.map((_, tail) => tail) : [];
+      return { open: [], later, marks: new Uint8Array(all.length).fill(closed) };
+    }
+    const after = leafAt[DEPTH] ?? 0;
+    const below = stackAt[DEPTH] ?? 0;
+    const flag = flagAt[DEPTH] ?? 0;
+    const known = this.tails.find(after * 16 + flag, below);
+    if (known) {
+      this.lowest = Math.min(this.lowest, this.tails.depth);
+      return known;
+    }
+    // After a name the value to come tells, unless a token goes beyond that value.
+    const info = acceptor.machine.leaves[after];
+    const value = info instanceof ColonLeaf ? (acceptor.machine.pushLeaf[info.entry] ?? 0) * 16 + flag : 0;
+    const shared = this.valueTails[value];
+    if (shared) return shared;
+    const outer = this.lowest;
+    const depth = acceptor.stacks.depth(below);
+    this.lowest = value === 0 ? depth : depth + 1;
+    const found = this.walkTails();
+    if (this.lowest > depth) this.valueTails[value] = found;
+    else this.tails.set(after * 16 + flag, below, this.lowest, found);
+    this.lowest = Math.min(outer, this.lowest);
+    return found;
+  }
+
+  /** The same where a listed name ends: its value tells, if it was met before. */
+  private tailsOfName(code: number, stack: StackId): TailSet | undefined {
+    const { machine, stacks } = this.acceptor;
+    const { keys } = (code & 3) === 2 ? (machine.frames[stacks.frame(stack)] ?? {}) : {};
+    const value = keys?.valueAfter(code >> 2);
+    const found = value === undefined ? undefined : this.valueTails[value * 16];
+    if (found) this.lowest = Math.min(this.lowest, stacks.depth(stack) - 1);
+    return found;
+  }
+
+  /** Whether the first and the last ASCII character below a row of a trie lead to the same state. */
+  private alike(leaf: number, rows: Rows, i: number): boolean {
+    let low = -1;
+    let high = -1;
+    for (let w = 0; w < 4; w++) {
+      const word = rows[i + BITS + w] ?? 0;
+      if (word === 0) continue;
+      if (low < 0) low = 32 * w + 31 - Math.clz32(word & -word);
+      high = 32 * w + 31 - Math.clz32(word);
+    }
+    if (low < 0) return true;
+    const { machine } = this.acceptor;
+    const code = machine.step(leaf, low);
+    return code !== 0 && (code & 3) === 0 && code === machine.step(leaf, high);
+  }
+
+  private walkTails(): TailSet {
+    const { byte, depth, size, from, tokens, count } = this.tokens.tails;
+    const { leafAt, stackAt, flagAt } = this;
+    const { pages } = this.acceptor.machine;
+    const open = [0];
+    const later: number[] = [];
+    const marks = new Uint8Array(this.tokens.tailTokens.length);
+    marks[0] = ALIVE;
+    for (let i = 1; i < count; ) {
+      const d = DEPTH + (depth[i] ?? 0);
+      const below = size[i] ?? 1;
+      const here = leafAt[d - 1] ?? 0;
+      const known = (flagAt[d - 1] ?? 0) <= NAMED ? (pages[here >> 6]?.[((here & 63) << 8) | (byte[i] ?? 0)] ?? 0) : 0;
+      let moved = DEAD;
+      if (known > 1 && ((known - 1) & 3) === 0) {
+        leafAt[d] = (known - 1) >> 2;
+        stackAt[d] = stackAt[d - 1] ?? 0;
+        flagAt[d] = flagAt[d - 1] ?? 0;
+        moved = ALIVE;
+      } else if (known !== 1) moved = this.move(d - 1, d, byte[i] ?? 0);
+      const last = from[moved === ALIVE ? i + 1 : i + below] ?? 0;
+      for (let t = from[i] ?? 0; t < last && moved !== DEAD; t++) {
+        const tail = tokens[t] ?? 0;
+        marks[tail] = moved;
+        (moved === ALIVE ? open : later).push(tail);
+      }
+      i += moved === ALIVE ? 1 : below;
+    }
+    return this.shared({ open, later, marks });
+  }
+
+  /** The first set equal to this one. */
+  private shared(set: TailSet): TailSet {
+    const { marks } = set;
+    let hash = 0;
+    for (let i = 0; i < marks.length; i++) hash = Math.imul(hash ^ (marks[i] ?? 0), 0x01000193) + i;
+    const bucket = this.sets.get(hash >>> 2);
+    if (!bucket) this.sets.set(hash >>> 2, [set]);
+    for (const known of bucket ?? []) if (sameMarks(known.marks, marks)) return known;
+    bucket?.push(set);
+    return set;
+  }
+
+  /** Finds the tokens that end at a node. */
+  take(trie: TokenTrie, node: number): void {
+    const last = trie.from[node + 1] ?? 0;
+    for (let t = trie.from[node] ?? 0; t < last; t++) this.found[this.count++] = trie.tokens[t] ?? 0;
+  }
+
+  /** Finds those tokens of a node and below that may close a string whose transition over the quote is `code`. */
+  takeTails(code: number, stack: StackId, trie: TokenTrie, node: number): void {
+    if (code !== 0)
+      this.takeOpen(
+        this.tailsOf(code, stack),
+        trie.tokens,
+        trie.from[node] ?? 0,
+        trie.from[node + (trie.size[node] ?? 1)] ?? 0,
+      );
+  }
+
+  /** The same for those of some tokens. */
+  takeClosers(code: number, stack: StackId, closers: readonly number[]): void {
+    this.takeOpen(this.tailsOf(code, stack), closers, 0, closers.length);
+  }
+
+  /** Finds a token if it can come from a situation. */
+  tryToken(token: number, leaf: number, stack: StackId): void {
+    const bytes = this.vocabulary.bytes[token];
+    this.place(leaf, stack);
+    let moved = bytes ? ALIVE : DEAD;
+    for (let i = 0; bytes && i < bytes.length && moved === ALIVE; i++) moved = this.move(i, i + 1, bytes[i] ?? 0);
+    if (moved === ALIVE) this.found[this.count++] = token;
+    else if (moved === LATER) this.later.push(token);
+  }
+
+  private takeOpen({ marks }: TailSet, tokens: ArrayLike<number>, first: number, last: number): void {
+    const { found } = this;
+    const { tailOf } = this.tokens;
+    for (let t = first; t < last; t++) {
+      const token = tokens[t] ?? 0;
+      const tail = tailOf[token] ?? 0;
+      const mark = tail === INSIDE ? ALIVE : (marks[tail] ?? DEAD);
+      if (mark === ALIVE) found[this.count++] = token;
+      else if (mark === LATER) this.later.push(token);
+    }
+  }
+
+  private free(leaf: number): boolean {
+    let known = this.freeLeaves[leaf];
+    if (known === undefined) {
+      const info = this.acceptor.machine.leaves[leaf];
+      known = (info instanceof StringLeaf || info instanceof KeyLeaf) && info.free;
+      this.freeLeaves[leaf] = known;
+    }
+    return known;
+  }
+
+  /** Moves the configuration at walk depth `here` over a byte into walk depth `there`. */
+  private move(here: number, there: number, byte: number): number {
+    const leaf = this.leafAt[here] ?? 0;
+    const code = this.acceptor.machine.step(leaf, byte);
+    return this.follow(leaf, code, this.stackAt[here] ?? 0, this.flagAt[here] ?? 0, there, byte);
+  }
+
+  /** Follows the transition `first` of leaf `from` over a byte into walk depth `there`. */
+  private follow(from: number, first: number, below: StackId, flags: number, there: number, byte: number): number {
+    const { machine, stacks } = this.acceptor;
+    let leaf = from;
+    let code = first;
+    let stack = below;
+    let flag = flags;
+    for (;;) {
+      if (code === 0) return DEAD;
+      if (flag > NAMED) {
+        const phase = this.unknown.after(flag >> 1, leaf, code, byte);
+        if (phase < 0) return LATER;
+        flag = (flag & NAMED) | (phase << 1);
+      }
+      const target = code >> 2;
+      leaf = target;
+      if ((code & 3) === 1) {
+        const frame = machine.pushFrame[target] ?? 0;
+        stack = stacks.push(stack, frame, machine.frames[frame]?.captures ?? false, 0);
+        leaf = machine.pushLeaf[target] ?? 0;
+      } else if ((code & 3) >= 2) {
+        const frame = stacks.frame(stack);
+        const keys = machine.frames[frame]?.keys !== undefined;
+        stack = stacks.parent(stack);
+        this.lowest = Math.min(this.lowest, stacks.depth(stack));
+        const needed = machine.needsText(frame, target);
+        // After a name whose text is not known, a second one might be the same.
+        if ((flag & NAMED) !== 0 && keys) return LATER;
+        leaf = machine.resume(frame, target);
+        if (leaf === 0) return DEAD;
+        if (needed) {
+          if (keys) flag |= NAMED;
+          else if (this.unknown.roomy(leaf)) flag = (flag & NAMED) | (AFTER << 1);
+          else return LATER;
+        }
+        if ((code & 3) === 3) {
+          code = machine.step(leaf, byte);
+          continue;
+        }
+      }
+      this.leafAt[there] = leaf;
+      this.stackAt[there] = stack;
+      this.flagAt[there] = flag;
+      return ALIVE;
+    }
+  }
+}
+
+function sameMarks(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -1,0 +1,69 @@
+import { InfcError } from '../../../runtime/errors.ts';
+import { type CancelSignal, refuseCancelled } from '../../cancel.ts';
+
+/** Operands looked at for one question at most: a twentieth of a second. No schema of MaskBench takes 340,000. */
+const MAX_WORK = 500_000;
+/** Members of languages that the regex engine builds, at most; such work is slower. No schema of MaskBench takes 95,000. */
+const MAX_LANGUAGES = 150_000;
+/** Operations between two looks at the signal. */
+const LOOK = 10_000;
+
+/** Bounds the work one constraint may cost; shared by all its parts. */
+export class Budget {
+  private used = 0;
+  private worked = 0;
+  private members = 0;
+  private look = LOOK;
+
+  /**
+   * @param limit elementary search steps allowed per question asked
+   * @param signal cancels long searches
+   */
+  constructor(
+    private readonly limit = 20_000,
+    private readonly signal?: CancelSignal,
+  ) {}
+
+  /** Starts counting afresh: called once per question the user waits for. Throws INFC5023 when cancelled. */
+  reset(): void {
+    this.used = 0;
+    this.worked = 0;
+    this.members = 0;
+    this.look = LOOK;
+    if (this.signal?.aborted) refuseCancelled(this.signal);
+  }
+
+  /** Accounts for the operands of one simplification. Throws INFC5021 when they add up to too many. */
+  work = (operands: number): void => {
+    this.worked += operands;
+    if (this.worked > this.look) {
+      this.look = this.worked + LOOK;
+      refuseCancelled(this.signal);
+    }
+    if (this.worked > MAX_WORK)
+      this.refuse(`simplifying what the schema still demands took more than ${MAX_WORK} operations`);
+  };
+
+  private refuse(reason: string): never {
+    throw new InfcError('INFC5021', reason, {
+      fix: 'Simplify nested oneOf, not, if, contains or overlapping patterns',
+    });
+  }
+
+  /** Accounts for the members of one language of the regex engine. */
+  language = (members: number): void => {
+    this.members += members + 1;
+    this.work(1);
+    if (this.members > MAX_LANGUAGES) this.refuse(`combining patterns took more than ${MAX_LANGUAGES} parts`);
+  };
+
+  /** Accounts for one step. Throws INFC5021 when the budget is spent and INFC5023 when cancelled. */
+  spend = (): void => {
+    this.used++;
+    if (this.used > this.limit)
+      throw new InfcError('INFC5021', `deciding whether a value exists took more than ${this.limit} steps`, {
+        fix: 'Simplify nested oneOf, not, if or contains, or raise `budget`',
+      });
+    if ((this.used & 63) === 0) refuseCancelled(this.signal);
+  };
+}

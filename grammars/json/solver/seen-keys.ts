@@ -1,0 +1,83 @@
+import type { StringSetId } from '../formula/string-sets.ts';
+
+/** What an object remembers of its names: the ones used, and in declared order also how far it has come. */
+export class SeenSet {
+  constructor(
+    readonly id: number,
+    /** The used ones that have no place in the order. */
+    readonly keys: ReadonlySet<string>,
+    /** Of a used name that is not known: the name patterns it matches; no demand lists it. */
+    readonly unknown: ReadonlySet<StringSetId> | undefined,
+    readonly order: ReadonlyMap<string, number> | undefined,
+    /** In declared order: names placed before this can no longer come. */
+    readonly position: number,
+    /** Equal for sets of the same order. */
+    readonly orderId: number,
+  ) {}
+
+  /** Whether a name can no longer come. */
+  has(key: string): boolean {
+    return this.keys.has(key) || (this.order?.get(key) ?? this.position) < this.position;
+  }
+
+  /** The known names that can no longer come. */
+  *gone(): Iterable<string> {
+    yield* this.keys;
+    for (const [key, place] of this.order ?? []) {
+      if (place >= this.position) return;
+      yield key;
+    }
+  }
+}
+
+/** Interned {@link SeenSet}s; 0 is the empty one of any order. */
+export class SeenSets {
+  private readonly sets: SeenSet[] = [];
+  private readonly byKey = new Map<string, number>();
+
+  constructor() {
+    this.make('', new Set(), undefined, undefined, 0);
+  }
+
+  get(id: number): SeenSet {
+    const set = this.sets[id];
+    if (!set) throw new RangeError(`no key set ${id}`);
+    return set;
+  }
+
+  /** The empty set of an object whose names come in this order. */
+  ordered(names: readonly string[]): number {
+    return this.make(`!${JSON.stringify(names)}`, new Set(), undefined, new Map(names.map((name, i) => [name, i])), 0);
+  }
+
+  /**
+   * The set with one more name. An unknown one (undefined) moves the position, and counts as one name of those that match the patterns
+   * `matched`, where these are given.
+   */
+  add(id: number, key: string | undefined, matched?: ReadonlySet<StringSetId>): number {
+    const { keys, unknown = matched, order, orderId, position } = this.get(id);
+    const place = key === undefined ? Number.POSITIVE_INFINITY : (order?.get(key) ?? Number.POSITIVE_INFINITY);
+    const next = order ? Math.max(position, Math.min(place + 1, order.size)) : 0;
+    if (key === undefined ? next === position && matched === undefined : keys.has(key) || place < position) return id;
+    // The position tells of names with a place, so that an object has as many sets as names and not as choices of them.
+    const more = key === undefined || order?.has(key) ? keys : new Set([...keys, key].sort());
+    const name = `${orderId}@${next}#${JSON.stringify([...more])}${unknown ? [...unknown].join() || '-' : ''}`;
+    return this.make(name, more, unknown, order, next, orderId);
+  }
+
+  private make(
+    name: string,
+    keys: ReadonlySet<string>,
+    unknown: ReadonlySet<StringSetId> | undefined,
+    order: ReadonlyMap<string, number> | undefined,
+    position: number,
+    orderId?: number,
+  ): number {
+    const known = this.byKey.get(name);
+    if (known !== undefined) return known;
+    const id = this.sets.length;
+    this.sets.push(new SeenSet(id, keys, unknown, order, position, orderId ?? id));
+    this.byKey.set(name, id);
+    return id;
+  }
+}

@@ -1,0 +1,239 @@
+import { InfcError } from '../../../runtime/errors.ts';
+import { FALSE, type Formula, type Formulas, TRUE } from '../formula/formula.ts';
+import { numberExists } from '../formula/number-cells.ts';
+import { type Branch, Splitter } from '../formula/split.ts';
+import { type StringSetId, spellable } from '../formula/string-sets.ts';
+import { JSON_TYPES, type JsonType, type Shape, type Term, type Terms } from '../formula/terms.ts';
+import type { Budget } from '../schema/budget.ts';
+import type { SchemaCompiler } from '../schema/compiler.ts';
+import { typeBit, typeOf } from '../schema/declared-types.ts';
+import type { Json } from '../schema/document.ts';
+import { hardPlace, located, type SchemaPlace } from '../schema/located.ts';
+import { ArraySolver } from './array-solver.ts';
+import { type ObjectCube, ObjectSolver } from './object-solver.ts';
+import type { SeenSet } from './seen-keys.ts';
+import { ValueLists } from './value-lists.ts';
+
+/**
+ * Decides whether values exist: the reason no constraint state is a dead end.
+ *
+ * Exact least fixpoint over recursive schemas: a question asked again while it is open counts as "no" (a value is finite),
+ * and "no" answers that leaned on such an assumption are not remembered.
+ */
+export class Solver {
+  readonly formulas: Formulas;
+  readonly terms: Terms;
+  readonly objects: ObjectSolver;
+  readonly lists: ValueLists;
+  private readonly arrays: ArraySolver;
+  private readonly splitter: Splitter;
+  private readonly answers = new Map<string | number, boolean>();
+  private readonly open = new Map<string | number, number>();
+  private readonly endings = new Map<Formula, boolean>();
+  private depth = 0;
+  private low = Number.POSITIVE_INFINITY;
+
+  constructor(
+    readonly compiler: SchemaCompiler,
+    readonly budget: Budget,
+  ) {
+    this.formulas = compiler.formulas;
+    this.terms = compiler.terms;
+    this.objects = new ObjectSolver(this);
+    this.arrays = new ArraySolver(this);
+    this.lists = new ValueLists(this);
+    this.splitter = new Splitter(
+      this.formulas,
+      this.terms,
+      (value) => this.satisfiable(value) || this.answers.get(value) !== false,
+      budget.spend,
+    );
+  }
+
+  /** Whether some value satisfies a value formula. */
+  satisfiable(value: Formula): boolean {
+    if (value <= TRUE) return value === TRUE;
+    const one = this.one(value);
+    if (one !== undefined && spellable(one)) return true;
+    return located(
+      () => this.ask(value, () => JSON_TYPES.some((type) => this.satisfiableAs(value, type))),
+      () => this.placeOf(value),
+    );
+  }
+
+  /** Whether some value of one JSON type satisfies a value formula. */
+  satisfiableAs(value: Formula, type: JsonType): boolean {
+    const one = this.one(value);
+    if (one !== undefined) return typeOf(one) === typeBit(type) && spellable(one);
+    const typed = this.compiler.typed(value, type);
+    if (typed <= TRUE) return typed === TRUE;
+    switch (type) {
+      case 'null':
+        return false;
+      case 'boolean':
+        return true;
+      case 'number':
+        return numberExists(this.formulas, this.terms, typed);
+      case 'string':
+        return !this.compiler.strings.isEmpty(this.compiler.stringSet(value));
+      case 'array':
+      case 'object': {
+        const { listed, rest } = this.lists.split(typed, type);
+        return listed !== FALSE || (type === 'array' ? this.arrayRest(rest) : this.objectRest(rest, undefined));
+      }
+    }
+  }
+
+  /** Whether an object can be completed: `rest` is what is still demanded of the properties to come. */
+  objectRest(rest: Formula, seen: SeenSet | undefined): boolean {
+    if (rest <= TRUE || this.compiler.listed.get(rest)) return rest !== FALSE;
+    const key = seen === undefined || !this.objects.dependsOnSeen(rest) ? rest + 0.25 : `${rest} ${seen.id}`;
+    return this.ask(key, () => {
+      // What needs no property needs no search.
+      if (this.objectCanEnd(rest)) return true;
+      const plain = this.objects.plain(rest, seen);
+      if (plain !== undefined) return plain;
+      return this.formulas.someCube(rest, (cube) => this.objects.cube(this.objectCube(cube), seen), this.budget.spend);
+    });
+  }
+
+  /** Whether an array can be completed: `rest` is what is still demanded of the items to come. */
+  arrayRest(rest: Formula): boolean {
+    if (rest <= TRUE || this.compiler.listed.get(rest)) return rest !== FALSE;
+    return this.ask(
+      rest + 0.5,
+      () => this.arrayCanEnd(rest) || this.formulas.someCube(rest, (cube) => this.arrays.cube(cube), this.budget.spend),
+    );
+  }
+
+  /** Branches of a formula over a child and what follows it. */
+  split(formula: Formula): readonly Branch[] {
+    return this.splitter.split(formula);
+  }
+
+  /** What the next item of an array can be, and what then remains: whatever the item, it can be completed. */
+  items(rest: Formula): readonly Branch[] {
+    const { listed } = this.compiler;
+    const list = listed.get(rest);
+    const item = list && listed.after(list, String(list.count), undefined);
+    if (list) return item ? [item] : [];
+    const found: Branch[] = [];
+    for (const branch of this.splitter.split(this.arrays.afterItem(rest))) {
+      if (!this.satisfiable(branch.need) || !this.arrayRest(branch.rest)) continue;
+      const owed = this.arrays.owed(branch.rest);
+      const need = this.formulas.and([branch.need, this.formulas.not(owed)]);
+      if (owed === FALSE || this.satisfiable(need)) found.push({ need, rest: branch.rest });
+    }
+    return found;
+  }
+
+  /** What remains of an object demand after a property `key`, over the property value's terms too. */
+  afterProperty(rest: Formula, key: string): Formula {
+    return this.objects.afterProperty(rest, key);
+  }
+
+  /** The same for a property whose name is listed nowhere and matches exactly the patterns `matched`. */
+  afterRegion(rest: Formula, matched: ReadonlySet<StringSetId>): Formula {
+    return this.objects.afterRegion(rest, matched);
+  }
+
+  /** Whether the completion of an object can depend on which names were used. */
+  dependsOnSeen(rest: Formula): boolean {
+    return this.objects.dependsOnSeen(rest);
+  }
+
+  /** What a shape demands of the value of `key`. */
+  valueOf(shape: Shape, key: string): Formula {
+    return this.objects.valueOf(shape, key);
+  }
+
+  /** What shapes together demand of the value of `key`. */
+  demandOf(shapes: readonly Shape[], key: string): Formula {
+    return this.objects.demand(shapes, key);
+  }
+
+  /** Whether an object may end where `rest` is demanded of the properties to come. */
+  objectCanEnd(rest: Formula): boolean {
+    const list = this.compiler.listed.get(rest);
+    if (list) return this.compiler.listed.whole(list) !== undefined;
+    return this.formulas.truth(rest, (leaf) => this.terms.get(leaf).sort === 'shape', this.endings);
+  }
+
+  /** Whether items to come must differ from each other. */
+  isUnique(rest: Formula): boolean {
+    return this.arrays.isUnique(rest);
+  }
+
+  /** An array demand without the values that items may not have, and how many these are. */
+  withoutExcluded(rest: Formula): { readonly base: Formula; readonly excluded: number } {
+    return this.arrays.withoutExcluded(rest);
+  }
+
+  /** Whether an array may end where `rest` is demanded of the items to come. */
+  arrayCanEnd(rest: Formula): boolean {
+    const list = this.compiler.listed.get(rest);
+    if (list) return this.compiler.listed.whole(list) !== undefined;
+    return this.arrays.canEnd(rest);
+  }
+
+  term(literal: Formula): Term {
+    return this.terms.get(this.formulas.leafNumber(literal));
+  }
+
+  /** The one value a formula lists, which needs no search: there may be thousands. */
+  private one(value: Formula): Json | undefined {
+    if (!this.formulas.isLiteral(value) || !this.formulas.isPositive(value)) return undefined;
+    const term = this.term(value);
+    return term.sort === 'const' ? term.value : undefined;
+  }
+
+  /** Where a formula comes from, if it is one schema. */
+  private placeOf(value: Formula): SchemaPlace | undefined {
+    if (!this.formulas.isLiteral(value)) return undefined;
+    const term = this.term(value);
+    return term.sort === 'schema' ? hardPlace(term.site) : undefined;
+  }
+
+  /** The error of questions beyond what is decided exactly. */
+  tooComplex(reason: string): InfcError {
+    return new InfcError('INFC5006', `undecided: ${reason}`, {
+      fix: 'Simplify the schema or use `relax`',
+    });
+  }
+
+  objectCube(cube: readonly Formula[]): ObjectCube {
+    return this.objects.read(cube);
+  }
+
+  private ask(key: string | number, decide: () => boolean): boolean {
+    const known = this.answers.get(key);
+    if (known !== undefined) return known;
+    const pending = this.open.get(key);
+    if (pending !== undefined) {
+      this.low = Math.min(this.low, pending);
+      return false;
+    }
+    this.budget.spend();
+    const depth = ++this.depth;
+    const outer = this.low;
+    this.low = Number.POSITIVE_INFINITY;
+    this.open.set(key, depth);
+    let answer: boolean;
+    try {
+      answer = decide();
+    } finally {
+      this.open.delete(key);
+      this.depth--;
+    }
+    if (answer) this.low = outer;
+    else {
+      if (this.low >= depth) {
+        this.answers.set(key, false);
+        this.low = outer;
+      } else this.low = Math.min(this.low, outer);
+      return false;
+    }
+    this.answers.set(key, true);
+    return true;
+  }
+}

@@ -1,0 +1,121 @@
+import { decimalOf } from '../formula/decimal.ts';
+import { FALSE, type Formula } from '../formula/formula.ts';
+import { numberSatisfies } from '../formula/number-cells.ts';
+import { canonical, itemValue, JSON_TYPES, type JsonType, shapeValue, type Term } from '../formula/terms.ts';
+import { typeBit, typeOf } from '../schema/declared-types.ts';
+import { isObject, type Json } from '../schema/document.ts';
+import type { Listed } from '../schema/listed-values.ts';
+import type { Solver } from './solver.ts';
+
+/** A demand as a list of values, and what else admits others. */
+export interface Parts {
+  readonly listed: Formula;
+  readonly rest: Formula;
+}
+
+/** More values than this are not excluded one by one. */
+const MOST_EXCLUDED = 64;
+/** What judging one value of a list counts for. */
+const JUDGED = 16;
+
+/** Takes listed values out of the demands they stand in: the others then are demands without lists. */
+export class ValueLists {
+  private readonly memo = new Map<Formula, Parts>();
+  private readonly texts = new Map<number, ReadonlySet<string>>();
+
+  constructor(private readonly solver: Solver) {}
+
+  /**
+   * A demand on arrays or objects holds for those listed values that it holds for, and for values that are not listed when it holds with all
+   * lists empty. Of the latter the listed ones are excluded, one by one, where that makes a difference.
+   */
+  split(typed: Formula, type: 'array' | 'object'): Parts {
+    const { formulas, terms, compiler } = this.solver;
+    if (!terms.lists || typed <= 1) return { listed: FALSE, rest: typed };
+    if (compiler.listed.get(typed)) return { listed: typed, rest: FALSE };
+    const known = this.memo.get(typed);
+    if (known) return known;
+    const lists = [...formulas.leaves(typed).keys()].flatMap((leaf) => {
+      const term = terms.get(leaf);
+      return term.sort === 'listed' ? [term.listed] : [];
+    });
+    const parts = lists.length === 0 ? { listed: FALSE, rest: typed } : this.apart(typed, type, lists);
+    this.memo.set(typed, parts);
+    return parts;
+  }
+
+  private apart(typed: Formula, type: JsonType, lists: readonly Listed[]): Parts {
+    const { formulas, terms, compiler, budget } = this.solver;
+    const candidates = new Map<string, Json>();
+    for (const { list } of lists) for (const value of list.values) candidates.set(canonical(value), value);
+    const others = formulas.substitute(typed, (leaf) =>
+      terms.get(leaf).sort === 'listed' ? FALSE : formulas.leaf(leaf),
+    );
+    const kept: Json[] = [];
+    const excluded: Formula[] = [];
+    for (const value of candidates.values()) {
+      budget.work(JUDGED);
+      if (this.judge(typed, value)) kept.push(value);
+      else if (this.judge(others, value)) excluded.push(formulas.not(compiler.constant(value, type)));
+      if (excluded.length > MOST_EXCLUDED)
+        throw this.solver.tooComplex(`anything but more than ${MOST_EXCLUDED} listed ${type}s`);
+    }
+    const names = new Set(lists.flatMap(({ list }) => list.names));
+    return { listed: compiler.listed.of(kept, [...names]), rest: formulas.and([others, ...excluded]) };
+  }
+
+  /** Whether a value satisfies a formula. */
+  holds(formula: Formula, value: Json): boolean {
+    if (formula <= 1) return formula === 1;
+    const bit = typeOf(value);
+    const type = JSON_TYPES.find((t) => typeBit(t) === bit);
+    return type !== undefined && this.judge(this.solver.compiler.typed(formula, type), value);
+  }
+
+  /** The same for a formula over the atoms of the value's type. */
+  private judge(typed: Formula, value: Json): boolean {
+    return this.solver.formulas.evaluate(typed, (leaf) => this.atom(this.solver.terms.get(leaf), leaf, value));
+  }
+
+  private atom(term: Term, leaf: number, value: Json): boolean {
+    const { formulas, terms, compiler } = this.solver;
+    const items: readonly Json[] = Array.isArray(value) ? value : [];
+    const entries = isObject(value) ? Object.entries(value) : [];
+    switch (term.sort) {
+      case 'true':
+        return value === true;
+      case 'string':
+        return compiler.strings.has(term.set, String(value));
+      case 'number':
+      case 'numbers':
+        return numberSatisfies(formulas, terms, formulas.leaf(leaf), decimalOf(Number(value)));
+      case 'shape':
+        return entries.every(([name, inner]) =>
+          this.holds(
+            shapeValue(term.shape, name, formulas, (names, key) => compiler.strings.has(names, key)),
+            inner,
+          ),
+        );
+      case 'required':
+        return entries.some(([name]) => name === term.key);
+      case 'atLeast':
+        return Math.max(items.length, entries.length) >= term.min;
+      case 'items':
+        return items.every((item, i) => this.holds(itemValue(term.shape, term.offset + i), item));
+      case 'contains':
+        return items.filter((item) => this.holds(term.value, item)).length >= term.min;
+      case 'unique':
+        return new Set(items.map(canonical)).size === items.length;
+      case 'listed':
+        return this.textsOf(term.listed).has(canonical(value));
+      default:
+        return this.holds(formulas.leaf(leaf), value);
+    }
+  }
+
+  private textsOf({ id, list, members }: Listed): ReadonlySet<string> {
+    let texts = this.texts.get(id);
+    if (!texts) this.texts.set(id, (texts = new Set(members.map((member) => canonical(list.values[member] ?? null)))));
+    return texts;
+  }
+}

@@ -1,0 +1,250 @@
+import { isPlain } from '../json/automaton/utf8-json.ts';
+import type { Vocabulary } from '../vocabulary.ts';
+import { childOf, Endings, UNTOLD } from './endings.ts';
+import type { MaskId } from './mask-pool.ts';
+import type { TokenMachine } from './token-machine.ts';
+import { vocabularyTrie } from './trie.ts';
+
+/** Places that get a table of steps at once. */
+const MAX_ROWS = 1024;
+
+/** What may follow a state, as far as it matters for the end. */
+interface Ahead {
+  /** The places after the allowed tokens, each once. */
+  readonly places: ReadonlySet<number>;
+  /** Most bytes to the end from any of them, the end token counted as one. */
+  readonly bytes: number;
+  /** What the text may take beside: the rest of a character, another character where a name came before. */
+  readonly slack: number;
+  /** Most tokens, found when bytes do not fit. */
+  tokens: number | undefined;
+}
+
+const shared = new WeakMap<TokenMachine, ClosingMasks>();
+
+/** Masks that keep a text finishable within a number of tokens, as {@link Endings} bounds them: a token that keeps the bound always exists. */
+export class ClosingMasks {
+  readonly endings: Endings;
+  /** By place, or by state (negative) where tokens depend on the text read before. */
+  private readonly aheads = new Map<number, Ahead>();
+  private rows = new Map<number, Int32Array>();
+  private readonly wide = new Map<number, number>();
+  private slack = 0;
+
+  private constructor(private readonly machine: TokenMachine) {
+    this.endings = Endings.of(machine);
+  }
+
+  /** The masks of a machine, shared by its matchers: all of it follows from the machine. */
+  static of(machine: TokenMachine): ClosingMasks {
+    let masks = shared.get(machine);
+    if (!masks) shared.set(machine, (masks = new ClosingMasks(machine)));
+    return masks;
+  }
+
+  /** Whether a text can end within `left` tokens from a state, the end token included. */
+  fits(state: number, left: number): boolean {
+    return state !== 0 && this.endings.fits(this.endings.places.of(state), left);
+  }
+
+  /** The allowed tokens after which the text can still end within the `left` tokens that remain now. */
+  mask(state: number, left: number): MaskId {
+    const { machine, endings } = this;
+    const id = machine.mask(state);
+    const ahead = this.ahead(state);
+    if (ahead.bytes + 1 <= left) return id;
+    ahead.tokens ??= ahead.slack + mostOf(ahead.places, (place) => endings.tokens(place));
+    if (ahead.tokens + 1 <= left) return id;
+    const words = new Uint32Array(machine.pool.words);
+    const keep = (token: number): void => {
+      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+    };
+    const fit = new Map<number, boolean>();
+    this.successors(state, (tokens, from, to, next) => {
+      let fits = fit.get(next);
+      if (fits === undefined) fit.set(next, (fits = endings.fits(next, left - 1)));
+      if (fits) for (let t = from; t < to; t++) keep(tokens[t] ?? 0);
+    });
+    if (machine.accepts(state) && left > 0) for (const token of machine.vocabulary.eos) keep(token);
+    const allowed = machine.pool.view(id);
+    return machine.pool.internWords(words.map((word, i) => word & (allowed[i] ?? 0)));
+  }
+
+  private ahead(state: number): Ahead {
+    const place = this.endings.places.of(state);
+    let ahead = this.aheads.get(place) ?? this.aheads.get(-state);
+    if (!ahead) {
+      const places = new Set<number>();
+      this.slack = 0;
+      const told = this.successors(state, (_, __, ___, next) => places.add(next), true);
+      const bytes = mostOf(places, (next) => this.machine.shortest(next) + 1);
+      const { slack } = this;
+      ahead = { places, bytes: bytes + slack, slack, tokens: undefined };
+      this.aheads.set(told ? place : -state, ahead);
+    }
+    return ahead;
+  }
+
+  /**
+   * The tokens that begin the text that ends soonest and after which it still ends within the `left` tokens that remain now: found by
+   * following that one text. All of {@link mask} when the vocabulary has none.
+   */
+  soonest(state: number, left: number): MaskId {
+    const { machine, endings } = this;
+    const trie = vocabularyTrie(machine.vocabulary);
+    const kept: number[] = machine.accepts(state) && left > 0 ? [...machine.vocabulary.eos] : [];
+    let node = 0;
+    for (let at = endings.step(endings.places.of(state)); at; at = endings.step(at.to)) {
+      const { by, to } = at;
+      if (by < 0) {
+        if (node === 0 && endings.fits(to, left - 1)) kept.push(-1 - by);
+        break;
+      }
+      node = childOf(trie, node, by);
+      if (node === 0) break;
+      if (endings.fits(to, left - 1))
+        for (let t = trie.from[node] ?? 0; t < (trie.from[node + 1] ?? 0); t++) kept.push(trie.tokens[t] ?? 0);
+    }
+    return kept.length > 0 ? machine.pool.intern(-1, Int32Array.from(kept), kept.length) : this.mask(state, left);
+  }
+
+  /**
+   * Visits the tokens that may come (and some that may not, where places do not remember why), in lists of one place each, end tokens left out.
+   * False when places did not tell all: the tokens in question were then tried in the state itself. `roughly`: characters that a token cuts are
+   * left aside, see {@link Ahead.slack}.
+   */
+  private successors(
+    state: number,
+    visit: (tokens: ArrayLike<number>, from: number, to: number, place: number) => void,
+    roughly = false,
+  ): boolean {
+    const { machine, endings } = this;
+    const { places } = endings;
+    const { byte, depth, size, from, tokens, count, maxDepth } = vocabularyTrie(machine.vocabulary);
+    const { plain, content, renaming } = aboutTokens(machine.vocabulary);
+    const tried = (first: number, last: number): void => {
+      for (let t = first; t < last; t++) {
+        const bytes = machine.vocabulary.bytes[tokens[t] ?? 0];
+        const after = bytes ? machine.run(state, bytes) : 0;
+        if (after !== 0) visit(tokens, t, t + 1, places.of(after));
+      }
+    };
+    const path = new Int32Array(maxDepth + 1);
+    path[0] = places.of(state);
+    let told = true;
+    for (let i = 1; i < count; ) {
+      const d = depth[i] ?? 0;
+      const at = path[d - 1] ?? 0;
+      const end = i + (size[i] ?? 1);
+      const wide = content[i] === 1 ? this.wideness(at) : NARROW;
+      if (wide !== NARROW && plain[i] === 1) {
+        visit(tokens, from[i] ?? 0, from[end] ?? 0, at);
+        i = end;
+        continue;
+      }
+      if (roughly && wide === FREE) {
+        // A character that was cut takes up to three bytes more.
+        this.slack = 3;
+        visit(tokens, from[i] ?? 0, from[end] ?? 0, at);
+        i = end;
+        continue;
+      }
+      const next = this.row(at)[byte[i] ?? 0] ?? 0;
+      if (next === UNTOLD) {
+        told = false;
+        tried(from[i] ?? 0, from[end] ?? 0);
+      }
+      if (next <= 0) {
+        i = end;
+        continue;
+      }
+      path[d] = next;
+      if (renaming[i] === 1) {
+        this.slack = Math.max(this.slack, 1);
+        tried(from[i] ?? 0, from[i + 1] ?? 0);
+      } else if ((from[i] ?? 0) < (from[i + 1] ?? 0)) visit(tokens, from[i] ?? 0, from[i + 1] ?? 0, next);
+      i++;
+    }
+    for (const token of machine.special ? machine.vocabulary.special.values() : []) {
+      const next = machine.vocabulary.eos.includes(token) ? 0 : (machine.special?.(state, token) ?? 0);
+      if (next !== 0) visit([token], 0, 1, places.of(next));
+    }
+    return told;
+  }
+
+  /** Steps of a place by byte. */
+  private row(place: number): Int32Array {
+    let row = this.rows.get(place);
+    if (!row) {
+      if (this.rows.size >= MAX_ROWS) this.rows = new Map();
+      row = Int32Array.from({ length: 256 }, (_, b) => this.endings.places.step(place, b));
+      this.rows.set(place, row);
+    }
+    return row;
+  }
+
+  private wideness(place: number): number {
+    let wide = this.wide.get(place);
+    if (wide === undefined) {
+      const { places } = this.endings;
+      const loops = this.row(place).every((to, b) => !isPlain(b) || to === place);
+      wide = !loops ? NARROW : places.free?.(place) ? FREE : WIDE;
+      this.wide.set(place, wide);
+    }
+    return wide;
+  }
+}
+
+/** Which texts lead back to a place: not all of {@link isPlain} bytes, these at least, or all that strings need not escape. */
+const NARROW = 0;
+const WIDE = 1;
+const FREE = 2;
+
+/** By node of a vocabulary's trie, 1 or 0. */
+interface AboutTokens {
+  /** The node and all nodes below are {@link isPlain}. */
+  readonly plain: Uint8Array;
+  /** The same with bytes beyond ASCII. */
+  readonly content: Uint8Array;
+  /** What leads to the node may hold a name and go on to another, which must not be the same. */
+  readonly renaming: Uint8Array;
+}
+
+const known = new WeakMap<Vocabulary, AboutTokens>();
+
+function aboutTokens(vocabulary: Vocabulary): AboutTokens {
+  let about = known.get(vocabulary);
+  if (!about) {
+    const { byte, depth, size, count, maxDepth } = vocabularyTrie(vocabulary);
+    const below = (is: (byte: number) => boolean): Uint8Array => {
+      const flags = new Uint8Array(count);
+      for (let i = count - 1; i > 0; i--) {
+        let all = is(byte[i] ?? 0);
+        for (let child = i + 1; all && child < i + (size[i] ?? 1); child += size[child] ?? 1) all = flags[child] === 1;
+        flags[i] = all ? 1 : 0;
+      }
+      return flags;
+    };
+    const plain = below(isPlain);
+    const content = below((b) => b >= 0x80 || isPlain(b));
+    const renaming = new Uint8Array(count);
+    // How much of colon, comma, quote was seen, in this order.
+    const seen = new Uint8Array(maxDepth + 1);
+    for (let i = 1; i < count; i++) {
+      const d = depth[i] ?? 0;
+      const before = seen[d - 1] ?? 0;
+      seen[d] = before < 3 && byte[i] === RENAMING[before] ? before + 1 : before;
+      renaming[i] = seen[d] === 3 ? 1 : 0;
+    }
+    known.set(vocabulary, (about = { plain, content, renaming }));
+  }
+  return about;
+}
+
+const RENAMING = [0x3a, 0x2c, 0x22];
+
+function mostOf(places: Iterable<number>, cost: (place: number) => number): number {
+  let most = 0;
+  for (const place of places) most = Math.max(most, cost(place));
+  return most;
+}
