@@ -4,7 +4,7 @@ import type { Backend } from '../backends/backend.ts';
 import { decodeRows } from '../backends/reference/decode-format.ts';
 import { Reference } from '../backends/reference/evaluate.ts';
 import { addProduct } from '../backends/wasm/add-product.ts';
-import { type RoundingError, roundingWarning } from '../passes/format/rounding-error.ts';
+import { type RoundingError, roundingWarning, unusedWarning } from '../passes/format/rounding-error.ts';
 import type { DeferredWork } from '../passes/pass.ts';
 import type { InputStatistics } from '../passes/precision/quantizer.ts';
 import { type Change, orderPasses, runPasses } from '../passes/run.ts';
@@ -51,7 +51,7 @@ export interface CompileOptions extends TransformerOptions {
   readonly calibration?: ReadonlyMap<string, InputStatistics>;
   /** Progress of the recipe's algorithms, weight by weight. */
   readonly onWeight?: (event: { readonly name: string; readonly done: number; readonly total: number }) => void;
-  /** Told what is not wrong but probably not wanted: rounding that changes weights much (INFC2094). Weights are looked at for it. */
+  /** Told what is not wrong but probably not wanted: rounding that changes weights much (INFC2094), a recipe that changes nothing (INFC2099). Weights are looked at for it. */
   readonly onWarning?: (warning: InfcError) => void;
   /** Last phase of passes to run, for looking at intermediate graphs; nothing is lowered then. */
   readonly stopAfter?: string;
@@ -171,8 +171,8 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
         }),
       );
       if (later.length > 0) await clock.phase('quantize', () => runLater(later, o));
-      const warning = roundingWarning(errors);
-      if (warning) o.onWarning?.(warning);
+      const unused = o.quant === undefined ? undefined : unusedWarning(recipeOf(o.quant, registry), changes);
+      for (const warning of [roundingWarning(errors), unused]) if (warning) o.onWarning?.(warning);
       const nodesAfter = countNodes(program);
       const targets: TargetCompilation[] = [];
       let fused = 0;

@@ -81,7 +81,7 @@ const REGEX_CHOICES: Choices<RegexOptions> = {
 export function regex(pattern: RegExp | string, options: RegexOptions = {}): TextConstraint {
   checkOptions(options, REGEX_CHOICES);
   if (typeof pattern !== 'string' && typeof pattern?.source !== 'string')
-    throw new InfcError('INFC5101', 'a pattern is a RegExp or a text');
+    throw new InfcError('INFC5101', 'a pattern is a RegExp or a text', { fix: 'Write regex(/a+/) or regex("a+")' });
   const engine = engineOf(options);
   const source = typeof pattern === 'string' ? pattern : pattern.source;
   const flags = typeof pattern === 'string' ? (options.flags ?? 'u') : pattern.flags;

@@ -277,7 +277,7 @@ function precisionLines({ report, targets }: Compilation): string[] {
 function wideLines({ report }: Compilation): string[] {
   const fates = new Map<string, number>();
   for (const { pass, what } of report.changes)
-    if (pass === 'round-weights' && what.startsWith('stays f32')) fates.set(what, (fates.get(what) ?? 0) + 1);
+    if (pass === 'round-weights' && what.startsWith('stays ')) fates.set(what, (fates.get(what) ?? 0) + 1);
   return [...fates].map(([what, n]) => `${n}: ${what}`);
 }
 

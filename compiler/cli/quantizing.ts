@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { channelShare, parseSparsity } from '../../passes/precision/sparsity-pattern.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { PlanGeneration } from '../../runtime/plan.ts';
 import type { CompileOptions, Compiler } from '../compile.ts';
@@ -31,6 +32,8 @@ export interface PrecisionReport {
     readonly chosen: boolean;
   }[];
   readonly layers: AutoResult['layers'];
+  /** Absent in older artifacts. */
+  readonly heldOut?: AutoResult['heldOut'];
 }
 
 /** How the options of the command line say that weights are stored. */
@@ -54,6 +57,7 @@ export async function quantizing(args: Args, context: QuantizingContext): Promis
   const given = await readRecipe(args.value('quant'), io);
   const budget = budgetOf(args);
   const source = args.value('calibrate');
+  refuseLeftOver(args, budget);
   if (budget) {
     if (given !== undefined && given !== 'auto')
       throw new InfcError('INFC8042', 'a budget chooses the recipe, and --quant names one', {
@@ -80,6 +84,21 @@ export async function quantizing(args: Args, context: QuantizingContext): Promis
   return { quant: recipe, ...(calibration.size > 0 ? { calibration } : {}) };
 }
 
+/** Refuses options that would change nothing. */
+function refuseLeftOver(args: Args, budget: Budget | undefined): void {
+  const without = (name: string, other: string, fix: string): void => {
+    if (args.value(name) !== undefined) throw new InfcError('INFC8042', `--${name} does nothing ${other}`, { fix });
+  };
+  if (budget)
+    without(
+      'sparsity',
+      'beside a budget',
+      'Leave out the budget, or --sparsity: a budget chooses among formats of dense weights',
+    );
+  else without('allocate', 'without a budget', 'Give --max-kl, --max-drop or --max-bytes too');
+  if (args.value('sparsity') === undefined) without('prune', 'without --sparsity', 'Give the pattern: --sparsity 2:4');
+}
+
 function withSparsity(given: string | FormatRecipe | undefined, args: Args, compiler: Compiler) {
   const sparsity = args.value('sparsity');
   const prune = args.value('prune');
@@ -88,6 +107,7 @@ function withSparsity(given: string | FormatRecipe | undefined, args: Args, comp
     const recipe = recipeOf(given ?? 'f32', compiler.registry);
     return { ...recipe, name: `${recipe.name} activations`, skipZeros: true };
   }
+  if (channelShare(sparsity) === undefined) parseSparsity(sparsity);
   // Formats of group-sparse, group-quantized weights name their bits themselves.
   const bits = /^gqsa:w(\d)/.exec(sparsity)?.[1];
   const base = given ?? (bits === undefined ? undefined : `q${bits}`);
@@ -202,10 +222,11 @@ const reportOf = (r: AutoResult, budget: Budget): PrecisionReport => ({
     chosen: c === r.chosen,
   })),
   layers: r.layers,
+  heldOut: r.heldOut,
 });
 
 /** The budget, and the candidates from small to large: the chosen one is marked `>`, those that no other beats in size and loss `*`. */
-export function precisionTable({ budget, baseline, candidates }: PrecisionReport, io: Io): string {
+export function precisionTable({ budget, baseline, candidates, heldOut }: PrecisionReport, io: Io): string {
   const { style } = io;
   // In what the budget bounds.
   const loss = (c: (typeof candidates)[number]): number =>
@@ -231,7 +252,10 @@ export function precisionTable({ budget, baseline, candidates }: PrecisionReport
     ...(budget.maxBytes === undefined ? [] : [`at most ${formatBytes(budget.maxBytes)}`]),
   ];
   const aim = budget.maxKl ?? budget.maxDrop;
-  const chosen = `Budget: ${bounds.join(', ')}. Chosen (>): ${aim === undefined ? 'the least damage' : 'the smallest'} that keeps it with some margin, on samples that calibration did not see.`;
+  const seen = heldOut?.wasCalibratedOn
+    ? 'on the one sample that it was calibrated on: give more'
+    : `on ${heldOut ? `${heldOut.samples} ` : ''}sample${heldOut?.samples === 1 ? '' : 's'} that calibration did not see`;
+  const chosen = `Budget: ${bounds.join(', ')}. Chosen (>): ${aim === undefined ? 'the least damage' : 'the smallest'} that keeps it with some margin, ${seen}.`;
   const measures =
     'Damage: KL divergence in nats a token, or relative error. * nothing else is smaller and better in what the budget bounds.';
   const shown = table(

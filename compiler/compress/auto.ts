@@ -20,7 +20,7 @@ import {
 import { calibrationFor } from './compress.ts';
 import { type Damage, measureDamage, remembering } from './damage.ts';
 import { evolve } from './evolve.ts';
-import { calibrationRuns, firstOf, holdOut, type Samples } from './samples.ts';
+import { calibrationRuns, countOf, firstOf, holdOut, type Samples } from './samples.ts';
 
 /** A recipe, compiled and measured on data that it was not calibrated on. */
 export interface Candidate {
@@ -39,6 +39,8 @@ export interface AutoResult {
   readonly baseline: { readonly bytes: number; readonly ms: number };
   readonly candidates: readonly Candidate[];
   readonly chosen: Candidate;
+  /** What damage was measured on. */
+  readonly heldOut: { readonly samples: number; readonly wasCalibratedOn: boolean };
   /** Format of each layer of the chosen recipe, with the damage expected of it alone. */
   readonly layers: readonly LayerFormat[];
   readonly calibration: Calibration;
@@ -146,7 +148,18 @@ export async function chooseRecipe(model: string | Uint8Array, options: AutoOpti
     candidates.push({ recipe, bytes, ms: await timeOf(made, heldOut), damage, missed });
   }
   const chosen = best(budget, candidates);
-  return { baseline, candidates, chosen, layers: layerFormats(chosen.recipe, subject), calibration };
+  const measuredOn = {
+    samples: countOf(heldOut),
+    wasCalibratedOn: samples.kind === 'inputs' && countOf(samples) === 1,
+  };
+  return {
+    baseline,
+    candidates,
+    chosen,
+    heldOut: measuredOn,
+    layers: layerFormats(chosen.recipe, subject),
+    calibration,
+  };
 }
 
 const weightBytes = (files: readonly { readonly bytes: number }[] = []): number =>

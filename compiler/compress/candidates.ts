@@ -1,5 +1,5 @@
 import { squaredError } from '../../passes/format/rounding-error.ts';
-import { weightOf } from '../../passes/format/weights.ts';
+import { roleOf, weightOf } from '../../passes/format/weights.ts';
 import { bytesOf, type LayerChoices, type LayerOption } from '../../passes/precision/allocator.ts';
 import { channelIntegers } from '../formats/channel-integers.ts';
 import { fitsFormat, type StorageFormat } from '../formats/format.ts';
@@ -61,7 +61,7 @@ export function layersOf(program: Program): Layer[] {
         length: elements / rows,
         elements,
         isMatrix: matrix !== undefined,
-        role: isTable ? 'embedding' : matrix && node.outputs.some((y) => graph.outputs.includes(y)) ? 'head' : 'linear',
+        role: roleOf({ node, constant }, graph, { program }),
         values: () =>
           matrix ? denseRows(constant, matrix.size, matrix.transposed) : Float32Array.from(constantNumbers(constant)),
       });

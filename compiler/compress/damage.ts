@@ -77,6 +77,7 @@ async function measureTokens(
   const context = Math.min(reference.context, other.context);
   for (const [i, whole] of texts.entries()) {
     const text = whole.slice(0, context);
+    comparison.begin();
     await reference.truncate(0);
     await other.truncate(0);
     for (let at = 0; at < text.length; at += WINDOW) {

@@ -27,7 +27,8 @@ const showLayers = (): Plugin =>
       definePass({
         name: 'show-layers',
         phase: 'precision',
-        before: ['rotate-residual'],
+        // Else a layer whose activations are rounded would show its sums of codes.
+        before: ['rotate-residual', 'quantize-activations'],
         does: 'shows the outputs of layers for comparison',
         run(graph) {
           const seen = new Set<string>();

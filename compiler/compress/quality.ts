@@ -4,7 +4,9 @@ export interface LogitsQuality {
   readonly positions: number;
   /** Mean Kullback-Leibler divergence KL(reference || other), nats a token. */
   readonly kl: number;
-  /** Standard error of that mean: what other text of its kind may differ by. */
+  /** Texts that they are of. */
+  readonly texts: number;
+  /** Standard error of that mean: what other text of its kind may differ by. Places of one text resemble each other, so texts count, not places. */
   readonly klError: number;
   /** Its largest value over positions. */
   readonly klMax: number;
@@ -21,10 +23,17 @@ export class LogitsComparison {
   private predicted = 0;
   private kl = 0;
   private klSquares = 0;
+  /** Places of each text, and what they add up to. */
+  private readonly texts: { places: number; kl: number }[] = [];
   private klMax = 0;
   private agreed = 0;
   private nll = 0;
   private referenceNll = 0;
+
+  /** What is added from here on is of another text. */
+  begin(): void {
+    this.texts.push({ places: 0, kl: 0 });
+  }
 
   /**
    * Logits of `next.length` positions, [positions, vocabulary] each; `next` are the tokens that follow in the text, -1 where unknown. Sums
@@ -47,6 +56,11 @@ export class LogitsComparison {
       this.positions++;
       this.kl += kl;
       this.klSquares += kl * kl;
+      const text = this.texts.at(-1);
+      if (text) {
+        text.places++;
+        text.kl += kl;
+      }
       // NaN must not hide behind a comparison.
       if (!(kl <= this.klMax)) this.klMax = kl;
       if (a.top === b.top) this.agreed++;
@@ -58,13 +72,23 @@ export class LogitsComparison {
     }
   }
 
+  /** Standard error of the mean over places when whole texts are what was drawn at random. */
+  private errorOfTexts(): number {
+    const count = this.texts.length;
+    if (count < 2) return 0;
+    const mean = this.kl / Math.max(1, this.positions);
+    const squares = this.texts.reduce((s, t) => s + (t.kl - t.places * mean) ** 2, 0);
+    return Math.sqrt((squares * count) / (count - 1)) / Math.max(1, this.positions);
+  }
+
   finish(): LogitsQuality {
     const n = Math.max(1, this.positions);
     const m = Math.max(1, this.predicted);
     return {
       positions: this.positions,
       kl: this.kl / n,
-      klError: Math.sqrt(Math.max(0, this.klSquares / n - (this.kl / n) ** 2) / n),
+      texts: this.texts.length,
+      klError: Math.max(Math.sqrt(Math.max(0, this.klSquares / n - (this.kl / n) ** 2) / n), this.errorOfTexts()),
       klMax: this.klMax,
       top1: this.agreed / n,
       perplexity: Math.exp(this.nll / m),

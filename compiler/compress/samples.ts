@@ -14,13 +14,19 @@ export type Samples =
 
 export const countOf = (s: Samples): number => (s.kind === 'tokens' ? s.texts.length : s.inputs.length);
 
-/** The first part for calibration, every `every`-th sample (at least one of two) held out for measuring. */
+/** The first part for calibration, every `every`-th sample (at least one of two) held out for measuring; a single text is cut in two, a single input is both. */
 export function holdOut(samples: Samples, every = 3): { readonly calibration: Samples; readonly heldOut: Samples } {
   const pick = <T>(list: readonly T[], held: boolean): T[] => {
     if (list.length < 2) return [...list];
     const step = Math.min(every, list.length);
     return list.filter((_, i) => (i % step === step - 1) === held);
   };
+  if (samples.kind === 'tokens' && samples.texts.length === 1) {
+    const [text = []] = samples.texts;
+    const half = Math.ceil(text.length / 2);
+    const piece = (ids: readonly number[]): Samples => ({ kind: 'tokens', texts: [ids.length > 0 ? ids : text] });
+    return { calibration: piece(text.slice(0, half)), heldOut: piece(text.slice(half)) };
+  }
   const part = (held: boolean): Samples =>
     samples.kind === 'tokens'
       ? { kind: 'tokens', texts: pick(samples.texts, held) }

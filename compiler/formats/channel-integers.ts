@@ -11,9 +11,11 @@ const SEARCHED = 4;
 
 /**
  * Whole numbers of `bits` bits with one f32 scale a row of `length` weights: for weights that kernels take apart as they like
- * (convolutions), so that groups would be lost, while codes and a scale behind the product survive. Symmetric.
+ * (convolutions), so that groups would be lost, while codes and a scale behind the product survive. Symmetric, so of 2 bits at least: narrower
+ * formats (codebooks, single signs) have -1, 0 and 1.
  */
-export function channelIntegers(bits: number, length: number): StorageFormat {
+export function channelIntegers(width: number, length: number): StorageFormat {
+  const bits = Math.max(2, width);
   const most = 2 ** (bits - 1) - 1;
   const grid = (weights: Float32Array, importance?: Float32Array): ChannelGrid => {
     const full = largestMagnitude(weights) / most;

@@ -1,4 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
+import { nearest } from '../diagnostics.ts';
 
 /** Place of a weight in the model: a table of embeddings, the matrix that gives the logits (also when tied to the table), any other. */
 export type WeightRole = 'embedding' | 'head' | 'linear';
@@ -55,6 +56,11 @@ const all = (name: string, format: string): FormatRecipe => ({ name, rules: [{ f
 const SMALL = 2 ** 14;
 const SMALL_TABLE = 2 ** 19;
 
+/** A table that is looked up has no activations to round. */
+const TABLE: FormatRule = { role: 'embedding', format: 'q8g32' };
+/** The ends of a language model, which suffer most and often are one matrix. */
+const ENDS: readonly FormatRule[] = [TABLE, { role: 'head', format: 'q8g32' }];
+
 /**
  * Recipes by name. `q8` is to change what a model says as little as 8 bits can, so weights that are too small to be worth it keep 16: a
  * small model has little to spare (`q8g32` has all in 8). `auto` keeps what is encoded already, and gives the two ends of a language model,
@@ -76,41 +82,42 @@ export const recipes: readonly FormatRecipe[] = [
   },
   all('q4', 'q4g32'),
   { name: 'mixed', rules: [{ format: 'dense-f16' }], precision: 'mixed' },
-  { name: 'w8a8', rules: [{ format: 'dense' }], activations: 'dynamic' },
-  { name: 'w8a8-static', rules: [{ format: 'dense' }], activations: 'static' },
+  { name: 'w8a8', rules: [TABLE, { format: 'dense' }], activations: 'dynamic' },
+  { name: 'w8a8-static', rules: [TABLE, { format: 'dense' }], activations: 'static' },
   // QoQ; what groups of 64 do not divide keeps 8 bits.
   {
     name: 'w4a8',
-    rules: [{ role: 'embedding', format: 'q8g32' }, { role: 'head', format: 'q8g32' }, { format: 'p4g64' }],
+    rules: [...ENDS, { format: 'p4g64' }],
     activations: 'dynamic',
   },
   // The threshold of LLM.int8().
-  { name: 'w8a8-outliers', rules: [{ format: 'dense' }], activations: 'dynamic', outliers: 6 },
+  { name: 'w8a8-outliers', rules: [TABLE, { format: 'dense' }], activations: 'dynamic', outliers: 6 },
   {
     name: 'auto',
-    rules: [
-      { match: '*', format: 'keep' },
-      { role: 'embedding', format: 'q8g32' },
-      { role: 'head', format: 'q8g32' },
-      { format: 'q4g32' },
-    ],
+    rules: [{ match: '*', format: 'keep' }, ...ENDS, { format: 'q4g32' }],
   },
 ];
 
-/** Short names of formats: `w4` is 4-bit weights. */
+/** Short names of formats: `w4` is 4-bit weights; activations are floats of 16 or 32 bits (`--precision`) unless a recipe says otherwise. */
 const SHORT: Readonly<Record<string, string>> = {
   w8: 'q8g32',
+  w8a16: 'q8g32',
   w6: 'q6g32',
   w5: 'q5g32',
   w4: 'q4g32',
+  w4a16: 'q4g32',
   w3: 'a3g32',
+  w3a16: 'a3g32',
   w2: 'a2g32',
+  w2a16: 'a2g32',
   fp8: 'fp8-e4m3',
 };
 
 /** What {@link recipeOf} looks names up in. */
 export interface RecipeNames {
   format(name: string): { readonly name: string } | undefined;
+  /** To name those that were perhaps meant. */
+  readonly formats?: Iterable<{ readonly name: string }>;
   readonly quantizers?: ReadonlyMap<string, unknown>;
   readonly equalizers?: ReadonlyMap<string, unknown>;
 }
@@ -122,13 +129,13 @@ export interface RecipeNames {
 export function recipeOf(given: string | FormatRecipe, names: RecipeNames): FormatRecipe {
   if (typeof given !== 'string') {
     for (const { format } of given.rules)
-      if (format !== 'dense' && format !== 'keep' && !names.format(format)) throw unknownFormat(format);
+      if (format !== 'dense' && format !== 'keep' && !names.format(format)) throw unknownFormat(format, names);
     return given;
   }
   const [first = '', ...more] = given.split('+');
   const base = SHORT[first] ?? first;
   const named = recipes.find((r) => r.name === base);
-  if (!named && !names.format(base)) throw unknownFormat(first);
+  if (!named && !names.format(base)) throw unknownFormat(first, names);
   let recipe = named ?? all(given, base);
   for (const name of more) recipe = extended(recipe, name, names);
   return more.length > 0 ? { ...recipe, name: given } : recipe;
@@ -153,13 +160,43 @@ function extended(recipe: FormatRecipe, name: string, names: RecipeNames): Forma
   throw new InfcError('INFC8064', `'${name}' is no algorithm`, { fix: `After + write one of ${known.join(', ')}` });
 }
 
-const unknownFormat = (name: string): InfcError =>
-  new InfcError('INFC8061', `there is no recipe or storage format '${name}'`, {
-    fix: `Recipes: ${recipes.map((r) => r.name).join(', ')}; or the name of a storage format`,
+function unknownFormat(name: string, { formats = [] }: RecipeNames): InfcError {
+  const named = [...recipes.map((r) => r.name), ...Object.keys(SHORT)];
+  const stored = [...formats].map((f) => f.name);
+  const meant = nearest(name, [...named, ...stored]);
+  return new InfcError('INFC8061', `there is no recipe or storage format '${name}'`, {
+    fix:
+      meant === undefined
+        ? `Recipes: ${named.join(', ')}; storage formats: ${stored.join(', ')}; or a file that ends in .json`
+        : `Did you mean '${meant}'? Recipes: ${named.join(', ')}; or the name of a storage format`,
   });
+}
 
 /** Whether a weight's name fits a pattern with `*`. */
 export function matchesName(pattern: string, name: string): boolean {
   const parts = pattern.split('*').map((p) => p.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${parts.join('.*')}$`).test(name);
+}
+
+/** The names that a pattern with `*` comes nearest to: fewest characters to change, those under a `*` free. */
+export function nearestNames(pattern: string, names: Iterable<string>, most = 3): string[] {
+  const distance = (name: string): number => {
+    let last = Array.from({ length: name.length + 1 }, (_, j) => j);
+    for (const c of pattern) {
+      const row = [(last[0] ?? 0) + (c === '*' ? 0 : 1)];
+      for (let j = 1; j <= name.length; j++) {
+        const [before, above, left] = [last[j - 1] ?? 0, last[j] ?? 0, row[j - 1] ?? 0];
+        row.push(
+          c === '*' ? Math.min(above, left) : Math.min(before + (name[j - 1] === c ? 0 : 1), above + 1, left + 1),
+        );
+      }
+      last = row;
+    }
+    return last[name.length] ?? 0;
+  };
+  return [...names]
+    .map((name) => ({ name, off: distance(name) }))
+    .sort((a, b) => a.off - b.off)
+    .slice(0, most)
+    .map(({ name }) => name);
 }

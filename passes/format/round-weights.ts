@@ -1,20 +1,12 @@
 import { derivedConstant } from '../../compiler/derived-constant.ts';
 import { channelIntegers } from '../../compiler/formats/channel-integers.ts';
 import { fitsFormat, rowUnit, type StorageFormat } from '../../compiler/formats/format.ts';
-import { type FormatRecipe, type FormatRule, matchesName } from '../../compiler/formats/recipe.ts';
+import { type FormatRule, matchesName } from '../../compiler/formats/recipe.ts';
 import { encodeRows, finiteRows, type Planes, planesOf } from '../../compiler/formats/rows.ts';
-import {
-  type Constant,
-  forEachNode,
-  type Graph,
-  type Node,
-  type Program,
-  tensor,
-  type Value,
-} from '../../compiler/ir/graph.ts';
+import { type Constant, type Graph, type Node, type Program, tensor, type Value } from '../../compiler/ir/graph.ts';
 import { isRecurrent } from '../../compiler/ops/recurrent.ts';
 import { patchGeometry } from '../../compiler/patches.ts';
-import { constantNumbers, elementsOf } from '../../compiler/tensor-values.ts';
+import { constantNumbers, elementsOf, isFloatsDtype } from '../../compiler/tensor-values.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { decodeFloat, encodeFloat } from '../../runtime/minifloat.ts';
 import { definePass, type PassContext, type WeightStorage } from '../pass.ts';
@@ -23,7 +15,7 @@ import { chooseSparse } from './choose-sparse.ts';
 import { correctErrors } from './correct-errors.ts';
 import { quantized } from './quantize.ts';
 import { squaredError } from './rounding-error.ts';
-import { filterOf, roleOf, ruleFor, type Weight, weightOf } from './weights.ts';
+import { checkNames, filterOf, roleOf, ruleFor, type Weight, weightOf } from './weights.ts';
 
 /** Other weights (of recurrences) with fewer elements stay as they are. */
 const SMALLEST = 1024;
@@ -51,29 +43,6 @@ export const roundWeights = definePass({
     }
   },
 });
-
-/** Refuses rules for weights that the model does not have: they would change nothing. */
-function checkNames(program: Program, { rules }: FormatRecipe): void {
-  if (known.has(program) || !rules.some((r) => r.match !== undefined)) return;
-  const names = new Set<string>();
-  for (const g of program.entries.values())
-    forEachNode(g, (n) => n.inputs.forEach((v) => v?.constant && names.add(v.constant.name)));
-  for (const { match } of rules) {
-    if (match === undefined || [...names].some((name) => matchesName(match, name))) continue;
-    const longest = [...names].filter((n) => n.length > 0).sort((a, b) => shared(b, match) - shared(a, match));
-    throw new InfcError('INFC2091', `a rule of the recipe names '${match}', and no weight is called so`, {
-      fix: `Names are like '${longest[0] ?? ''}'; * stands for any run of characters`,
-    });
-  }
-}
-
-/** Length of the longest run of one name's start or end that the other shares. */
-function shared(a: string, b: string): number {
-  let [head, tail] = [0, 0];
-  while (head < a.length && a[head] === b[head]) head++;
-  while (tail < a.length && a.at(-1 - tail) === b.at(-1 - tail)) tail++;
-  return Math.max(head, tail);
-}
 
 /** Tables of embeddings, by program: looked for before the first of them is rounded. */
 const known = new WeakMap<Program, Set<Constant>>();
@@ -160,7 +129,7 @@ function note({ constant, size, transposed }: Weight, format: StorageFormat, { e
     let energy = 0;
     for (const w of values) energy += w * w;
     const relative = Math.sqrt(squaredError(values, size, format) / (energy || 1));
-    errors.push({ name: constant.name, format: format.name, relative });
+    errors.push({ name: constant.name, by: 'rounding', to: format.name, relative });
   };
   later.push({ name: constant.name, run });
 }
@@ -268,7 +237,7 @@ function roundedChannels(
       type: tensor('f32', constant.type.shape),
       bytes: rows * length * 4,
       unique: true,
-      rounded: { bits, axis: transposed ? 1 : 0, codes, scales },
+      rounded: { bits: format.bits ?? bits, axis: transposed ? 1 : 0, codes, scales },
       read: () => {
         const [values, by] = [codes(), scales()];
         for (let i = 0; i < values.length; i++)
@@ -315,7 +284,16 @@ function narrowOther(
   storage: WeightStorage,
 ): void {
   const c = v?.constant;
-  if (!c || c.encoded || c.rounded || v.type.format !== 'dense' || v.type.dtype !== 'f32' || elementsOf(c) < SMALLEST)
+  const dtype = v?.type.dtype;
+  if (
+    !c ||
+    c.encoded ||
+    c.rounded ||
+    v?.type.format !== 'dense' ||
+    dtype === undefined ||
+    !isFloatsDtype(dtype) ||
+    elementsOf(c) < SMALLEST
+  )
     return;
   const rule = storage.recipe?.rules.find(
     (r) =>
@@ -326,13 +304,17 @@ function narrowOther(
   const float = rule?.format === 'dense-f16' ? 'f16' : rule?.format === 'dense-bf16' ? 'bf16' : undefined;
   if (!float) {
     if (!rule || rule.format === 'keep' || rule.format.startsWith('dense')) return;
-    if (index === 1 && isRecurrent(node.op)) {
+    if (index === 1 && dtype === 'f32' && isRecurrent(node.op)) {
       graph.setInput(node, index, graph.constant(roundedSteps(c)));
       context.changed(node, `weights rounded to ${STEPS} bits with one scale: ${node.op} reads no groups`);
     } else if (storage.recipe?.activations === undefined)
-      context.changed(node, `stays f32: ${node.op} reads no weights in ${rule.format}, only 16-bit floats`);
+      context.changed(
+        node,
+        `stays ${dtype}: ${node.op} reads no weights in ${rule.format}, only 16-bit floats and whole numbers`,
+      );
     return;
   }
+  if (dtype !== 'f32') return;
   const rounded = derivedConstant(c, float, () => {
     const values = Float32Array.from(constantNumbers(c), (w) => decodeFloat(float, encodeFloat(float, w)));
     const at = values.findIndex((v) => !Number.isFinite(v));

@@ -1,4 +1,5 @@
 import { gridSpan, type StorageFormat } from '../../compiler/formats/format.ts';
+import type { FormatRecipe } from '../../compiler/formats/recipe.ts';
 import type { MatrixSize } from '../../compiler/formats/rows.ts';
 import { InfcError } from '../../runtime/errors.ts';
 
@@ -28,26 +29,45 @@ export function squaredError(
   return (sum * rows) / Math.max(1, seen);
 }
 
-/** What plain rounding does to a weight. */
+/** What plain rounding, or pruning, does to a weight. */
 export interface RoundingError {
   readonly name: string;
-  readonly format: string;
+  readonly by: 'rounding' | 'pruning';
+  /** A storage format, or a pattern of zeros. */
+  readonly to: string;
   /** Magnitude (root of the sum of squares) of the error, in those of the weight. */
   readonly relative: number;
 }
 
-/** What to tell who rounds without looking: a few weights lose much, or all do. */
+/** What to tell who rounds or prunes without looking: a few weights lose much, or all do. */
 export function roundingWarning(errors: readonly RoundingError[]): InfcError | undefined {
-  const large = errors.filter((e) => e.relative > REMARKABLE).sort((a, b) => b.relative - a.relative);
+  const large = errors.filter((e) => !(e.relative <= REMARKABLE)).sort((a, b) => b.relative - a.relative);
   const [worst] = large;
   if (!worst) return undefined;
   const percent = (share: number): string => `${Math.round(100 * share)} %`;
   return new InfcError(
     'INFC2094',
-    `rounding changes ${large.length} of ${errors.length} weights by more than ${percent(REMARKABLE)}, '${worst.name}' by ${percent(worst.relative)} in ${worst.format}: the model may be useless`,
+    `${worst.by} changes ${large.length} of ${errors.length} weights by more than ${percent(REMARKABLE)}, '${worst.name}' by ${percent(worst.relative)} in ${worst.to}: the model may be useless`,
     {
       node: worst.name,
-      fix: 'Measure it with infc eval; or give --calibrate DATA with a budget (--max-drop 1%) or with +gptq, or more bits to these weights in a recipe',
+      fix:
+        worst.by === 'pruning'
+          ? 'Measure it with infc eval; give --calibrate DATA with --prune sparsegpt or wanda, or ask for fewer zeros'
+          : 'Measure it with infc eval; or give --calibrate DATA with a budget (--max-drop 1%) or with +gptq, or more bits to these weights in a recipe',
     },
   );
+}
+
+/** What to tell whose recipe names formats, and no weight of the model can be kept in them. */
+export function unusedWarning(
+  { name, rules }: FormatRecipe,
+  changes: readonly { readonly pass: string; readonly what: string }[],
+): InfcError | undefined {
+  const isDone = changes.some(
+    ({ pass, what }) => pass === 'quantize-activations' || (pass === 'round-weights' && what.startsWith('weights ')),
+  );
+  if (isDone || rules.every(({ format }) => format === 'keep' || format === 'dense')) return undefined;
+  return new InfcError('INFC2099', `recipe '${name}' changes no weight of this model`, {
+    fix: 'Rows of products and tables take any format from 4,096 weights on; convolutions and rows that groups do not divide take whole numbers: write q8, q4 or f16',
+  });
 }

@@ -36,7 +36,8 @@ function powers(magnitude: Float32Array, exponent: number): Float32Array<ArrayBu
 /** Expected squared error of the products of a sample of rows; gives up once it exceeds `limit`. */
 function errorUnder({ matrices, k, statistics }: EqualizerRequest, scales: Float32Array, limit: number): number {
   let sum = 0;
-  for (const { weights, n, format } of matrices) {
+  for (const matrix of matrices) {
+    const { weights, n, format } = matrix;
     const span = gridSpan(format);
     const stride = Math.max(1, Math.floor(n / SAMPLE_ROWS));
     const row = new Float32Array(k);
@@ -44,7 +45,7 @@ function errorUnder({ matrices, k, statistics }: EqualizerRequest, scales: Float
       for (let j = 0; j < k; j++) row[j] = (weights[r * k + j] ?? 0) * (scales[j] ?? 1);
       for (let g = 0; g < k; g += span) {
         const group = row.subarray(g, g + span);
-        const grid = gridOf(format, group);
+        const grid = gridOf(matrix, group);
         for (let i = 0; i < group.length; i++) {
           const w = group[i] ?? 0;
           const error = (grid.nearest(w, i) - w) / (scales[g + i] ?? 1);

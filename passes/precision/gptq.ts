@@ -32,7 +32,7 @@ export const gptq = defineQuantizer({
         segment: span,
         begin: (row, w, from) => {
           first = row * k;
-          grid = gridOf(format, w, importance?.subarray(from, from + span));
+          grid = gridOf(request, w, importance?.subarray(from, from + span));
           grids[row * groups + from / span] = grid;
           start = from;
         },

@@ -2,9 +2,9 @@ import { derivedConstant } from '../../compiler/derived-constant.ts';
 import { denseRows } from '../../compiler/formats/rows.ts';
 import type { Constant, Program } from '../../compiler/ir/graph.ts';
 import { InfcError } from '../../runtime/errors.ts';
-import { ruleFor, type Weight, weightOf } from '../format/weights.ts';
+import { checkNames, ruleFor, type Weight, weightOf } from '../format/weights.ts';
 import { definePass, type WeightStorage } from '../pass.ts';
-import { channelShare, parseSparsity } from './sparsity-pattern.ts';
+import { channelShare, checkDivides, parseSparsity } from './sparsity-pattern.ts';
 import { transformed } from './transform-constant.ts';
 
 /** Sets weights to zero in the patterns of the recipe, before they are quantized. */
@@ -16,6 +16,7 @@ export const pruneWeights = definePass({
   run(graph, context) {
     const { storage } = context;
     if (!storage?.recipe?.rules.some((r) => r.sparsity !== undefined)) return;
+    checkNames(context.program, storage.recipe);
     for (const node of graph.nodes) {
       const w = node.op === 'matmul' ? weightOf(node) : undefined;
       const rule = w ? ruleFor(storage.recipe, w, graph, context) : undefined;
@@ -23,10 +24,31 @@ export const pruneWeights = definePass({
       const { sparsity, prune = 'magnitude' } = rule;
       const pruned = prunedBy(prunerFor(w, sparsity, prune, storage), w, `${prune} ${sparsity}`, context.program);
       graph.setInput(node, 1, graph.constant(pruned));
+      note(w, pruned, sparsity, storage);
       context.changed(node, `weights pruned to ${sparsity} by ${prune}`);
     }
   },
 });
+
+/** Has what pruning took measured, once for a weight: what rounding then does to the rest is less. */
+function note(
+  { constant, size, transposed }: Weight,
+  pruned: Constant,
+  to: string,
+  { errors, later }: WeightStorage,
+): void {
+  if (!errors || later.some((l) => l.name === constant.name)) return;
+  const run = (): void => {
+    const [before, after] = [constant, pruned].map((c) => denseRows(c, size, transposed));
+    let [lost, all] = [0, 0];
+    before?.forEach((w, i) => {
+      lost += (w - (after?.[i] ?? 0)) ** 2;
+      all += w * w;
+    });
+    errors.push({ name: constant.name, by: 'pruning', to, relative: Math.sqrt(lost / (all || 1)) });
+  };
+  later.push({ name: constant.name, run });
+}
 
 /** The weight as the pruner leaves it. f32 rows are handed on as they are: large models are read several times. */
 function prunedBy(
@@ -58,6 +80,7 @@ function prunerFor(w: Weight, sparsity: string, name: string, storage: WeightSto
       fix: `Known: ${[...storage.algorithms.pruners.keys()].join(', ')}`,
     });
   const pattern = parseSparsity(sparsity);
+  checkDivides(pattern, constant.name, size.rows, size.length);
   const statistics = storage.calibration?.get(constant.name);
   let done: Float32Array | undefined;
   return () => {

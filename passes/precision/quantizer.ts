@@ -103,11 +103,20 @@ export function gramOf(request: MatrixRequest, algorithm: string): Gram {
   return gram;
 }
 
-/** The rounding of a format once its group is fitted. Throws INFC2073 for formats that offer none. */
-export function gridOf(format: StorageFormat, weights: Float32Array, importance?: Float32Array): Grid {
+/** The rounding of a format once its group of the weight `name` is fitted. Throws INFC2073 for formats that offer none. */
+export function gridOf(
+  { name, format }: { readonly name: string; readonly format: StorageFormat },
+  weights: Float32Array,
+  importance?: Float32Array,
+): Grid {
   if (!format.grid)
-    throw new InfcError('INFC2073', `storage format '${format.name}' has no grid that an algorithm could round to`, {
-      fix: 'Use the algorithm rtn with it, or give the format a `grid`',
-    });
+    throw new InfcError(
+      'INFC2073',
+      `storage format '${format.name}' has no grid that an algorithm could round '${name}' to`,
+      {
+        node: name,
+        fix: 'Use the algorithm rtn with this format (a rule without an algorithm does), or another format',
+      },
+    );
   return format.grid(weights, importance);
 }

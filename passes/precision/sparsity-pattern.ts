@@ -10,9 +10,10 @@ export interface SparsityPattern {
   readonly segment: number;
   /** Share of zeros, 0 to 1. */
   readonly sparsity: number;
+  /** Rows and columns of which a matrix must have a multiple. */
+  readonly unit: readonly [number, number];
   /**
-   * Marks with 1 the weights to keep, from scores (larger is kept) of `n` rows of `k` columns, row-major. Throws INFC2074 when the pattern
-   * does not divide the matrix.
+   * Marks with 1 the weights to keep, from scores (larger is kept) of `n` rows of `k` columns, row-major, which {@link unit} divides.
    */
   keep(scores: Float32Array, n: number, k: number): Uint8Array;
 }
@@ -24,8 +25,8 @@ function nOfM(name: string, keep: number, of: number): SparsityPattern {
     kind: name,
     segment: of,
     sparsity: 1 - keep / of,
+    unit: [1, of],
     keep: (scores, n, k) => {
-      divides(name, of, k);
       const mask = new Uint8Array(n * k);
       for (let at = 0; at < n * k; at += of) markLargest(scores, at, of, keep, mask);
       return mask;
@@ -40,6 +41,7 @@ function unstructured(name: string, sparsity: number): SparsityPattern {
     kind: 'unstructured',
     segment: 0,
     sparsity,
+    unit: [1, 1],
     keep: (scores, n, k) => {
       const mask = new Uint8Array(n * k);
       const count = Math.round(k * (1 - sparsity));
@@ -56,9 +58,8 @@ function blocks(name: string, rows: number, columns: number, sparsity: number): 
     kind: `block:${rows}x${columns}`,
     segment: 0,
     sparsity,
+    unit: [rows, columns],
     keep: (scores, n, k) => {
-      divides(name, columns, k);
-      divides(name, rows, n);
       const across = k / columns;
       const mask = new Uint8Array(n * k);
       const sums = new Float32Array(across);
@@ -118,11 +119,19 @@ function nthLargest(numbers: Float32Array, n: number): number {
   return numbers[n - 1] ?? Number.POSITIVE_INFINITY;
 }
 
-function divides(name: string, by: number, k: number): void {
-  if (k % by !== 0)
-    throw new InfcError('INFC2074', `sparsity '${name}' needs a multiple of ${by}, the matrix has ${k}`, {
-      fix: 'Leave this layer out of the recipe, or use unstructured:SHARE',
-    });
+/** Throws INFC2074 when the pattern does not divide the weights `node`, [n, k]. */
+export function checkDivides(
+  { name, unit: [rows, columns] }: SparsityPattern,
+  node: string,
+  n: number,
+  k: number,
+): void {
+  if (n % rows === 0 && k % columns === 0) return;
+  const needs = rows === 1 ? `rows of a multiple of ${columns}` : `multiples of ${rows} x ${columns}`;
+  throw new InfcError('INFC2074', `sparsity '${name}' needs ${needs} weights, and '${node}' is ${n} x ${k}`, {
+    node,
+    fix: 'Give this layer a rule without sparsity in a recipe file (--quant recipe.json), or use unstructured:SHARE',
+  });
 }
 
 /** The share of whole channels that `channels:0.25` removes; undefined for patterns of weights. Throws INFC8031 for no share. */

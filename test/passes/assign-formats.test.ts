@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { evaluate, isTensor } from '../../backends/reference/evaluate.ts';
 import { builtin } from '../../compiler/builtin.ts';
 import { type CompileOptions, compile } from '../../compiler/compile.ts';
+import { fitsFormat } from '../../compiler/formats/format.ts';
 import { type FormatRecipe, matchesName } from '../../compiler/formats/recipe.ts';
 import { planesOf } from '../../compiler/formats/rows.ts';
 import { collectSyms, sym } from '../../compiler/ir/dim.ts';
@@ -86,6 +87,19 @@ describe('storage formats assigned by a recipe', () => {
   });
 });
 
+/** Sparse formats hold no table, whole numbers need activations in codes, K-quants rows of 256. */
+const everyFormat = [...registry.formats].filter((f) => !f.sparse && f.whole === undefined && fitsFormat(f, WIDTH));
+
+it.each(everyFormat.map((f) => f.name))('a table and head in %s: kernels agree with the reference', async (quant) => {
+  const { actual, expected } = await logits(tied(), { quant }, [0, 100, 5, 99]);
+  const [got, wanted] = [numbersOf(actual), numbersOf(expected)];
+  const largest = wanted.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  expect(largest).toBeGreaterThan(1);
+  // Look-ups multiply with bytes of the activations.
+  const allowed = registry.format(quant)?.signs ? 2e-2 : 1e-3;
+  got.forEach((v, i) => expect(Math.abs(v - (wanted[i] ?? 0))).toBeLessThan(allowed * largest));
+});
+
 describe('recipes', () => {
   const formatsOf = async (quant: string | FormatRecipe): Promise<string[]> => {
     const { program } = await compile(tied(), { quant, stopAfter: 'format' });
@@ -118,8 +132,18 @@ describe('recipes', () => {
 
   it('refuses unknown names', async () => {
     await expect(compile(tied(), { quant: 'q9' })).rejects.toThrow(/INFC8061.*'q9'/);
+    await expect(compile(tied(), { quant: 'mxfp5' })).rejects.toThrow(/INFC8061.*'mxfp5'.*'mxfp4'/);
+    const missed = { name: 'r', rules: [{ match: 'layr.w', format: 'q4g32' }] };
+    await expect(compile(tied(), { quant: missed })).rejects.toThrow(
+      /INFC2091.*'layr.w'.*nearest of 2 names: 'layer.w'/,
+    );
     const rules = [{ format: 'nope' }];
     await expect(compile(tied(), { quant: { name: 'r', rules } })).rejects.toThrow(/INFC8061.*'nope'/);
+  });
+
+  it('looks names up before activations are rounded, which renames weights', async () => {
+    const quant = { name: 'r', rules: [{ match: 'layer.w', format: 'dense' }], activations: 'dynamic' } as const;
+    await expect(compile(tied(), { quant, stopAfter: 'format' })).resolves.toBeDefined();
   });
 
   it('keeps the dtype of results', async () => {

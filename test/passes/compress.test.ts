@@ -142,6 +142,22 @@ describe('compress', () => {
     ).rejects.toMatchObject({ code });
   });
 
+  test('pruning that takes much is remarked on; what does not divide names the layer', async () => {
+    const warnings: string[] = [];
+    const onWarning = (w: Error): void => void warnings.push(w.message);
+    await compress(network(), { quant: recipe({ sparsity: '2:4' }), runs, onWarning });
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/INFC2094: pruning changes \d of \d weights.* by \d\d % in 2:4/);
+    const node = expect.stringMatching(/./);
+    for (const [rule, code] of [
+      [{ sparsity: '3:5' }, 'INFC2074'],
+      [{ format: 'c1x8', algorithm: 'gptq' }, 'INFC2073'],
+    ] as const)
+      await expect(
+        compress(network(), { quant: recipe(rule), runs }).then((c) => c.targets[0]?.files()),
+      ).rejects.toMatchObject({ code, place: { node }, fix: node });
+  });
+
   test('algorithms without their data are refused', async () => {
     await expect(compress(network(), { quant: recipe({ algorithm: 'gptq' }) })).rejects.toMatchObject({
       code: 'INFC2077',

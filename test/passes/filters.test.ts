@@ -144,5 +144,8 @@ test('plain rounding that changes weights much is remarked on, once, with the wo
   expect(more).toEqual([]);
   expect(coarse).toMatch(/INFC2094.*changes 3 of 3 weights.*'(first|grouped|last)' by \d\d % in int2/);
   expect(await said({ format: 'q6g32' })).toEqual([]);
+  // Formats of one bit a weight: filters have signs and zeros, never an empty range.
+  for (const format of ['b1', 'c1x8']) expect((await said({ format }))[0]).toMatch(/by \d\d % in int2/);
+  expect((await said({ format: 'nf4' }))[0]).toMatch(/INFC2099.*changes no weight/);
   expect(await said({ match: 'first', format: 'a2g32', algorithm: 'gptq' })).toEqual([]);
 });

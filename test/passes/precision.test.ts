@@ -8,7 +8,7 @@ import { bytesOf, type LayerChoices } from '../../passes/precision/allocator.ts'
 import { feedbackOf } from '../../passes/precision/feedback.ts';
 import { allocators, equalizers, pruners, quantizers } from '../../passes/precision/index.ts';
 import type { InputStatistics, MatrixRequest, QuantizedMatrix, Quantizer } from '../../passes/precision/quantizer.ts';
-import { parseSparsity } from '../../passes/precision/sparsity-pattern.ts';
+import { checkDivides, parseSparsity } from '../../passes/precision/sparsity-pattern.ts';
 
 /** Three bits, symmetric, groups of 8: coarse, so that rounding hurts. */
 const coarse = {
@@ -240,7 +240,9 @@ describe('pruners', () => {
   );
 
   test('a pattern that does not divide the matrix is refused', () => {
-    expect(() => parseSparsity('2:5').keep(new Float32Array(12), 1, 12)).toThrow(/multiple of 5/);
+    expect(() => checkDivides(parseSparsity('2:5'), 'w', 1, 12)).toThrow(/INFC2074.*'w' is 1 x 12/);
+    expect(() => checkDivides(parseSparsity('block:8x2'), 'w', 12, 12)).toThrow(/INFC2074.*8 x 2/);
+    checkDivides(parseSparsity('block:4x2'), 'w', 12, 12);
   });
 });
 

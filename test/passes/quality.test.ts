@@ -63,4 +63,13 @@ test('the divergence says how sure it is', () => {
   for (let i = 0; i < 8; i++) c.add(even, i % 2 ? odd : even, 2, [-1]);
   const { kl, klError } = c.finish();
   expect(klError).toBeCloseTo(kl / Math.sqrt(8));
+  // The same places as two texts, of which one is all right and the other all wrong: two numbers, not eight.
+  const texts = new LogitsComparison();
+  for (const other of [even, odd]) {
+    texts.begin();
+    for (let i = 0; i < 4; i++) texts.add(even, other, 2, [-1]);
+  }
+  expect(texts.finish()).toMatchObject({ texts: 2, positions: 8 });
+  expect(texts.finish().kl).toBeCloseTo(kl);
+  expect(texts.finish().klError).toBeCloseTo(kl);
 });

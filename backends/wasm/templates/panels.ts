@@ -111,7 +111,7 @@ export class Panels {
     private readonly k: KernelBuilder,
     private readonly layout: PanelLayout,
     private readonly buffers: ReadonlyMap<string, Buffer>,
-    private readonly bindWords: () => Buffer,
+    private readonly bindAs: (traits: PackedTraits) => Buffer,
     private readonly length: number,
   ) {}
 
@@ -128,7 +128,13 @@ export class Panels {
     const at = this.layout.element(plane, this.length, panel, unit, entry);
     const fields = BYTE_FLOATS[plane.dtype];
     if (!fields) return this.k.load(buffer, add(at, lane), width);
-    if (typeof lane !== 'number' || width !== 4) throw new RangeError('bytes of floats are read four rows at a time');
+    // One row, as tables are read: its own byte, where the packing for shifts has put it.
+    if (typeof lane !== 'number' || width !== 4)
+      return this.k.load(
+        this.bindAs({ dtype: plane.dtype }),
+        add(at, add(mul(mod(lane, 4), 4), floorDiv(lane, 4))),
+        width,
+      );
     const words = this.k.load(buffer, floorDiv(at, 4), 4).bitcast('i32');
     const up = 24 - 2 * lane;
     const top = up === 0 ? words : words.shl(constant('i32', up));
@@ -140,7 +146,7 @@ export class Panels {
     const plane = this.layout.planes.get(name);
     if (!plane) throw new RangeError(`there is no plane '${name}'`);
     return this.k
-      .load(this.bindWords(), this.layout.element(plane, this.length, panel, unit, entry, 4), 4)
+      .load(this.bindAs({}), this.layout.element(plane, this.length, panel, unit, entry, 4), 4)
       .bitcast('i32');
   }
 
@@ -211,7 +217,8 @@ export function bindPanels(
     const traits: PackedTraits = BYTE_FLOATS[dtype] ? {} : dtype === 'f16' ? { dtype, finite: true } : { dtype };
     return [name, request.bindPacked(k, weights, key, packed, traits)] as const;
   });
-  return new Panels(k, layout, new Map(buffers), () => request.bindPacked(k, weights, key, packed), length);
+  const bindAs = (traits: PackedTraits): Buffer => request.bindPacked(k, weights, key, packed, traits);
+  return new Panels(k, layout, new Map(buffers), bindAs, length);
 }
 
 /** Bits that are all set in a narrow float that is infinite or undefined. */
