@@ -95,7 +95,7 @@ export class JsonMasks implements TokenMachine {
         acceptor.load(place);
         const leaf = acceptor.machine.leaves[acceptor.leaf];
         const profile = leaf instanceof StringLeaf || leaf instanceof KeyLeaf ? leaf.profile : undefined;
-        return profile !== undefined && profile.kind !== 'inside' && (profile.kind === 'free' || profile.min === 0);
+        return profile !== undefined && ('min' in profile ? profile.min === 0 : profile.kind === 'free');
       },
     };
   }
