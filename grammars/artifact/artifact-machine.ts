@@ -2,17 +2,20 @@ import { InfcError } from '../../runtime/errors.ts';
 import type { Places } from '../matching/endings.ts';
 import { type MaskId, MaskPool, type MaskTable } from '../matching/mask-pool.ts';
 import { OUTSIDE, type TokenMachine, walkedMask } from '../matching/token-machine.ts';
+import { Triples } from '../matching/triples.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 
 /** 'INFG', little-endian. */
 export const ARTIFACT_MAGIC = 0x47464e49;
-export const ARTIFACT_VERSION = 4;
+export const ARTIFACT_VERSION = 5;
 /** Words that describe a mask: the mask it builds on (-1: none), where its data starts, how many tokens (-1: words), and its hash. */
 export const MASK_WORDS = 5;
 /** Words before the first section: magic, version, length, checksum, hash, size of the vocabulary, {@link Flag}s, and the sections' starts and lengths. */
 export const HEADER_WORDS = 36;
-/** In the order of the file. */
+/** In the order of the file: what the first tokens need comes last, and is in the processor's caches when all was read for the checksum. */
 export const SECTIONS = [
+  'maskIndex',
+  'maskData',
   'starts',
   'runs',
   'ends',
@@ -20,8 +23,6 @@ export const SECTIONS = [
   'entries',
   'resumes',
   'trees',
-  'maskIndex',
-  'maskData',
   'specials',
 ] as const;
 /** What a file says about itself, as bits. */
@@ -102,18 +103,16 @@ export class ArtifactMachine implements TokenMachine {
   readonly start: number;
   /** True when no text leaves the artifact. */
   readonly complete: boolean;
-  private readonly leafOf: number[] = [0];
-  private readonly stackOf: number[] = [-1];
+  private readonly states = new Triples();
   /** The state from which a state was first met, and the bytes (or the special token) in between. */
   private readonly origin: number[] = [0];
   private readonly over: (Uint8Array | number)[] = [0];
   private readonly maskOf: number[] = [];
-  /** By stack, from the empty one on: states by leaf, bytes to the end by leaf, stacks by the frame put on. */
-  private readonly ids: Map<number, number>[] = [new Map(), new Map()];
-  private readonly distances: Map<number, number>[] = [new Map(), new Map()];
-  private readonly pushed: Map<number, number>[] = [new Map(), new Map()];
-  private readonly frames: number[] = [0];
-  private readonly parents: number[] = [-1];
+  /** Stacks: the frame on top and the stack below it. Number 0 has the document's frame only. */
+  private readonly stacks = new Triples();
+  /** Leaves and stacks whose bytes to the end are known. */
+  private readonly known = new Triples();
+  private readonly least: number[] = [];
   private readonly liveMasks = new Map<MaskId, MaskId>();
   private live: TokenMachine | undefined;
   /** The configuration being moved. */
@@ -134,11 +133,28 @@ export class ArtifactMachine implements TokenMachine {
     this.leaf = 1;
     this.stack = data.resumes.length > 0 ? 0 : -1;
     this.start = this.save(0, 0);
+    this.warm();
+  }
+
+  /** Goes on from the start by one byte: then what the first token needs, code and tables, is in the processor's caches. */
+  private warm(): void {
+    const { start } = this;
+    this.pool.has(this.mask(start), 0);
+    for (let at = this.data.starts[0] ?? 0; at < (this.data.starts[1] ?? 0); at++) {
+      const byte = (this.data.runs[at] ?? 0) & 255;
+      this.load(start);
+      if (this.advance(byte)) this.save(start, BYTES[byte] ?? NO_BYTES);
+    }
+  }
+
+  private load(state: number): void {
+    this.leaf = this.states.a[state] ?? 0;
+    this.stack = this.states.b[state] ?? -1;
   }
 
   /** Whether a state is one of the artifact, not of the fallback. */
   holds(state: number): boolean {
-    return (this.leafOf[state] ?? 0) >= 0;
+    return (this.states.a[state] ?? 0) >= 0;
   }
 
   step(state: number, byte: number): number {
@@ -151,8 +167,7 @@ export class ArtifactMachine implements TokenMachine {
       of: (state) => state,
       step: (state, byte) => {
         if (this.fallback) return this.step(state, byte);
-        this.leaf = this.leafOf[state] ?? 0;
-        this.stack = this.stackOf[state] ?? -1;
+        this.load(state);
         return this.leaf > 0 && this.advance(byte) ? this.save(state, BYTES[byte] ?? NO_BYTES) : 0;
       },
     };
@@ -163,10 +178,8 @@ export class ArtifactMachine implements TokenMachine {
   }
 
   private move(state: number, bytes: Uint8Array): number {
-    const from = this.leafOf[state] ?? 0;
-    if (from < 0) return this.fromLive(this.machine().run(-from, bytes));
-    this.leaf = from;
-    this.stack = this.stackOf[state] ?? -1;
+    this.load(state);
+    if (this.leaf < 0) return this.fromLive(this.machine().run(-this.leaf, bytes));
     for (let i = 0; i < bytes.length; i++) {
       if (this.leaf === 0) return 0;
       if (!this.advance(bytes[i] ?? 0)) return this.fromLive(this.machine().run(this.liveState(state), bytes));
@@ -192,12 +205,12 @@ export class ArtifactMachine implements TokenMachine {
           this.leaf = target;
           return true;
         case 1:
-          this.stack = this.push(this.stack, entries[2 * target] ?? 0);
+          this.stack = this.stacks.of(entries[2 * target] ?? 0, this.stack);
           this.leaf = entries[2 * target + 1] ?? 0;
           return this.leaf !== OUTSIDE;
         default:
-          this.leaf = this.resume(this.frames[this.stack] ?? 0, target);
-          this.stack = this.parents[this.stack] ?? -1;
+          this.leaf = this.resume(this.stacks.a[this.stack] ?? 0, target);
+          this.stack = this.stacks.b[this.stack] ?? -1;
           if (this.leaf === OUTSIDE) return false;
           if (this.leaf === 0 || (code & 3) === 2) return true;
       }
@@ -212,38 +225,20 @@ export class ArtifactMachine implements TokenMachine {
     return OUTSIDE;
   }
 
-  private push(stack: number, frame: number): number {
-    const known = this.pushed[stack + 1];
-    let id = known?.get(frame);
-    if (id === undefined) {
-      id = this.frames.push(frame) - 1;
-      this.parents.push(stack);
-      this.ids.push(new Map());
-      this.distances.push(new Map());
-      this.pushed.push(new Map());
-      known?.set(frame, id);
-    }
-    return id;
-  }
-
   /** The number of the current configuration, met after `over` from state `origin`. */
   private save(origin: number, over: Uint8Array | number): number {
     const { leaf, stack } = this;
     if (leaf === 0) return 0;
-    const known = this.ids[stack + 1];
-    let id = known?.get(leaf);
-    if (id === undefined) {
-      id = this.leafOf.push(leaf) - 1;
-      this.stackOf.push(stack);
+    const id = this.states.of(leaf, stack);
+    if (id === this.origin.length) {
       this.origin.push(origin);
       this.over.push(over);
-      known?.set(leaf, id);
     }
     return id;
   }
 
   special(state: number, token: number): number {
-    const from = this.leafOf[state] ?? 0;
+    const from = this.states.a[state] ?? 0;
     if (from < 0) return this.fromLive(this.machine().special?.(-from, token) ?? 0);
     const { specials } = this.data;
     for (let i = 0; i < specials.length; i += 3) {
@@ -251,56 +246,54 @@ export class ArtifactMachine implements TokenMachine {
       const code = specials[i + 2] ?? 0;
       if (code === OUTSIDE) return this.fromLive(this.machine().special?.(this.liveState(state), token) ?? 0);
       this.leaf = code >> 2;
-      this.stack = this.stackOf[state] ?? -1;
+      this.stack = this.states.b[state] ?? -1;
       return this.save(state, token);
     }
     return 0;
   }
 
   accepts(state: number): boolean {
-    const leaf = this.leafOf[state] ?? 0;
+    const leaf = this.states.a[state] ?? 0;
     if (leaf < 0) return this.machine().accepts(-leaf);
-    return leaf > 0 && this.data.ends[leaf - 1] !== 0 && (this.stackOf[state] ?? -1) <= 0;
+    return leaf > 0 && this.data.ends[leaf - 1] !== 0 && (this.states.b[state] ?? -1) <= 0;
   }
 
   shortest(state: number): number {
-    const leaf = this.leafOf[state] ?? 0;
+    const leaf = this.states.a[state] ?? 0;
     if (leaf === 0) return Number.POSITIVE_INFINITY;
-    return leaf < 0 ? this.machine().shortest(-leaf) : this.distance(leaf, this.stackOf[state] ?? -1);
+    return leaf < 0 ? this.machine().shortest(-leaf) : this.distance(leaf, this.states.b[state] ?? -1);
   }
 
   /** Bytes to the end: those that finish the value, then what its frame needs, for the cheapest of its results. */
   private distance(leaf: number, stack: number): number {
     const { costs } = this.data;
     // Level by level and not by recursion: documents may nest deeper than calls.
-    const open: (readonly [leaf: number, stack: number])[] = [];
-    const ask = (leaf: number, stack: number): void => {
-      const memo = this.distances[stack + 1];
-      if (memo?.has(leaf)) return;
-      memo?.set(leaf, Number.POSITIVE_INFINITY);
-      open.push([leaf, stack]);
+    const { known, least } = this;
+    const open: number[] = [];
+    const ask = (leaf: number, stack: number): number => {
+      const place = known.of(leaf, stack);
+      if (least[place] === undefined) {
+        least[place] = Number.POSITIVE_INFINITY;
+        open.push(place);
+      }
+      return place;
     };
-    const nexts = (leaf: number, stack: number, visit: (bytes: number, next: number) => void): void => {
-      for (let at = costs[leaf - 1] ?? 0; at < (costs[leaf] ?? 0); at += 2)
-        visit(costs[at + 1] ?? 0, stack < 0 ? 0 : this.resume(this.frames[stack] ?? 0, costs[at] ?? 0));
+    /** What a place comes to after a result: the bytes to it, and the place below, if there is one. */
+    const nexts = (place: number, visit: (bytes: number, below: number | undefined) => void): void => {
+      const [leaf = 0, stack = -1] = [known.a[place], known.b[place]];
+      for (let at = costs[leaf - 1] ?? 0; at < (costs[leaf] ?? 0); at += 2) {
+        const next = stack < 0 ? 0 : this.resume(this.stacks.a[stack] ?? 0, costs[at] ?? 0);
+        if (stack < 0 || next > 0)
+          visit(costs[at + 1] ?? 0, next > 0 ? ask(next, this.stacks.b[stack] ?? -1) : undefined);
+      }
     };
-    ask(leaf, stack);
-    for (const [leaf, stack] of open)
-      nexts(leaf, stack, (_, next) => {
-        if (next > 0) ask(next, this.parents[stack] ?? -1);
+    const asked = ask(leaf, stack);
+    for (const place of open) nexts(place, () => {});
+    for (const place of open.reverse())
+      nexts(place, (bytes, below) => {
+        least[place] = Math.min(least[place] ?? 0, bytes + (below === undefined ? 0 : (least[below] ?? 0)));
       });
-    for (const [leaf, stack] of open.reverse()) {
-      const memo = this.distances[stack + 1];
-      const below = this.distances[(this.parents[stack] ?? -1) + 1];
-      let least = Number.POSITIVE_INFINITY;
-      nexts(leaf, stack, (bytes, next) => {
-        const rest =
-          stack < 0 ? 0 : next > 0 ? (below?.get(next) ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
-        least = Math.min(least, bytes + rest);
-      });
-      memo?.set(leaf, least);
-    }
-    return this.distances[stack + 1]?.get(leaf) ?? Number.POSITIVE_INFINITY;
+    return least[asked] ?? Number.POSITIVE_INFINITY;
   }
 
   mask(state: number): MaskId {
@@ -310,16 +303,16 @@ export class ArtifactMachine implements TokenMachine {
   }
 
   private findMask(state: number): MaskId {
-    const leaf = this.leafOf[state] ?? 0;
+    const leaf = this.states.a[state] ?? 0;
     if (leaf < 0) return this.foreign(this.machine().mask(-leaf));
     const { trees } = this.data;
-    let stack = this.stackOf[state] ?? -1;
+    let stack = this.states.b[state] ?? -1;
     for (let node = trees[leaf - 1] ?? 0; node !== 0; ) {
       const count = trees[node] ?? 0;
       if (count >= 0) return count;
       // Below a frame: pairs of a frame and a node.
-      const frame = this.frames[stack] ?? -1;
-      stack = this.parents[stack] ?? -1;
+      const frame = this.stacks.a[stack] ?? -1;
+      stack = this.stacks.b[stack] ?? -1;
       const pairs = node + 1;
       node = 0;
       for (let i = 0; i > 2 * count; i -= 2) if (trees[pairs - i] === frame) node = trees[pairs - i + 1] ?? 0;

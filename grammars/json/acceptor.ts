@@ -1,6 +1,7 @@
 import { type Acceptor, ENDING_FIRST, type OwnMasks } from '../matching/acceptor.ts';
 import { UNTOLD } from '../matching/endings.ts';
 import type { MaskPool } from '../matching/mask-pool.ts';
+import { Triples } from '../matching/triples.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 
 import { KeyLeaf, ObjectLeaf } from './automaton/leaf-object.ts';
@@ -29,11 +30,8 @@ export class JsonAcceptor implements Acceptor {
   /** What follows a value, by its frame, result and text. */
   private readonly afterTexts = new Map<string, number>();
   private shortestOf: Shortest | undefined;
-  private readonly leafOf: number[] = [0];
-  private readonly stackOf: StackId[] = [-1];
-  private readonly textOf: TextId[] = [0];
-  /** States by leaf, stack and text, found by open addressing. */
-  private table = new Int32Array(1 << 10);
+  /** States: leaf, stack and text. */
+  private readonly states = new Triples();
 
   /** @param entry the machine's leaf before a document of the schema at `root` */
   constructor(
@@ -59,8 +57,8 @@ export class JsonAcceptor implements Acceptor {
   }
 
   accepts(state: number): boolean {
-    const leaf = this.leafOf[state] ?? 0;
-    const stack = this.stackOf[state] ?? -1;
+    const leaf = this.states.a[state] ?? 0;
+    const stack = this.states.b[state] ?? -1;
     const end = this.machine.leaves[leaf]?.end() ?? 0;
     return end !== 0 && stack <= 0;
   }
@@ -72,9 +70,9 @@ export class JsonAcceptor implements Acceptor {
   /** Characters that close what is open: the string, and the outermost array or object. */
   owed(state: number): string {
     const { machine, stacks } = this;
-    const leaf = machine.leaves[this.leafOf[state] ?? 0];
+    const leaf = machine.leaves[this.states.a[state] ?? 0];
     let outer = '';
-    for (let at = this.stackOf[state] ?? 0; at > 0; at = stacks.parent(at)) {
+    for (let at = this.states.b[state] ?? 0; at > 0; at = stacks.parent(at)) {
       const kind = machine.frames[stacks.frame(at)]?.kind;
       outer = kind === 'array' ? ']' : '}';
     }
@@ -87,7 +85,7 @@ export class JsonAcceptor implements Acceptor {
   shortest(state: number): number {
     if (state === 0) return Number.POSITIVE_INFINITY;
     return located(
-      () => this.distances.document(this.leafOf[state] ?? 0, this.stackOf[state] ?? -1),
+      () => this.distances.document(this.states.a[state] ?? 0, this.states.b[state] ?? -1),
       this.machine.place,
     );
   }
@@ -160,34 +158,19 @@ export class JsonAcceptor implements Acceptor {
 
   /** Makes a state the current configuration. */
   load(state: number): void {
-    this.leaf = this.leafOf[state] ?? 0;
-    this.stack = this.stackOf[state] ?? -1;
-    this.text = this.textOf[state] ?? 0;
+    this.leaf = this.states.a[state] ?? 0;
+    this.stack = this.states.b[state] ?? -1;
+    this.text = this.states.c[state] ?? 0;
   }
 
   /** The state of the current configuration. */
   save(): number {
-    const { leaf, stack, text, leafOf, stackOf, textOf } = this;
-    if (leaf === 0) return 0;
-    if (leafOf.length * 2 > this.table.length) this.grow();
-    const { table } = this;
-    const last = table.length - 1;
-    let at = hash(leaf, stack, text) & last;
-    for (let id = table[at] ?? 0; id !== 0; id = table[at] ?? 0) {
-      if (leafOf[id] === leaf && stackOf[id] === stack && textOf[id] === text) return id;
-      at = (at + 1) & last;
-    }
-    const id = leafOf.length;
-    leafOf.push(leaf);
-    stackOf.push(stack);
-    textOf.push(text);
-    table[at] = id;
-    return id;
+    return this.leaf === 0 ? 0 : this.states.of(this.leaf, this.stack, this.text);
   }
 
   /** The state without the text read; the shortest way to the end is as long. */
   place(state: number): number {
-    if ((this.textOf[state] ?? 0) === 0) return state;
+    if ((this.states.c[state] ?? 0) === 0) return state;
     this.load(state);
     this.text = 0;
     return this.save();
@@ -222,17 +205,6 @@ export class JsonAcceptor implements Acceptor {
       this.text = 0;
       return this.save();
     }
-  }
-
-  private grow(): void {
-    const table = new Int32Array(this.table.length * 4);
-    const last = table.length - 1;
-    for (let id = 1; id < this.leafOf.length; id++) {
-      let at = hash(this.leafOf[id] ?? 0, this.stackOf[id] ?? 0, this.textOf[id] ?? 0) & last;
-      while (table[at] !== 0) at = (at + 1) & last;
-      table[at] = id;
-    }
-    this.table = table;
   }
 
   /** Moves the current configuration over one byte; false (and dead) when nothing accepted goes on so. */
@@ -284,11 +256,6 @@ export class JsonAcceptor implements Acceptor {
     }
     return next;
   }
-}
-
-function hash(leaf: number, stack: StackId, text: TextId): number {
-  const mixed = Math.imul(leaf, 0x9e3779b1) ^ Math.imul(stack, 0x85ebca6b) ^ Math.imul(text, 0xc2b2ae35);
-  return mixed ^ (mixed >>> 15);
 }
 
 const utf8 = new TextDecoder();
