@@ -314,6 +314,11 @@ export class Shortest {
         () => undefined,
         // What is demanded besides makes nothing cheaper.
         (begun) => best === INFINITE || (this.requiredBytes(begun) + comma < best && bytes(begun) < best),
+        (option) => {
+          if (!formulas.isLiteral(option)) return 2;
+          const { sort } = solver.term(option);
+          return formulas.isPositive(option) === (sort === 'shape') ? 0 : sort === 'required' ? 1 : 3;
+        },
       );
       return best;
     });
