@@ -43,13 +43,25 @@ export function validatorOf(schema: { readonly [key: string]: unknown }): Valida
     });
     judgeFormats(ajv);
     const { $schema: _, ...rest } = schema;
-    return ajv.compile(old ? (alone(rest) as typeof rest) : rest);
+    return ajv.compile((old ? alone(rest) : counted(rest)) as typeof rest);
   };
   try {
     return attempt(true);
   } catch {
     return attempt(false);
   }
+}
+
+/** A schema whose `contains` has an upper bound: without one Ajv takes an empty array among items for what the item before it was. */
+function counted(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(counted);
+  if (schema === null || typeof schema !== 'object') return schema;
+  const found: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(schema))
+    found[key] = key === 'enum' || key === 'const' || key === 'default' ? value : counted(value);
+  const { contains } = found;
+  if (typeof contains === 'object' && !Array.isArray(contains)) found.maxContains ??= Number.MAX_SAFE_INTEGER;
+  return found;
 }
 
 /** A schema with nothing beside references: drafts up to 7 ignore it, Ajv does not. */

@@ -194,13 +194,15 @@ export class Formulas {
 
   /**
    * Searches the disjunctive normal form lazily: calls `test` with the literals of one cube after another until one is
-   * accepted. Contradictory cubes are never built, nor those that begin as `worth` turns down. `steps` bounds the search (INFC5021 from `spend`).
+   * accepted. Contradictory cubes are never built, nor those that begin as `worth` turns down; of alternatives
+   * those of least `rank` come first. `spend` bounds the search (INFC5021).
    */
   someCube(
     f: Formula,
     test: (cube: readonly Formula[]) => boolean,
     spend: () => void,
     worth: (begun: readonly Formula[]) => boolean = () => true,
+    rank?: (option: Formula) => number,
   ): boolean {
     const cube: Formula[] = [];
     const has = new Set<Formula>();
@@ -260,6 +262,7 @@ export class Formulas {
       if (!worth(cube)) return undo();
       if (best < 0) return test(cube) || undo();
       const others = choices.filter((x) => x !== best);
+      if (rank) live.sort((a, b) => rank(a) - rank(b));
       for (const option of live) if (search([option, ...others], 0)) return true;
       return undo();
     };
