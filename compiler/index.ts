@@ -4,7 +4,9 @@ export { type Backend, defineBackend, type KernelFile, type MemoryRules, type Ta
 export {
   type CompileConstraintOptions,
   type CompileConstraintReport,
+  type CompiledConstraint,
   compileConstraint,
+  compileConstraintInTurns,
 } from '../grammars/artifact/artifact.ts';
 export { definePass, type Pass, type PassContext, type Phase, phases } from '../passes/pass.ts';
 export { type AddProduct, type Block, plainProduct } from '../passes/precision/add-product.ts';

@@ -43,6 +43,7 @@ export class Frame {
   values: Map<string, number>;
   /** Bytes the arena needs. */
   readonly arenaBytes: number;
+  /** Of late buffers. */
   readonly ranges: (MemoryRange | undefined)[] = [];
   /**
    * The launches of each list of steps, as far as they are resolved. Weights pass through all caches between two launches, so that what
@@ -51,10 +52,13 @@ export class Frame {
   private readonly launches = new Map<readonly PlanStep[], Launches>();
   /** Sizes that launches share, by kernel and grid. */
   private readonly alike = new Map<string, Alike>();
+  /** Those of them that depend on symbols of the run. */
+  private readonly following: Alike[] = [];
   private given: SymbolValues = new Map();
   readonly late = new Set<number>();
   private placedIn: DeviceMemory | undefined;
-  private readonly offsets = new Map<number, number>();
+  /** Where buffers are in the arena, when not where the compiler says. */
+  private readonly offsets: ReadonlyMap<number, number> | undefined;
   /** Memory of late buffers, by the step that placed them. */
   readonly lateMemory = new Map<object, DeviceMemory>();
 
@@ -72,10 +76,6 @@ export class Frame {
     this.values = new Map(early);
     this.steps = this.flatten(entry.steps);
     if (entry.arena !== undefined || !planner) {
-      // Laid out by the compiler. (Buffers of other entries get an offset too, which nothing uses.)
-      plan.buffers.forEach((b, i) => {
-        if (b.offset !== undefined) this.offsets.set(i, b.offset);
-      });
       this.arenaBytes = entry.arena ?? 0;
       return;
     }
@@ -88,9 +88,7 @@ export class Frame {
       known.map(([i, at]) => ({ ...at, bytes: this.bytes(i) })),
       device.align,
     );
-    known.forEach(([i], k) => {
-      this.offsets.set(i, placed.offsets[k] ?? 0);
-    });
+    this.offsets = new Map(known.map(([i], k) => [i, placed.offsets[k] ?? 0]));
     this.arenaBytes = placed.bytes;
   }
 
@@ -101,13 +99,13 @@ export class Frame {
     this.host.length = 0;
     const memory = arena.memory;
     if (!memory || memory === this.placedIn) {
-      for (const { step, sizes } of this.alike.values()) Object.assign(sizes, this.sizes(step, values));
+      for (const { step, sizes } of this.following) Object.assign(sizes, this.sizes(step, values));
       return;
     }
     this.placedIn = memory;
     this.launches.clear();
     this.alike.clear();
-    for (const [i, offset] of this.offsets) this.ranges[i] = { memory, offset, bytes: this.bytes(i) };
+    this.following.length = 0;
   }
 
   /** Frees the memory of late buffers. */
@@ -133,7 +131,7 @@ export class Frame {
   range(i: number): MemoryRange {
     const b = this.plan.buffers[i];
     const root = rootOf(this.plan.buffers, i);
-    const range = this.fixed[root] ?? this.ranges[root];
+    const range = this.fixed[root] ?? this.ranges[root] ?? this.placed(root);
     if (!b || !range || range.offset + range.bytes > range.memory.bytes)
       throw new InfcError('INFC6018', `buffer ${b?.name ?? i} ${formatShape(b?.shape ?? [])} has no place`, {
         fix: 'Report this: the plan is inconsistent',
@@ -145,6 +143,13 @@ export class Frame {
     return { memory: range.memory, offset, bytes: this.bytes(i) };
   }
 
+  /** Made when asked for: launches remember what they need of it. */
+  private placed(root: number): MemoryRange | undefined {
+    const memory = this.placedIn;
+    const offset = this.offsets ? this.offsets.get(root) : this.plan.buffers[root]?.offset;
+    return memory && offset !== undefined ? { memory, offset, bytes: this.bytes(root) } : undefined;
+  }
+
   /** Where the launches of a list of steps are kept. */
   launchesOf(steps: readonly PlanStep[]): Launches {
     const list = this.launches.get(steps) ?? [];
@@ -154,21 +159,25 @@ export class Frame {
 
   /** The launch of a kernel step; kept at its place in the list unless it depends on what the run finds out. */
   launch(step: KernelStep, list: Launches, at: number): Launch {
-    const early = this.sizes(step, this.early);
-    const keeps =
-      (early || (this.device.followsSizes && this.sizes(step, this.given))) &&
-      !step.bind.some((i) => this.late.has(rootOf(this.plan.buffers, i)) || this.lateAlias(i));
-    const key = JSON.stringify([step.kernel, step.grid]);
-    const alike = keeps && this.alike.get(key);
-    const sizes = alike ? alike.sizes : (early ?? this.sizes(step, this.values));
     const { kernel } = step;
+    const key = `${kernel} ${JSON.stringify(step.grid)}`;
+    let alike = this.alike.get(key);
+    const early = alike ? undefined : this.sizes(step, this.early);
+    const keeps =
+      (alike || early || (this.device.followsSizes && this.sizes(step, this.given))) &&
+      !step.bind.some((i) => this.late.has(rootOf(this.plan.buffers, i)) || this.lateAlias(i));
+    const sizes = (keeps && alike?.sizes) || (early ?? this.sizes(step, this.values));
     if (!sizes)
       throw new InfcError('INFC6018', `kernel ${kernel} has no size`, {
         fix: 'Report this: the plan is inconsistent',
       });
     const launch = this.device.prepare({ kernel, bindings: step.bind.map((i) => this.range(i)), ...sizes, sizes });
     if (!keeps) return launch;
-    this.alike.set(key, { step, sizes });
+    if (!alike) {
+      alike = { step, sizes };
+      this.alike.set(key, alike);
+      if (!early) this.following.push(alike);
+    }
     list[at] = launch;
     return launch;
   }
@@ -179,7 +188,7 @@ export class Frame {
     const value = (code: DimCode): number => evaluateDim(code, values);
     const scalars = codes.map(value);
     const grid = [value(x), value(y), value(z)] as const;
-    if ([...scalars, ...grid].some(Number.isNaN)) return undefined;
+    if (scalars.some(Number.isNaN) || grid.some(Number.isNaN)) return undefined;
     return { scalars, grid, work: note ? value(note.bytes) + value(note.flops) : 0 };
   }
 

@@ -5,7 +5,7 @@ import type { Control } from './executor.ts';
 import { type FileSource, readAll, toUrl } from './files.ts';
 import type { HostOp } from './host.ts';
 import type { MemoryPlanner } from './memory.ts';
-import { PLAN_MAJOR, type Plan, type PlanStep } from './plan.ts';
+import { PLAN_MAJOR, type Plan } from './plan.ts';
 import { type AnyEntry, type EntryTypes, type Model, Session } from './session.ts';
 import { uploadWeights } from './weights.ts';
 
@@ -53,8 +53,8 @@ export interface LoadOptions extends DeviceOptions {
 
 export type DeviceFactory = (options: DeviceOptions) => Device | Promise<Device>;
 
-/** Parses a plan. Throws INFC6001 for a newer major version and INFC6002 when it is no plan. */
-export function parsePlan(json: unknown): Plan {
+/** Parses a plan, in place where it is the caller's `own`. Throws INFC6001 for a newer major version and INFC6002 when it is no plan. */
+export function parsePlan(json: unknown, own = false): Plan {
   const plan = json as Partial<Plan> | null;
   const major: unknown = plan && typeof plan === 'object' ? plan.infc : undefined;
   if (typeof major !== 'number')
@@ -71,15 +71,22 @@ export function parsePlan(json: unknown): Plan {
     if (b.of !== undefined && !(b.of >= 0 && b.of < buffers.indexOf(b)))
       throw new InfcError('INFC6002', 'an alias of the plan does not point back', { fix: 'Compile the model again' });
   const { deltas, ...rest } = plan as Plan & { readonly deltas?: boolean };
-  return deltas ? { ...rest, entries: absolute(entries) } : (plan as Plan);
+  return deltas ? { ...rest, entries: absolute(own ? entries : structuredClone(entries)) } : (plan as Plan);
 }
 
-/** Entries whose kernel steps say how their bindings differ from those of the step before with the same kernel, undone. */
+/** Entries whose kernel steps say how their bindings differ from those of the step before with the same kernel: undone, in place. */
 function absolute(entries: Plan['entries']): Plan['entries'] {
   const last: (readonly number[])[] = [];
-  const undo = (s: PlanStep): PlanStep =>
-    s.kind === 'kernel' ? { ...s, bind: (last[s.kernel] = s.bind.map((d, i) => d + (last[s.kernel]?.[i] ?? 0))) } : s;
-  return Object.fromEntries(Object.entries(entries).map(([name, e]) => [name, { ...e, steps: e.steps.map(undo) }]));
+  for (const { steps } of Object.values(entries))
+    for (const s of steps)
+      if (s.kind === 'kernel') {
+        const bind = s.bind as number[]; // as JSON gave it
+        bind.forEach((d, i) => {
+          bind[i] = d + (last[s.kernel]?.[i] ?? 0);
+        });
+        last[s.kernel] = bind;
+      }
+  return entries;
 }
 
 /** What a `load` can do: an artifact's own has only what its plan needs. */
@@ -111,7 +118,7 @@ export function createLoad({ devices, control, planner, host = () => undefined }
       const artifact = typeof from === 'string' || from instanceof URL ? { plan: planUrl(from) } : from;
       const source = artifact.plan;
       const isFile = source instanceof URL || source instanceof Uint8Array;
-      const plan = parsePlan(isFile ? parseJson(await readAll(source, signal)) : source);
+      const plan = parsePlan(isFile ? parseJson(await readAll(source, signal)) : source, isFile);
       const locate = (name: string): FileSource => {
         const listed = artifact.files && Object.hasOwn(artifact.files, name) ? artifact.files[name] : undefined;
         if (listed) return listed;

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ConstrainOptions } from '../../grammars/constrain.ts';
 import type { IgnoredKeyword, SchemaReport } from '../../grammars/json/schema/audit.ts';
@@ -140,15 +140,18 @@ async function compile(file: string, args: Args, io: Io): Promise<number> {
   const maxStates = limit === undefined ? undefined : Number(limit);
   if (maxStates !== undefined && !(Number.isInteger(maxStates) && maxStates > 0))
     throw new InfcError('INFC8003', `--states '${limit}' is not a count`, { fix: 'Give a positive integer' });
-  const { compileConstraint } = await import('../../grammars/artifact/artifact.ts');
+  const { compileConstraintInTurns } = await import('../../grammars/artifact/artifact.ts');
   await refuseInexact(file, io);
   // Names that are not listed may repeat: an object that is open to any name would have no end of states.
   const { masks } = await open(file, io, { repeats: 'unlisted' });
-  const { bytes, report } = compileConstraint(masks(vocabulary), {
+  const { bytes, report } = await compileConstraintInTurns(masks(vocabulary), {
     complete: args.flag('complete'),
     ...(maxStates === undefined ? {} : { maxStates }),
+    signal: io.signal,
+    onProgress: ({ phase, done, total }) => io.progress(`${phase}: ${formatCount(done)} of ${formatCount(total)}`),
   });
-  await writeFile(path.resolve(io.cwd, output), bytes);
+  io.progress('');
+  await writeWhole(path.resolve(io.cwd, output), bytes);
   const { style } = io;
   if (io.json) io.out(JSON.stringify({ output, bytes: bytes.length, vocabulary: vocabulary.hash, ...report }, null, 2));
   else {
@@ -163,6 +166,17 @@ async function compile(file: string, args: Args, io: Io): Promise<number> {
       );
   }
   return exitCodes.ok;
+}
+
+/** Writes a file that is there whole or, when that fails or is interrupted, not at all. */
+async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
+  const staging = `${file}.partial-${process.pid}`;
+  try {
+    await writeFile(staging, bytes);
+    await rename(staging, file);
+  } finally {
+    await rm(staging, { force: true });
+  }
 }
 
 /** A state that an unsupported keyword needs may lie beyond those that are built: the whole schema is looked at first. */

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { InfcError } from '../../runtime/errors.ts';
 import { parsePlan } from '../../runtime/load.ts';
@@ -100,10 +100,12 @@ async function findPlan(root: string, target: string | undefined): Promise<strin
     );
     if (found) return path.join(root, c);
   }
-  throw new InfcError('INFC8005', 'this is no compiled artifact: it has no plan.json', {
-    file: root,
-    fix: 'Compile a model first: infc compile MODEL -o DIR',
-  });
+  const there = await stat(root).catch(() => undefined);
+  throw new InfcError(
+    'INFC8005',
+    there ? 'this is no compiled artifact: it has no plan.json' : 'no such file or folder',
+    { file: root, fix: there ? 'Compile a model first: infc compile MODEL -o DIR' : 'Check the path' },
+  );
 }
 
 async function readRecord(root: string): Promise<CompileRecord | undefined> {

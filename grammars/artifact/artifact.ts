@@ -1,8 +1,9 @@
 import { InfcError } from '../../runtime/errors.ts';
+import { type CancelSignal, refuseCancelled } from '../cancel.ts';
 import type { JsonMasks } from '../json/masks/masks.ts';
 import { tablesOf } from '../json/masks/tables.ts';
 import type { MaskId, SetHash } from '../matching/mask-pool.ts';
-import type { MaskTree, TokenMachine } from '../matching/token-machine.ts';
+import type { MaskTree, TablesProgress, TablesWork, TokenMachine } from '../matching/token-machine.ts';
 import {
   ARTIFACT_MAGIC,
   ARTIFACT_VERSION,
@@ -21,6 +22,16 @@ export interface CompileConstraintOptions {
   readonly maxStates?: number;
   /** Fail with INFC5501 when not all states fit, instead of leaving the rest to a fallback. */
   readonly complete?: boolean;
+  /** Stops the work when it turns `aborted` (INFC5023). */
+  readonly signal?: CancelSignal;
+  /** Called often: with how many states, then masks, are found of those known so far. */
+  readonly onProgress?: (progress: TablesProgress) => void;
+}
+
+/** A constraint compiled ahead of time. */
+export interface CompiledConstraint {
+  readonly bytes: Uint8Array;
+  readonly report: CompileConstraintReport;
 }
 
 /** What an artifact holds. */
@@ -37,14 +48,49 @@ export interface CompileConstraintReport {
  * nest as deep as they like. What remembers text (uniqueItems, `repeats: 'never'` beside names that are not listed) or has more than `maxStates`
  * is left to a live fallback.
  */
-export function compileConstraint(
+export function compileConstraint(machine: TokenMachine, options: CompileConstraintOptions = {}): CompiledConstraint {
+  const work = compiling(machine, options);
+  for (;;) {
+    const compiled = advance(work, options);
+    if (compiled) return compiled;
+  }
+}
+
+/** Milliseconds of work between turns of the event loop. */
+const TURN = 50;
+
+/** {@link compileConstraint} that gives the event loop turns: timers run, and a signal from outside is heard. */
+export async function compileConstraintInTurns(
   machine: TokenMachine,
   options: CompileConstraintOptions = {},
-): { readonly bytes: Uint8Array; readonly report: CompileConstraintReport } {
+): Promise<CompiledConstraint> {
+  const work = compiling(machine, options);
+  for (let turn = performance.now(); ; ) {
+    const compiled = advance(work, options);
+    if (compiled) return compiled;
+    if (performance.now() - turn < TURN) continue;
+    await new Promise((resolve) => setTimeout(resolve));
+    turn = performance.now();
+  }
+}
+
+/** The next piece of work; what it comes to, or undefined. */
+function advance(
+  work: TablesWork<CompiledConstraint>,
+  { signal, onProgress }: CompileConstraintOptions,
+): CompiledConstraint | undefined {
+  refuseCancelled(signal);
+  const { done, value } = work.next();
+  if (done) return value;
+  onProgress?.(value);
+  return undefined;
+}
+
+function* compiling(machine: TokenMachine, options: CompileConstraintOptions): TablesWork<CompiledConstraint> {
   const limit = options.maxStates ?? 20_000;
-  const own = hasStack(machine) ? tablesOf(machine, limit) : undefined;
+  const own = hasStack(machine) ? yield* tablesOf(machine, limit) : undefined;
   // Few states need no stack: lists of different values out of a few, say.
-  const flat = own?.complete ? undefined : flatTables(machine, own ? Math.min(limit, FEW_STATES) : limit);
+  const flat = own?.complete ? undefined : yield* flatTables(machine, own ? Math.min(limit, FEW_STATES) : limit);
   const tables = own && !flat?.complete ? own : (flat ?? own);
   if (!tables || (!tables.complete && options.complete))
     throw new InfcError('INFC5501', `the constraint remembers text, or has more than ${limit} states`, {

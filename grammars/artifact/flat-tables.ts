@@ -1,17 +1,23 @@
-import { OUTSIDE, type Tables, type TokenMachine } from '../matching/token-machine.ts';
+import type { MaskId } from '../matching/mask-pool.ts';
+import { OUTSIDE, type Tables, type TablesWork, type TokenMachine } from '../matching/token-machine.ts';
 import { minimize } from './minimize.ts';
 
 /** Tables of a machine without a stack: its states nearest to the start, equivalent ones merged. */
-export function flatTables(machine: TokenMachine, limit: number): Tables {
-  const { complete, ...found } = explore(machine, limit);
+export function* flatTables(machine: TokenMachine, limit: number): TablesWork<Tables> {
+  const { complete, ...found } = yield* explore(machine, limit);
   const { states, rows, specials } = merge(machine, found);
+  const masks: MaskId[] = [];
+  for (const state of states) {
+    yield { phase: 'masks', done: masks.length, total: states.length };
+    masks.push(machine.mask(state));
+  }
   return {
     rows: rows.map((row) => row.map(coded)),
     ends: states.map((state) => (machine.accepts(state) ? 1 : 0)),
     costs: states.map((state) => [1, Math.min(machine.shortest(state), 0x7fffffff)]),
     entries: [],
     resumes: [],
-    masks: states.map((state) => machine.mask(state)),
+    masks,
     specials: specials.map((value, i) => (i % 3 === 0 ? value + 1 : i % 3 === 1 ? value : coded(value))),
     complete,
   };
@@ -51,16 +57,7 @@ function merge(machine: TokenMachine, { states, rows, specials }: Explored): Exp
 }
 
 /** Breadth-first over bytes. Row entries are table states counted from 1, 0 for dead, {@link OUTSIDE} beyond the limit. */
-function explore(
-  machine: TokenMachine,
-  limit: number,
-): {
-  states: number[];
-  rows: Int32Array[];
-  /** From, token, and row entry of each step over a special token. */
-  specials: number[];
-  complete: boolean;
-} {
+function* explore(machine: TokenMachine, limit: number): TablesWork<Explored & { readonly complete: boolean }> {
   const states = [machine.start];
   const ids = new Map<number, number>([[machine.start, 0]]);
   const rows: Int32Array[] = [];
@@ -80,6 +77,7 @@ function explore(
     return id + 1;
   };
   for (let at = 0; at < states.length; at++) {
+    yield { phase: 'states', done: at, total: states.length };
     const row = new Int32Array(256);
     for (let byte = 0; byte < 256; byte++) row[byte] = enter(machine.step(states[at] ?? 0, byte));
     rows.push(row);

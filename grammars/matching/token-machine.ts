@@ -48,6 +48,16 @@ export interface Tables {
   readonly complete: boolean;
 }
 
+/** How far {@link Tables} are written: states looked at of those met so far, then masks of the states there are. */
+export interface TablesProgress {
+  readonly phase: 'states' | 'masks';
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Tables in the making: stops now and then, so that who runs it may say how far it is, give others a turn, or not go on. */
+export type TablesWork<T> = Generator<TablesProgress, T, void>;
+
 /** A transition that tables do not hold. */
 export const OUTSIDE = -1;
 

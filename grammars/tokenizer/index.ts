@@ -3,7 +3,7 @@ import type { Vocabulary } from '../vocabulary.ts';
 import { sectionsOf } from './added-tokens.ts';
 import { mergePairs } from './bpe.ts';
 import { byteLevelBytes } from './byte-level.ts';
-import { pieceEncoder } from './encoder.ts';
+import { type EncodePiece, pieceEncoder } from './encoder.ts';
 import { hashTokens } from './hash.ts';
 import { oniguruma } from './patterns.ts';
 import { normalizerOf, splitterOf } from './pipeline.ts';
@@ -253,7 +253,9 @@ function encoderOf(file: TokenizerFile): ((text: string) => number[] | undefined
   const normalize = normalizerOf(flatten(file.normalizer));
   const split = splitterOf(flatten(file.preTokenizer));
   if (!normalize || !split) return undefined;
-  const encodePiece = pieceEncoder(file.model);
+  // Tables of merges take more memory than the tokens, and most never encode with them.
+  let made: EncodePiece | undefined;
+  const encodePiece: EncodePiece = (piece) => (made ??= pieceEncoder(file.model))(piece);
   const sections = sectionsOf(file.added, normalize);
   return (text) => {
     const out: number[] = [];

@@ -195,15 +195,18 @@ export class Sampler {
 export function argmax(logits: Float32Array, mask?: Uint32Array): number {
   let best = -1;
   let most = Number.NEGATIVE_INFINITY;
-  const consider = (t: number): void => {
+  for (let t = 0; t < logits.length; t++) {
+    const word = mask ? mask[t >>> 5] : -1;
+    if (!word) {
+      t |= 31;
+      continue;
+    }
     const l = logits[t] ?? Number.NEGATIVE_INFINITY;
-    if (l > most) {
+    if (l > most && (word >>> (t & 31)) & 1) {
       most = l;
       best = t;
     }
-  };
-  if (mask) forEachAllowed(mask, consider);
-  else for (let t = 0; t < logits.length; t++) consider(t);
+  }
   if (best >= 0 && most < Number.POSITIVE_INFINITY) return best;
   if (mask?.every((word) => word === 0))
     throw new InfcError('INFC6414', 'the constraint allows no token here: the tokenizer cannot spell what must come', {

@@ -69,7 +69,9 @@ function parse(template: string): Template {
   try {
     return new Template(template);
   } catch (cause) {
-    throw new InfcError('INFC6425', `the chat template is malformed: ${messageOf(cause)}`, {
+    // What the parser trips over when it looks past the end.
+    const reason = cause instanceof TypeError ? 'it ends inside a statement or expression' : messageOf(cause);
+    throw new InfcError('INFC6425', `the chat template is malformed: ${reason}`, {
       file: 'tokenizer_config.json',
       pointer: '/chat_template',
       fix: 'Mend chat_template and compile again, or give a text instead of messages',

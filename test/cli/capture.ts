@@ -13,6 +13,7 @@ export async function infc(
   argv: readonly string[],
   cwd = process.cwd(),
   typed: readonly string[] = [],
+  more: Partial<Pick<Io, 'signal' | 'progress'>> = {},
 ): Promise<Captured> {
   let out = '';
   const err: string[] = [];
@@ -33,6 +34,7 @@ export async function infc(
     },
     err: (text) => err.push(text),
     progress: () => undefined,
+    ...more,
   };
   const code = await main(argv, io);
   return { code, out: out.replace(/\n$/, ''), err: err.join('\n') };

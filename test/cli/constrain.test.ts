@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -71,6 +71,22 @@ describe('infc constrain', () => {
     );
     const end = machine.run(machine.start, new TextEncoder().encode('{"name":"a"}'));
     expect(machine.accepts(end)).toBe(true);
+  });
+
+  it('says how far compiling is, and leaves no file when it is interrupted', async () => {
+    const compile = ['constrain', 'compile', 'person.json', '--vocab', 'tokenizer.json', '-o', 'stopped.infg'];
+    const stop = new AbortController();
+    const said: string[] = [];
+    const progress = (text: string): void => {
+      said.push(text);
+      if (said.length === 5) stop.abort();
+    };
+    const { code, err } = await infc(compile, folder, [], { signal: stop.signal, progress });
+    expect(code).toBe(exitCodes.interrupted);
+    expect(err).toContain('INFC8090');
+    expect(said).toHaveLength(5);
+    expect(said[0]).toMatch(/^states: \d+ of \d+$/);
+    expect((await readdir(folder)).filter((name) => name.startsWith('stopped'))).toEqual([]);
   });
 
   it('explains where a text goes wrong', async () => {

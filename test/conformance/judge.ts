@@ -43,7 +43,7 @@ export function validatorOf(schema: { readonly [key: string]: unknown }): Valida
     });
     judgeFormats(ajv);
     const { $schema: _, ...rest } = schema;
-    return ajv.compile((old ? alone(rest) : counted(rest)) as typeof rest);
+    return ajv.compile(withItems(old ? alone(rest) : rest) as typeof rest);
   };
   try {
     return attempt(true);
@@ -52,25 +52,32 @@ export function validatorOf(schema: { readonly [key: string]: unknown }): Valida
   }
 }
 
-/** A schema whose `contains` has an upper bound: without one Ajv takes an empty array among items for what the item before it was. */
-function counted(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(counted);
+/** Ajv keeps what `contains` found in the array before it where an array is empty: saying that it has an item says the same. */
+function withItems(schema: unknown, isMap = false): unknown {
+  if (Array.isArray(schema)) return schema.map((one) => withItems(one));
   if (schema === null || typeof schema !== 'object') return schema;
-  const found: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(schema))
-    found[key] = key === 'enum' || key === 'const' || key === 'default' ? value : counted(value);
-  const { contains } = found;
-  if (typeof contains === 'object' && !Array.isArray(contains)) found.maxContains ??= Number.MAX_SAFE_INTEGER;
+  const found = Object.fromEntries(
+    Object.entries(schema).map(([key, value]) => [
+      key,
+      !isMap && DATA.has(key) ? value : withItems(value, !isMap && MAPS.has(key)),
+    ]),
+  );
+  if (!isMap && 'contains' in found && !('minContains' in found) && !('minItems' in found)) found.minItems = 1;
   return found;
 }
+
+/** Keywords whose values are schemas by name. */
+const MAPS = new Set(['properties', 'patternProperties', 'definitions', '$defs', 'dependentSchemas', 'dependencies']);
+
+/** Keywords whose values are no schemas. */
+const DATA = new Set(['enum', 'const', 'default', 'examples']);
 
 /** A schema with nothing beside references: drafts up to 7 ignore it, Ajv does not. */
 function alone(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(alone);
   if (schema === null || typeof schema !== 'object') return schema;
   const found: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(schema))
-    found[key] = key === 'enum' || key === 'const' || key === 'default' ? value : alone(value);
+  for (const [key, value] of Object.entries(schema)) found[key] = DATA.has(key) ? value : alone(value);
   if (typeof found.$ref === 'string')
     for (const key of Object.keys(found))
       if (!['$ref', 'definitions', '$defs', '$id', 'id'].includes(key)) delete found[key];

@@ -1,6 +1,6 @@
 // npm run conformance:schema -- FILE.jsonl.gz... [--vocab TOKENIZER.json] [--json FILE] [--every N] [--offset K] [--only ID] [--verbose] [--cpu]
 // [--artifact STATES]: with constraints compiled ahead of time, of so many states at most; `ttfm` is then the time to open one, and `tbm` counts
-// steps between states that it holds.
+// steps between states that it holds. [--max-tokens N]: masks under a limit of N tokens beyond those of the instance and its end.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { gunzipSync } from 'node:zlib';
@@ -9,6 +9,7 @@ import { openArtifact } from '../../grammars/artifact/artifact-machine.ts';
 import { JsonMasks } from '../../grammars/json/masks/masks.ts';
 import type { Json } from '../../grammars/json/schema/document.ts';
 import { openSchema } from '../../grammars/json/session.ts';
+import { ClosingMasks } from '../../grammars/matching/closing.ts';
 import type { TokenMachine } from '../../grammars/matching/token-machine.ts';
 import { vocabularyFromTokenizerJson } from '../../grammars/tokenizer/index.ts';
 import { InfcError } from '../../runtime/errors.ts';
@@ -40,6 +41,7 @@ const offset = Number(flags.get('--offset') ?? 0);
 const only = flags.get('--only');
 const verbose = flags.has('--verbose');
 const maxStates = Number(flags.get('--artifact') ?? 0);
+const spare = Number(flags.get('--max-tokens') ?? Number.POSITIVE_INFINITY);
 
 const NONE = new Uint8Array(0);
 /** Schemas run beforehand, for the engine's own compiler. */
@@ -130,6 +132,7 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
   if (record && first > 5000) noted(first, `${id} ttfm`);
   const { acceptor } = live;
   const { pool } = masks;
+  const closing = ClosingMasks.of(masks);
   for (const [index, { valid, text }] of tests.entries()) {
     let state = masks.start;
     let accepted = true;
@@ -140,7 +143,8 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
       for (const token of tokens) {
         const before = clock();
         const previous = state;
-        const mask = masks.mask(state);
+        const mask =
+          spare < Number.POSITIVE_INFINITY ? closing.mask(state, tokens.length + 1 + spare - at) : masks.mask(state);
         const allowed = pool.has(mask, token);
         if (allowed) state = masks.run(state, vocabulary.bytes[token] ?? NONE);
         const took = (clock() - before) * 1000;

@@ -237,6 +237,14 @@ describe('speculation is lossless', () => {
     expect(lookUp([1, 2, 3], 4, 3)).toEqual([]);
   });
 
+  it('takes a model for the draft as well as one of its sequences', async () => {
+    const draft = new Toy(6);
+    const model = { decoder: () => draft };
+    const plain = await write(speculative({ draft: new Toy(6) }), new Toy(6), request());
+    expect(await write(speculative({ draft: model }), new Toy(6), request())).toEqual(plain);
+    expect(draft.tokens.length).toBeGreaterThan(0);
+  });
+
   it('refuses a draft of another vocabulary', async () => {
     const strategy = speculative({ draft: new Toy(5) });
     await expect(write(strategy, new Toy(6), request())).rejects.toThrow('INFC6406');

@@ -26,6 +26,37 @@ describe('oneOf of many objects', () => {
     expect(left(schema, '{"a":{"kind":"KindH7"')).toBe('}}'.length);
   });
 
+  it('has a shortest end found first by leaving names out, where all are open and required names tell them apart', () => {
+    const shared = ['env', 'bindings', 'volumes'].map((name) => [
+      name,
+      {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: { name: { type: 'string' }, value: { type: 'string' } },
+          required: ['name'],
+          additionalProperties: false,
+        },
+      },
+    ]);
+    const oneOf = ['executable', 'azureFunction', 'image', 'dockerFile', 'project', 'repository', 'include'].map(
+      (kind, i) => ({
+        type: 'object',
+        properties: {
+          name: { type: 'string' },
+          [kind]: { type: 'string' },
+          ...Object.fromEntries(shared),
+          args: { type: 'string' },
+          [`own${i}`]: { type: 'boolean' },
+          replicas: { type: 'integer' },
+        },
+        required: ['name', kind],
+      }),
+    );
+    expect(left({ oneOf }, '{"')).toBe('name":"","image":""}'.length);
+    expect(left({ oneOf }, '{"env":0,"')).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it('is told apart by a name that is required beside it', () => {
     const oneOf = KINDS.map((kind) => ({
       type: 'object',

@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { compileConstraint } from '../../grammars/artifact/artifact.ts';
+import { compileConstraint, compileConstraintInTurns } from '../../grammars/artifact/artifact.ts';
 import { openArtifact } from '../../grammars/artifact/artifact-machine.ts';
 import { constrain, type FromJsonSchema, regex, tools, vocabularyFromBytes } from '../../grammars/index.ts';
 import type { TokenMachine } from '../../grammars/matching/token-machine.ts';
@@ -133,6 +133,26 @@ describe('ahead-of-time artifacts', () => {
     expect(() => alone.run(alone.start, new TextEncoder().encode('{"tags": ["a"'))).toThrow(/INFC5504/);
     const few = { type: 'array', uniqueItems: true, items: { enum: ['a', 'b', 'c'] } };
     expect(compileConstraint(constrain(few, { whitespace: 'compact' }).masks(vocabulary)).report.complete).toBe(true);
+  });
+
+  it('are compiled in turns, say how far they are, and stop when told', async () => {
+    const masks = () => constrain({ type: 'array', items: { type: 'integer' } }).masks(vocabulary);
+    const phases = new Set<string>();
+    const onProgress = ({ phase, done, total }: { phase: string; done: number; total: number }): void => {
+      phases.add(phase);
+      expect(done).toBeLessThanOrEqual(total);
+    };
+    const { bytes: file } = await compileConstraintInTurns(masks(), { onProgress });
+    expect([...phases]).toEqual(['states', 'masks']);
+    expect(file).toEqual(compileConstraint(masks()).bytes);
+    let asked = 0;
+    const signal = {
+      get aborted() {
+        return ++asked > 10;
+      },
+    };
+    expect(() => compileConstraint(masks(), { signal })).toThrow(/INFC5023/);
+    await expect(compileConstraintInTurns(masks(), { signal })).rejects.toThrow(/INFC5023/);
   });
 
   it('refuse damage, other versions and other vocabularies', () => {

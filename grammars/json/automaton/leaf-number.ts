@@ -1,7 +1,7 @@
 import { add, type Decimal, decimal, negate, parseDecimal, plainDigits, power10 } from '../formula/decimal.ts';
 import { FALSE, type Formula } from '../formula/formula.ts';
 import { listOf, type NumberAtoms, numberAtoms, numberExists, numberSatisfies } from '../formula/number-cells.ts';
-import { membersAfter } from '../formula/number-sets.ts';
+import { begins, type NumberSet, sublist } from '../formula/number-sets.ts';
 import { type FormulaSlot, goTo, type Leaf, onlyBytes, popThen, type ResultId, WHITESPACE } from './leaf.ts';
 import type { Machine } from './machine.ts';
 
@@ -140,16 +140,22 @@ export function narrowNumbers(
   text: string,
 ): { readonly slots: readonly FormulaSlot[]; readonly atoms: NumberAtoms } | undefined {
   const { formulas, terms } = machine;
+  const near = begins(text);
   let cut = false;
-  const narrow = (leaf: number): Formula => {
-    const term = terms.get(leaf);
-    if (term.sort !== 'numbers') return formulas.leaf(leaf);
-    const left = membersAfter(term.set, text);
-    if (left === term.set) return formulas.leaf(leaf);
+  const narrow = (set: NumberSet, whole: Formula): Formula => {
+    const left = sublist(set, near);
+    if (left === set) return whole;
     cut = true;
-    return terms.numberSet(left);
+    return left.members.length === 0 ? FALSE : terms.numberSet(left);
   };
-  const narrowed = slots.map(({ state, results }) => ({ state: formulas.substitute(state, narrow), results }));
+  const narrowed = slots.map(({ state, results }) => {
+    const list = listOf(formulas, terms, state);
+    const leaf = (leaf: number): Formula => {
+      const term = terms.get(leaf);
+      return term.sort === 'numbers' ? narrow(term.set, formulas.leaf(leaf)) : formulas.leaf(leaf);
+    };
+    return { state: list ? narrow(list, state) : formulas.substitute(state, leaf), results };
+  });
   if (!cut) return undefined;
   const live = machine.merge(narrowed.filter(({ state }) => state !== FALSE));
   return {
@@ -172,18 +178,19 @@ export function asSpelled(machine: Machine, formula: Formula, phase: NumberPhase
   });
 }
 
-/** Whether some completion of a number prefix satisfies the formula. */
+/** Whether some completion of a number prefix satisfies the formula; without `among` it is compared with its own bounds only. */
 export function numberAlive(
   machine: Machine,
   demand: Formula,
-  atoms: NumberAtoms,
+  among: NumberAtoms | undefined,
   phase: NumberPhase,
   text: string,
 ): boolean {
   const { formulas, terms } = machine;
   const exponential = phase === 'e' || phase === 'sign' || phase === 'exp';
   const list = listOf(formulas, terms, demand);
-  if (list && !exponential) return membersAfter(list, text).members.length > 0;
+  if (list && !exponential) return list.members.some(begins(text));
+  const atoms = among ?? numberAtoms(formulas, terms, [demand]);
   const formula = asSpelled(machine, demand, phase);
   if (formula === FALSE) return false;
   const exists = (low: Decimal | undefined, lowIn: boolean, high: Decimal | undefined, highIn: boolean): boolean =>

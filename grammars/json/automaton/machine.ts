@@ -1,6 +1,6 @@
 import type { RegexEngine } from '../../regex/index.ts';
 import { FALSE, type Formula, type Formulas } from '../formula/formula.ts';
-import { type NumberAtoms, numberAtoms } from '../formula/number-cells.ts';
+import type { NumberAtoms } from '../formula/number-cells.ts';
 import type { StringSets } from '../formula/string-sets.ts';
 import type { Terms } from '../formula/terms.ts';
 import type { SchemaCompiler } from '../schema/compiler.ts';
@@ -251,9 +251,8 @@ export class Machine {
     let code = this.numberStates.get(asked);
     if (code === undefined) {
       // One of many alternatives need not be compared with the bounds of all others.
-      const own = (state: Formula): NumberAtoms =>
-        slots.length > FEW_THRESHOLDS ? numberAtoms(this.formulas, this.terms, [state]) : atoms;
-      const alive = slots.filter((s) => numberAlive(this, s.state, own(s.state), phase, text));
+      const among = slots.length > FEW_THRESHOLDS ? undefined : atoms;
+      const alive = slots.filter((s) => numberAlive(this, s.state, among, phase, text));
       const make = (): NumberLeaf => new NumberLeaf(this, alive, atoms, phase, text);
       code = alive.length === 0 ? 0 : goTo(this.intern(`n${this.key(alive)}#${spelled}`, make));
       this.numberStates.set(asked, code);

@@ -194,8 +194,8 @@ export class Formulas {
 
   /**
    * Searches the disjunctive normal form lazily: calls `test` with the literals of one cube after another until one is
-   * accepted. Contradictory cubes are never built, nor those that begin as `worth` turns down; of alternatives
-   * those of least `rank` come first. `spend` bounds the search (INFC5021).
+   * accepted. Contradictory cubes are never built, nor those that begin as `worth` turns down;
+   * options of low `rank` are tried first. `spend` bounds the search (INFC5021).
    */
   someCube(
     f: Formula,

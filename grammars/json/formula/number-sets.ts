@@ -53,15 +53,15 @@ export function sublist(set: NumberSet, keep: (member: SpelledNumber) => boolean
   return members.length === set.members.length ? set : setOf(members);
 }
 
-/** The members that a text that begins so can still become; the same set when that is all of them. */
-export function membersAfter(set: NumberSet, text: string): NumberSet {
+/** Whether a text that begins so can still become a member. */
+export function begins(text: string): (member: SpelledNumber) => boolean {
   const negative = text.startsWith('-');
   const typed = negative ? text.slice(1) : text;
   const mantissa = /^(\d)(?:[eE][+-]?\d*)?$/.exec(typed)?.[1];
   const exponential = /[eE]/.test(typed);
   const [whole = '', fraction] = typed.split('.');
   const int = whole === '0' ? '' : whole;
-  return sublist(set, (member) => {
+  return (member) => {
     if (member.negative !== negative && member.key !== ZERO) return false;
     if (typed === '') return true;
     // A digit alone may still take an exponent: all its powers of ten are near.
@@ -70,5 +70,5 @@ export function membersAfter(set: NumberSet, text: string): NumberSet {
     if (fraction === undefined) return whole === '0' ? member.int === '' : member.int.startsWith(int);
     if (member.int !== int) return false;
     return member.fraction.slice(0, fraction.length).padEnd(fraction.length, '0') === fraction;
-  });
+  };
 }

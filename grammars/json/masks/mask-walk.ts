@@ -281,8 +281,6 @@ export class MaskWalk {
     const { pages } = this.acceptor.machine;
     const open = [0];
     const later: number[] = [];
-    const marks = new Uint8Array(this.tokens.tailTokens.length);
-    marks[0] = ALIVE;
     for (let i = 1; i < count; ) {
       const d = DEPTH + (depth[i] ?? 0);
       const below = size[i] ?? 1;
@@ -296,25 +294,25 @@ export class MaskWalk {
         moved = ALIVE;
       } else if (known !== 1) moved = this.move(d - 1, d, byte[i] ?? 0);
       const last = from[moved === ALIVE ? i + 1 : i + below] ?? 0;
-      for (let t = from[i] ?? 0; t < last && moved !== DEAD; t++) {
-        const tail = tokens[t] ?? 0;
-        marks[tail] = moved;
-        (moved === ALIVE ? open : later).push(tail);
-      }
+      for (let t = from[i] ?? 0; t < last && moved !== DEAD; t++) (moved === ALIVE ? open : later).push(tokens[t] ?? 0);
       i += moved === ALIVE ? 1 : below;
     }
-    return this.shared({ open, later, marks });
+    return this.shared(open, later);
   }
 
   /** The first set equal to this one. */
-  private shared(set: TailSet): TailSet {
-    const { marks } = set;
-    let hash = 0;
-    for (let i = 0; i < marks.length; i++) hash = Math.imul(hash ^ (marks[i] ?? 0), 0x01000193) + i;
-    const bucket = this.sets.get(hash >>> 2);
-    if (!bucket) this.sets.set(hash >>> 2, [set]);
-    for (const known of bucket ?? []) if (sameMarks(known.marks, marks)) return known;
-    bucket?.push(set);
+  private shared(open: readonly number[], later: readonly number[]): TailSet {
+    let hash = later.length;
+    for (const tail of open) hash = Math.imul(hash ^ tail, 0x01000193);
+    for (const tail of later) hash = Math.imul(hash ^ tail, 0x01000193);
+    let bucket = this.sets.get(hash);
+    if (!bucket) this.sets.set(hash, (bucket = []));
+    for (const known of bucket) if (sameTails(known.open, open) && sameTails(known.later, later)) return known;
+    const marks = new Uint8Array(this.tokens.tailTokens.length);
+    for (const tail of open) marks[tail] = ALIVE;
+    for (const tail of later) marks[tail] = LATER;
+    const set = { open, later, marks };
+    bucket.push(set);
     return set;
   }
 
@@ -427,7 +425,6 @@ export class MaskWalk {
   }
 }
 
-function sameMarks(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
+function sameTails(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((tail, i) => tail === b[i]);
 }

@@ -1,4 +1,4 @@
-import { type MaskTree, OUTSIDE, type Tables } from '../../matching/token-machine.ts';
+import { type MaskTree, OUTSIDE, type Tables, type TablesWork } from '../../matching/token-machine.ts';
 import { goTo, push } from '../automaton/leaf.ts';
 import type { StackId } from '../automaton/stack.ts';
 import type { JsonMasks } from './masks.ts';
@@ -37,7 +37,7 @@ class Numbering {
  * depth of the documents; then the masks of all of these, told apart by as many frames as each depends on. Frames that capture text
  * (uniqueItems, counted names) have no end of states: what enters them lies outside.
  */
-export function tablesOf(masks: JsonMasks, limit: number): Tables {
+export function* tablesOf(masks: JsonMasks, limit: number): TablesWork<Tables> {
   const { acceptor } = masks;
   const { machine, stacks } = acceptor;
   const leaves = new Numbering();
@@ -97,7 +97,8 @@ export function tablesOf(masks: JsonMasks, limit: number): Tables {
   add(acceptor.entry, ROOT);
   const rowOf = (leaf: number): Int32Array => Int32Array.from({ length: 256 }, (_, byte) => machine.step(leaf, byte));
   const raw = new Map<number, Int32Array>();
-  for (const [leaf, frame] of todo) {
+  for (const [done, [leaf, frame]] of todo.entries()) {
+    yield { phase: 'states', done, total: todo.length };
     machine.solver.budget.reset();
     let row = raw.get(leaf);
     if (!row) raw.set(leaf, (row = rowOf(leaf)));
@@ -116,12 +117,13 @@ export function tablesOf(masks: JsonMasks, limit: number): Tables {
   };
   let prepared = 0;
   /** The masks of a leaf where the stack begins with a chain of frames, put into the tree of those with fewer. */
-  const prepare = (tree: MaskTree, leaf: number, chain: readonly number[], from: number): MaskTree => {
+  function* prepare(tree: MaskTree, leaf: number, chain: readonly number[], from: number): TablesWork<MaskTree> {
     if (typeof tree === 'number') return tree;
     let found: MaskTree = tree;
     if (!tree || from === chain.length) {
       if (prepared >= MAX_MASKS) return tree;
       prepared++;
+      yield { phase: 'masks', done: prepared, total: Math.max(prepared, todo.length) };
       const situated = masks.situated(leaf, stackOf(chain));
       if (!situated) return undefined;
       if (situated.frames <= from) return situated.mask;
@@ -130,20 +132,20 @@ export function tablesOf(masks: JsonMasks, limit: number): Tables {
     if (!(found instanceof Map)) return found;
     if (from < chain.length) {
       const frame = chain[from] ?? 0;
-      found.set(frame, prepare(found.get(frame), leaf, chain, from + 1));
+      found.set(frame, yield* prepare(found.get(frame), leaf, chain, from + 1));
     } else if (from < MAX_FRAMES) {
       for (const frame of below[chain[from - 1] ?? 0] ?? [])
-        found.set(frame, prepare(found.get(frame), leaf, [...chain, frame], from + 1));
+        found.set(frame, yield* prepare(found.get(frame), leaf, [...chain, frame], from + 1));
     }
     return found;
-  };
+  }
   const trees: MaskTree[] = leaves.list.map(() => undefined);
-  above.forEach((set, i) => {
-    for (const leaf of set) {
+  for (const [i, set] of above.entries()) {
+    for (const leaf of set ?? []) {
       const own = leaves.of(leaf);
-      trees[own] = prepare(trees[own], leaf, i === 0 ? [] : [i - 1], 0);
+      trees[own] = yield* prepare(trees[own], leaf, i === 0 ? [] : [i - 1], 0);
     }
-  });
+  }
 
   const leafCode = (leaf: number): number => (leaves.has(leaf) ? leaves.of(leaf) + 1 : OUTSIDE);
   const renamed = (code: number): number => {

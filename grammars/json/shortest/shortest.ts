@@ -321,8 +321,11 @@ export class Shortest {
         // What is demanded besides makes nothing cheaper.
         (begun) => best === INFINITE || (this.requiredBytes(begun) + comma < best && bytes(begun) < best),
         // A name that must not come costs nothing, a shape to be broken a property.
-        (option) =>
-          Number(!formulas.isLiteral(option) || (solver.term(option).sort === 'shape') !== formulas.isPositive(option)),
+        (option) => {
+          if (!formulas.isLiteral(option)) return 2;
+          const { sort } = solver.term(option);
+          return formulas.isPositive(option) === (sort === 'shape') ? 0 : sort === 'required' ? 1 : 3;
+        },
       );
       return best;
     });

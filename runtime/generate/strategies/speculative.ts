@@ -5,15 +5,16 @@ import { type Proposal, speculate } from '../speculate.ts';
 import { defineStrategy, type Strategy } from '../strategy.ts';
 
 export interface SpeculativeOptions {
-  /** A small model with the same vocabulary. */
-  readonly draft: Decoder;
+  /** A small model with the same vocabulary, or a sequence of it. */
+  readonly draft: Decoder | { decoder(): Decoder };
   /** Tokens to guess at once; default 4. */
   readonly guesses?: number;
 }
 
 /** A small model guesses, the large one checks several guesses in one run (Leviathan et al. 2023). Lossless, see {@link speculate}. */
-export const speculative = ({ draft, guesses = 4 }: SpeculativeOptions): Strategy =>
-  defineStrategy({
+export const speculative = ({ draft: model, guesses = 4 }: SpeculativeOptions): Strategy => {
+  const draft = 'decoder' in model ? model.decoder() : model;
+  return defineStrategy({
     name: 'speculative',
     run: (decoder, request) => {
       if (draft.vocabulary !== decoder.vocabulary)
@@ -48,6 +49,7 @@ export const speculative = ({ draft, guesses = 4 }: SpeculativeOptions): Strateg
       );
     },
   });
+};
 
 function guess(sampler: Sampler, logits: Float32Array, mask: Uint32Array | undefined): Proposal {
   if (sampler.greedy) return { token: argmax(logits, mask) };
