@@ -247,6 +247,7 @@ function show(r: Result, html: string | undefined, io: Io): void {
     if (r.layers.length > shown.length)
       io.out(style.dim(`and ${r.layers.length - shown.length} more (--json has all)`));
   }
+  if (r.layers.length === 0) io.out(style.dim('\nLayer by layer: --layers, or --html FILE with a plot'));
   if (html !== undefined) io.out(`\nwrote ${html}`);
 }
 

@@ -14,6 +14,8 @@ export interface ConcretePort {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
+  /** Axes that may have any length; absent: not known. */
+  readonly free?: readonly boolean[];
   /** Not a plain tensor. */
   readonly container?: Container;
 }

@@ -173,6 +173,7 @@ async function readerOf(program: Program, io: Io): Promise<SampleReader> {
     dtype: v.type.dtype,
     // Symbolic dims: the smallest that every model takes.
     shape: v.type.shape.map((d) => (typeof d === 'number' ? d : 1)),
+    free: v.type.shape.map((d) => typeof d !== 'number'),
   }));
   const encode = async (text: string): Promise<readonly number[]> => {
     const { openText } = await import('../../runtime/text/codec.ts');

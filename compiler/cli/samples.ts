@@ -122,11 +122,15 @@ async function readFolder(folder: string, { ports, cwd }: SampleReader): Promise
 }
 
 function checked(file: string, port: ConcretePort, tensor: HostTensor): HostTensor {
-  if (tensor.dtype !== port.dtype || tensor.shape.length !== port.shape.length)
+  const { free } = port;
+  const isWrong = tensor.shape.some((n, i) => free?.[i] === false && n !== port.shape[i]);
+  if (tensor.dtype !== port.dtype || tensor.shape.length !== port.shape.length || isWrong) {
+    const dims = port.shape.map((n, i) => (free?.[i] ? 'any' : n)).join(', ');
     throw new InfcError(
       'INFC8041',
-      `a sample of ${tensor.dtype}[${tensor.shape.join(', ')}] is none of '${port.name}': ${port.dtype} of rank ${port.shape.length}`,
-      { file, fix: `Write arrays like ${port.dtype}[${port.shape.join(', ')}]` },
+      `a sample of ${tensor.dtype}[${tensor.shape.join(', ')}] is none of '${port.name}': ${port.dtype}[${dims}]`,
+      { file, fix: `Write arrays of ${port.dtype}[${dims}]` },
     );
+  }
   return tensor;
 }

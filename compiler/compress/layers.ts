@@ -27,10 +27,12 @@ const showLayers = (): Plugin =>
       definePass({
         name: 'show-layers',
         phase: 'precision',
-        // Else a layer whose activations are rounded would show its sums of codes.
-        before: ['rotate-residual', 'quantize-activations'],
+        // A rotation must not find other readers of the residual stream; what equalizing and rounding activations give is scaled.
+        after: ['rotate-residual'],
+        before: ['equalize', 'quantize-activations'],
         does: 'shows the outputs of layers for comparison',
-        run(graph) {
+        run(graph, { storage }) {
+          const readers = storage?.recipe?.rotate === true ? graph.nodes.filter((n) => n.op === 'add') : [];
           const seen = new Set<string>();
           for (const node of [...graph.nodes]) {
             const [y] = node.outputs;
@@ -43,6 +45,8 @@ const showLayers = (): Plugin =>
               continue;
             const name = `${PREFIX}${node.source.name}`;
             if (seen.has(name) || graph.outputs.includes(y)) continue;
+            // What is added to a rotated stream is rotated too: the other model has nothing like it.
+            if (readers.some((n) => n.inputs.includes(y))) continue;
             seen.add(name);
             const copy = graph.node('identity', [y], {}, [y.type], node.source, [name]);
             graph.outputs.push(...copy.outputs);

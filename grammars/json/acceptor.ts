@@ -3,7 +3,6 @@ import { UNTOLD } from '../matching/endings.ts';
 import type { MaskPool } from '../matching/mask-pool.ts';
 import { Triples } from '../matching/triples.ts';
 import type { Vocabulary } from '../vocabulary.ts';
-
 import { KeyLeaf, ObjectLeaf } from './automaton/leaf-object.ts';
 import { StringLeaf } from './automaton/leaf-string.ts';
 import { ArrayLeaf, ColonLeaf } from './automaton/leaf-structure.ts';

@@ -2,7 +2,6 @@ import type { CancelSignal } from '../cancel.ts';
 import { type Choices, checkOptions } from '../options.ts';
 import { createRegexEngine } from '../regex/index.ts';
 import { JsonAcceptor } from './acceptor.ts';
-
 import type { Whitespace } from './automaton/leaf-structure.ts';
 import { Machine } from './automaton/machine.ts';
 import type { Escapes } from './automaton/utf8-json.ts';

@@ -11,13 +11,11 @@ const MAX_ROWS = 1024;
 /** What may follow a state, as far as it matters for the end. */
 interface Ahead {
   /** The places after the allowed tokens, each once. */
-  readonly places: ReadonlySet<number>;
+  readonly places: readonly number[];
   /** Most bytes to the end from any of them, the end token counted as one. */
   readonly bytes: number;
   /** What the text may take beside: the rest of a character, another character where a name came before. */
   readonly slack: number;
-  /** Most tokens, found when bytes do not fit. */
-  tokens: number | undefined;
 }
 
 const shared = new WeakMap<TokenMachine, ClosingMasks>();
@@ -53,8 +51,7 @@ export class ClosingMasks {
     const id = machine.mask(state);
     const ahead = this.ahead(state);
     if (ahead.bytes + 1 <= left) return id;
-    ahead.tokens ??= ahead.slack + mostOf(ahead.places, (place) => endings.tokens(place));
-    if (ahead.tokens + 1 <= left) return id;
+    if (ahead.places.every((place) => endings.fits(place, left - 1 - ahead.slack))) return id;
     const words = new Uint32Array(machine.pool.words);
     const keep = (token: number): void => {
       words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
@@ -77,9 +74,10 @@ export class ClosingMasks {
       const places = new Set<number>();
       this.slack = 0;
       const told = this.successors(state, (_, __, ___, next) => places.add(next), true);
-      const bytes = mostOf(places, (next) => this.machine.shortest(next) + 1);
       const { slack } = this;
-      ahead = { places, bytes: bytes + slack, slack, tokens: undefined };
+      let bytes = 0;
+      for (const next of places) bytes = Math.max(bytes, this.machine.shortest(next) + 1 + slack);
+      ahead = { places: [...places], bytes, slack };
       this.aheads.set(told ? place : -state, ahead);
     }
     return ahead;
@@ -121,7 +119,7 @@ export class ClosingMasks {
     const { machine, endings } = this;
     const { places } = endings;
     const { byte, depth, size, from, tokens, count, maxDepth } = vocabularyTrie(machine.vocabulary);
-    const { plain, content, renaming } = aboutTokens(machine.vocabulary);
+    const { plain, content, whole, renaming } = aboutTokens(machine.vocabulary);
     const tried = (first: number, last: number): void => {
       for (let t = first; t < last; t++) {
         const bytes = machine.vocabulary.bytes[tokens[t] ?? 0];
@@ -137,19 +135,14 @@ export class ClosingMasks {
       const at = path[d - 1] ?? 0;
       const end = i + (size[i] ?? 1);
       const wide = content[i] === 1 ? this.wideness(at) : NARROW;
-      if (wide !== NARROW && plain[i] === 1) {
-        visit(tokens, from[i] ?? 0, from[end] ?? 0, at);
-        i = end;
-        continue;
-      }
-      if (roughly && wide === FREE) {
+      if (wide !== NARROW && (wide === FREE ? roughly || whole[i] === 1 : plain[i] === 1)) {
         // A character that was cut takes up to three bytes more.
-        this.slack = 3;
+        if (roughly && whole[i] !== 1) this.slack = 3;
         visit(tokens, from[i] ?? 0, from[end] ?? 0, at);
         i = end;
         continue;
       }
-      const next = this.row(at)[byte[i] ?? 0] ?? 0;
+      const next = this.step(at, byte[i] ?? 0);
       if (next === UNTOLD) {
         told = false;
         tried(from[i] ?? 0, from[end] ?? 0);
@@ -172,30 +165,33 @@ export class ClosingMasks {
     return told;
   }
 
-  /** Steps of a place by byte. */
-  private row(place: number): Int32Array {
+  /** The place after one more byte. */
+  private step(place: number, byte: number): number {
     let row = this.rows.get(place);
     if (!row) {
       if (this.rows.size >= MAX_ROWS) this.rows = new Map();
-      row = Int32Array.from({ length: 256 }, (_, b) => this.endings.places.step(place, b));
-      this.rows.set(place, row);
+      this.rows.set(place, (row = new Int32Array(256).fill(UNKNOWN)));
     }
-    return row;
+    const known = row[byte] ?? 0;
+    return known === UNKNOWN ? (row[byte] = this.endings.places.step(place, byte)) : known;
   }
 
   private wideness(place: number): number {
     let wide = this.wide.get(place);
     if (wide === undefined) {
-      const { places } = this.endings;
-      const loops = this.row(place).every((to, b) => !isPlain(b) || to === place);
-      wide = !loops ? NARROW : places.free?.(place) ? FREE : WIDE;
+      const loops = (): boolean => PLAIN.every((byte) => this.step(place, byte) === place);
+      wide = this.endings.places.free?.(place) ? FREE : loops() ? WIDE : NARROW;
       this.wide.set(place, wide);
     }
     return wide;
   }
 }
 
-/** Which texts lead back to a place: not all of {@link isPlain} bytes, these at least, or all that strings need not escape. */
+const PLAIN = Array.from({ length: 256 }, (_, byte) => byte).filter(isPlain);
+/** A step that was not taken yet. */
+const UNKNOWN = -2;
+
+/** Which texts lead back to a place, or to one with the same ends: not all of {@link isPlain} bytes, these at least, or all that strings need not escape. */
 const NARROW = 0;
 const WIDE = 1;
 const FREE = 2;
@@ -206,6 +202,8 @@ interface AboutTokens {
   readonly plain: Uint8Array;
   /** The same with bytes beyond ASCII. */
   readonly content: Uint8Array;
+  /** The same, and no token at the node or below ends within a character. */
+  readonly whole: Uint8Array;
   /** What leads to the node may hold a name and go on to another, which must not be the same. */
   readonly renaming: Uint8Array;
 }
@@ -215,11 +213,11 @@ const known = new WeakMap<Vocabulary, AboutTokens>();
 function aboutTokens(vocabulary: Vocabulary): AboutTokens {
   let about = known.get(vocabulary);
   if (!about) {
-    const { byte, depth, size, count, maxDepth } = vocabularyTrie(vocabulary);
-    const below = (is: (byte: number) => boolean): Uint8Array => {
+    const { byte, depth, size, from, count, maxDepth } = vocabularyTrie(vocabulary);
+    const below = (is: (byte: number, node: number) => boolean): Uint8Array => {
       const flags = new Uint8Array(count);
       for (let i = count - 1; i > 0; i--) {
-        let all = is(byte[i] ?? 0);
+        let all = is(byte[i] ?? 0, i);
         for (let child = i + 1; all && child < i + (size[i] ?? 1); child += size[child] ?? 1) all = flags[child] === 1;
         flags[i] = all ? 1 : 0;
       }
@@ -228,6 +226,9 @@ function aboutTokens(vocabulary: Vocabulary): AboutTokens {
     const plain = below(isPlain);
     const content = below((b) => b >= 0x80 || isPlain(b));
     const renaming = new Uint8Array(count);
+    // Bytes that the character at a node still lacks, by depth.
+    const lacks = new Uint8Array(maxDepth + 1);
+    const cut = new Uint8Array(count);
     // How much of colon, comma, quote was seen, in this order.
     const seen = new Uint8Array(maxDepth + 1);
     for (let i = 1; i < count; i++) {
@@ -235,16 +236,14 @@ function aboutTokens(vocabulary: Vocabulary): AboutTokens {
       const before = seen[d - 1] ?? 0;
       seen[d] = before < 3 && byte[i] === RENAMING[before] ? before + 1 : before;
       renaming[i] = seen[d] === 3 ? 1 : 0;
+      const b = byte[i] ?? 0;
+      lacks[d] = b >= 0xf0 ? 3 : b >= 0xe0 ? 2 : b >= 0xc0 ? 1 : b >= 0x80 ? Math.max(0, (lacks[d - 1] ?? 0) - 1) : 0;
+      cut[i] = lacks[d] !== 0 && (from[i] ?? 0) < (from[i + 1] ?? 0) ? 1 : 0;
     }
-    known.set(vocabulary, (about = { plain, content, renaming }));
+    const whole = below((_, i) => content[i] === 1 && cut[i] === 0);
+    known.set(vocabulary, (about = { plain, content, whole, renaming }));
   }
   return about;
 }
 
 const RENAMING = [0x3a, 0x2c, 0x22];
-
-function mostOf(places: Iterable<number>, cost: (place: number) => number): number {
-  let most = 0;
-  for (const place of places) most = Math.max(most, cost(place));
-  return most;
-}

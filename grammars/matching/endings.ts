@@ -11,7 +11,7 @@ export interface Places {
   of(state: number): number;
   /** The place after one more byte, 0 where there is none, or {@link UNTOLD}. */
   step(place: number, byte: number): number;
-  /** Whether all characters that need no escape lead back to a place; absent: unknown. */
+  /** Whether characters that need no escape, where they may come, lead to places with the same ends; absent: unknown. */
   free?(place: number): boolean;
 }
 

@@ -7,7 +7,6 @@ import { Matcher, type MatcherOptions } from '../matching/matcher.ts';
 import { AcceptorMasks } from '../matching/token-machine.ts';
 import { type Choices, checkOptions, sharedBy } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
-
 import { type ToolFormat, type ToolFormatName, toolFormat } from './tool-formats.ts';
 import { readTurn, type Turn } from './turn.ts';
 import { type Span, TurnGraph } from './turn-graph.ts';

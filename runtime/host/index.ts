@@ -43,7 +43,6 @@ import {
   stringWhere,
 } from './strings.ts';
 import { coupleProbabilities } from './svm.ts';
-
 import { wasmKernel } from './wasm-kernel.ts';
 
 /** Host functions by name, one line each; an artifact carries only those its plan needs. */

@@ -14,6 +14,8 @@ const vocabulary = vocabularyOf([
   '"b":2',
   '1,2',
   'é"',
+  'éé',
+  'aé',
   'name":"',
 ]);
 const SEED = 20_260;
@@ -45,6 +47,15 @@ describe(`maxTokens (seed ${SEED})`, () => {
     [
       'lists in lists',
       { type: 'array', minItems: 1, items: { type: 'array', items: { type: 'string' }, uniqueItems: true } },
+    ],
+    [
+      'counted characters',
+      {
+        type: 'object',
+        properties: { a: { maxLength: 5, type: 'string' }, b: { type: 'string', minLength: 2, maxLength: 30 } },
+        required: ['a', 'b'],
+        additionalProperties: { type: 'string', pattern: '^[a-c]{0,9}$' },
+      },
     ],
     [
       'long ends',

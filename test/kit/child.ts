@@ -4,7 +4,6 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { build } from 'esbuild';
-
 import { root } from './root.ts';
 
 /**

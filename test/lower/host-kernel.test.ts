@@ -5,7 +5,6 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { placements } from '../../compiler/cli/placement.ts';
 import { createCompiler, writeArtifact } from '../../compiler/compile.ts';
-
 import type { HostTensor } from '../../runtime/host.ts';
 import { player } from '../conformance/onnx-targets.ts';
 import { attribute as A, encodeModel, f32, i64, info, node } from '../import/build-onnx.ts';

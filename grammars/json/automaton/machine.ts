@@ -10,7 +10,6 @@ import { PlainObjects } from '../solver/plain-objects.ts';
 import { SeenSets } from '../solver/seen-keys.ts';
 import type { Solver } from '../solver/solver.ts';
 import { afterValue } from './after-value.ts';
-
 import { KeyDemands } from './key-demands.ts';
 import { KeySpace } from './key-space.ts';
 import { type FormulaSlot, goTo, type Leaf, push, type ResultId } from './leaf.ts';

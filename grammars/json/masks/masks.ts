@@ -94,7 +94,8 @@ export class JsonMasks implements TokenMachine {
       free: (place) => {
         acceptor.load(place);
         const leaf = acceptor.machine.leaves[acceptor.leaf];
-        return (leaf instanceof StringLeaf || leaf instanceof KeyLeaf) && leaf.profile?.kind === 'free';
+        const profile = leaf instanceof StringLeaf || leaf instanceof KeyLeaf ? leaf.profile : undefined;
+        return profile !== undefined && ('min' in profile ? profile.min === 0 : profile.kind === 'free');
       },
     };
   }

@@ -5,9 +5,7 @@ import { type StringSetId, StringSets, spellable } from '../formula/string-sets.
 import { canonical, type JsonType, ofWhole, type Term, type Terms } from '../formula/terms.ts';
 import { ALL_TYPES, DeclaredTypes, type TypeSet, typeBit, typeOf } from './declared-types.ts';
 import { overlappingGroups } from './disjoint.ts';
-
 import { isObject, type Json, type JsonObject, own, pointerToken, type Resource, type Site } from './document.ts';
-
 import { arrayKeywords } from './keywords-array.ts';
 import { numberKeywords } from './keywords-number.ts';
 import { objectKeywords } from './keywords-object.ts';
