@@ -59,12 +59,22 @@ function boundsOf({ maxKl, maxDrop, maxBytes }: Budget): Bound[] {
   ];
 }
 
-/** Standard error of the share of changed decisions: few of them say little. */
+/**
+ * Standard error of the share of changed decisions, as if one more of two had changed: of few decisions none may have changed by chance
+ * (Agresti and Coull 1998).
+ */
 function dropError(d: Damage): number {
-  const of = (top1: number, n: number): number => Math.sqrt((top1 * (1 - top1)) / Math.max(1, n));
+  const of = (top1: number, n: number): number => {
+    const share = ((1 - top1) * n + 1) / (n + 2);
+    return Math.sqrt((share * (1 - share)) / Math.max(1, n));
+  };
   if (d.kind === 'tokens') return of(d.top1, d.positions);
   return Math.max(0, ...Object.values(d.outputs).map((o) => of(o.top1, o.rows)));
 }
+
+/** Decisions that were compared. */
+const decisionsOf = (d: Damage): number =>
+  d.kind === 'tokens' ? d.positions : Math.min(...Object.values(d.outputs).map((o) => o.rows));
 
 /** The options whose bounds are not kept, with the margin that other data needs. */
 export const missedBounds = (budget: Budget, m: Measured): string[] =>
@@ -98,6 +108,11 @@ export function best<T extends Measured & { readonly recipe: { readonly name: st
     return least ? [{ bound: b, least }] : [];
   });
   const first = near[0]?.least ?? [...candidates].sort(byDamage)[0];
+  const decisions = first ? decisionsOf(first.damage) : 0;
+  const more =
+    budget.maxDrop !== undefined && decisions * budget.maxDrop < 1
+      ? `; or give more data: ${decisions} decisions are too few to show that no more than ${(100 * budget.maxDrop).toPrecision(2)} % change`
+      : '';
   throw new InfcError(
     'INFC2084',
     first
@@ -106,7 +121,7 @@ export function best<T extends Measured & { readonly recipe: { readonly name: st
     {
       fix:
         near.length > 0
-          ? `What can be met: ${near.map(({ bound, least }) => `${bound.option} ${bound.shown(bound.needs(least))} (${least.recipe.name})`).join(', or ')}`
+          ? `What can be met: ${near.map(({ bound, least }) => `${bound.option} ${bound.shown(bound.needs(least))} (${least.recipe.name})`).join(', or ')}${more}`
           : 'Allow more damage (--max-kl, --max-drop) and more bytes (--max-bytes)',
     },
   );

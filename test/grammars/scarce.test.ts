@@ -2,6 +2,7 @@ import Ajv2020 from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../grammars/json/schema/document.ts';
 import { openSchema } from '../../grammars/json/session.ts';
+import { InfcError } from '../../runtime/errors.ts';
 import { random } from './json-fixtures.ts';
 
 /** Walks through each schema in each order. */
@@ -65,7 +66,33 @@ const SCARCE: readonly Json[] = [
     minProperties: 3,
   },
   { type: 'object', propertyNames: { enum: ['one', 'two', 'three'] }, minProperties: 2, required: ['three'] },
+  // One number will do, and none of those that begin with most digits.
+  {
+    type: 'object',
+    patternProperties: {
+      a: { allOf: [{ multipleOf: 6.75 }, { multipleOf: 19 }, { multipleOf: 9.5 }, { multipleOf: 2.125 }] },
+      b: { not: { anyOf: [2, 6.5, 5, 7, 11, 37].map((multipleOf) => ({ multipleOf })) } },
+      c: { exclusiveMinimum: -100000 },
+      d: { exclusiveMaximum: -10000 },
+      e: { not: { const: -78489 } },
+    },
+    required: ['abcde26163'],
+  },
 ];
+
+/** Exactly one of many alternatives that share names; of those without the name that tells it, each can be broken in many ways. */
+const KINDS: Json = {
+  oneOf: [
+    { properties: { name: { type: 'string' }, bindings: { type: 'array' } }, additionalProperties: false },
+    ...['run', 'image', 'file', 'project', 'function', 'repository', 'include'].map((kind) => ({
+      type: 'object',
+      properties: Object.fromEntries(
+        ['name', kind, `${kind}Args`, 'env', 'args', 'replicas', 'bindings'].map((name) => [name, { type: 'string' }]),
+      ),
+      required: ['name', kind],
+    })),
+  ],
+};
 
 describe.each(SCARCE.map((schema) => [JSON.stringify(schema), schema] as const))('%s', (_, schema) => {
   it.each(['any', 'schema'] as const)(
@@ -104,6 +131,44 @@ describe.each(SCARCE.map((schema) => [JSON.stringify(schema), schema] as const))
       }
     },
   );
+});
+
+it('finds the cheapest of many ways to satisfy exactly one alternative', () => {
+  const schema = { type: 'array', minItems: 1, items: KINDS };
+  const { acceptor } = openSchema(schema, { order: 'any', whitespace: 'compact' });
+  const after = (text: string): number =>
+    acceptor.shortest(Buffer.from(text).reduce((state, byte) => acceptor.step(state, byte), acceptor.start));
+  expect(after('[{"other":0')).toBe(',"name":"","run":""}]'.length);
+  expect(after('[{"')).toBe('name":""}]'.length);
+});
+
+it('a shortest end that was given up leaves no trace', () => {
+  const open = (budget: number) =>
+    openSchema({ type: 'array', minItems: 1, items: KINDS }, { order: 'any', whitespace: 'compact', budget }).acceptor;
+  const text = Buffer.from('[{"other":0');
+  const whole = open(1e6);
+  const bytes = whole.shortest(text.reduce((state, byte) => whole.step(state, byte), whole.start));
+  let failed = 0;
+  // What was found before is kept: with every try the rest is less.
+  for (let budget = 1; budget < 400; budget += 7) {
+    try {
+      const tried = open(budget);
+      const state = text.reduce((from, byte) => tried.step(from, byte), tried.start);
+      for (let n = 0; n < 20; n++) {
+        try {
+          expect(tried.shortest(state)).toBe(bytes);
+          break;
+        } catch (error) {
+          if (!(error instanceof InfcError)) throw error;
+          failed++;
+        }
+      }
+    } catch (error) {
+      // Less than the way there takes.
+      if (!(error instanceof InfcError)) throw error;
+    }
+  }
+  expect(failed).toBeGreaterThan(0);
 });
 
 describe('what has no value', () => {

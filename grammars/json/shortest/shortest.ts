@@ -1,4 +1,4 @@
-import { FreeNumberLeaf, NumberLeaf, numberPhase } from '../automaton/leaf-number.ts';
+import { FreeNumberLeaf, NumberLeaf, numberAlive, numberPhase } from '../automaton/leaf-number.ts';
 import { KeyLeaf, ObjectLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf, type StringSlot } from '../automaton/leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, ValueLeaf, WordLeaf } from '../automaton/leaf-structure.ts';
@@ -62,20 +62,24 @@ export class Shortest {
     const known = this.states.get(key);
     if (known !== undefined) return known;
     this.states.set(key, INFINITE);
-    const { bytes, leans } = this.leaning(() => {
-      if (this.machine.leaves[leaf] instanceof EndLeaf) return 0;
-      let best = INFINITE;
-      const frame = this.stacks.frame(stack);
-      for (const { result, bytes } of this.finishes(leaf, unknown)) {
-        const next = this.machine.resume(frame, result);
-        if (next === 0) continue;
-        best = Math.min(best, bytes + this.document(next, this.stacks.parent(stack), this.unknownAfter(frame)));
-      }
-      return best;
-    });
-    if (leans) this.states.delete(key);
-    else this.states.set(key, bytes);
-    return bytes;
+    let found: Cost = { bytes: INFINITE, leans: true };
+    try {
+      found = this.leaning(() => {
+        if (this.machine.leaves[leaf] instanceof EndLeaf) return 0;
+        let best = INFINITE;
+        const frame = this.stacks.frame(stack);
+        for (const { result, bytes } of this.finishes(leaf, unknown)) {
+          const next = this.machine.resume(frame, result);
+          if (next === 0) continue;
+          best = Math.min(best, bytes + this.document(next, this.stacks.parent(stack), this.unknownAfter(frame)));
+        }
+        return best;
+      });
+    } finally {
+      if (found.leans) this.states.delete(key);
+      else this.states.set(key, found.bytes);
+    }
+    return found.bytes;
   }
 
   /** Whether what follows a value depends on its text, as under uniqueItems. */
@@ -250,7 +254,9 @@ export class Shortest {
     let best = INFINITE;
     for (const text of FIRST) {
       const phase = numberPhase('start', text.charCodeAt(0));
-      if (phase !== undefined) best = Math.min(best, 1 + numberBytes(machine, state, atoms, phase, text));
+      // Where none goes on so, numbers of all lengths would be tried.
+      if (phase !== undefined && numberAlive(machine, state, atoms, phase, text))
+        best = Math.min(best, 1 + numberBytes(machine, state, atoms, phase, text));
       if (best === 1) break;
     }
     return best;
@@ -314,6 +320,7 @@ export class Shortest {
         () => undefined,
         // What is demanded besides makes nothing cheaper.
         (begun) => best === INFINITE || (this.requiredBytes(begun) + comma < best && bytes(begun) < best),
+        // A name that must not come costs nothing, a shape to be broken a property.
         (option) => {
           if (!formulas.isLiteral(option)) return 2;
           const { sort } = solver.term(option);
@@ -347,9 +354,13 @@ export class Shortest {
     const outer = this.low;
     this.low = INFINITE;
     this.open.set(key, depth);
-    const answer = decide();
-    this.open.delete(key);
-    this.depth--;
+    let answer: number;
+    try {
+      answer = decide();
+    } finally {
+      this.open.delete(key);
+      this.depth--;
+    }
     if (this.low >= depth) {
       this.values.set(key, answer);
       this.low = outer;
