@@ -136,14 +136,17 @@ export class ArtifactMachine implements TokenMachine {
     this.warm();
   }
 
-  /** Goes on from the start by one byte: then what the first token needs, code and tables, is in the processor's caches. */
+  /** Goes over the states first met by byte: then what the first tokens need, code and tables, is in the processor's caches. */
   private warm(): void {
-    const { start } = this;
-    this.pool.has(this.mask(start), 0);
-    for (let at = this.data.starts[0] ?? 0; at < (this.data.starts[1] ?? 0); at++) {
-      const byte = (this.data.runs[at] ?? 0) & 255;
-      this.load(start);
-      if (this.advance(byte)) this.save(start, BYTES[byte] ?? NO_BYTES);
+    const { starts, runs } = this.data;
+    for (let state = this.start; state < Math.min(this.states.count, this.start + WARM); state++) {
+      if (this.written(state) !== undefined) this.pool.has(this.mask(state), 0);
+      const leaf = this.states.a[state] ?? 0;
+      for (let at = starts[leaf - 1] ?? 0; at < (starts[leaf] ?? 0); at++) {
+        const byte = (runs[at] ?? 0) & 255;
+        this.load(state);
+        if (this.advance(byte)) this.save(state, BYTES[byte] ?? NO_BYTES);
+      }
     }
   }
 
@@ -305,7 +308,16 @@ export class ArtifactMachine implements TokenMachine {
   private findMask(state: number): MaskId {
     const leaf = this.states.a[state] ?? 0;
     if (leaf < 0) return this.foreign(this.machine().mask(-leaf));
+    const written = this.written(state);
+    if (written !== undefined) return written;
+    const { step } = this.places;
+    return walkedMask({ step, accepts: (at) => this.accepts(at) }, state, this.vocabulary, this.pool);
+  }
+
+  /** The mask that the file has for a state, if it has one. */
+  private written(state: number): MaskId | undefined {
     const { trees } = this.data;
+    const leaf = this.states.a[state] ?? 0;
     let stack = this.states.b[state] ?? -1;
     for (let node = trees[leaf - 1] ?? 0; node !== 0; ) {
       const count = trees[node] ?? 0;
@@ -317,8 +329,7 @@ export class ArtifactMachine implements TokenMachine {
       node = 0;
       for (let i = 0; i > 2 * count; i -= 2) if (trees[pairs - i] === frame) node = trees[pairs - i + 1] ?? 0;
     }
-    const { step } = this.places;
-    return walkedMask({ step, accepts: (at) => this.accepts(at) }, state, this.vocabulary, this.pool);
+    return undefined;
   }
 
   /** A mask of the fallback in this pool. */
@@ -386,5 +397,7 @@ export class ArtifactMachine implements TokenMachine {
   }
 }
 
+/** States gone over when an artifact is opened. */
+const WARM = 3;
 const NO_BYTES = new Uint8Array(0);
 const BYTES = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
