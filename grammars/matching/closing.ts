@@ -1,4 +1,6 @@
 import { isPlain } from '../json/automaton/utf8-json.ts';
+import { addChar, CHAR_WORDS, type CharBits, hasChar } from '../json/masks/char-bits.ts';
+import { hasAll, ROW, rowsOf } from '../json/masks/subtrees.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { childOf, Endings, UNTOLD } from './endings.ts';
 import type { MaskId } from './mask-pool.ts';
@@ -26,7 +28,7 @@ export class ClosingMasks {
   /** By place, or by state (negative) where tokens depend on the text read before. */
   private readonly aheads = new Map<number, Ahead>();
   private rows = new Map<number, Int32Array>();
-  private readonly wide = new Map<number, number>();
+  private readonly rounds = new Map<number, CharBits>();
   private slack = 0;
 
   private constructor(private readonly machine: TokenMachine) {
@@ -118,8 +120,10 @@ export class ClosingMasks {
   ): boolean {
     const { machine, endings } = this;
     const { places } = endings;
-    const { byte, depth, size, from, tokens, count, maxDepth } = vocabularyTrie(machine.vocabulary);
-    const { plain, content, whole, renaming } = aboutTokens(machine.vocabulary);
+    const trie = vocabularyTrie(machine.vocabulary);
+    const { byte, depth, size, from, tokens, count, maxDepth } = trie;
+    const rows = rowsOf(trie);
+    const { cut, renaming } = aboutTokens(machine.vocabulary);
     const tried = (first: number, last: number): void => {
       for (let t = first; t < last; t++) {
         const bytes = machine.vocabulary.bytes[tokens[t] ?? 0];
@@ -129,20 +133,28 @@ export class ClosingMasks {
     };
     const path = new Int32Array(maxDepth + 1);
     path[0] = places.of(state);
+    const rounds = [this.round(path[0])];
     let told = true;
     for (let i = 1; i < count; ) {
       const d = depth[i] ?? 0;
       const at = path[d - 1] ?? 0;
       const end = i + (size[i] ?? 1);
-      const wide = content[i] === 1 ? this.wideness(at) : NARROW;
-      if (wide !== NARROW && (wide === FREE ? roughly || whole[i] === 1 : plain[i] === 1)) {
+      const b = byte[i] ?? 0;
+      const round = rounds[d - 1];
+      if (
+        round &&
+        (roughly || cut[i] === 0) &&
+        (b & 0xc0) !== 0x80 &&
+        hasChar(round, b) &&
+        hasAll(round, rows, i * ROW)
+      ) {
         // A character that was cut takes up to three bytes more.
-        if (roughly && whole[i] !== 1) this.slack = 3;
+        if (cut[i] === 1) this.slack = 3;
         visit(tokens, from[i] ?? 0, from[end] ?? 0, at);
         i = end;
         continue;
       }
-      const next = this.step(at, byte[i] ?? 0);
+      const next = this.step(at, b);
       if (next === UNTOLD) {
         told = false;
         tried(from[i] ?? 0, from[end] ?? 0);
@@ -152,6 +164,7 @@ export class ClosingMasks {
         continue;
       }
       path[d] = next;
+      if (i + 1 < end) rounds[d] = this.round(next);
       if (renaming[i] === 1) {
         this.slack = Math.max(this.slack, 1);
         tried(from[i] ?? 0, from[i + 1] ?? 0);
@@ -176,34 +189,30 @@ export class ClosingMasks {
     return known === UNKNOWN ? (row[byte] = this.endings.places.step(place, byte)) : known;
   }
 
-  private wideness(place: number): number {
-    let wide = this.wide.get(place);
-    if (wide === undefined) {
-      const loops = (): boolean => PLAIN.every((byte) => this.step(place, byte) === place);
-      wide = this.endings.places.free?.(place) ? FREE : loops() ? WIDE : NARROW;
-      this.wide.set(place, wide);
+  /** The characters that lead from a place back to it, or to places with the same ends. */
+  private round(place: number): CharBits {
+    let round = this.rounds.get(place);
+    if (!round) {
+      round = this.endings.places.round?.(place);
+      if (!round) {
+        round = new Int32Array(CHAR_WORDS);
+        for (const byte of PLAIN) if (this.step(place, byte) === place) addChar(round, byte);
+      }
+      this.rounds.set(place, round);
     }
-    return wide;
+    return round;
   }
 }
 
-const PLAIN = Array.from({ length: 256 }, (_, byte) => byte).filter(isPlain);
+const PLAIN = Array.from({ length: 0x80 }, (_, byte) => byte).filter(isPlain);
+
 /** A step that was not taken yet. */
 const UNKNOWN = -2;
 
-/** Which texts lead back to a place, or to one with the same ends: not all of {@link isPlain} bytes, these at least, or all that strings need not escape. */
-const NARROW = 0;
-const WIDE = 1;
-const FREE = 2;
-
 /** By node of a vocabulary's trie, 1 or 0. */
 interface AboutTokens {
-  /** The node and all nodes below are {@link isPlain}. */
-  readonly plain: Uint8Array;
-  /** The same with bytes beyond ASCII. */
-  readonly content: Uint8Array;
-  /** The same, and no token at the node or below ends within a character. */
-  readonly whole: Uint8Array;
+  /** A token at the node or below ends within a character. */
+  readonly cut: Uint8Array;
   /** What leads to the node may hold a name and go on to another, which must not be the same. */
   readonly renaming: Uint8Array;
 }
@@ -213,35 +222,26 @@ const known = new WeakMap<Vocabulary, AboutTokens>();
 function aboutTokens(vocabulary: Vocabulary): AboutTokens {
   let about = known.get(vocabulary);
   if (!about) {
-    const { byte, depth, size, from, count, maxDepth } = vocabularyTrie(vocabulary);
-    const below = (is: (byte: number, node: number) => boolean): Uint8Array => {
-      const flags = new Uint8Array(count);
-      for (let i = count - 1; i > 0; i--) {
-        let all = is(byte[i] ?? 0, i);
-        for (let child = i + 1; all && child < i + (size[i] ?? 1); child += size[child] ?? 1) all = flags[child] === 1;
-        flags[i] = all ? 1 : 0;
-      }
-      return flags;
-    };
-    const plain = below(isPlain);
-    const content = below((b) => b >= 0x80 || isPlain(b));
+    const { byte, depth, from, count, maxDepth } = vocabularyTrie(vocabulary);
     const renaming = new Uint8Array(count);
     // Bytes that the character at a node still lacks, by depth.
     const lacks = new Uint8Array(maxDepth + 1);
     const cut = new Uint8Array(count);
     // How much of colon, comma, quote was seen, in this order.
     const seen = new Uint8Array(maxDepth + 1);
+    const path = new Int32Array(maxDepth + 1);
     for (let i = 1; i < count; i++) {
       const d = depth[i] ?? 0;
+      path[d] = i;
       const before = seen[d - 1] ?? 0;
       seen[d] = before < 3 && byte[i] === RENAMING[before] ? before + 1 : before;
       renaming[i] = seen[d] === 3 ? 1 : 0;
       const b = byte[i] ?? 0;
       lacks[d] = b >= 0xf0 ? 3 : b >= 0xe0 ? 2 : b >= 0xc0 ? 1 : b >= 0x80 ? Math.max(0, (lacks[d - 1] ?? 0) - 1) : 0;
-      cut[i] = lacks[d] !== 0 && (from[i] ?? 0) < (from[i + 1] ?? 0) ? 1 : 0;
+      if (lacks[d] === 0 || (from[i] ?? 0) === (from[i + 1] ?? 0)) continue;
+      for (let k = 1; k <= d; k++) cut[path[k] ?? 0] = 1;
     }
-    const whole = below((_, i) => content[i] === 1 && cut[i] === 0);
-    known.set(vocabulary, (about = { plain, content, whole, renaming }));
+    known.set(vocabulary, (about = { cut, renaming }));
   }
   return about;
 }

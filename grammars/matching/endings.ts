@@ -1,3 +1,4 @@
+import type { CharBits } from '../json/masks/char-bits.ts';
 import { ENDING_FIRST } from './acceptor.ts';
 import type { TokenMachine } from './token-machine.ts';
 import { vocabularyTrie } from './trie.ts';
@@ -11,8 +12,8 @@ export interface Places {
   of(state: number): number;
   /** The place after one more byte, 0 where there is none, or {@link UNTOLD}. */
   step(place: number, byte: number): number;
-  /** Whether characters that need no escape, where they may come, lead to places with the same ends; absent: unknown. */
-  free?(place: number): boolean;
+  /** Characters that, where they may come, lead back to a place, or to places with the same ends; absent: found by its steps. */
+  round?(place: number): CharBits;
 }
 
 /** What follows depends on text that places do not remember. */

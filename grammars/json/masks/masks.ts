@@ -9,7 +9,7 @@ import { StringLeaf } from '../automaton/leaf-string.ts';
 import { ArrayLeaf, INDENT, ValueLeaf } from '../automaton/leaf-structure.ts';
 import type { StackId } from '../automaton/stack.ts';
 import { located } from '../schema/located.ts';
-import type { CharBits } from './char-bits.ts';
+import { CHAR_WORDS, type CharBits } from './char-bits.ts';
 import { type Counted, Insides } from './insides.ts';
 import { ListedMasks } from './listed-masks.ts';
 import { Memo } from './mask-memo.ts';
@@ -91,11 +91,16 @@ export class JsonMasks implements TokenMachine {
     return {
       of: (state) => acceptor.place(state),
       step: (place, byte) => acceptor.stepBlind(place, byte),
-      free: (place) => {
+      round: (place) => {
         acceptor.load(place);
-        const leaf = acceptor.machine.leaves[acceptor.leaf];
-        const profile = leaf instanceof StringLeaf || leaf instanceof KeyLeaf ? leaf.profile : undefined;
-        return profile !== undefined && ('min' in profile ? profile.min === 0 : profile.kind === 'free');
+        const { leaf, machine } = acceptor;
+        const text = machine.leaves[leaf];
+        const link = text instanceof StringLeaf || text instanceof KeyLeaf ? this.walk.loops.link(leaf) : undefined;
+        if (!link) return NO_CHARS;
+        if (link.next === leaf) return link.set;
+        // Only how many characters may come changes.
+        const profile = text instanceof StringLeaf ? text.profile : undefined;
+        return profile && 'min' in profile && profile.min === 0 ? link.set : NO_CHARS;
       },
     };
   }
@@ -302,3 +307,5 @@ export class JsonMasks implements TokenMachine {
     return base;
   }
 }
+
+const NO_CHARS: CharBits = new Int32Array(CHAR_WORDS);

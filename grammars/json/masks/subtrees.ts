@@ -96,7 +96,11 @@ export function rowsOf(trie: TokenTrie): Rows {
 
 /** Whether all that is below a node may come in any order. */
 export function covers(set: CharBits, rows: Rows, i: number): boolean {
-  if ((((rows[i] ?? 0) >> 16) & 1) !== 0) return false;
+  return (((rows[i] ?? 0) >> 16) & 1) === 0 && hasAll(set, rows, i);
+}
+
+/** Whether a set has all characters that begin below a node. */
+export function hasAll(set: CharBits, rows: Rows, i: number): boolean {
   for (let w = 0; w < CHAR_WORDS; w++) if (((rows[i + BITS + w] ?? 0) & ~(set[w] ?? 0)) !== 0) return false;
   return true;
 }
