@@ -67,9 +67,13 @@ describe('the parsers in the package', () => {
 
   it('say of wrong texts what all of chevrotain says', async () => {
     const texts = [
-      ...['root ::= "a"\n\nb = "c"', 'root ::= "a" \n  | )', 'root ::= ("a"', 'root "a"', '| x'].map((gbnf) => ({ gbnf })),
-      ...["a = 'x' 'y' } ;", "a = 'b', ;", 'a = [ b', "a 'b'", "a = 3 * ;"].map((ebnf) => ({ ebnf })),
-      ...['start: "a" ->\n', 'start: x y |\n]', 'start: a{b\n', '%ignore\n', 'start: ("a" | b~ )\n'].map((lark) => ({ lark })),
+      ...['root ::= "a"\n\nb = "c"', 'root ::= "a" \n  | )', 'root ::= ("a"', 'root "a"', '| x'].map((gbnf) => ({
+        gbnf,
+      })),
+      ...["a = 'x' 'y' } ;", "a = 'b', ;", 'a = [ b', "a 'b'", 'a = 3 * ;'].map((ebnf) => ({ ebnf })),
+      ...['start: "a" ->\n', 'start: x y |\n]', 'start: a{b\n', '%ignore\n', 'start: ("a" | b~ )\n'].map((lark) => ({
+        lark,
+      })),
     ];
     for (const text of texts) {
       const [lean, full] = await Promise.all(
