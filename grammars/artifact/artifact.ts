@@ -18,7 +18,7 @@ import { flatTables } from './flat-tables.ts';
 
 /** Options of {@link compileConstraint}. */
 export interface CompileConstraintOptions {
-  /** States to write out (default 20,000), nearest to the start first, and as many masks. */
+  /** States to write out (default 65,536: `email` and `hostname` have 42,000), nearest to the start first; and 20,000 masks at most. */
   readonly maxStates?: number;
   /** Fail with INFC5501 when not all states fit, instead of leaving the rest to a fallback. */
   readonly complete?: boolean;
@@ -87,7 +87,7 @@ function advance(
 }
 
 function* compiling(machine: TokenMachine, options: CompileConstraintOptions): TablesWork<CompiledConstraint> {
-  const limit = options.maxStates ?? 20_000;
+  const limit = options.maxStates ?? 65_536;
   const own = hasStack(machine) ? yield* tablesOf(machine, limit) : undefined;
   // Few states need no stack: lists of different values out of a few, say.
   const flat = own?.complete ? undefined : yield* flatTables(machine, own ? Math.min(limit, FEW_STATES) : limit);

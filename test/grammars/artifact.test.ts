@@ -117,6 +117,13 @@ describe('ahead-of-time artifacts', () => {
     }
   });
 
+  it('hold all of an email address, whose lengths are counted', () => {
+    const email = () => constrain({ type: 'string', format: 'email' }).masks(vocabulary);
+    const { bytes: file, report } = compileConstraint(email());
+    expect(report.complete).toBe(true);
+    compare(email(), openArtifact(file, vocabulary), 40);
+  });
+
   it('fall back to the live constraint beyond their states', () => {
     const distinct = {
       type: 'object',
