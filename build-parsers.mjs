@@ -1,6 +1,6 @@
 // What the front ends of grammar texts carry of chevrotain. It goes into a chunk of its own, which loads when a grammar text is read; what
 // fixed, checked grammars never run is left out: validation (the one part that needs Node 22), error recovery, syntax trees, and the
-// analysis of token patterns that lets large lexers look at the first character only.
+// analysis of token patterns that lets large lexers look at the first character only. What is said of a text stays the same to the letter.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,7 +40,207 @@ const LEFT_OUT = {
     Lexer.NA = /NOT_APPLICABLE/;
     Lexer.SKIPPED = 'skipped';`,
   'regexp-to-ast/lib/src/api.js': 'export class BaseRegExpVisitor {}',
+  'traits/perf_tracer.js': `export class PerformanceTracer {
+      initPerformanceTracer() {}
+      TRACE_INIT(_, run) { return run(); }
+    }`,
+  'grammar/resolver.js': `import { NonTerminal } from '@chevrotain/gast';
+    export function resolveGrammar(rules) {
+      const visit = (node) => {
+        if (node instanceof NonTerminal) node.referencedRule = rules[node.nonTerminalName];
+      };
+      for (const rule of Object.values(rules)) rule.accept({ visit });
+      return [];
+    }`,
+  // The strategy of chevrotain itself, and no other.
+  'grammar/llk_lookahead.js': 'export class LLkLookaheadStrategy {}',
+  'traits/looksahead.js': `import * as keys from '../../grammar/keys.js';
+    import { buildAlternativesLookAheadFunc, buildLookaheadFuncForOptionalProd, buildLookaheadFuncForOr,
+      buildSingleAlternativeLookaheadFunction, PROD_TYPE } from '../../grammar/lookahead.js';
+    const KEYS = new Map([
+      [PROD_TYPE.OPTION, keys.OPTION_IDX],
+      [PROD_TYPE.REPETITION, keys.MANY_IDX],
+      [PROD_TYPE.REPETITION_MANDATORY, keys.AT_LEAST_ONE_IDX],
+      [PROD_TYPE.REPETITION_MANDATORY_WITH_SEPARATOR, keys.AT_LEAST_ONE_SEP_IDX],
+      [PROD_TYPE.REPETITION_WITH_SEPARATOR, keys.MANY_SEP_IDX],
+    ]);
+    export class LooksAhead {
+      initLooksAhead({ maxLookahead = 3 }) {
+        this.maxLookahead = maxLookahead;
+        this.lookaheadStrategy = {};
+        this.lookAheadFuncsCache = [];
+        this.currRuleLookaheadFuncs = [];
+      }
+      preComputeLookaheadFunctions(rules) {
+        for (const rule of rules) {
+          const ahead = (this.lookAheadFuncsCache[this.fullRuleNameToShort[rule.name]] = []);
+          const visit = (node) => {
+            const type = node.constructor;
+            const most = node.maxLookahead || this.maxLookahead;
+            if (type === PROD_TYPE.ALTERNATION)
+              ahead[keys.OR_IDX | node.idx] =
+                buildLookaheadFuncForOr(node.idx, rule, most, node.hasPredicates, false, buildAlternativesLookAheadFunc);
+            else if (KEYS.has(type))
+              ahead[KEYS.get(type) | node.idx] =
+                buildLookaheadFuncForOptionalProd(node.idx, rule, most, false, type, buildSingleAlternativeLookaheadFunction);
+          };
+          rule.accept({ visit });
+        }
+      }
+    }`,
+  // Types of tokens stand for themselves: there are no categories.
+  'scan/tokens.js': `let types = 0;
+    export const tokenStructuredMatcher = (token, type) => token.tokenTypeIdx === type.tokenTypeIdx;
+    export { tokenStructuredMatcher as tokenStructuredMatcherNoCategories };
+    export function augmentTokenTypes(list) {
+      for (const type of list) {
+        type.tokenTypeIdx ??= ++types;
+        type.categoryMatches ??= [];
+        type.categoryMatchesMap ??= {};
+      }
+    }
+    export { augmentTokenTypes as hasShortKeyProperty, augmentTokenTypes as isTokenType };`,
+  // Where recovery would go on.
+  'grammar/follow.js': 'export const computeAllProdsFollows = () => ({});',
+  // The same methods, written out nowhere: `CONSUME` to `CONSUME9` and so on. No rule is overridden or tried and taken back.
+  'traits/recognizer_api.js': `import { DEFAULT_RULE_CONFIG } from '../parser.js';
+    export class RecognizerApi {
+      ACTION(run) { return run.call(this); }
+      RULE(name, body, config = DEFAULT_RULE_CONFIG) {
+        this.definedRulesNames.push(name);
+        return (this[name] = this.defineRule(name, body, config));
+      }
+      getGAstProductions() { return this.gastProductionsCache; }
+    }
+    const methods = RecognizerApi.prototype;
+    for (let at = 0; at < 10; at++) {
+      const nth = at || '';
+      methods['CONSUME' + nth] = function (type, options) { return this.consumeInternal(type, at, options); };
+      methods['SUBRULE' + nth] = function (rule, options) { return this.subruleInternal(rule, at, options); };
+      methods['OPTION' + nth] = function (body) { return this.optionInternal(body, at); };
+      methods['OR' + nth] = function (body) { return this.orInternal(body, at); };
+      methods['MANY' + nth] = function (body) { this.manyInternal(at, body); };
+      methods['MANY_SEP' + nth] = function (body) { this.manySepFirstInternal(at, body); };
+      methods['AT_LEAST_ONE' + nth] = function (body) { this.atLeastOneInternal(at, body); };
+      methods['AT_LEAST_ONE_SEP' + nth] = function (body) { this.atLeastOneSepFirstInternal(at, body); };
+    }`,
 };
+
+/** A method of a class of chevrotain, to its closing brace. */
+const method = (name) => new RegExp(`^ {4}(?:static )?${name}\\([^\\n]*\\) \\{\\n[\\s\\S]*?^ {4}\\}\\n`, 'm');
+/** A statement at this depth that begins so, to its closing brace. */
+const block = (start, depth = 8) => new RegExp(`^ {${depth}}${start}[\\s\\S]*?^ {${depth}}\\}.*\\n`, 'm');
+
+/** Parts of modules that are left out, or what takes their place. A part that is not found fails the build. */
+const CUTS = {
+  // The paths of look-ahead stay; walkers for recovery and for completion go.
+  'grammar/interpreter.js': [
+    [/^export class AbstractNextPossibleTokensWalker[\s\S]*(?=^export function possiblePathsFrom)/m],
+    [/^export function nextPossibleTokensAfter[\s\S]*/m],
+  ],
+  // One way of looking ahead; chevrotain has quicker ones for a single token and without conditions.
+  'grammar/lookahead.js': [
+    [
+      /^export var PROD_TYPE[\s\S]*?(?=^export function getLookaheadPaths\()/m,
+      `export const PROD_TYPE = {
+        OPTION: Option,
+        REPETITION: Repetition,
+        REPETITION_MANDATORY: RepetitionMandatory,
+        REPETITION_MANDATORY_WITH_SEPARATOR: RepetitionMandatoryWithSeparator,
+        REPETITION_WITH_SEPARATOR: RepetitionWithSeparator,
+        ALTERNATION: Alternation,
+      };
+      const getProdType = (type) => type;`,
+    ],
+    [
+      /^class InsideDefinitionFinderVisitor[\s\S]*?^\}/m,
+      `class InsideDefinitionFinderVisitor {
+        result = [];
+        constructor(at, type, only = undefined) {
+          this.visit = (node) => {
+            if (node.idx === at && node.constructor === type && (only ?? node) === node) this.result = node.definition;
+          };
+        }
+      }`,
+    ],
+    [
+      /^export function buildAlternativesLookAheadFunc[\s\S]*(?=^class RestDefinitionFinderWalker)/m,
+      `export const buildSingleAlternativeLookaheadFunction = (paths, matches) => function () {
+        return paths.some((path) => path.every((type, at) => matches(this.LA_FAST(at + 1), type)));
+      };
+      export function buildAlternativesLookAheadFunc(all, _, matches) {
+        const ahead = all.map((paths) => buildSingleAlternativeLookaheadFunction(paths, matches));
+        return function (alternatives) {
+          const found = ahead.findIndex(
+            (fits, at) => alternatives[at].GATE?.call(this) !== false && fits.call(this),
+          );
+          return found < 0 ? undefined : found;
+        };
+      }`,
+    ],
+  ],
+  'scan/tokens_public.js': [
+    [
+      /^const PARENT[\s\S]*?(?=^export const EOF)/m,
+      `export function createToken({ name, pattern, group }) {
+        const type = { name, PATTERN: pattern, GROUP: group };
+        augmentTokenTypes([type]);
+        return type;
+      }`,
+    ],
+  ],
+  'traits/lexer_adapter.js': [[method('SKIP_TOKEN')], [method('importLexerState')]],
+  'parser/parser.js': [
+    [/^\(function \(ParserDefinitionErrorType[\s\S]*?^\}\).*$/m, 'ParserDefinitionErrorType = {};'],
+    [method('performSelfAnalysis')], // The static one.
+    [block('this\\.TRACE_INIT\\("Grammar Validations"', 12)],
+    [block('if \\(Object\\.hasOwn\\(config, "ignoredIssues"')],
+  ],
+  // What only names a step that is timed.
+  'gast/lib/src/helpers.js': [
+    [/^export function getProductionDslName[\s\S]*/m, "export const getProductionDslName = () => '';"],
+  ],
+  'traits/gast_recorder.js': [
+    [/^function assertMethodIdxIsValid[\s\S]*/m, 'function assertMethodIdxIsValid() {}'],
+    [block('if \\(!ruleToCall')],
+    [block('if \\(!hasShortKeyProperty')],
+    [/^ {8}catch \(originalError\)[\s\S]*?^ {8}\}\n/m, 'finally {}'],
+    [method('BACKTRACK_RECORD')],
+    [/^ {12}\/\/ DSL methods with[\s\S]*?(?=^ {12}this\.ACTION)/m],
+    [/^ {12}delete that\[`consume`\];[\s\S]*?(?=^ {12}delete that\.ACTION)/m],
+  ],
+  'traits/recognizer_engine.js': [
+    [/^import \{ NextTerminalAfter.*\n/m],
+    [/^ +this\.attemptInRepetitionRecovery\([\s\S]*?\);\n/gm],
+    [method('repetitionSepSecondInternal')],
+    [
+      method('invokeRuleCatch'),
+      `invokeRuleCatch(error) {
+        if (this.RULE_STACK_IDX !== 0 || !isRecognitionException(error)) throw error;
+        this.moveToTerminatedState();
+      }`,
+    ],
+    [method('subruleInternalError'), 'subruleInternalError(error) { throw error; }'],
+    [method('consumeInternalRecovery'), 'consumeInternalRecovery(type, at, error) { throw error; }'],
+    [method('saveRecogState')],
+    [method('reloadRecogState')],
+    [block('if \\(Object\\.hasOwn\\(config, "serializedGrammar"')],
+    [block('if \\(Array\\.isArray\\(tokenVocabulary\\)\\) \\{\\n +\\/\\/ This only checks')],
+    [/^ {8}else if \(Object\.hasOwn\(tokenVocabulary, "modes"\)[\s\S]*?(?=^ {8}\/\/ always add EOF)/m],
+    [block('if \\(this\\.selfAnalysisDone\\)')],
+    [/^ {8}if \(this\.outputCst === true\) \{[\s\S]*?^ {8}else \{/m, '{'],
+  ],
+};
+
+function cut(file, parts) {
+  let text = readFileSync(file, 'utf8');
+  for (const [part, instead = ''] of parts) {
+    const next = text.replace(part, () => `${instead}\n`);
+    if (next === text) throw new Error(`${file} is not as it was (${part}): look at CUTS in build-parsers.mjs`);
+    text = next;
+  }
+  return text;
+}
 
 /** What parsers say of texts; not what validation says of grammars. */
 function parsersOwn(file) {
@@ -59,6 +259,8 @@ export const leanChevrotain = {
     onLoad({ filter: /[\\/]@?chevrotain[\\/].*\.js$/ }, ({ path: file }) => {
       const name = Object.keys(LEFT_OUT).find((end) => file.replaceAll('\\', '/').endsWith(end));
       if (name !== undefined) return { contents: LEFT_OUT[name], loader: 'js' };
+      const cutting = Object.keys(CUTS).find((end) => file.replaceAll('\\', '/').endsWith(end));
+      if (cutting !== undefined) return { contents: cut(file, CUTS[cutting]), loader: 'js' };
       if (file.replaceAll('\\', '/').endsWith('parse/errors_public.js'))
         return { contents: parsersOwn(file), loader: 'js' };
       if (!/[\\/]chevrotain[\\/]lib[\\/]src[\\/]api\.js$/.test(file)) return undefined;
@@ -66,7 +268,7 @@ export const leanChevrotain = {
         readFileSync(path.join(root, 'node_modules/chevrotain/package.json'), 'utf8'),
       );
       return {
-        contents: `/*! Includes parts of chevrotain ${version} (${license}): see LICENSE-chevrotain.txt. */\n${readFileSync(file, 'utf8')}`,
+        contents: `/*! Includes parts of chevrotain ${version} (${license}), changed: see LICENSE-chevrotain.txt. */\n${readFileSync(file, 'utf8')}`,
       };
     });
   },

@@ -25,7 +25,6 @@ function readIso(chevrotain: typeof Parsing, text: string, start: string | undef
     name: 'Comment',
     pattern: /\(\*[\s\S]*?\*\)/,
     group: SKIPPED,
-    line_breaks: true,
   });
   const Text = createToken({ name: 'Text', pattern: /"[^"]*"|'[^']*'|`[^`]*`/ });
   const Special = createToken({ name: 'Special', pattern: /\?[^?]*\?/ });

@@ -42,7 +42,7 @@ function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[
   const { createToken, EmbeddedActionsParser, tokenMatcher } = chevrotain;
   const Space = createToken({ name: 'Space', pattern: /[ \t\f]+|\\\n/, group: SKIPPED });
   const Comment = createToken({ name: 'Comment', pattern: /\/\/[^\n]*|#[^\n]*/, group: SKIPPED });
-  const Newline = createToken({ name: 'Newline', pattern: /\r?\n/, line_breaks: true });
+  const Newline = createToken({ name: 'Newline', pattern: /\r?\n/ });
   const Text = createToken({ name: 'Text', pattern: /"(?:\\.|[^"\\\n])*"i?/ });
   const Regex = createToken({ name: 'Regex', pattern: /\/(?!\/)(?:\\.|[^/\\\n])*\/[imslux]*/ });
   const Arrow = createToken({ name: 'Arrow', pattern: '->' });

@@ -43,15 +43,15 @@ export class JsonAcceptor implements Acceptor {
     this.start = this.save();
   }
 
-  /** A question begins: its work is counted apart. */
-  ask(): void {
+  /** A question about a state with this leaf begins: its work is counted apart. */
+  ask(leaf: number): void {
     this.machine.root = this.root;
-    this.machine.solver.budget.reset();
+    this.machine.solver.budget.reset(leaf !== this.entry);
   }
 
   step(state: number, byte: number): number {
-    this.ask();
     this.load(state);
+    this.ask(this.leaf);
     return this.advance(byte) ? this.save() : 0;
   }
 
@@ -83,6 +83,7 @@ export class JsonAcceptor implements Acceptor {
   /** Bytes of the shortest completion (an upper bound where names must be invented). */
   shortest(state: number): number {
     if (state === 0) return Number.POSITIVE_INFINITY;
+    this.ask(this.states.a[state] ?? 0);
     return located(
       () => this.distances.document(this.states.a[state] ?? 0, this.states.b[state] ?? -1),
       this.machine.place,
@@ -91,7 +92,7 @@ export class JsonAcceptor implements Acceptor {
 
   /** Bytes that finish the value of a leaf, by the result it then gives. */
   costs(leaf: number): Finish {
-    this.ask();
+    this.ask(leaf);
     return located(() => this.distances.finishes(leaf), this.machine.place);
   }
 
@@ -125,8 +126,8 @@ export class JsonAcceptor implements Acceptor {
 
   /** The state after several bytes, or 0. */
   run(state: number, bytes: Uint8Array): number {
-    this.ask();
     this.load(state);
+    this.ask(this.leaf);
     const info = this.machine.leaves[this.leaf];
     let i = info instanceof KeyLeaf && info.decoder === 0 ? this.along(info, bytes) : 0;
     for (; i < bytes.length; i++) if (!this.advance(bytes[i] ?? 0)) return 0;
@@ -181,8 +182,8 @@ export class JsonAcceptor implements Acceptor {
    */
   stepBlind(place: number, byte: number): number {
     const { machine, stacks } = this;
-    this.ask();
     this.load(place);
+    this.ask(this.leaf);
     for (;;) {
       const code = machine.step(this.leaf, byte);
       const target = code >> 2;

@@ -59,17 +59,18 @@ describe('the packed package in an empty folder', () => {
     const { stdout } = await npx('doctor', '--json');
     expect(JSON.parse(stdout).ok).toBe(true);
     const cli = path.join(dir, 'node_modules/.bin/infc');
-    const least = async (...args: string[]): Promise<number> => {
-      const times: number[] = [];
-      for (let i = 0; i < 6; i++) {
-        const t = performance.now();
-        await run(process.execPath, args);
-        times.push(performance.now() - t);
-      }
-      return Math.min(...times);
+    const timeOf = async (...args: string[]): Promise<number> => {
+      const t = performance.now();
+      await run(process.execPath, args);
+      return performance.now() - t;
     };
-    // On a machine busy with other tests, Node's own start is the yardstick.
-    expect(await least(cli, '--help')).toBeLessThan(Math.max(200, 2.5 * (await least('-e', '0'))));
+    // On a machine busy with other tests, Node's own start beside it is the yardstick.
+    let excess = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < 12 && excess > 0; i++) {
+      const bare = await timeOf('-e', '0');
+      excess = Math.min(excess, (await timeOf(cli, '--help')) - Math.max(200, 2.5 * bare));
+    }
+    expect(excess).toBeLessThanOrEqual(0);
   });
 
   it('compiles, runs, verifies and inspects', async () => {

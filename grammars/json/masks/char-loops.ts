@@ -44,7 +44,7 @@ const BACKSLASH = 0x5c;
 
 const NOWHERE: readonly number[] = [];
 /** States that a loop may have; more are followed as far as so many levels take. */
-const MAX_STATES = 32;
+const MAX_STATES = 96;
 /** Fewer when they are that many at once: so many, and two a level. */
 const SOME = 6;
 /** Longest way followed in numbers, whose states are costly; tokens have few digits. */
@@ -146,7 +146,7 @@ export class CharLoops {
     for (let bit = 0; bit < CHAR_BITS; bit++)
       if (((set[bit >> 5] ?? 0) >> (bit & 31)) & 1) for (const to of waysOf(ways, bit)) if (!seen.has(to)) next.add(to);
     // States that are not looked at cost nothing.
-    if (seen.size + next.size > Math.min(MAX_STATES, SOME + 2 * count)) return false;
+    if (seen.size + next.size > Math.min(MAX_STATES, SOME + 8 * count)) return false;
     const tried = new Set<number>();
     for (let bit = 0; bit < CHAR_BITS; bit++) {
       if ((((set[bit >> 5] ?? 0) >> (bit & 31)) & 1) === 0) continue;

@@ -115,7 +115,7 @@ export class JsonMasks implements TokenMachine {
 
   private compute(leaf: number, stack: StackId): Found {
     const { walk, acceptor } = this;
-    acceptor.ask();
+    acceptor.ask(leaf);
     walk.lowest = acceptor.stacks.depth(stack);
     const found = located(() => this.collect(leaf, stack), acceptor.machine.place);
     this.memo.set(leaf, stack, walk.lowest, found);
@@ -127,7 +127,8 @@ export class JsonMasks implements TokenMachine {
     const { acceptor, vocabulary } = this;
     let whole = this.decided.get(state);
     if (whole === undefined) {
-      acceptor.ask();
+      acceptor.load(state);
+      acceptor.ask(acceptor.leaf);
       const tokens = later.filter((token) => acceptor.takes(state, vocabulary.bytes[token]));
       whole = this.pool.extend(mask, tokens);
       this.decided.set(state, whole);

@@ -5,6 +5,8 @@ import { type CancelSignal, refuseCancelled } from '../../cancel.ts';
 const MAX_WORK = 500_000;
 /** Members of languages that the regex engine builds, at most; such work is slower. No schema of MaskBench takes 95,000. */
 const MAX_LANGUAGES = 150_000;
+/** A text that has begun is not broken off before its questions took so many times as long. */
+const PATIENCE = 4;
 /** Operations between two looks at the signal. */
 const LOOK = 10_000;
 
@@ -14,6 +16,7 @@ export class Budget {
   private worked = 0;
   private members = 0;
   private look = LOOK;
+  private patience = 1;
 
   /**
    * @param limit elementary search steps allowed per question asked
@@ -24,8 +27,9 @@ export class Budget {
     private readonly signal?: CancelSignal,
   ) {}
 
-  /** Starts counting afresh: called once per question the user waits for. Throws INFC5023 when cancelled. */
-  reset(): void {
+  /** Starts counting afresh: called once per question the user waits for, in a text that has `begun` or not. Throws INFC5023 when cancelled. */
+  reset(begun = false): void {
+    this.patience = begun ? PATIENCE : 1;
     this.used = 0;
     this.worked = 0;
     this.members = 0;
@@ -40,8 +44,8 @@ export class Budget {
       this.look = this.worked + LOOK;
       refuseCancelled(this.signal);
     }
-    if (this.worked > MAX_WORK)
-      this.refuse(`simplifying what the schema still demands took more than ${MAX_WORK} operations`);
+    const most = MAX_WORK * this.patience;
+    if (this.worked > most) this.refuse(`simplifying what the schema still demands took more than ${most} operations`);
   };
 
   private refuse(reason: string): never {
@@ -54,14 +58,16 @@ export class Budget {
   language = (members: number): void => {
     this.members += members + 1;
     this.work(1);
-    if (this.members > MAX_LANGUAGES) this.refuse(`combining patterns took more than ${MAX_LANGUAGES} parts`);
+    const most = MAX_LANGUAGES * this.patience;
+    if (this.members > most) this.refuse(`combining patterns took more than ${most} parts`);
   };
 
   /** Accounts for one step. Throws INFC5021 when the budget is spent and INFC5023 when cancelled. */
   spend = (): void => {
     this.used++;
-    if (this.used > this.limit)
-      throw new InfcError('INFC5021', `deciding whether a value exists took more than ${this.limit} steps`, {
+    const most = this.limit * this.patience;
+    if (this.used > most)
+      throw new InfcError('INFC5021', `deciding whether a value exists took more than ${most} steps`, {
         fix: 'Simplify nested oneOf, not, if or contains, or raise `budget`',
       });
     if ((this.used & 63) === 0) refuseCancelled(this.signal);
