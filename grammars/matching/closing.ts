@@ -2,10 +2,10 @@ import { isPlain } from '../json/automaton/utf8-json.ts';
 import { addChar, CHAR_WORDS, type CharBits, hasChar } from '../json/masks/char-bits.ts';
 import { hasAll, ROW, rowsOf } from '../json/masks/subtrees.ts';
 import type { Vocabulary } from '../vocabulary.ts';
-import { childOf, Endings, UNTOLD } from './endings.ts';
+import { Endings, UNTOLD } from './endings.ts';
 import type { MaskId } from './mask-pool.ts';
 import type { TokenMachine } from './token-machine.ts';
-import { vocabularyTrie } from './trie.ts';
+import { nextOf, vocabularyTrie } from './trie.ts';
 
 /** Places that get a table of steps at once. */
 const MAX_ROWS = 1024;
@@ -100,7 +100,7 @@ export class ClosingMasks {
         if (node === 0 && endings.fits(to, left - 1)) kept.push(-1 - by);
         break;
       }
-      node = childOf(trie, node, by);
+      node = nextOf(trie, node, by);
       if (node === 0) break;
       if (endings.fits(to, left - 1))
         for (let t = trie.from[node] ?? 0; t < (trie.from[node + 1] ?? 0); t++) kept.push(trie.tokens[t] ?? 0);

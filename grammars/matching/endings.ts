@@ -1,7 +1,7 @@
 import type { CharBits } from '../json/masks/char-bits.ts';
 import { ENDING_FIRST } from './acceptor.ts';
 import type { TokenMachine } from './token-machine.ts';
-import { vocabularyTrie } from './trie.ts';
+import { nextOf, vocabularyTrie } from './trie.ts';
 
 /**
  * States as far as the end of a text depends on them. A machine whose states remember text that does not matter for that (names of properties,
@@ -87,7 +87,7 @@ export class Endings {
           if (j === i) least = Math.min(least, after);
           break;
         }
-        node = childOf(trie, node, by);
+        node = nextOf(trie, node, by);
         if (node === 0) break;
         if ((trie.from[node + 1] ?? 0) > (trie.from[node] ?? 0)) least = Math.min(least, after);
       }
@@ -122,12 +122,4 @@ export class Endings {
     this.steps.set(place, best);
     return best;
   }
-}
-
-/** The node below a node of a trie with a byte, or 0. */
-export function childOf(trie: ReturnType<typeof vocabularyTrie>, node: number, byte: number): number {
-  const end = node + (trie.size[node] ?? 1);
-  let child = node + 1;
-  while (child < end && trie.byte[child] !== byte) child += trie.size[child] ?? 1;
-  return child < end ? child : 0;
 }

@@ -4,7 +4,7 @@ import { ClosingMasks } from './closing.ts';
 import { Endings } from './endings.ts';
 import type { MaskId } from './mask-pool.ts';
 import type { TokenMachine } from './token-machine.ts';
-import { vocabularyTrie } from './trie.ts';
+import { goesOn, vocabularyTrie } from './trie.ts';
 
 /** Options of a {@link Matcher}. */
 export interface MatcherOptions {
@@ -253,7 +253,7 @@ export class Matcher {
     const trie = vocabularyTrie(vocabulary);
     for (let drop = Math.min(4, tokens.length); drop > 0; drop--) {
       const tail = tokens.slice(-drop).flatMap((t) => [...(vocabulary.bytes[t] ?? [])]);
-      if (extendable(trie, tail)) return tokens.slice(0, -drop);
+      if (goesOn(trie, tail)) return tokens.slice(0, -drop);
     }
     return tokens;
   }
@@ -343,15 +343,3 @@ function nameOf({ special }: Vocabulary, token: number): string | undefined {
 
 /** Forced texts longer than this are given in pieces. */
 const MAX_FORCED = 4096;
-
-function extendable(trie: ReturnType<typeof vocabularyTrie>, bytes: readonly number[]): boolean {
-  let node = 0;
-  for (const byte of bytes) {
-    const end = node + (trie.size[node] ?? 1);
-    let child = node + 1;
-    while (child < end && trie.byte[child] !== byte) child += trie.size[child] ?? 1;
-    if (child >= end) return false;
-    node = child;
-  }
-  return (trie.size[node] ?? 1) > 1;
-}

@@ -113,6 +113,24 @@ export function childOf(trie: TokenTrie, node: number, byte: number): number {
   return -1;
 }
 
+/** The same without a list of children, for tries that are seldom asked: the child, or 0. */
+export function nextOf(trie: TokenTrie, node: number, byte: number): number {
+  const end = node + (trie.size[node] ?? 1);
+  let child = node + 1;
+  while (child < end && trie.byte[child] !== byte) child += trie.size[child] ?? 1;
+  return child < end ? child : 0;
+}
+
+/** Whether some token is these bytes and more. */
+export function goesOn(trie: TokenTrie, bytes: readonly number[]): boolean {
+  let node = 0;
+  for (const byte of bytes) {
+    node = nextOf(trie, node, byte);
+    if (node === 0) return false;
+  }
+  return (trie.size[node] ?? 1) > 1;
+}
+
 const tries = new WeakMap<Vocabulary, TokenTrie>();
 
 /** The trie of all text tokens of a vocabulary, built once. */

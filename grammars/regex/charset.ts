@@ -25,7 +25,7 @@ export const EMPTY_SET: CharSet = 0;
 export const ALL_SET: CharSet = 1;
 
 /** Sorts and merges arbitrary inclusive ranges, and leaves out the surrogates. */
-export function normalizeRanges(pairs: readonly (readonly [number, number])[]): number[] {
+function normalizeRanges(pairs: readonly (readonly [number, number])[]): number[] {
   const sorted = pairs.filter(([lo, hi]) => lo <= hi).sort((a, b) => a[0] - b[0]);
   const merged: number[] = [];
   for (const [lo, hi] of sorted) {

@@ -1,5 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { type TokenTrie, vocabularyTrie } from '../matching/trie.ts';
+import { nextOf, type TokenTrie, vocabularyTrie } from '../matching/trie.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 
 /** A language model over tokens: natural-log probabilities of the next token after a prefix. */
@@ -63,7 +63,7 @@ export class ByteModel {
         mass[END] = (mass[END] ?? 0) + weight * Math.exp(logs[token] ?? Number.NEGATIVE_INFINITY);
     let node = 0;
     for (let offset = at; offset < prefix.length; offset++) {
-      node = childOf(trie, node, prefix[offset] ?? 0);
+      node = nextOf(trie, node, prefix[offset] ?? 0);
       if (node === 0) return;
       // A token that ends inside a character goes on from there; one that ends at a character is another cut's canonical encoding.
       if (offset + 1 <= prefix.length && !isBoundary(prefix, offset + 1)) {
@@ -178,12 +178,6 @@ function characterStarts(bytes: Uint8Array, reach: number): number[] {
   for (let at = Math.max(0, bytes.length - reach - 3); at <= bytes.length; at++)
     if (isBoundary(bytes, at)) cuts.push(at);
   return cuts;
-}
-
-function childOf(trie: TokenTrie, node: number, byte: number): number {
-  const end = node + (trie.size[node] ?? 1);
-  for (let child = node + 1; child < end; child += trie.size[child] ?? 1) if (trie.byte[child] === byte) return child;
-  return 0;
 }
 
 function* tokensAt(trie: TokenTrie, node: number): Generator<number> {

@@ -1,6 +1,6 @@
 import type { Acceptor } from '../matching/acceptor.ts';
 import { composite } from '../matching/composite.ts';
-import { type TokenTrie, vocabularyTrie } from '../matching/trie.ts';
+import { goesOn, vocabularyTrie } from '../matching/trie.ts';
 import { TextConstraint } from '../text-constraint.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 
@@ -28,19 +28,6 @@ export function healPrompt(vocabulary: Vocabulary, tokens: readonly number[], ma
   }
   const prefix = tokens.slice(best).flatMap((token) => [...(vocabulary.bytes[token] ?? [])]);
   return { tokens: tokens.slice(0, best), prefix: Uint8Array.from(prefix) };
-}
-
-/** Whether some token is these bytes and more. */
-function goesOn(trie: TokenTrie, bytes: readonly number[]): boolean {
-  let node = 0;
-  for (const byte of bytes) {
-    const end = node + (trie.size[node] ?? 1);
-    let child = node + 1;
-    while (child < end && trie.byte[child] !== byte) child += trie.size[child] ?? 1;
-    if (child >= end) return false;
-    node = child;
-  }
-  return (trie.size[node] ?? 1) > 1;
 }
 
 /**

@@ -9,9 +9,6 @@ import { oniguruma } from './patterns.ts';
 import { normalizerOf, splitterOf } from './pipeline.ts';
 import { flatten, readTokenizerFile, type TokenizerFile } from './schema.ts';
 
-/** A vocabulary that can encode. */
-export type EncodingVocabulary = Vocabulary & { encode(text: string): number[] };
-
 /** What a tokenizer file does not say by itself. */
 export interface VocabularyOptions {
   /** Ids or texts of the tokens that end a generation; by default the usual ones that are there. */

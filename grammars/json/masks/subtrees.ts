@@ -27,7 +27,7 @@ const AFTER_F0 = 6;
 const AFTER_F4 = 7;
 
 /** The position within a UTF-8 character (0: between characters) after a byte, or -1. */
-export function utf8Step(position: number, byte: number): number {
+function utf8Step(position: number, byte: number): number {
   const continuation = (byte & 0xc0) === 0x80;
   switch (position) {
     case 0:

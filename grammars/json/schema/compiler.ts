@@ -5,7 +5,8 @@ import { type StringSetId, StringSets, spellable } from '../formula/string-sets.
 import { canonical, type JsonType, ofWhole, type Term, type Terms } from '../formula/terms.ts';
 import { ALL_TYPES, DeclaredTypes, type TypeSet, typeBit, typeOf } from './declared-types.ts';
 import { overlappingGroups } from './disjoint.ts';
-import { isObject, type Json, type JsonObject, own, pointerToken, type Resource, type Site } from './document.ts';
+import { isObject, type Json, type JsonObject, own, pointerToken, type Site } from './document.ts';
+import { DynamicScopes } from './dynamic-scopes.ts';
 import { arrayKeywords } from './keywords-array.ts';
 import { numberKeywords } from './keywords-number.ts';
 import { objectKeywords } from './keywords-object.ts';
@@ -44,8 +45,7 @@ export class SchemaCompiler {
   private readonly leafMemo = new Map<number, Formula>();
   private readonly open = new Set<number>();
   private readonly stringMemo = new Map<Formula, StringSetId>();
-  private readonly scopes: (readonly Resource[])[] = [[]];
-  private readonly scopeIds = new Map<string, number>();
+  private readonly scopes = new DynamicScopes();
   private readonly types: DeclaredTypes;
   private readonly typesMemo: TypeSet[] = [];
 
@@ -71,19 +71,23 @@ export class SchemaCompiler {
     if (target) {
       this.aliases.add(site.id);
       try {
-        return this.sub(target, this.enter(scope, site.resource), given);
+        return this.sub(target, this.scopes.enter(scope, site.resource), given);
       } finally {
         this.aliases.delete(site.id);
       }
     }
     const content = plainContent(site);
     if (content === undefined)
-      return this.terms.schema(site, this.enter(scope, site.resource), given.length > 0 && hasOneOf(site) ? given : []);
+      return this.terms.schema(
+        site,
+        this.scopes.enter(scope, site.resource),
+        given.length > 0 && hasOneOf(site) ? given : [],
+      );
     // Schemas that say the same of a value are one: what was found out for one of them holds for all.
     const key = `${site.resource.draft}${content}`;
     let formula = this.plainSchemas.get(key);
     if (formula === undefined) {
-      formula = this.terms.schema(site, this.enter(scope, site.resource));
+      formula = this.terms.schema(site, this.scopes.enter(scope, site.resource));
       this.plainSchemas.set(key, formula);
     }
     return formula;
@@ -223,8 +227,8 @@ export class SchemaCompiler {
       if (typeof reference !== 'string') throw this.invalid(site, '$ref', '$ref must be a string');
       parts.push(this.sub(site.resource.owner.resolve(site, reference), scope, given()));
     }
-    if (draft === 2019) add('$recursiveRef', () => this.recursive(site, scope));
-    if (draft >= 2020) add('$dynamicRef', () => this.dynamic(site, scope));
+    if (draft === 2019) add('$recursiveRef', () => this.sub(this.scopes.recursive(site, scope), scope));
+    if (draft >= 2020) add('$dynamicRef', () => this.sub(this.scopes.dynamic(site, scope), scope));
     add('allOf', () => formulas.and(this.list(site, scope, 'allOf', given())));
     add('anyOf', () => formulas.or(this.list(site, scope, 'anyOf')));
     add('oneOf', () => {
@@ -305,14 +309,7 @@ export class SchemaCompiler {
 
   /** Formulas of everything `site` refers to in place. */
   references(site: Site, scope: number): Formula[] {
-    const schema = site.schema as JsonObject;
-    const { draft } = site.resource;
-    const reference = own(schema, '$ref');
-    const found: Formula[] = [];
-    if (typeof reference === 'string') found.push(this.sub(site.resource.owner.resolve(site, reference), scope));
-    if (draft === 2019 && own(schema, '$recursiveRef') !== undefined) found.push(this.recursive(site, scope));
-    if (draft >= 2020 && own(schema, '$dynamicRef') !== undefined) found.push(this.dynamic(site, scope));
-    return found;
+    return this.scopes.references(site, scope).map((target) => this.sub(target, scope));
   }
 
   /** The strings a value formula admits. */
@@ -333,48 +330,6 @@ export class SchemaCompiler {
       },
       this.stringMemo,
     );
-  }
-
-  private recursive(site: Site, scope: number): Formula {
-    const target = site.resource.owner.resolve(
-      site,
-      String(own(site.schema as JsonObject, '$recursiveRef')),
-      '$recursiveRef',
-    );
-    if (isObject(target.schema) && own(target.schema, '$recursiveAnchor') === true) {
-      for (const resource of this.scopes[scope] ?? []) {
-        if (isObject(resource.root) && own(resource.root, '$recursiveAnchor') === true)
-          return this.sub(resource.owner.rootOf(resource), scope);
-      }
-    }
-    return this.sub(target, scope);
-  }
-
-  private dynamic(site: Site, scope: number): Formula {
-    const reference = String(own(site.schema as JsonObject, '$dynamicRef'));
-    const target = site.resource.owner.resolve(site, reference, '$dynamicRef');
-    const name = reference.includes('#') ? reference.slice(reference.indexOf('#') + 1) : '';
-    if (isObject(target.schema) && own(target.schema, '$dynamicAnchor') === name) {
-      for (const resource of this.scopes[scope] ?? []) {
-        const outer = resource.owner.dynamicAnchor(resource, name);
-        if (outer) return this.sub(outer, scope);
-      }
-    }
-    return this.sub(target, scope);
-  }
-
-  /** Dynamic scopes only grow when another resource is entered, so that plain schemas have exactly one. */
-  private enter(scope: number, resource: Resource): number {
-    const chain = this.scopes[scope] ?? [];
-    if (chain.includes(resource)) return scope;
-    const key = `${scope}>${resource.id}`;
-    let id = this.scopeIds.get(key);
-    if (id === undefined) {
-      id = this.scopes.length;
-      this.scopes.push([...chain, resource]);
-      this.scopeIds.set(key, id);
-    }
-    return id;
   }
 
   /** Whether `format` is an assertion there. */

@@ -66,7 +66,7 @@ export function own(object: JsonObject, key: string): Json | undefined {
 }
 
 /** The draft a `$schema` URI names, if it is a known one. */
-export function draftOf(uri: Json | undefined): Draft | undefined {
+function draftOf(uri: Json | undefined): Draft | undefined {
   if (typeof uri !== 'string') return undefined;
   const match = /json-schema\.org\/(?:draft-0(\d)|draft\/(\d{4})-\d\d)\//.exec(uri);
   if (!match) return undefined;
