@@ -98,13 +98,18 @@ function systemError(thrown: unknown): InfcError | undefined {
   }
 }
 
-/** Edits (insert, delete, replace, swap of neighbours) that turn one word into another. */
-export function editDistance(a: string, b: string): number {
+/** Edits (insert, delete, replace, swap of neighbours) that turn one word into another; a `wildcard` in `a` stands for any run. */
+export function editDistance(a: string, b: string, wildcard?: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
-    const row = [i];
+    const free = a[i - 1] === wildcard ? 0 : 1;
+    const row = [(last[0] ?? 0) + free];
     for (let j = 1; j <= b.length; j++) {
+      if (free === 0) {
+        row.push(Math.min(last[j] ?? 0, row[j - 1] ?? 0));
+        continue;
+      }
       const same = a[i - 1] === b[j - 1] ? 0 : 1;
       let d = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) d = Math.min(d, (before[j - 2] ?? 0) + 1);

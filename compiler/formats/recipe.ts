@@ -1,5 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { nearest } from '../diagnostics.ts';
+import { editDistance, nearest } from '../diagnostics.ts';
 
 /** Place of a weight in the model: a table of embeddings, the matrix that gives the logits (also when tied to the table), any other. */
 export type WeightRole = 'embedding' | 'head' | 'linear';
@@ -180,22 +180,8 @@ export function matchesName(pattern: string, name: string): boolean {
 
 /** The names that a pattern with `*` comes nearest to: fewest characters to change, those under a `*` free. */
 export function nearestNames(pattern: string, names: Iterable<string>, most = 3): string[] {
-  const distance = (name: string): number => {
-    let last = Array.from({ length: name.length + 1 }, (_, j) => j);
-    for (const c of pattern) {
-      const row = [(last[0] ?? 0) + (c === '*' ? 0 : 1)];
-      for (let j = 1; j <= name.length; j++) {
-        const [before, above, left] = [last[j - 1] ?? 0, last[j] ?? 0, row[j - 1] ?? 0];
-        row.push(
-          c === '*' ? Math.min(above, left) : Math.min(before + (name[j - 1] === c ? 0 : 1), above + 1, left + 1),
-        );
-      }
-      last = row;
-    }
-    return last[name.length] ?? 0;
-  };
   return [...names]
-    .map((name) => ({ name, off: distance(name) }))
+    .map((name) => ({ name, off: editDistance(pattern, name, '*') }))
     .sort((a, b) => a.off - b.off)
     .slice(0, most)
     .map(({ name }) => name);

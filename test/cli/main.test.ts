@@ -110,6 +110,8 @@ describe('diagnostics', () => {
     expect(editDistance('compile', 'compile')).toBe(0);
     expect(editDistance('comiple', 'compile')).toBe(1);
     expect(editDistance('', 'abc')).toBe(3);
+    expect(editDistance('layers.*.down', 'layers.11.down', '*')).toBe(0);
+    expect(editDistance('*down', 'layers.11.donw', '*')).toBe(1);
     expect(nearest('verfy', ['verify', 'view'])).toBe('verify');
     expect(nearest('zzz', ['verify', 'view'])).toBeUndefined();
   });

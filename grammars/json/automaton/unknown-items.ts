@@ -83,7 +83,7 @@ export class UnknownItems {
       return question();
     } catch (error) {
       if (!(error instanceof InfcError) || error.code === 'INFC5023') throw error;
-      this.machine.solver.budget.reset();
+      this.machine.solver.budget.reset(true);
       return false;
     }
   }

@@ -99,7 +99,7 @@ export function* tablesOf(masks: JsonMasks, limit: number): TablesWork<Tables> {
   const raw = new Map<number, Int32Array>();
   for (const [done, [leaf, frame]] of todo.entries()) {
     yield { phase: 'states', done, total: todo.length };
-    machine.solver.budget.reset();
+    acceptor.ask(leaf);
     let row = raw.get(leaf);
     if (!row) raw.set(leaf, (row = rowOf(leaf)));
     let last = 0;

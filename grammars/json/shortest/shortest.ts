@@ -8,6 +8,7 @@ import { JSON_STRING_COST, jsonLength } from '../automaton/string-cost.ts';
 import { bytesTowards, waysWithin } from '../automaton/utf8-json.ts';
 import { FALSE, type Formula, TRUE } from '../formula/formula.ts';
 import { listOf, numberAtoms, settled } from '../formula/number-cells.ts';
+import { Fixpoint } from '../solver/fixpoint.ts';
 import { type Cost, ItemCost } from './item-cost.ts';
 import { ListedCost } from './listed-cost.ts';
 import { listedNumberBytes, numberBytes } from './number-cost.ts';
@@ -28,16 +29,13 @@ export type Finish = readonly { readonly result: number; readonly bytes: number 
  * must be invented (minProperties over unlisted names, negated shapes) the figure is an upper bound.
  */
 export class Shortest {
-  private readonly values = new Map<string | number, number>();
-  private readonly open = new Map<string | number, number>();
+  private readonly values = new Fixpoint<number>(INFINITE);
   private readonly states = new Map<number, number>();
   private readonly objects: ObjectCost;
   private readonly items: ItemCost;
   private readonly lists: ListedCost;
   /** By leaf, without and with an unknown item before it. */
   private readonly ends: (Finish | undefined)[] = [];
-  private low = INFINITE;
-  private depth = 0;
 
   /** @param soonest source of the value that a leaf before a value ends soonest with */
   constructor(
@@ -93,9 +91,8 @@ export class Shortest {
     const known = this.ends[id * 2 + unknown];
     if (known) return known;
     let found: Finish = [];
-    const { leans } = this.leaning(() => {
+    const leans = this.values.leans(() => {
       found = this.finish(id, unknown);
-      return 0;
     });
     if (!leans) this.ends[id * 2 + unknown] = found;
     return found;
@@ -103,11 +100,10 @@ export class Shortest {
 
   /** A figure, and whether it leaned on a question that is still open. */
   private leaning(figure: () => number): Cost {
-    const outer = this.low;
-    this.low = INFINITE;
-    const bytes = figure();
-    const leans = this.low < INFINITE;
-    this.low = Math.min(outer, this.low);
+    let bytes = INFINITE;
+    const leans = this.values.leans(() => {
+      bytes = figure();
+    });
     return { bytes, leans };
   }
 
@@ -204,7 +200,7 @@ export class Shortest {
   value(formula: Formula): number {
     if (formula === FALSE) return INFINITE;
     if (formula === TRUE) return 1;
-    return this.ask(formula, () => {
+    return this.values.ask(formula, () => {
       const { solver, compiler } = this.machine;
       let best = INFINITE;
       const consider = (bytes: number): void => {
@@ -273,7 +269,7 @@ export class Shortest {
     if (solver.arrayCanEnd(rest)) return 0;
     const unique = solver.isUnique(rest);
     const gone = unique ? taken : 0;
-    return this.ask(`a${rest}${after}${gone}`, () => {
+    return this.values.ask(`a${rest}${after}${gone}`, () => {
       const comma = after ? 1 : 0;
       const plain = this.items.plain(rest, gone);
       if (plain !== undefined) return plain + comma;
@@ -306,7 +302,7 @@ export class Shortest {
     if (list) return this.lists.rest(list, after);
     if (solver.objectCanEnd(rest)) return 0;
     const barred = solver.dependsOnSeen(rest) ? this.machine.seen.get(seen) : undefined;
-    return this.ask(`o${rest}${after}${barred?.id ?? ''}`, () => {
+    return this.values.ask(`o${rest}${after}${barred?.id ?? ''}`, () => {
       let best = INFINITE;
       const comma = after ? 1 : 0;
       const bytes = (cube: readonly Formula[]): number =>
@@ -340,31 +336,5 @@ export class Shortest {
       if (term.sort === 'required' && formulas.isPositive(literal)) bytes += jsonLength(term.key) + 5;
     }
     return bytes;
-  }
-
-  private ask(key: string | number, decide: () => number): number {
-    const known = this.values.get(key);
-    if (known !== undefined) return known;
-    const pending = this.open.get(key);
-    if (pending !== undefined) {
-      this.low = Math.min(this.low, pending);
-      return INFINITE;
-    }
-    const depth = ++this.depth;
-    const outer = this.low;
-    this.low = INFINITE;
-    this.open.set(key, depth);
-    let answer: number;
-    try {
-      answer = decide();
-    } finally {
-      this.open.delete(key);
-      this.depth--;
-    }
-    if (this.low >= depth) {
-      this.values.set(key, answer);
-      this.low = outer;
-    } else this.low = Math.min(this.low, outer);
-    return answer;
   }
 }

@@ -10,6 +10,7 @@ import { typeBit, typeOf } from '../schema/declared-types.ts';
 import type { Json } from '../schema/document.ts';
 import { hardPlace, located, type SchemaPlace } from '../schema/located.ts';
 import { ArraySolver } from './array-solver.ts';
+import { Fixpoint } from './fixpoint.ts';
 import { type ObjectCube, ObjectSolver } from './object-solver.ts';
 import type { SeenSet } from './seen-keys.ts';
 import { ValueLists } from './value-lists.ts';
@@ -27,11 +28,8 @@ export class Solver {
   readonly lists: ValueLists;
   private readonly arrays: ArraySolver;
   private readonly splitter: Splitter;
-  private readonly answers = new Map<string | number, boolean>();
-  private readonly open = new Map<string | number, number>();
+  private readonly answers: Fixpoint<boolean>;
   private readonly endings = new Map<Formula, boolean>();
-  private depth = 0;
-  private low = Number.POSITIVE_INFINITY;
 
   constructor(
     readonly compiler: SchemaCompiler,
@@ -39,13 +37,14 @@ export class Solver {
   ) {
     this.formulas = compiler.formulas;
     this.terms = compiler.terms;
+    this.answers = new Fixpoint(false, true, budget.spend);
     this.objects = new ObjectSolver(this);
     this.arrays = new ArraySolver(this);
     this.lists = new ValueLists(this);
     this.splitter = new Splitter(
       this.formulas,
       this.terms,
-      (value) => this.satisfiable(value) || this.answers.get(value) !== false,
+      (value) => this.satisfiable(value) || this.answers.known(value) !== false,
       budget.spend,
     );
   }
@@ -56,7 +55,7 @@ export class Solver {
     const one = this.one(value);
     if (one !== undefined && spellable(one)) return true;
     return located(
-      () => this.ask(value, () => JSON_TYPES.some((type) => this.satisfiableAs(value, type))),
+      () => this.answers.ask(value, () => JSON_TYPES.some((type) => this.satisfiableAs(value, type))),
       () => this.placeOf(value),
     );
   }
@@ -88,7 +87,7 @@ export class Solver {
   objectRest(rest: Formula, seen: SeenSet | undefined): boolean {
     if (rest <= TRUE || this.compiler.listed.get(rest)) return rest !== FALSE;
     const key = seen === undefined || !this.objects.dependsOnSeen(rest) ? rest + 0.25 : `${rest} ${seen.id}`;
-    return this.ask(key, () => {
+    return this.answers.ask(key, () => {
       // What needs no property needs no search.
       if (this.objectCanEnd(rest)) return true;
       const plain = this.objects.plain(rest, seen);
@@ -100,7 +99,7 @@ export class Solver {
   /** Whether an array can be completed: `rest` is what is still demanded of the items to come. */
   arrayRest(rest: Formula): boolean {
     if (rest <= TRUE || this.compiler.listed.get(rest)) return rest !== FALSE;
-    return this.ask(
+    return this.answers.ask(
       rest + 0.5,
       () => this.arrayCanEnd(rest) || this.formulas.someCube(rest, (cube) => this.arrays.cube(cube), this.budget.spend),
     );
@@ -203,37 +202,5 @@ export class Solver {
 
   objectCube(cube: readonly Formula[]): ObjectCube {
     return this.objects.read(cube);
-  }
-
-  private ask(key: string | number, decide: () => boolean): boolean {
-    const known = this.answers.get(key);
-    if (known !== undefined) return known;
-    const pending = this.open.get(key);
-    if (pending !== undefined) {
-      this.low = Math.min(this.low, pending);
-      return false;
-    }
-    this.budget.spend();
-    const depth = ++this.depth;
-    const outer = this.low;
-    this.low = Number.POSITIVE_INFINITY;
-    this.open.set(key, depth);
-    let answer: boolean;
-    try {
-      answer = decide();
-    } finally {
-      this.open.delete(key);
-      this.depth--;
-    }
-    if (answer) this.low = outer;
-    else {
-      if (this.low >= depth) {
-        this.answers.set(key, false);
-        this.low = outer;
-      } else this.low = Math.min(this.low, outer);
-      return false;
-    }
-    this.answers.set(key, true);
-    return true;
   }
 }
