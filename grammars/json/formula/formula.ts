@@ -194,16 +194,9 @@ export class Formulas {
 
   /**
    * Searches the disjunctive normal form lazily: calls `test` with the literals of one cube after another until one is
-   * accepted. Contradictory cubes are never built, nor those that begin as `worth` turns down;
-   * options of low `rank` are tried first. `spend` bounds the search (INFC5021).
+   * accepted. Contradictory cubes are never built. `spend` bounds the search (INFC5021).
    */
-  someCube(
-    f: Formula,
-    test: (cube: readonly Formula[]) => boolean,
-    spend: () => void,
-    worth: (begun: readonly Formula[]) => boolean = () => true,
-    rank?: (option: Formula) => number,
-  ): boolean {
+  someCube(f: Formula, test: (cube: readonly Formula[]) => boolean, spend: () => void): boolean {
     const cube: Formula[] = [];
     const has = new Set<Formula>();
     const search = (pending: readonly Formula[], from: number): boolean => {
@@ -259,10 +252,8 @@ export class Formulas {
           }
         }
       }
-      if (!worth(cube)) return undo();
       if (best < 0) return test(cube) || undo();
       const others = choices.filter((x) => x !== best);
-      if (rank) live.sort((a, b) => rank(a) - rank(b));
       for (const option of live) if (search([option, ...others], 0)) return true;
       return undo();
     };

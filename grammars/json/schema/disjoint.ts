@@ -1,11 +1,14 @@
-import { FALSE, type Formula } from '../formula/formula.ts';
-import type { StringSetId } from '../formula/string-sets.ts';
+import { FALSE, type Formula, TRUE } from '../formula/formula.ts';
+import { type StringSetId, StringSets } from '../formula/string-sets.ts';
 import { type Shape, shapeValue } from '../formula/terms.ts';
 import type { SchemaCompiler } from './compiler.ts';
 import { typeBit } from './declared-types.ts';
 
 /** Pairs are compared one by one up to this many alternatives. */
 const MAX_PAIRWISE = 48;
+
+/** Fewer alternatives are left as they are. */
+const FEW_TAGS = 4;
 
 /** What an alternative says of single names, as far as it is a conjunction of shapes and required names. */
 interface Plain {
@@ -80,21 +83,69 @@ function disjoint(compiler: SchemaCompiler, a: Plain, b: Plain): boolean {
     const other = valueAt(compiler, b, key);
     if (one === FALSE || other === FALSE) return true;
     if (one === other) continue;
-    const x = tags(compiler, one);
-    const y = tags(compiler, other);
-    if (x !== undefined && y !== undefined && x.every((tag) => !y.includes(tag))) return true;
+    const x = stringsOf(compiler, one);
+    const y = stringsOf(compiler, other);
+    if (x === undefined || y === undefined) continue;
+    const { strings } = compiler;
+    if ((tags(compiler, one) ?? tags(compiler, other)) && strings.isEmpty(strings.and(x, y))) return true;
   }
   return false;
 }
 
-/** The strings a value must be one of, when it must be one of a few. */
+/** The strings that a value must be one of. */
+function stringsOf(compiler: SchemaCompiler, value: Formula): StringSetId | undefined {
+  // By what stands on its face: a value of another type may be one whose demands are just being read.
+  return (compiler.typesOf(value) & ~typeBit('string')) === 0 ? compiler.stringSet(value) : undefined;
+}
+
+/** The same when they are a few. */
 function tags(compiler: SchemaCompiler, value: Formula): readonly string[] | undefined {
   const { strings } = compiler;
-  // By what stands on its face: a value of another type may be one whose demands are just being read.
-  if ((compiler.typesOf(value) & ~typeBit('string')) !== 0) return undefined;
-  const set: StringSetId = compiler.stringSet(value);
-  const { members, lang } = strings.get(set);
+  const set = stringsOf(compiler, value);
+  const { members, lang } = strings.get(set ?? StringSets.ALL);
   return lang === strings.engine.empty ? members : undefined;
+}
+
+/**
+ * A demand on objects with its alternatives told by tags: of many `if` that ask for different strings of one property (and hold where it is
+ * absent) at most one holds where it is present. Without this, a property that comes before the tag would have the power set of them.
+ */
+export function byTag(compiler: SchemaCompiler, demand: Formula): Formula {
+  const { formulas, terms } = compiler;
+  const clauses = new Map<string, { clause: Formula; unless: Formula; tags: readonly string[] }[]>();
+  for (const clause of formulas.conjuncts(demand)) {
+    if (!formulas.isOr(clause)) continue;
+    for (const unless of formulas.operands(clause)) {
+      if (!formulas.isLiteral(unless) || formulas.isPositive(unless)) continue;
+      const term = terms.get(formulas.leafNumber(unless));
+      if (term.sort !== 'shape' || term.shape.names.length !== 1 || term.shape.rest !== TRUE) continue;
+      const [name = ''] = term.shape.names;
+      const own = term.shape.patterns.length === 0 ? tags(compiler, term.shape.named(name) ?? TRUE) : undefined;
+      if (!own) continue;
+      const list = clauses.get(name);
+      const entry = { clause, unless, tags: own };
+      if (list) list.push(entry);
+      else clauses.set(name, [entry]);
+      break;
+    }
+  }
+  let result = demand;
+  for (const [name, list] of clauses) {
+    const all = list.flatMap((x) => x.tags);
+    if (list.length < FEW_TAGS || new Set(all).size < all.length) continue;
+    const present = terms.required(name);
+    const told = new Set(list.map((x) => x.clause));
+    const holds = list.map(({ clause, unless }) => formulas.or(formulas.operands(clause).filter((x) => x !== unless)));
+    result = formulas.and([
+      ...formulas.conjuncts(result).filter((x) => !told.has(x)),
+      formulas.or([
+        formulas.and([formulas.not(present), ...holds]),
+        ...list.map(({ unless }, i) => formulas.and([present, formulas.not(unless), holds[i] ?? TRUE])),
+        formulas.and(list.map((x) => x.unless)),
+      ]),
+    ]);
+  }
+  return result;
 }
 
 /** Joins alternatives that share a tag of a name all require; false when no name serves. */

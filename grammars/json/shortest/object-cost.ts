@@ -1,23 +1,33 @@
 import type { Lang } from '../../regex/index.ts';
 import { JSON_STRING_COST, jsonLength } from '../automaton/string-cost.ts';
 import { FALSE, type Formula } from '../formula/formula.ts';
-import { type StringSetId, wellFormed } from '../formula/string-sets.ts';
-import type { Shape } from '../formula/terms.ts';
-import { Barred, type ObjectCube, type Region } from '../solver/object-solver.ts';
+import type { StringSetId } from '../formula/string-sets.ts';
 import type { SeenSet } from '../solver/seen-keys.ts';
 import type { Solver } from '../solver/solver.ts';
+import { HelpfulNames } from './helpful-names.ts';
 
-/** A property that an object is given: a name, or one more name of a region. */
-interface Property {
-  readonly name?: string;
-  readonly region?: Region;
-  readonly demand: Formula;
-}
+const INFINITE = Number.POSITIVE_INFINITY;
 
 /** Names of one region that are told apart; more of them are taken to cost a byte more each. */
 const TOLD_APART = 16;
 
-/** Bytes of the cheapest properties that satisfy a conjunction of object demands. */
+/** An object begun: some properties, and what is then demanded of those to come. */
+interface Begun {
+  readonly rest: Formula;
+  /** The first name, or region after the names, that may come: the order of properties does not matter. */
+  readonly at: number;
+  /** Whether it does come. */
+  readonly comes: boolean;
+  /** How many names of that region came. */
+  readonly used: number;
+  /** Bytes so far, with a comma after each property. */
+  readonly bytes: number;
+  /** Bytes that the whole takes at least, or exactly so many when `settled`. */
+  readonly least: number;
+  readonly settled: boolean;
+}
+
+/** Bytes of the cheapest properties that satisfy an object demand. */
 export class ObjectCost {
   /** By region and names that cannot come: bytes of its cheapest names, cheapest first. */
   private readonly fresh = new Map<string, { readonly costs: number[]; rest: Lang }>();
@@ -28,104 +38,92 @@ export class ObjectCost {
     private readonly value: (demand: Formula) => number,
   ) {}
 
-  /** Bytes of the properties with commas between them, Infinity when there are none; `least` is what must be undercut. */
-  of(cube: ObjectCube, seen: SeenSet | undefined, least: number): number {
+  /**
+   * Bytes of the properties with commas between them, Infinity when there are none; `seen`: names that cannot come. Name by name, first those on
+   * which most depends, each comes or does not; what takes least bytes goes on first (A*), and a plain demand is added up.
+   */
+  of(demand: Formula, seen: SeenSet | undefined): number {
     const { solver } = this;
-    const { all, broken, required, absent, min, max } = cube;
-    if (min > max || required.size > max) return Number.POSITIVE_INFINITY;
-    const barred = new Barred(absent, seen);
-    const first: Property[] = [];
-    for (const name of required) {
-      if (barred.has(name) || !wellFormed(name)) return Number.POSITIVE_INFINITY;
-      first.push({ name, demand: solver.demandOf(all, name) });
-    }
-    const shapes = [...all, ...broken];
-    const names = [...new Set(shapes.flatMap((shape) => shape.names))].filter((name) => !barred.has(name));
-    const regions = broken.length > 0 || min > required.size ? [...solver.objects.regions(shapes, barred)] : [];
-    const taken = new Set([...shapes.flatMap((shape) => shape.names), ...barred.names()]);
-    let best = least;
-    const total = (properties: readonly Property[]): number => {
-      let bytes = Math.max(0, properties.length - 1);
-      const perRegion = new Map<Region, number>();
-      for (const { name, region, demand } of properties) {
-        if (bytes >= best) return bytes;
-        bytes += 3 + this.value(demand);
-        if (name !== undefined) bytes += jsonLength(name);
-        else if (region) {
-          const before = perRegion.get(region) ?? region.unknown;
-          perRegion.set(region, before + 1);
-          bytes += this.freshName(region.names, taken, before);
-        }
+    const names = new HelpfulNames(solver, demand, seen);
+    const { list } = names;
+    /** Cheapest last. */
+    const open: Begun[] = [];
+    const add = (begun: Begun): void => {
+      if (begun.least === INFINITE) return;
+      let low = 0;
+      for (let high = open.length; low < high; ) {
+        const middle = (low + high) >> 1;
+        if ((open[middle]?.least ?? 0) < begun.least) high = middle;
+        else low = middle + 1;
       }
-      return bytes;
+      open.splice(low, 0, begun);
     };
-    // Chooses, for one broken shape after another, a property that breaks it: as the solver does, but the cheapest one.
-    const place = (at: number, properties: readonly Property[]): void => {
+    const begin = (rest: Formula, at: number, used: number, bytes: number): void => {
+      if (rest === FALSE) return;
+      const ends = solver.objectCanEnd(rest);
+      const { least, whole } = ends ? { least: 0, whole: true } : this.plain(rest, names, at, used);
+      add({ rest, at, used, bytes, least: bytes + least, settled: whole, comes: false });
+    };
+    begin(names.without(demand, -1), 0, 0, 0);
+    const done = new Set<string>();
+    for (let begun = open.pop(); begun; begun = open.pop()) {
+      const { rest, at, used, bytes, least, settled, comes } = begun;
+      if (settled) return Math.max(0, least - 1);
+      const name = list[at];
+      const region = name === undefined ? names.regions[at - list.length] : undefined;
+      const key = `${rest} ${at} ${used} ${comes}`;
+      if (done.has(key) || (name === undefined && !region)) continue;
+      done.add(key);
       solver.budget.spend();
-      if (total(properties) >= best) return;
-      const shape = broken[at];
-      if (shape === undefined) {
-        best = Math.min(best, total(this.filled(cube, properties, names, regions, taken)));
-        return;
+      if (!comes) {
+        begin(names.without(rest, at), at + 1, 0, bytes);
+        // What must come is counted.
+        const more = name === undefined || names.owed(rest, name) ? 0 : jsonLength(name) + 5;
+        if (!region || used < region.capacity) add({ ...begun, comes: true, least: Math.max(least, bytes + more) });
+        continue;
       }
-      const put = (property: Property, breaking: Formula, index = properties.length): void => {
-        const demand = solver.formulas.and([property.demand, solver.formulas.not(breaking)]);
-        if (demand === FALSE || !solver.satisfiable(demand)) return;
-        place(at + 1, [...properties.slice(0, index), { ...property, demand }, ...properties.slice(index + 1)]);
-      };
-      properties.forEach((property, index) => {
-        put(property, this.demanded(shape, property), index);
-      });
-      if (properties.length >= max) return;
-      for (const name of names)
-        if (!properties.some((p) => p.name === name))
-          put({ name, demand: solver.demandOf(all, name) }, solver.valueOf(shape, name));
-      for (const region of regions) {
-        const property = { region, demand: this.regionDemand(all, region) };
-        if (properties.filter((p) => p.region === region).length < region.capacity)
-          put(property, this.demanded(shape, property));
-      }
-    };
-    place(0, first);
-    return best;
-  }
-
-  /** The properties with the cheapest further ones that `min` asks for; fewer when there are no more. */
-  private filled(
-    { all, min }: ObjectCube,
-    properties: readonly Property[],
-    names: readonly string[],
-    regions: readonly Region[],
-    taken: ReadonlySet<string>,
-  ): readonly Property[] {
-    const missing = min - properties.length;
-    if (missing <= 0) return properties;
-    const more: { readonly bytes: number; readonly property: Property }[] = [];
-    for (const name of names) {
-      if (properties.some((p) => p.name === name)) continue;
-      const property = { name, demand: this.solver.demandOf(all, name) };
-      more.push({ bytes: jsonLength(name) + this.value(property.demand), property });
+      const own = region ? this.freshName(region.names, names.known, region.unknown + used) : jsonLength(name ?? '');
+      const after = region ? solver.afterRegion(rest, region.matched) : solver.afterProperty(rest, name ?? '');
+      // What changes nothing helps nothing.
+      for (const { need, rest: later } of solver.split(after))
+        if (later !== rest)
+          begin(later, region ? at : at + 1, region ? used + 1 : 0, bytes + own + 4 + this.value(need));
     }
-    for (const region of regions) {
-      const property = { region, demand: this.regionDemand(all, region) };
-      const bytes = this.value(property.demand);
-      const used = properties.filter((p) => p.region === region).length;
-      for (let i = used; i < Math.min(region.capacity, used + missing); i++)
-        more.push({ bytes: bytes + this.freshName(region.names, taken, region.unknown + i), property });
-    }
-    more.sort((a, b) => a.bytes - b.bytes);
-    // What is missing costs more than there is.
-    if (more.length < missing) return [...properties, { demand: FALSE }];
-    return [...properties, ...more.slice(0, missing).map(({ property }) => property)];
+    return INFINITE;
   }
 
-  private demanded(shape: Shape, { name, region }: Property): Formula {
-    if (name !== undefined) return this.solver.valueOf(shape, name);
-    return region ? this.solver.objects.regionValue(shape, region) : FALSE;
-  }
-
-  private regionDemand(all: readonly Shape[], region: Region): Formula {
-    return this.solver.formulas.and(all.map((shape) => this.solver.objects.regionValue(shape, region)));
+  /** Bytes of the properties that a demand asks for whatever else it does, with a comma after each; `whole`: there is nothing else. */
+  private plain(
+    rest: Formula,
+    names: HelpfulNames,
+    at: number,
+    used: number,
+  ): { readonly least: number; readonly whole: boolean } {
+    const { formulas, objects } = this.solver;
+    const parts = formulas.conjuncts(rest);
+    const literals = parts.filter((x) => formulas.isLiteral(x));
+    const { all, broken, required, absent, min, max } = this.solver.objectCube(literals);
+    const whole = literals.length === parts.length && broken.length === 0;
+    let least = min > max || required.size > max ? INFINITE : 0;
+    for (const name of required) least += jsonLength(name) + 4 + this.value(objects.demand(all, name));
+    const missing = min - required.size;
+    if (!whole || missing <= 0 || least === INFINITE) return { least, whole };
+    const more: number[] = [];
+    for (const name of names.list.slice(at))
+      if (!absent.has(name) && !required.has(name))
+        more.push(jsonLength(name) + 4 + this.value(objects.demand(all, name)));
+    names.regions.forEach((region, i) => {
+      const place = i + names.list.length - at;
+      if (place < 0) return;
+      const value = this.value(formulas.and(all.map((shape) => objects.regionValue(shape, region))));
+      const gone = place === 0 ? used : 0;
+      for (let k = gone; k < Math.min(region.capacity, gone + missing); k++)
+        more.push(value + 4 + this.freshName(region.names, names.known, region.unknown + k));
+    });
+    more.sort((a, b) => a - b);
+    if (more.length < missing) return { least: INFINITE, whole };
+    for (const bytes of more.slice(0, missing)) least += bytes;
+    return { least, whole };
   }
 
   /** Bytes of the cheapest name of a set after `index` cheaper ones, but for the names that are taken. */

@@ -297,44 +297,12 @@ export class Shortest {
 
   /** Bytes of the properties still to come, without the closing brace; `after`: a property came before; `seen`: names that cannot come. */
   private objectRest(rest: Formula, after: boolean, seen = 0): number {
-    const { formulas, solver, compiler } = this.machine;
+    const { solver, compiler } = this.machine;
     const list = compiler.listed.get(rest);
     if (list) return this.lists.rest(list, after);
     if (solver.objectCanEnd(rest)) return 0;
     const barred = solver.dependsOnSeen(rest) ? this.machine.seen.get(seen) : undefined;
-    return this.values.ask(`o${rest}${after}${barred?.id ?? ''}`, () => {
-      let best = INFINITE;
-      const comma = after ? 1 : 0;
-      const bytes = (cube: readonly Formula[]): number =>
-        comma + this.objects.of(solver.objectCube(cube), barred, best);
-      formulas.someCube(
-        rest,
-        (cube) => {
-          best = Math.min(best, bytes(cube));
-          return false;
-        },
-        () => undefined,
-        // What is demanded besides makes nothing cheaper.
-        (begun) => best === INFINITE || (this.requiredBytes(begun) + comma < best && bytes(begun) < best),
-        // A name that must not come costs nothing, a shape to be broken a property.
-        (option) => {
-          if (!formulas.isLiteral(option)) return 2;
-          const { sort } = solver.term(option);
-          return formulas.isPositive(option) === (sort === 'shape') ? 0 : sort === 'required' ? 1 : 3;
-        },
-      );
-      return best;
-    });
-  }
-
-  /** Bytes that the names cost which a conjunction requires, each with a value of one byte: it takes no fewer. */
-  private requiredBytes(literals: readonly Formula[]): number {
-    const { formulas, solver } = this.machine;
-    let bytes = -1;
-    for (const literal of literals) {
-      const term = solver.term(literal);
-      if (term.sort === 'required' && formulas.isPositive(literal)) bytes += jsonLength(term.key) + 5;
-    }
-    return bytes;
+    const comma = after ? 1 : 0;
+    return this.values.ask(`o${rest} ${barred?.id ?? ''}`, () => this.objects.of(rest, barred)) + comma;
   }
 }

@@ -15,9 +15,6 @@ export interface ObjectCube {
   readonly max: number;
 }
 
-/** More name-pattern combinations than this are not enumerated. */
-const MAX_PATTERNS = 12;
-
 /** Satisfiability and derivatives of object demands. */
 export class ObjectSolver {
   private readonly formulas: Formulas;
@@ -126,7 +123,7 @@ export class ObjectSolver {
   cube(cube: ObjectCube, seen: SeenSet | undefined): boolean {
     const { all, broken, required, absent, min, max } = cube;
     if (min > max || required.size > max) return false;
-    const barred = new Barred(absent, seen);
+    const barred = new Barred(absent, seen, required);
     const demands = new Map<string, Formula>();
     for (const key of required) {
       if (barred.has(key) || !wellFormed(key)) return false;
@@ -227,10 +224,6 @@ export class ObjectSolver {
       return;
     }
     const patterns = [...new Set(shapes.flatMap((s) => s.patterns.map((p) => p.names)))];
-    if (patterns.length > MAX_PATTERNS) {
-      yield* this.singleRegions(patterns, shapes, barred);
-      return;
-    }
     const names = new Set(shapes.flatMap((s) => s.names));
     const stack: { at: number; set: StringSetId; matched: readonly StringSetId[] }[] = [
       { at: 0, set: StringSets.ALL, matched: [] },
@@ -247,27 +240,6 @@ export class ObjectSolver {
       stack.push({ at: top.at + 1, set: this.strings.and(top.set, pattern), matched: [...top.matched, pattern] });
       stack.push({ at: top.at + 1, set: this.strings.and(top.set, this.strings.not(pattern)), matched: top.matched });
     }
-  }
-
-  /** Too many patterns to combine: witnesses found by single patterns only decide "yes"; "no" is beyond the budget. */
-  private *singleRegions(
-    patterns: readonly StringSetId[],
-    shapes: readonly Shape[],
-    barred: Barred,
-  ): Generator<Region> {
-    const names = new Set(shapes.flatMap((s) => s.names));
-    const none = patterns.reduce((set, p) => this.strings.and(set, this.strings.not(p)), StringSets.ALL);
-    const free = this.region(none, patterns, [], names, barred);
-    if (free) yield free;
-    for (const own of patterns) {
-      const only = patterns.reduce(
-        (set, p) => this.strings.and(set, p === own ? p : this.strings.not(p)),
-        StringSets.ALL,
-      );
-      const single = this.region(only, patterns, [own], names, barred);
-      if (single) yield single;
-    }
-    throw this.solver.tooComplex(`more than ${MAX_PATTERNS} name patterns overlap`);
   }
 
   /** The names of a set, which match exactly the patterns `own`, that are neither listed nor gone. */
@@ -302,14 +274,18 @@ export class Barred {
   constructor(
     private readonly absent: ReadonlySet<string>,
     private readonly seen: SeenSet | undefined,
+    /** Names that are not fresh either, though they may come. */
+    private readonly listed: Iterable<string>,
   ) {}
 
   has(key: string): boolean {
     return this.absent.has(key) || this.seen?.has(key) === true;
   }
 
+  /** These, and the names that are not fresh. */
   *names(): Iterable<string> {
     yield* this.absent;
+    yield* this.listed;
     if (this.seen) yield* this.seen.gone();
   }
 
