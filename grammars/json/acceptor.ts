@@ -1,5 +1,5 @@
-import { type Acceptor, ENDING_FIRST, type OwnMasks } from '../matching/acceptor.ts';
-import { UNTOLD } from '../matching/endings.ts';
+import { type Acceptor, ENDING_FIRST, endingRank, type OwnMasks } from '../matching/acceptor.ts';
+import { UNTOLD, type Unordered } from '../matching/endings.ts';
 import type { MaskPool } from '../matching/mask-pool.ts';
 import { Triples } from '../matching/triples.ts';
 import type { Vocabulary } from '../vocabulary.ts';
@@ -10,6 +10,7 @@ import type { Machine } from './automaton/machine.ts';
 import { type StackId, Stacks } from './automaton/stack.ts';
 import { type TextId, Texts } from './automaton/texts.ts';
 import { isPlain } from './automaton/utf8-json.ts';
+import { FALSE } from './formula/formula.ts';
 import { JsonMasks } from './masks/masks.ts';
 import type { Site } from './schema/document.ts';
 import { located } from './schema/located.ts';
@@ -29,6 +30,8 @@ export class JsonAcceptor implements Acceptor {
   /** What follows a value, by its frame, result and text. */
   private readonly afterTexts = new Map<string, number>();
   private shortestOf: Shortest | undefined;
+  /** By leaf before a value: the text that ends it soonest. */
+  private readonly values = new Map<number, string | undefined>();
   /** States: leaf, stack and text. */
   private readonly states = new Triples();
 
@@ -103,6 +106,11 @@ export class JsonAcceptor implements Acceptor {
 
   /** The text that ends soonest from a leaf before a value. */
   private soonest(leaf: number): string | undefined {
+    if (!this.values.has(leaf)) this.values.set(leaf, this.shortestText(leaf));
+    return this.values.get(leaf);
+  }
+
+  private shortestText(leaf: number): string | undefined {
     const { leaf: leafNow, stack, text } = this;
     this.leaf = leaf;
     this.stack = 0;
@@ -122,6 +130,42 @@ export class JsonAcceptor implements Acceptor {
     this.stack = stack;
     this.text = text;
     return this.accepts(state) ? utf8.decode(Uint8Array.from(bytes)) : undefined;
+  }
+
+  /** At the start of a name, where several must come in any order: the texts of all these properties but the one that comes last, and its place. */
+  unordered(place: number): Unordered | undefined {
+    const { machine, stacks } = this;
+    this.load(place);
+    const { stack } = this;
+    const leaf = machine.leaves[this.leaf];
+    const frame = machine.frames[stacks.frame(stack)];
+    const { only, slots } = frame?.keys?.demands ?? {};
+    if (!only || !slots || machine.options.order === 'schema' || !(leaf instanceof KeyLeaf) || leaf.prefix !== '')
+      return undefined;
+    const names = [...only.required.keys()];
+    if (names.length < FEW_NAMES || names.some((name) => JSON.stringify(name) !== `"${name}"`)) return undefined;
+    this.ask(this.leaf);
+    const ranks = new Map(names.map((name) => [name, endingRank(utf8Bytes.encode(`${name}"`))]));
+    names.sort((a, b) => ((ranks.get(a) ?? '') < (ranks.get(b) ?? '') ? -1 : 1));
+    const last = names.pop() ?? '';
+    let seen = frame?.seen ?? 0;
+    const texts: string[] = [];
+    for (const name of names) {
+      const value = this.soonest(machine.propertyValue(machine.plains.need(only, name)));
+      if (value === undefined) return undefined;
+      texts.push(`${name}":${value},"`);
+      seen = machine.seen.add(seen, name);
+    }
+    const state = machine.formulas.and([only.shape, only.required.get(last) ?? FALSE]);
+    const entry = machine.openKey(
+      slots.map(({ results }) => ({ state, results })),
+      seen,
+    );
+    const key = machine.pushFrame[entry >> 2] ?? 0;
+    this.stack = stacks.push(stacks.parent(stack), key, machine.frames[key]?.captures ?? false, 0);
+    this.leaf = machine.pushLeaf[entry >> 2] ?? 0;
+    this.text = 0;
+    return { texts, last: this.save() };
   }
 
   /** The state after several bytes, or 0. */
@@ -259,6 +303,9 @@ export class JsonAcceptor implements Acceptor {
 }
 
 const utf8 = new TextDecoder();
+const utf8Bytes = new TextEncoder();
+/** So few names come in few orders. */
+const FEW_NAMES = 3;
 /** Values whose consequences are remembered by their text. */
 const MAX_TEXTS = 1024;
 

@@ -39,3 +39,14 @@ export const ENDING_FIRST: readonly number[] = [
     ...Array.from({ length: 256 }, (_, b) => b),
   ]),
 ];
+
+/** By byte: its place in {@link ENDING_FIRST}, as a character, so that texts of these are ordered as their bytes are tried. */
+const ENDING_RANKS = ENDING_FIRST.reduce<string[]>((ranks, byte, i) => {
+  ranks[byte] = String.fromCharCode(i);
+  return ranks;
+}, []);
+
+/** A text that is less than that of other bytes where these are tried later. */
+export function endingRank(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => ENDING_RANKS[byte]).join('');
+}

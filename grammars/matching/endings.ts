@@ -14,6 +14,14 @@ export interface Places {
   step(place: number, byte: number): number;
   /** Characters that, where they may come, lead back to a place, or to places with the same ends; absent: found by its steps. */
   round?(place: number): CharBits;
+  /** What ends a place soonest, where it is texts in any order (absent: nowhere). */
+  unordered?(place: number): Unordered | undefined;
+}
+
+/** Texts that come in any order, the steps tell which, and a place with the end that follows them all. */
+export interface Unordered {
+  readonly texts: readonly string[];
+  readonly last: number;
 }
 
 /** What follows depends on text that places do not remember. */
@@ -39,6 +47,7 @@ export class Endings {
   readonly places: Places;
   private readonly steps = new Map<number, Step | undefined>();
   private readonly bounds = new Map<number, number>();
+  private readonly spelled = new Map<string, number>();
 
   private constructor(private readonly machine: TokenMachine) {
     this.places = machine.places ?? { of: (state) => state, step: (state, byte) => machine.step(state, byte) };
@@ -58,12 +67,45 @@ export class Endings {
     if (known !== undefined) return known;
     const places = [place];
     const text: number[] = [];
-    for (let at = this.step(place); at && text.length < MAX_TEXT; at = this.step(at.to)) {
-      text.push(at.by);
-      places.push(at.to);
+    for (let at = place; text.length < MAX_TEXT && !this.unordered(at); ) {
+      const next = this.step(at);
+      if (!next) break;
+      text.push(next.by);
+      places.push((at = next.to));
     }
     this.cut(places, text);
     return this.bounds.get(place) ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** The bound of a place from where texts come in any order, each cut by itself; false for others. */
+  private unordered(place: number): boolean {
+    if (this.bounds.has(place)) return true;
+    const found = this.places.unordered?.(place);
+    if (!found) return false;
+    let tokens = this.tokens(found.last);
+    for (const text of found.texts) tokens += this.spell(text);
+    this.bounds.set(place, Math.min(tokens, this.machine.shortest(place) + 1));
+    return true;
+  }
+
+  /** Fewest tokens that spell a text. */
+  private spell(text: string): number {
+    let least = this.spelled.get(text);
+    if (least === undefined) {
+      const trie = vocabularyTrie(this.machine.vocabulary);
+      const bytes = utf8.encode(text);
+      const after = new Array<number>(bytes.length).fill(Number.POSITIVE_INFINITY);
+      after.push(0);
+      for (let i = bytes.length - 1; i >= 0; i--)
+        for (let j = i, node = 0; j < bytes.length; j++) {
+          node = nextOf(trie, node, bytes[j] ?? 0);
+          if (node === 0) break;
+          if ((trie.from[node + 1] ?? 0) > (trie.from[node] ?? 0))
+            after[i] = Math.min(after[i] ?? 0, 1 + (after[j + 1] ?? 0));
+        }
+      this.spelled.set(text, (least = after[0] ?? 0));
+    }
+    return least;
   }
 
   /** Whether a text can end within `left` tokens, the end token included. Bytes are counted first: a token has one at least. */
@@ -123,3 +165,5 @@ export class Endings {
     return best;
   }
 }
+
+const utf8 = new TextEncoder();

@@ -97,6 +97,11 @@ export class KeyDemands {
     );
   }
 
+  /** The demand, where there is one and it is plain. */
+  get only(): Plain | undefined {
+    return this.slots.length === 1 ? this.plain?.[0] : undefined;
+  }
+
   /** Whether a list of values goes on with a name. */
   private lists(key: string): boolean {
     const { listed } = this.machine.compiler;

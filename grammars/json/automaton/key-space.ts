@@ -178,14 +178,18 @@ export class KeySpace {
     return result < REGION_BASE ? this.demands.value(this.demands.names[result] ?? '') : undefined;
   }
 
-  /** Bytes to close each name that can still come of what is typed, by result. */
+  /** Bytes to close names that can still come of what is typed, by result: of a name that must come, or of all others. */
   cheapest(leaf: KeyLeaf, cost: CostModel): { result: number; bytes: number }[] {
     const found: { result: number; bytes: number }[] = [];
     if (leaf.prefix !== undefined) {
       const [from, to] = this.range(leaf.prefix);
       for (let i = from; i < to; i++) {
-        const rest = (this.demands.names[i] ?? '').slice(leaf.prefix.length);
-        if (this.usable(i)) found.push({ result: i, bytes: jsonLength(rest) + 1 });
+        if (!this.usable(i)) continue;
+        const name = this.demands.names[i] ?? '';
+        const way = { result: i, bytes: jsonLength(name.slice(leaf.prefix.length)) + 1 };
+        // Those that must come do so sooner or later: whichever is first, the object ends as soon.
+        if (this.demands.only?.required.has(name)) return [way];
+        found.push(way);
       }
     }
     for (const { region, lang } of leaf.regions)
