@@ -240,7 +240,7 @@ export class JsonAcceptor implements Acceptor {
       } else {
         const frame = stacks.frame(this.stack);
         const keys = machine.frames[frame]?.keys;
-        if (machine.needsText(frame, target) && (!keys || keys.demands.dependent)) return UNTOLD;
+        if (machine.needsText(frame, target) && (!keys || keys.demands.counting)) return UNTOLD;
         this.leaf = machine.resume(frame, target);
         this.stack = stacks.parent(this.stack);
         if (this.leaf === 0) return 0;

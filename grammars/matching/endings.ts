@@ -48,6 +48,7 @@ export class Endings {
   private readonly steps = new Map<number, Step | undefined>();
   private readonly bounds = new Map<number, number>();
   private readonly spelled = new Map<string, number>();
+  private readonly stops = new Map<number, boolean>();
 
   private constructor(private readonly machine: TokenMachine) {
     this.places = machine.places ?? { of: (state) => state, step: (state, byte) => machine.step(state, byte) };
@@ -77,15 +78,19 @@ export class Endings {
     return this.bounds.get(place) ?? Number.POSITIVE_INFINITY;
   }
 
-  /** The bound of a place from where texts come in any order, each cut by itself; false for others. */
+  /** Whether texts come in any order from a place: its bound is then known, each being cut by itself. */
   private unordered(place: number): boolean {
-    if (this.bounds.has(place)) return true;
-    const found = this.places.unordered?.(place);
-    if (!found) return false;
-    let tokens = this.tokens(found.last);
-    for (const text of found.texts) tokens += this.spell(text);
-    this.bounds.set(place, Math.min(tokens, this.machine.shortest(place) + 1));
-    return true;
+    let is = this.stops.get(place);
+    if (is === undefined) {
+      const found = this.places.unordered?.(place);
+      this.stops.set(place, (is = found !== undefined));
+      if (found) {
+        let tokens = this.tokens(found.last);
+        for (const text of found.texts) tokens += this.spell(text);
+        this.bounds.set(place, Math.min(tokens, this.machine.shortest(place) + 1));
+      }
+    }
+    return is;
   }
 
   /** Fewest tokens that spell a text. */

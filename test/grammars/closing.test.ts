@@ -61,6 +61,22 @@ describe(`maxTokens (seed ${SEED})`, () => {
       'long ends',
       { anyOf: [{ const: 1 }, { type: 'object', properties: { a: { const: 'x'.repeat(30) } }, required: ['a'] }] },
     ],
+    [
+      'names in any order',
+      {
+        type: 'object',
+        properties: {
+          a: { enum: ['aa', 'b'] },
+          ab: { type: 'array', items: { type: 'integer' }, minItems: 2 },
+          abc: {},
+          name: { type: 'object', properties: { a: {}, name: {}, ab: { const: 12 } }, required: ['a', 'ab', 'name'] },
+          b: {},
+          é: {},
+          'n"': {},
+        },
+        required: ['a', 'ab', 'abc', 'name', 'other', 'é'],
+      },
+    ],
     ...Array.from({ length: 12 }, (_, i): [string, unknown] => [`random ${i}`, schemas.schema()]),
   ];
 

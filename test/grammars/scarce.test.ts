@@ -66,6 +66,33 @@ const SCARCE: readonly Json[] = [
     minProperties: 3,
   },
   { type: 'object', propertyNames: { enum: ['one', 'two', 'three'] }, minProperties: 2, required: ['three'] },
+  {
+    type: 'object',
+    propertyNames: { pattern: '^[a-e]$' },
+    minProperties: 3,
+    required: ['a'],
+    anyOf: [{ required: ['c'] }, { required: ['b'] }],
+  },
+  // One of many, told by a tag that may come last; one of them by a pattern.
+  { type: 'object', required: ['tag'], allOf: ['k', 'l', 'm', 'n', 'o', 'p', 'q', 'r'].map((tag) => tagged(tag)) },
+  { type: 'object', allOf: ['k', 'l', 'm', 'n', 'o'].map((tag) => tagged(tag)) },
+  {
+    oneOf: [
+      ...['k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v'].map((tag) => ({
+        properties: { tag: { enum: [tag] }, own: { type: 'array', items: { enum: [tag] } } },
+        required: ['tag', 'own'],
+      })),
+      { properties: { tag: { type: 'string', pattern: '^[+]' } }, required: ['tag'] },
+    ],
+    type: 'object',
+  },
+  // Many patterns that never match together.
+  {
+    type: 'object',
+    minProperties: 2,
+    additionalProperties: false,
+    patternProperties: Object.fromEntries([...'abcdefghijklmnopq'].map((x) => [`^${x} `, { type: 'integer' }])),
+  },
   // One number will do, and none of those that begin with most digits.
   {
     type: 'object',
@@ -79,6 +106,16 @@ const SCARCE: readonly Json[] = [
     required: ['abcde26163'],
   },
 ];
+
+/** What a tag says of another property. */
+function tagged(tag: string): Json {
+  const own = { type: 'object', properties: { [tag]: { type: 'integer' }, all: {} }, additionalProperties: false };
+  return {
+    if: { properties: { tag: { enum: [tag] } } },
+    // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
+    then: { properties: { tag: { type: 'string' }, own }, required: ['own'] },
+  };
+}
 
 /** Exactly one of many alternatives that share names; of those without the name that tells it, each can be broken in many ways. */
 const KINDS: Json = {
@@ -142,6 +179,17 @@ it('finds the cheapest of many ways to satisfy exactly one alternative', () => {
   expect(after('[{"')).toBe('name":""}]'.length);
 });
 
+it('tells alternatives by a tag that comes after what it decides on', () => {
+  const tags = Array.from({ length: 40 }, (_, i) => `t${i}`);
+  const { acceptor } = openSchema({ type: 'object', required: ['tag'], allOf: tags.map(tagged) }, { order: 'any' });
+  const after = (text: string): number =>
+    Buffer.from(text).reduce((state, byte) => (state === 0 ? 0 : acceptor.step(state, byte)), acceptor.start);
+  expect(acceptor.shortest(after('{"own":{"t7":1}'))).toBe(',"tag":0}'.length);
+  expect(after('{"own":{"t7":1},"tag":"t8"')).toBe(0);
+  expect(acceptor.accepts(after('{"own":{"all":1},"tag":"t8"}'))).toBe(true);
+  expect(acceptor.accepts(after('{"own":{"t7":1},"tag":"other","name":0}'))).toBe(true);
+});
+
 it('a shortest end that was given up leaves no trace', () => {
   const open = (budget: number) =>
     openSchema({ type: 'array', minItems: 1, items: KINDS }, { order: 'any', whitespace: 'compact', budget }).acceptor;
@@ -194,6 +242,10 @@ describe('what has no value', () => {
         contains: { type: 'null' },
         minContains: 2,
       },
+    ],
+    [
+      'two names for three properties, one of which must come',
+      { type: 'object', propertyNames: { pattern: '^[ab]$' }, minProperties: 3, required: ['a'] },
     ],
     ['two names for three properties', { type: 'object', propertyNames: { pattern: '^[ab]$' }, minProperties: 3 }],
   ])('%s', (_, schema) => {

@@ -67,6 +67,11 @@ export class KeyDemands {
     return this.strayList;
   }
 
+  /** Whether that depends on used names that no demand lists. */
+  get counting(): boolean {
+    return this.slots.some(({ state }) => this.machine.solver.dependsOnSeen(state) === 2);
+  }
+
   /** Whether what can still come depends on the names used. */
   get dependent(): boolean {
     return this.seen !== undefined;

@@ -342,7 +342,7 @@ export class Machine {
     let space = this.keySpaces.get(key);
     if (!space) {
       const used = this.seen.get(seen);
-      const dependent = slots.some((s) => this.solver.dependsOnSeen(s.state));
+      const dependent = slots.some((s) => this.solver.dependsOnSeen(s.state) > 0);
       const shared = dependent ? key : `${used.orderId}|${this.key(slots)}`;
       let demands = this.keyDemands.get(shared);
       if (!demands) {

@@ -1,7 +1,7 @@
 import { FALSE, type Formula, TRUE } from '../formula/formula.ts';
 import { wellFormed } from '../formula/string-sets.ts';
 import type { Shape } from '../formula/terms.ts';
-import { Barred, type Region } from '../solver/object-solver.ts';
+import { Barred, ownNames, type Region } from '../solver/object-solver.ts';
 import type { SeenSet } from '../solver/seen-keys.ts';
 import type { Solver } from '../solver/solver.ts';
 
@@ -40,7 +40,7 @@ export class HelpfulNames {
       } else if (term.sort === 'shape') {
         shapes.push(term.shape);
         if ((polarity & 2) === 0) continue;
-        if (term.shape.rest === TRUE && term.shape.patterns.length === 0) deciding.set(leaf, term.shape.names);
+        if (ownNames(term.shape)) deciding.set(leaf, term.shape.names);
         else any = true;
       }
     }

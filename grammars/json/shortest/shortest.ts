@@ -301,7 +301,7 @@ export class Shortest {
     const list = compiler.listed.get(rest);
     if (list) return this.lists.rest(list, after);
     if (solver.objectCanEnd(rest)) return 0;
-    const barred = solver.dependsOnSeen(rest) ? this.machine.seen.get(seen) : undefined;
+    const barred = solver.dependsOnSeen(rest) > 0 ? this.machine.seen.get(seen) : undefined;
     const comma = after ? 1 : 0;
     return this.values.ask(`o${rest} ${barred?.id ?? ''}`, () => this.objects.of(rest, barred)) + comma;
   }

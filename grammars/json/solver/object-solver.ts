@@ -20,7 +20,7 @@ export class ObjectSolver {
   private readonly formulas: Formulas;
   private readonly terms: Terms;
   private readonly strings: StringSets;
-  private readonly seenDependence = new Map<Formula, boolean>();
+  private readonly seenDependence = new Map<Formula, number>();
   private readonly derivatives = new Map<string, Map<Formula, Formula>>();
 
   constructor(private readonly solver: Solver) {
@@ -70,14 +70,15 @@ export class ObjectSolver {
     return shapeValue(shape, key, this.formulas, (names, k) => this.strings.has(names, k));
   }
 
-  /** Whether the answer can depend on which keys were used already. */
-  dependsOnSeen(rest: Formula): boolean {
+  /** Whether the answer can depend on which keys were used already: not (0), on listed ones only (1), on all (2). */
+  dependsOnSeen(rest: Formula): number {
     const known = this.seenDependence.get(rest);
     if (known !== undefined) return known;
-    let depends = false;
+    let depends = 0;
     for (const [leaf, polarity] of this.formulas.leaves(rest)) {
-      const { sort } = this.terms.get(leaf);
-      if ((sort === 'shape' && (polarity & 2) !== 0) || (sort === 'atLeast' && (polarity & 1) !== 0)) depends = true;
+      const term = this.terms.get(leaf);
+      if (term.sort === 'shape' && (polarity & 2) !== 0) depends = Math.max(depends, ownNames(term.shape) ? 1 : 2);
+      else if (term.sort === 'atLeast' && (polarity & 1) !== 0) depends = 2;
     }
     this.seenDependence.set(rest, depends);
     return depends;
@@ -159,7 +160,7 @@ export class ObjectSolver {
     }
     if (demands.size >= max) return false;
     // Where a shape demands nothing of other names, only its own can break it.
-    const own = shape.rest === TRUE && shape.patterns.length === 0;
+    const own = ownNames(shape);
     const names = new Set<string>();
     for (const s of own ? [shape] : [shape, ...all]) for (const name of s.names) names.add(name);
     for (const name of names) {
@@ -267,6 +268,11 @@ export class ObjectSolver {
     const parts = shape.patterns.filter((p) => region.matched.has(p.names)).map((p) => p.value);
     return parts.length === 0 ? shape.rest : this.formulas.and(parts);
   }
+}
+
+/** Whether a shape demands nothing of names that it does not list. */
+export function ownNames({ rest, patterns }: Shape): boolean {
+  return rest === TRUE && patterns.length === 0;
 }
 
 /** Names that cannot come: those that must be absent, and those that are gone. */

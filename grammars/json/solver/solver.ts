@@ -86,7 +86,7 @@ export class Solver {
   /** Whether an object can be completed: `rest` is what is still demanded of the properties to come. */
   objectRest(rest: Formula, seen: SeenSet | undefined): boolean {
     if (rest <= TRUE || this.compiler.listed.get(rest)) return rest !== FALSE;
-    const key = seen === undefined || !this.objects.dependsOnSeen(rest) ? rest + 0.25 : `${rest} ${seen.id}`;
+    const key = seen === undefined || this.objects.dependsOnSeen(rest) === 0 ? rest + 0.25 : `${rest} ${seen.id}`;
     return this.answers.ask(key, () => {
       // What needs no property needs no search.
       if (this.objectCanEnd(rest)) return true;
@@ -136,8 +136,8 @@ export class Solver {
     return this.objects.afterRegion(rest, matched);
   }
 
-  /** Whether the completion of an object can depend on which names were used. */
-  dependsOnSeen(rest: Formula): boolean {
+  /** Whether the completion of an object can depend on which names were used: not (0), on listed ones only (1), on all (2). */
+  dependsOnSeen(rest: Formula): number {
     return this.objects.dependsOnSeen(rest);
   }
 
