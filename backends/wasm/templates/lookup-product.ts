@@ -71,9 +71,7 @@ export function buildLookupProduct(
       ).reduce((a, b) => a.or(b));
       const passes = k.index(fine.select(constant('i32', 2), 1), { min: 1, max: 2 }, 'passes');
       k.for(0, passes, 1, (pass) => {
-        const sums = signs.terms.map((planes) =>
-          Array.from({ length: count }, () => sumsOf(k, planes, run / FOUR)),
-        );
+        const sums = signs.terms.map((planes) => Array.from({ length: count }, () => sumsOf(k, planes, run / FOUR)));
         k.for(0, run / PER, 1, (entry) => {
           signs.terms.forEach((planes, t) => {
             planes.forEach(({ plane, width, at }, register) => {

@@ -62,7 +62,13 @@ class PanelLayout {
     let [unitBytes, headerBytes] = [0, 0];
     for (const [name, { dtype, per }] of Object.entries(format.planes)) {
       const header = per > this.unit;
-      planes.set(name, { dtype, per, beside: besideOf(format, name), offset: header ? headerBytes : unitBytes, header });
+      planes.set(name, {
+        dtype,
+        per,
+        beside: besideOf(format, name),
+        offset: header ? headerBytes : unitBytes,
+        header,
+      });
       const bytes = byteLength(dtype, ((header ? block : this.unit) / per) * PANEL);
       if (header) headerBytes += bytes;
       else unitBytes += bytes;
