@@ -25,6 +25,7 @@ const entries = {
   runtime: 'runtime/index.ts',
   generate: 'runtime/generate/index.ts',
   grammars: 'grammars/index.ts',
+  'grammars/tools': 'grammars/tools/formats/index.ts',
   test: 'test/kit/index.ts',
 };
 for (const [name, file] of Object.entries(entries)) {
@@ -71,7 +72,7 @@ const web = await build({
   tsconfigRaw: { compilerOptions: { target: 'es2022', useDefineForClassFields: false } },
   splitting: true,
   chunkNames: 'chunk-web-[hash]',
-  entryPoints: pick('runtime', 'generate', 'grammars'),
+  entryPoints: pick('runtime', 'generate', 'grammars', 'grammars/tools'),
   platform: 'neutral',
   // White space stays: without it esbuild drops the notes on which calls are pure, and bundles of users could not leave out what they do
   // not use. They are minified there.

@@ -94,7 +94,8 @@ export function composite(parts: readonly Part[], start: number): Acceptor {
     },
     special(id, token) {
       const threads = new Map<number, number[]>();
-      for (const { inner, definition } of threadsOf(id)) {
+      for (const { part, inner, definition } of threadsOf(id)) {
+        enter(threads, part, definition.acceptor.special?.(inner, token) ?? 0);
         if (!definition.acceptor.accepts(inner)) continue;
         for (const edge of definition.next)
           if (edge.token === token) enter(threads, edge.part, parts[edge.part]?.acceptor.start ?? 0);
@@ -107,6 +108,7 @@ export function composite(parts: readonly Part[], start: number): Acceptor {
       if (!state.specials) {
         const tokens = new Set<number>();
         for (const { inner, definition } of threadsOf(id)) {
+          for (const token of definition.acceptor.specials?.(inner) ?? []) tokens.add(token);
           if (!definition.acceptor.accepts(inner)) continue;
           for (const { part, token } of definition.next)
             if (token !== undefined && live[part] && parts[part]?.acceptor.start !== 0) tokens.add(token);

@@ -29,6 +29,7 @@ const USUAL_EOS = [
   '<end_of_turn>',
   '<|end|>',
   '<|return|>',
+  '<|call|>',
   '<｜end▁of▁sentence｜>',
   '[SEP]',
 ];
@@ -169,7 +170,9 @@ function finish(
   }
   // Ids that no token has are as unreachable as special tokens.
   const table = Array.from({ length: bytes.length }, (_, id) => bytes[id] ?? null);
-  const wanted = options.eos ?? USUAL_EOS.filter((text) => special.has(text));
+  // Where there is a token that returns, <|end|> ends a message within the text.
+  const wanted =
+    options.eos ?? USUAL_EOS.filter((text) => special.has(text) && (text !== '<|end|>' || !special.has('<|return|>')));
   const eos = wanted.map((entry) => {
     const id = typeof entry === 'number' ? entry : (special.get(entry) ?? findText(table, entry));
     if (id === undefined || id < 0 || id >= table.length)
