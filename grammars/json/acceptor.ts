@@ -1,4 +1,4 @@
-import { type Acceptor, ENDING_FIRST, endingRank, type OwnMasks } from '../matching/acceptor.ts';
+import { type Acceptor, ENDING_FIRST, endingOrder, type OwnMasks } from '../matching/acceptor.ts';
 import { UNTOLD, type Unordered } from '../matching/endings.ts';
 import type { MaskPool } from '../matching/mask-pool.ts';
 import { Triples } from '../matching/triples.ts';
@@ -140,14 +140,12 @@ export class JsonAcceptor implements Acceptor {
     const leaf = machine.leaves[this.leaf];
     const frame = machine.frames[stacks.frame(stack)];
     const { only, slots } = frame?.keys?.demands ?? {};
-    if (!only || !slots || machine.options.order === 'schema' || !(leaf instanceof KeyLeaf) || leaf.prefix !== '')
-      return undefined;
+    const begins = leaf instanceof KeyLeaf && leaf.prefix === '' && leaf.decoder === 0;
+    if (!only || !slots || !begins || machine.options.order === 'schema') return undefined;
     const names = [...only.required.keys()];
     if (names.length < FEW_NAMES || names.some((name) => JSON.stringify(name) !== `"${name}"`)) return undefined;
     this.ask(this.leaf);
-    const ranks = new Map(names.map((name) => [name, endingRank(utf8Bytes.encode(`${name}"`))]));
-    names.sort((a, b) => ((ranks.get(a) ?? '') < (ranks.get(b) ?? '') ? -1 : 1));
-    const last = names.pop() ?? '';
+    const last = endingOrder(names).pop() ?? '';
     let seen = frame?.seen ?? 0;
     const texts: string[] = [];
     for (const name of names) {
@@ -225,34 +223,13 @@ export class JsonAcceptor implements Acceptor {
    * text to the end has no other names than those that are listed.
    */
   stepBlind(place: number, byte: number): number {
-    const { machine, stacks } = this;
     this.load(place);
     this.ask(this.leaf);
-    for (;;) {
-      const code = machine.step(this.leaf, byte);
-      const target = code >> 2;
-      if (code === 0) return 0;
-      if ((code & 3) === 0) this.leaf = target;
-      else if ((code & 3) === 1) {
-        const frame = machine.pushFrame[target] ?? 0;
-        this.stack = stacks.push(this.stack, frame, machine.frames[frame]?.captures ?? false, 0);
-        this.leaf = machine.pushLeaf[target] ?? 0;
-      } else {
-        const frame = stacks.frame(this.stack);
-        const keys = machine.frames[frame]?.keys;
-        if (machine.needsText(frame, target) && (!keys || keys.demands.counting)) return UNTOLD;
-        this.leaf = machine.resume(frame, target);
-        this.stack = stacks.parent(this.stack);
-        if (this.leaf === 0) return 0;
-        if ((code & 3) === 3) continue;
-      }
-      this.text = 0;
-      return this.save();
-    }
+    return this.advance(byte, true) ? this.save() : this.leaf;
   }
 
-  /** Moves the current configuration over one byte; false (and dead) when nothing accepted goes on so. */
-  advance(byte: number): boolean {
+  /** Moves the current configuration over one byte; false (and dead) when nothing accepted goes on so. `blind`: no text is remembered. */
+  advance(byte: number, blind = false): boolean {
     const { machine, stacks, texts } = this;
     for (;;) {
       const code = machine.step(this.leaf, byte);
@@ -261,7 +238,7 @@ export class JsonAcceptor implements Acceptor {
         return false;
       }
       const target = code >> 2;
-      const captured = this.stack >= 0 && stacks.capturing(this.stack);
+      const captured = !blind && this.stack >= 0 && stacks.capturing(this.stack);
       switch (code & 3) {
         case 0:
           this.leaf = target;
@@ -272,14 +249,19 @@ export class JsonAcceptor implements Acceptor {
           const captures = machine.frames[frame]?.captures ?? false;
           this.stack = stacks.push(this.stack, frame, captures, captures ? texts.length(this.text) : 0);
           this.leaf = machine.pushLeaf[target] ?? 0;
-          if (captures || captured) this.text = texts.append(this.text, byte);
+          if (!blind && (captures || captured)) this.text = texts.append(this.text, byte);
           return true;
         }
         default: {
           const consumed = (code & 3) === 2;
           if (captured && consumed) this.text = texts.append(this.text, byte);
           const frame = stacks.frame(this.stack);
-          this.leaf = machine.needsText(frame, target) ? this.afterText(frame, target) : machine.resume(frame, target);
+          const needs = machine.needsText(frame, target);
+          if (needs && blind && machine.frames[frame]?.keys?.demands.counting !== false) {
+            this.leaf = UNTOLD;
+            return false;
+          }
+          this.leaf = needs && !blind ? this.afterText(frame, target) : machine.resume(frame, target);
           this.stack = stacks.parent(this.stack);
           if (this.text !== 0 && (this.stack < 0 || !stacks.capturing(this.stack))) this.text = 0;
           if (this.leaf === 0) return false;
@@ -303,7 +285,6 @@ export class JsonAcceptor implements Acceptor {
 }
 
 const utf8 = new TextDecoder();
-const utf8Bytes = new TextEncoder();
 /** So few names come in few orders. */
 const FEW_NAMES = 3;
 /** Values whose consequences are remembered by their text. */

@@ -40,13 +40,12 @@ export const ENDING_FIRST: readonly number[] = [
   ]),
 ];
 
-/** By byte: its place in {@link ENDING_FIRST}, as a character, so that texts of these are ordered as their bytes are tried. */
-const ENDING_RANKS = ENDING_FIRST.reduce<string[]>((ranks, byte, i) => {
-  ranks[byte] = String.fromCharCode(i);
-  return ranks;
-}, []);
-
-/** A text that is less than that of other bytes where these are tried later. */
-export function endingRank(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => ENDING_RANKS[byte]).join('');
+/** Sorts names in the order in which their bytes, and the quote after them, are tried. */
+export function endingOrder(names: string[]): string[] {
+  const rank = (name: string): string =>
+    Array.from(new TextEncoder().encode(`${name}"`), (byte) => String.fromCharCode(ENDING_FIRST.indexOf(byte))).join(
+      '',
+    );
+  const ranks = new Map(names.map((name) => [name, rank(name)]));
+  return names.sort((a, b) => ((ranks.get(a) ?? '') < (ranks.get(b) ?? '') ? -1 : 1));
 }

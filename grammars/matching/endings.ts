@@ -74,8 +74,7 @@ export class Endings {
       text.push(next.by);
       places.push((at = next.to));
     }
-    this.cut(places, text);
-    return this.bounds.get(place) ?? Number.POSITIVE_INFINITY;
+    return this.cut(places, text);
   }
 
   /** Whether texts come in any order from a place: its bound is then known, each being cut by itself. */
@@ -96,20 +95,7 @@ export class Endings {
   /** Fewest tokens that spell a text. */
   private spell(text: string): number {
     let least = this.spelled.get(text);
-    if (least === undefined) {
-      const trie = vocabularyTrie(this.machine.vocabulary);
-      const bytes = utf8.encode(text);
-      const after = new Array<number>(bytes.length).fill(Number.POSITIVE_INFINITY);
-      after.push(0);
-      for (let i = bytes.length - 1; i >= 0; i--)
-        for (let j = i, node = 0; j < bytes.length; j++) {
-          node = nextOf(trie, node, bytes[j] ?? 0);
-          if (node === 0) break;
-          if ((trie.from[node + 1] ?? 0) > (trie.from[node] ?? 0))
-            after[i] = Math.min(after[i] ?? 0, 1 + (after[j + 1] ?? 0));
-        }
-      this.spelled.set(text, (least = after[0] ?? 0));
-    }
+    if (least === undefined) this.spelled.set(text, (least = this.cut([], [...utf8.encode(text)])));
     return least;
   }
 
@@ -118,28 +104,33 @@ export class Endings {
     return place !== 0 && (this.machine.shortest(place) + 1 <= left || this.tokens(place) <= left);
   }
 
-  /** Bounds of all places along a text, last first. */
-  private cut(places: readonly number[], text: readonly number[]): void {
+  /** Bounds of all places along a text, last first; without places only how many tokens spell it. Gives the first. */
+  private cut(places: readonly number[], text: readonly number[]): number {
     const trie = vocabularyTrie(this.machine.vocabulary);
+    const bounds: number[] = [];
     for (let i = text.length; i >= 0; i--) {
-      const place = places[i] ?? 0;
-      if (this.bounds.has(place)) continue;
-      // At its end, what else there is, byte by byte; a vocabulary that cannot spell this text may still spell another.
-      let least = this.machine.shortest(place) + 1;
-      let node = 0;
-      for (let j = i; j < text.length; j++) {
-        const by = text[j] ?? 0;
-        const after = (this.bounds.get(places[j + 1] ?? 0) ?? Number.POSITIVE_INFINITY) + 1;
-        if (by < 0) {
-          if (j === i) least = Math.min(least, after);
-          break;
+      const place = places[i];
+      let least = place === undefined ? (i < text.length ? Number.POSITIVE_INFINITY : 0) : this.bounds.get(place);
+      if (least === undefined || place === undefined) {
+        // At its end, what else there is, byte by byte; a vocabulary that cannot spell this text may still spell another.
+        least ??= this.machine.shortest(place ?? 0) + 1;
+        let node = 0;
+        for (let j = i; j < text.length; j++) {
+          const by = text[j] ?? 0;
+          const after = (bounds[j + 1] ?? 0) + 1;
+          if (by < 0) {
+            if (j === i) least = Math.min(least, after);
+            break;
+          }
+          node = nextOf(trie, node, by);
+          if (node === 0) break;
+          if ((trie.from[node + 1] ?? 0) > (trie.from[node] ?? 0)) least = Math.min(least, after);
         }
-        node = nextOf(trie, node, by);
-        if (node === 0) break;
-        if ((trie.from[node + 1] ?? 0) > (trie.from[node] ?? 0)) least = Math.min(least, after);
+        if (place !== undefined) this.bounds.set(place, least);
       }
-      this.bounds.set(place, least);
+      bounds[i] = least;
     }
+    return bounds[0] ?? 0;
   }
 
   /** The step that brings the end nearest; undefined where the text may end, or where places do not tell. */

@@ -21,7 +21,7 @@ export function judgeFormats(ajv: Core): void {
   // Ajv's wants something after the scheme's colon, RFC 3986 does not.
   const uri = ajv.formats.uri;
   if (typeof uri !== 'function') throw new TypeError('ajv-formats has no function for uri');
-  ajv.addFormat('uri', (text: string) => uri(text.endsWith(':') ? `${text}a` : text));
+  ajv.addFormat('uri', (text: string) => uri(text.replace(/^([a-z][a-z\d+.-]*:)(?=[?#]|$)/i, '$1a')));
 }
 
 /** Whether a value satisfies a schema; `errors` of the last one say why not. */

@@ -1,7 +1,7 @@
 import type { InfcError } from '../../../runtime/errors.ts';
 import { FALSE, type Formula } from '../formula/formula.ts';
 import type { Branch } from '../formula/split.ts';
-import { type StringSetId, StringSets, wellFormed } from '../formula/string-sets.ts';
+import { type StringClass, type StringSetId, wellFormed } from '../formula/string-sets.ts';
 import { located, type SchemaPlace } from '../schema/located.ts';
 import type { Names, Plain } from '../solver/plain-objects.ts';
 import type { SeenSet } from '../solver/seen-keys.ts';
@@ -12,10 +12,8 @@ import type { Machine } from './machine.ts';
 const MAX_REGIONS = 512;
 
 /** Names no demand lists that match exactly these patterns. */
-export interface Region {
+export interface Region extends StringClass {
   readonly index: number;
-  readonly matched: ReadonlySet<StringSetId>;
-  readonly names: StringSetId;
 }
 
 /** What the property value must satisfy (`needs`), and per need what then remains for each slot. */
@@ -69,7 +67,7 @@ export class KeyDemands {
 
   /** Whether that depends on used names that no demand lists. */
   get counting(): boolean {
-    return this.slots.some(({ state }) => this.machine.solver.dependsOnSeen(state) === 2);
+    return this.slots.some(({ state }) => this.machine.solver.objects.dependsOnSeen(state) === 2);
   }
 
   /** Whether what can still come depends on the names used. */
@@ -136,7 +134,8 @@ export class KeyDemands {
   regionOutcome(region: Region): Outcome | undefined {
     if (this.regionOutcomes.has(region)) return this.regionOutcomes.get(region);
     const found = this.collect(
-      (rest) => this.machine.solver.afterRegion(this.afterSkipping(rest, Number.POSITIVE_INFINITY), region.matched),
+      (rest) =>
+        this.machine.solver.objects.afterRegion(this.afterSkipping(rest, Number.POSITIVE_INFINITY), region.matched),
       this.after(undefined, region.matched),
     );
     this.regionOutcomes.set(region, found);
@@ -176,22 +175,12 @@ export class KeyDemands {
     const tooMany = (): InfcError =>
       machine.solver.tooComplex(`more than ${MAX_REGIONS} combinations of name patterns`);
     if (patterns.size > MAX_REGIONS) throw tooMany();
-    let found: { matched: ReadonlySet<StringSetId>; names: StringSetId }[] = [
-      { matched: new Set(), names: StringSets.ALL },
-    ];
-    for (const pattern of patterns) {
-      machine.solver.budget.spend();
-      const split: typeof found = [];
-      for (const region of found) {
-        const inside = strings.and(region.names, pattern);
-        const outside = strings.and(region.names, strings.not(pattern));
-        if (!strings.isEmpty(inside)) split.push({ matched: new Set([...region.matched, pattern]), names: inside });
-        if (!strings.isEmpty(outside)) split.push({ matched: region.matched, names: outside });
-      }
-      found = split;
-      if (found.length > MAX_REGIONS) throw tooMany();
+    const found: Region[] = [];
+    for (const { matched, names } of strings.classes([...patterns], () => undefined)) {
+      if (found.length === MAX_REGIONS) throw tooMany();
+      found.push({ matched, names, index: found.length });
     }
-    return found.map((r, index) => ({ ...r, index })).filter((r) => this.regionOutcome(r) !== undefined);
+    return found.filter((r) => this.regionOutcome(r) !== undefined);
   }
 
   /** The names that cannot come after one more (undefined: one that is listed nowhere). */
@@ -233,7 +222,7 @@ export class KeyDemands {
 
   private afterName(rest: Formula, key: string): Formula {
     const place = this.order?.get(key) ?? Number.POSITIVE_INFINITY;
-    return this.machine.solver.afterProperty(this.afterSkipping(rest, place), key);
+    return this.machine.solver.objects.afterProperty(this.afterSkipping(rest, place), key);
   }
 
   /** What a value and what follows it can be, where both are demanded. */

@@ -297,7 +297,7 @@ export class Machine {
     const rests = new Map<Formula, Map<number, Formula>>();
     let captures = false;
     slots.forEach((slot, i) => {
-      captures ||= this.solver.isUnique(slot.state);
+      captures ||= this.solver.arrays.isUnique(slot.state);
       for (const { need, rest } of this.solver.items(slot.state)) {
         const bySlot = rests.get(need) ?? new Map<number, Formula>();
         rests.set(need, bySlot);
@@ -342,7 +342,7 @@ export class Machine {
     let space = this.keySpaces.get(key);
     if (!space) {
       const used = this.seen.get(seen);
-      const dependent = slots.some((s) => this.solver.dependsOnSeen(s.state) > 0);
+      const dependent = slots.some((s) => this.solver.objects.dependsOnSeen(s.state) > 0);
       const shared = dependent ? key : `${used.orderId}|${this.key(slots)}`;
       let demands = this.keyDemands.get(shared);
       if (!demands) {

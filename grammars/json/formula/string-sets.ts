@@ -19,6 +19,12 @@ export interface Window {
   readonly max: number;
 }
 
+/** Strings that match exactly the patterns `matched` of some. */
+export interface StringClass {
+  readonly matched: ReadonlySet<StringSetId>;
+  readonly names: StringSetId;
+}
+
 /**
  * Boolean algebra over sets of strings. Enumerations stay explicit lists (tested member by member), everything else is a
  * language of the regex engine: an enum of thousands of values never becomes an automaton.
@@ -111,6 +117,23 @@ export class StringSets {
     if (sets.length < 2) return first;
     const middle = sets.length >> 1;
     return this.or(this.any(sets.slice(0, middle)), this.any(sets.slice(middle)));
+  }
+
+  /** All strings by which of the patterns they match; those that match none come first. */
+  *classes(patterns: readonly StringSetId[], spend: () => void): Generator<StringClass> {
+    const stack: (StringClass & { readonly at: number })[] = [{ at: 0, names: StringSets.ALL, matched: new Set() }];
+    for (let top = stack.pop(); top; top = stack.pop()) {
+      spend();
+      const { at, names, matched } = top;
+      if (this.isEmpty(names)) continue;
+      const pattern = patterns[at];
+      if (pattern === undefined) yield top;
+      else
+        stack.push(
+          { at: at + 1, names: this.and(names, pattern), matched: new Set([...matched, pattern]) },
+          { at: at + 1, names: this.and(names, this.not(pattern)), matched },
+        );
+    }
   }
 
   /** The complement. Kept as such: only a use of its language spells it out. */

@@ -178,6 +178,11 @@ export function ofWhole({ sort }: Term): boolean {
   return sort === 'schema' || sort === 'const' || sort === 'oneOf';
 }
 
+/** Whether a shape demands nothing of names that it does not list. */
+export function ownNames({ rest, patterns }: Shape): boolean {
+  return rest === 1 && patterns.length === 0;
+}
+
 /** The formula a shape gives the value of `key` (patterns tested by `has`). */
 export function shapeValue(
   shape: Shape,

@@ -50,7 +50,7 @@ export class Budget {
 
   private refuse(reason: string): never {
     throw new InfcError('INFC5021', reason, {
-      fix: 'Simplify nested oneOf, not, if, contains or overlapping patterns',
+      fix: 'Simplify nested oneOf, not, if, contains or overlapping patterns, or raise `budget`',
     });
   }
 
@@ -66,10 +66,7 @@ export class Budget {
   spend = (): void => {
     this.used++;
     const most = this.limit * this.patience;
-    if (this.used > most)
-      throw new InfcError('INFC5021', `deciding whether a value exists took more than ${most} steps`, {
-        fix: 'Simplify nested oneOf, not, if or contains, or raise `budget`',
-      });
+    if (this.used > most) this.refuse(`deciding whether a value exists took more than ${most} steps`);
     if ((this.used & 63) === 0) refuseCancelled(this.signal);
   };
 }

@@ -1,6 +1,6 @@
 import { FALSE, type Formula, TRUE } from '../formula/formula.ts';
 import { type StringSetId, StringSets } from '../formula/string-sets.ts';
-import { type Shape, shapeValue } from '../formula/terms.ts';
+import { ownNames, type Shape, shapeValue } from '../formula/terms.ts';
 import type { SchemaCompiler } from './compiler.ts';
 import { typeBit } from './declared-types.ts';
 
@@ -112,32 +112,26 @@ function tags(compiler: SchemaCompiler, value: Formula): readonly string[] | und
  */
 export function byTag(compiler: SchemaCompiler, demand: Formula): Formula {
   const { formulas, terms } = compiler;
-  const clauses = new Map<string, { clause: Formula; unless: Formula; tags: readonly string[] }[]>();
-  for (const clause of formulas.conjuncts(demand)) {
-    if (!formulas.isOr(clause)) continue;
-    for (const unless of formulas.operands(clause)) {
-      if (!formulas.isLiteral(unless) || formulas.isPositive(unless)) continue;
-      const term = terms.get(formulas.leafNumber(unless));
-      if (term.sort !== 'shape' || term.shape.names.length !== 1 || term.shape.rest !== TRUE) continue;
-      const [name = ''] = term.shape.names;
-      const own = term.shape.patterns.length === 0 ? tags(compiler, term.shape.named(name) ?? TRUE) : undefined;
+  const groups = new Map<string, { clause: Formula; unless: Formula; tags: readonly string[] }[]>();
+  for (const clause of formulas.conjuncts(demand))
+    for (const unless of formulas.isOr(clause) ? formulas.operands(clause) : []) {
+      const term = formulas.isLiteral(unless) ? terms.get(formulas.leafNumber(unless)) : undefined;
+      if (term?.sort !== 'shape' || formulas.isPositive(unless) || !ownNames(term.shape)) continue;
+      const [name = '', ...others] = term.shape.names;
+      const own = others.length === 0 ? tags(compiler, term.shape.named(name) ?? TRUE) : undefined;
       if (!own) continue;
-      const list = clauses.get(name);
-      const entry = { clause, unless, tags: own };
-      if (list) list.push(entry);
-      else clauses.set(name, [entry]);
+      groups.set(name, [...(groups.get(name) ?? []), { clause, unless, tags: own }]);
       break;
     }
-  }
   let result = demand;
-  for (const [name, list] of clauses) {
+  for (const [name, list] of groups) {
     const all = list.flatMap((x) => x.tags);
     if (list.length < FEW_TAGS || new Set(all).size < all.length) continue;
     const present = terms.required(name);
-    const told = new Set(list.map((x) => x.clause));
+    const told = list.map((x) => x.clause);
     const holds = list.map(({ clause, unless }) => formulas.or(formulas.operands(clause).filter((x) => x !== unless)));
     result = formulas.and([
-      ...formulas.conjuncts(result).filter((x) => !told.has(x)),
+      ...formulas.conjuncts(result).filter((x) => !told.includes(x)),
       formulas.or([
         formulas.and([formulas.not(present), ...holds]),
         ...list.map(({ unless }, i) => formulas.and([present, formulas.not(unless), holds[i] ?? TRUE])),

@@ -4,7 +4,7 @@ import { FALSE, type Formula } from '../formula/formula.ts';
 import type { StringSetId } from '../formula/string-sets.ts';
 import type { SeenSet } from '../solver/seen-keys.ts';
 import type { Solver } from '../solver/solver.ts';
-import { HelpfulNames } from './helpful-names.ts';
+import { type HelpfulNames, helpfulNames } from './helpful-names.ts';
 
 const INFINITE = Number.POSITIVE_INFINITY;
 
@@ -44,19 +44,16 @@ export class ObjectCost {
    */
   of(demand: Formula, seen: SeenSet | undefined): number {
     const { solver } = this;
-    const names = new HelpfulNames(solver, demand, seen);
+    const { objects, formulas, terms } = solver;
+    const names = helpfulNames(solver, demand, seen);
     const { list } = names;
     /** Cheapest last. */
     const open: Begun[] = [];
     const add = (begun: Begun): void => {
       if (begun.least === INFINITE) return;
-      let low = 0;
-      for (let high = open.length; low < high; ) {
-        const middle = (low + high) >> 1;
-        if ((open[middle]?.least ?? 0) < begun.least) high = middle;
-        else low = middle + 1;
-      }
-      open.splice(low, 0, begun);
+      let i = open.length;
+      while (i > 0 && (open[i - 1]?.least ?? 0) < begun.least) i--;
+      open.splice(i, 0, begun);
     };
     const begin = (rest: Formula, at: number, used: number, bytes: number): void => {
       if (rest === FALSE) return;
@@ -70,7 +67,7 @@ export class ObjectCost {
       const { rest, at, used, bytes, least, settled, comes } = begun;
       if (settled) return Math.max(0, least - 1);
       const name = list[at];
-      const region = name === undefined ? names.regions[at - list.length] : undefined;
+      const region = name === undefined ? names.regions()[at - list.length] : undefined;
       const key = `${rest} ${at} ${used} ${comes}`;
       if (done.has(key) || (name === undefined && !region)) continue;
       done.add(key);
@@ -78,12 +75,13 @@ export class ObjectCost {
       if (!comes) {
         begin(names.without(rest, at), at + 1, 0, bytes);
         // What must come is counted.
-        const more = name === undefined || names.owed(rest, name) ? 0 : jsonLength(name) + 5;
+        const more =
+          name === undefined || formulas.conjuncts(rest).includes(terms.required(name)) ? 0 : jsonLength(name) + 5;
         if (!region || used < region.capacity) add({ ...begun, comes: true, least: Math.max(least, bytes + more) });
         continue;
       }
       const own = region ? this.freshName(region.names, names.known, region.unknown + used) : jsonLength(name ?? '');
-      const after = region ? solver.afterRegion(rest, region.matched) : solver.afterProperty(rest, name ?? '');
+      const after = region ? objects.afterRegion(rest, region.matched) : objects.afterProperty(rest, name ?? '');
       // What changes nothing helps nothing.
       for (const { need, rest: later } of solver.split(after))
         if (later !== rest)
@@ -102,7 +100,7 @@ export class ObjectCost {
     const { formulas, objects } = this.solver;
     const parts = formulas.conjuncts(rest);
     const literals = parts.filter((x) => formulas.isLiteral(x));
-    const { all, broken, required, absent, min, max } = this.solver.objectCube(literals);
+    const { all, broken, required, absent, min, max } = objects.read(literals);
     const whole = literals.length === parts.length && broken.length === 0;
     let least = min > max || required.size > max ? INFINITE : 0;
     for (const name of required) least += jsonLength(name) + 4 + this.value(objects.demand(all, name));
@@ -112,7 +110,7 @@ export class ObjectCost {
     for (const name of names.list.slice(at))
       if (!absent.has(name) && !required.has(name))
         more.push(jsonLength(name) + 4 + this.value(objects.demand(all, name)));
-    names.regions.forEach((region, i) => {
+    names.regions().forEach((region, i) => {
       const place = i + names.list.length - at;
       if (place < 0) return;
       const value = this.value(formulas.and(all.map((shape) => objects.regionValue(shape, region))));

@@ -267,14 +267,14 @@ export class Shortest {
     const list = compiler.listed.get(rest);
     if (list) return this.lists.rest(list, after);
     if (solver.arrayCanEnd(rest)) return 0;
-    const unique = solver.isUnique(rest);
+    const unique = solver.arrays.isUnique(rest);
     const gone = unique ? taken : 0;
     return this.values.ask(`a${rest}${after}${gone}`, () => {
       const comma = after ? 1 : 0;
       const plain = this.items.plain(rest, gone);
       if (plain !== undefined) return plain + comma;
       // Which values were taken does not matter then, only how many.
-      const { base, excluded } = unique ? solver.withoutExcluded(rest) : { base: rest, excluded: 0 };
+      const { base, excluded } = unique ? solver.arrays.withoutExcluded(rest) : { base: rest, excluded: 0 };
       if (excluded > 0) return this.arrayRest(base, after, Math.min(gone + excluded, MAX_GONE));
       let best = INFINITE;
       for (const { need, rest: later } of solver.items(rest)) {
@@ -301,7 +301,7 @@ export class Shortest {
     const list = compiler.listed.get(rest);
     if (list) return this.lists.rest(list, after);
     if (solver.objectCanEnd(rest)) return 0;
-    const barred = solver.dependsOnSeen(rest) > 0 ? this.machine.seen.get(seen) : undefined;
+    const barred = solver.objects.dependsOnSeen(rest) > 0 ? this.machine.seen.get(seen) : undefined;
     const comma = after ? 1 : 0;
     return this.values.ask(`o${rest} ${barred?.id ?? ''}`, () => this.objects.of(rest, barred)) + comma;
   }

@@ -71,19 +71,15 @@ export function countNumbers(solver: Solver, typed: Formula, limit: number): num
 
 /** Constants are counted; everything else is assumed unlimited only where that is certain. */
 function composite(solver: Solver, typed: Formula, type: 'array' | 'object', limit: number): number {
-  const { formulas, terms } = solver;
+  const { formulas } = solver;
   if (typed === TRUE) return INFINITE;
   const alternatives = formulas.isOr(typed) ? formulas.operands(typed) : [typed];
   let total = 0;
   for (const cube of alternatives) {
     let max = INFINITE;
     let count = 1;
-    let known = true;
     for (const literal of formulas.conjuncts(cube)) {
-      if (!formulas.isLiteral(literal)) {
-        known = false;
-        continue;
-      }
+      if (!formulas.isLiteral(literal)) continue;
       const term = solver.term(literal);
       const positive = formulas.isPositive(literal);
       if (term.sort === 'atLeast' && !positive) max = Math.min(max, term.min - 1);
@@ -97,8 +93,6 @@ function composite(solver: Solver, typed: Formula, type: 'array' | 'object', lim
         max = Math.min(max, term.shape.names.length);
       }
     }
-    void known;
-    void terms;
     if (max === INFINITE) return INFINITE;
     if (type === 'array' && max === 0) total += 1;
     else if (count > limit) return INFINITE;

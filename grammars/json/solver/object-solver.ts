@@ -1,6 +1,6 @@
 import { FALSE, type Formula, type Formulas, TRUE } from '../formula/formula.ts';
 import { type StringSetId, StringSets, wellFormed } from '../formula/string-sets.ts';
-import { type Shape, shapeValue, type Terms } from '../formula/terms.ts';
+import { ownNames, type Shape, shapeValue, type Terms } from '../formula/terms.ts';
 import type { SeenSet } from './seen-keys.ts';
 import type { Solver } from './solver.ts';
 
@@ -225,34 +225,21 @@ export class ObjectSolver {
       return;
     }
     const patterns = [...new Set(shapes.flatMap((s) => s.patterns.map((p) => p.names)))];
-    const names = new Set(shapes.flatMap((s) => s.names));
-    const stack: { at: number; set: StringSetId; matched: readonly StringSetId[] }[] = [
-      { at: 0, set: StringSets.ALL, matched: [] },
-    ];
-    for (let top = stack.pop(); top; top = stack.pop()) {
-      this.solver.budget.spend();
-      if (this.strings.isEmpty(top.set)) continue;
-      const pattern = patterns[top.at];
-      if (pattern === undefined) {
-        const region = this.region(top.set, patterns, top.matched, names, barred);
-        if (region) yield region;
-        continue;
-      }
-      stack.push({ at: top.at + 1, set: this.strings.and(top.set, pattern), matched: [...top.matched, pattern] });
-      stack.push({ at: top.at + 1, set: this.strings.and(top.set, this.strings.not(pattern)), matched: top.matched });
+    const listed = new Set(shapes.flatMap((s) => s.names));
+    for (const { matched, names } of this.strings.classes(patterns, this.solver.budget.spend)) {
+      const region = this.region(names, patterns, matched, listed, barred);
+      if (region) yield region;
     }
   }
 
-  /** The names of a set, which match exactly the patterns `own`, that are neither listed nor gone. */
+  /** The names of a set, which match exactly the patterns `matched`, that are neither listed nor gone. */
   private region(
     set: StringSetId,
     patterns: readonly StringSetId[],
-    own: readonly StringSetId[],
+    matched: ReadonlySet<StringSetId>,
     listed: ReadonlySet<string>,
     barred: Barred,
   ): Region | undefined {
-    if (this.strings.isEmpty(set)) return undefined;
-    const matched = new Set(own);
     const { lang, members } = this.strings.get(set);
     const unknown = barred.unknown && patterns.every((p) => matched.has(p) === barred.unknown?.has(p)) ? 1 : 0;
     let capacity = this.strings.engine.cardinality(lang) - unknown;
@@ -260,7 +247,7 @@ export class ObjectSolver {
       for (const name of members) if (!this.strings.matches(lang, name)) capacity++;
       for (const name of new Set([...listed, ...barred.names()])) if (this.strings.has(set, name)) capacity--;
     }
-    return capacity > 0 ? { matched, names: set, signature: own.join(), capacity, unknown } : undefined;
+    return capacity > 0 ? { matched, names: set, signature: [...matched].join(), capacity, unknown } : undefined;
   }
 
   /** What a shape demands of the value of a name of a region. */
@@ -268,11 +255,6 @@ export class ObjectSolver {
     const parts = shape.patterns.filter((p) => region.matched.has(p.names)).map((p) => p.value);
     return parts.length === 0 ? shape.rest : this.formulas.and(parts);
   }
-}
-
-/** Whether a shape demands nothing of names that it does not list. */
-export function ownNames({ rest, patterns }: Shape): boolean {
-  return rest === TRUE && patterns.length === 0;
 }
 
 /** Names that cannot come: those that must be absent, and those that are gone. */

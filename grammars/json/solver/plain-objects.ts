@@ -70,7 +70,7 @@ export class PlainObjects {
     if (!needs) this.needs.set(plain.shape, (needs = new Map()));
     let need = needs.get(key);
     if (need === undefined) {
-      need = formulas.and(plain.shapes.map((shape) => solver.valueOf(shape, key)));
+      need = formulas.and(plain.shapes.map((shape) => solver.objects.valueOf(shape, key)));
       needs.set(key, need);
     }
     return need;

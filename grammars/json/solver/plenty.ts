@@ -98,6 +98,6 @@ function plentyOfProperties(solver: Solver, object: Formula, depth: number): boo
   const fresh = formulas.and(shapes.map((shape) => (shape.patterns.length > 0 ? FALSE : shape.rest)));
   if (solver.satisfiable(fresh)) return true;
   const names = new Set(shapes.flatMap((shape) => [...shape.names]));
-  for (const name of names) if (plentyOf(solver, solver.demandOf(shapes, name), depth - 1)) return true;
+  for (const name of names) if (plentyOf(solver, solver.objects.demand(shapes, name), depth - 1)) return true;
   return false;
 }

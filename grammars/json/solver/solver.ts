@@ -2,8 +2,8 @@ import { InfcError } from '../../../runtime/errors.ts';
 import { FALSE, type Formula, type Formulas, TRUE } from '../formula/formula.ts';
 import { numberExists } from '../formula/number-cells.ts';
 import { type Branch, Splitter } from '../formula/split.ts';
-import { type StringSetId, spellable } from '../formula/string-sets.ts';
-import { JSON_TYPES, type JsonType, type Shape, type Term, type Terms } from '../formula/terms.ts';
+import { spellable } from '../formula/string-sets.ts';
+import { JSON_TYPES, type JsonType, type Term, type Terms } from '../formula/terms.ts';
 import type { Budget } from '../schema/budget.ts';
 import type { SchemaCompiler } from '../schema/compiler.ts';
 import { typeBit, typeOf } from '../schema/declared-types.ts';
@@ -11,7 +11,7 @@ import type { Json } from '../schema/document.ts';
 import { hardPlace, located, type SchemaPlace } from '../schema/located.ts';
 import { ArraySolver } from './array-solver.ts';
 import { Fixpoint } from './fixpoint.ts';
-import { type ObjectCube, ObjectSolver } from './object-solver.ts';
+import { ObjectSolver } from './object-solver.ts';
 import type { SeenSet } from './seen-keys.ts';
 import { ValueLists } from './value-lists.ts';
 
@@ -26,7 +26,7 @@ export class Solver {
   readonly terms: Terms;
   readonly objects: ObjectSolver;
   readonly lists: ValueLists;
-  private readonly arrays: ArraySolver;
+  readonly arrays: ArraySolver;
   private readonly splitter: Splitter;
   private readonly answers: Fixpoint<boolean>;
   private readonly endings = new Map<Formula, boolean>();
@@ -92,7 +92,11 @@ export class Solver {
       if (this.objectCanEnd(rest)) return true;
       const plain = this.objects.plain(rest, seen);
       if (plain !== undefined) return plain;
-      return this.formulas.someCube(rest, (cube) => this.objects.cube(this.objectCube(cube), seen), this.budget.spend);
+      return this.formulas.someCube(
+        rest,
+        (cube) => this.objects.cube(this.objects.read(cube), seen),
+        this.budget.spend,
+      );
     });
   }
 
@@ -126,46 +130,11 @@ export class Solver {
     return found;
   }
 
-  /** What remains of an object demand after a property `key`, over the property value's terms too. */
-  afterProperty(rest: Formula, key: string): Formula {
-    return this.objects.afterProperty(rest, key);
-  }
-
-  /** The same for a property whose name is listed nowhere and matches exactly the patterns `matched`. */
-  afterRegion(rest: Formula, matched: ReadonlySet<StringSetId>): Formula {
-    return this.objects.afterRegion(rest, matched);
-  }
-
-  /** Whether the completion of an object can depend on which names were used: not (0), on listed ones only (1), on all (2). */
-  dependsOnSeen(rest: Formula): number {
-    return this.objects.dependsOnSeen(rest);
-  }
-
-  /** What a shape demands of the value of `key`. */
-  valueOf(shape: Shape, key: string): Formula {
-    return this.objects.valueOf(shape, key);
-  }
-
-  /** What shapes together demand of the value of `key`. */
-  demandOf(shapes: readonly Shape[], key: string): Formula {
-    return this.objects.demand(shapes, key);
-  }
-
   /** Whether an object may end where `rest` is demanded of the properties to come. */
   objectCanEnd(rest: Formula): boolean {
     const list = this.compiler.listed.get(rest);
     if (list) return this.compiler.listed.whole(list) !== undefined;
     return this.formulas.truth(rest, (leaf) => this.terms.get(leaf).sort === 'shape', this.endings);
-  }
-
-  /** Whether items to come must differ from each other. */
-  isUnique(rest: Formula): boolean {
-    return this.arrays.isUnique(rest);
-  }
-
-  /** An array demand without the values that items may not have, and how many these are. */
-  withoutExcluded(rest: Formula): { readonly base: Formula; readonly excluded: number } {
-    return this.arrays.withoutExcluded(rest);
   }
 
   /** Whether an array may end where `rest` is demanded of the items to come. */
@@ -198,9 +167,5 @@ export class Solver {
     return new InfcError('INFC5006', `undecided: ${reason}`, {
       fix: 'Simplify the schema or use `relax`',
     });
-  }
-
-  objectCube(cube: readonly Formula[]): ObjectCube {
-    return this.objects.read(cube);
   }
 }
