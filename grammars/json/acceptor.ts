@@ -1,5 +1,5 @@
-import { type Acceptor, ENDING_FIRST, endingOrder, type OwnMasks } from '../matching/acceptor.ts';
-import { UNTOLD, type Unordered } from '../matching/endings.ts';
+import { type Acceptor, ENDING_FIRST, type OwnMasks } from '../matching/acceptor.ts';
+import { UNTOLD } from '../matching/endings.ts';
 import type { MaskPool } from '../matching/mask-pool.ts';
 import { Triples } from '../matching/triples.ts';
 import type { Vocabulary } from '../vocabulary.ts';
@@ -10,7 +10,6 @@ import type { Machine } from './automaton/machine.ts';
 import { type StackId, Stacks } from './automaton/stack.ts';
 import { type TextId, Texts } from './automaton/texts.ts';
 import { isPlain } from './automaton/utf8-json.ts';
-import { FALSE } from './formula/formula.ts';
 import { JsonMasks } from './masks/masks.ts';
 import type { Site } from './schema/document.ts';
 import { located } from './schema/located.ts';
@@ -30,8 +29,6 @@ export class JsonAcceptor implements Acceptor {
   /** What follows a value, by its frame, result and text. */
   private readonly afterTexts = new Map<string, number>();
   private shortestOf: Shortest | undefined;
-  /** By leaf before a value: the text that ends it soonest. */
-  private readonly values = new Map<number, string | undefined>();
   /** States: leaf, stack and text. */
   private readonly states = new Triples();
 
@@ -106,11 +103,6 @@ export class JsonAcceptor implements Acceptor {
 
   /** The text that ends soonest from a leaf before a value. */
   private soonest(leaf: number): string | undefined {
-    if (!this.values.has(leaf)) this.values.set(leaf, this.shortestText(leaf));
-    return this.values.get(leaf);
-  }
-
-  private shortestText(leaf: number): string | undefined {
     const { leaf: leafNow, stack, text } = this;
     this.leaf = leaf;
     this.stack = 0;
@@ -130,40 +122,6 @@ export class JsonAcceptor implements Acceptor {
     this.stack = stack;
     this.text = text;
     return this.accepts(state) ? utf8.decode(Uint8Array.from(bytes)) : undefined;
-  }
-
-  /** At the start of a name, where several must come in any order: the texts of all these properties but the one that comes last, and its place. */
-  unordered(place: number): Unordered | undefined {
-    const { machine, stacks } = this;
-    this.load(place);
-    const { stack } = this;
-    const leaf = machine.leaves[this.leaf];
-    const frame = machine.frames[stacks.frame(stack)];
-    const { only, slots } = frame?.keys?.demands ?? {};
-    const begins = leaf instanceof KeyLeaf && leaf.prefix === '' && leaf.decoder === 0;
-    if (!only || !slots || !begins || machine.options.order === 'schema') return undefined;
-    const names = [...only.required.keys()];
-    if (names.length < FEW_NAMES || names.some((name) => JSON.stringify(name) !== `"${name}"`)) return undefined;
-    this.ask(this.leaf);
-    const last = endingOrder(names).pop() ?? '';
-    let seen = frame?.seen ?? 0;
-    const texts: string[] = [];
-    for (const name of names) {
-      const value = this.soonest(machine.propertyValue(machine.plains.need(only, name)));
-      if (value === undefined) return undefined;
-      texts.push(`${name}":${value},"`);
-      seen = machine.seen.add(seen, name);
-    }
-    const state = machine.formulas.and([only.shape, only.required.get(last) ?? FALSE]);
-    const entry = machine.openKey(
-      slots.map(({ results }) => ({ state, results })),
-      seen,
-    );
-    const key = machine.pushFrame[entry >> 2] ?? 0;
-    this.stack = stacks.push(stacks.parent(stack), key, machine.frames[key]?.captures ?? false, 0);
-    this.leaf = machine.pushLeaf[entry >> 2] ?? 0;
-    this.text = 0;
-    return { texts, last: this.save() };
   }
 
   /** The state after several bytes, or 0. */
@@ -223,13 +181,34 @@ export class JsonAcceptor implements Acceptor {
    * text to the end has no other names than those that are listed.
    */
   stepBlind(place: number, byte: number): number {
+    const { machine, stacks } = this;
     this.load(place);
     this.ask(this.leaf);
-    return this.advance(byte, true) ? this.save() : this.leaf;
+    for (;;) {
+      const code = machine.step(this.leaf, byte);
+      const target = code >> 2;
+      if (code === 0) return 0;
+      if ((code & 3) === 0) this.leaf = target;
+      else if ((code & 3) === 1) {
+        const frame = machine.pushFrame[target] ?? 0;
+        this.stack = stacks.push(this.stack, frame, machine.frames[frame]?.captures ?? false, 0);
+        this.leaf = machine.pushLeaf[target] ?? 0;
+      } else {
+        const frame = stacks.frame(this.stack);
+        const keys = machine.frames[frame]?.keys;
+        if (machine.needsText(frame, target) && (!keys || keys.demands.counting)) return UNTOLD;
+        this.leaf = machine.resume(frame, target);
+        this.stack = stacks.parent(this.stack);
+        if (this.leaf === 0) return 0;
+        if ((code & 3) === 3) continue;
+      }
+      this.text = 0;
+      return this.save();
+    }
   }
 
-  /** Moves the current configuration over one byte; false (and dead) when nothing accepted goes on so. `blind`: no text is remembered. */
-  advance(byte: number, blind = false): boolean {
+  /** Moves the current configuration over one byte; false (and dead) when nothing accepted goes on so. */
+  advance(byte: number): boolean {
     const { machine, stacks, texts } = this;
     for (;;) {
       const code = machine.step(this.leaf, byte);
@@ -238,7 +217,7 @@ export class JsonAcceptor implements Acceptor {
         return false;
       }
       const target = code >> 2;
-      const captured = !blind && this.stack >= 0 && stacks.capturing(this.stack);
+      const captured = this.stack >= 0 && stacks.capturing(this.stack);
       switch (code & 3) {
         case 0:
           this.leaf = target;
@@ -249,19 +228,14 @@ export class JsonAcceptor implements Acceptor {
           const captures = machine.frames[frame]?.captures ?? false;
           this.stack = stacks.push(this.stack, frame, captures, captures ? texts.length(this.text) : 0);
           this.leaf = machine.pushLeaf[target] ?? 0;
-          if (!blind && (captures || captured)) this.text = texts.append(this.text, byte);
+          if (captures || captured) this.text = texts.append(this.text, byte);
           return true;
         }
         default: {
           const consumed = (code & 3) === 2;
           if (captured && consumed) this.text = texts.append(this.text, byte);
           const frame = stacks.frame(this.stack);
-          const needs = machine.needsText(frame, target);
-          if (needs && blind && machine.frames[frame]?.keys?.demands.counting !== false) {
-            this.leaf = UNTOLD;
-            return false;
-          }
-          this.leaf = needs && !blind ? this.afterText(frame, target) : machine.resume(frame, target);
+          this.leaf = machine.needsText(frame, target) ? this.afterText(frame, target) : machine.resume(frame, target);
           this.stack = stacks.parent(this.stack);
           if (this.text !== 0 && (this.stack < 0 || !stacks.capturing(this.stack))) this.text = 0;
           if (this.leaf === 0) return false;
@@ -285,8 +259,6 @@ export class JsonAcceptor implements Acceptor {
 }
 
 const utf8 = new TextDecoder();
-/** So few names come in few orders. */
-const FEW_NAMES = 3;
 /** Values whose consequences are remembered by their text. */
 const MAX_TEXTS = 1024;
 

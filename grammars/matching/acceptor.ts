@@ -39,13 +39,3 @@ export const ENDING_FIRST: readonly number[] = [
     ...Array.from({ length: 256 }, (_, b) => b),
   ]),
 ];
-
-/** Sorts names in the order in which their bytes, and the quote after them, are tried. */
-export function endingOrder(names: string[]): string[] {
-  const rank = (name: string): string =>
-    Array.from(new TextEncoder().encode(`${name}"`), (byte) => String.fromCharCode(ENDING_FIRST.indexOf(byte))).join(
-      '',
-    );
-  const ranks = new Map(names.map((name) => [name, rank(name)]));
-  return names.sort((a, b) => ((ranks.get(a) ?? '') < (ranks.get(b) ?? '') ? -1 : 1));
-}

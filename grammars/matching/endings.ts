@@ -14,14 +14,6 @@ export interface Places {
   step(place: number, byte: number): number;
   /** Characters that, where they may come, lead back to a place, or to places with the same ends; absent: found by its steps. */
   round?(place: number): CharBits;
-  /** What ends a place soonest, where it is texts in any order (absent: nowhere). */
-  unordered?(place: number): Unordered | undefined;
-}
-
-/** Texts that come in any order, the steps tell which, and a place with the end that follows them all. */
-export interface Unordered {
-  readonly texts: readonly string[];
-  readonly last: number;
 }
 
 /** What follows depends on text that places do not remember. */
@@ -47,8 +39,6 @@ export class Endings {
   readonly places: Places;
   private readonly steps = new Map<number, Step | undefined>();
   private readonly bounds = new Map<number, number>();
-  private readonly spelled = new Map<string, number>();
-  private readonly stops = new Map<number, boolean>();
 
   private constructor(private readonly machine: TokenMachine) {
     this.places = machine.places ?? { of: (state) => state, step: (state, byte) => machine.step(state, byte) };
@@ -68,35 +58,12 @@ export class Endings {
     if (known !== undefined) return known;
     const places = [place];
     const text: number[] = [];
-    for (let at = place; text.length < MAX_TEXT && !this.unordered(at); ) {
-      const next = this.step(at);
-      if (!next) break;
-      text.push(next.by);
-      places.push((at = next.to));
+    for (let at = this.step(place); at && text.length < MAX_TEXT; at = this.step(at.to)) {
+      text.push(at.by);
+      places.push(at.to);
     }
-    return this.cut(places, text);
-  }
-
-  /** Whether texts come in any order from a place: its bound is then known, each being cut by itself. */
-  private unordered(place: number): boolean {
-    let is = this.stops.get(place);
-    if (is === undefined) {
-      const found = this.places.unordered?.(place);
-      this.stops.set(place, (is = found !== undefined));
-      if (found) {
-        let tokens = this.tokens(found.last);
-        for (const text of found.texts) tokens += this.spell(text);
-        this.bounds.set(place, Math.min(tokens, this.machine.shortest(place) + 1));
-      }
-    }
-    return is;
-  }
-
-  /** Fewest tokens that spell a text. */
-  private spell(text: string): number {
-    let least = this.spelled.get(text);
-    if (least === undefined) this.spelled.set(text, (least = this.cut([], [...utf8.encode(text)])));
-    return least;
+    this.cut(places, text);
+    return this.bounds.get(place) ?? Number.POSITIVE_INFINITY;
   }
 
   /** Whether a text can end within `left` tokens, the end token included. Bytes are counted first: a token has one at least. */
@@ -104,33 +71,28 @@ export class Endings {
     return place !== 0 && (this.machine.shortest(place) + 1 <= left || this.tokens(place) <= left);
   }
 
-  /** Bounds of all places along a text, last first; without places only how many tokens spell it. Gives the first. */
-  private cut(places: readonly number[], text: readonly number[]): number {
+  /** Bounds of all places along a text, last first. */
+  private cut(places: readonly number[], text: readonly number[]): void {
     const trie = vocabularyTrie(this.machine.vocabulary);
-    const bounds: number[] = [];
     for (let i = text.length; i >= 0; i--) {
-      const place = places[i];
-      let least = place === undefined ? (i < text.length ? Number.POSITIVE_INFINITY : 0) : this.bounds.get(place);
-      if (least === undefined || place === undefined) {
-        // At its end, what else there is, byte by byte; a vocabulary that cannot spell this text may still spell another.
-        least ??= this.machine.shortest(place ?? 0) + 1;
-        let node = 0;
-        for (let j = i; j < text.length; j++) {
-          const by = text[j] ?? 0;
-          const after = (bounds[j + 1] ?? 0) + 1;
-          if (by < 0) {
-            if (j === i) least = Math.min(least, after);
-            break;
-          }
-          node = nextOf(trie, node, by);
-          if (node === 0) break;
-          if ((trie.from[node + 1] ?? 0) > (trie.from[node] ?? 0)) least = Math.min(least, after);
+      const place = places[i] ?? 0;
+      if (this.bounds.has(place)) continue;
+      // At its end, what else there is, byte by byte; a vocabulary that cannot spell this text may still spell another.
+      let least = this.machine.shortest(place) + 1;
+      let node = 0;
+      for (let j = i; j < text.length; j++) {
+        const by = text[j] ?? 0;
+        const after = (this.bounds.get(places[j + 1] ?? 0) ?? Number.POSITIVE_INFINITY) + 1;
+        if (by < 0) {
+          if (j === i) least = Math.min(least, after);
+          break;
         }
-        if (place !== undefined) this.bounds.set(place, least);
+        node = nextOf(trie, node, by);
+        if (node === 0) break;
+        if ((trie.from[node + 1] ?? 0) > (trie.from[node] ?? 0)) least = Math.min(least, after);
       }
-      bounds[i] = least;
+      this.bounds.set(place, least);
     }
-    return bounds[0] ?? 0;
   }
 
   /** The step that brings the end nearest; undefined where the text may end, or where places do not tell. */
@@ -161,5 +123,3 @@ export class Endings {
     return best;
   }
 }
-
-const utf8 = new TextEncoder();

@@ -105,11 +105,7 @@ export class KeySpace {
 
   /** Code points with which a listed or used name goes on from the prefix; -1 where one ends. */
   pointsAfter(prefix: string): Set<number> {
-    const [from, to] = this.range(prefix);
-    const points = new Set<number>();
-    for (let i = from; i < to; i++) points.add((this.demands.names[i] ?? '').codePointAt(prefix.length) ?? -1);
-    for (const name of this.extra) if (name.startsWith(prefix)) points.add(name.codePointAt(prefix.length) ?? -1);
-    return points;
+    return new Set(this.restsAfter(prefix).map((rest) => rest.codePointAt(0) ?? -1));
   }
 
   /** What is left of each listed name that can come and starts with the prefix, in order. */

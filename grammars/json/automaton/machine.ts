@@ -96,7 +96,7 @@ export class Machine {
     this.strings = compiler.strings;
     this.engine = compiler.strings.engine;
     this.facts = new StringFacts(this.engine);
-    this.plains = new PlainObjects(this.formulas, this.terms, solver);
+    this.plains = new PlainObjects(solver);
     this.seen = new SeenSets();
     this.intern('dead', () => ({ kind: 'dead', step: () => 0, prime: () => undefined, end: () => 0 }));
     this.frames.push({ kind: 'root', slots: [], rests: [], seen: 0, captures: false });

@@ -104,22 +104,6 @@ export class ObjectSolver {
     return { all, broken, required, absent, min, max };
   }
 
-  /** The same for a conjunction of shapes and required names, which most demands are; undefined for others. */
-  plain(rest: Formula, seen: SeenSet | undefined): boolean | undefined {
-    const shapes: Shape[] = [];
-    const required: string[] = [];
-    for (const literal of this.formulas.conjuncts(rest)) {
-      if (!this.formulas.isLiteral(literal) || !this.formulas.isPositive(literal)) return undefined;
-      const term = this.solver.term(literal);
-      if (term.sort === 'shape') shapes.push(term.shape);
-      else if (term.sort === 'required') required.push(term.key);
-      else return undefined;
-    }
-    return required.every(
-      (key) => seen?.has(key) !== true && wellFormed(key) && this.solver.satisfiable(this.demand(shapes, key)),
-    );
-  }
-
   /** Whether properties exist that satisfy the cube. */
   cube(cube: ObjectCube, seen: SeenSet | undefined): boolean {
     const { all, broken, required, absent, min, max } = cube;
@@ -155,7 +139,8 @@ export class ObjectSolver {
       return ok;
     };
     for (const [key, current] of [...demands]) {
-      const breaking = key.startsWith(FRESH) ? this.freshDemand(shape, key) : this.valueOf(shape, key);
+      const region = this.regionOf.get(key);
+      const breaking = region ? this.regionValue(shape, region) : this.valueOf(shape, key);
       if (tryKey(key, current, this.formulas.not(breaking))) return true;
     }
     if (demands.size >= max) return false;
@@ -172,8 +157,7 @@ export class ObjectSolver {
     for (const region of this.regions([...all, ...broken], barred)) {
       const key = `${FRESH}${demands.size} ${region.signature}`;
       const value = this.formulas.and(all.map((s) => this.regionValue(s, region)));
-      const used = [...demands.keys()].filter((k) => k.startsWith(FRESH) && k.endsWith(` ${region.signature}`)).length;
-      if (used >= region.capacity) continue;
+      if (this.left(region, demands.keys()) <= 0) continue;
       this.regionOf.set(key, region);
       if (tryKey(key, value, this.formulas.not(this.regionValue(shape, region)))) return true;
     }
@@ -182,9 +166,9 @@ export class ObjectSolver {
 
   private readonly regionOf = new Map<string, Region>();
 
-  private freshDemand(shape: Shape, key: string): Formula {
-    const region = this.regionOf.get(key);
-    return region ? this.regionValue(shape, region) : TRUE;
+  /** How many more names of a region can come. */
+  private left({ capacity, signature }: Region, used: Iterable<string>): number {
+    return capacity - [...used].filter((key) => this.regionOf.get(key)?.signature === signature).length;
   }
 
   /** What shapes together demand of the value of `key`. */
@@ -198,9 +182,7 @@ export class ObjectSolver {
     let found = 0;
     for (const region of this.regions([...all, ...cube.broken], barred)) {
       if (!this.solver.satisfiable(this.formulas.and(all.map((s) => this.regionValue(s, region))))) continue;
-      let taken = 0;
-      for (const key of used) if (key.startsWith(FRESH) && key.endsWith(` ${region.signature}`)) taken++;
-      found += region.capacity - taken;
+      found += this.left(region, used);
       if (found >= more) return true;
     }
     const shapes = [...all, ...cube.broken];

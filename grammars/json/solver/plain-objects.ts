@@ -1,5 +1,5 @@
-import type { Formula, Formulas } from '../formula/formula.ts';
-import type { Shape, Terms } from '../formula/terms.ts';
+import type { Formula } from '../formula/formula.ts';
+import type { Shape } from '../formula/terms.ts';
 import type { Solver } from './solver.ts';
 
 /** Names, sorted by UTF-16 units, and as a set. */
@@ -39,11 +39,7 @@ export class PlainObjects {
   private readonly others = new Map<Formula, Formula>();
   private readonly nameLists = new Map<string, Names>();
 
-  constructor(
-    private readonly formulas: Formulas,
-    private readonly terms: Terms,
-    private readonly solver: Solver,
-  ) {}
+  constructor(private readonly solver: Solver) {}
 
   /** The demand as a plain one, if it is. */
   of(state: Formula): Plain | undefined {
@@ -57,7 +53,8 @@ export class PlainObjects {
 
   /** What the value of a name must satisfy; without a name, the value of any that no shape lists (no shape has patterns then). */
   need(plain: Plain, key: string | undefined): Formula {
-    const { formulas, solver } = this;
+    const { solver } = this;
+    const { formulas } = solver;
     if (key === undefined) {
       let need = this.others.get(plain.shape);
       if (need === undefined) {
@@ -80,7 +77,8 @@ export class PlainObjects {
   without(plain: Plain, key: string): Formula {
     const owed = plain.required.get(key);
     if (owed === undefined) return plain.state;
-    return this.formulas.and(this.formulas.conjuncts(plain.state).filter((x) => x !== owed));
+    const { formulas } = this.solver;
+    return formulas.and(formulas.conjuncts(plain.state).filter((x) => x !== owed));
   }
 
   /** Names the demands list. */
@@ -105,19 +103,15 @@ export class PlainObjects {
   }
 
   private read(state: Formula): Plain | undefined {
-    const { formulas, terms } = this;
+    const { formulas } = this.solver;
     const shapes: Shape[] = [];
-    const literals: Formula[] = [];
     const required = new Map<string, Formula>();
-    for (const literal of formulas.conjuncts(state)) {
-      if (!formulas.isLiteral(literal) || !formulas.isPositive(literal)) return undefined;
-      const term = terms.get(formulas.leafNumber(literal));
-      if (term.sort === 'shape') {
-        shapes.push(term.shape);
-        literals.push(literal);
-      } else if (term.sort === 'required') required.set(term.key, literal);
-      else return undefined;
-    }
-    return new Plain(state, formulas.and(literals), shapes, required);
+    const others = formulas.conjuncts(state).filter((literal) => {
+      const term = formulas.isLiteral(literal) && formulas.isPositive(literal) ? this.solver.term(literal) : undefined;
+      if (term?.sort === 'shape') shapes.push(term.shape);
+      if (term?.sort === 'required') required.set(term.key, literal);
+      return term?.sort !== 'required';
+    });
+    return others.length > shapes.length ? undefined : new Plain(state, formulas.and(others), shapes, required);
   }
 }

@@ -90,8 +90,6 @@ export class Solver {
     return this.answers.ask(key, () => {
       // What needs no property needs no search.
       if (this.objectCanEnd(rest)) return true;
-      const plain = this.objects.plain(rest, seen);
-      if (plain !== undefined) return plain;
       return this.formulas.someCube(
         rest,
         (cube) => this.objects.cube(this.objects.read(cube), seen),
