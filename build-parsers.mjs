@@ -40,6 +40,8 @@ const LEFT_OUT = {
     Lexer.NA = /NOT_APPLICABLE/;
     Lexer.SKIPPED = 'skipped';`,
   'regexp-to-ast/lib/src/api.js': 'export class BaseRegExpVisitor {}',
+  // It only speeds up.
+  'utils/lib/src/to-fast-properties.js': 'export const toFastProperties = () => {};',
   'traits/perf_tracer.js': `export class PerformanceTracer {
       initPerformanceTracer() {}
       TRACE_INIT(_, run) { return run(); }
@@ -168,6 +170,18 @@ const CUTS = {
   ],
   // One way of looking ahead; chevrotain has quicker ones for a single token and without conditions.
   'grammar/lookahead.js': [
+    // Types of tokens have no categories.
+    [
+      /^function pathToHashKeys[\s\S]*?^\}/m,
+      `const pathToHashKeys = (path) => [path.map((type) => '_' + type.tokenTypeIdx).join('')];`,
+    ],
+    [
+      /^export function containsPath[\s\S]*?^\}/m,
+      `const containsPath = (alternative, path) =>
+        alternative.some((other) => other.length === path.length && other.every((type, at) => type === path[at]));`,
+    ],
+    [/^export function isStrictPrefixOfPath[\s\S]*?^\}/m],
+    [/^export function areTokenCategoriesNotUsed[\s\S]*?^\}/m, 'const areTokenCategoriesNotUsed = () => true;'],
     [
       /^export var PROD_TYPE[\s\S]*?(?=^export function getLookaheadPaths\()/m,
       `export const PROD_TYPE = {
@@ -229,6 +243,10 @@ const CUTS = {
     [/^export function getProductionDslName[\s\S]*/m, "export const getProductionDslName = () => '';"],
   ],
   'traits/gast_recorder.js': [
+    // Texts that nobody reads.
+    [/"This IToken[\s\S]*?details"/, "''"],
+    [/^const RECORDING_PHASE_CSTNODE[\s\S]*?^\};/m, 'const RECORDING_PHASE_CSTNODE = undefined;'],
+    [/description: "This.*$/m],
     [/^function assertMethodIdxIsValid[\s\S]*/m, 'function assertMethodIdxIsValid() {}'],
     [block('if \\(!ruleToCall')],
     [block('if \\(!hasShortKeyProperty')],
@@ -238,6 +256,7 @@ const CUTS = {
     [/^ {12}delete that\[`consume`\];[\s\S]*?(?=^ {12}delete that\.ACTION)/m],
   ],
   'traits/recognizer_engine.js': [
+    [/^ {8}const allTokenTypes[\s\S]*?(?=^ {8}\/\/ Because)/m],
     [/^import \{ NextTerminalAfter.*\n/m],
     [/^ +this\.attemptInRepetitionRecovery\([\s\S]*?\);\n/gm],
     [method('repetitionSepSecondInternal')],
