@@ -173,7 +173,7 @@ function finish(
   // Where there is a token that returns, <|end|> ends a message within the text.
   const wanted =
     options.eos ?? USUAL_EOS.filter((text) => special.has(text) && (text !== '<|end|>' || !special.has('<|return|>')));
-  const eos = wanted.map((entry) => {
+  const ends = wanted.map((entry) => {
     const id = typeof entry === 'number' ? entry : (special.get(entry) ?? findText(table, entry));
     if (id === undefined || id < 0 || id >= table.length)
       throw new InfcError('INFC5203', `end token '${entry}' is not in the vocabulary`, {
@@ -181,6 +181,7 @@ function finish(
       });
     return id;
   });
+  const eos = [...new Set(ends)];
   const vocabulary: Vocabulary = {
     size: table.length,
     bytes: table,

@@ -3,9 +3,11 @@ import { type ConstrainOptions, type Constraint, openConstraint } from '../const
 import type { Infer } from '../infer.ts';
 import type { JsonSession } from '../json/session.ts';
 import type { Acceptor } from '../matching/acceptor.ts';
+import type { Composite } from '../matching/composite.ts';
+import { LimitedMasks } from '../matching/limited.ts';
 import { type LogitsProcessor, logitsProcessor } from '../matching/logits-processor.ts';
 import { Matcher, type MatcherOptions } from '../matching/matcher.ts';
-import { AcceptorMasks } from '../matching/token-machine.ts';
+import { AcceptorMasks, type TokenMachine } from '../matching/token-machine.ts';
 import { type Choices, checkOptions, sharedBy } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { hermes } from './formats/hermes.ts';
@@ -47,6 +49,8 @@ export interface ToolOptions<O = unknown> {
     readonly begin?: string;
     readonly end?: string;
     readonly mode?: 'required' | 'optional' | 'open';
+    /** Tokens that it may take, tags included: it then ends in time. */
+    readonly maxTokens?: number;
   };
   /** The final object (or other text) of a turn: what `constrain`, `regex` or `grammar` give. */
   readonly output?: TurnOutput<O> & { readonly acceptor: Acceptor };
@@ -84,7 +88,7 @@ export class ToolSet<S = unknown, O = unknown> {
   private readonly definitions: ReadonlyMap<string, AnyTool>;
   private readonly syntax: TurnSyntax<O>;
   private readonly inputs = new Map<string, Constraint>();
-  private readonly machines = new WeakMap<Vocabulary, AcceptorMasks>();
+  private readonly machines = new WeakMap<Vocabulary, TokenMachine>();
   private plain: Acceptor | undefined;
 
   constructor(
@@ -144,13 +148,27 @@ export class ToolSet<S = unknown, O = unknown> {
   }
 
   /** The automaton over a vocabulary: what matchers share. */
-  masks(vocabulary: Vocabulary): AcceptorMasks {
-    return sharedBy(this.machines, vocabulary, () => new AcceptorMasks(this.build(vocabulary.special), vocabulary));
+  masks(vocabulary: Vocabulary): TokenMachine {
+    return sharedBy(this.machines, vocabulary, () => {
+      const graph = new TurnGraph(vocabulary.special);
+      const acceptor = this.build(graph);
+      const machine = new AcceptorMasks(acceptor, vocabulary);
+      const { reasoning } = this.syntax;
+      if (reasoning?.maxTokens === undefined) return machine;
+      const { maxTokens: tokens, mode, begin, end } = reasoning;
+      const least = graph.symbols(mode === 'open' ? end : begin + end).length;
+      if (!(Number.isInteger(tokens) && tokens >= least))
+        throw new InfcError('INFC5405', `reasoning of ${tokens} tokens is not possible`, {
+          fix: `Give a whole number, ${least} at least, which its tags may take`,
+        });
+      // A character that is not complete takes three bytes more.
+      return new LimitedMasks(machine, { tokens, longest: least + 3, leaving: (state) => acceptor.leaving(state) });
+    });
   }
 
   /** The turn as a byte acceptor, tags spelled out as text. */
   get acceptor(): Acceptor {
-    this.plain ??= this.build(new Map());
+    this.plain ??= this.build(new TurnGraph(new Map()));
     return this.plain;
   }
 
@@ -193,8 +211,7 @@ export class ToolSet<S = unknown, O = unknown> {
     return results;
   }
 
-  private build(special: ReadonlyMap<string, number>): Acceptor {
-    const graph = new TurnGraph(special);
+  private build(graph: TurnGraph): Composite {
     const { options, format } = this;
     const { choice = 'auto', output, turn = 'either' } = options;
     const start = graph.junction();
@@ -243,12 +260,14 @@ export class ToolSet<S = unknown, O = unknown> {
     const { reasoning, format } = this.syntax;
     if (!reasoning || reasoning.mode === 'optional') graph.link(start, head);
     if (!reasoning) return;
+    const first = graph.size;
     const thoughts = graph.textWithout(reasoning.end, 'anywhere');
     const opened = graph.link(graph.literal(reasoning.begin), thoughts);
-    graph.link(start, reasoning.mode === 'open' ? thoughts : opened);
     const closed = graph.link(thoughts, graph.literal(reasoning.end));
+    graph.stretch(first);
+    graph.link(start, reasoning.mode === 'open' ? thoughts : opened);
     // In a channel of their own there may be more of them.
-    if (format.reasoning) graph.link(head, opened);
+    if (format.reasoning && reasoning.maxTokens === undefined) graph.link(head, opened);
     graph.link(format.reasoning ? closed : graph.link(closed, graph.breaks()), head);
   }
 
