@@ -40,6 +40,8 @@ const LEFT_OUT = {
     Lexer.NA = /NOT_APPLICABLE/;
     Lexer.SKIPPED = 'skipped';`,
   'regexp-to-ast/lib/src/api.js': 'export class BaseRegExpVisitor {}',
+  // It only speeds up.
+  'utils/lib/src/to-fast-properties.js': 'export const toFastProperties = () => {};',
   'traits/perf_tracer.js': `export class PerformanceTracer {
       initPerformanceTracer() {}
       TRACE_INIT(_, run) { return run(); }
@@ -126,6 +128,34 @@ const LEFT_OUT = {
     }`,
 };
 
+/** Properties that only chevrotain itself uses, by no string; they are given short names. */
+export const INTERNAL_NAMES = new RegExp(
+  `^(?:${`
+    ACTION_RECORD ALTERNATION BACKTRACK BACKTRACK_RECORD CST_STACK DEFER_DEFINITION_ERRORS_HANDLING ERR_MSG LA_FAST LA_RECORD
+    RECORDING_PHASE REPETITION REPETITION_MANDATORY REPETITION_MANDATORY_WITH_SEPARATOR REPETITION_WITH_SEPARATOR
+    RULE_OCCURRENCE_STACK RULE_OCCURRENCE_STACK_IDX RULE_STACK RULE_STACK_IDX SAVE_ERROR TRACE_INIT _definition _errors
+    atLeastOneInternal atLeastOneInternalLogic atLeastOneInternalRecord atLeastOneSepFirstInternal atLeastOneSepFirstInternalLogic
+    atLeastOneSepFirstInternalRecord buildEarlyExitMessage buildMismatchTokenMessage buildNoViableAltMessage
+    buildNotAllInputParsedMessage categoryMatches categoryMatchesMap checkIsTarget className consumeInternal consumeInternalError
+    consumeInternalRecord consumeInternalRecovery consumeToken coreRule cstFinallyStateUpdate cstInvocationStateUpdate
+    cstPostNonTerminal cstPostTerminal currIdx currRuleLookaheadFuncs currRuleShortName defineRule definedRulesNames definitionErrors
+    disableRecording doSingleRepetition enableRecording errMsgProvider exportLexerState fullRuleNameToShort gastProductionsCache
+    getCurrRuleFullName getGAstProductions getHumanReadableRuleStack getLexerPosition hasPredicates ignoreAmbiguities initErrorHandler
+    initGastRecorder initLexerAdapter initLooksAhead initPerformanceTracer initRecognizerEngine initRecoverable initTreeBuilder
+    initialize invokeRuleCatch isAtEndOfInput isBackTrackingStack lookAheadFuncsCache lookaheadStrategy manyInternal manyInternalLogic
+    manyInternalRecord manySepFirstInternal manySepFirstInternalLogic manySepFirstInternalRecord moveToTerminatedState nonTerminalName
+    onAfterParse onBeforeParse optionInternal optionInternalLogic optionInternalRecord orInternal orInternalRecord orgText
+    outputCst partialPath preComputeLookaheadFunctions previousToken raiseEarlyExitException raiseNoAltException
+    recordingProdStack recoveryEnabled resetLexerState restDef resyncFollows resyncedTokens ruleFinallyStateUpdate
+    ruleInvocationStateUpdate ruleName ruleShortNameIdx selfAnalysisDone shortRuleNameToFull startWalking subruleIdx subruleInternal
+    subruleInternalError subruleInternalRecord suffixDef targetOccurrence targetProdType terminalType tokVector tokVectorLength
+    tokenMatcher tokenTypeIdx tokensMap topLevelRuleRecord topProd walkAtLeastOne walkAtLeastOneSep walkFlat walkMany walkManySep
+    walkOption walkOr walkProdRef walkTerminal`
+    .trim()
+    .split(/\s+/)
+    .join('|')})$`,
+);
+
 /** A method of a class of chevrotain, to its closing brace. */
 const method = (name) => new RegExp(`^ {4}(?:static )?${name}\\([^\\n]*\\) \\{\\n[\\s\\S]*?^ {4}\\}\\n`, 'm');
 /** A statement at this depth that begins so, to its closing brace. */
@@ -140,6 +170,18 @@ const CUTS = {
   ],
   // One way of looking ahead; chevrotain has quicker ones for a single token and without conditions.
   'grammar/lookahead.js': [
+    // Types of tokens have no categories.
+    [
+      /^function pathToHashKeys[\s\S]*?^\}/m,
+      `const pathToHashKeys = (path) => [path.map((type) => '_' + type.tokenTypeIdx).join('')];`,
+    ],
+    [
+      /^export function containsPath[\s\S]*?^\}/m,
+      `const containsPath = (alternative, path) =>
+        alternative.some((other) => other.length === path.length && other.every((type, at) => type === path[at]));`,
+    ],
+    [/^export function isStrictPrefixOfPath[\s\S]*?^\}/m],
+    [/^export function areTokenCategoriesNotUsed[\s\S]*?^\}/m, 'const areTokenCategoriesNotUsed = () => true;'],
     [
       /^export var PROD_TYPE[\s\S]*?(?=^export function getLookaheadPaths\()/m,
       `export const PROD_TYPE = {
@@ -201,6 +243,10 @@ const CUTS = {
     [/^export function getProductionDslName[\s\S]*/m, "export const getProductionDslName = () => '';"],
   ],
   'traits/gast_recorder.js': [
+    // Texts that nobody reads.
+    [/"This IToken[\s\S]*?details"/, "''"],
+    [/^const RECORDING_PHASE_CSTNODE[\s\S]*?^\};/m, 'const RECORDING_PHASE_CSTNODE = undefined;'],
+    [/description: "This.*$/m],
     [/^function assertMethodIdxIsValid[\s\S]*/m, 'function assertMethodIdxIsValid() {}'],
     [block('if \\(!ruleToCall')],
     [block('if \\(!hasShortKeyProperty')],
@@ -210,6 +256,7 @@ const CUTS = {
     [/^ {12}delete that\[`consume`\];[\s\S]*?(?=^ {12}delete that\.ACTION)/m],
   ],
   'traits/recognizer_engine.js': [
+    [/^ {8}const allTokenTypes[\s\S]*?(?=^ {8}\/\/ Because)/m],
     [/^import \{ NextTerminalAfter.*\n/m],
     [/^ +this\.attemptInRepetitionRecovery\([\s\S]*?\);\n/gm],
     [method('repetitionSepSecondInternal')],

@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { buildArtifactParts } from './build-artifact.mjs';
-import { leanChevrotain } from './build-parsers.mjs';
+import { INTERNAL_NAMES, leanChevrotain } from './build-parsers.mjs';
 
 const root = path.dirname(fileURLToPath(import.meta.url));
 const quiet = process.argv.includes('--quiet');
@@ -78,6 +78,9 @@ const web = await build({
   // not use. They are minified there.
   minifyIdentifiers: true,
   minifySyntax: true,
+  mangleProps: INTERNAL_NAMES,
+  // Which becomes 1 / 0.
+  define: { 'Number.POSITIVE_INFINITY': 'Infinity' },
   metafile: true,
 });
 

@@ -3,9 +3,11 @@ import { type ConstrainOptions, type Constraint, openConstraint } from '../const
 import type { Infer } from '../infer.ts';
 import type { JsonSession } from '../json/session.ts';
 import type { Acceptor } from '../matching/acceptor.ts';
+import type { Composite } from '../matching/composite.ts';
+import { LimitedMasks } from '../matching/limited.ts';
 import { type LogitsProcessor, logitsProcessor } from '../matching/logits-processor.ts';
 import { Matcher, type MatcherOptions } from '../matching/matcher.ts';
-import { AcceptorMasks } from '../matching/token-machine.ts';
+import { AcceptorMasks, type TokenMachine } from '../matching/token-machine.ts';
 import { type Choices, checkOptions, sharedBy } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { hermes } from './formats/hermes.ts';
@@ -47,6 +49,8 @@ export interface ToolOptions<O = unknown> {
     readonly begin?: string;
     readonly end?: string;
     readonly mode?: 'required' | 'optional' | 'open';
+    /** Tokens that it may take, tags included: it then ends in time. */
+    readonly maxTokens?: number;
   };
   /** The final object (or other text) of a turn: what `constrain`, `regex` or `grammar` give. */
   readonly output?: TurnOutput<O> & { readonly acceptor: Acceptor };
@@ -61,10 +65,16 @@ const TOOL_CHOICES: Choices<ToolOptions> = {
   format: undefined,
   parallel: [true, false],
   text: [true, false],
-  reasoning: undefined,
-  output: undefined,
+  reasoning: 'object',
+  output: 'object',
   turn: ['either', 'both'],
-  json: undefined,
+  json: 'object',
+};
+const REASONING_CHOICES: Choices<NonNullable<ToolOptions['reasoning']>> = {
+  begin: 'string',
+  end: 'string',
+  mode: ['required', 'optional', 'open'],
+  maxTokens: 'number',
 };
 
 const THINK: Tags = { begin: '<think>', end: '</think>' };
@@ -84,7 +94,7 @@ export class ToolSet<S = unknown, O = unknown> {
   private readonly definitions: ReadonlyMap<string, AnyTool>;
   private readonly syntax: TurnSyntax<O>;
   private readonly inputs = new Map<string, Constraint>();
-  private readonly machines = new WeakMap<Vocabulary, AcceptorMasks>();
+  private readonly machines = new WeakMap<Vocabulary, TokenMachine>();
   private plain: Acceptor | undefined;
 
   constructor(
@@ -99,9 +109,9 @@ export class ToolSet<S = unknown, O = unknown> {
     const asked = options.reasoning ?? (format.reasoning && {});
     const reasoning = asked && { ...THINK, ...format.reasoning, mode: 'optional', ...asked };
     this.syntax = { format, reasoning, inputs: this.inputs, output };
-    const named = typeof choice === 'object' ? choice.tool : undefined;
+    const named = typeof choice === 'object' ? choice?.tool : undefined;
     this.definitions = new Map(
-      Object.entries<AnyTool>(definitions).filter(
+      Object.entries<AnyTool>(definitions ?? {}).filter(
         ([name]) => choice !== 'none' && (named === undefined || name === named),
       ),
     );
@@ -118,6 +128,9 @@ export class ToolSet<S = unknown, O = unknown> {
       throw new InfcError('INFC5402', 'a call is required but there is no tool', {
         fix: 'Give tools, or leave out choice',
       });
+    checkOptions(options.reasoning ?? {}, REASONING_CHOICES);
+    if (output && !output.acceptor)
+      throw new InfcError('INFC5402', 'an output is a constraint', { fix: 'Write output: constrain(schema)' });
     if (output && options.turn === 'both' && format.separator === undefined)
       throw new InfcError('INFC5402', 'in this format nothing follows a call', { fix: "Leave out turn: 'both'" });
     let beside: JsonSession | undefined;
@@ -128,6 +141,11 @@ export class ToolSet<S = unknown, O = unknown> {
           fix: 'Use letters, digits, _ and -',
         });
       const { constraint, session } = argumentsOf(name, tool, options.json ?? {}, beside);
+      if (format.arguments && format.arguments.acceptor(constraint.acceptor, bytesOf).start === 0)
+        throw new InfcError('INFC5402', `'${name}' takes no arguments that this format can spell`, {
+          node: name,
+          fix: 'Describe an object',
+        });
       beside ??= session;
       this.inputs.set(name, constraint);
     }
@@ -144,13 +162,27 @@ export class ToolSet<S = unknown, O = unknown> {
   }
 
   /** The automaton over a vocabulary: what matchers share. */
-  masks(vocabulary: Vocabulary): AcceptorMasks {
-    return sharedBy(this.machines, vocabulary, () => new AcceptorMasks(this.build(vocabulary.special), vocabulary));
+  masks(vocabulary: Vocabulary): TokenMachine {
+    return sharedBy(this.machines, vocabulary, () => {
+      const graph = new TurnGraph(vocabulary.special);
+      const acceptor = this.build(graph);
+      const machine = new AcceptorMasks(acceptor, vocabulary);
+      const { reasoning } = this.syntax;
+      if (reasoning?.maxTokens === undefined) return machine;
+      const { maxTokens: tokens, mode, begin, end } = reasoning;
+      const least = graph.symbols(mode === 'open' ? end : begin + end).length;
+      if (!(Number.isInteger(tokens) && tokens >= least))
+        throw new InfcError('INFC5405', `reasoning of ${tokens} tokens is not possible`, {
+          fix: `Give a whole number, ${least} at least, which its tags may take`,
+        });
+      // A character that is not complete takes three bytes more.
+      return new LimitedMasks(machine, { tokens, longest: least + 3, leaving: (state) => acceptor.leaving(state) });
+    });
   }
 
   /** The turn as a byte acceptor, tags spelled out as text. */
   get acceptor(): Acceptor {
-    this.plain ??= this.build(new Map());
+    this.plain ??= this.build(new TurnGraph(new Map()));
     return this.plain;
   }
 
@@ -193,8 +225,7 @@ export class ToolSet<S = unknown, O = unknown> {
     return results;
   }
 
-  private build(special: ReadonlyMap<string, number>): Acceptor {
-    const graph = new TurnGraph(special);
+  private build(graph: TurnGraph): Composite {
     const { options, format } = this;
     const { choice = 'auto', output, turn = 'either' } = options;
     const start = graph.junction();
@@ -243,12 +274,14 @@ export class ToolSet<S = unknown, O = unknown> {
     const { reasoning, format } = this.syntax;
     if (!reasoning || reasoning.mode === 'optional') graph.link(start, head);
     if (!reasoning) return;
+    const first = graph.size;
     const thoughts = graph.textWithout(reasoning.end, 'anywhere');
     const opened = graph.link(graph.literal(reasoning.begin), thoughts);
-    graph.link(start, reasoning.mode === 'open' ? thoughts : opened);
     const closed = graph.link(thoughts, graph.literal(reasoning.end));
+    graph.stretch(first);
+    graph.link(start, reasoning.mode === 'open' ? thoughts : opened);
     // In a channel of their own there may be more of them.
-    if (format.reasoning) graph.link(head, opened);
+    if (format.reasoning && reasoning.maxTokens === undefined) graph.link(head, opened);
     graph.link(format.reasoning ? closed : graph.link(closed, graph.breaks()), head);
   }
 
@@ -276,10 +309,16 @@ export class ToolSet<S = unknown, O = unknown> {
   }
 }
 
+const bytesOf = (text: string): number[] => [...new TextEncoder().encode(text)];
+
 /** Throws INFC5401 for a format that its calls could not be told by. */
 function checkFormat(format: ToolFormat): ToolFormat {
-  const given: unknown = format;
-  if (typeof given !== 'object' || !given || typeof format.begin !== 'string' || typeof format.middle !== 'string')
+  const given: Partial<ToolFormat> = format;
+  if (
+    [given.open, given.begin, given.middle, given.end, given.close, given.trigger].some(
+      (text) => typeof text !== 'string',
+    )
+  )
     throw new InfcError('INFC5401', `${JSON.stringify(given)} is no tool format`, {
       fix: "Import one: import { qwen3Coder } from 'infc/grammars/tools', or toolFormatOfTemplate and TOOL_FORMATS to look one up",
     });
@@ -297,7 +336,7 @@ function argumentsOf(
   beside: JsonSession | undefined,
 ): ReturnType<typeof openConstraint> {
   try {
-    return openConstraint(tool.input, json, beside);
+    return openConstraint(tool?.input, json, beside);
   } catch (error) {
     if (!(error instanceof InfcError)) throw error;
     // Alone it may do, and else it names its own place.

@@ -1,5 +1,5 @@
 import type { Acceptor } from '../matching/acceptor.ts';
-import { composite, type Part } from '../matching/composite.ts';
+import { type Composite, composite, type Part } from '../matching/composite.ts';
 import { regexAcceptor } from '../regex/acceptor.ts';
 import { createRegexEngine, type Lang, type RegexEngine } from '../regex/index.ts';
 import type { Tags } from './tool-format.ts';
@@ -8,6 +8,7 @@ interface Draft {
   readonly acceptor: Acceptor;
   readonly next: { part: number; token?: number }[];
   final: boolean;
+  stretch?: boolean;
 }
 
 /** A part, or a chain of parts, with its first and last. */
@@ -134,7 +135,17 @@ export class TurnGraph {
     if (part) part.final = true;
   }
 
-  acceptor(start: Span): Acceptor {
+  /** Makes one stretch of all parts from a place on; the number of a part tells its place. */
+  stretch(from: number): void {
+    for (const part of this.#parts.slice(from)) part.stretch = true;
+  }
+
+  /** The number of parts. */
+  get size(): number {
+    return this.#parts.length;
+  }
+
+  acceptor(start: Span): Composite {
     const parts: readonly Part[] = this.#parts;
     return composite(parts, start.first);
   }

@@ -37,7 +37,7 @@ export interface TurnOutput<O> {
 /** What is needed to read a turn. */
 export interface TurnSyntax<O> {
   readonly format: ToolFormat;
-  readonly reasoning: (Tags & { readonly mode: string }) | undefined;
+  readonly reasoning: (Tags & { readonly mode: string; readonly maxTokens?: number }) | undefined;
   readonly inputs: ReadonlyMap<string, Constraint>;
   readonly output: TurnOutput<O> | undefined;
 }

@@ -276,3 +276,74 @@ it('knows the syntaxes from their chat templates', () => {
   expect(toolFormatOfTemplate('<|start|>assistant<|channel|>analysis<|message|>')).toBe(harmony);
   expect(toolFormatOfTemplate('{{- \'<tool_call>\\n{"name": "\' }}')).toBe(TOOL_FORMATS.hermes);
 });
+
+describe('a limit of tokens for reasoning', () => {
+  const names = ['<think>', '</think>', '<|channel|>', '<|message|>', '<|end|>', '<|start|>', '<|return|>'];
+  const special = Object.fromEntries(names.map((name, i) => [name, 256 + i]));
+  const table = [
+    ...Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)),
+    ...names.map(() => null),
+    'wonder',
+    'so </th',
+  ];
+  const tokens = vocabularyFromBytes(table, { special, eos: ['<|return|>', 262] });
+  const plain = vocabularyFromBytes([...table.slice(0, 256), null, 'wonder', 'so </th'], {
+    special: { '<|return|>': 256 },
+    eos: ['<|return|>'],
+  });
+
+  /** A turn of letters wherever they may come; every mask is compared with what is taken. */
+  function turnOf(
+    set: { matcher: ReturnType<typeof tools>['matcher'] },
+    vocabulary: typeof tokens,
+    maxTokens?: number,
+  ): number[] {
+    const matcher = set.matcher(vocabulary, maxTokens === undefined ? {} : { maxTokens });
+    const ids: number[] = [];
+    let seed = 3;
+    while (!matcher.done) {
+      const mask = matcher.mask();
+      const allowed = table.map((_, t) => t).filter((t) => ((mask[t >>> 5] ?? 0) >>> (t & 31)) & 1);
+      const taken = table.map((_, t) => t).filter((t) => matcher.fork().tryCommit(t));
+      expect(allowed).toEqual(taken);
+      seed = (seed * 1103515245 + 12345) & 0x7fffffff;
+      const letters = allowed.filter((t) => t > 0x60 && t < 0x7b);
+      const ending = ids.length > 60 && matcher.accepting;
+      const list = ending ? vocabulary.eos : letters.length > 0 ? letters : allowed;
+      const token = list[seed % list.length] ?? -1;
+      matcher.commit(token);
+      ids.push(token);
+    }
+    return ids;
+  }
+
+  it('ends in time: in one token where the tag is one, letter by letter where not', () => {
+    for (const maxTokens of [undefined, 40]) {
+      const set = tools(definitions, { reasoning: { mode: 'open', maxTokens: 20 }, choice: 'none' });
+      expect(turnOf(set, tokens, maxTokens).indexOf(257)).toBe(19);
+      const spelled = turnOf(set, plain, maxTokens).filter((id) => id < 256);
+      expect(new TextDecoder().decode(Uint8Array.from(spelled)).indexOf('</think>') + 8).toBe(20);
+    }
+  });
+
+  it('counts from the tag that begins it, and holds for a channel as a whole', () => {
+    const set = tools(definitions, { reasoning: { mode: 'required', maxTokens: 12 }, choice: 'none' });
+    expect(turnOf(set, tokens).indexOf(257)).toBe(11);
+    const channels = tools(definitions, {
+      format: harmony,
+      reasoning: { mode: 'required', maxTokens: 40 },
+      choice: 'none',
+    });
+    const ids = turnOf(channels, tokens);
+    expect(ids.indexOf(260)).toBeLessThan(40);
+    expect(ids.filter((id) => id === 260)).toHaveLength(1);
+  });
+
+  it('says why a token is not allowed, and which limits are none', () => {
+    const matcher = tools(definitions, { reasoning: { mode: 'open', maxTokens: 9 } }).matcher(plain);
+    matcher.commit(0x61);
+    expect(matcher.explain(0x61)).toMatchObject({ allowed: false, reason: 'a limit of tokens would be passed' });
+    for (const maxTokens of [0, -1, 5, 1.5, Number.NaN])
+      expect(() => tools({}, { reasoning: { maxTokens } }).matcher(plain)).toThrow(/INFC5405.*15 at least|INFC5027/);
+  });
+});
