@@ -52,7 +52,7 @@ export function openText(tokenizer: unknown, config: TokenizerConfig, eos: reado
         throw new InfcError('INFC6423', 'the tokenizer has no chat template', {
           fix: 'Give a text or token ids instead of messages, or add chat_template to tokenizer_config.json and compile again',
         });
-      parsed ??= parse(template);
+      parsed ??= parseTemplate(template);
       for (const [name, content] of named) {
         if (!new RegExp(`\\b${name}\\b`).test(template)) continue;
         if (content === undefined || opened.token_to_id(content) === undefined) throw missing(name, content);
@@ -65,7 +65,8 @@ export function openText(tokenizer: unknown, config: TokenizerConfig, eos: reado
   };
 }
 
-function parse(template: string): Template {
+/** A chat template that can be rendered. Throws INFC6425 when it is malformed. */
+export function parseTemplate(template: string): Template {
   try {
     return new Template(template);
   } catch (cause) {
