@@ -74,6 +74,8 @@ describe.each([
       write('search', { limit: '5' }),
       write('search', { q: 'x', limit: '0' }),
       write('search', { q: 'x', limit: 'five' }),
+      write('search', { q: 'x', limit: '5,"tags":[]' }),
+      write('search', { q: 'x', limit: '5}' }),
       write('search', { limit: '5', q: 'x' }),
       write('search', { q: 'x', tags: '["a"' }),
       write('search', { q: 'x'.repeat(61) }),
@@ -95,6 +97,9 @@ describe.each([
       ['{"a": ', '{"a": '],
       ['null', null],
       ['"quoted"', '"quoted"'],
+      ['5,"limit":6', '5,"limit":6'],
+      ['5}', '5}'],
+      ['[1]]', '[1]]'],
       [' 5', ' 5'],
       ['', ''],
     ] as const) {
