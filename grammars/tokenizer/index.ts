@@ -62,6 +62,27 @@ export function vocabularyFromTokenizerJson(input: unknown, options: VocabularyO
   return finish(bytes, special, options, encode);
 }
 
+/**
+ * What single tokens of a `tokenizer.json` spell, by their text there: for who needs the bytes of the few tokens that come, and no table of
+ * all. Null for special tokens, as in a vocabulary.
+ */
+export function spellerFromTokenizerJson(
+  input: Readonly<Record<string, unknown>>,
+): (token: string) => Uint8Array | null {
+  const model = typeof input.model === 'object' && input.model !== null ? input.model : {};
+  const { vocab, merges } = model as { readonly vocab?: unknown; readonly merges?: unknown };
+  // Spelling looks into no table of tokens but that of pieces.
+  const tables = { vocab: Array.isArray(vocab) ? vocab : {}, ...(merges === undefined ? {} : { merges: [] }) };
+  const file = readTokenizerFile({ ...input, model: { ...model, ...tables } });
+  const encoder = new TextEncoder();
+  const added = new Map(file.added.map((t) => [t.content, t.special ? null : encoder.encode(t.content)]));
+  const spell = spelling(file);
+  return (token) => {
+    const own = added.get(token);
+    return own === undefined ? spell(token) : own;
+  };
+}
+
 /** Builds a vocabulary from the text of a `.tiktoken` file (base64 bytes and rank, one token a line). */
 export function vocabularyFromTiktoken(text: string, options: VocabularyOptions = {}): Vocabulary {
   const bytes: (Uint8Array | null)[] = [];

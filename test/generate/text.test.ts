@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readTokenizer } from '../../compiler/import/tokenizer-files.ts';
 import { StopStrings, TokenText } from '../../runtime/generate/text.ts';
 import { openText } from '../../runtime/text/codec.ts';
+import { TOKENIZER_FILES } from '../grammars/tokenizer-files.ts';
 import { hasModels, modelsFolder } from '../kit/models.ts';
 import { CHAT_TEMPLATE, SPECIAL, tokenizerConfig, tokenizerJson } from './tiny-model.ts';
 
@@ -74,6 +75,21 @@ describe('stop strings', () => {
     }
     expect(cut([], ['a', 'b'])).toEqual(['ab', false]);
   });
+});
+
+describe('single tokens', () => {
+  // Normalizers that @huggingface/tokenizers does not know.
+  const unknown = ['byte-level, normalizer', 'unigram, NMT'];
+  it.each(Object.entries(TOKENIZER_FILES).filter(([name]) => !unknown.includes(name)))(
+    '%s: have the bytes that the whole vocabulary says',
+    (_, file) => {
+      const [one, whole] = [openText(file, {}, []), openText(file, {}, [])];
+      const { bytes } = whole.vocabulary;
+      const all = [...bytes.keys(), bytes.length];
+      expect(all.map((id) => one.bytes(id))).toEqual(all.map((id) => bytes[id] ?? undefined));
+      expect(all.map((id) => whole.bytes(id))).toEqual(all.map((id) => bytes[id] ?? undefined));
+    },
+  );
 });
 
 describe.skipIf(!hasModels)('the tokenizer of llama-story-655k', () => {
