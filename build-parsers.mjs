@@ -22,10 +22,6 @@ const LEFT_OUT = {
     }`,
   'traits/tree_builder.js': `export class TreeBuilder {
       initTreeBuilder() { this.CST_STACK = []; this.outputCst = false; }
-      cstInvocationStateUpdate() {}
-      cstFinallyStateUpdate() {}
-      cstPostTerminal() {}
-      cstPostNonTerminal() {}
       cstPostRule() {}
     }`,
   // Every token may hold line breaks, so they are counted in all; no pattern says which characters it may start with.
@@ -255,7 +251,14 @@ const CUTS = {
     [/^ {12}\/\/ DSL methods with[\s\S]*?(?=^ {12}this\.ACTION)/m],
     [/^ {12}delete that\[`consume`\];[\s\S]*?(?=^ {12}delete that\.ACTION)/m],
   ],
+  'traits/error_handler.js': [
+    [method('SAVE_ERROR'), 'SAVE_ERROR(error) { this._errors.push(error); return error; }'],
+    [/Object\.hasOwn\(config, "errorMessageProvider"\)[^:]*:/],
+    [/^ +customUserDescription: .*\n/gm],
+  ],
   'traits/recognizer_engine.js': [
+    // Of syntax trees, which are not built.
+    [/^ +this\.cst(?:PostNonTerminal|PostTerminal|FinallyStateUpdate|InvocationStateUpdate)\([\s\S]*?\);\n/gm],
     [/^ {8}const allTokenTypes[\s\S]*?(?=^ {8}\/\/ Because)/m],
     [/^import \{ NextTerminalAfter.*\n/m],
     [/^ +this\.attemptInRepetitionRecovery\([\s\S]*?\);\n/gm],

@@ -21,6 +21,11 @@ describe('a tokenizer with its template', () => {
     expect(text.render(user, { add_generation_prompt: false })).toBe('<s><|user|>user: hi<|end|>');
   });
 
+  it('leaves special tokens out, or spells those that end nothing where a constraint has them', () => {
+    expect(new TokenText(open()).push([258, 97, 257])).toBe('a');
+    expect(new TokenText(open(), true).push([258, 97, 257])).toBe('<|user|>a');
+  });
+
   it('gives characters when all their bytes are there', () => {
     const text = new TokenText(open());
     expect(text.push([0xe2, 0x82])).toBe('');
