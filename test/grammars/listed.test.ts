@@ -61,7 +61,9 @@ describe('listed texts', () => {
       for (const byte of text.subarray(0, -1)) {
         const words = matcher.mask();
         vocabulary.bytes.forEach((bytes, token) => {
-          if (bytes) expect(((words[token >>> 5] ?? 0) >>> (token & 31)) & 1).toBe(acceptor.run(state, bytes) ? 1 : 0);
+          if (!bytes) return;
+          const next = bytes.reduce((at, byte) => acceptor.step(at, byte), state);
+          expect(((words[token >>> 5] ?? 0) >>> (token & 31)) & 1).toBe(next === 0 ? 0 : 1);
         });
         matcher.commit(byte);
         state = acceptor.step(state, byte);
