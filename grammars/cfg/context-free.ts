@@ -111,8 +111,12 @@ class GrammarCompiler {
         return this.#nodeOf(expression.name);
       case 'sequence':
         return expression.items.reduceRight<Lang>((rest, item) => languages.concat(this.#build(item), rest), EPSILON);
-      case 'choice':
-        return languages.union(expression.items.map((item) => this.#build(item)));
+      case 'choice': {
+        const terminals = expression.items.flatMap((item) => (item.type === 'terminal' ? [item.regex] : []));
+        const others = expression.items.filter((item) => item.type !== 'terminal').map((item) => this.#build(item));
+        const together = this.#build({ type: 'terminal', regex: { type: 'choice', items: terminals } });
+        return languages.union([together, ...others]);
+      }
       case 'repeat':
         return languages.repeat(this.#build(expression.item), expression.min, expression.max);
     }

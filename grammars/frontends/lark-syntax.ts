@@ -309,11 +309,13 @@ function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[
   const lexed = tokenize('Lark', chevrotain, tokens, text);
   // Newlines end statements except inside brackets and before an alternative.
   let depth = 0;
+  let next = 0;
   const kept = lexed.filter((token, i, all) => {
     if (tokenMatcher(token, Open) || tokenMatcher(token, OpenSquare) || tokenMatcher(token, OpenBrace)) depth++;
     else if (tokenMatcher(token, Close) || tokenMatcher(token, CloseSquare) || tokenMatcher(token, CloseBrace)) depth--;
     if (!tokenMatcher(token, Newline)) return true;
-    const after = all.slice(i).find((next) => !tokenMatcher(next, Newline));
+    while (next < all.length && (next <= i || tokenMatcher(all[next] ?? token, Newline))) next++;
+    const after = all[next];
     return depth === 0 && !(after && tokenMatcher(after, Bar));
   });
   const parser = new Parser();

@@ -28,6 +28,8 @@ interface Module {
 
 const IGNORED = '%ignore';
 const MAX_INSTANCES = 10_000;
+/** Parts of rules, after templates: a template that hands its parameter on twice doubles them at each level. */
+const MAX_PARTS = 200_000;
 
 /**
  * Parses a Lark grammar. Terminals are regular languages over characters and every way to cut the text into terminals counts, as in Lark's
@@ -118,6 +120,7 @@ class Lowering {
   readonly #terminals = new Map<string, RegexNode>();
   readonly #open = new Set<string>();
   readonly #ids = new Map<object, number>();
+  #parts = 0;
 
   constructor(main: Module) {
     this.#main = main;
@@ -143,6 +146,10 @@ class Lowering {
   }
 
   #expression(node: LarkNode, module: Module, scope: Scope): Expression {
+    if (++this.#parts > MAX_PARTS)
+      throw new InfcError('INFC5304', `Lark: rules of more than ${MAX_PARTS} parts after templates`, {
+        fix: 'Let templates hand their parameters on once',
+      });
     switch (node.type) {
       case 'sequence':
       case 'choice':

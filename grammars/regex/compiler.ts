@@ -2,6 +2,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import { ALL_SET } from './charset.ts';
 import { EMPTY, EPSILON, type Lang, type Languages } from './language.ts';
 import { type ClassRanges, hasAssertion, type RegexNode } from './syntax.ts';
+import { unionOfWords } from './union.ts';
 
 const MAX_BEHINDS = 30;
 let sessions = 0;
@@ -205,12 +206,23 @@ export class Compiler {
       case 'sequence':
         return [...node.items].reverse().reduce((rest, item) => languages.concat(this.#simple(item), rest), EPSILON);
       case 'choice':
-        return languages.union(node.items.map((item) => this.#simple(item)));
+        return this.#choice(node.items);
       case 'repeat':
         return languages.repeat(this.#simple(node.item), node.min, node.max);
       default:
         throw new InfcError('INFC5102', `a ${node.type} assertion has no language of its own`);
     }
+  }
+
+  #choice(items: readonly RegexNode[]): Lang {
+    const words: number[][] = [];
+    const others: Lang[] = [];
+    for (const item of items) {
+      const word = wordOf(item);
+      if (word) words.push(word);
+      else others.push(this.#simple(item));
+    }
+    return this.#languages.union([...others, unionOfWords(this.#languages, words)]);
   }
 
   #class(ranges: ClassRanges): Lang {
@@ -246,6 +258,17 @@ export class Compiler {
     }
     return id;
   }
+}
+
+/** The code points of a node that matches one text only. */
+function wordOf(node: RegexNode): number[] | undefined {
+  const word: number[] = [];
+  for (const item of node.type === 'sequence' ? node.items : [node]) {
+    const [range] = item.type === 'class' && item.ranges.length === 1 ? item.ranges : [];
+    if (!range || range[0] !== range[1]) return undefined;
+    word.push(range[0]);
+  }
+  return word;
 }
 
 function startsAnchored(node: RegexNode): boolean {
