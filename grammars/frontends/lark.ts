@@ -27,7 +27,6 @@ interface Module {
 }
 
 const IGNORED = '%ignore';
-const MAX_INSTANCES = 10_000;
 /** Parts of rules, after templates: a template that hands its parameter on twice doubles them at each level. */
 const MAX_PARTS = 200_000;
 
@@ -181,8 +180,6 @@ class Lowering {
     if (isTerminal(name)) return this.#terminal(this.#named(node.name, module));
     const key = this.#instanceKey(home, name, node, module, scope);
     if (!this.#rules.has(key)) {
-      if (this.#rules.size > MAX_INSTANCES)
-        throw new InfcError('INFC5304', `Lark: more than ${MAX_INSTANCES} rules after templates`, { node: name });
       this.#rules.set(key, NOTHING);
       this.#rules.set(key, this.#expression(definition.body, home, this.#bind(definition, node, module, scope)));
     }

@@ -48,9 +48,9 @@ export class Budget {
       this.refuse(`simplifying what the schema still demands took more than ${MAX_WORK} operations`);
   };
 
-  private refuse(reason: string): never {
+  private refuse(reason: string, also = ''): never {
     throw new InfcError('INFC5021', reason, {
-      fix: 'Simplify nested oneOf, not, if, contains or overlapping patterns',
+      fix: `Simplify nested oneOf, not, if, contains or overlapping patterns${also}`,
     });
   }
 
@@ -66,9 +66,7 @@ export class Budget {
   spend = (): void => {
     this.used++;
     if (this.used > this.limit)
-      throw new InfcError('INFC5021', `deciding whether a value exists took more than ${this.limit} steps`, {
-        fix: 'Simplify nested oneOf, not, if or contains, or raise `budget`',
-      });
+      this.refuse(`deciding whether a value exists took more than ${this.limit} steps`, ', or raise `budget`');
     if ((this.used & 63) === 0) refuseCancelled(this.signal);
   };
 }
