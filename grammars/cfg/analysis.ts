@@ -41,8 +41,6 @@ export function analyze(engine: RegexEngine, grammar: Grammar): ReadonlyMap<stri
   const terminal = (node: RegexNode): number => {
     let length = terminals.get(node);
     if (length === undefined) {
-      if (node.type === 'sequence' && node.items.every((item) => item.type === 'class' && item.ranges.length > 0))
-        return node.items.length;
       const lang = engine.compile(node);
       length = engine.isEmpty(lang)
         ? Number.POSITIVE_INFINITY

@@ -4,7 +4,7 @@ import type { RegexNode } from '../regex/syntax.ts';
 import { closeUnderCase } from '../regex/unicode.ts';
 import { LARK_COMMON } from './lark-common.ts';
 import { type LarkNode, type LarkStatement, parseLarkSyntax } from './lark-syntax.ts';
-import { pythonRegex, unescapeText } from './text.ts';
+import { ONCE, outOfOrder, pythonRegex, unescapeText } from './text.ts';
 
 /** Options of {@link parseLark}. */
 export interface LarkOptions {
@@ -29,6 +29,7 @@ interface Module {
 const IGNORED = '%ignore';
 /** Parts of rules, after templates: a template that hands its parameter on twice doubles them at each level. */
 const MAX_PARTS = 200_000;
+const DEFINE = 'Define or import it';
 
 /**
  * Parses a Lark grammar. Terminals are regular languages over characters and every way to cut the text into terminals counts, as in Lark's
@@ -42,7 +43,8 @@ export async function parseLark(text: string, options: LarkOptions = {}): Promis
     .map(([name]) => name);
   const names = [...whole, ...main.imports.keys()];
   const start = options.start ?? (names.includes('start') ? 'start' : names[0]);
-  if (start === undefined) throw new InfcError('INFC5303', 'Lark: the grammar has no rule to start from');
+  if (start === undefined)
+    throw new InfcError('INFC5303', 'Lark: the grammar has no rule to start from', { fix: 'Define one' });
   return new Lowering(main).grammar(start);
 }
 
@@ -63,11 +65,13 @@ async function load(text: string, path: string, options: LarkOptions, modules: M
 function define(module: Module, statement: LarkStatement & { type: 'define' }): void {
   const { name, parameters, body, mode } = statement;
   const known = module.definitions.get(name);
-  if (known && mode === 'new') throw new InfcError('INFC5303', `Lark: '${name}' is defined twice`, { node: name });
+  if (known && mode === 'new')
+    throw new InfcError('INFC5303', `Lark: '${name}' is defined twice`, { node: name, fix: ONCE });
   const imported = module.imports.get(name);
   if (mode === 'extend') {
     const base = known?.body ?? imported?.module.definitions.get(imported.name)?.body;
-    if (!base) throw new InfcError('INFC5302', `Lark: %extend of '${name}', which is not defined`, { node: name });
+    if (!base)
+      throw new InfcError('INFC5302', `Lark: %extend of '${name}', which is not defined`, { node: name, fix: DEFINE });
     module.definitions.set(name, { parameters, body: { type: 'choice', items: [base, body] } });
   } else module.definitions.set(name, { parameters, body });
 }
@@ -83,7 +87,7 @@ async function importInto(
     for (const [name, alias] of names) {
       const source = LARK_COMMON[name];
       if (source === undefined)
-        throw new InfcError('INFC5302', `Lark: common has no terminal '${name}'`, { node: name });
+        throw new InfcError('INFC5302', `Lark: common has no terminal '${name}'`, { node: name, fix: DEFINE });
       module.definitions.set(alias, { parameters: [], body: { type: 'regex', source, flags: '' } });
     }
     return;
@@ -103,7 +107,7 @@ async function importInto(
   }
   for (const [name, alias] of names) {
     if (!imported.definitions.has(name) && !imported.imports.has(name))
-      throw new InfcError('INFC5302', `Lark: '${target}' does not define '${name}'`, { node: name });
+      throw new InfcError('INFC5302', `Lark: '${target}' does not define '${name}'`, { node: name, fix: DEFINE });
     module.imports.set(alias, { module: imported, name });
   }
 }
@@ -147,7 +151,7 @@ class Lowering {
   #expression(node: LarkNode, module: Module, scope: Scope): Expression {
     if (++this.#parts > MAX_PARTS)
       throw new InfcError('INFC5304', `Lark: rules of more than ${MAX_PARTS} parts after templates`, {
-        fix: 'Let templates hand their parameters on once',
+        fix: 'Write it with fewer rules',
       });
     switch (node.type) {
       case 'sequence':
@@ -191,7 +195,7 @@ class Lowering {
       throw new InfcError(
         'INFC5303',
         `Lark: '${node.name}' takes ${definition.parameters.length} arguments, not ${node.arguments.length}`,
-        { node: node.name },
+        { node: node.name, fix: 'Give each parameter one' },
       );
     }
     const entries = definition.parameters.map((parameter, i) => {
@@ -236,7 +240,7 @@ class Lowering {
     }
     throw new InfcError('INFC5302', `Lark: '${name}' is used but not defined`, {
       node: name,
-      fix: 'Define or import it',
+      fix: DEFINE,
     });
   }
 
@@ -265,7 +269,7 @@ class Lowering {
       }
       case 'range': {
         const [from, to] = [unescapeText(node.from).codePointAt(0) ?? 0, unescapeText(node.to).codePointAt(0) ?? 0];
-        if (from > to) throw new InfcError('INFC5303', `Lark: range out of order "${node.from}".."${node.to}"`);
+        if (from > to) throw outOfOrder(`"${node.from}".."${node.to}"`);
         return { type: 'class', ranges: [[from, to]] };
       }
       case 'regex':

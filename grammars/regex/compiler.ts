@@ -2,7 +2,6 @@ import { InfcError } from '../../runtime/errors.ts';
 import { ALL_SET } from './charset.ts';
 import { EMPTY, EPSILON, type Lang, type Languages } from './language.ts';
 import { type ClassRanges, hasAssertion, type RegexNode } from './syntax.ts';
-import { unionOfWords } from './union.ts';
 
 const MAX_BEHINDS = 30;
 let sessions = 0;
@@ -206,23 +205,12 @@ export class Compiler {
       case 'sequence':
         return [...node.items].reverse().reduce((rest, item) => languages.concat(this.#simple(item), rest), EPSILON);
       case 'choice':
-        return this.#choice(node.items);
+        return languages.union(node.items.map((item) => this.#simple(item)));
       case 'repeat':
         return languages.repeat(this.#simple(node.item), node.min, node.max);
       default:
-        throw new InfcError('INFC5102', `a ${node.type} assertion has no language of its own`);
+        throw new InfcError('INFC5102', `a ${node.type} assertion has no language of its own`, { fix: 'Leave it out' });
     }
-  }
-
-  #choice(items: readonly RegexNode[]): Lang {
-    const words: number[][] = [];
-    const others: Lang[] = [];
-    for (const item of items) {
-      const word = wordOf(item);
-      if (word) words.push(word);
-      else others.push(this.#simple(item));
-    }
-    return this.#languages.union([...others, unionOfWords(this.#languages, words)]);
   }
 
   #class(ranges: ClassRanges): Lang {
@@ -234,7 +222,9 @@ export class Compiler {
     if (index === undefined) {
       index = this.#histories.length;
       if (index >= MAX_BEHINDS)
-        throw new InfcError('INFC5103', `a regular expression looks behind in more than ${MAX_BEHINDS} ways`);
+        throw new InfcError('INFC5103', `a regular expression looks behind in more than ${MAX_BEHINDS} ways`, {
+          fix: 'Write it with fewer look-behinds',
+        });
       this.#histories.push(history);
       this.#historyIds.set(history, index);
     }
@@ -258,17 +248,6 @@ export class Compiler {
     }
     return id;
   }
-}
-
-/** The code points of a node that matches one text only. */
-function wordOf(node: RegexNode): number[] | undefined {
-  const word: number[] = [];
-  for (const item of node.type === 'sequence' ? node.items : [node]) {
-    const [range] = item.type === 'class' && item.ranges.length === 1 ? item.ranges : [];
-    if (!range || range[0] !== range[1]) return undefined;
-    word.push(range[0]);
-  }
-  return word;
 }
 
 function startsAnchored(node: RegexNode): boolean {

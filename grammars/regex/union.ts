@@ -1,40 +1,6 @@
 import { type CharSet, EMPTY_SET } from './charset.ts';
 import type { Languages } from './language.ts';
-import { EMPTY, EPSILON, type Lang } from './node.ts';
-
-/** One of several words (code points), built as the tree of their beginnings: the words themselves would be ten times as many nodes. */
-export function unionOfWords(languages: Languages, list: readonly (readonly number[])[]): Lang {
-  const words = [...list].sort((a, b) => {
-    let i = 0;
-    while (i < a.length && a[i] === b[i]) i++;
-    return (a[i] ?? -1) - (b[i] ?? -1);
-  });
-  const characters = new Map<number, Lang>();
-  const character = (point: number): Lang => {
-    let lang = characters.get(point);
-    if (lang === undefined) characters.set(point, (lang = languages.class(languages.sets.of([[point, point]]))));
-    return lang;
-  };
-  /** The rests of the words from `from` to `to`, which agree in `at` characters. */
-  const rests = (from: number, to: number, at: number): Lang => {
-    const first = words[from] ?? [];
-    const last = words[to - 1] ?? [];
-    let same = at;
-    while (same < first.length && first[same] === last[same]) same++;
-    const kids: Lang[] = first.length === same ? [EPSILON] : [];
-    for (let i = from; i < to; ) {
-      const point = words[i]?.[same];
-      let end = i + 1;
-      while (end < to && words[end]?.[same] === point) end++;
-      if (point !== undefined) kids.push(languages.concat(character(point), rests(i, end, same + 1)));
-      i = end;
-    }
-    let lang = kids.length === 1 ? (kids[0] ?? EPSILON) : languages.union(kids);
-    for (let i = same - 1; i >= at; i--) lang = languages.concat(character(first[i] ?? 0), lang);
-    return lang;
-  };
-  return words.length === 0 ? EMPTY : rests(0, words.length, 0);
-}
+import { EPSILON, type Lang } from './node.ts';
 
 /** Left-factors `h·t | h·u`, joins `r{..}·t` of touching counts, and merges classes before one tail. */
 export function mergeUnion(languages: Languages, members: Set<Lang>): void {

@@ -13,6 +13,11 @@ const BACKSLASH = 0x5c;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
 const NAMED_ESCAPES = /^["\\/\u0000-\u001f]/;
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+const PLAIN = /^[^"\\\u0000-\u001f]*/;
+
+/** No token reaches further. */
+const FAR = MAX_DEPTH + 2;
 /** Half of a character at the end. */
 const HALF = /[\ud800-\udbff]$/;
 
@@ -21,12 +26,8 @@ const utf8 = new TextEncoder();
 
 /** Tokens of states within strings of which a list is known: text by text instead of state by state. */
 export class ListedMasks {
-  /** By depth: the nodes of the two tries, and the bytes that led to them. */
-  private readonly path = new Int32Array(MAX_DEPTH + 2);
-  private readonly ends = new Int32Array(MAX_DEPTH + 2);
-  private readonly typed = new Uint8Array(MAX_DEPTH + 2);
-  /** By characters: the depth. */
-  private readonly bytesAt = new Int32Array(MAX_DEPTH + 2);
+  private readonly path: Int32Array;
+  private readonly ends: Int32Array;
   /** Marks of tokens, all 0 between calls. */
   private readonly apart: Uint8Array;
 
@@ -36,63 +37,60 @@ export class ListedMasks {
     private readonly walk: MaskWalk,
   ) {
     this.apart = tokens.marks;
+    this.path = new Int32Array(MAX_DEPTH + 2);
+    this.ends = new Int32Array(MAX_DEPTH + 2);
   }
 
   /** Finds the tokens along the texts `rests` (sorted), which are all that may come in the string. */
   only(rests: readonly string[], leaf: number, stack: StackId): void {
-    const { walk, path, ends, typed, bytesAt } = this;
-    const { machine } = this.acceptor;
-    const info = machine.leaves[leaf];
-    const close = (rest: string): number =>
+    const { walk, path, ends } = this;
+    const info = this.acceptor.machine.leaves[leaf];
+    const close = (rest: string, bytes: Uint8Array): number =>
       (info instanceof KeyLeaf || info instanceof StringLeaf ? info.closeAfter(rest) : undefined) ??
-      machine.step(this.after(leaf, utf8.encode(rest)), QUOTE);
+      this.acceptor.machine.step(this.after(leaf, bytes), QUOTE);
     const { text, quotes } = this.tokens;
     walk.begin(leaf, stack);
     this.escapes(rests, leaf, stack);
-    let previous = '';
-    // Characters of `previous`, and bytes, that tokens go along.
-    let along = 0;
+    path[0] = 0;
+    ends[0] = 0;
+    let previous: Uint8Array = new Uint8Array(0);
     let reached = 0;
+    let past = '';
+    let ended = false;
     for (const rest of rests) {
+      // No token goes so far: there may be thousands of such texts.
+      if (past !== '' && rest.startsWith(past)) continue;
       if (rest === '') {
         const closing = childOf(quotes, 0, QUOTE);
-        if (closing >= 0) walk.takeTails(machine.step(leaf, QUOTE), stack, quotes, closing);
+        if (closing >= 0) walk.takeTails(this.acceptor.machine.step(leaf, QUOTE), stack, quotes, closing);
         continue;
       }
-      let i = 0;
-      while (i < along && rest.charCodeAt(i) === previous.charCodeAt(i)) i++;
-      // Where no token went along the text before, none goes along this one.
-      if (i === along && i < previous.length && rest.codePointAt(i) === previous.codePointAt(i)) continue;
-      if (HALF.test(rest.charAt(i - 1))) i--;
-      let d = i === 0 ? 0 : (bytesAt[i] ?? 0);
-      if (i > 0 && i === previous.length) this.escapedAt(d, leaf, stack);
-      previous = rest;
-      for (along = i; along < rest.length; ) {
-        const point = rest.codePointAt(along) ?? 0;
-        // Quotes and control characters never stand for themselves.
-        if (point < 0x20 || point === QUOTE || point === BACKSLASH) break;
-        const bytes = point < 0x80 ? undefined : utf8.encode(String.fromCodePoint(point));
-        const next = d + (bytes?.length ?? 1);
-        for (; d < next; d++) {
-          const byte = bytes?.[bytes.length - next + d] ?? point;
-          if (d < reached && typed[d] === byte) continue;
-          reached = d;
-          const node = below(text, path[d], byte);
-          const end = below(quotes, ends[d], byte);
-          if (node < 0 && end < 0) break;
-          path[d + 1] = node;
-          ends[d + 1] = end;
-          typed[d] = byte;
-          reached++;
-          if (node >= 0) walk.take(text, node);
-        }
-        if (d < next) break;
-        along += point > 0xffff ? 2 : 1;
-        bytesAt[along] = d;
-        if (along < rest.length) this.escapedAt(d, leaf, stack);
+      // Quotes and control characters never stand for themselves.
+      const [plain = ''] = PLAIN.exec(rest.length > FAR ? rest.slice(0, FAR).replace(HALF, '') : rest) ?? [];
+      const whole = plain.length === rest.length;
+      const bytes = utf8.encode(plain);
+      let d = 0;
+      while (d < reached && d < bytes.length && bytes[d] === previous[d]) d++;
+      // The text before ended here, so that nothing was asked of what goes on.
+      if (ended && d === previous.length) this.escapedAt(d, leaf, stack);
+      for (; d < bytes.length; d++) {
+        const byte = bytes[d] ?? 0;
+        if (byte < 0x20 || byte === QUOTE || byte === BACKSLASH) break;
+        const node = below(text, path[d], byte);
+        const end = below(quotes, ends[d], byte);
+        if (node < 0 && end < 0) break;
+        path[d + 1] = node;
+        ends[d + 1] = end;
+        if (node >= 0) walk.take(text, node);
+        if (whole && d + 1 === bytes.length) continue;
+        this.escapedAt(d + 1, leaf, stack);
       }
-      const closing = along === rest.length ? below(quotes, ends[d], QUOTE) : -1;
-      if (closing >= 0) walk.takeTails(close(rest), stack, quotes, closing);
+      past = d < bytes.length && bytes.length === plain.length ? rest.slice(0, d + 1) : '';
+      reached = d;
+      previous = bytes;
+      ended = whole;
+      const closing = whole && d === bytes.length ? below(quotes, ends[d], QUOTE) : -1;
+      if (closing >= 0) walk.takeTails(close(rest, bytes), stack, quotes, closing);
     }
   }
 
@@ -117,14 +115,13 @@ export class ListedMasks {
     this.escaped(this.tokens.quotes, 0, leaf, stack);
   }
 
-  /** Tokens that go on with an escape from a depth of the paths. */
   private escapedAt(d: number, leaf: number, stack: StackId): void {
-    this.escaped(this.tokens.text, this.path[d] ?? -1, leaf, stack);
-    this.escaped(this.tokens.quotes, this.ends[d] ?? -1, leaf, stack);
+    this.escaped(this.tokens.text, this.path[d], leaf, stack);
+    this.escaped(this.tokens.quotes, this.ends[d], leaf, stack);
   }
 
   /** Tokens that go on with an escape, one by one: there are hardly any. */
-  private escaped(trie: TokenTrie, node: number, leaf: number, stack: StackId): void {
+  private escaped(trie: TokenTrie, node: number | undefined, leaf: number, stack: StackId): void {
     const child = below(trie, node, BACKSLASH);
     if (child < 0) return;
     const last = trie.from[child + (trie.size[child] ?? 1)] ?? 0;

@@ -8,9 +8,7 @@ import type { Budget } from '../schema/budget.ts';
 import type { SchemaCompiler } from '../schema/compiler.ts';
 import { typeBit, typeOf } from '../schema/declared-types.ts';
 import type { Json } from '../schema/document.ts';
-import { hasEvidentValues } from '../schema/evident.ts';
 import { hardPlace, located, type SchemaPlace } from '../schema/located.ts';
-import { assertsValidation } from '../schema/plain-schema.ts';
 import { ArraySolver } from './array-solver.ts';
 import { Fixpoint } from './fixpoint.ts';
 import { type ObjectCube, ObjectSolver } from './object-solver.ts';
@@ -57,22 +55,8 @@ export class Solver {
     const one = this.one(value);
     if (one !== undefined && spellable(one)) return true;
     return located(
-      () =>
-        this.answers.ask(
-          value,
-          () => this.isEvident(value) || JSON_TYPES.some((type) => this.satisfiableAs(value, type)),
-        ),
+      () => this.answers.ask(value, () => JSON_TYPES.some((type) => this.satisfiableAs(value, type))),
       () => this.placeOf(value),
-    );
-  }
-
-  private isEvident(value: Formula): boolean {
-    const term = this.formulas.isLiteral(value) && this.formulas.isPositive(value) && this.term(value);
-    return (
-      term !== false &&
-      term.sort === 'schema' &&
-      assertsValidation(term.site.resource) &&
-      hasEvidentValues(term.site.schema)
     );
   }
 
