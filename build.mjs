@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { buildArtifactParts } from './build-artifact.mjs';
+import { privateNames } from './build-names.mjs';
 import { INTERNAL_NAMES, leanChevrotain } from './build-parsers.mjs';
 
 const root = path.dirname(fileURLToPath(import.meta.url));
@@ -64,6 +65,10 @@ const node = await build({
   platform: 'node',
   metafile: true,
 });
+const short = privateNames(
+  [...(await filesOf('grammars', '.ts')), ...(await filesOf('runtime', '.ts'))],
+  await filesOf('node_modules/chevrotain/lib/src', '.js'),
+);
 // The runtime and the grammars run in browsers: minified, no Node built-ins at load. What few plans need (WebGPU, host functions) is
 // in chunks that load on demand.
 const web = await build({
@@ -78,7 +83,7 @@ const web = await build({
   // not use. They are minified there.
   minifyIdentifiers: true,
   minifySyntax: true,
-  mangleProps: INTERNAL_NAMES,
+  mangleProps: new RegExp(`${INTERNAL_NAMES.source}|^(?:${short.join('|')})$`),
   // Which becomes 1 / 0.
   define: { 'Number.POSITIVE_INFINITY': 'Infinity' },
   metafile: true,
@@ -88,6 +93,11 @@ const web = await build({
 await buildArtifactParts('dist/artifact');
 await copyFile('dist/artifact/worker.js', 'dist/worker.js');
 await copyFile('node_modules/chevrotain/LICENSE.txt', 'dist/LICENSE-chevrotain.txt');
+
+async function filesOf(folder, end) {
+  const files = await readdir(folder, { recursive: true });
+  return files.filter((file) => file.endsWith(end)).map((file) => path.join(folder, file));
+}
 
 function pick(...names) {
   return Object.fromEntries(names.filter((name) => entries[name]).map((name) => [name, entries[name]]));
