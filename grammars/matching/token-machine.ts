@@ -1,4 +1,5 @@
-import { ROW, rowsOf } from '../json/masks/subtrees.ts';
+import { hasChar } from '../json/masks/char-bits.ts';
+import { charsBelow } from '../json/masks/subtrees.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { Acceptor, OwnMasks } from './acceptor.ts';
 import type { Places } from './endings.ts';
@@ -129,7 +130,6 @@ export class AcceptorMasks implements TokenMachine {
     const { acceptor } = this;
     const trie = vocabularyTrie(this.vocabulary);
     const path = new Int32Array(trie.maxDepth + 1);
-    const rows = rowsOf(trie);
     const found: number[] = [];
     // By depth: which of the characters are still to come.
     const left = new Uint32Array(trie.maxDepth + 1);
@@ -141,10 +141,8 @@ export class AcceptorMasks implements TokenMachine {
       const at = byte < 0x80 ? owed.indexOf(String.fromCharCode(byte)) : -1;
       const owing = (left[d - 1] ?? 0) & ~(at < 0 ? 0 : 1 << at);
       let hopeless = false;
-      for (let k = 0; k < owed.length; k++) {
-        const c = owed.charCodeAt(k);
-        if ((owing >> k) & 1 && !(((rows[i * ROW + 4 + (c >> 5)] ?? 0) >> (c & 31)) & 1)) hopeless = true;
-      }
+      for (let k = 0; k < owed.length; k++)
+        if ((owing >> k) & 1 && !hasChar(charsBelow(trie, i), owed.charCodeAt(k))) hopeless = true;
       const next = hopeless ? 0 : acceptor.step(path[d - 1] ?? 0, byte);
       if (next === 0) {
         i += trie.size[i] ?? 1;

@@ -14,7 +14,7 @@ const SHORT = 10;
 /** A bound on the length is left out when it certainly admits so many characters more; longer tokens are tried one by one. */
 const SURE = 14;
 /** Counting loops shorter than this are walked as they are. */
-const LONG = 4;
+const LONG = 2;
 /** Masks of formats kept for a vocabulary. */
 const MAX_KEPT = 2048;
 
@@ -179,9 +179,10 @@ export class Insides {
   /** The tokens along a loop of the state, and those that leave it. */
   private along(leaf: number, loop: Loop): MaskId {
     const { walk, pool } = this;
+    const base = this.baseOf(loop.set, loop.counts ? ROUND : loop.count);
     walk.begin(leaf, 0);
-    walk.walkText(loop);
-    return pool.intern(this.baseOf(loop.set, loop.count), walk.found, walk.count);
+    walk.walkText(loop, undefined, pool.wordsOf(base));
+    return pool.intern(base, walk.found, walk.count);
   }
 
   /** Takes away the tokens that begin with a character of a set but not of another one. */
