@@ -127,11 +127,10 @@ export class MaskPool {
     return this.keepMask(key, bucket, { base, extra: tokens, a, b });
   }
 
-  /** The mask with further tokens, which it does not allow yet. */
-  extend(id: MaskId, tokens: readonly number[]): MaskId {
+  /** The mask that differs from this one in some tokens. */
+  toggle(id: MaskId, tokens: readonly number[]): MaskId {
     if (tokens.length === 0) return id;
     const { base, extra } = this.mask(id);
-    // Those that the base has but the mask has not are among the differences.
     const differ = new Set(extra);
     for (const token of tokens) if (!differ.delete(token)) differ.add(token);
     return this.intern(base, Int32Array.from(differ), differ.size);

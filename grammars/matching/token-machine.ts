@@ -122,7 +122,7 @@ export class AcceptorMasks implements TokenMachine {
     let own = this.own.get(inner.acceptor);
     if (!own) this.own.set(inner.acceptor, (own = inner.acceptor.masks(this.vocabulary, this.pool)));
     const mask = own.mask(inner.state);
-    return this.pool.extend(mask, this.beyond(state, own.owed(inner.state), this.pool.view(mask)));
+    return this.pool.toggle(mask, this.beyond(state, own.owed(inner.state), this.pool.view(mask)));
   }
 
   /** Tokens that are not in a mask but go on from a state; all of them hold the owed characters. */

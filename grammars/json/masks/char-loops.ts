@@ -3,8 +3,7 @@ import { FreeNumberLeaf, NumberLeaf } from '../automaton/leaf-number.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';
 import type { Machine } from '../automaton/machine.ts';
-import { addChar, CHAR_WORDS, type CharBits, charBit, countChars, pointsOf } from './char-bits.ts';
-import { FREQUENT, kindsOf } from './subtrees.ts';
+import { addChar, CHAR_WORDS, type CharBits, charBit, countChars, hasChar, pointsOf } from './char-bits.ts';
 
 /**
  * Characters of which any few may follow a string, key or number state in any order. They lead round in a few states, of which each takes them
@@ -42,6 +41,7 @@ interface Ways {
 export const ROUND = 254;
 
 const ZERO = 0x30;
+const SPACE = 0x20;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
@@ -53,7 +53,7 @@ const SOME = 6;
 const MAX_DIGITS = 3;
 /** After so many levels a loop ends rather than that characters leave it: few tokens are longer. */
 const FAR = 6;
-/** The same where the character is a frequent one. */
+/** The same where the character is a frequent one: a space or a lower-case letter. */
 const NEAR = 3;
 /** Sets of fewer characters are of no use. */
 const FEW = 4;
@@ -183,7 +183,7 @@ export class CharLoops {
         if (
           count >= FAR ||
           (count > 1 && 2 * Math.min(leads, lacks) > countChars(set)) ||
-          (count >= NEAR && (kindsOf(less) & FREQUENT) !== 0)
+          (count >= NEAR && (hasChar(less, SPACE) || less[3] !== 0))
         ) {
           all = false;
           continue;

@@ -1,7 +1,7 @@
 import type { MaskId, MaskPool, SetHash } from '../../matching/mask-pool.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
 import type { JsonAcceptor } from '../acceptor.ts';
-import type { KeyLeaf } from '../automaton/leaf-object.ts';
+import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { type Counts, StringLeaf } from '../automaton/leaf-string.ts';
 import type { StackId } from '../automaton/stack.ts';
 import { type CharBits, hasChar } from './char-bits.ts';
@@ -13,6 +13,8 @@ import { type JsonTokens, within } from './string-tokens.ts';
 const SHORT = 10;
 /** A bound on the length is left out when it certainly admits so many characters more; longer tokens are tried one by one. */
 const SURE = 14;
+/** Of a format, tokens with more characters than this are so few that they are tried one by one. */
+const MOST = 32;
 /** Counting loops shorter than this are walked as they are. */
 const LONG = 2;
 /** Masks of formats kept for a vocabulary. */
@@ -63,6 +65,9 @@ export class Insides {
 
   /** The tokens of a state between characters. */
   of(info: StringLeaf | KeyLeaf, leaf: number, counted: Counted | undefined): Inside {
+    const text = info instanceof KeyLeaf ? info.asText() : 0;
+    const same = this.acceptor.machine.leaves[text];
+    if (same instanceof StringLeaf) return this.of(same, text, this.counted(same));
     const key = info.patterns();
     const known = key && this.known.get(key);
     if (known) return known;
@@ -91,7 +96,7 @@ export class Insides {
    * The state without counters, where it tells about most tokens; undefined where the counters are nearly exhausted, or where it is
    * not known how many characters the pattern may still need.
    */
-  counted(info: StringLeaf): Counted | undefined {
+  counted(info: StringLeaf | KeyLeaf): Counted | undefined {
     const { counts } = info;
     if (!counts || counts.slot.min > 0) return undefined;
     const { engine } = this.acceptor.machine;
@@ -114,27 +119,27 @@ export class Insides {
   private shortened(mask: MaskId, sure: number, leaf: number): MaskId {
     const { pool } = this;
     const { longest, byLength } = this.tokens.strings;
-    const words = pool.view(mask).slice();
+    const words = pool.view(mask);
+    const over: number[] = [];
     for (let length = sure + 1; length <= longest; length++)
-      for (const token of byLength[length] ?? []) {
-        const bit = 1 << (token & 31);
-        const word = words[token >>> 5] ?? 0;
-        if ((word & bit) !== 0 && !this.takes(token, leaf, 0)) words[token >>> 5] = word & ~bit;
-      }
-    return pool.internWords(words);
+      for (const token of byLength[length] ?? [])
+        if (((words[token >>> 5] ?? 0) >>> (token & 31)) & 1 && !this.takes(token, leaf, 0)) over.push(token);
+    return pool.toggle(mask, over);
   }
 
   /** Tokens of a state that counts: those of the same state without counters, unless they may be too long for them. */
   private counting({ sure, plain }: Counted, leaf: number): Inside {
     const { acceptor, tokens, walk } = this;
-    if (sure < tokens.strings.longest) {
-      const own = acceptor.machine.leaves[leaf];
+    const own = acceptor.machine.leaves[leaf];
+    const format = own instanceof StringLeaf && own.origin() !== undefined;
+    if (sure < (format ? MOST : tokens.strings.longest)) {
       if (own instanceof StringLeaf && (own.withoutMax()?.sure ?? 0) >= SURE) return this.unbounded(own, leaf);
       const loop = walk.loops.of(plain);
       return loop?.count === ROUND ? { mask: this.along(leaf, { ...loop, count: sure }) } : this.search(leaf);
     }
     const info = acceptor.machine.leaves[plain];
-    return info instanceof StringLeaf ? this.of(info, plain, undefined) : this.search(plain);
+    const whole = info instanceof StringLeaf ? this.of(info, plain, undefined) : this.search(plain);
+    return sure >= tokens.strings.longest ? whole : { mask: this.shortened(whole.mask, sure, leaf) };
   }
 
   /** Whether a token may come, tried alone. */

@@ -10,7 +10,7 @@ import type { CharBits } from './char-bits.ts';
 import { CharLoops, type Loop } from './char-loops.ts';
 import { Memo } from './mask-memo.ts';
 import { INSIDE, type JsonTokens } from './string-tokens.ts';
-import { charsBelow, covers, HEAD, heightOf, type Rows, rowsOf } from './subtrees.ts';
+import { covers, HEAD, heightOf, type Rows, rowsOf } from './subtrees.ts';
 import { type TextScratch, type TextStates, WORTH, walkText } from './text-walk.ts';
 
 /** The same where it is not yet known which characters lead round. */
@@ -78,6 +78,8 @@ export class MaskWalk {
   private readonly unknown: UnknownItems;
   private readonly tails: Memo<TailSet>;
   private readonly sets = new Map<number, TailSet[]>();
+  /** Where nothing or only the text tells, by {@link DEAD} or {@link LATER}. */
+  private readonly closed: TailSet[] = [];
   /** The same after names, by the value that follows. */
   private readonly valueTails: (TailSet | undefined)[] = [];
   private readonly freeLeaves: (boolean | undefined)[] = [];
@@ -133,7 +135,8 @@ export class MaskWalk {
   private walkRange(trie: TokenTrie, start: number, end: number, text: boolean): void {
     const { found, leafAt, stackAt, flagAt, loops } = this;
     const { tokens, from } = trie;
-    const { pages, leaves } = this.acceptor.machine;
+    const { machine } = this.acceptor;
+    const { pages, leaves } = machine;
     const rows = rowsOf(trie);
     const { heads } = rows;
     const [level = 0] = stackAt;
@@ -173,7 +176,9 @@ export class MaskWalk {
       }
       if (below > WORTH && flag <= NAMED && (text || leaves[leafAt[d] ?? 0]?.kind === 'number')) {
         const leaf = leafAt[d] ?? 0;
-        const loop = !text && this.alike(leaf, trie, i) ? loops.of(leaf) : loops.known(leaf);
+        // Of numbers only states are looked at in which digits seem to lead to the same one.
+        const alike = !text && machine.step(leaf, 0x30) === machine.step(leaf, 0x39);
+        const loop = alike ? loops.of(leaf) : loops.known(leaf);
         if (loop !== undefined && heightOf(head) <= loop.count && covers(loop.set, rows, i)) {
           const last = from[i + below] ?? 0;
           for (let t = from[i] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
@@ -220,10 +225,12 @@ export class MaskWalk {
     if (named) return named;
     const closed = this.follow(0, code, stack, 0, DEPTH, 0x22);
     const all = tokens.tailTokens;
-    if (closed !== ALIVE) {
-      const later = closed === LATER ? all.map((_, tail) => tail) : [];
-      return { open: [], later, marks: new Uint8Array(all.length).fill(closed) };
-    }
+    if (closed !== ALIVE)
+      return (this.closed[closed] ??= {
+        open: [],
+        later: closed === LATER ? all.map((_, tail) => tail) : [],
+        marks: new Uint8Array(all.length).fill(closed),
+      });
     const after = leafAt[DEPTH] ?? 0;
     const below = stackAt[DEPTH] ?? 0;
     const flag = flagAt[DEPTH] ?? 0;
@@ -255,23 +262,6 @@ export class MaskWalk {
     const found = value === undefined ? undefined : this.valueTails[value * 16];
     if (found) this.lowest = Math.min(this.lowest, stacks.depth(stack) - 1);
     return found;
-  }
-
-  /** Whether the first and the last ASCII character below a node of a trie lead to the same state. */
-  private alike(leaf: number, trie: TokenTrie, i: number): boolean {
-    const chars = charsBelow(trie, i);
-    let low = -1;
-    let high = -1;
-    for (let w = 0; w < 4; w++) {
-      const word = chars[w] ?? 0;
-      if (word === 0) continue;
-      if (low < 0) low = 32 * w + 31 - Math.clz32(word & -word);
-      high = 32 * w + 31 - Math.clz32(word);
-    }
-    if (low < 0) return true;
-    const { machine } = this.acceptor;
-    const code = machine.step(leaf, low);
-    return code !== 0 && (code & 3) === 0 && code === machine.step(leaf, high);
   }
 
   private walkTails(): TailSet {

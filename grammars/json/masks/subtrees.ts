@@ -1,5 +1,5 @@
 import type { TokenTrie } from '../../matching/trie.ts';
-import { CHAR_WORDS, type CharBits, charBit, countChars } from './char-bits.ts';
+import { CHAR_WORDS, type CharBits, charBit } from './char-bits.ts';
 
 /**
  * The nodes of a token trie and what lies below each. Which characters occur below a node lets a walk take whole subtrees at once, or
@@ -85,8 +85,9 @@ export function rowsOf(trie: TokenTrie): Rows {
   const heads = new Int32Array(count * HEAD);
   for (let i = 0; i < count; i++) {
     const broken = ((sound[i] ?? 0) & 1) === 0 ? BROKEN : 0;
-    const kinds = kindsOf(bits.subarray(i * CHAR_WORDS, (i + 1) * CHAR_WORDS)) << KINDS;
-    heads[i * HEAD] = (byte[i] ?? 0) | ((depth[i] ?? 0) << 8) | ((height[i] ?? 0) << 16) | broken | kinds;
+    let head = (byte[i] ?? 0) | ((depth[i] ?? 0) << 8) | ((height[i] ?? 0) << 16) | broken;
+    for (let w = 0; w < CHAR_WORDS; w++) if (bits[i * CHAR_WORDS + w] !== 0) head |= 1 << (KINDS + w);
+    heads[i * HEAD] = head;
     heads[i * HEAD + 1] = trie.size[i] ?? 1;
   }
   const rows = { heads, bits };
@@ -104,30 +105,11 @@ export function heightOf(head: number): number {
   return (head >>> 16) & 255;
 }
 
-const CONTROL_QUOTE_BACKSLASH: CharBits = Int32Array.of(-1, 1 << 2, 1 << 28, 0, 0, 0);
-const DIGITS: CharBits = Int32Array.of(0, 0x3ff0000, 0, 0, 0, 0);
-const UPPER: CharBits = Int32Array.of(0, 0, 0x7fffffe, 0, 0, 0);
-const LOWER: CharBits = Int32Array.of(0, 0, 0, 0x7fffffe, 0, 0);
-const SPACE: CharBits = Int32Array.of(0, 1, 0, 0, 0, 0);
-const OTHERS: CharBits = Int32Array.of(0, 0, 0, 0, -1, -1);
-
-/** Kinds of characters that most tokens have. */
-export const FREQUENT = 8 | 16;
-
-/** Seven bits that tell roughly which characters a set has: sets without a bit in common have no character in common. */
+/** A bit for each word of a set that is not empty: sets without a bit in common have no character in common. */
 export function kindsOf(set: CharBits): number {
   let kinds = 0;
-  let named = 0;
-  for (const [k, kind] of [CONTROL_QUOTE_BACKSLASH, DIGITS, UPPER, LOWER, SPACE, OTHERS].entries()) {
-    const common = countCommon(set, kind);
-    if (common > 0) kinds |= 1 << k;
-    named += common;
-  }
-  return named < countChars(set) ? kinds | 64 : kinds;
-}
-
-function countCommon(a: CharBits, b: CharBits): number {
-  return countChars(a.map((word, w) => word & (b[w] ?? 0)));
+  for (let w = 0; w < CHAR_WORDS; w++) if (set[w] !== 0) kinds |= 1 << w;
+  return kinds;
 }
 
 /** Whether all that is below a node may come in any order. */
