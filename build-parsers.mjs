@@ -126,6 +126,34 @@ const LEFT_OUT = {
     }`,
 };
 
+/** Properties that only chevrotain itself uses, by no string; they are given short names. */
+export const INTERNAL_NAMES = new RegExp(
+  `^(?:${`
+    ACTION_RECORD ALTERNATION BACKTRACK BACKTRACK_RECORD CST_STACK DEFER_DEFINITION_ERRORS_HANDLING ERR_MSG LA_FAST LA_RECORD
+    RECORDING_PHASE REPETITION REPETITION_MANDATORY REPETITION_MANDATORY_WITH_SEPARATOR REPETITION_WITH_SEPARATOR
+    RULE_OCCURRENCE_STACK RULE_OCCURRENCE_STACK_IDX RULE_STACK RULE_STACK_IDX SAVE_ERROR TRACE_INIT _definition _errors
+    atLeastOneInternal atLeastOneInternalLogic atLeastOneInternalRecord atLeastOneSepFirstInternal atLeastOneSepFirstInternalLogic
+    atLeastOneSepFirstInternalRecord buildEarlyExitMessage buildMismatchTokenMessage buildNoViableAltMessage
+    buildNotAllInputParsedMessage categoryMatches categoryMatchesMap checkIsTarget className consumeInternal consumeInternalError
+    consumeInternalRecord consumeInternalRecovery consumeToken coreRule cstFinallyStateUpdate cstInvocationStateUpdate
+    cstPostNonTerminal cstPostTerminal currIdx currRuleLookaheadFuncs currRuleShortName defineRule definedRulesNames definitionErrors
+    disableRecording doSingleRepetition enableRecording errMsgProvider exportLexerState fullRuleNameToShort gastProductionsCache
+    getCurrRuleFullName getGAstProductions getHumanReadableRuleStack getLexerPosition hasPredicates ignoreAmbiguities initErrorHandler
+    initGastRecorder initLexerAdapter initLooksAhead initPerformanceTracer initRecognizerEngine initRecoverable initTreeBuilder
+    initialize invokeRuleCatch isAtEndOfInput isBackTrackingStack lookAheadFuncsCache lookaheadStrategy manyInternal manyInternalLogic
+    manyInternalRecord manySepFirstInternal manySepFirstInternalLogic manySepFirstInternalRecord moveToTerminatedState nonTerminalName
+    onAfterParse onBeforeParse optionInternal optionInternalLogic optionInternalRecord orInternal orInternalRecord orgText
+    outputCst partialPath preComputeLookaheadFunctions previousToken raiseEarlyExitException raiseNoAltException
+    recordingProdStack recoveryEnabled resetLexerState restDef resyncFollows resyncedTokens ruleFinallyStateUpdate
+    ruleInvocationStateUpdate ruleName ruleShortNameIdx selfAnalysisDone shortRuleNameToFull startWalking subruleIdx subruleInternal
+    subruleInternalError subruleInternalRecord suffixDef targetOccurrence targetProdType terminalType tokVector tokVectorLength
+    tokenMatcher tokenTypeIdx tokensMap topLevelRuleRecord topProd walkAtLeastOne walkAtLeastOneSep walkFlat walkMany walkManySep
+    walkOption walkOr walkProdRef walkTerminal`
+    .trim()
+    .split(/\s+/)
+    .join('|')})$`,
+);
+
 /** A method of a class of chevrotain, to its closing brace. */
 const method = (name) => new RegExp(`^ {4}(?:static )?${name}\\([^\\n]*\\) \\{\\n[\\s\\S]*?^ {4}\\}\\n`, 'm');
 /** A statement at this depth that begins so, to its closing brace. */

@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { buildArtifactParts } from './build-artifact.mjs';
-import { leanChevrotain } from './build-parsers.mjs';
+import { INTERNAL_NAMES, leanChevrotain } from './build-parsers.mjs';
 
 const root = path.dirname(fileURLToPath(import.meta.url));
 const quiet = process.argv.includes('--quiet');
@@ -25,6 +25,7 @@ const entries = {
   runtime: 'runtime/index.ts',
   generate: 'runtime/generate/index.ts',
   grammars: 'grammars/index.ts',
+  'grammars/tools': 'grammars/tools/formats/index.ts',
   test: 'test/kit/index.ts',
 };
 for (const [name, file] of Object.entries(entries)) {
@@ -71,12 +72,15 @@ const web = await build({
   tsconfigRaw: { compilerOptions: { target: 'es2022', useDefineForClassFields: false } },
   splitting: true,
   chunkNames: 'chunk-web-[hash]',
-  entryPoints: pick('runtime', 'generate', 'grammars'),
+  entryPoints: pick('runtime', 'generate', 'grammars', 'grammars/tools'),
   platform: 'neutral',
   // White space stays: without it esbuild drops the notes on which calls are pure, and bundles of users could not leave out what they do
   // not use. They are minified there.
   minifyIdentifiers: true,
   minifySyntax: true,
+  mangleProps: INTERNAL_NAMES,
+  // Which becomes 1 / 0.
+  define: { 'Number.POSITIVE_INFINITY': 'Infinity' },
   metafile: true,
 });
 

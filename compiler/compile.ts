@@ -4,7 +4,8 @@ import type { Backend } from '../backends/backend.ts';
 import { decodeRows } from '../backends/reference/decode-format.ts';
 import { Reference } from '../backends/reference/evaluate.ts';
 import { addProduct } from '../backends/wasm/add-product.ts';
-import { type RoundingError, roundingWarning, unusedWarning } from '../passes/format/rounding-error.ts';
+import { type RoundingError, roundingWarning } from '../passes/format/rounding-error.ts';
+import { unusedWarnings } from '../passes/format/unused-recipe.ts';
 import type { DeferredWork } from '../passes/pass.ts';
 import type { InputStatistics } from '../passes/precision/quantizer.ts';
 import { type Change, orderPasses, runPasses } from '../passes/run.ts';
@@ -171,8 +172,8 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
         }),
       );
       if (later.length > 0) await clock.phase('quantize', () => runLater(later, o));
-      const unused = o.quant === undefined ? undefined : unusedWarning(recipeOf(o.quant, registry), changes);
-      for (const warning of [roundingWarning(errors), unused]) if (warning) o.onWarning?.(warning);
+      const unused = o.quant === undefined ? [] : unusedWarnings(recipeOf(o.quant, registry), changes);
+      for (const warning of [roundingWarning(errors), ...unused]) if (warning) o.onWarning?.(warning);
       const nodesAfter = countNodes(program);
       const targets: TargetCompilation[] = [];
       let fused = 0;

@@ -28,17 +28,6 @@ export class Constraint<T = unknown> {
     private readonly source: unknown,
   ) {}
 
-  /** A constraint; it may share work with one `beside` it, which was opened with the same options. */
-  static open<S>(schema: S, options: ConstrainOptions, beside?: Constraint): Constraint<Infer<S>> {
-    const session = openSchema(jsonSchemaOf(schema), options, beside?.session);
-    if (session.acceptor.start === 0)
-      throw new InfcError('INFC5010', 'no value satisfies the schema', {
-        ...contradiction(session.root, session.compiler, session.solver),
-        fix: 'Remove the contradiction',
-      });
-    return new Constraint<Infer<S>>(session, schema);
-  }
-
   /** Keywords left out under `onUnsupported: 'relax'`, found so far (all of them after {@link constrain.check}). */
   get report(): readonly Relaxation[] {
     return this.session.relaxed;
@@ -100,6 +89,21 @@ export class Constraint<T = unknown> {
   }
 }
 
+/** A constraint and what others may share with it that are opened with the same options, `beside` it. */
+export function openConstraint<S>(
+  schema: S,
+  options: ConstrainOptions,
+  beside?: JsonSession,
+): { readonly constraint: Constraint<Infer<S>>; readonly session: JsonSession } {
+  const session = openSchema(jsonSchemaOf(schema), options, beside);
+  if (session.acceptor.start === 0)
+    throw new InfcError('INFC5010', 'no value satisfies the schema', {
+      ...contradiction(session.root, session.compiler, session.solver),
+      fix: 'Remove the contradiction',
+    });
+  return { constraint: new Constraint<Infer<S>>(session, schema), session };
+}
+
 function isStandard(schema: unknown): schema is StandardSchemaLike {
   return schema !== null && (typeof schema === 'object' || typeof schema === 'function') && '~standard' in schema;
 }
@@ -143,7 +147,7 @@ const FIXES: Readonly<Record<string, string>> = {
 };
 
 const constrainSchema = <const S>(schema: S, options: ConstrainOptions = {}): Constraint<Infer<S>> =>
-  Constraint.open(schema, options);
+  openConstraint(schema, options).constraint;
 
 /**
  * Compiles a schema into a constraint: JSON Schema (draft 4 to 2020-12, TypeBox included) or anything that speaks Standard

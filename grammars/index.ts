@@ -24,7 +24,7 @@ export {
   vocabularyFromTiktoken,
   vocabularyFromTokenizerJson,
 } from './tokenizer/index.ts';
-export { TOOL_FORMATS, type ToolFormat, type ToolFormatName, toolFormatOfTemplate } from './tools/tool-formats.ts';
+export type { ArgumentReader, ArgumentSyntax, Tags, ToolFormat } from './tools/tool-format.ts';
 export { type Tool, type ToolOptions, ToolSet, tools } from './tools/tools.ts';
-export type { ToolCall, Turn } from './tools/turn.ts';
+export { type PartialCall, PartialTurn, type ToolCall, type Turn } from './tools/turn.ts';
 export type { Vocabulary } from './vocabulary.ts';

@@ -51,10 +51,12 @@ export class PartialJson<T = unknown> {
     this.push(this.decoder.decode(bytes, { stream: true }));
   }
 
-  /** Takes a piece of text. */
-  push(piece: string): void {
-    for (let i = 0; i < piece.length; i++) this.step(piece.charCodeAt(i), piece);
+  /** Takes a piece of text; gives how many of its characters belong to the document. */
+  push(piece: string): number {
+    let taken = 0;
+    while (taken < piece.length && this.mode !== 'end' && this.step(piece.charCodeAt(taken))) taken++;
     if (this.mode === 'string') this.place(decodePartial(this.raw));
+    return taken;
   }
 
   /** Ends the document: completes a number at the top. */
@@ -62,27 +64,32 @@ export class PartialJson<T = unknown> {
     if (this.mode === 'scalar') this.scalar();
   }
 
-  private step(unit: number, _piece: string): void {
+  /** Takes a UTF-16 unit; false when the document has ended before it. */
+  private step(unit: number): boolean {
     switch (this.mode) {
       case 'string':
       case 'key':
         this.inString(unit);
-        return;
-      case 'scalar':
-        if (unit !== 0x2c && unit !== 0x5d && unit !== 0x7d && unit > 0x20) {
-          this.text += String.fromCharCode(unit);
+        break;
+      case 'scalar': {
+        const char = String.fromCharCode(unit);
+        if (/[-+.\w]/.test(char)) {
+          this.text += char;
           if (this.text === 'true' || this.text === 'false' || this.text === 'null') this.scalar();
-          return;
+          break;
         }
         this.scalar();
+        if (this.done) return false;
         this.between(unit);
-        return;
+        break;
+      }
       case 'value':
         this.begin(unit);
-        return;
+        break;
       default:
         this.between(unit);
     }
+    return true;
   }
 
   private begin(unit: number): void {

@@ -57,6 +57,16 @@ export interface WeightStorage {
   decode(format: StorageFormat, planes: Planes, size: MatrixSize): Float32Array;
 }
 
+/** What became of a value that the user asked to keep narrower or sparse: counted and told after a compilation. */
+export interface Fate {
+  /** The dtype or format it is kept in now; absent: it stays as it was. */
+  readonly to?: string;
+  /** Why it was chosen, or stays. */
+  readonly why?: string;
+  /** What became of its zeros, and why. */
+  readonly zeros?: string;
+}
+
 export interface PassContext {
   readonly ops: OpTable;
   readonly program: Program;
@@ -64,8 +74,8 @@ export interface PassContext {
   evaluate(value: Value): HostTensor | undefined;
   /** What passes need that choose how weights are stored. */
   readonly storage?: WeightStorage;
-  /** Records that a pass changed something, for `infc explain`. */
-  changed(node: Node, what: string): void;
+  /** Records that a pass changed something, for `infc explain`; with the `fate` of what a recipe asked for, also for the summary. */
+  changed(node: Node, what: string, fate?: Fate): void;
 }
 
 /** A transformation of every graph of a program (bodies included): either rewrites run to a fixpoint, or a function. */

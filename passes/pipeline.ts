@@ -13,6 +13,7 @@ import { foldIntoWeights } from './fuse/fold-into-weights.ts';
 import { fuseTranspose } from './fuse/fuse-transpose.ts';
 import type { Pass } from './pass.ts';
 import { assignPrecision } from './precision/assign-precision.ts';
+import { checkRecipe } from './precision/check-recipe.ts';
 import { equalize } from './precision/equalize.ts';
 import { pruneChannels } from './precision/prune-channels.ts';
 import { pruneWeights } from './precision/prune-weights.ts';
@@ -45,6 +46,7 @@ export const pipeline: readonly Pass[] = [
   recognizeAttention,
   recognizeSliceAssignment,
   // precision: what makes weights stand quantization better (--quant), and which values are narrow (--precision)
+  checkRecipe,
   pruneChannels,
   rotateResidual,
   equalize,

@@ -1,8 +1,8 @@
-import { forEachNode, type Graph, type Node, type Program, subgraphs, type Value } from '../compiler/ir/graph.ts';
+import { forEachNode, type Graph, type Program, subgraphs, type Value } from '../compiler/ir/graph.ts';
 import type { OpTable } from '../compiler/ir/graph-builder.ts';
 import { InfcError } from '../runtime/errors.ts';
 import type { HostTensor } from '../runtime/host.ts';
-import { type Fact, type Pass, type PassContext, phases, type WeightStorage } from './pass.ts';
+import { type Fact, type Fate, type Pass, type PassContext, phases, type WeightStorage } from './pass.ts';
 import { applyRewrites } from './rewrite.ts';
 
 /** One recorded change: which pass did what to which node. */
@@ -10,6 +10,7 @@ export interface Change {
   readonly pass: string;
   readonly node: string;
   readonly what: string;
+  readonly fate?: Fate;
 }
 
 export interface PassRunOptions {
@@ -82,7 +83,8 @@ export function runPasses(program: Program, passes: readonly Pass[], options: Pa
       program,
       evaluate: options.evaluate,
       ...(options.storage ? { storage: options.storage } : {}),
-      changed: (node: Node, what: string) => changes.push({ pass: pass.name, node: node.source.name, what }),
+      changed: (node, what, fate) =>
+        changes.push({ pass: pass.name, node: node.source.name, what, ...(fate ? { fate } : {}) }),
     };
     for (const graph of program.entries.values()) {
       for (const g of [graph, ...bodies(graph)]) {

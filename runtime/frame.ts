@@ -59,6 +59,8 @@ export class Frame {
   private placedIn: DeviceMemory | undefined;
   /** Where buffers are in the arena, when not where the compiler says. */
   private readonly offsets: ReadonlyMap<number, number> | undefined;
+  /** Places in the arena, made when asked for. */
+  private readonly places: (MemoryRange | undefined)[] = [];
   /** Memory of late buffers, by the step that placed them. */
   readonly lateMemory = new Map<object, DeviceMemory>();
 
@@ -103,6 +105,7 @@ export class Frame {
       return;
     }
     this.placedIn = memory;
+    this.places.length = 0;
     this.launches.clear();
     this.alike.clear();
     this.following.length = 0;
@@ -143,11 +146,11 @@ export class Frame {
     return { memory: range.memory, offset, bytes: this.bytes(i) };
   }
 
-  /** Made when asked for: launches remember what they need of it. */
   private placed(root: number): MemoryRange | undefined {
     const memory = this.placedIn;
     const offset = this.offsets ? this.offsets.get(root) : this.plan.buffers[root]?.offset;
-    return memory && offset !== undefined ? { memory, offset, bytes: this.bytes(root) } : undefined;
+    if (!memory || offset === undefined) return undefined;
+    return (this.places[root] ??= { memory, offset, bytes: this.bytes(root) });
   }
 
   /** Where the launches of a list of steps are kept. */

@@ -142,7 +142,7 @@ export function createLoad({ devices, control, planner, host = () => undefined }
         });
       device = typeof chosen === 'function' ? await chosen(options) : chosen;
       const totalBytes = plan.weights.reduce((n, w) => n + w.bytes, 0);
-      const arenas = Object.values(plan.entries).map((e) => e.arena ?? e.peak ?? 0);
+      const arenas = Object.values(plan.entries).map((e) => e.arena ?? 0);
       const need = totalBytes + (plan.generation?.stateBytes ?? 0) + Math.max(0, ...arenas);
       if (need > (device.capacity ?? need))
         throw new InfcError('INFC6025', `the model needs ${need} bytes of memory, there are ${device.capacity}`, {

@@ -42,7 +42,7 @@ export interface PlanBuffer {
   readonly at?: DimCode;
   /** host: the value, when it is a constant. */
   readonly strings?: readonly string[];
-  /** arena, input, output: byte offset, when every size is static. Otherwise the runtime plans at run time with the same algorithm. */
+  /** arena, input, output: byte offset, where the entry has an `arena`. Otherwise the runtime plans at run time with the same algorithm. */
   readonly offset?: number;
 }
 
@@ -159,10 +159,8 @@ export interface PlanEntry {
   /** Facts the compiler relied on; a run that breaks one is refused with INFC6xxx. */
   readonly guards: readonly { readonly condition: ConditionCode; readonly why: string }[];
   readonly steps: readonly PlanStep[];
-  /** Arena bytes when static. */
+  /** Arena bytes, where the compiler has laid it out: sizes are static, or the offsets do for every run of a language model. */
   readonly arena?: number;
-  /** Arena bytes of the longest run, where symbols decide them: language models. Since minor 1. */
-  readonly peak?: number;
 }
 
 export interface PlanWeights {

@@ -13,6 +13,9 @@ export const subtractHalves = (a: Expr, b: Expr): Expr => words('i16x8.sub', a, 
 /** The two halves of each word added to 32 bits. */
 export const sumHalves = (a: Expr): Expr => words('i32x4.extadd_pairwise_i16x8_s', a);
 
+/** Unsigned bytes added to their neighbours, in 16 bits. */
+export const sumBytes = (a: Expr): Expr => words('i16x8.extadd_pairwise_i8x16_u', a);
+
 /** The even bytes of each word as signed 16-bit halves, and the odd ones. */
 export const evenBytes = (w: Expr): Expr =>
   words('i16x8.shr_s', words('i16x8.shl', w, constant('i32', 8)), constant('i32', 8));
@@ -134,6 +137,16 @@ export const meanings: ReadonlyMap<string, (args: readonly Lanes[]) => readonly 
   ['i32x4.extend_low_i16x8_s', ([a = []]) => [low(a[0]), high(a[0]), low(a[1]), high(a[1])]],
   ['i32x4.extend_high_i16x8_s', ([a = []]) => [low(a[2]), high(a[2]), low(a[3]), high(a[3])]],
   ['i32x4.extadd_pairwise_i16x8_s', ([a = []]) => a.map((x) => low(x) + high(x))],
+  [
+    'i16x8.extadd_pairwise_i8x16_u',
+    ([a = []]) => {
+      const bytes = bytesOf(a);
+      return a.map((_, i) => {
+        const sum = (at: number): number => (bytes[at] ?? 0) + (bytes[at + 1] ?? 0);
+        return halves(sum(4 * i), sum(4 * i + 2));
+      });
+    },
+  ],
   ['i16x8.shl', ([a = [], [by = 0] = []]) => a.map((x) => halves(low(x) << Number(by), high(x) << Number(by)))],
   [
     'i16x8.shr_u',

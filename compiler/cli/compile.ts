@@ -258,14 +258,13 @@ async function screen(
 
 /** What `--precision` did, and why values stay wide; on Wasm, what it is not good for. */
 function precisionLines({ report, targets }: Compilation): string[] {
-  const made = report.changes.filter((c) => c.pass === 'assign-precision').map((c) => c.what);
+  const made = report.changes.filter((c) => c.pass === 'assign-precision').map((c) => c.fate);
   if (made.length === 0) return [];
-  const count = (start: string): number => made.filter((w) => w.startsWith(start)).length;
-  const wide = new Map<string, number>();
-  for (const w of made.filter((m) => m.startsWith('stays f32')))
-    wide.set(w.replace(/^stays f32: /, '').replaceAll(/[\d.]+(e[+-]\d+)?/g, '..'), 0);
-  const lines = [`${count('kept as f16')} kept as f16, ${count('kept as bf16')} as bf16, ${count('stays')} stay f32`];
-  if (wide.size > 0) lines.push(`f32 because ${[...wide.keys()].slice(0, 4).join('; ')} (infc explain node NAME)`);
+  const count = (to: string | undefined): number => made.filter((f) => f?.to === to).length;
+  const wide = new Set<string>();
+  for (const f of made) if (f?.to === undefined) wide.add(f?.why?.replaceAll(/[\d.]+(e[+-]\d+)?/g, '..') ?? '');
+  const lines = [`${count('f16')} kept as f16, ${count('bf16')} as bf16, ${count(undefined)} stay f32`];
+  if (wide.size > 0) lines.push(`f32 because ${[...wide].slice(0, 4).join('; ')} (infc explain node NAME)`);
   if (targets.some((t) => t.target === 'wasm'))
     lines.push(
       'wasm computes in f32: there the values are only rounded as on the other targets, which costs time and saves little memory',
@@ -275,19 +274,24 @@ function precisionLines({ report, targets }: Compilation): string[] {
 
 /** Weights that a recipe names and no kernel reads in its format. */
 function wideLines({ report }: Compilation): string[] {
-  const fates = new Map<string, number>();
-  for (const { pass, what } of report.changes)
-    if (pass === 'round-weights' && what.startsWith('stays ')) fates.set(what, (fates.get(what) ?? 0) + 1);
-  return [...fates].map(([what, n]) => `${n}: ${what}`);
+  const rounding = report.changes.filter((c) => c.pass === 'round-weights');
+  return counted(rounding.map(({ fate }) => (fate?.to === undefined ? fate?.why : undefined)));
 }
 
 /** What became of the zeros of `--sparsity`, and why: weights with the same fate counted together. */
 function sparseLines({ report }: Compilation): string[] {
-  const fates = new Map<string, number>();
-  for (const { pass, what } of report.changes)
-    if ((pass === 'round-weights' && /^zeros of |: a product in /.test(what)) || pass === 'skip-zeros')
-      fates.set(what, (fates.get(what) ?? 0) + 1);
-  return [...fates].map(([what, n]) => `${n} weights: ${what.replace(/^weights rounded to/, 'stored as')}`);
+  return counted(
+    report.changes.map(({ fate }) =>
+      fate?.zeros === undefined || fate.to === undefined ? fate?.zeros : `stored as ${fate.to}: ${fate.zeros}`,
+    ),
+  );
+}
+
+/** Texts with how often each comes, in the order they come first. */
+function counted(texts: readonly (string | undefined)[]): string[] {
+  const times = new Map<string, number>();
+  for (const text of texts) if (text !== undefined) times.set(text, (times.get(text) ?? 0) + 1);
+  return [...times].map(([text, n]) => `${n} weights: ${text}`);
 }
 
 /** `--stop-after`: the graph as text. */

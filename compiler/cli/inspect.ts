@@ -189,12 +189,7 @@ async function inspectArtifact({ dir, plan, record }: Artifact, io: Io): Promise
           steps: countBy(steps),
           parts,
           ...(plan.generation ? { footprint: footprint(plan) } : {}),
-          memory: memory.map(({ entry, peakBytes, bytesWithoutReuse, fixedBytes }) => ({
-            entry,
-            peakBytes,
-            bytesWithoutReuse,
-            fixedBytes,
-          })),
+          memory: memory.map(({ entry, peakBytes, fixedBytes }) => ({ entry, peakBytes, fixedBytes })),
         },
         null,
         2,

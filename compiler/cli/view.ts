@@ -60,7 +60,8 @@ async function runView(args: Args, io: Io): Promise<number> {
       code: parts.filter((p) => p !== '').join('\n\n'),
     };
   });
-  const memory = memoryReport(plan, entry, dims);
+  // The artifact's own plan tells no values apart that share a place.
+  const memory = memoryReport(compilation.targets[0]?.plan ?? plan, entry, dims);
   const at = shownDims(memory.at);
   const html = page({
     title: plan.name,

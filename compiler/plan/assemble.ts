@@ -1,21 +1,17 @@
 import type { Backend, KernelFile, Target } from '../../backends/backend.ts';
-import { evaluateDim } from '../../runtime/dims.ts';
-import { byteLength } from '../../runtime/dtype.ts';
 import { InfcError } from '../../runtime/errors.ts';
-import { inArena, liveIntervals, planMemory } from '../../runtime/memory.ts';
 import {
   type DimCode,
   PLAN_MAJOR,
   PLAN_MINOR,
   type Plan,
-  type PlanBuffer,
   type PlanEntry,
-  type PlanGeneration,
   type PlanKernel,
   type PlanPort,
 } from '../../runtime/plan.ts';
 import { type Constant, tensor, type Value } from '../ir/graph.ts';
 import { type Kernel, sharedLayout } from '../ir/kernel.ts';
+import { placeArenas } from './arenas.ts';
 import { BufferTable } from './buffers.ts';
 import { toConditionCode, toDimCode } from './codes.ts';
 import { kernelKey } from './kernel-key.ts';
@@ -76,7 +72,8 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
     grid: kernel.grid.map(toDimCode) as [DimCode, DimCode, DimCode],
   }));
   const align = Math.max(64, backend.memory.align);
-  const { buffers, entries: placed } = placeArenas(table.buffers, entries, align);
+  const symbols = planSymbols(schedule);
+  const placed = placeArenas(table.buffers, entries, align, symbols, schedule.generation);
   const printed = await printAll(kernels.list, backend, target);
   const files: ArtifactFile[] = printed.map((f) => fileOf(f.file, f.content));
   const variants: NonNullable<Plan['variants']>[number][] = [];
@@ -97,22 +94,8 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
     minor: PLAN_MINOR,
     name: schedule.name,
     target: { kind: target.kind, features: [...target.features].sort() },
-    symbols: Object.fromEntries(
-      [...schedule.symbols]
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([name, s]) => {
-          const bounded = typeof s.max === 'number' && s.max < 2147483647;
-          return [
-            name,
-            {
-              min: s.min,
-              ...(bounded ? { max: s.max } : {}),
-              ...(s.multipleOf > 1 ? { multipleOf: s.multipleOf } : {}),
-            },
-          ];
-        }),
-    ),
-    buffers,
+    symbols,
+    buffers: placed.buffers,
     kernels: kernels.list.map((k, i) => planKernel(k, kernels.sources(i), printed)),
     ...(variants.length > 0 ? { variants } : {}),
     weights: weights.map((f) => ({
@@ -121,7 +104,7 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
       ...(f.transient ? { transient: true as const } : {}),
     })),
     ...(load.length > 0 ? { load: { inputs: [], outputs: [], guards: [], steps: load, arena: 0 } } : {}),
-    entries: schedule.generation?.policy ? withPeaks(placed, buffers, schedule.generation, schedule.symbols) : placed,
+    entries: placed.entries,
     host: [...hostOps].sort(),
     ...(schedule.generation ? { generation: schedule.generation } : {}),
   };
@@ -131,6 +114,24 @@ export async function assemblePlan(schedule: Schedule, options: AssembleOptions)
     names: table.names(),
   };
 }
+
+/** Symbols by name, in order; a largest value that is none is left out. */
+const planSymbols = ({ symbols }: Schedule): Plan['symbols'] =>
+  Object.fromEntries(
+    [...symbols]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, s]) => {
+        const bounded = typeof s.max === 'number' && s.max < 2147483647;
+        return [
+          name,
+          {
+            min: s.min,
+            ...(bounded ? { max: s.max } : {}),
+            ...(s.multipleOf > 1 ? { multipleOf: s.multipleOf } : {}),
+          },
+        ];
+      }),
+  );
 
 /** Kernels of a plan in order of first use; equal ones count once and remember the sources of all. */
 class KernelList {
@@ -205,71 +206,4 @@ function planKernel(k: Kernel, sources: readonly string[], files: readonly Kerne
     ...(scratch > 0 ? { scratch } : {}),
     note: { op, sources, template, why, bytes: toDimCode(bytes), flops: toDimCode(flops), ...(codes ? { codes } : {}) },
   };
-}
-
-/** Offsets for every entry whose buffers all have static sizes. */
-function placeArenas(
-  buffers: readonly PlanBuffer[],
-  entries: Readonly<Record<string, PlanEntry>>,
-  align: number,
-): { buffers: PlanBuffer[]; entries: Record<string, PlanEntry> } {
-  const out = [...buffers];
-  const placed = Object.entries(entries).map(([name, entry]): [string, PlanEntry] => {
-    const live = [...liveIntervals(buffers, entry)];
-    const requests = live.map(([i, at]) => ({ ...at, bytes: staticBytes(buffers[i]) }));
-    if (requests.some((r) => Number.isNaN(r.bytes))) return [name, entry];
-    const { offsets, bytes } = planMemory(requests, align);
-    live.forEach(([i], k) => {
-      const b = out[i];
-      if (b && inArena(b)) out[i] = { ...b, offset: offsets[k] ?? 0 };
-    });
-    return [name, { ...entry, arena: bytes }];
-  });
-  return { buffers: out, entries: Object.fromEntries(placed) };
-}
-
-/** Arena bytes of the longest run of each entry of a language model, so that a machine can be told before it loads the weights. */
-function withPeaks(
-  entries: Readonly<Record<string, PlanEntry>>,
-  buffers: readonly PlanBuffer[],
-  generation: PlanGeneration,
-  symbols: Schedule['symbols'],
-): Record<string, PlanEntry> {
-  const most = [...symbols].map(([name, s]): [string, number] => [
-    name,
-    // Symbols without a bound (ONNX exports) leave it open.
-    typeof s.max === 'number' && s.max < 2147483647 ? s.max : Number.NaN,
-  ]);
-  return Object.fromEntries(
-    Object.entries(entries).map(([name, entry]) => {
-      if (entry.arena !== undefined) return [name, entry];
-      const values = new Map(most);
-      if (name === generation.entries.verify && generation.verifyChunk) values.set('seq', generation.verifyChunk);
-      if (name === generation.entries.batch && generation.slots) values.set('seq', generation.slots);
-      const requests = [...liveIntervals(buffers, entry)].map(([i, at]) => ({
-        ...at,
-        bytes: bytesAt(buffers[i], values),
-      }));
-      const { bytes } = planMemory(requests, 64);
-      return [name, Number.isFinite(bytes) ? { ...entry, peak: bytes } : entry];
-    }),
-  );
-}
-
-/** Bytes of a buffer at given values of the symbols. */
-export function bytesAt(b: PlanBuffer | undefined, values: ReadonlyMap<string, number>): number {
-  if (!b || b.role === 'host') return 0;
-  if (b.bytes !== undefined) return evaluateDim(b.bytes, values);
-  return byteLength(
-    b.dtype,
-    b.shape.reduce<number>((n, d) => n * evaluateDim(d, values), 1),
-  );
-}
-
-/** Bytes of a buffer when its shape is static, else NaN. */
-export function staticBytes(b: PlanBuffer | undefined): number {
-  if (!b) return Number.NaN;
-  if (b.bytes !== undefined) return typeof b.bytes === 'number' ? b.bytes : Number.NaN;
-  const elements = b.shape.reduce<number>((n, d) => (typeof d === 'number' ? n * d : Number.NaN), 1);
-  return byteLength(b.dtype, elements);
 }

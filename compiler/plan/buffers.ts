@@ -39,6 +39,11 @@ export class BufferTable {
     return names;
   }
 
+  /** Scratch belongs to one entry, whose arena it lies in. */
+  beginEntry(): void {
+    this.byScratch.clear();
+  }
+
   has(value: Value): boolean {
     return this.byValue.has(value);
   }

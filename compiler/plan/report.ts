@@ -157,6 +157,6 @@ export interface Footprint {
 export function footprint(plan: Plan): Footprint {
   const weights = plan.weights.reduce((n, w) => n + w.bytes, 0);
   const states = plan.generation?.stateBytes ?? 0;
-  const activations = Math.max(0, ...Object.values(plan.entries).map((e) => e.arena ?? e.peak ?? 0));
+  const activations = Math.max(0, ...Object.values(plan.entries).map((e) => e.arena ?? 0));
   return { weights, states, activations, total: weights + states + activations };
 }

@@ -26,6 +26,7 @@ export class StepWriter {
     /** A bool scalar that is true. */
     private readonly constantTrue: () => number,
   ) {
+    table.beginEntry();
     this.outputs = new Set(entry.outputs.map((o) => o.value));
     for (const v of entry.inputs) {
       table.define(v, 'input');

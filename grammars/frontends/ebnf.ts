@@ -3,7 +3,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import { type Expression, type Grammar, literal } from '../cfg/grammar.ts';
 import type { RegexNode } from '../regex/syntax.ts';
 import { assemble, parseGbnf } from './gbnf.ts';
-import { SKIPPED, tokenize } from './lexing.ts';
+import { tokenize, tokenTypes } from './lexing.ts';
 import type * as Parsing from './parsing.ts';
 import { one, PARSER_OPTIONS, refuseErrors } from './text.ts';
 
@@ -19,86 +19,65 @@ export async function parseEbnf(text: string, start?: string): Promise<Grammar> 
 }
 
 function readIso(chevrotain: typeof Parsing, text: string, start: string | undefined): Grammar {
-  const { createToken, EmbeddedActionsParser } = chevrotain;
-  const Space = createToken({ name: 'Space', pattern: /\s+/, group: SKIPPED });
-  const Comment = createToken({
-    name: 'Comment',
-    pattern: /\(\*[\s\S]*?\*\)/,
-    group: SKIPPED,
+  const { EmbeddedActionsParser } = chevrotain;
+  const types = tokenTypes(chevrotain, {
+    Space: /\s+/,
+    Comment: /\(\*[\s\S]*?\*\)/,
+    Text: /"[^"]*"|'[^']*'|`[^`]*`/,
+    Special: /\?[^?]*\?/,
+    Name: /[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?/,
+    Count: /\d+\s*\*/,
+    Define: '=',
+    End: /[;.]/,
+    Bar: /[|!/]/,
+    Comma: ',',
+    Minus: '-',
+    Open: '(',
+    Close: ')',
+    OpenSquare: '[',
+    CloseSquare: ']',
+    OpenBrace: '{',
+    CloseBrace: '}',
   });
-  const Text = createToken({ name: 'Text', pattern: /"[^"]*"|'[^']*'|`[^`]*`/ });
-  const Special = createToken({ name: 'Special', pattern: /\?[^?]*\?/ });
-  const Name = createToken({ name: 'Name', pattern: /[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?/ });
-  const Count = createToken({ name: 'Count', pattern: /\d+\s*\*/ });
-  const Define = createToken({ name: 'Define', pattern: '=' });
-  const End = createToken({ name: 'End', pattern: /[;.]/ });
-  const Bar = createToken({ name: 'Bar', pattern: /[|!/]/ });
-  const Comma = createToken({ name: 'Comma', pattern: ',' });
-  const Minus = createToken({ name: 'Minus', pattern: '-' });
-  const Open = createToken({ name: 'Open', pattern: '(' });
-  const Close = createToken({ name: 'Close', pattern: ')' });
-  const OpenSquare = createToken({ name: 'OpenSquare', pattern: '[' });
-  const CloseSquare = createToken({ name: 'CloseSquare', pattern: ']' });
-  const OpenBrace = createToken({ name: 'OpenBrace', pattern: '{' });
-  const CloseBrace = createToken({ name: 'CloseBrace', pattern: '}' });
-  const tokens = [
-    Space,
-    Comment,
-    Text,
-    Special,
-    Name,
-    Count,
-    Define,
-    End,
-    Bar,
-    Comma,
-    Minus,
-    Open,
-    Close,
-    OpenSquare,
-    CloseSquare,
-    OpenBrace,
-    CloseBrace,
-  ];
 
   class Parser extends EmbeddedActionsParser {
     constructor() {
-      super(tokens, PARSER_OPTIONS);
+      super(Object.values(types), PARSER_OPTIONS);
       this.performSelfAnalysis();
     }
 
     readonly grammar = this.RULE('grammar', (): [string, Expression][] => {
       const rules: [string, Expression][] = [];
       this.MANY(() => {
-        const name = this.CONSUME(Name).image;
-        this.CONSUME(Define);
+        const name = this.CONSUME(types.Name).image;
+        this.CONSUME(types.Define);
         rules.push([name, this.SUBRULE(this.choice)]);
-        this.CONSUME(End);
+        this.CONSUME(types.End);
       });
       return rules;
     });
 
     readonly choice: ParserMethod<[], Expression> = this.RULE('choice', (): Expression => {
       const items: Expression[] = [];
-      this.AT_LEAST_ONE_SEP({ SEP: Bar, DEF: () => items.push(this.SUBRULE(this.sequence)) });
+      this.AT_LEAST_ONE_SEP({ SEP: types.Bar, DEF: () => items.push(this.SUBRULE(this.sequence)) });
       return one('choice', items);
     });
 
     readonly sequence = this.RULE('sequence', (): Expression => {
       const items: Expression[] = [];
-      this.MANY_SEP({ SEP: Comma, DEF: () => items.push(this.SUBRULE(this.term)) });
+      this.MANY_SEP({ SEP: types.Comma, DEF: () => items.push(this.SUBRULE(this.term)) });
       return one('sequence', items);
     });
 
     readonly term = this.RULE('term', (): Expression => {
       let count: string | undefined;
       this.OPTION(() => {
-        count = this.CONSUME(Count).image;
+        count = this.CONSUME(types.Count).image;
       });
       const item = this.SUBRULE(this.primary);
       let except: Expression | undefined;
       this.OPTION2(() => {
-        this.CONSUME(Minus);
+        this.CONSUME(types.Minus);
         except = this.SUBRULE2(this.primary);
       });
       return this.ACTION((): Expression => {
@@ -114,14 +93,14 @@ function readIso(chevrotain: typeof Parsing, text: string, start: string | undef
         this.OR([
           {
             ALT: (): Expression => {
-              const { image } = this.CONSUME(Text);
+              const { image } = this.CONSUME(types.Text);
               return this.ACTION(() => literal(image.slice(1, -1)));
             },
           },
-          { ALT: (): Expression => ({ type: 'rule', name: this.CONSUME(Name).image }) },
+          { ALT: (): Expression => ({ type: 'rule', name: this.CONSUME(types.Name).image }) },
           {
             ALT: (): Expression => {
-              const { image } = this.CONSUME(Special);
+              const { image } = this.CONSUME(types.Special);
               return this.ACTION(() => {
                 throw new InfcError('INFC5301', `EBNF: the special sequence ${image} has no meaning here`, {
                   fix: 'Spell it with texts',
@@ -131,25 +110,25 @@ function readIso(chevrotain: typeof Parsing, text: string, start: string | undef
           },
           {
             ALT: (): Expression => {
-              this.CONSUME(Open);
+              this.CONSUME(types.Open);
               const item = this.SUBRULE(this.choice);
-              this.CONSUME(Close);
+              this.CONSUME(types.Close);
               return item;
             },
           },
           {
             ALT: (): Expression => {
-              this.CONSUME(OpenSquare);
+              this.CONSUME(types.OpenSquare);
               const item = this.SUBRULE2(this.choice);
-              this.CONSUME(CloseSquare);
+              this.CONSUME(types.CloseSquare);
               return { type: 'repeat', item, min: 0, max: 1 };
             },
           },
           {
             ALT: (): Expression => {
-              this.CONSUME(OpenBrace);
+              this.CONSUME(types.OpenBrace);
               const item = this.SUBRULE3(this.choice);
-              this.CONSUME(CloseBrace);
+              this.CONSUME(types.CloseBrace);
               return { type: 'repeat', item, min: 0, max: Number.POSITIVE_INFINITY };
             },
           },
@@ -157,7 +136,7 @@ function readIso(chevrotain: typeof Parsing, text: string, start: string | undef
     );
   }
 
-  const lexed = tokenize('EBNF', chevrotain, tokens, text);
+  const lexed = tokenize('EBNF', chevrotain, types, text);
   const parser = new Parser();
   parser.input = lexed;
   const rules = parser.grammar();

@@ -2,7 +2,7 @@ import type { ParserMethod } from 'chevrotain';
 import { InfcError } from '../../runtime/errors.ts';
 import type { Expression, Grammar } from '../cfg/grammar.ts';
 import { literal } from '../cfg/grammar.ts';
-import { SKIPPED, tokenize } from './lexing.ts';
+import { tokenize, tokenTypes } from './lexing.ts';
 import type * as Parsing from './parsing.ts';
 import { ANY_CHARACTER, bracketClass, one, PARSER_OPTIONS, refuseErrors, unescapeText } from './text.ts';
 
@@ -16,25 +16,26 @@ export async function parseGbnf(text: string, start?: string): Promise<Grammar> 
 }
 
 function read(chevrotain: typeof Parsing, text: string, start: string | undefined): Grammar {
-  const { createToken, EmbeddedActionsParser, tokenMatcher } = chevrotain;
-  const Space = createToken({ name: 'Space', pattern: /\s+/, group: SKIPPED });
-  const Comment = createToken({ name: 'Comment', pattern: /#[^\n]*/, group: SKIPPED });
-  const Define = createToken({ name: 'Define', pattern: '::=' });
-  const Text = createToken({ name: 'Text', pattern: /"(?:[^"\\]|\\[\s\S])*"|'(?:[^'\\]|\\[\s\S])*'/ });
-  const Class = createToken({ name: 'Class', pattern: /\[\^?(?:[^\]\\]|\\[\s\S])*\]/ });
-  const Count = createToken({ name: 'Count', pattern: /\{\s*\d*\s*(?:,\s*\d*\s*)?\}/ });
-  const Name = createToken({ name: 'Name', pattern: /[A-Za-z0-9_][A-Za-z0-9_-]*/ });
-  const Operator = createToken({ name: 'Operator', pattern: /[*+?]/ });
-  const Bar = createToken({ name: 'Bar', pattern: '|' });
-  const Open = createToken({ name: 'Open', pattern: '(' });
-  const Close = createToken({ name: 'Close', pattern: ')' });
-  const Dot = createToken({ name: 'Dot', pattern: '.' });
-  const End = createToken({ name: 'End', pattern: ';' });
-  const tokens = [Space, Comment, Define, Text, Class, Count, Name, Operator, Bar, Open, Close, Dot, End];
+  const { EmbeddedActionsParser } = chevrotain;
+  const types = tokenTypes(chevrotain, {
+    Space: /\s+/,
+    Comment: /#[^\n]*/,
+    Define: '::=',
+    Text: /"(?:[^"\\]|\\[\s\S])*"|'(?:[^'\\]|\\[\s\S])*'/,
+    Class: /\[\^?(?:[^\]\\]|\\[\s\S])*\]/,
+    Count: /\{\s*\d*\s*(?:,\s*\d*\s*)?\}/,
+    Name: /[A-Za-z0-9_][A-Za-z0-9_-]*/,
+    Operator: /[*+?]/,
+    Bar: '|',
+    Open: '(',
+    Close: ')',
+    Dot: '.',
+    End: ';',
+  });
 
   class Parser extends EmbeddedActionsParser {
     constructor() {
-      super(tokens, PARSER_OPTIONS);
+      super(Object.values(types), PARSER_OPTIONS);
       this.performSelfAnalysis();
     }
 
@@ -45,16 +46,16 @@ function read(chevrotain: typeof Parsing, text: string, start: string | undefine
     });
 
     readonly rule = this.RULE('rule', (): [string, Expression] => {
-      const name = this.CONSUME(Name).image;
-      this.CONSUME(Define);
+      const name = this.CONSUME(types.Name).image;
+      this.CONSUME(types.Define);
       const body = this.SUBRULE(this.choice);
-      this.OPTION(() => this.CONSUME(End));
+      this.OPTION(() => this.CONSUME(types.End));
       return [name, body];
     });
 
     readonly choice: ParserMethod<[], Expression> = this.RULE('choice', (): Expression => {
       const items: Expression[] = [];
-      this.AT_LEAST_ONE_SEP({ SEP: Bar, DEF: () => items.push(this.SUBRULE(this.sequence)) });
+      this.AT_LEAST_ONE_SEP({ SEP: types.Bar, DEF: () => items.push(this.SUBRULE(this.sequence)) });
       return one('choice', items);
     });
 
@@ -62,7 +63,7 @@ function read(chevrotain: typeof Parsing, text: string, start: string | undefine
       const items: Expression[] = [];
       this.MANY({
         // A name before ::= begins the next rule.
-        GATE: () => !tokenMatcher(this.LA(2), Define),
+        GATE: () => this.LA(2).tokenType !== types.Define,
         DEF: () => items.push(this.SUBRULE(this.item)),
       });
       return one('sequence', items);
@@ -71,7 +72,10 @@ function read(chevrotain: typeof Parsing, text: string, start: string | undefine
     readonly item = this.RULE('item', (): Expression => {
       let value = this.SUBRULE(this.atom);
       this.MANY(() => {
-        const { image } = this.OR([{ ALT: () => this.CONSUME(Operator) }, { ALT: () => this.CONSUME(Count) }]);
+        const { image } = this.OR([
+          { ALT: () => this.CONSUME(types.Operator) },
+          { ALT: () => this.CONSUME(types.Count) },
+        ]);
         this.ACTION(() => {
           value = quantified(value, image);
         });
@@ -85,29 +89,29 @@ function read(chevrotain: typeof Parsing, text: string, start: string | undefine
         this.OR([
           {
             ALT: (): Expression => {
-              const { image } = this.CONSUME(Text);
+              const { image } = this.CONSUME(types.Text);
               return this.ACTION(() => literal(unescapeText(image.slice(1, -1))));
             },
           },
           {
             ALT: (): Expression => {
-              const { image } = this.CONSUME(Class);
+              const { image } = this.CONSUME(types.Class);
               // Actions are skipped while chevrotain records the grammar, when images are placeholders.
               return this.ACTION((): Expression => ({ type: 'terminal', regex: bracketClass(image) }));
             },
           },
-          { ALT: (): Expression => ({ type: 'rule', name: this.CONSUME(Name).image }) },
+          { ALT: (): Expression => ({ type: 'rule', name: this.CONSUME(types.Name).image }) },
           {
             ALT: (): Expression => {
-              this.CONSUME(Dot);
+              this.CONSUME(types.Dot);
               return { type: 'terminal', regex: ANY_CHARACTER };
             },
           },
           {
             ALT: (): Expression => {
-              this.CONSUME(Open);
+              this.CONSUME(types.Open);
               const inner = this.SUBRULE(this.choice);
-              this.CONSUME(Close);
+              this.CONSUME(types.Close);
               return inner;
             },
           },
@@ -115,7 +119,7 @@ function read(chevrotain: typeof Parsing, text: string, start: string | undefine
     );
   }
 
-  const lexed = tokenize('GBNF', chevrotain, tokens, text);
+  const lexed = tokenize('GBNF', chevrotain, types, text);
   const parser = new Parser();
   parser.input = lexed;
   const rules = parser.grammar();

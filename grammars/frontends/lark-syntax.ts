@@ -1,5 +1,5 @@
 import type { ParserMethod } from 'chevrotain';
-import { SKIPPED, tokenize } from './lexing.ts';
+import { tokenize, tokenTypes } from './lexing.ts';
 import type * as Parsing from './parsing.ts';
 import { one, PARSER_OPTIONS, refuseErrors } from './text.ts';
 
@@ -39,57 +39,35 @@ export async function parseLarkSyntax(text: string): Promise<readonly LarkStatem
 }
 
 function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[] {
-  const { createToken, EmbeddedActionsParser, tokenMatcher } = chevrotain;
-  const Space = createToken({ name: 'Space', pattern: /[ \t\f]+|\\\n/, group: SKIPPED });
-  const Comment = createToken({ name: 'Comment', pattern: /\/\/[^\n]*|#[^\n]*/, group: SKIPPED });
-  const Newline = createToken({ name: 'Newline', pattern: /\r?\n/ });
-  const Text = createToken({ name: 'Text', pattern: /"(?:\\.|[^"\\\n])*"i?/ });
-  const Regex = createToken({ name: 'Regex', pattern: /\/(?!\/)(?:\\.|[^/\\\n])*\/[imslux]*/ });
-  const Arrow = createToken({ name: 'Arrow', pattern: '->' });
-  const Directive = createToken({ name: 'Directive', pattern: /%(?:ignore|import|override|extend|declare)/ });
-  const Name = createToken({ name: 'Name', pattern: /[!?]{1,2}_*[a-z][a-z0-9_]*|_*[A-Za-z][A-Za-z0-9_]*/ });
-  const Integer = createToken({ name: 'Integer', pattern: /[+-]?\d+/ });
-  const Dots = createToken({ name: 'Dots', pattern: '..' });
-  const Dot = createToken({ name: 'Dot', pattern: '.' });
-  const Operator = createToken({ name: 'Operator', pattern: /[*+]|\?(?![a-z_])/ });
-  const Tilde = createToken({ name: 'Tilde', pattern: '~' });
-  const Colon = createToken({ name: 'Colon', pattern: ':' });
-  const Bar = createToken({ name: 'Bar', pattern: '|' });
-  const Comma = createToken({ name: 'Comma', pattern: ',' });
-  const Open = createToken({ name: 'Open', pattern: '(' });
-  const Close = createToken({ name: 'Close', pattern: ')' });
-  const OpenSquare = createToken({ name: 'OpenSquare', pattern: '[' });
-  const CloseSquare = createToken({ name: 'CloseSquare', pattern: ']' });
-  const OpenBrace = createToken({ name: 'OpenBrace', pattern: '{' });
-  const CloseBrace = createToken({ name: 'CloseBrace', pattern: '}' });
-  const tokens = [
-    Space,
-    Text,
-    Comment,
-    Regex,
-    Newline,
-    Arrow,
-    Directive,
-    Name,
-    Integer,
-    Dots,
-    Dot,
-    Operator,
-    Tilde,
-    Colon,
-    Bar,
-    Comma,
-    Open,
-    Close,
-    OpenSquare,
-    CloseSquare,
-    OpenBrace,
-    CloseBrace,
-  ];
+  const { EmbeddedActionsParser } = chevrotain;
+  const types = tokenTypes(chevrotain, {
+    Space: /[ \t\f]+|\\\n/,
+    Text: /"(?:\\.|[^"\\\n])*"i?/,
+    Comment: /\/\/[^\n]*|#[^\n]*/,
+    Regex: /\/(?!\/)(?:\\.|[^/\\\n])*\/[imslux]*/,
+    Newline: /\r?\n/,
+    Arrow: '->',
+    Directive: /%(?:ignore|import|override|extend|declare)/,
+    Name: /[!?]{1,2}_*[a-z][a-z0-9_]*|_*[A-Za-z][A-Za-z0-9_]*/,
+    Integer: /[+-]?\d+/,
+    Dots: '..',
+    Dot: '.',
+    Operator: /[*+]|\?(?![a-z_])/,
+    Tilde: '~',
+    Colon: ':',
+    Bar: '|',
+    Comma: ',',
+    Open: '(',
+    Close: ')',
+    OpenSquare: '[',
+    CloseSquare: ']',
+    OpenBrace: '{',
+    CloseBrace: '}',
+  });
 
   class Parser extends EmbeddedActionsParser {
     constructor() {
-      super(tokens, { ...PARSER_OPTIONS, maxLookahead: 2 });
+      super(Object.values(types), { ...PARSER_OPTIONS, maxLookahead: 2 });
       this.performSelfAnalysis();
     }
 
@@ -97,7 +75,7 @@ function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[
       const statements: LarkStatement[] = [];
       this.MANY(() =>
         this.OR([
-          { ALT: () => this.CONSUME(Newline) },
+          { ALT: () => this.CONSUME(types.Newline) },
           { ALT: () => statements.push(this.SUBRULE(this.directive)) },
           { ALT: () => statements.push(this.SUBRULE(this.definition)) },
         ]),
@@ -106,23 +84,23 @@ function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[
     });
 
     readonly definition = this.RULE('definition', (): LarkStatement & { type: 'define' } => {
-      const name = this.CONSUME(Name).image.replace(/^[!?]+/, '');
+      const name = this.CONSUME(types.Name).image.replace(/^[!?]+/, '');
       const parameters: string[] = [];
       this.OPTION(() => {
-        this.CONSUME(OpenBrace);
-        this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => parameters.push(this.CONSUME2(Name).image) });
-        this.CONSUME(CloseBrace);
+        this.CONSUME(types.OpenBrace);
+        this.AT_LEAST_ONE_SEP({ SEP: types.Comma, DEF: () => parameters.push(this.CONSUME2(types.Name).image) });
+        this.CONSUME(types.CloseBrace);
       });
       this.OPTION2(() => {
-        this.CONSUME(Dot);
-        this.CONSUME(Integer);
+        this.CONSUME(types.Dot);
+        this.CONSUME(types.Integer);
       });
-      this.CONSUME(Colon);
+      this.CONSUME(types.Colon);
       return { type: 'define', name, parameters, body: this.SUBRULE(this.choice), mode: 'new' };
     });
 
     readonly directive = this.RULE('directive', (): LarkStatement => {
-      const { image } = this.CONSUME(Directive);
+      const { image } = this.CONSUME(types.Directive);
       // The keyword decides what may follow; gates keep the alternatives apart.
       return this.OR([
         {
@@ -141,7 +119,7 @@ function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[
           GATE: () => image === '%declare',
           ALT: (): LarkStatement => {
             const names: string[] = [];
-            this.AT_LEAST_ONE(() => names.push(this.CONSUME(Name).image));
+            this.AT_LEAST_ONE(() => names.push(this.CONSUME(types.Name).image));
             return { type: 'declare', names };
           },
         },
@@ -153,34 +131,34 @@ function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[
       const path: string[] = [];
       const names: [string, string][] = [];
       this.OPTION(() => {
-        this.CONSUME(Dot);
+        this.CONSUME(types.Dot);
         relative = true;
       });
-      path.push(this.CONSUME(Name).image);
+      path.push(this.CONSUME(types.Name).image);
       this.MANY(() => {
-        this.CONSUME2(Dot);
-        path.push(this.CONSUME2(Name).image);
+        this.CONSUME2(types.Dot);
+        path.push(this.CONSUME2(types.Name).image);
       });
       this.OPTION2(() =>
         this.OR([
           {
             ALT: () => {
-              this.CONSUME(Arrow);
-              const alias = this.CONSUME3(Name).image;
+              this.CONSUME(types.Arrow);
+              const alias = this.CONSUME3(types.Name).image;
               this.ACTION(() => names.push([path.pop() ?? '', alias]));
             },
           },
           {
             ALT: () => {
-              this.CONSUME(Open);
+              this.CONSUME(types.Open);
               this.AT_LEAST_ONE_SEP({
-                SEP: Comma,
+                SEP: types.Comma,
                 DEF: () => {
-                  const name = this.CONSUME4(Name).image;
+                  const name = this.CONSUME4(types.Name).image;
                   names.push([name, name]);
                 },
               });
-              this.CONSUME(Close);
+              this.CONSUME(types.Close);
             },
           },
         ]),
@@ -195,14 +173,14 @@ function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[
 
     readonly choice: ParserMethod<[], LarkNode> = this.RULE('choice', (): LarkNode => {
       const items: LarkNode[] = [];
-      this.OPTION(() => this.CONSUME(Bar));
+      this.OPTION(() => this.CONSUME(types.Bar));
       this.AT_LEAST_ONE_SEP({
-        SEP: Bar,
+        SEP: types.Bar,
         DEF: () => {
           items.push(this.SUBRULE(this.sequence));
           this.OPTION2(() => {
-            this.CONSUME(Arrow);
-            this.CONSUME(Name);
+            this.CONSUME(types.Arrow);
+            this.CONSUME(types.Name);
           });
         },
       });
@@ -222,18 +200,18 @@ function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[
         this.OR([
           {
             ALT: () => {
-              const { image } = this.CONSUME(Operator);
+              const { image } = this.CONSUME(types.Operator);
               value = { type: 'repeat', item: atom, min: image === '+' ? 1 : 0, max: image === '?' ? 1 : UNLIMITED };
             },
           },
           {
             ALT: () => {
-              this.CONSUME(Tilde);
-              const min = Number(this.CONSUME(Integer).image);
+              this.CONSUME(types.Tilde);
+              const min = Number(this.CONSUME(types.Integer).image);
               let max = min;
               this.OPTION2(() => {
-                this.CONSUME(Dots);
-                max = Number(this.CONSUME2(Integer).image);
+                this.CONSUME(types.Dots);
+                max = Number(this.CONSUME2(types.Integer).image);
               });
               value = { type: 'repeat', item: atom, min, max };
             },
@@ -249,17 +227,17 @@ function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[
         this.OR([
           {
             ALT: (): LarkNode => {
-              this.CONSUME(Open);
+              this.CONSUME(types.Open);
               const inner = this.SUBRULE(this.choice);
-              this.CONSUME(Close);
+              this.CONSUME(types.Close);
               return inner;
             },
           },
           {
             ALT: (): LarkNode => {
-              this.CONSUME(OpenSquare);
+              this.CONSUME(types.OpenSquare);
               const item = this.SUBRULE2(this.choice);
-              this.CONSUME(CloseSquare);
+              this.CONSUME(types.CloseSquare);
               return { type: 'repeat', item, min: 0, max: 1 };
             },
           },
@@ -273,23 +251,23 @@ function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[
         this.OR([
           {
             ALT: (): LarkNode => {
-              const name = this.CONSUME(Name).image.replace(/^[!?]+/, '');
+              const name = this.CONSUME(types.Name).image.replace(/^[!?]+/, '');
               const args: LarkNode[] = [];
               this.OPTION(() => {
-                this.CONSUME(OpenBrace);
-                this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => args.push(this.SUBRULE(this.choice)) });
-                this.CONSUME(CloseBrace);
+                this.CONSUME(types.OpenBrace);
+                this.AT_LEAST_ONE_SEP({ SEP: types.Comma, DEF: () => args.push(this.SUBRULE(this.choice)) });
+                this.CONSUME(types.CloseBrace);
               });
               return { type: 'name', name, arguments: args };
             },
           },
           {
             ALT: (): LarkNode => {
-              const { image } = this.CONSUME(Text);
+              const { image } = this.CONSUME(types.Text);
               let to: string | undefined;
               this.OPTION2(() => {
-                this.CONSUME(Dots);
-                to = this.CONSUME2(Text).image;
+                this.CONSUME(types.Dots);
+                to = this.CONSUME2(types.Text).image;
               });
               if (to !== undefined) return { type: 'range', from: unquote(image), to: unquote(to) };
               return { type: 'text', text: unquote(image), fold: image.endsWith('i') };
@@ -297,7 +275,7 @@ function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[
           },
           {
             ALT: (): LarkNode => {
-              const { image } = this.CONSUME(Regex);
+              const { image } = this.CONSUME(types.Regex);
               const end = image.lastIndexOf('/');
               return { type: 'regex', source: image.slice(1, end).replaceAll('\\/', '/'), flags: image.slice(end + 1) };
             },
@@ -306,15 +284,15 @@ function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[
     );
   }
 
-  const lexed = tokenize('Lark', chevrotain, tokens, text);
+  const lexed = tokenize('Lark', chevrotain, types, text);
   // Newlines end statements except inside brackets and before an alternative.
   let depth = 0;
   const kept = lexed.filter((token, i, all) => {
-    if (tokenMatcher(token, Open) || tokenMatcher(token, OpenSquare) || tokenMatcher(token, OpenBrace)) depth++;
-    else if (tokenMatcher(token, Close) || tokenMatcher(token, CloseSquare) || tokenMatcher(token, CloseBrace)) depth--;
-    if (!tokenMatcher(token, Newline)) return true;
-    const after = all.slice(i).find((next) => !tokenMatcher(next, Newline));
-    return depth === 0 && !(after && tokenMatcher(after, Bar));
+    if ('([{'.includes(token.image)) depth++;
+    else if (')]}'.includes(token.image)) depth--;
+    if (token.tokenType !== types.Newline) return true;
+    const after = all.slice(i).find((next) => next.tokenType !== types.Newline);
+    return depth === 0 && !(after?.tokenType === types.Bar);
   });
   const parser = new Parser();
   parser.input = kept;

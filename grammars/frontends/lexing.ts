@@ -2,8 +2,23 @@ import type { IToken, TokenType } from 'chevrotain';
 import { InfcError } from '../../runtime/errors.ts';
 import type * as Parsing from './parsing.ts';
 
-/** The group of tokens that parsers do not see. */
-export const SKIPPED = 'skipped';
+const SKIPPED = 'skipped';
+
+/** Token types by name, in the order in which they are tried. Parsers are not shown `Space` and `Comment`. */
+export function tokenTypes<Name extends string>(
+  { createToken }: Pick<typeof Parsing, 'createToken'>,
+  patterns: Readonly<Record<Name, RegExp | string>>,
+): Readonly<Record<Name, TokenType>> {
+  const types: Partial<Record<Name, TokenType>> = {};
+  for (const name in patterns)
+    types[name] = createToken({
+      name,
+      pattern: patterns[name],
+      ...(/^Space|Comment/.test(name) && { group: SKIPPED }),
+    });
+  // Every name has been given its type.
+  return types as Readonly<Record<Name, TokenType>>;
+}
 
 /**
  * Cuts a grammar text into tokens: at each place the first type in the list that matches. Chevrotain's own lexer does the same for much larger
@@ -12,10 +27,11 @@ export const SKIPPED = 'skipped';
 export function tokenize(
   kind: string,
   { createTokenInstance }: Pick<typeof Parsing, 'createTokenInstance'>,
-  types: readonly TokenType[],
+  types: Readonly<Record<string, TokenType>>,
   text: string,
 ): IToken[] {
-  const lengths = types.map(({ PATTERN }) => {
+  const all = Object.values(types);
+  const lengths = all.map(({ PATTERN }) => {
     if (typeof PATTERN === 'string') return (at: number) => (text.startsWith(PATTERN, at) ? PATTERN.length : 0);
     const sticky = PATTERN instanceof RegExp ? new RegExp(PATTERN, `${PATTERN.flags}y`) : /(?!)/y;
     return (at: number) => {
@@ -29,7 +45,7 @@ export function tokenize(
   for (let at = 0; at < text.length; ) {
     const column = at - lineStart + 1;
     let length = 0;
-    const type = types[lengths.findIndex((measure) => (length = measure(at)) > 0)];
+    const type = all[lengths.findIndex((measure) => (length = measure(at)) > 0)];
     if (!type)
       throw new InfcError(
         'INFC5301',

@@ -7,6 +7,14 @@ export interface Part {
   readonly next: readonly { readonly part: number; readonly token?: number }[];
   /** The text may end when this part accepts. */
   readonly final: boolean;
+  /** Whether this part belongs to a stretch of which one may ask how to leave it. */
+  readonly stretch?: boolean;
+}
+
+/** Several acceptors as one. */
+export interface Composite extends Acceptor {
+  /** Fewest bytes to the end of a stretch from a state, a special token counted as one; 0 where the text may be outside of one. */
+  leaving(state: number): number;
 }
 
 interface State {
@@ -20,11 +28,12 @@ interface State {
  * Joins acceptors into one: a graph of parts, followed in all ways at once (a state is a set of part states). Parts from which the end
  * cannot be reached are never entered, so the whole is prefix-exact when its parts are.
  */
-export function composite(parts: readonly Part[], start: number): Acceptor {
+export function composite(parts: readonly Part[], start: number): Composite {
   const live = reachEnd(parts);
   const states: State[] = [{ threads: [], row: undefined, specials: [] }];
   const ids = new Map<string, number>([['', 0]]);
   let tails: readonly number[] | undefined;
+  let exits: readonly number[] | undefined;
 
   const enter = (threads: Map<number, number[]>, part: number, inner: number): void => {
     if (!live[part] || inner === 0) return;
@@ -92,9 +101,17 @@ export function composite(parts: readonly Part[], start: number): Acceptor {
         least = Math.min(least, definition.acceptor.shortest(inner) + (tails[part] ?? 0));
       return least;
     },
+    leaving(id) {
+      exits ??= distances(parts, (part) => !part.stretch);
+      let least = Number.POSITIVE_INFINITY;
+      for (const { part, inner, definition } of threadsOf(id))
+        least = Math.min(least, definition.stretch ? definition.acceptor.shortest(inner) + (exits[part] ?? 0) : 0);
+      return least;
+    },
     special(id, token) {
       const threads = new Map<number, number[]>();
-      for (const { inner, definition } of threadsOf(id)) {
+      for (const { part, inner, definition } of threadsOf(id)) {
+        enter(threads, part, definition.acceptor.special?.(inner, token) ?? 0);
         if (!definition.acceptor.accepts(inner)) continue;
         for (const edge of definition.next)
           if (edge.token === token) enter(threads, edge.part, parts[edge.part]?.acceptor.start ?? 0);
@@ -107,6 +124,7 @@ export function composite(parts: readonly Part[], start: number): Acceptor {
       if (!state.specials) {
         const tokens = new Set<number>();
         for (const { inner, definition } of threadsOf(id)) {
+          for (const token of definition.acceptor.specials?.(inner) ?? []) tokens.add(token);
           if (!definition.acceptor.accepts(inner)) continue;
           for (const { part, token } of definition.next)
             if (token !== undefined && live[part] && parts[part]?.acceptor.start !== 0) tokens.add(token);
@@ -137,10 +155,10 @@ function reachEnd(parts: readonly Part[]): boolean[] {
   return live;
 }
 
-/** Fewest bytes from the acceptance of each part to the end; a special token counts as one byte. */
-function distances(parts: readonly Part[]): number[] {
-  const tails = parts.map((part) => (part.final ? 0 : Number.POSITIVE_INFINITY));
-  const own = parts.map((part) => part.acceptor.shortest(part.acceptor.start));
+/** Fewest bytes from the acceptance of each part to the end, or to a part where one is `there`; a special token counts as one byte. */
+function distances(parts: readonly Part[], there?: (part: Part) => boolean): number[] {
+  const tails = parts.map((part) => (part.final || there?.(part) ? 0 : Number.POSITIVE_INFINITY));
+  const own = parts.map((part) => (there?.(part) ? 0 : part.acceptor.shortest(part.acceptor.start)));
   for (let changed = true; changed; ) {
     changed = false;
     parts.forEach((part, i) => {

@@ -291,12 +291,12 @@ export class Matcher {
       }
       state = next;
     }
-    if (this.closing && !this.allows(token))
+    if (!this.allows(token))
       return {
         allowed: false,
         text,
         accepted: bytes.length,
-        reason: 'the text could no longer end within maxTokens',
+        reason: 'a limit of tokens would be passed',
         expected: [],
       };
     return { allowed: true, text, accepted: bytes.length, reason: 'every byte can follow', expected: [] };

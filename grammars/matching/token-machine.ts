@@ -182,7 +182,8 @@ export function walkedMask(
     for (let t = from[i] ?? 0; t < (from[i + 1] ?? 0); t++) found.push(tokens[t] ?? 0);
     i++;
   }
-  for (const token of acceptor.specials?.(state) ?? []) found.push(token);
+  // An end token ends the text, also where a constraint has it.
+  for (const token of acceptor.specials?.(state) ?? []) if (!vocabulary.eos.includes(token)) found.push(token);
   if (acceptor.accepts(state)) found.push(...vocabulary.eos);
   return pool.intern(-1, Int32Array.from(found), found.length);
 }

@@ -29,6 +29,7 @@ const USUAL_EOS = [
   '<end_of_turn>',
   '<|end|>',
   '<|return|>',
+  '<|call|>',
   '<｜end▁of▁sentence｜>',
   '[SEP]',
 ];
@@ -169,8 +170,10 @@ function finish(
   }
   // Ids that no token has are as unreachable as special tokens.
   const table = Array.from({ length: bytes.length }, (_, id) => bytes[id] ?? null);
-  const wanted = options.eos ?? USUAL_EOS.filter((text) => special.has(text));
-  const eos = wanted.map((entry) => {
+  // Where there is a token that returns, <|end|> ends a message within the text.
+  const wanted =
+    options.eos ?? USUAL_EOS.filter((text) => special.has(text) && (text !== '<|end|>' || !special.has('<|return|>')));
+  const ends = wanted.map((entry) => {
     const id = typeof entry === 'number' ? entry : (special.get(entry) ?? findText(table, entry));
     if (id === undefined || id < 0 || id >= table.length)
       throw new InfcError('INFC5203', `end token '${entry}' is not in the vocabulary`, {
@@ -178,6 +181,7 @@ function finish(
       });
     return id;
   });
+  const eos = [...new Set(ends)];
   const vocabulary: Vocabulary = {
     size: table.length,
     bytes: table,

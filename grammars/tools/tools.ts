@@ -1,14 +1,18 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { type ConstrainOptions, Constraint } from '../constrain.ts';
+import { type ConstrainOptions, type Constraint, openConstraint } from '../constrain.ts';
 import type { Infer } from '../infer.ts';
+import type { JsonSession } from '../json/session.ts';
 import type { Acceptor } from '../matching/acceptor.ts';
+import type { Composite } from '../matching/composite.ts';
+import { LimitedMasks } from '../matching/limited.ts';
 import { type LogitsProcessor, logitsProcessor } from '../matching/logits-processor.ts';
 import { Matcher, type MatcherOptions } from '../matching/matcher.ts';
-import { AcceptorMasks } from '../matching/token-machine.ts';
+import { AcceptorMasks, type TokenMachine } from '../matching/token-machine.ts';
 import { type Choices, checkOptions, sharedBy } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
-import { type ToolFormat, type ToolFormatName, toolFormat } from './tool-formats.ts';
-import { readTurn, type Turn } from './turn.ts';
+import { hermes } from './formats/hermes.ts';
+import type { Tags, ToolFormat } from './tool-format.ts';
+import { PartialTurn, type Turn, type TurnOutput, type TurnSyntax } from './turn.ts';
 import { type Span, TurnGraph } from './turn-graph.ts';
 
 /** A tool that the model may call; `S` is the schema of its arguments. */
@@ -34,9 +38,9 @@ export type Tools<S> = { readonly [K in keyof S]: Tool<S[K]> };
 export interface ToolOptions<O = unknown> {
   /** `auto` (default): text or calls; `required`: at least one call; `none`: no call; a tool's name: calls of that tool only, at least one. */
   readonly choice?: 'auto' | 'required' | 'none' | { readonly tool: string };
-  /** The model's syntax; default `hermes`. See `toolFormatOfTemplate`. */
-  readonly format?: ToolFormatName | ToolFormat;
-  /** Whether one turn may hold several calls (default). */
+  /** The model's syntax, one of `infc/grammars/tools` or your own; default `hermes`. */
+  readonly format?: ToolFormat;
+  /** Whether one turn may hold several calls (default), where the syntax has it. */
   readonly parallel?: boolean;
   /** Text may come before calls and instead of them (default, but for `required` and a named tool: no text). */
   readonly text?: boolean;
@@ -45,9 +49,11 @@ export interface ToolOptions<O = unknown> {
     readonly begin?: string;
     readonly end?: string;
     readonly mode?: 'required' | 'optional' | 'open';
+    /** Tokens that it may take, tags included: it then ends in time. */
+    readonly maxTokens?: number;
   };
   /** The final object (or other text) of a turn: what `constrain`, `regex` or `grammar` give. */
-  readonly output?: { readonly acceptor: Acceptor; parse(text: string): O };
+  readonly output?: TurnOutput<O> & { readonly acceptor: Acceptor };
   /** With `output`: a turn is `either` calls or the final object (default), or `both`, the object after the calls. */
   readonly turn?: 'either' | 'both';
   /** How the arguments are spelled. */
@@ -65,7 +71,7 @@ const TOOL_CHOICES: Choices<ToolOptions> = {
   json: undefined,
 };
 
-const THINK = { begin: '<think>', end: '</think>' };
+const THINK: Tags = { begin: '<think>', end: '</think>' };
 
 /**
  * Constrains one turn of a model that may reason, call tools and answer: reasoning text, then calls in the model's own syntax with
@@ -80,8 +86,9 @@ export class ToolSet<S = unknown, O = unknown> {
   /** How the calls are written. */
   readonly format: ToolFormat;
   private readonly definitions: ReadonlyMap<string, AnyTool>;
+  private readonly syntax: TurnSyntax<O>;
   private readonly inputs = new Map<string, Constraint>();
-  private readonly machines = new WeakMap<Vocabulary, AcceptorMasks>();
+  private readonly machines = new WeakMap<Vocabulary, TokenMachine>();
   private plain: Acceptor | undefined;
 
   constructor(
@@ -89,8 +96,13 @@ export class ToolSet<S = unknown, O = unknown> {
     private readonly options: ToolOptions<O>,
   ) {
     checkOptions(options, TOOL_CHOICES);
-    this.format = toolFormat(options.format ?? 'hermes');
-    const { choice } = options;
+    const format = options.format ?? hermes;
+    this.format = checkFormat(format);
+    const { choice, output } = options;
+    // What a format has channels for may come unasked.
+    const asked = options.reasoning ?? (format.reasoning && {});
+    const reasoning = asked && { ...THINK, ...format.reasoning, mode: 'optional', ...asked };
+    this.syntax = { format, reasoning, inputs: this.inputs, output };
     const named = typeof choice === 'object' ? choice.tool : undefined;
     this.definitions = new Map(
       Object.entries<AnyTool>(definitions).filter(
@@ -107,12 +119,21 @@ export class ToolSet<S = unknown, O = unknown> {
         fix: 'Name one of the tools given',
       });
     if (choice === 'required' && this.definitions.size === 0)
-      throw new InfcError('INFC5402', 'a call is required but there is no tool');
+      throw new InfcError('INFC5402', 'a call is required but there is no tool', {
+        fix: 'Give tools, or leave out choice',
+      });
+    if (output && options.turn === 'both' && format.separator === undefined)
+      throw new InfcError('INFC5402', 'in this format nothing follows a call', { fix: "Leave out turn: 'both'" });
+    let beside: JsonSession | undefined;
     for (const [name, tool] of this.definitions) {
-      if (name.includes(this.format.middle) || /["\\\n]/.test(name))
-        throw new InfcError('INFC5402', `'${name}' cannot be a tool's name in this format`, { node: name });
-      const [beside] = this.inputs.values();
-      this.inputs.set(name, argumentsOf(name, tool, options.json ?? {}, beside));
+      if ((format.middle !== '' && name.includes(format.middle)) || /["\\\n<>]|^$/.test(name))
+        throw new InfcError('INFC5402', `'${name}' cannot be a tool's name in this format`, {
+          node: name,
+          fix: 'Use letters, digits, _ and -',
+        });
+      const { constraint, session } = argumentsOf(name, tool, options.json ?? {}, beside);
+      beside ??= session;
+      this.inputs.set(name, constraint);
     }
   }
 
@@ -127,13 +148,27 @@ export class ToolSet<S = unknown, O = unknown> {
   }
 
   /** The automaton over a vocabulary: what matchers share. */
-  masks(vocabulary: Vocabulary): AcceptorMasks {
-    return sharedBy(this.machines, vocabulary, () => new AcceptorMasks(this.build(vocabulary.special), vocabulary));
+  masks(vocabulary: Vocabulary): TokenMachine {
+    return sharedBy(this.machines, vocabulary, () => {
+      const graph = new TurnGraph(vocabulary.special);
+      const acceptor = this.build(graph);
+      const machine = new AcceptorMasks(acceptor, vocabulary);
+      const { reasoning } = this.syntax;
+      if (reasoning?.maxTokens === undefined) return machine;
+      const { maxTokens: tokens, mode, begin, end } = reasoning;
+      const least = graph.symbols(mode === 'open' ? end : begin + end).length;
+      if (!(Number.isInteger(tokens) && tokens >= least))
+        throw new InfcError('INFC5405', `reasoning of ${tokens} tokens is not possible`, {
+          fix: `Give a whole number, ${least} at least, which its tags may take`,
+        });
+      // A character that is not complete takes three bytes more.
+      return new LimitedMasks(machine, { tokens, longest: least + 3, leaving: (state) => acceptor.leaving(state) });
+    });
   }
 
   /** The turn as a byte acceptor, tags spelled out as text. */
   get acceptor(): Acceptor {
-    this.plain ??= this.build(new Map());
+    this.plain ??= this.build(new TurnGraph(new Map()));
     return this.plain;
   }
 
@@ -150,15 +185,14 @@ export class ToolSet<S = unknown, O = unknown> {
    * INFC5404 for a text that is no turn.
    */
   parse(text: string): Turn<S, O> {
-    const { reasoning, output } = this.options;
-    const turn = readTurn(text, {
-      format: this.format,
-      reasoning: reasoning && { ...THINK, mode: 'optional', ...reasoning },
-      inputs: new Map([...this.inputs].map(([name, input]) => [name, (text: string) => input.parse(text)])),
-      output: output && ((text: string) => output.parse(text)),
-    });
-    // The constraint has checked arguments and object against the schemas that S and O stand for.
-    return turn as Turn<S, O>;
+    const turn = this.partial();
+    turn.push(text);
+    return turn.end();
+  }
+
+  /** A reader of a turn that comes in pieces, calls with typed arguments included. */
+  partial(): PartialTurn<S, O> {
+    return new PartialTurn(this.syntax);
   }
 
   /** Runs the calls of a turn, in order. INFC5403 when a called tool has no `run`. */
@@ -177,81 +211,112 @@ export class ToolSet<S = unknown, O = unknown> {
     return results;
   }
 
-  private build(special: ReadonlyMap<string, number>): Acceptor {
-    const graph = new TurnGraph(special);
-    const { choice = 'auto', output, turn = 'either' } = this.options;
+  private build(graph: TurnGraph): Composite {
+    const { options, format } = this;
+    const { choice = 'auto', output, turn = 'either' } = options;
     const start = graph.junction();
-    const answer = graph.junction();
-    this.addReasoning(graph, start, answer);
-    const final = output && graph.part(output.acceptor);
-    if (final) graph.finish(final);
-    const mayText = this.options.text ?? choice === 'auto';
+    const head = graph.junction();
+    this.addReasoning(graph, start, head);
+    const final = output && this.answer(graph, graph.part(output.acceptor));
+    const mayText = options.text ?? choice === 'auto';
     const calls = this.definitions.size > 0 ? this.addCalls(graph) : undefined;
-    const text =
-      mayText || choice === 'none' ? graph.textWithout(calls ? [this.format.trigger] : [], this.format.at) : undefined;
     if (calls) {
-      graph.link(answer, calls);
-      // Where calls count only at the beginning of a message no text can precede them.
-      if (text && this.format.at === 'anywhere') graph.link(text, calls);
-      if (final && turn === 'both') graph.link(calls, this.before(graph, final));
+      graph.link(head, calls);
+      if (final && turn === 'both') graph.link(calls, graph.link(graph.breaks(), final));
       else graph.finish(calls);
     }
     const optional = choice === 'auto' || choice === 'none' || !calls;
-    if (final && optional) {
-      graph.link(answer, final);
-    } else if (text && optional) {
-      graph.link(answer, text);
-      graph.finish(text);
-    } else if (text) graph.link(answer, text);
+    if (final && optional) graph.link(head, final);
+    else if (mayText || choice === 'none') {
+      const tag = format.answer ? format.answer.end : calls ? format.trigger : '';
+      const words = graph.textWithout(tag, format.answer ? 'anywhere' : format.at);
+      if (optional) graph.link(head, this.answer(graph, words));
+      else if (!format.answer) graph.link(head, words);
+      // Where calls count only at the beginning of a message no text can precede them.
+      if (calls && !format.answer && format.at === 'anywhere') graph.link(words, calls);
+    }
+    if (calls && mayText && format.preamble)
+      graph.link(
+        graph.link(head, graph.between(format.preamble, graph.textWithout(format.preamble.end, 'anywhere'))),
+        head,
+      );
     const acceptor = graph.acceptor(start);
     if (acceptor.start === 0)
       throw new InfcError('INFC5010', 'the options leave no turn possible', { fix: 'Allow text, a tool or an output' });
     return acceptor;
   }
 
-  /** White space between calls and the final object. */
-  private before(graph: TurnGraph, final: Span): Span {
-    return graph.link(graph.language(graph.engine.parse('\\n{0,2}')), final);
+  /** What ends a turn, within its tags. The last one is an end token, which the text need not hold. */
+  private answer(graph: TurnGraph, words: Span): Span {
+    graph.finish(words);
+    const { answer } = this.format;
+    if (!answer) return words;
+    const whole = graph.between(answer, words);
+    graph.finish(whole);
+    return whole;
   }
 
-  private addReasoning(graph: TurnGraph, start: Span, answer: Span): void {
-    const { reasoning } = this.options;
-    if (!reasoning) {
-      graph.link(start, answer);
-      return;
-    }
-    const { begin, end, mode = 'optional' } = { ...THINK, ...reasoning };
-    let thoughts = graph.textWithout([end], 'anywhere');
-    if (mode !== 'open') thoughts = graph.link(graph.literal(begin), thoughts);
-    const closed = graph.link(graph.link(thoughts, graph.literal(end)), graph.language(graph.engine.parse('\\n{0,2}')));
-    graph.link(start, closed);
-    graph.link(closed, answer);
-    if (mode === 'optional') graph.link(start, answer);
+  private addReasoning(graph: TurnGraph, start: Span, head: Span): void {
+    const { reasoning, format } = this.syntax;
+    if (!reasoning || reasoning.mode === 'optional') graph.link(start, head);
+    if (!reasoning) return;
+    const first = graph.size;
+    const thoughts = graph.textWithout(reasoning.end, 'anywhere');
+    const opened = graph.link(graph.literal(reasoning.begin), thoughts);
+    const closed = graph.link(thoughts, graph.literal(reasoning.end));
+    graph.stretch(first);
+    graph.link(start, reasoning.mode === 'open' ? thoughts : opened);
+    // In a channel of their own there may be more of them.
+    if (format.reasoning && reasoning.maxTokens === undefined) graph.link(head, opened);
+    graph.link(format.reasoning ? closed : graph.link(closed, graph.breaks()), head);
   }
 
   private addCalls(graph: TurnGraph): Span {
-    const { open, begin, middle, end, separator, close } = this.format;
+    const { open, begin, middle, end, separator, close, arguments: spelled } = this.format;
     const first = graph.literal(open);
     const head = graph.literal(begin);
     const tail = graph.literal(end);
     graph.link(first, head);
     graph.choice(
       head,
-      [...this.inputs].map(([name, input]) => ({
-        pieces: graph.pieces(name + middle),
-        after: graph.link(graph.part(input.acceptor), tail),
-      })),
+      [...this.inputs].map(([name, input]) => {
+        const { acceptor } = input;
+        const given = graph.part(spelled ? spelled.acceptor(acceptor, (text) => graph.symbols(text)) : acceptor);
+        // The end of the only call is an end token, which the text need not hold.
+        if (separator === undefined) graph.finish(given);
+        return { pieces: graph.pieces(name + middle), after: graph.link(given, tail) };
+      }),
     );
-    if (this.options.parallel !== false) graph.link(graph.link(tail, graph.literal(separator)), head);
+    if (separator !== undefined && this.options.parallel !== false)
+      graph.link(graph.link(tail, graph.literal(separator)), head);
     const last = graph.literal(close);
     graph.link(tail, last);
     return { first: first.first, last: last.last };
   }
 }
 
-function argumentsOf(name: string, tool: AnyTool, json: ConstrainOptions, beside: Constraint | undefined): Constraint {
+/** Throws INFC5401 for a format that its calls could not be told by. */
+function checkFormat(format: ToolFormat): ToolFormat {
+  const given: unknown = format;
+  if (typeof given !== 'object' || !given || typeof format.begin !== 'string' || typeof format.middle !== 'string')
+    throw new InfcError('INFC5401', `${JSON.stringify(given)} is no tool format`, {
+      fix: "Import one: import { qwen3Coder } from 'infc/grammars/tools', or toolFormatOfTemplate and TOOL_FORMATS to look one up",
+    });
+  if (format.trigger === '' || !(format.open + format.begin).startsWith(format.trigger))
+    throw new InfcError('INFC5401', 'a tool format needs a trigger that its calls begin with', {
+      fix: 'Set trigger to the first characters of open + begin',
+    });
+  return format;
+}
+
+function argumentsOf(
+  name: string,
+  tool: AnyTool,
+  json: ConstrainOptions,
+  beside: JsonSession | undefined,
+): ReturnType<typeof openConstraint> {
   try {
-    return Constraint.open(tool.input, json, beside);
+    return openConstraint(tool.input, json, beside);
   } catch (error) {
     if (!(error instanceof InfcError)) throw error;
     // Alone it may do, and else it names its own place.

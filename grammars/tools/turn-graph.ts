@@ -1,12 +1,14 @@
 import type { Acceptor } from '../matching/acceptor.ts';
-import { composite, type Part } from '../matching/composite.ts';
+import { type Composite, composite, type Part } from '../matching/composite.ts';
 import { regexAcceptor } from '../regex/acceptor.ts';
 import { createRegexEngine, type Lang, type RegexEngine } from '../regex/index.ts';
+import type { Tags } from './tool-format.ts';
 
 interface Draft {
   readonly acceptor: Acceptor;
   readonly next: { part: number; token?: number }[];
   final: boolean;
+  stretch?: boolean;
 }
 
 /** A part, or a chain of parts, with its first and last. */
@@ -96,15 +98,30 @@ export class TurnGraph {
     return text.split(this.#specials).flatMap((piece) => (this.#special.has(piece) ? [piece] : Array.from(piece)));
   }
 
-  /** Text in which none of the tags occurs; tags that are special tokens never occur in text. */
-  textWithout(tags: readonly string[], at: 'anywhere' | 'beginning'): Span {
-    const { engine } = this;
-    const spelled = tags.filter((tag) => tag !== '' && typeof this.#split(tag)[0] === 'string');
-    const rest = engine.any;
-    const bad = spelled.map((tag) =>
-      at === 'anywhere' ? engine.concat(rest, engine.literal(tag), rest) : engine.concat(engine.literal(tag), rest),
+  /** A text as byte values, and its special tokens as 256 and more. */
+  symbols(text: string): readonly number[] {
+    return this.#split(text).flatMap((piece) =>
+      typeof piece === 'number' ? [piece + 256] : [...new TextEncoder().encode(piece)],
     );
-    return this.language(engine.complement(engine.union(...bad)));
+  }
+
+  /** Text in which a tag does not occur; one that is a special token never occurs in text. */
+  textWithout(tag: string, at: 'anywhere' | 'beginning'): Span {
+    const { engine } = this;
+    if (tag === '' || typeof this.#split(tag)[0] !== 'string') return this.language(engine.any);
+    const rest = engine.any;
+    const after = engine.concat(engine.literal(tag), rest);
+    return this.language(engine.complement(at === 'anywhere' ? engine.concat(rest, after) : after));
+  }
+
+  /** A span within tags. */
+  between({ begin, end }: Tags, span: Span): Span {
+    return this.link(this.link(this.literal(begin), span), this.literal(end));
+  }
+
+  /** Line breaks between the parts of a turn. */
+  breaks(): Span {
+    return this.language(this.engine.parse('\\n{0,2}'));
   }
 
   /** Joins two spans, optionally over a special token. */
@@ -118,7 +135,17 @@ export class TurnGraph {
     if (part) part.final = true;
   }
 
-  acceptor(start: Span): Acceptor {
+  /** Makes one stretch of all parts from a place on; the number of a part tells its place. */
+  stretch(from: number): void {
+    for (const part of this.#parts.slice(from)) part.stretch = true;
+  }
+
+  /** The number of parts. */
+  get size(): number {
+    return this.#parts.length;
+  }
+
+  acceptor(start: Span): Composite {
     const parts: readonly Part[] = this.#parts;
     return composite(parts, start.first);
   }

@@ -15,7 +15,7 @@ import { chooseSparse } from './choose-sparse.ts';
 import { correctErrors } from './correct-errors.ts';
 import { quantized } from './quantize.ts';
 import { squaredError } from './rounding-error.ts';
-import { checkNames, filterOf, roleOf, ruleFor, type Weight, weightOf } from './weights.ts';
+import { filterOf, roleOf, ruleFor, type Weight, weightOf } from './weights.ts';
 
 /** Other weights (of recurrences) with fewer elements stay as they are. */
 const SMALLEST = 1024;
@@ -33,7 +33,6 @@ export const roundWeights = definePass({
   run(graph, context) {
     const { storage } = context;
     if (!storage?.recipe) return;
-    checkNames(context.program, storage.recipe);
     const tied = tables(context.program);
     for (const node of [...graph.nodes]) {
       const done = roundOperand(graph, node, tied, context, storage);
@@ -72,7 +71,7 @@ function roundOperand(
   const { format, why } = formatFor(rule, w, graph, context, storage);
   const index = node.op === 'gather' ? 0 : 1;
   if (format?.whole !== undefined && matrix && node.inputs[0]?.type.dtype !== 'i8') throw needsCodes(format, w);
-  if (why !== undefined && !format?.sparse) context.changed(node, why);
+  if (why !== undefined && !format?.sparse) context.changed(node, why, { zeros: why });
   if (!rule || !format) {
     // Left as it is: what a model file had encoded becomes dense.
     if (w.constant.encoded) graph.setInput(node, index, graph.constant(withoutPlanes(w.constant)));
@@ -95,8 +94,10 @@ function roundOperand(
       if (rule.correct !== undefined) correctErrors(graph, node, matrix, rounded, rule.correct, context, storage);
     }
     const by = algorithm === undefined ? '' : ` by ${algorithm}`;
-    const because = why === undefined || !format.sparse ? '' : `: ${why}`;
-    context.changed(node, `weights rounded to ${format.name}${by}${because}`);
+    const zeros = format.sparse ? why : undefined;
+    const because = zeros === undefined ? '' : `: ${zeros}`;
+    const fate = { to: format.name, ...(zeros === undefined ? {} : { zeros }) };
+    context.changed(node, `weights rounded to ${format.name}${by}${because}`, fate);
     return value;
   }
   // A rule for this weight by name means its groups.
@@ -117,7 +118,9 @@ function roundOperand(
         ? ''
         : `: ${algorithm} has no statistics of grouped filters`
       : ` by ${by}`;
-  context.changed(node, `weights rounded to ${format.bits} bits with a scale a channel${how}`);
+  context.changed(node, `weights rounded to ${format.bits} bits with a scale a channel${how}`, {
+    to: `i${format.bits}`,
+  });
   return value;
 }
 
@@ -306,12 +309,12 @@ function narrowOther(
     if (!rule || rule.format === 'keep' || rule.format.startsWith('dense')) return;
     if (index === 1 && dtype === 'f32' && isRecurrent(node.op)) {
       graph.setInput(node, index, graph.constant(roundedSteps(c)));
-      context.changed(node, `weights rounded to ${STEPS} bits with one scale: ${node.op} reads no groups`);
-    } else if (storage.recipe?.activations === undefined)
-      context.changed(
-        node,
-        `stays ${dtype}: ${node.op} reads no weights in ${rule.format}, only 16-bit floats and whole numbers`,
-      );
+      const to = `i${STEPS}`;
+      context.changed(node, `weights rounded to ${STEPS} bits with one scale: ${node.op} reads no groups`, { to });
+    } else if (storage.recipe?.activations === undefined) {
+      const why = `${node.op} reads no weights in ${rule.format}, only 16-bit floats and whole numbers`;
+      context.changed(node, `stays ${dtype}: ${why}`, { why: `stays ${dtype}: ${why}` });
+    }
     return;
   }
   if (dtype !== 'f32') return;
@@ -333,5 +336,5 @@ function narrowOther(
     };
   });
   graph.setInput(node, index, graph.constant(rounded));
-  context.changed(node, `weights rounded to ${float}`);
+  context.changed(node, `weights rounded to ${float}`, { to: float });
 }

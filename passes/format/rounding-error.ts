@@ -1,5 +1,4 @@
 import { gridSpan, type StorageFormat } from '../../compiler/formats/format.ts';
-import type { FormatRecipe } from '../../compiler/formats/recipe.ts';
 import type { MatrixSize } from '../../compiler/formats/rows.ts';
 import { InfcError } from '../../runtime/errors.ts';
 
@@ -56,18 +55,4 @@ export function roundingWarning(errors: readonly RoundingError[]): InfcError | u
           : 'Measure it with infc eval; or give --calibrate DATA with a budget (--max-drop 1%) or with +gptq, or more bits to these weights in a recipe',
     },
   );
-}
-
-/** What to tell whose recipe names formats, and no weight of the model can be kept in them. */
-export function unusedWarning(
-  { name, rules }: FormatRecipe,
-  changes: readonly { readonly pass: string; readonly what: string }[],
-): InfcError | undefined {
-  const isDone = changes.some(
-    ({ pass, what }) => pass === 'quantize-activations' || (pass === 'round-weights' && what.startsWith('weights ')),
-  );
-  if (isDone || rules.every(({ format }) => format === 'keep' || format === 'dense')) return undefined;
-  return new InfcError('INFC2099', `recipe '${name}' changes no weight of this model`, {
-    fix: 'Rows of products and tables take any format from 4,096 weights on; convolutions and rows that groups do not divide take whole numbers: write q8, q4 or f16',
-  });
 }

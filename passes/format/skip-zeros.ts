@@ -25,22 +25,22 @@ export const skipZeros = definePass({
       });
     for (const node of graph.nodes) {
       const [x, w] = node.inputs;
-      const zeros = node.op === 'matmul' ? storage.calibration.get(w?.constant?.name ?? '')?.zeros : undefined;
-      if (!x || !w?.constant || zeros === undefined || zeros < FEW || node.attrs.transposeA === true) continue;
+      const share = node.op === 'matmul' ? storage.calibration.get(w?.constant?.name ?? '')?.zeros : undefined;
+      if (!x || !w?.constant || share === undefined || share < FEW || node.attrs.transposeA === true) continue;
       const rows = product(x.type.shape.slice(0, -1));
       if (!isStatic(rows) || rows !== 1 || x.type.dtype !== 'f32' || w.type.shape.length !== 2) continue;
-      const seen = `${percent(zeros)} of the inputs are zero`;
-      const time = storage.sparseSpeed('skip-zeros', zeros);
-      if (w.type.format !== 'dense') changed(node, `stays dense: ${seen}, but ${w.type.format} is read whole`);
-      else if (time === undefined) changed(node, `stays dense: ${seen}, which was not measured on this target`);
-      else if (time >= 1) changed(node, `stays dense: ${seen}, and to skip them takes ${time} times as long`);
-      else {
-        node.attrs = { ...node.attrs, skipZeros: true };
-        changed(
-          node,
-          `skips zeros: ${seen}, which takes ${time} times as long as all (measured at that share or less)`,
-        );
-      }
+      const seen = `${percent(share)} of the inputs are zero`;
+      const time = storage.sparseSpeed('skip-zeros', share);
+      const pays = w.type.format === 'dense' && time !== undefined && time < 1;
+      if (pays) node.attrs = { ...node.attrs, skipZeros: true };
+      const zeros = pays
+        ? `skips zeros: ${seen}, which takes ${time} times as long as all (measured at that share or less)`
+        : w.type.format !== 'dense'
+          ? `stays dense: ${seen}, but ${w.type.format} is read whole`
+          : time === undefined
+            ? `stays dense: ${seen}, which was not measured on this target`
+            : `stays dense: ${seen}, and to skip them takes ${time} times as long`;
+      changed(node, zeros, { zeros });
     }
   },
 });

@@ -1,20 +1,6 @@
-import {
-  type FormatRecipe,
-  type FormatRule,
-  matchesName,
-  nearestNames,
-  type WeightRole,
-} from '../../compiler/formats/recipe.ts';
+import { type FormatRecipe, type FormatRule, matchesName, type WeightRole } from '../../compiler/formats/recipe.ts';
 import type { MatrixSize } from '../../compiler/formats/rows.ts';
-import {
-  type Constant,
-  forEachNode,
-  type Graph,
-  type Node,
-  type Program,
-  type Value,
-} from '../../compiler/ir/graph.ts';
-import { InfcError } from '../../runtime/errors.ts';
+import type { Constant, Graph, Node, Value } from '../../compiler/ir/graph.ts';
 import type { PassContext } from '../pass.ts';
 
 /** Matrices with fewer elements stay dense: a format would save nothing that counts. Filters shrink in the file alone, which counts sooner. */
@@ -105,26 +91,4 @@ export function ruleFor(recipe: FormatRecipe, w: Weight, graph: Graph, context: 
     if (encoded !== undefined) return { ...rule, format: encoded };
   }
   return undefined;
-}
-
-/** Recipes whose names were looked for, by program: before passes rename what they round. */
-const checked = new WeakMap<Program, FormatRecipe['rules']>();
-
-/** Refuses rules for weights that the model does not have: they would change nothing. Throws INFC2091. */
-export function checkNames(program: Program, { rules }: FormatRecipe): void {
-  if (checked.get(program) === rules || !rules.some((r) => r.match !== undefined)) return;
-  checked.set(program, rules);
-  const names = new Set<string>();
-  for (const g of program.entries.values())
-    forEachNode(g, (n) => n.inputs.forEach((v) => v?.constant && names.add(v.constant.name)));
-  for (const { match } of rules) {
-    if (match === undefined || [...names].some((name) => matchesName(match, name))) continue;
-    const near = nearestNames(
-      match,
-      [...names].filter((n) => n.length > 0),
-    );
-    throw new InfcError('INFC2091', `a rule of the recipe names '${match}', and no weight is called so`, {
-      fix: `The nearest of ${names.size} names: ${near.map((n) => `'${n}'`).join(', ')}; * stands for any run of characters`,
-    });
-  }
 }

@@ -52,8 +52,9 @@ export const assignPrecision = definePass({
       const { producer } = value;
       const chosen = choose(value, precision, context.storage?.calibration?.get(key));
       if (!producer) continue;
-      if (chosen.to) narrow(graph, value, producer, chosen.to, context);
-      context.changed(producer, chosen.to ? `kept as ${chosen.to}: ${chosen.why}` : `stays f32: ${chosen.why}`);
+      const { to, why } = chosen;
+      if (to) narrow(graph, value, producer, to, context);
+      context.changed(producer, `${to ? `kept as ${to}` : 'stays f32'}: ${why}`, { why, ...(to ? { to } : {}) });
     }
   },
 });

@@ -2,7 +2,7 @@ import { derivedConstant } from '../../compiler/derived-constant.ts';
 import { denseRows } from '../../compiler/formats/rows.ts';
 import type { Constant, Program } from '../../compiler/ir/graph.ts';
 import { InfcError } from '../../runtime/errors.ts';
-import { checkNames, ruleFor, type Weight, weightOf } from '../format/weights.ts';
+import { ruleFor, type Weight, weightOf } from '../format/weights.ts';
 import { definePass, type WeightStorage } from '../pass.ts';
 import { channelShare, checkDivides, parseSparsity } from './sparsity-pattern.ts';
 import { transformed } from './transform-constant.ts';
@@ -16,7 +16,6 @@ export const pruneWeights = definePass({
   run(graph, context) {
     const { storage } = context;
     if (!storage?.recipe?.rules.some((r) => r.sparsity !== undefined)) return;
-    checkNames(context.program, storage.recipe);
     for (const node of graph.nodes) {
       const w = node.op === 'matmul' ? weightOf(node) : undefined;
       const rule = w ? ruleFor(storage.recipe, w, graph, context) : undefined;

@@ -7,7 +7,7 @@ import type { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
 import { type DynamicQuantized, dynamicQuantize } from '../../compiler/ops/dynamic-quantize.ts';
 import { constantNumbers, isFloatsDtype } from '../../compiler/tensor-values.ts';
 import { InfcError } from '../../runtime/errors.ts';
-import { checkNames, ruleFor, type Weight, weightOf } from '../format/weights.ts';
+import { ruleFor, type Weight, weightOf } from '../format/weights.ts';
 import { builderAt, definePass } from '../pass.ts';
 import type { InputStatistics } from './quantizer.ts';
 
@@ -39,8 +39,6 @@ export const quantizeActivations = definePass({
   run(graph, { storage, ...context }) {
     const recipe = storage?.recipe;
     if (recipe?.activations === undefined) return;
-    // While weights have the names of the model.
-    checkNames(context.program, recipe);
     const way: Way = {
       isStatic: recipe.activations === 'static',
       outliers: recipe.outliers,
@@ -72,7 +70,7 @@ export const quantizeActivations = definePass({
       value.name = y.name;
       graph.replaceUses(y, value);
       graph.remove(node);
-      context.changed(node, `multiplies 8-bit codes${made.how}`);
+      context.changed(node, `multiplies 8-bit codes${made.how}`, { to: 'i8' });
     }
   },
 });

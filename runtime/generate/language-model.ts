@@ -157,7 +157,8 @@ export class LanguageModel implements Api {
     const sampled = (sampling.temperature ?? 0) > 0;
     const strategy = options.strategy ?? (sampled ? sample : greedy);
     const masks = options.masks ?? this.matcherOf(output, maxTokens);
-    const text = new TokenText(this.text);
+    // The tags of a turn with tool calls may be special tokens.
+    const text = new TokenText(this.text, output !== undefined);
     const stops = new StopStrings(options.stop ?? []);
     let spaced = !Array.isArray(given) || isIds(given) || output !== undefined || !this.text?.leadingSpace;
     const clean = (t: string): string => {

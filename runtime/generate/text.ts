@@ -18,13 +18,22 @@ export interface TextCodec {
 /** Turns tokens into text as they come: a character whose bytes are not complete waits. */
 export class TokenText {
   private readonly decoder = new TextDecoder();
+  private readonly names = new Map<number, Uint8Array>();
 
-  constructor(private readonly codec: TextCodec | undefined) {}
+  /** @param spelled whether special tokens are spelled out, but for those that end a text; else they are left out */
+  constructor(
+    private readonly codec: TextCodec | undefined,
+    spelled = false,
+  ) {
+    if (!codec || !spelled) return;
+    const { special, eos } = codec.vocabulary;
+    for (const [name, id] of special) if (!eos.includes(id)) this.names.set(id, new TextEncoder().encode(name));
+  }
 
   push(tokens: readonly number[]): string {
     let text = '';
     for (const token of tokens) {
-      const bytes = this.codec?.vocabulary.bytes[token];
+      const bytes = this.codec?.vocabulary.bytes[token] ?? this.names.get(token);
       if (bytes) text += this.decoder.decode(bytes, { stream: true });
     }
     return text;

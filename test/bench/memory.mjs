@@ -63,7 +63,7 @@ const mb = (bytes) => (bytes / 1e6).toFixed(1);
 function measure(name, folder) {
   const { weights, generation, entries } = JSON.parse(readFileSync(path.join(folder, 'plan.json'), 'utf8'));
   const held = weights.reduce((n, w) => n + w.bytes, 0) + generation.stateBytes;
-  const planned = held + Math.max(0, ...Object.values(entries).map((e) => e.arena ?? e.peak ?? 0));
+  const planned = held + Math.max(0, ...Object.values(entries).map((e) => e.arena ?? 0));
   for (const way of ['prompt', 'decode', ...(generation.tokenizer ? ['text'] : [])]) {
     const { loaded, peak, tokens } = child({ folder, way, threads });
     const row = { model: name, context: generation.context, way, tokens, held, planned, load: loaded - blank, peak: peak - blank, ratio: (peak - blank) / held, above: (peak - engine) / held };

@@ -49,6 +49,7 @@ describe('README', () => {
           'infc/runtime': ['../../runtime/index.ts'],
           'infc/generate': ['../../runtime/generate/index.ts'],
           'infc/grammars': ['../../grammars/index.ts'],
+          'infc/grammars/tools': ['../../grammars/tools/formats/index.ts'],
         },
       },
       include: ['snippet-*.ts'],
@@ -61,14 +62,17 @@ describe('README', () => {
   });
 
   it('shows constraints that run', async () => {
-    const codes = snippets('ts').filter((code) => !/from '(?!infc\/grammars')/.test(code));
+    const codes = snippets('ts').filter((code) => !/from '(?!infc\/grammars(?:\/tools)?')/.test(code));
     expect(codes.length).toBeGreaterThanOrEqual(2);
     const printed: string[] = [];
     for (const [i, code] of codes.entries()) {
       const outfile = path.join(dir, `run-${i}.mjs`);
       await build({
         stdin: { contents: code, loader: 'ts', resolveDir: root },
-        alias: { 'infc/grammars': path.join(root, 'grammars/index.ts') },
+        alias: {
+          'infc/grammars/tools': path.join(root, 'grammars/tools/formats/index.ts'),
+          'infc/grammars': path.join(root, 'grammars/index.ts'),
+        },
         bundle: true,
         platform: 'node',
         format: 'esm',

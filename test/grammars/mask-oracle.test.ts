@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { constrain, grammar, regex, tools } from '../../grammars/index.ts';
 import type { Acceptor } from '../../grammars/matching/acceptor.ts';
 import type { TokenMachine } from '../../grammars/matching/token-machine.ts';
+import { functionTag, qwen3Coder } from '../../grammars/tools/formats/index.ts';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { llama2, llama3, o200k } from './vocabularies.ts';
 
@@ -97,7 +98,13 @@ describe('masks against byte-wise acceptance', () => {
         // A vocabulary's special tokens replace tags, which this oracle of bytes does not follow: these tags are none.
         tools(
           { f: { input: { type: 'object', properties: { a: { type: 'integer' } }, additionalProperties: false } } },
-          { format: 'function' },
+          { format: functionTag },
+        ),
+        tools(
+          {
+            f: { input: { type: 'object', properties: { a: { type: 'string', maxLength: 9 }, b: { type: 'array' } } } },
+          },
+          { format: qwen3Coder },
         ),
       ];
       for (const { masks, acceptor } of cases.map((one) => ({ masks: one.masks.bind(one), acceptor: one.acceptor }))) {

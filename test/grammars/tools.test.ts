@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { constrain } from '../../grammars/index.ts';
 import { vocabularyFromBytes } from '../../grammars/tokenizer/index.ts';
-import { TOOL_FORMATS, type ToolFormatName, toolFormatOfTemplate } from '../../grammars/tools/tool-formats.ts';
+import {
+  deepseek31,
+  hermes,
+  mistral,
+  mistralArgs,
+  phi4,
+  TOOL_FORMATS,
+  type ToolFormat,
+  toolFormatOfTemplate,
+} from '../../grammars/tools/formats/index.ts';
 import { tools } from '../../grammars/tools/tools.ts';
 
 const definitions = {
@@ -23,13 +32,14 @@ const Answer = constrain({
   additionalProperties: false,
 });
 
-function spell(format: ToolFormatName, calls: readonly (readonly [string, string])[]): string {
-  const { open, begin, middle, end, separator, close } = TOOL_FORMATS[format];
+function spell(format: ToolFormat, calls: readonly (readonly [string, string])[]): string {
+  const { open, begin, middle, end, separator, close } = format;
   return open + calls.map(([name, input]) => begin + name + middle + input + end).join(separator) + close;
 }
 
 describe('tools', () => {
-  it.each(Object.keys(TOOL_FORMATS) as ToolFormatName[])('%s: text or calls, arguments by their schemas', (format) => {
+  const json = Object.entries<ToolFormat>(TOOL_FORMATS).filter(([, format]) => !format.arguments && !format.answer);
+  it.each(json)('%s: text or calls, arguments by their schemas', (_, format) => {
     const set = tools(definitions, { format });
     const calls = spell(format, [
       ['search', '{"q":"a } \\" <b"}'],
@@ -41,7 +51,7 @@ describe('tools', () => {
     expect(set.accepts(spell(format, [['other', '{}']]))).toBe(false);
     expect(set.accepts(calls.slice(0, -1))).toBe(false);
     expect(set.accepts(`Let me look. ${calls}`)).toBe(true);
-    expect(set.parse(`Let me look. ${calls}`).calls).toHaveLength(TOOL_FORMATS[format].at === 'anywhere' ? 2 : 0);
+    expect(set.parse(`Let me look. ${calls}`).calls).toHaveLength(format.at === 'anywhere' ? 2 : 0);
     expect(set.parse(calls)).toEqual({
       reasoning: undefined,
       text: '',
@@ -55,7 +65,7 @@ describe('tools', () => {
   });
 
   it('chooses: required, none, one tool', () => {
-    const call = spell('hermes', [['now', '{}']]);
+    const call = spell(hermes, [['now', '{}']]);
     expect(tools(definitions, { choice: 'required' }).accepts('text')).toBe(false);
     expect(tools(definitions, { choice: 'required' }).accepts(call)).toBe(true);
     expect(tools(definitions, { choice: 'none' }).accepts('text')).toBe(true);
@@ -67,7 +77,7 @@ describe('tools', () => {
 
   it('reasons, then calls, then answers, in one constraint', () => {
     const set = tools(definitions, { reasoning: { mode: 'required' }, output: Answer, turn: 'both' });
-    const turn = `<think>Is < or </thin ok? {"x</think>\n\n${spell('hermes', [['search', '{"q":"x"}']])}\n{"ok":true}`;
+    const turn = `<think>Is < or </thin ok? {"x</think>\n\n${spell(hermes, [['search', '{"q":"x"}']])}\n{"ok":true}`;
     expect(set.accepts(turn)).toBe(true);
     expect(set.accepts(turn.replace('</think>', ''))).toBe(false);
     expect(set.parse(turn)).toEqual({
@@ -80,15 +90,15 @@ describe('tools', () => {
     expect(either.accepts('{"ok":false}')).toBe(true);
     expect(either.accepts('<think></think>{"ok":false}')).toBe(true);
     expect(either.accepts('hello')).toBe(false);
-    expect(either.accepts(spell('hermes', [['now', '{}']]))).toBe(true);
+    expect(either.accepts(spell(hermes, [['now', '{}']]))).toBe(true);
   });
 
   it('runs the calls', async () => {
     const set = tools(definitions);
-    expect(await set.run(set.parse(spell('hermes', [['search', '{"q":"x"}']])))).toEqual([
+    expect(await set.run(set.parse(spell(hermes, [['search', '{"q":"x"}']])))).toEqual([
       { name: 'search', result: 'found x' },
     ]);
-    await expect(set.run(set.parse(spell('hermes', [['now', '{}']])))).rejects.toThrow(/INFC5403/);
+    await expect(set.run(set.parse(spell(hermes, [['now', '{}']])))).rejects.toThrow(/INFC5403/);
   });
 
   it('special tokens in a format are tokens, never letters', () => {
@@ -142,17 +152,17 @@ describe('tools', () => {
     );
     const before = process.cpuUsage();
     const set = tools(many, { choice: 'required' });
-    expect(set.accepts(spell('hermes', [['tool_499', '{"p0":1,"p1":"x"}']]))).toBe(true);
+    expect(set.accepts(spell(hermes, [['tool_499', '{"p0":1,"p1":"x"}']]))).toBe(true);
     const { user, system } = process.cpuUsage(before);
     expect((user + system) / 1000).toBeLessThan(5000);
   });
 
   it('knows a format from a chat template', () => {
-    expect(toolFormatOfTemplate("{{- '<tool_call>' }}")).toBe('hermes');
-    expect(toolFormatOfTemplate('[TOOL_CALLS]')).toBe('mistral');
-    expect(toolFormatOfTemplate('[TOOL_CALLS]NAME[ARGS]')).toBe('mistral-args');
-    expect(toolFormatOfTemplate('<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>NAME')).toBe('deepseek-v3.1');
-    expect(toolFormatOfTemplate('<|tool_call|>[]<|/tool_call|>')).toBe('phi4');
+    expect(toolFormatOfTemplate("{{- '<tool_call>' }}")).toBe(hermes);
+    expect(toolFormatOfTemplate('[TOOL_CALLS]')).toBe(mistral);
+    expect(toolFormatOfTemplate('[TOOL_CALLS]NAME[ARGS]')).toBe(mistralArgs);
+    expect(toolFormatOfTemplate('<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>NAME')).toBe(deepseek31);
+    expect(toolFormatOfTemplate('<|tool_call|>[]<|/tool_call|>')).toBe(phi4);
     expect(toolFormatOfTemplate('plain')).toBeUndefined();
   });
 });

@@ -71,7 +71,10 @@ describe('contiguous KV cache', () => {
     const cancelled = new AbortController();
     cancelled.abort();
     await expect(model.feed('prefill', text.slice(60, 100), cancelled.signal)).rejects.toThrow(/INFC6010/);
-    expect(distance(await model.feed('verify', text.slice(60, 100)), whole)).toBeLessThan(1e-4);
+    await model.feed('prefill', text.slice(60, 84));
+    // Laid out for fewer tokens than a prefill, whose logits it would have room for otherwise.
+    await expect(model.feed('verify', text.slice(83, 100))).rejects.toThrow(/INFC6009.*at most 16 tokens/);
+    expect(distance(await model.feed('verify', text.slice(84, 100)), whole)).toBeLessThan(1e-4);
   });
 
   it('has room for its context and not a token more', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { compile, createCompiler } from '../../compiler/compile.ts';
 import { calibrate, loadCompiled } from '../../compiler/compress/calibrate.ts';
 import { compress } from '../../compiler/compress/compress.ts';
-import type { FormatRule } from '../../compiler/formats/recipe.ts';
+import type { FormatRecipe, FormatRule } from '../../compiler/formats/recipe.ts';
 import { Graph, type Program, tensor } from '../../compiler/ir/graph.ts';
 import { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
 import { patches } from '../../compiler/patches.ts';
@@ -148,4 +148,15 @@ test('plain rounding that changes weights much is remarked on, once, with the wo
   for (const format of ['b1', 'c1x8']) expect((await said({ format }))[0]).toMatch(/by \d\d % in int2/);
   expect((await said({ format: 'nf4' }))[0]).toMatch(/INFC2099.*changes no weight/);
   expect(await said({ match: 'first', format: 'a2g32', algorithm: 'gptq' })).toEqual([]);
+});
+
+test.each<[string, FormatRecipe, RegExp]>([
+  ['patterns of zeros', recipe({ format: 'q8g32', sparsity: '2:4' }), /sparsity 2:4 sets no weight .* to zero/],
+  ['equalizers', recipe({ format: 'q8g32', equalize: 'awq' }), /awq scales no channel/],
+  ['zeros of activations', { ...recipe({ format: 'q8g32' }), skipZeros: true }, /sparsity activations skips nothing/],
+])('%s in a recipe that find no place in the model are remarked on', async (_, quant, said) => {
+  const warnings: string[] = [];
+  await compress(network(), { quant, runs, onWarning: (w) => warnings.push(w.message) });
+  expect(warnings).toEqual([expect.stringMatching(said)]);
+  expect(warnings[0]).toMatch(/INFC2099/);
 });

@@ -90,7 +90,7 @@ describe('load', () => {
       stateBytes: 2 ** 34,
     } as const;
     await expect(open(good, { generation })).rejects.toThrow(/INFC6025.*171798\d{5}.*--context/);
-    const entries = { main: { inputs: [], outputs: [], guards: [], steps: [], peak: 2 ** 33 } };
+    const entries = { main: { inputs: [], outputs: [], guards: [], steps: [], arena: 2 ** 33 } };
     await expect(open(good, { entries })).rejects.toThrow(/INFC6025.*85899\d{5}/);
     await expect(open(good, {}, { signal: AbortSignal.abort() })).rejects.toThrow('INFC6010');
   });

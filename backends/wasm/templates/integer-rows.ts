@@ -36,6 +36,30 @@ const LARGEST_BYTE = 127;
 /** A run whose peak exceeds the mean magnitude of its row this often gets a second, 254 times finer set of bytes. */
 const OUTLIER = 8;
 
+/** Floats near zero plus this have their nearest integer in their low bits: far fewer instructions than a conversion. */
+export const MAGIC = 1.5 * 2 ** 23;
+export const MAGIC_BITS = 0x4b400000;
+/** Runs with no larger magnitude are kept as zeros: factors of what is smaller would be infinite. */
+const SMALLEST_PEAK = 2 ** -110;
+
+/** The largest magnitude in vectors of four: that of their bits, so that what is not a number is largest, at one instruction each. */
+export function peakOf(k: KernelBuilder, vectors: readonly Expr[]): Expr {
+  const magnitude = constant('i32', 0x7fffffff).splat(4);
+  const bits = vectors.map((v) => v.bitcast('i32').and(magnitude)).reduce((a, b) => a.max(b));
+  const folded = [
+    [2, 3, 0, 1],
+    [1, 0, 3, 2],
+  ].reduce((all, order) => {
+    const one = k.let(all, 'most');
+    return one.max(one.shuffle(one, order));
+  }, bits);
+  return folded.extract(0).bitcast('f32');
+}
+
+/** What makes the largest magnitude of a run `largest`. */
+export const inverseOf = (peak: Expr, largest: number): Expr =>
+  peak.lt(SMALLEST_PEAK).select(constant('f32', 0), constant('f32', largest).div(peak));
+
 /**
  * How the integers of activations lie in memory for one kind of weights: for each run the words of two 16-bit halves in the order
  * in which the weights' words come.
@@ -272,27 +296,15 @@ class Quantizer {
       const run = add(mul(k.group.x, perRow), g);
       const load = (i: number): Expr => k.let(k.load(from, add(mul(run, layout.run), 4 * i), 4), 'x');
       const values = Array.from({ length: layout.run / 4 }, (_, i) => load(i));
-      const most = k.let(
-        values.map((v) => v.abs()).reduce((a, b) => a.max(b)),
-        'most',
-      );
-      each(
-        run,
-        values,
-        k.let(
-          [1, 2, 3].reduce((m, i) => m.max(most.extract(i)), most.extract(0)),
-          'peak',
-        ),
-      );
+      each(run, values, k.let(peakOf(k, values), 'peak'));
     });
   }
 
   private codes(values: readonly Expr[], peak: Expr, largest: number): Expr[] {
     const { k } = this;
-    const inverse = peak.eq(0).select(constant('f32', 0), constant('f32', largest).div(peak));
-    const by = k.let(inverse.splat(4), 'inverse');
-    const limit = constant('i32', largest).splat(4);
-    return values.map((v) => k.let(v.mul(by).round().cast('i32').min(limit).max(limit.neg()), 'code'));
+    const by = k.let(inverseOf(peak, largest).splat(4), 'inverse');
+    const bits = constant('i32', MAGIC_BITS).splat(4);
+    return values.map((v) => k.let(v.mul(by).add(MAGIC).bitcast('i32').sub(bits), 'code'));
   }
 
   private storeScales(run: Dim, scale: Expr, fine: Expr): void {

@@ -12,13 +12,14 @@ import {
   oddUnsigned,
   shiftHalvesUp,
   subtractHalves,
+  sumBytes,
   zipHighHalves,
   zipLowHalves,
 } from '../intrinsics.ts';
 import { noteFor, type Operands, overRows } from './gemm.ts';
 import { BIAS, bindTables, FOUR, makeTables, scaleAt, TABLE_WORDS, tableAt } from './lookup-tables.ts';
 import { finishVector } from './microkernel.ts';
-import { bindPanels, PANEL } from './panels.ts';
+import { bindPanels, liesInPairs, PANEL } from './panels.ts';
 
 const VECTORS = PANEL / 4;
 /** Rows that one work item computes. */
@@ -31,7 +32,7 @@ const PER = 8;
 /**
  * Products with weights that are sums of signs, without a multiplication (T-MAC, Wei et al. 2024; LUT-GEMM, Park et al. 2022): four bits of
  * a plane choose the sum of four activations from a table in a register, for the 16 rows of a panel at once. For 64 weights and a plane:
- * 1.5 instructions to take the indices apart, one to look up, three to add bytes in 16 bits (below), against 16 to multiply 64 pairs of
+ * 1.5 instructions to take the indices apart, one to look up, two or three to add bytes in 16 bits (below), against 16 to multiply 64 pairs of
  * 16-bit integers and to widen one operand of each.
  */
 export function buildLookupProduct(
@@ -70,12 +71,10 @@ export function buildLookupProduct(
       ).reduce((a, b) => a.or(b));
       const passes = k.index(fine.select(constant('i32', 2), 1), { min: 1, max: 2 }, 'passes');
       k.for(0, passes, 1, (pass) => {
-        const sums = signs.terms.map((planes) =>
-          Array.from({ length: count }, () => new ByteSums(k, (planes.length * run) / FOUR)),
-        );
+        const sums = signs.terms.map((planes) => Array.from({ length: count }, () => sumsOf(k, planes, run / FOUR)));
         k.for(0, run / PER, 1, (entry) => {
           signs.terms.forEach((planes, t) => {
-            for (const { plane, width, at } of planes) {
+            planes.forEach(({ plane, width, at }, register) => {
               const both = k.let(weights.bytes(plane, panel, index, add(mul(entry, width), at)), 'both');
               const low = k.let(both.and(nibbles), 'low');
               const high = k.let(both.bitcast('u32').shr(constant('u32', 4)).bitcast('i32').and(nibbles), 'high');
@@ -83,10 +82,10 @@ export function buildLookupProduct(
                 const first = tableAt(size, add(row, c), index, pass, mul(entry, 2));
                 [low, high].forEach((indices, half) => {
                   const table = k.load(tables.words, add(first, half * TABLE_WORDS), 4);
-                  sums[t]?.[c]?.add(lookUp(table, indices));
+                  sums[t]?.[c]?.add(lookUp(table, indices), register);
                 });
               }
-            }
+            });
           });
         });
         const scales = Array.from({ length: count }, (_, c) =>
@@ -117,11 +116,44 @@ export function buildLookupProduct(
   ];
 }
 
+/** Sums of what is looked up for 16 rows. */
+interface Sums {
+  /** Sixteen bytes of register number `register` of those that a term has for eight weights. */
+  add(bytes: Expr, register: number): void;
+  /** The sums less their bias, four words a register. */
+  words(): readonly Expr[];
+}
+
+const halvesOf = (v: number): Expr => constant('i32', ((v & 0xffff) << 16) | (v & 0xffff)).splat(4);
+
+/** Sums for a term whose planes have `tables` tables each. */
+const sumsOf = (k: KernelBuilder, planes: SignPlanes['terms'][number], tables: number): Sums =>
+  liesInPairs(planes) ? new PairSums(k, planes.length * tables) : new ByteSums(k, planes.length * tables);
+
+/** Sums of `count` bytes a row, of which two of each of eight rows come in a register: one addition less than {@link ByteSums}. */
+class PairSums implements Sums {
+  private readonly sums;
+
+  constructor(k: KernelBuilder, count: number) {
+    if (255 * count > 0x7fff) throw new RangeError(`${count} bytes are too many for 16 bits`);
+    this.sums = [0, 1].map(() => k.var(halvesOf(-count * BIAS), 'sum'));
+  }
+
+  add(bytes: Expr, register: number): void {
+    const sum = this.sums[register];
+    sum?.set(addHalves(sum.value, sumBytes(bytes)));
+  }
+
+  words(): readonly Expr[] {
+    return this.sums.flatMap(({ value }) => [lowHalves(value), highHalves(value)]);
+  }
+}
+
 /**
  * Sums of `count` bytes in each of 16 lanes, in halves: of all as they are, so that the bytes of odd lanes count 256 times, and of those of
  * odd lanes alone. What wraps around in the first comes out right when the second is taken off.
  */
-class ByteSums {
+class ByteSums implements Sums {
   private readonly all;
   private readonly odd;
 
@@ -129,9 +161,8 @@ class ByteSums {
     const bias = count * BIAS;
     // Sums lie within 255 * count, which has to fit in 16 bits.
     if (255 * count > 0xffff) throw new RangeError(`${count} bytes are too many for 16 bits`);
-    const halves = (v: number): Expr => constant('i32', ((v & 0xffff) << 16) | (v & 0xffff)).splat(4);
-    this.odd = k.var(halves(-bias), 'odd');
-    this.all = k.var(halves(-bias - 256 * bias), 'all');
+    this.odd = k.var(halvesOf(-bias), 'odd');
+    this.all = k.var(halvesOf(-bias - 256 * bias), 'all');
   }
 
   add(bytes: Expr): void {
@@ -139,7 +170,6 @@ class ByteSums {
     this.odd.set(addHalves(this.odd.value, oddUnsigned(bytes)));
   }
 
-  /** The sums less their bias, four words a register. */
   words(): readonly Expr[] {
     const odd = this.odd.value;
     const even = subtractHalves(this.all.value, shiftHalvesUp(odd, 8));

@@ -5,6 +5,7 @@ import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
 import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/template.ts';
 import { narrowHalves, narrowUnsignedBytes } from '../intrinsics.ts';
 import { transpose4 } from './gemm.ts';
+import { inverseOf, MAGIC, MAGIC_BITS, peakOf } from './integer-rows.ts';
 
 /** Activations that one table is for: it has an entry for each of the 16 ways to choose their signs. */
 export const FOUR = 4;
@@ -60,10 +61,6 @@ export function bindTables(
 /** Each of four lanes negative or positive, as bit `bit` of its number says. */
 const signs = (bit: number): Expr => pack([0, 1, 2, 3].map((i) => constant('f32', (i >> bit) & 1 ? 1 : -1)));
 
-/** Floats near zero plus this have their nearest integer in their low bits: far fewer instructions than a conversion. */
-const MAGIC = 1.5 * 2 ** 23;
-const MAGIC_BITS = 0x4b400000;
-
 /**
  * The kernel that makes the tables, once for all products that read them: entry i of a table is the sum of its four activations, halved,
  * activation j negative where bit j of i is 0. Entries are rounded to bytes of the run's scale, so an outlier costs precision only
@@ -103,18 +100,18 @@ export function makeTables(request: TemplateRequest, x: Value, size: TableSize):
   };
 
   k.for(0, depth / run, 1, (index) => {
-    const most = k.var(zero, 'most');
+    const most = k.var(constant('i32', 0).splat(4), 'most');
     k.for(0, run / FOUR / 4, 1, (i) => {
       const [a = zero, b = zero, c = zero, d = zero] = [0, 1, 2, 3].map((j) =>
         k.let(fourAt(index, add(mul(i, 4), j)).abs(), 'abs'),
       );
       const [p, q, r, s] = transpose4([a, b, c, d]);
-      most.set(most.value.max(p.add(q).add(r.add(s))));
+      // None is negative: their bits are in the order of the numbers.
+      most.set(most.value.max(p.add(q).add(r.add(s)).bitcast('i32')));
     });
-    const peak = k.let(over(most.value, (a, b) => a.max(b)).mul(0.5), 'peak');
+    const peak = k.let(peakOf(k, [most.value.bitcast('f32')]).mul(0.5), 'peak');
     const scale = k.let(peak.mul(1 / LARGEST), 'scale');
-    const inverse = peak.eq(0).select(constant('f32', 0), constant('f32', LARGEST / 2).div(peak));
-    const by = k.let(inverse.splat(4), 'by');
+    const by = k.let(inverseOf(peak, LARGEST / 2).splat(4), 'by');
     const hasOutlier = k.let(peak.gt(limit), 'hasOutlier');
     k.store(to.scales, scaleAt(size, row, index, 0), scale);
     k.store(to.scales, scaleAt(size, row, index, 1), hasOutlier.select(scale.mul(1 / FINER), constant('f32', 0)));

@@ -1,7 +1,7 @@
 import { packedOnce } from '../../../compiler/derived-constant.ts';
-import type { StorageFormat } from '../../../compiler/formats/format.ts';
+import type { SignPlanes, StorageFormat } from '../../../compiler/formats/format.ts';
 import { type MatrixSize, planesOf } from '../../../compiler/formats/rows.ts';
-import { add, type Dim, floorDiv, mod, mul } from '../../../compiler/ir/dim.ts';
+import { add, type Dim, floorDiv, mod, mul, sub } from '../../../compiler/ir/dim.ts';
 import { byteLength, type DType, type TypedArray, viewOf } from '../../../compiler/ir/dtype.ts';
 import { type Buffer, constant, type Expr } from '../../../compiler/ir/expr.ts';
 import type { Constant, Value } from '../../../compiler/ir/graph.ts';
@@ -21,9 +21,18 @@ export const blockOf = (format: StorageFormat): number =>
 export const panelStart = (panel: number, rows: number): number =>
   rows >= PANEL ? Math.min(panel * PANEL, rows - PANEL) : 0;
 
+/** Whether the bytes of a term's two planes lie side by side, row by row, since they are only ever added. */
+export const liesInPairs = (planes: SignPlanes['terms'][number]): boolean =>
+  planes.length === 2 && planes.every((p, i) => p.plane === planes[0]?.plane && p.width === 2 && p.at === i);
+
+/** Entries of a row that lie side by side. */
+const besideOf = ({ signs }: StorageFormat, plane: string): 1 | 2 =>
+  signs?.terms.some((planes) => liesInPairs(planes) && planes[0]?.plane === plane) ? 2 : 1;
+
 interface PlaneLayout {
   readonly dtype: DType;
   readonly per: number;
+  readonly beside: 1 | 2;
   /** Bytes from the start of a unit, or of a block's header. */
   readonly offset: number;
   /** One entry covers more than a unit: it lies in the header of its block. */
@@ -53,7 +62,13 @@ class PanelLayout {
     let [unitBytes, headerBytes] = [0, 0];
     for (const [name, { dtype, per }] of Object.entries(format.planes)) {
       const header = per > this.unit;
-      planes.set(name, { dtype, per, offset: header ? headerBytes : unitBytes, header });
+      planes.set(name, {
+        dtype,
+        per,
+        beside: besideOf(format, name),
+        offset: header ? headerBytes : unitBytes,
+        header,
+      });
       const bytes = byteLength(dtype, ((header ? block : this.unit) / per) * PANEL);
       if (header) headerBytes += bytes;
       else unitBytes += bytes;
@@ -126,6 +141,12 @@ export class Panels {
     const buffer = this.buffers.get(name);
     if (!plane || !buffer) throw new RangeError(`there is no plane '${name}'`);
     const at = this.layout.element(plane, this.length, panel, unit, entry);
+    if (plane.beside > 1) {
+      if (width > 1) throw new RangeError(`entries of rows of plane '${name}' are not neighbours`);
+      const within = mod(entry, plane.beside);
+      const first = this.layout.element(plane, this.length, panel, unit, sub(entry, within));
+      return this.k.load(buffer, add(add(first, within), mul(lane, plane.beside)), 1);
+    }
     const fields = BYTE_FLOATS[plane.dtype];
     if (!fields) return this.k.load(buffer, add(at, lane), width);
     // One row, as tables are read: its own byte, where the packing for shifts has put it.
@@ -204,9 +225,10 @@ export function bindPanels(
           const weight = e * plane.per;
           const entry = Math.floor((weight % layout.unit) / plane.per);
           if (entry === 0) base = Number(layout.element(plane, length, p, Math.floor(weight / layout.unit), 0));
-          const at = base + entry * PANEL;
+          const within = entry % plane.beside;
+          const at = base + (entry - within) * PANEL + within;
           for (let j = 0; j < count; j++)
-            to[at + (inWords ? 4 * (j & 3) + (j >> 2) : j)] = entries[(first + j) * perRow + e] ?? 0;
+            to[at + (inWords ? 4 * (j & 3) + (j >> 2) : j * plane.beside)] = entries[(first + j) * perRow + e] ?? 0;
         }
       }
     }
