@@ -93,6 +93,8 @@ export class MaskPool {
       a = (a + Math.imul(sign << (token & 31), fa[token >>> 5] ?? 0)) | 0;
       b = (b + Math.imul(sign << ((token + 16) & 31), fb[token >>> 5] ?? 0)) | 0;
     }
+    // Of a base nothing may be left.
+    if (base >= 0 && a === 0 && b === 0) return this.intern(-1, tokens, 0);
     if (this.buckets.size === 0) this.listTable();
     const key = keyOf(a, b);
     const bucket = this.buckets.get(key);

@@ -1,5 +1,5 @@
-import { hasChar } from '../json/masks/char-bits.ts';
-import { charsBelow } from '../json/masks/subtrees.ts';
+import { CHAR_WORDS } from '../json/masks/char-bits.ts';
+import { rowsOf } from '../json/masks/subtrees.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { Acceptor, OwnMasks } from './acceptor.ts';
 import type { Places } from './endings.ts';
@@ -130,6 +130,7 @@ export class AcceptorMasks implements TokenMachine {
     const { acceptor } = this;
     const trie = vocabularyTrie(this.vocabulary);
     const path = new Int32Array(trie.maxDepth + 1);
+    const { bits } = rowsOf(trie);
     const found: number[] = [];
     // By depth: which of the characters are still to come.
     const left = new Uint32Array(trie.maxDepth + 1);
@@ -141,8 +142,10 @@ export class AcceptorMasks implements TokenMachine {
       const at = byte < 0x80 ? owed.indexOf(String.fromCharCode(byte)) : -1;
       const owing = (left[d - 1] ?? 0) & ~(at < 0 ? 0 : 1 << at);
       let hopeless = false;
-      for (let k = 0; k < owed.length; k++)
-        if ((owing >> k) & 1 && !hasChar(charsBelow(trie, i), owed.charCodeAt(k))) hopeless = true;
+      for (let k = 0; k < owed.length; k++) {
+        const c = owed.charCodeAt(k);
+        if ((owing >> k) & 1 && !(((bits[i * CHAR_WORDS + (c >> 5)] ?? 0) >> (c & 31)) & 1)) hopeless = true;
+      }
       const next = hopeless ? 0 : acceptor.step(path[d - 1] ?? 0, byte);
       if (next === 0) {
         i += trie.size[i] ?? 1;

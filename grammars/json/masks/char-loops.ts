@@ -15,7 +15,7 @@ export interface Loop {
   readonly exits: CharBits;
   /** How many may follow: {@link ROUND} when they lead round, few where states count. */
   readonly count: number;
-  /** Where states count: the same for each of them. */
+  /** The same for each of its states. */
   readonly counts?: ReadonlyMap<number, number>;
 }
 
@@ -86,22 +86,23 @@ export class CharLoops {
 
   private find(leaf: number): Loop | undefined {
     if (this.machine.leaves[leaf]?.kind === 'number') return this.followDigits(leaf);
-    const seen = new Set([leaf]);
-    const loop = this.follow(leaf, seen);
+    const loop = this.follow(leaf);
     // It is also that of its other states, unless they take more.
-    for (const state of loop ? seen : []) {
-      const count = loop?.counts?.get(state) ?? ROUND;
+    for (const [state, count] of loop?.counts ?? [])
       if (loop && count > NEAR && this.from(state)?.set.every((word, w) => word === loop.set[w]))
-        this.met[state] ??= loop.counts ? { ...loop, count } : loop;
-    }
-    return loop;
+        this.met[state] ??= count === loop.count ? loop : { ...loop, count };
+    if (loop) return loop;
+    // Most characters may lead to where others lead round.
+    const next = this.follow(this.link(leaf)?.next ?? leaf);
+    return next?.count === ROUND ? { ...next, count: 0 } : undefined;
   }
 
   /**
    * Follows all characters of the state, level by level. Where a character leads to a state that does not take them all, either that
    * character or those it does not take leave the set, whichever are fewer.
    */
-  private follow(leaf: number, seen: Set<number>): Loop | undefined {
+  private follow(leaf: number): Loop | undefined {
+    const seen = new Set([leaf]);
     const own = this.from(leaf);
     if (!own || countChars(own.set) <= FEW) return undefined;
     const set = own.set.slice();
@@ -112,9 +113,8 @@ export class CharLoops {
       for (const at of level) if (!this.spread(at, set, seen, below, count)) round = false;
       level = below;
     }
-    if (round) return this.loop(set, seen, ROUND);
-    const counts = this.counts(set, seen);
-    return this.loop(set, seen, counts.get(leaf) ?? 0, counts);
+    const counts = round ? new Map(Array.from(seen, (state) => [state, ROUND])) : this.counts(set, seen);
+    return this.loop(set, counts, counts.get(leaf) ?? 0);
   }
 
   /** How many characters of the set may follow a state in any order, before one leads to a state that was not seen: it may not take them all. */
@@ -164,7 +164,7 @@ export class CharLoops {
       count = link.next === next ? ROUND : count + 1;
       next = link.next;
     }
-    return this.loop(set, states, count);
+    return this.loop(set, new Map(states.map((state) => [state, count])), count);
   }
 
   /** Adds the states that the characters of `set` lead to, which becomes smaller on the way; false when some are left out. */
@@ -197,19 +197,14 @@ export class CharLoops {
     return all;
   }
 
-  private loop(
-    set: CharBits,
-    states: Iterable<number>,
-    count: number,
-    counts?: ReadonlyMap<number, number>,
-  ): Loop | undefined {
+  private loop(set: CharBits, counts: ReadonlyMap<number, number>, count: number): Loop | undefined {
     if (count < 2 || countChars(set) <= FEW) return undefined;
     const exits = new Int32Array(CHAR_WORDS);
-    for (const state of states) {
+    for (const state of counts.keys()) {
       const alive = this.from(state)?.alive;
       for (let w = 0; w < CHAR_WORDS; w++) exits[w] = (exits[w] ?? 0) | ((alive?.[w] ?? 0) & ~(set[w] ?? 0));
     }
-    return counts ? { set, exits, count, counts } : { set, exits, count };
+    return { set, exits, count, counts };
   }
 
   /** Where most characters of a state lead. */

@@ -4,7 +4,7 @@ import type { JsonAcceptor } from '../acceptor.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { type Counts, StringLeaf } from '../automaton/leaf-string.ts';
 import type { StackId } from '../automaton/stack.ts';
-import { type CharBits, hasChar } from './char-bits.ts';
+import type { CharBits } from './char-bits.ts';
 import { type Loop, ROUND } from './char-loops.ts';
 import type { MaskWalk } from './mask-walk.ts';
 import { type JsonTokens, within } from './string-tokens.ts';
@@ -15,8 +15,6 @@ const SHORT = 10;
 const SURE = 14;
 /** Of a format, tokens with more characters than this are so few that they are tried one by one. */
 const MOST = 32;
-/** Counting loops shorter than this are walked as they are. */
-const LONG = 2;
 /** Masks of formats kept for a vocabulary. */
 const MAX_KEPT = 2048;
 
@@ -135,7 +133,9 @@ export class Insides {
     if (sure < (format ? MOST : tokens.strings.longest)) {
       if (own instanceof StringLeaf && (own.withoutMax()?.sure ?? 0) >= SURE) return this.unbounded(own, leaf);
       const loop = walk.loops.of(plain);
-      return loop?.count === ROUND ? { mask: this.along(leaf, { ...loop, count: sure }) } : this.search(leaf);
+      return loop?.count === ROUND
+        ? { mask: this.along(leaf, { set: loop.set, exits: loop.exits, count: sure }) }
+        : this.search(leaf);
     }
     const info = acceptor.machine.leaves[plain];
     const whole = info instanceof StringLeaf ? this.of(info, plain, undefined) : this.search(plain);
@@ -149,36 +149,19 @@ export class Insides {
     return bytes ? this.walk.takes(bytes) : false;
   }
 
-  /**
-   * Most of the tokens consist of characters that lead round in the state, or in the one that most characters lead to. These are known
-   * for the vocabulary; only tokens that leave the loop are walked.
-   */
+  /** Most of the tokens consist of characters that lead round. These are known for the vocabulary; only tokens that leave the loop are walked. */
   private search(leaf: number): Inside {
-    const { walk, tokens, pool } = this;
-    const { loops } = walk;
-    const own = loops.of(leaf);
-    if (own && own.count >= LONG) {
+    const { walk, pool } = this;
+    const own = walk.loops.of(leaf);
+    if (own) {
       const mask = this.along(leaf, own);
       return own.count === ROUND && pool.mask(mask).base === this.baseOf(own.set, ROUND)
         ? { mask, loop: own.set }
         : { mask };
     }
     walk.begin(leaf, 0);
-    const first = loops.link(leaf);
-    const loop = first && loops.of(first.next);
-    if (!loop || loop.count !== ROUND) {
-      walk.walkText();
-      return { mask: pool.intern(-1, walk.found, walk.count) };
-    }
-    walk.walkText(loop, first.set);
-    const words = within(tokens, loop.set, ROUND).slice();
-    this.withoutStarts(words, loop.set, first.set);
-    const { found, count } = walk;
-    for (let i = 0; i < count; i++) {
-      const token = found[i] ?? 0;
-      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
-    }
-    return { mask: pool.internWords(words) };
+    walk.walkText();
+    return { mask: pool.intern(-1, walk.found, walk.count) };
   }
 
   /** The tokens along a loop of the state, and those that leave it. */
@@ -186,22 +169,8 @@ export class Insides {
     const { walk, pool } = this;
     const base = this.baseOf(loop.set, loop.counts ? ROUND : loop.count);
     walk.begin(leaf, 0);
-    walk.walkText(loop, undefined, pool.wordsOf(base));
+    walk.walkText(loop, pool.wordsOf(base));
     return pool.intern(base, walk.found, walk.count);
-  }
-
-  /** Takes away the tokens that begin with a character of a set but not of another one. */
-  private withoutStarts(words: Uint32Array, set: CharBits, first: CharBits): void {
-    const { text } = this.tokens;
-    for (let i = 1; i < text.count; i += text.size[i] ?? 1) {
-      const byte = text.byte[i] ?? 0;
-      if (!hasChar(set, byte) || hasChar(first, byte)) continue;
-      const last = text.from[i + (text.size[i] ?? 1)] ?? 0;
-      for (let t = text.from[i] ?? 0; t < last; t++) {
-        const token = text.tokens[t] ?? 0;
-        words[token >>> 5] = (words[token >>> 5] ?? 0) & ~(1 << (token & 31));
-      }
-    }
   }
 
   /** The base of tokens made of a set's characters, so many at most. */

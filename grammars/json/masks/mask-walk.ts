@@ -6,7 +6,6 @@ import { StringLeaf } from '../automaton/leaf-string.ts';
 import { ColonLeaf } from '../automaton/leaf-structure.ts';
 import type { StackId } from '../automaton/stack.ts';
 import { AFTER, UnknownItems } from '../automaton/unknown-items.ts';
-import type { CharBits } from './char-bits.ts';
 import { CharLoops, type Loop } from './char-loops.ts';
 import { Memo } from './mask-memo.ts';
 import { INSIDE, type JsonTokens } from './string-tokens.ts';
@@ -193,11 +192,11 @@ export class MaskWalk {
   }
 
   /** Finds the tokens that stay within a string, from the leaf last begun: see {@link walkText}. */
-  walkText(loop?: Loop, first?: CharBits, base: Uint32Array = NO_WORDS): void {
+  walkText(loop?: Loop, base: Uint32Array = NO_WORDS): void {
     const { found, scratch, acceptor, states } = this;
     const { text } = this.tokens;
     const { pages } = acceptor.machine;
-    this.count = walkText(states, pages, text, scratch, loop, first, base, found, this.count);
+    this.count = walkText(states, pages, text, scratch, loop, base, found, this.count);
   }
 
   private whole(leaf: number, rows: Rows, i: number): boolean {

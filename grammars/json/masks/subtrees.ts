@@ -95,11 +95,6 @@ export function rowsOf(trie: TokenTrie): Rows {
   return rows;
 }
 
-/** The characters that begin below a node. */
-export function charsBelow(trie: TokenTrie, i: number): CharBits {
-  return rowsOf(trie).bits.subarray(i * CHAR_WORDS, (i + 1) * CHAR_WORDS);
-}
-
 /** Bytes of the longest text below a node, by its head. */
 export function heightOf(head: number): number {
   return (head >>> 16) & 255;

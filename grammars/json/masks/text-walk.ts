@@ -26,7 +26,7 @@ const NONE: CharBits = new Int32Array(CHAR_WORDS);
 
 /**
  * Finds the tokens of the text trie that stay within a string, from the state `leafAt[0]`. With a loop: those that are not made of its
- * characters alone, as many as it has at most, the first of them in `first`. Subtrees without a way off the loop are passed over, so that most of
+ * characters alone, as many as it has at most. Subtrees without a way off the loop are passed over, so that most of
  * the trie is never seen. Where the loop counts for each state, `base` has the tokens made of any number of its characters; those of them that do not
  * come are found as well. Writes them to `found` from `n` on and returns where they end.
  *
@@ -39,12 +39,12 @@ export function walkText(
   text: TokenTrie,
   { leafAt, onLoop }: TextScratch,
   loop: Loop | undefined,
-  first: CharBits | undefined,
   base: Uint32Array,
   found: Int32Array,
   n: number,
 ): number {
-  const { counts, exits = NONE, set = NONE } = loop ?? {};
+  const { count = 0, exits = NONE, set = NONE } = loop ?? {};
+  const counts = count < ROUND ? loop?.counts : undefined;
   if (counts) setCounts(counts);
   const end = walkNodes(
     states,
@@ -59,8 +59,7 @@ export function walkText(
     set,
     exits,
     kindsOf(exits),
-    first ?? set,
-    counts ? ROUND : (loop?.count ?? 0),
+    counts ? ROUND : count,
     counts ? countOf : NO_COUNTS,
     base,
     found,
@@ -93,7 +92,6 @@ function walkNodes(
   set: CharBits,
   exits: CharBits,
   exitKinds: number,
-  first: CharBits,
   count: number,
   counts: Uint8Array,
   base: Uint32Array,
@@ -114,8 +112,7 @@ function walkNodes(
       // A character whose first byte is on the loop is so as a whole.
       if ((byte & 0xc0) !== 0x80) {
         const bit = byte < 0x80 ? byte : byte - 0x40;
-        const among = (d > 1 ? set[bit >> 5] : (set[bit >> 5] ?? 0) & (first[bit >> 5] ?? 0)) ?? 0;
-        on = on < count && ((among >> (bit & 31)) & 1) === 1 ? on + 1 : OFF;
+        on = on < count && (((set[bit >> 5] ?? 0) >> (bit & 31)) & 1) === 1 ? on + 1 : OFF;
       }
       inner = on !== OFF && (((head >>> KINDS) & exitKinds) === 0 || !meets(exits, bits, i));
       if (inner && counts.length === 0 && on + heightOf(head) <= count) {
