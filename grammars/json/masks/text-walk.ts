@@ -124,25 +124,25 @@ function walkNodes(
     const page = here >> 6;
     const entry = page < pages.length ? (pages[page]?.[((here & 63) << 8) | byte] ?? 0) : 0;
     const code = entry === 0 ? states.step(here, byte) : entry - 1;
-    if (code === 0) {
-      if (on !== OFF)
-        for (let t = tokensFrom[i] ?? 0; t < (tokensFrom[i + below] ?? 0); t++) {
-          const token = tokens[t] ?? 0;
-          if ((((base[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1) found[n++] = token;
-        }
+    if (code === 0 && on === OFF) {
       i += below;
       continue;
     }
     const leaf = code >> 2;
     leafAt[d] = leaf;
     onLoop[d] = on;
-    if (on !== OFF) {
+    if (code !== 0 && on !== OFF) {
       i += inner && leaf < counts.length && (counts[leaf] ?? 0) >= heightOf(head) ? below : 1;
       continue;
     }
-    const next = below > WORTH && states.whole(leaf, rows, i) ? i + below : i + 1;
+    const next = code === 0 || (below > WORTH && states.whole(leaf, rows, i)) ? i + below : i + 1;
     const to = tokensFrom[next] ?? 0;
-    for (let t = tokensFrom[i] ?? 0; t < to; t++) found[n++] = tokens[t] ?? 0;
+    // One loop for what comes and for what the base has though it does not: code that never ran before would throw the compiled one away.
+    for (let t = tokensFrom[i] ?? 0; t < to; t++) {
+      const token = tokens[t] ?? 0;
+      const known = ((base[token >>> 5] ?? 0) >>> (token & 31)) & 1;
+      if (code !== 0 || known === 1) found[n++] = token;
+    }
     i = next;
   }
   return n;
