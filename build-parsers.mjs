@@ -22,10 +22,6 @@ const LEFT_OUT = {
     }`,
   'traits/tree_builder.js': `export class TreeBuilder {
       initTreeBuilder() { this.CST_STACK = []; this.outputCst = false; }
-      cstInvocationStateUpdate() {}
-      cstFinallyStateUpdate() {}
-      cstPostTerminal() {}
-      cstPostNonTerminal() {}
       cstPostRule() {}
     }`,
   // Every token may hold line breaks, so they are counted in all; no pattern says which characters it may start with.
@@ -40,6 +36,8 @@ const LEFT_OUT = {
     Lexer.NA = /NOT_APPLICABLE/;
     Lexer.SKIPPED = 'skipped';`,
   'regexp-to-ast/lib/src/api.js': 'export class BaseRegExpVisitor {}',
+  // It only speeds up.
+  'utils/lib/src/to-fast-properties.js': 'export const toFastProperties = () => {};',
   'traits/perf_tracer.js': `export class PerformanceTracer {
       initPerformanceTracer() {}
       TRACE_INIT(_, run) { return run(); }
@@ -168,6 +166,18 @@ const CUTS = {
   ],
   // One way of looking ahead; chevrotain has quicker ones for a single token and without conditions.
   'grammar/lookahead.js': [
+    // Types of tokens have no categories.
+    [
+      /^function pathToHashKeys[\s\S]*?^\}/m,
+      `const pathToHashKeys = (path) => [path.map((type) => '_' + type.tokenTypeIdx).join('')];`,
+    ],
+    [
+      /^export function containsPath[\s\S]*?^\}/m,
+      `const containsPath = (alternative, path) =>
+        alternative.some((other) => other.length === path.length && other.every((type, at) => type === path[at]));`,
+    ],
+    [/^export function isStrictPrefixOfPath[\s\S]*?^\}/m],
+    [/^export function areTokenCategoriesNotUsed[\s\S]*?^\}/m, 'const areTokenCategoriesNotUsed = () => true;'],
     [
       /^export var PROD_TYPE[\s\S]*?(?=^export function getLookaheadPaths\()/m,
       `export const PROD_TYPE = {
@@ -229,6 +239,10 @@ const CUTS = {
     [/^export function getProductionDslName[\s\S]*/m, "export const getProductionDslName = () => '';"],
   ],
   'traits/gast_recorder.js': [
+    // Texts that nobody reads.
+    [/"This IToken[\s\S]*?details"/, "''"],
+    [/^const RECORDING_PHASE_CSTNODE[\s\S]*?^\};/m, 'const RECORDING_PHASE_CSTNODE = undefined;'],
+    [/description: "This.*$/m],
     [/^function assertMethodIdxIsValid[\s\S]*/m, 'function assertMethodIdxIsValid() {}'],
     [block('if \\(!ruleToCall')],
     [block('if \\(!hasShortKeyProperty')],
@@ -237,7 +251,15 @@ const CUTS = {
     [/^ {12}\/\/ DSL methods with[\s\S]*?(?=^ {12}this\.ACTION)/m],
     [/^ {12}delete that\[`consume`\];[\s\S]*?(?=^ {12}delete that\.ACTION)/m],
   ],
+  'traits/error_handler.js': [
+    [method('SAVE_ERROR'), 'SAVE_ERROR(error) { this._errors.push(error); return error; }'],
+    [/Object\.hasOwn\(config, "errorMessageProvider"\)[^:]*:/],
+    [/^ +customUserDescription: .*\n/gm],
+  ],
   'traits/recognizer_engine.js': [
+    // Of syntax trees, which are not built.
+    [/^ +this\.cst(?:PostNonTerminal|PostTerminal|FinallyStateUpdate|InvocationStateUpdate)\([\s\S]*?\);\n/gm],
+    [/^ {8}const allTokenTypes[\s\S]*?(?=^ {8}\/\/ Because)/m],
     [/^import \{ NextTerminalAfter.*\n/m],
     [/^ +this\.attemptInRepetitionRecovery\([\s\S]*?\);\n/gm],
     [method('repetitionSepSecondInternal')],

@@ -23,7 +23,7 @@ import { isFolder, isGgufModel, isHfModel, openAdapter, openGgufModel, openHfMod
 import { importOnnx } from './import/onnx.ts';
 import type { DimOptions } from './import/symbols.ts';
 import type { TransformerOptions } from './import/transformer/model.ts';
-import { forEachNode, type Program } from './ir/graph.ts';
+import { forEachNode, type Program, type TokenizerFiles } from './ir/graph.ts';
 import type { LoweredKernel } from './lower/template.ts';
 import { artifactFiles, writeArtifact as writeFiles } from './plan/artifact.ts';
 import { type Assembled, assemblePlan } from './plan/assemble.ts';
@@ -52,7 +52,7 @@ export interface CompileOptions extends TransformerOptions {
   readonly calibration?: ReadonlyMap<string, InputStatistics>;
   /** Progress of the recipe's algorithms, weight by weight. */
   readonly onWeight?: (event: { readonly name: string; readonly done: number; readonly total: number }) => void;
-  /** Told what is not wrong but probably not wanted: rounding that changes weights much (INFC2094), a recipe that changes nothing (INFC2099). Weights are looked at for it. */
+  /** Told what is not wrong but probably not wanted: rounding that changes weights much (INFC2094), a recipe that changes nothing (INFC2099), a chat template that cannot be rendered (INFC6425). Weights are looked at for it. */
   readonly onWarning?: (warning: InfcError) => void;
   /** Last phase of passes to run, for looking at intermediate graphs; nothing is lowered then. */
   readonly stopAfter?: string;
@@ -173,7 +173,8 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       );
       if (later.length > 0) await clock.phase('quantize', () => runLater(later, o));
       const unused = o.quant === undefined ? [] : unusedWarnings(recipeOf(o.quant, registry), changes);
-      for (const warning of [roundingWarning(errors), ...unused]) if (warning) o.onWarning?.(warning);
+      const untold = o.onWarning && program.tokenizer ? await templateWarning(program.tokenizer) : undefined;
+      for (const warning of [roundingWarning(errors), ...unused, untold]) if (warning) o.onWarning?.(warning);
       const nodesAfter = countNodes(program);
       const targets: TargetCompilation[] = [];
       let fused = 0;
@@ -199,6 +200,20 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       };
     },
   };
+}
+
+/** What is wrong with the chat template: the model writes on after texts without one. */
+async function templateWarning({ config }: TokenizerFiles): Promise<InfcError | undefined> {
+  const { chat_template: template } = JSON.parse(config) as { readonly chat_template?: unknown };
+  if (typeof template !== 'string') return undefined;
+  const { parseTemplate } = await import('../runtime/text/codec.ts');
+  try {
+    parseTemplate(template);
+    return undefined;
+  } catch (error) {
+    if (error instanceof InfcError) return error;
+    throw error;
+  }
 }
 
 /** Compiles a model with the built-in passes and backends (and `plugins`). */

@@ -12,7 +12,11 @@ export interface CancelSignal {
 
 /** Throws INFC5023 when the signal says so. */
 export function refuseCancelled(signal: CancelSignal | undefined): void {
-  if (signal?.aborted) throw new InfcError('INFC5023', 'the constraint was cancelled', { cause: signal.reason });
+  if (signal?.aborted)
+    throw new InfcError('INFC5023', 'the constraint was cancelled', {
+      cause: signal.reason,
+      fix: 'Open it again with another signal',
+    });
 }
 
 /** An acceptor that looks at the signal before every step. */

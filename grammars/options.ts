@@ -1,17 +1,26 @@
 import { InfcError } from '../runtime/errors.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
-/** Names of options with the values that each may have; undefined where a type checks itself. */
-export type Choices<O> = Readonly<Record<keyof O, readonly unknown[] | undefined>>;
+/** Names of options with the values that each may have, or what `typeof` says of them; undefined where a type checks itself. */
+export type Choices<O> = Readonly<Record<keyof O, readonly unknown[] | 'string' | 'number' | 'object' | undefined>>;
 
 /** Refuses options that no type checker has seen: a misspelled one would be ignored. Throws INFC5027. */
 export function checkOptions<O extends object>(options: O, known: Choices<O>): void {
-  for (const [name, value] of Object.entries(options)) {
-    const there = Object.hasOwn(known, name);
-    const choices = there ? known[name as keyof O] : Object.keys(known);
-    if (there && (value === undefined || !choices || choices.includes(value))) continue;
-    const what = there ? `option ${name} cannot be ${JSON.stringify(value)}` : `there is no option '${name}'`;
-    throw new InfcError('INFC5027', what, { fix: `Use one of ${(choices ?? []).join(', ')}` });
+  const given: unknown = options;
+  if (typeof given !== 'object' || !given)
+    throw new InfcError('INFC5027', `options cannot be ${String(given)}`, { fix: 'Give an object or nothing' });
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(known, name))
+      throw new InfcError('INFC5027', `there is no option '${name}'`, {
+        fix: `Use one of ${Object.keys(known).join(', ')}`,
+      });
+    const choices = known[name as keyof O];
+    if (value === undefined || !choices) continue;
+    const typed = typeof choices === 'string';
+    if (typed ? typeof value === choices && value !== null && !Number.isNaN(value) : choices.includes(value)) continue;
+    throw new InfcError('INFC5027', `option ${name} cannot be ${JSON.stringify(value)}`, {
+      fix: typed ? `Give it a value of type ${choices}` : `Use one of ${choices.join(', ')}`,
+    });
   }
 }
 

@@ -70,8 +70,8 @@ const REGEX_CHOICES: Choices<RegexOptions> = {
   flags: undefined,
   dialect: ['ecma', 'perl', 're2'],
   match: ['full', 'search'],
-  budget: undefined,
-  signal: undefined,
+  budget: 'number',
+  signal: 'object',
 };
 
 /**
@@ -123,10 +123,13 @@ export async function grammar(
   input: GrammarInput,
   options: Pick<RegexOptions, 'budget' | 'signal'> = {},
 ): Promise<TextConstraint> {
-  const given: Readonly<Record<string, unknown>> = { ...input };
-  const notation = ['gbnf', 'ebnf', 'lark'].find((name) => typeof given[name] === 'string');
-  if (notation === undefined && given.rules === undefined)
-    throw new InfcError('INFC5306', 'a grammar is { gbnf }, { ebnf } or { lark } with its text, or { rules }', {
+  checkOptions(options, REGEX_CHOICES);
+  const { gbnf, ebnf, lark, rules }: Readonly<Record<string, unknown>> & { readonly rules?: Partial<Grammar> } = {
+    ...input,
+  };
+  const texts = [gbnf, ebnf, lark].filter((text) => typeof text === 'string');
+  if (texts.length !== 1 && !(rules?.rules instanceof Map))
+    throw new InfcError('INFC5306', 'a grammar is one of { gbnf }, { ebnf } or { lark } with its text, or { rules }', {
       fix: 'Write grammar({ gbnf: text })',
     });
   try {

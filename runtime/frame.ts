@@ -4,7 +4,7 @@ import { byteLength } from './dtype.ts';
 import { InfcError } from './errors.ts';
 import type { HostValue } from './host.ts';
 import { type Interval, type MemoryPlanner, planMemory, rootOf } from './memory.ts';
-import type { DimCode, Plan, PlanEntry, PlanStep } from './plan.ts';
+import type { DimCode, KernelStep, Plan, PlanEntry, PlanStep } from './plan.ts';
 
 /** Elements of a shape; NaN while a symbol has no value. Throws INFC6008 when an axis comes out negative. */
 export const sizeOf = (shape: readonly DimCode[], values: SymbolValues): number =>
@@ -17,7 +17,6 @@ export const sizeOf = (shape: readonly DimCode[], values: SymbolValues): number 
     return n * size;
   }, 1);
 
-type KernelStep = PlanStep & { readonly kind: 'kernel' };
 type Launches = (Launch | undefined)[];
 
 /** Launches of one kernel with one grid. */
@@ -50,8 +49,8 @@ export class Frame {
    * the host looks at comes from memory: for each step of a language model that is its launch and nothing else.
    */
   private readonly launches = new Map<readonly PlanStep[], Launches>();
-  /** Sizes that launches share, by kernel and grid. */
-  private readonly alike = new Map<string, Alike>();
+  /** Sizes that launches share, by grid: plans of files have one object for all steps of a kernel that have the same. */
+  private readonly alike = new Map<KernelStep['grid'], Alike>();
   /** Those of them that depend on symbols of the run. */
   private readonly following: Alike[] = [];
   private given: SymbolValues = new Map();
@@ -163,8 +162,8 @@ export class Frame {
   /** The launch of a kernel step; kept at its place in the list unless it depends on what the run finds out. */
   launch(step: KernelStep, list: Launches, at: number): Launch {
     const { kernel } = step;
-    const key = `${kernel} ${JSON.stringify(step.grid)}`;
-    let alike = this.alike.get(key);
+    const known = this.alike.get(step.grid);
+    let alike = known?.step.kernel === kernel ? known : undefined;
     const early = alike ? undefined : this.sizes(step, this.early);
     const keeps =
       (alike || early || (this.device.followsSizes && this.sizes(step, this.given))) &&
@@ -178,7 +177,7 @@ export class Frame {
     if (!keeps) return launch;
     if (!alike) {
       alike = { step, sizes };
-      this.alike.set(key, alike);
+      this.alike.set(step.grid, alike);
       if (!early) this.following.push(alike);
     }
     list[at] = launch;

@@ -5,7 +5,7 @@ import type { Control } from './executor.ts';
 import { type FileSource, readAll, toUrl } from './files.ts';
 import type { HostOp } from './host.ts';
 import type { MemoryPlanner } from './memory.ts';
-import { PLAN_MAJOR, type Plan } from './plan.ts';
+import { type KernelStep, PLAN_MAJOR, type Plan } from './plan.ts';
 import { type AnyEntry, type EntryTypes, type Model, Session } from './session.ts';
 import { uploadWeights } from './weights.ts';
 
@@ -74,18 +74,21 @@ export function parsePlan(json: unknown, own = false): Plan {
   return deltas ? { ...rest, entries: absolute(own ? entries : structuredClone(entries)) } : (plan as Plan);
 }
 
-/** Entries whose kernel steps say how their bindings differ from those of the step before with the same kernel: undone, in place. */
+/**
+ * Entries whose kernel steps say how they differ from the step before with the same kernel, by bindings and by a grid of their own: undone, in
+ * place.
+ */
 function absolute(entries: Plan['entries']): Plan['entries'] {
-  const last: (readonly number[])[] = [];
+  const last: KernelStep[] = [];
   for (const { steps } of Object.values(entries))
-    for (const s of steps)
-      if (s.kind === 'kernel') {
-        const bind = s.bind as number[]; // as JSON gave it
-        bind.forEach((d, i) => {
-          bind[i] = d + (last[s.kernel]?.[i] ?? 0);
-        });
-        last[s.kernel] = bind;
-      }
+    for (const s of steps) {
+      if (s.kind !== 'kernel') continue;
+      const before = last[s.kernel];
+      const bind = s.bind as number[]; // as JSON gave it
+      for (let i = 0; i < bind.length; i++) bind[i] = (bind[i] ?? 0) + (before?.bind[i] ?? 0);
+      if (!s.grid && before) Object.assign(s, { grid: before.grid });
+      last[s.kernel] = s;
+    }
   return entries;
 }
 

@@ -129,6 +129,8 @@ export type PlanStep =
       }[];
     };
 
+export type KernelStep = PlanStep & { readonly kind: 'kernel' };
+
 /** Values that live on the host: sequences, values that may be absent, maps by the type of their keys, sequences of maps. */
 export type Container =
   | 'sequence'

@@ -1,4 +1,4 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ConstrainOptions } from '../../grammars/constrain.ts';
 import type { IgnoredKeyword, SchemaReport } from '../../grammars/json/schema/audit.ts';
@@ -48,7 +48,7 @@ async function check(file: string, args: Args, io: Io): Promise<number> {
     if (io.json)
       io.out(JSON.stringify({ kind, exact: true, satisfiable: true, unsupported: [], shortest, ...tokens }, null, 2));
     else {
-      io.out(`${file}: ${kind}, honoured exactly; the shortest text takes ${formatCount(shortest)} bytes.`);
+      io.out(`${file}: ${kind}, honoured exactly; the shortest text takes ${bytesOf(shortest)}.`);
       sayTokens(tokens, io);
     }
     return exitCodes.ok;
@@ -84,9 +84,7 @@ async function check(file: string, args: Args, io: Io): Promise<number> {
     const each = more.length === 0 ? 'it constrains' : 'they constrain';
     io.out(style.yellow(`${pointer}${others}: ${what}; ${each} nothing.${meant ? ` Did you mean '${meant}'?` : ''}`));
   }
-  const size = Number.isFinite(report.shortest)
-    ? `; the shortest document takes ${formatCount(report.shortest)} bytes`
-    : '';
+  const size = Number.isFinite(report.shortest) ? `; the shortest document takes ${bytesOf(report.shortest)}` : '';
   io.out(
     good
       ? `${file}: every keyword is honoured exactly${size}.`
@@ -110,6 +108,8 @@ function ignoredAlike({ ignored }: SchemaReport): Map<string, IgnoredKeyword[]> 
   }
   return alike;
 }
+
+const bytesOf = (count: number): string => `${formatCount(count)} byte${count === 1 ? '' : 's'}`;
 
 /** What `--vocab` adds to a check. */
 async function firstMask(
@@ -144,7 +144,11 @@ async function compile(file: string, args: Args, io: Io): Promise<number> {
   await refuseInexact(file, io);
   // Names that are not listed may repeat: an object that is open to any name would have no end of states.
   const { masks } = await open(file, io, { repeats: 'unlisted' });
-  const { bytes, report } = await compileConstraintInTurns(masks(vocabulary), {
+  const machine = masks(vocabulary);
+  // What the vocabulary cannot even begin is refused (INFC5017).
+  const { Matcher } = await import('../../grammars/matching/matcher.ts');
+  new Matcher(machine).maskId();
+  const { bytes, report } = await compileConstraintInTurns(machine, {
     complete: args.flag('complete'),
     ...(maxStates === undefined ? {} : { maxStates }),
     signal: io.signal,
@@ -171,6 +175,7 @@ async function compile(file: string, args: Args, io: Io): Promise<number> {
 /** Writes a file that is there whole or, when that fails or is interrupted, not at all. */
 async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
   const staging = `${file}.partial-${process.pid}`;
+  await mkdir(path.dirname(file), { recursive: true });
   try {
     await writeFile(staging, bytes);
     await rename(staging, file);

@@ -82,6 +82,56 @@ export function encodeRows(
   return Object.fromEntries([...planes.map(({ name, out }) => [name, out] as const), ...joined, ...kept]);
 }
 
+/**
+ * The planes of several matrices of one format and row length, whose rows follow one another: what encoding all of their rows gives, for
+ * formats without shared planes. Strips of blocks must not reach from one into the next.
+ */
+export function joinRows(format: StorageFormat, parts: readonly Planes[]): Planes {
+  const partsOf = (name: string): readonly TypedArray[] =>
+    parts.map((p) => {
+      const plane = p[name];
+      if (!plane) throw new TypeError(`no plane '${name}' of ${format.name}`);
+      return plane;
+    });
+  const { ragged = {}, blocks } = format.sparse ?? {};
+  const own = Object.entries(format.planes).map(([name, { dtype }]) => [name, concat(dtype, partsOf(name))] as const);
+  const kept = blocks
+    ? [
+        [blockStarts, joinStarts(partsOf(blockStarts))] as const,
+        [blockColumns, concat('u16', partsOf(blockColumns))] as const,
+      ]
+    : [];
+  const values = Object.entries(ragged).flatMap(([name, dtype]) => {
+    const starts = partsOf(startsOf(name));
+    // Each has one entry more than its rows; the last one's stays.
+    const entries = partsOf(name).map((a, i) =>
+      i < parts.length - 1 ? a.subarray(0, Number(starts[i]?.at(-1) ?? 0)) : a,
+    );
+    return [[name, concat(dtype, entries)] as const, [startsOf(name), joinStarts(starts)] as const];
+  });
+  return Object.fromEntries([...own, ...values, ...kept]);
+}
+
+function concat(dtype: DType, parts: readonly TypedArray[]): TypedArray {
+  const bytes = new Uint8Array(parts.reduce((n, p) => n + p.byteLength, 0));
+  let at = 0;
+  for (const p of parts) {
+    bytes.set(new Uint8Array(p.buffer, p.byteOffset, p.byteLength), at);
+    at += p.byteLength;
+  }
+  return viewOf(dtype, bytes.buffer, 0, bytes.length / byteLength(dtype, 1));
+}
+
+/** Where rows or strips begin, counted from the first of all. */
+function joinStarts(parts: readonly TypedArray[]): Uint32Array {
+  const out = [0];
+  for (const p of parts) {
+    const before = out.at(-1) ?? 0;
+    for (let i = 1; i < p.length; i++) out.push(before + Number(p[i]));
+  }
+  return Uint32Array.from(out);
+}
+
 /** Planes of a format that encodes whole matrices, as arrays of their dtypes. */
 export function matrixPlanes(
   format: StorageFormat,

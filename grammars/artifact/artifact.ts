@@ -88,6 +88,11 @@ function advance(
 
 function* compiling(machine: TokenMachine, options: CompileConstraintOptions): TablesWork<CompiledConstraint> {
   const limit = options.maxStates ?? 65_536;
+  const given: Partial<TokenMachine> = machine;
+  if (given.vocabulary === undefined || !(limit > 0))
+    throw new InfcError('INFC5505', 'this cannot be compiled', {
+      fix: 'Write compileConstraint(constraint.masks(vocabulary), { maxStates: a whole number above 0 })',
+    });
   const own = hasStack(machine) ? yield* tablesOf(machine, limit) : undefined;
   // Few states need no stack: lists of different values out of a few, say.
   const flat = own?.complete ? undefined : yield* flatTables(machine, own ? Math.min(limit, FEW_STATES) : limit);

@@ -28,7 +28,9 @@ export function compileGrammar(
   grammar: Grammar,
 ): { readonly lang: Lang; readonly unproductive: readonly string[] } {
   if (grammar.rules.size > MAX_RULES)
-    throw new InfcError('INFC5304', `a grammar of ${grammar.rules.size} rules is too large (at most ${MAX_RULES})`);
+    throw new InfcError('INFC5304', `a grammar of ${grammar.rules.size} rules is too large (at most ${MAX_RULES})`, {
+      fix: 'Write it with fewer rules',
+    });
   const facts = analyze(engine, grammar);
   const compiler = new GrammarCompiler(engine, grammar, facts);
   return {
@@ -73,7 +75,10 @@ class GrammarCompiler {
     if (known !== undefined) return known;
     const fact = this.#facts.get(name);
     if (!fact)
-      throw new InfcError('INFC5302', `the grammar uses rule '${name}' but does not define it`, { node: name });
+      throw new InfcError('INFC5302', `the grammar uses rule '${name}' but does not define it`, {
+        node: name,
+        fix: 'Define it or correct its name',
+      });
     if (!fact.productive) {
       this.#nodes.set(name, EMPTY);
       return EMPTY;
@@ -174,7 +179,9 @@ class GrammarCompiler {
 
   #closeComponent(members: Lang[], inside: Set<Lang>): void {
     if (members.length > MAX_COMPONENT) {
-      throw new InfcError('INFC5304', `${members.length} rules of the grammar are left-recursive through one another`);
+      throw new InfcError('INFC5304', `${members.length} rules of the grammar are left-recursive through one another`, {
+        fix: 'Write it with fewer rules',
+      });
     }
     const [only] = members;
     const recursive = members.length > 1 || (only !== undefined && this.#leftEdge(only).includes(only));

@@ -4,7 +4,16 @@ import type { Expression, Grammar } from '../cfg/grammar.ts';
 import { literal } from '../cfg/grammar.ts';
 import { tokenize, tokenTypes } from './lexing.ts';
 import type * as Parsing from './parsing.ts';
-import { ANY_CHARACTER, bracketClass, one, PARSER_OPTIONS, refuseErrors, unescapeText } from './text.ts';
+import {
+  ANY_CHARACTER,
+  bracketClass,
+  ONCE,
+  one,
+  PARSER_OPTIONS,
+  refuseErrors,
+  repeated,
+  unescapeText,
+} from './text.ts';
 
 /**
  * Parses GBNF, the grammar notation of llama.cpp: `name ::= ...` with strings, classes, groups, `* + ? {m,n}` and `#` comments. EBNF in the
@@ -135,11 +144,12 @@ export function assemble(
 ): Grammar {
   const map = new Map<string, Expression>();
   for (const [name, body] of rules) {
-    if (map.has(name)) throw new InfcError('INFC5303', `${kind}: rule '${name}' is defined twice`, { node: name });
+    if (map.has(name))
+      throw new InfcError('INFC5303', `${kind}: rule '${name}' is defined twice`, { node: name, fix: ONCE });
     map.set(name, body);
   }
   const first = rules[0]?.[0];
-  if (first === undefined) throw new InfcError('INFC5303', `${kind}: the grammar has no rules`);
+  if (first === undefined) throw new InfcError('INFC5303', `${kind}: the grammar has no rules`, { fix: 'Define one' });
   return { start: start ?? (map.has('root') ? 'root' : first), rules: map };
 }
 
@@ -150,6 +160,5 @@ function quantified(item: Expression, operator: string): Expression {
   const match = /^\{\s*(\d*)\s*(,?)\s*(\d*)\s*\}$/.exec(operator);
   const min = Number(match?.[1] || 0);
   const max = match?.[2] === ',' ? (match[3] ? Number(match[3]) : Number.POSITIVE_INFINITY) : min;
-  if (min > max) throw new InfcError('INFC5301', `counts out of order in ${operator}`);
-  return { type: 'repeat', item, min, max };
+  return repeated(item, min, max);
 }

@@ -1,7 +1,7 @@
 import type { ParserMethod } from 'chevrotain';
 import { tokenize, tokenTypes } from './lexing.ts';
 import type * as Parsing from './parsing.ts';
-import { one, PARSER_OPTIONS, refuseErrors } from './text.ts';
+import { one, PARSER_OPTIONS, refuseErrors, repeated } from './text.ts';
 
 /** An expression of a Lark grammar as written. */
 export type LarkNode =
@@ -213,7 +213,9 @@ function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[
                 this.CONSUME(types.Dots);
                 max = Number(this.CONSUME2(types.Integer).image);
               });
-              value = { type: 'repeat', item: atom, min, max };
+              this.ACTION(() => {
+                value = repeated(atom, min, max);
+              });
             },
           },
         ]),

@@ -4,7 +4,7 @@ import type { RegexNode } from '../regex/syntax.ts';
 import { closeUnderCase } from '../regex/unicode.ts';
 import { LARK_COMMON } from './lark-common.ts';
 import { type LarkNode, type LarkStatement, parseLarkSyntax } from './lark-syntax.ts';
-import { pythonRegex, unescapeText } from './text.ts';
+import { ONCE, outOfOrder, pythonRegex, unescapeText } from './text.ts';
 
 /** Options of {@link parseLark}. */
 export interface LarkOptions {
@@ -27,6 +27,7 @@ interface Module {
 }
 
 const IGNORED = '%ignore';
+const DEFINE = 'Define or import it';
 const MAX_INSTANCES = 10_000;
 
 /**
@@ -41,7 +42,8 @@ export async function parseLark(text: string, options: LarkOptions = {}): Promis
     .map(([name]) => name);
   const names = [...whole, ...main.imports.keys()];
   const start = options.start ?? (names.includes('start') ? 'start' : names[0]);
-  if (start === undefined) throw new InfcError('INFC5303', 'Lark: the grammar has no rule to start from');
+  if (start === undefined)
+    throw new InfcError('INFC5303', 'Lark: the grammar has no rule to start from', { fix: 'Define one' });
   return new Lowering(main).grammar(start);
 }
 
@@ -62,11 +64,13 @@ async function load(text: string, path: string, options: LarkOptions, modules: M
 function define(module: Module, statement: LarkStatement & { type: 'define' }): void {
   const { name, parameters, body, mode } = statement;
   const known = module.definitions.get(name);
-  if (known && mode === 'new') throw new InfcError('INFC5303', `Lark: '${name}' is defined twice`, { node: name });
+  if (known && mode === 'new')
+    throw new InfcError('INFC5303', `Lark: '${name}' is defined twice`, { node: name, fix: ONCE });
   const imported = module.imports.get(name);
   if (mode === 'extend') {
     const base = known?.body ?? imported?.module.definitions.get(imported.name)?.body;
-    if (!base) throw new InfcError('INFC5302', `Lark: %extend of '${name}', which is not defined`, { node: name });
+    if (!base)
+      throw new InfcError('INFC5302', `Lark: %extend of '${name}', which is not defined`, { node: name, fix: DEFINE });
     module.definitions.set(name, { parameters, body: { type: 'choice', items: [base, body] } });
   } else module.definitions.set(name, { parameters, body });
 }
@@ -82,7 +86,7 @@ async function importInto(
     for (const [name, alias] of names) {
       const source = LARK_COMMON[name];
       if (source === undefined)
-        throw new InfcError('INFC5302', `Lark: common has no terminal '${name}'`, { node: name });
+        throw new InfcError('INFC5302', `Lark: common has no terminal '${name}'`, { node: name, fix: DEFINE });
       module.definitions.set(alias, { parameters: [], body: { type: 'regex', source, flags: '' } });
     }
     return;
@@ -102,7 +106,7 @@ async function importInto(
   }
   for (const [name, alias] of names) {
     if (!imported.definitions.has(name) && !imported.imports.has(name))
-      throw new InfcError('INFC5302', `Lark: '${target}' does not define '${name}'`, { node: name });
+      throw new InfcError('INFC5302', `Lark: '${target}' does not define '${name}'`, { node: name, fix: DEFINE });
     module.imports.set(alias, { module: imported, name });
   }
 }
@@ -175,7 +179,10 @@ class Lowering {
     const key = this.#instanceKey(home, name, node, module, scope);
     if (!this.#rules.has(key)) {
       if (this.#rules.size > MAX_INSTANCES)
-        throw new InfcError('INFC5304', `Lark: more than ${MAX_INSTANCES} rules after templates`, { node: name });
+        throw new InfcError('INFC5304', `Lark: more than ${MAX_INSTANCES} rules after templates`, {
+          node: name,
+          fix: 'Write it with fewer rules',
+        });
       this.#rules.set(key, NOTHING);
       this.#rules.set(key, this.#expression(definition.body, home, this.#bind(definition, node, module, scope)));
     }
@@ -187,7 +194,7 @@ class Lowering {
       throw new InfcError(
         'INFC5303',
         `Lark: '${node.name}' takes ${definition.parameters.length} arguments, not ${node.arguments.length}`,
-        { node: node.name },
+        { node: node.name, fix: 'Give each parameter one' },
       );
     }
     const entries = definition.parameters.map((parameter, i) => {
@@ -232,7 +239,7 @@ class Lowering {
     }
     throw new InfcError('INFC5302', `Lark: '${name}' is used but not defined`, {
       node: name,
-      fix: 'Define or import it',
+      fix: DEFINE,
     });
   }
 
@@ -261,7 +268,7 @@ class Lowering {
       }
       case 'range': {
         const [from, to] = [unescapeText(node.from).codePointAt(0) ?? 0, unescapeText(node.to).codePointAt(0) ?? 0];
-        if (from > to) throw new InfcError('INFC5303', `Lark: range out of order "${node.from}".."${node.to}"`);
+        if (from > to) throw outOfOrder(`"${node.from}".."${node.to}"`);
         return { type: 'class', ranges: [[from, to]] };
       }
       case 'regex':

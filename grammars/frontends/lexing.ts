@@ -52,6 +52,7 @@ export function tokenize(
         `${kind} line ${line}, column ${column}: unexpected ${JSON.stringify(text[at])}`,
         {
           offset: at,
+          fix: 'Correct the grammar there',
         },
       );
     const end = at + length;

@@ -18,6 +18,24 @@ export function one<Item, Type extends 'sequence' | 'choice'>(
   return items.length === 1 && first !== undefined ? first : { type, items };
 }
 
+/** What to do about a name that is defined twice. */
+export const ONCE = 'Define each name once';
+
+/** The error for bounds of which the first is above the second. */
+export function outOfOrder(source: string): InfcError {
+  return new InfcError('INFC5301', `bounds out of order in ${source}`, { fix: 'Put the lower one first' });
+}
+
+/** A number of items. Throws INFC5301 when the least is above the most. */
+export function repeated<Item>(
+  item: Item,
+  min: number,
+  max: number,
+): { readonly type: 'repeat'; readonly item: Item; readonly min: number; readonly max: number } {
+  if (min > max) throw outOfOrder(`${min} to ${max} times`);
+  return { type: 'repeat', item, min, max };
+}
+
 /** Throws INFC5301 for the first parsing error of a grammar text, with its line and column. */
 export function refuseErrors(kind: string, parsing: readonly IRecognitionException[]): void {
   const [syntax] = parsing;
@@ -25,11 +43,10 @@ export function refuseErrors(kind: string, parsing: readonly IRecognitionExcepti
   const { startLine, startColumn, startOffset } = syntax.token;
   // The end of the text has no place: chevrotain says NaN or -1.
   const at = startLine !== undefined && startLine > 0 ? `line ${startLine}, column ${startColumn ?? 0}` : 'at the end';
-  throw new InfcError(
-    'INFC5301',
-    `${kind} ${at}: ${syntax.message}`,
-    startOffset !== undefined && startOffset >= 0 ? { offset: startOffset } : {},
-  );
+  throw new InfcError('INFC5301', `${kind} ${at}: ${syntax.message}`, {
+    ...(startOffset !== undefined && startOffset >= 0 && { offset: startOffset }),
+    fix: 'Correct the grammar there',
+  });
 }
 
 const ESCAPES: Record<string, string> = { n: '\n', r: '\r', t: '\t', f: '\f', v: '\v', b: '\b', a: '\x07', '0': '\0' };
@@ -42,7 +59,8 @@ export function unescapeText(text: string): string {
       const digits = x ?? u ?? wide ?? braced;
       if (digits === undefined) return ESCAPES[char] ?? char;
       const value = Number.parseInt(digits, 16);
-      if (value > 0x10ffff) throw new InfcError('INFC5301', `${all} is not a code point`);
+      if (value > 0x10ffff)
+        throw new InfcError('INFC5301', `${all} is not a code point`, { fix: 'Use at most 10FFFF' });
       return u === undefined ? String.fromCodePoint(value) : String.fromCharCode(value);
     },
   );
@@ -64,7 +82,7 @@ export function bracketClass(source: string): RegexNode {
     const low = point(parts[i]);
     if (parts[i + 1] === '-' && i + 2 < parts.length) {
       const high = point(parts[i + 2]);
-      if (high < low) throw new InfcError('INFC5301', `range out of order in ${source}`);
+      if (high < low) throw outOfOrder(source);
       ranges.push([low, high]);
       i += 2;
     } else ranges.push([low, low]);

@@ -57,9 +57,9 @@ export const JSON_CHOICES: Choices<JsonOptions> = {
   format: ['assert', 'annotate'],
   onUnsupported: ['error', 'relax'],
   draft: [4, 6, 7, 2019, 2020],
-  remotes: undefined,
-  budget: undefined,
-  signal: undefined,
+  remotes: 'object',
+  budget: 'number',
+  signal: 'object',
 };
 
 /** A schema ready to be walked; everything below is built when first needed. */

@@ -1,4 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
+import { type Choices, checkOptions } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { ClosingMasks } from './closing.ts';
 import { Endings } from './endings.ts';
@@ -17,6 +18,8 @@ export interface MatcherOptions {
    */
   readonly closing?: 'masks' | 'lazily';
 }
+
+const MATCHER_CHOICES: Choices<MatcherOptions> = { maxTokens: undefined, closing: ['masks', 'lazily'] };
 
 /** Why a token is or is not allowed. */
 export interface Explanation {
@@ -42,6 +45,7 @@ export class Matcher {
     private readonly machine: TokenMachine,
     private readonly options: MatcherOptions = {},
   ) {
+    checkOptions(options, MATCHER_CHOICES);
     this.state = machine.start;
     this.closing = options.maxTokens === undefined ? undefined : ClosingMasks.of(machine);
     const { maxTokens } = options;
@@ -112,10 +116,14 @@ export class Matcher {
     const id = this.maskId();
     const { pool } = this.machine;
     if (!out) return pool.view(id);
-    if (out.length < pool.words)
-      throw new InfcError('INFC5028', `a mask of ${pool.size} tokens takes ${pool.words} words, not ${out.length}`, {
-        fix: 'Use new Uint32Array(Math.ceil(vocabulary.size / 32))',
-      });
+    if (!(out.length >= pool.words && out.BYTES_PER_ELEMENT === 4))
+      throw new InfcError(
+        'INFC5028',
+        `a mask of ${pool.size} tokens takes ${pool.words} words of 32 bits, not ${out.length}`,
+        {
+          fix: 'Use new Uint32Array(Math.ceil(vocabulary.size / 32))',
+        },
+      );
     pool.write(id, out);
     out.fill(0, pool.words);
     return out;
@@ -154,7 +162,8 @@ export class Matcher {
 
   /** Takes a token if it is allowed. */
   tryCommit(token: number): boolean {
-    if (this.ended) return false;
+    // What is no number would find the text of a token, but not that it ends.
+    if (this.ended || typeof token !== 'number') return false;
     const { machine } = this;
     if (machine.vocabulary.eos.includes(token)) {
       if (!machine.accepts(this.state)) return false;
@@ -264,7 +273,14 @@ export class Matcher {
     const bytes = vocabulary.bytes[token];
     const decoder = new TextDecoder();
     const text = bytes ? decoder.decode(bytes) : (nameOf(vocabulary, token) ?? `<token ${token}>`);
-    if (this.ended) return { allowed: false, text, accepted: 0, reason: 'the text has ended', expected: [] };
+    const no = this.ended
+      ? 'the text has ended'
+      : typeof token !== 'number'
+        ? 'a token is a number'
+        : bytes?.length === 0
+          ? 'the token has no text'
+          : undefined;
+    if (no) return { allowed: false, text, accepted: 0, reason: no, expected: [] };
     if (!bytes) {
       const ends = vocabulary.eos.includes(token);
       const allowed = ends ? this.machine.accepts(this.state) : this.after(token) !== 0;

@@ -163,14 +163,15 @@ export class AcceptorMasks implements TokenMachine {
   }
 }
 
-/** The mask of a state by one walk over the token trie. */
+/** The mask of a state by one walk over the token trie, or one of some tokens. */
 export function walkedMask(
   acceptor: Pick<Acceptor, 'step' | 'accepts' | 'specials'>,
   state: number,
   vocabulary: Vocabulary,
   pool: MaskPool,
+  trie = vocabularyTrie(vocabulary),
 ): MaskId {
-  const { byte, depth, size, from, tokens, count, maxDepth } = vocabularyTrie(vocabulary);
+  const { byte, depth, size, from, tokens, count, maxDepth } = trie;
   const path = new Int32Array(maxDepth + 1);
   const found: number[] = [];
   path[0] = state;

@@ -58,7 +58,10 @@ export class PatternReader {
 
   fail(reason: string, code = 'INFC5101'): never {
     const shown = this.source.length > 80 ? this.source.slice(0, 77) + '...' : this.source;
-    throw new InfcError(code, `invalid regular expression /${shown}/: ${reason}`, { offset: this.at });
+    throw new InfcError(code, `invalid regular expression /${shown}/: ${reason}`, {
+      offset: this.at,
+      fix: 'Correct the pattern, or write it another way',
+    });
   }
 }
 

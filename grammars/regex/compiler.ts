@@ -209,7 +209,7 @@ export class Compiler {
       case 'repeat':
         return languages.repeat(this.#simple(node.item), node.min, node.max);
       default:
-        throw new InfcError('INFC5102', `a ${node.type} assertion has no language of its own`);
+        throw new InfcError('INFC5102', `a ${node.type} assertion has no language of its own`, { fix: 'Leave it out' });
     }
   }
 
@@ -222,7 +222,9 @@ export class Compiler {
     if (index === undefined) {
       index = this.#histories.length;
       if (index >= MAX_BEHINDS)
-        throw new InfcError('INFC5103', `a regular expression looks behind in more than ${MAX_BEHINDS} ways`);
+        throw new InfcError('INFC5103', `a regular expression looks behind in more than ${MAX_BEHINDS} ways`, {
+          fix: 'Write it with fewer look-behinds',
+        });
       this.#histories.push(history);
       this.#historyIds.set(history, index);
     }

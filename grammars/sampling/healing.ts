@@ -16,28 +16,30 @@ export interface HealedPrompt {
  * Heals the end of a prompt: drops trailing tokens while some token of the vocabulary begins with their bytes and goes on, so that the model
  * may choose that longer token. Generate with the remaining bytes as a required beginning ({@link withPrefix}).
  */
-export function healPrompt(vocabulary: Vocabulary, tokens: readonly number[], maxDropped = 8): HealedPrompt {
+export function healPrompt(vocabulary: Vocabulary, tokens: ArrayLike<number | bigint>, maxDropped = 8): HealedPrompt {
   const trie = vocabularyTrie(vocabulary);
-  let best = tokens.length;
+  const ids = Array.from(tokens, Number);
+  let best = ids.length;
   let suffix: number[] = [];
-  for (let at = tokens.length - 1; at >= Math.max(0, tokens.length - maxDropped); at--) {
-    const bytes = vocabulary.bytes[tokens[at] ?? -1];
+  for (let at = ids.length - 1; at >= Math.max(0, ids.length - maxDropped); at--) {
+    const bytes = vocabulary.bytes[ids[at] ?? -1];
     if (!bytes) break;
     suffix = [...bytes, ...suffix];
     if (goesOn(trie, suffix)) best = at;
   }
-  const prefix = tokens.slice(best).flatMap((token) => [...(vocabulary.bytes[token] ?? [])]);
-  return { tokens: tokens.slice(0, best), prefix: Uint8Array.from(prefix) };
+  const prefix = ids.slice(best).flatMap((token) => [...(vocabulary.bytes[token] ?? [])]);
+  return { tokens: ids.slice(0, best), prefix: Uint8Array.from(prefix) };
 }
 
 /**
- * The constraint whose texts are the bytes followed by what another constraint takes; anything may follow by default. Generate with it after
+ * The constraint whose texts are a text or bytes followed by what another constraint takes; anything may follow by default. Generate with it after
  * {@link healPrompt}: `withPrefix(healed.prefix, answer).matcher(vocabulary)`.
  */
 export function withPrefix(
-  prefix: Uint8Array,
+  text: Uint8Array | string,
   inner: Acceptor | { readonly acceptor: Acceptor } = ANYTHING,
 ): TextConstraint {
+  const prefix = typeof text === 'string' ? new TextEncoder().encode(text) : text;
   const literal: Acceptor = {
     start: 1,
     step: (state, byte) => (state > 0 && prefix[state - 1] === byte ? state + 1 : 0),

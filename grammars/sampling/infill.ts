@@ -99,7 +99,13 @@ function partOf(part: Template[number], at: number): Uint8Array | Hole {
   if (part instanceof Uint8Array) return part;
   const given: unknown = part;
   const bound = (count: unknown): boolean => count === undefined || (typeof count === 'number' && count >= 0);
-  if (typeof given !== 'object' || given === null || !bound(part.min) || !bound(part.max))
+  if (
+    typeof given !== 'object' ||
+    given === null ||
+    !bound(part.min) ||
+    !bound(part.max) ||
+    (part.min ?? 0) > (part.max ?? part.min ?? 0)
+  )
     throw new InfcError('INFC5603', `part ${at} of the template is no text, bytes or hole`, {
       fix: 'Write a hole as {}, or { min, max } with counts of bytes',
     });

@@ -1,4 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
+import { type Choices, checkOptions } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { sectionsOf } from './added-tokens.ts';
 import { mergePairs } from './bpe.ts';
@@ -7,7 +8,7 @@ import { type EncodePiece, pieceEncoder } from './encoder.ts';
 import { hashTokens } from './hash.ts';
 import { oniguruma } from './patterns.ts';
 import { normalizerOf, splitterOf } from './pipeline.ts';
-import { flatten, readTokenizerFile, type TokenizerFile } from './schema.ts';
+import { flatten, noVocabulary, readTokenizerFile, type TokenizerFile } from './schema.ts';
 
 /** What a tokenizer file does not say by itself. */
 export interface VocabularyOptions {
@@ -18,6 +19,8 @@ export interface VocabularyOptions {
   /** How to cut text before byte pairs merge (tiktoken); without it nothing is encoded. */
   readonly pattern?: string;
 }
+
+const VOCABULARY_CHOICES: Choices<VocabularyOptions> = { eos: undefined, special: 'object', pattern: 'string' };
 
 const USUAL_EOS = [
   '</s>',
@@ -59,23 +62,44 @@ export function vocabularyFromTokenizerJson(input: unknown, options: VocabularyO
   return finish(bytes, special, options, encode);
 }
 
+/**
+ * What single tokens of a `tokenizer.json` spell, by their text there: for who needs the bytes of the few tokens that come, and no table of
+ * all. Null for special tokens, as in a vocabulary.
+ */
+export function spellerFromTokenizerJson(
+  input: Readonly<Record<string, unknown>>,
+): (token: string) => Uint8Array | null {
+  const model = typeof input.model === 'object' && input.model !== null ? input.model : {};
+  const { vocab, merges } = model as { readonly vocab?: unknown; readonly merges?: unknown };
+  // Spelling looks into no table of tokens but that of pieces.
+  const tables = { vocab: Array.isArray(vocab) ? vocab : {}, ...(merges === undefined ? {} : { merges: [] }) };
+  const file = readTokenizerFile({ ...input, model: { ...model, ...tables } });
+  const encoder = new TextEncoder();
+  const added = new Map(file.added.map((t) => [t.content, t.special ? null : encoder.encode(t.content)]));
+  const spell = spelling(file);
+  return (token) => {
+    const own = added.get(token);
+    return own === undefined ? spell(token) : own;
+  };
+}
+
 /** Builds a vocabulary from the text of a `.tiktoken` file (base64 bytes and rank, one token a line). */
 export function vocabularyFromTiktoken(text: string, options: VocabularyOptions = {}): Vocabulary {
   const bytes: (Uint8Array | null)[] = [];
   const ids = new Map<string, number>();
-  const lines = text.split('\n');
+  const lines = String(text).split('\n');
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i]?.trim();
     if (!line) continue;
     const [encoded = '', rank = ''] = line.split(' ');
     const id = Number(rank);
     if (!/^\d+$/.test(rank) || id >= 1 << 22)
-      throw new InfcError('INFC5201', `line ${i + 1} of the .tiktoken file has no rank`, { offset: i });
+      throw noVocabulary(`line ${i + 1} of the .tiktoken file has no rank`, { offset: i });
     let binary: string;
     try {
       binary = atob(encoded);
     } catch (cause) {
-      throw new InfcError('INFC5201', `line ${i + 1} of the .tiktoken file is not base64`, { offset: i, cause });
+      throw noVocabulary(`line ${i + 1} of the .tiktoken file is not base64`, { offset: i, cause });
     }
     bytes[id] = Uint8Array.from(binary, (char) => char.charCodeAt(0));
     ids.set(binary, id);
@@ -84,7 +108,7 @@ export function vocabularyFromTiktoken(text: string, options: VocabularyOptions 
   for (const id of special.values()) bytes[id] = null;
   const split = options.pattern === undefined ? undefined : oniguruma(options.pattern);
   if (options.pattern !== undefined && !split)
-    throw new InfcError('INFC5201', `the pattern '${options.pattern.slice(0, 40)}' does not carry over to JavaScript`, {
+    throw noVocabulary(`the pattern '${options.pattern.slice(0, 40)}' does not carry over to JavaScript`, {
       fix: 'Use one of TIKTOKEN_PATTERNS, or leave it out: masks need none',
     });
   const texts = bytes.map((token) => (token ? String.fromCharCode(...token) : ''));
@@ -127,11 +151,10 @@ export function vocabularyFromBytes(
   options: VocabularyOptions = {},
 ): Vocabulary {
   const encoder = new TextEncoder();
-  if (!Array.isArray(tokens)) throw new InfcError('INFC5201', 'a vocabulary is a list of tokens');
+  if (!Array.isArray(tokens)) throw noVocabulary('a vocabulary is a list of tokens');
   const bytes = tokens.map((token: unknown, id) => {
     if (typeof token === 'string') return encoder.encode(token);
-    if (token !== null && !(token instanceof Uint8Array))
-      throw new InfcError('INFC5201', `token ${id} is no text, bytes or null`);
+    if (token !== null && !(token instanceof Uint8Array)) throw noVocabulary(`token ${id} is no text, bytes or null`);
     return token;
   });
   return finish(bytes, new Map(Object.entries(options.special ?? {})), options, undefined);
@@ -164,18 +187,19 @@ function finish(
   options: VocabularyOptions,
   encode: ((text: string) => number[] | undefined) | undefined,
 ): Vocabulary {
+  checkOptions(options, VOCABULARY_CHOICES);
   for (const [text, id] of special) {
-    if (!Number.isInteger(id) || id < 0 || id >= 1 << 22)
-      throw new InfcError('INFC5201', `special token '${text}' has no valid id`);
+    if (!Number.isInteger(id) || id < 0 || id >= 1 << 22) throw noVocabulary(`special token '${text}' has no valid id`);
+    bytes[id] ??= null;
   }
   // Ids that no token has are as unreachable as special tokens.
   const table = Array.from({ length: bytes.length }, (_, id) => bytes[id] ?? null);
   // Where there is a token that returns, <|end|> ends a message within the text.
   const wanted =
     options.eos ?? USUAL_EOS.filter((text) => special.has(text) && (text !== '<|end|>' || !special.has('<|return|>')));
-  const ends = wanted.map((entry) => {
+  const ends = [wanted].flat().map((entry) => {
     const id = typeof entry === 'number' ? entry : (special.get(entry) ?? findText(table, entry));
-    if (id === undefined || id < 0 || id >= table.length)
+    if (id === undefined || table[id] === undefined)
       throw new InfcError('INFC5203', `end token '${entry}' is not in the vocabulary`, {
         fix: 'Give eos as ids or texts of tokens',
       });
@@ -277,6 +301,6 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new InfcError('INFC5201', 'tokenizer.json is not JSON', { cause });
+    throw noVocabulary('tokenizer.json is not JSON', { cause });
   }
 }

@@ -1,4 +1,4 @@
-import { InfcError } from '../../runtime/errors.ts';
+import { type ErrorDetails, InfcError } from '../../runtime/errors.ts';
 
 /** One entry of `added_tokens`. */
 export interface AddedToken {
@@ -191,5 +191,13 @@ function tokenId(value: unknown, pointer: string): number {
 }
 
 function invalid(pointer: string, reason: string): InfcError {
-  return new InfcError('INFC5201', `tokenizer.json: ${pointer || 'the file'} ${reason}`, { pointer });
+  return noVocabulary(`tokenizer.json: ${pointer || 'the file'} ${reason}`, { pointer });
+}
+
+/** The error for what is no vocabulary. */
+export function noVocabulary(reason: string, place: ErrorDetails = {}): InfcError {
+  return new InfcError('INFC5201', reason, {
+    fix: "Give a model's own tokenizer.json or .tiktoken file, or a list of texts, bytes and nulls",
+    ...place,
+  });
 }

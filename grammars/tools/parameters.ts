@@ -1,4 +1,8 @@
-import type { Acceptor } from '../matching/acceptor.ts';
+import type { Acceptor, OwnMasks } from '../matching/acceptor.ts';
+import type { MaskPool } from '../matching/mask-pool.ts';
+import { walkedMask } from '../matching/token-machine.ts';
+import { buildTrie, type TokenTrie, type TrieEntry } from '../matching/trie.ts';
+import type { Vocabulary } from '../vocabulary.ts';
 import { overlap } from './overlap.ts';
 import type { ArgumentReader, ArgumentSyntax } from './tool-format.ts';
 
@@ -48,6 +52,8 @@ class ParameterAcceptor implements Acceptor {
   readonly start: number;
   private readonly states: (State | undefined)[] = [undefined];
   private readonly ids = new Map<string, number>();
+  /** By state: where each byte leads, -1 where nobody asked. */
+  private readonly rows: Int32Array[] = [];
   private readonly tags: Readonly<Record<Exclude<Phase, 'gap'>, readonly number[]>>;
   /** Special tokens of the tags, as symbols. */
   private readonly tokens: readonly number[];
@@ -63,7 +69,9 @@ class ParameterAcceptor implements Acceptor {
   }
 
   step(id: number, byte: number): number {
-    return this.advance(id, byte);
+    const row = (this.rows[id] ??= new Int32Array(256).fill(-1));
+    const known = row[byte] ?? 0;
+    return known >= 0 ? known : (row[byte] = this.advance(id, byte));
   }
 
   special(id: number, token: number): number {
@@ -94,6 +102,30 @@ class ParameterAcceptor implements Acceptor {
     if (phase === 'begin') return through + begin.length - matched;
     const ends = this.closed(state);
     return ends === 0 ? through : Math.min(through, this.tags[phase].length - matched + this.shortest(ends));
+  }
+
+  /** Within a text most tokens are what they are in a JSON string. */
+  masks(vocabulary: Vocabulary, pool: MaskPool): OwnMasks {
+    const inside = this.json.masks?.(vocabulary, pool);
+    const [first = 0] = this.tags.value;
+    return {
+      mask: (id) => {
+        const state = this.states[id];
+        if (!inside || state?.phase !== 'value' || state.other !== 0) return walkedMask(this, id, vocabulary, pool);
+        const { plain, rest } = sorted(vocabulary, first, this.tags.value[state.matched] ?? first);
+        const others = pool.view(walkedMask(this, id, vocabulary, pool, rest));
+        const { text } = this.untagged(state, state.matched);
+        if (text === 0) return pool.internWords(others.slice());
+        const words = pool.view(inside.mask(text));
+        return pool.internWords(words.map((word, i) => (word & (plain[i] ?? 0)) | (others[i] ?? 0)));
+      },
+      // The tag, before what comes after the arguments.
+      owed: (id) => {
+        const { phase, matched = 0 } = this.states[id] ?? {};
+        const left = phase === 'value' ? this.tags.value.slice(matched) : [];
+        return String.fromCharCode(...new Set(left.filter((symbol) => symbol < 0x80)));
+      },
+    };
   }
 
   private distance(state: number): number {
@@ -185,7 +217,10 @@ class ParameterAcceptor implements Acceptor {
           ? 'string'
           : '';
     const by = inside ? 0 : byte === OPEN || byte === 0x5b ? 1 : byte === CLOSE || byte === 0x5d ? -1 : 0;
-    return { other, depth: (depth ?? 0) + by, string };
+    const now = (depth ?? 0) + by;
+    // What ends the object or goes on in it is no part of the value.
+    if (now < 0 || (now === 0 && by === 0 && !inside && byte === COMMA)) return { other: 0, depth, string };
+    return { other, depth: now, string };
   }
 
   /** The state after the tag that ends a name or value, or 0. */
@@ -214,6 +249,32 @@ class ParameterAcceptor implements Acceptor {
   private run(state: number, bytes: readonly number[]): number {
     return bytes.reduce((at, byte) => this.json.step(at, byte), state);
   }
+}
+
+/** The tokens that stand in a JSON string as in a text, begin no tag and go on with none; and a trie of the others. */
+interface Sorted {
+  readonly plain: Uint32Array;
+  readonly rest: TokenTrie;
+}
+
+const sortedTokens = new WeakMap<Vocabulary, Map<string, Sorted>>();
+
+function sorted(vocabulary: Vocabulary, first: number, next: number): Sorted {
+  const known = sortedTokens.get(vocabulary) ?? new Map<string, Sorted>();
+  sortedTokens.set(vocabulary, known);
+  const key = `${first},${next}`;
+  let found = known.get(key);
+  if (!found) {
+    const plain = new Uint32Array((vocabulary.size + 31) >>> 5);
+    const rest: TrieEntry[] = [];
+    vocabulary.bytes.forEach((bytes, token) => {
+      const own = bytes?.every((byte) => byte >= 0x20 && byte !== QUOTE && byte !== 0x5c && byte !== first);
+      if (own && bytes?.[0] !== next) plain[token >>> 5] = (plain[token >>> 5] ?? 0) | (1 << (token & 31));
+      else if (bytes) rest.push({ bytes, tokens: [token] });
+    });
+    known.set(key, (found = { plain, rest: buildTrie(rest) }));
+  }
+  return found;
 }
 
 const byteEscapes: (readonly number[])[] = [];

@@ -65,10 +65,16 @@ const TOOL_CHOICES: Choices<ToolOptions> = {
   format: undefined,
   parallel: [true, false],
   text: [true, false],
-  reasoning: undefined,
-  output: undefined,
+  reasoning: 'object',
+  output: 'object',
   turn: ['either', 'both'],
-  json: undefined,
+  json: 'object',
+};
+const REASONING_CHOICES: Choices<NonNullable<ToolOptions['reasoning']>> = {
+  begin: 'string',
+  end: 'string',
+  mode: ['required', 'optional', 'open'],
+  maxTokens: 'number',
 };
 
 const THINK: Tags = { begin: '<think>', end: '</think>' };
@@ -103,9 +109,9 @@ export class ToolSet<S = unknown, O = unknown> {
     const asked = options.reasoning ?? (format.reasoning && {});
     const reasoning = asked && { ...THINK, ...format.reasoning, mode: 'optional', ...asked };
     this.syntax = { format, reasoning, inputs: this.inputs, output };
-    const named = typeof choice === 'object' ? choice.tool : undefined;
+    const named = typeof choice === 'object' ? choice?.tool : undefined;
     this.definitions = new Map(
-      Object.entries<AnyTool>(definitions).filter(
+      Object.entries<AnyTool>(definitions ?? {}).filter(
         ([name]) => choice !== 'none' && (named === undefined || name === named),
       ),
     );
@@ -122,6 +128,9 @@ export class ToolSet<S = unknown, O = unknown> {
       throw new InfcError('INFC5402', 'a call is required but there is no tool', {
         fix: 'Give tools, or leave out choice',
       });
+    checkOptions(options.reasoning ?? {}, REASONING_CHOICES);
+    if (output && !output.acceptor)
+      throw new InfcError('INFC5402', 'an output is a constraint', { fix: 'Write output: constrain(schema)' });
     if (output && options.turn === 'both' && format.separator === undefined)
       throw new InfcError('INFC5402', 'in this format nothing follows a call', { fix: "Leave out turn: 'both'" });
     let beside: JsonSession | undefined;
@@ -132,6 +141,11 @@ export class ToolSet<S = unknown, O = unknown> {
           fix: 'Use letters, digits, _ and -',
         });
       const { constraint, session } = argumentsOf(name, tool, options.json ?? {}, beside);
+      if (format.arguments && format.arguments.acceptor(constraint.acceptor, bytesOf).start === 0)
+        throw new InfcError('INFC5402', `'${name}' takes no arguments that this format can spell`, {
+          node: name,
+          fix: 'Describe an object',
+        });
       beside ??= session;
       this.inputs.set(name, constraint);
     }
@@ -295,10 +309,16 @@ export class ToolSet<S = unknown, O = unknown> {
   }
 }
 
+const bytesOf = (text: string): number[] => [...new TextEncoder().encode(text)];
+
 /** Throws INFC5401 for a format that its calls could not be told by. */
 function checkFormat(format: ToolFormat): ToolFormat {
-  const given: unknown = format;
-  if (typeof given !== 'object' || !given || typeof format.begin !== 'string' || typeof format.middle !== 'string')
+  const given: Partial<ToolFormat> = format;
+  if (
+    [given.open, given.begin, given.middle, given.end, given.close, given.trigger].some(
+      (text) => typeof text !== 'string',
+    )
+  )
     throw new InfcError('INFC5401', `${JSON.stringify(given)} is no tool format`, {
       fix: "Import one: import { qwen3Coder } from 'infc/grammars/tools', or toolFormatOfTemplate and TOOL_FORMATS to look one up",
     });
@@ -316,7 +336,7 @@ function argumentsOf(
   beside: JsonSession | undefined,
 ): ReturnType<typeof openConstraint> {
   try {
-    return openConstraint(tool.input, json, beside);
+    return openConstraint(tool?.input, json, beside);
   } catch (error) {
     if (!(error instanceof InfcError)) throw error;
     // Alone it may do, and else it names its own place.

@@ -1,7 +1,6 @@
 import { derivedConstant } from '../../compiler/derived-constant.ts';
 import type { StorageFormat } from '../../compiler/formats/format.ts';
-import type { Planes } from '../../compiler/formats/rows.ts';
-import { byteLength, viewOf } from '../../compiler/ir/dtype.ts';
+import { joinRows } from '../../compiler/formats/rows.ts';
 import { type Constant, type Node, tensor, type Value } from '../../compiler/ir/graph.ts';
 import { builderAt, definePass, type PassContext } from '../pass.ts';
 
@@ -98,21 +97,11 @@ function joined(first: Constant, all: readonly Product[], format: StorageFormat)
     read: () => concat(constants.map((c) => c.read())),
     encoded: {
       format: format.name,
-      planes: () => {
-        const parts = constants.map((c) => c.encoded?.planes() ?? {});
-        return Object.fromEntries(
-          Object.entries(format.planes).map(([name, { dtype }]): [string, Planes[string]] => {
-            const bytes = concat(
-              parts.map((p) => {
-                const a = p[name];
-                if (!a) throw new TypeError(`no plane '${name}'`);
-                return new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
-              }),
-            );
-            return [name, viewOf(dtype, bytes.buffer, 0, bytes.length / byteLength(dtype, 1))];
-          }),
-        );
-      },
+      planes: () =>
+        joinRows(
+          format,
+          constants.map((c) => c.encoded?.planes() ?? {}),
+        ),
     },
   }));
 }

@@ -1,6 +1,7 @@
 import type { Decoder } from './decoder.ts';
 import { logSumExp, plain } from './logprobs.ts';
 import { allows, type MaskSource } from './masks.ts';
+import { argmax } from './sampler.ts';
 import { begin, type Emission, type Finish, type Request } from './strategy.ts';
 
 export interface BeamOptions {
@@ -57,6 +58,7 @@ export async function* beamSearch(
   const ended: Ended[][] = live.map(() => []);
   const worth = (score: number, length: number): number => score / length ** lengthPenalty;
   let given = 0;
+  let latest = first;
   for (let step = 0; live.some((group) => group.length > 0); step++) {
     const full = start + step + 1 >= decoder.context;
     const chosen: Candidate[][] = [];
@@ -87,6 +89,7 @@ export async function* beamSearch(
       for (const c of over ? [] : kept) used.set(c.token, (used.get(c.token) ?? 0) + 1);
     }
     live = await followAll(chosen, signal);
+    [latest = latest] = live.flat();
     const open = [...live.flat().map((b) => b.tokens), ...ended.flat().map((e) => e.tokens)];
     const sure = commonLength(open);
     if (sure > given) {
@@ -95,6 +98,8 @@ export async function* beamSearch(
     }
   }
   const [winner] = best(ended.flat(), 1);
+  // No text goes on and none has ended: asking for a token says why.
+  if (!winner) argmax(latest.logits, latest.masks?.mask());
   // Whoever gave the masks learns from them that the text is finished.
   for (const token of winner?.tokens ?? []) masks?.tryCommit(token);
   if (winner && winner.tokens.length > given) yield winner.tokens.slice(given).map(plain);

@@ -7,7 +7,9 @@ export type { Message } from './api.ts';
 export interface TextCodec {
   /** Token ids of a text; `special` adds the tokens that begin (and end) a text. */
   encode(text: string, special: boolean): number[];
-  /** Bytes of every token, for output and masks. */
+  /** Bytes of a token; undefined for special tokens, and those that there are not. */
+  bytes(token: number): Uint8Array | undefined;
+  /** Bytes of every token, for masks. */
   readonly vocabulary: Vocabulary;
   /** Texts begin with a space that is no part of them. */
   readonly leadingSpace: boolean;
@@ -33,7 +35,7 @@ export class TokenText {
   push(tokens: readonly number[]): string {
     let text = '';
     for (const token of tokens) {
-      const bytes = this.codec?.vocabulary.bytes[token] ?? this.names.get(token);
+      const bytes = this.codec?.bytes(token) ?? this.names.get(token);
       if (bytes) text += this.decoder.decode(bytes, { stream: true });
     }
     return text;

@@ -2,7 +2,7 @@
 // which only artifacts with a tokenizer carry.
 import { Template } from '@huggingface/jinja';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { vocabularyFromTokenizerJson } from '../../grammars/tokenizer/index.ts';
+import { spellerFromTokenizerJson, vocabularyFromTokenizerJson } from '../../grammars/tokenizer/index.ts';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { InfcError } from '../errors.ts';
 import type { Message, TextCodec } from '../generate/text.ts';
@@ -18,9 +18,10 @@ const NAMED = ['bos_token', 'eos_token', 'unk_token', 'pad_token', 'sep_token', 
  * model says so. Throws INFC6422 when the tokenizer cannot be opened.
  */
 export function openText(tokenizer: unknown, config: TokenizerConfig, eos: readonly number[]): TextCodec {
-  const file = typeof tokenizer === 'object' && tokenizer !== null ? tokenizer : {};
+  const file: Readonly<Record<string, unknown>> = { ...(typeof tokenizer === 'object' ? tokenizer : {}) };
   let opened: Tokenizer;
   let vocabulary: Vocabulary | undefined;
+  let spell: ((token: string) => Uint8Array | null) | undefined;
   try {
     opened = new Tokenizer({ added_tokens: [], ...file }, config);
   } catch (cause) {
@@ -46,13 +47,20 @@ export function openText(tokenizer: unknown, config: TokenizerConfig, eos: reado
       vocabulary ??= vocabularyFromTokenizerJson(file, eos.length > 0 ? { eos } : {});
       return vocabulary;
     },
+    bytes: (token) => {
+      // A table of all takes more memory than the tokenizer itself: only constraints need it.
+      if (vocabulary) return vocabulary.bytes[token] ?? undefined;
+      const text = opened.id_to_token(token);
+      spell ??= spellerFromTokenizerJson(file);
+      return text === undefined ? undefined : (spell(text) ?? undefined);
+    },
     leadingSpace: /"Strip"[^{}]*"start": ?1|"Metaspace"/.test(JSON.stringify('decoder' in file ? file.decoder : null)),
     render: (messages, more = {}) => {
       if (template === undefined)
         throw new InfcError('INFC6423', 'the tokenizer has no chat template', {
           fix: 'Give a text or token ids instead of messages, or add chat_template to tokenizer_config.json and compile again',
         });
-      parsed ??= parse(template);
+      parsed ??= parseTemplate(template);
       for (const [name, content] of named) {
         if (!new RegExp(`\\b${name}\\b`).test(template)) continue;
         if (content === undefined || opened.token_to_id(content) === undefined) throw missing(name, content);
@@ -65,7 +73,8 @@ export function openText(tokenizer: unknown, config: TokenizerConfig, eos: reado
   };
 }
 
-function parse(template: string): Template {
+/** A chat template that can be rendered. Throws INFC6425 when it is malformed. */
+export function parseTemplate(template: string): Template {
   try {
     return new Template(template);
   } catch (cause) {

@@ -70,6 +70,8 @@ describe('infc generate', () => {
     await writeFile(path.join(dir, 'broken.json'), '{');
     await writeTinyModel(path.join(dir, 'untold'), { config: tokenizerConfig({ bos_token: undefined }) });
     await writeTinyModel(path.join(dir, 'malformed'), { config: tokenizerConfig({ chat_template: '{% if %}' }) });
+    const told = await json('compile', 'malformed', '-o', 'malformed-out');
+    expect(told.warnings.map((w: { code: string }) => w.code)).toEqual(['INFC6425']);
     await writeTinyModel(path.join(dir, 'speechless'), { tokenizer: null });
     const long = Array.from({ length: 200 }, () => 7).join(',');
     const cases: [string, string[]][] = [

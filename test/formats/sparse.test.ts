@@ -3,7 +3,7 @@ import { decodeRows } from '../../backends/reference/decode-format.ts';
 import { blockStarts, startsOf } from '../../compiler/formats/blocks.ts';
 import { rowUnit } from '../../compiler/formats/format.ts';
 import { formats } from '../../compiler/formats/index.ts';
-import { encodeRows } from '../../compiler/formats/rows.ts';
+import { encodeRows, joinRows } from '../../compiler/formats/rows.ts';
 import { measuredTime } from '../../compiler/formats/sparse-speed.ts';
 import { chooseSparse } from '../../passes/format/choose-sparse.ts';
 import { parseSparsity } from '../../passes/precision/sparsity-pattern.ts';
@@ -54,6 +54,24 @@ describe.each(sparse.map((f) => [f.name, f] as const))('sparse format %s', (_, f
       expect(v).toBeCloseTo(w[i] ?? 0, 6);
     });
   });
+});
+
+describe('rows of several matrices', () => {
+  it.each(formats.filter((f) => !f.encodeMatrix).map((f) => [f.name, f] as const))(
+    '%s: joined as if encoded at once',
+    (_, format) => {
+      const length = 2 * rowUnit(format);
+      const parts = [32, 16, 48].map((rows, i) => ({ rows, w: pruned(format, random(rows * length, 7 + i), rows) }));
+      const whole = Float32Array.from(parts.flatMap(({ w }) => [...w]));
+      const joined = joinRows(
+        format,
+        parts.map(({ rows, w }) => encodeRows(format, w, { rows, length })),
+      );
+      const expected = encodeRows(format, whole, { rows: 96, length });
+      expect(Object.keys(joined).sort()).toEqual(Object.keys(expected).sort());
+      for (const [name, plane] of Object.entries(expected)) expect([...(joined[name] ?? [])], name).toEqual([...plane]);
+    },
+  );
 });
 
 describe('what sparse formats leave out', () => {

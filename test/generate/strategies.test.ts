@@ -57,6 +57,14 @@ describe('greedy and sampling', () => {
     expect(cut.finish).toBe('end');
   });
 
+  it('all say what no token of the vocabulary spells', async () => {
+    const g = await grammar({ gbnf: 'root ::= [ab] [ab] "x"' });
+    for (const strategy of [greedy, sample, beam(), diverseBeam()])
+      await expect(write(strategy, new Toy(7), request({ masks: g.matcher(vocabulary), eos: [5] }))).rejects.toThrow(
+        /INFC5017.*needs one of "x"/,
+      );
+  });
+
   it('sampling follows the distribution of texts', async () => {
     const toy = new Toy(4, 64, 2);
     await expectTexts(toy, sample, 3, 12_000);

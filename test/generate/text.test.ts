@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readTokenizer } from '../../compiler/import/tokenizer-files.ts';
 import { StopStrings, TokenText } from '../../runtime/generate/text.ts';
 import { openText } from '../../runtime/text/codec.ts';
+import { TOKENIZER_FILES } from '../grammars/tokenizer-files.ts';
 import { hasModels, modelsFolder } from '../kit/models.ts';
 import { CHAT_TEMPLATE, SPECIAL, tokenizerConfig, tokenizerJson } from './tiny-model.ts';
 
@@ -18,6 +19,11 @@ describe('a tokenizer with its template', () => {
     expect(text.vocabulary.eos).toEqual([257]);
     expect(text.render(user)).toBe('<s><|user|>user: hi<|end|><|user|>assistant: ');
     expect(text.render(user, { add_generation_prompt: false })).toBe('<s><|user|>user: hi<|end|>');
+  });
+
+  it('leaves special tokens out, or spells those that end nothing where a constraint has them', () => {
+    expect(new TokenText(open()).push([258, 97, 257])).toBe('a');
+    expect(new TokenText(open(), true).push([258, 97, 257])).toBe('<|user|>a');
   });
 
   it('gives characters when all their bytes are there', () => {
@@ -74,6 +80,21 @@ describe('stop strings', () => {
     }
     expect(cut([], ['a', 'b'])).toEqual(['ab', false]);
   });
+});
+
+describe('single tokens', () => {
+  // Normalizers that @huggingface/tokenizers does not know.
+  const unknown = ['byte-level, normalizer', 'unigram, NMT'];
+  it.each(Object.entries(TOKENIZER_FILES).filter(([name]) => !unknown.includes(name)))(
+    '%s: have the bytes that the whole vocabulary says',
+    (_, file) => {
+      const [one, whole] = [openText(file, {}, []), openText(file, {}, [])];
+      const { bytes } = whole.vocabulary;
+      const all = [...bytes.keys(), bytes.length];
+      expect(all.map((id) => one.bytes(id))).toEqual(all.map((id) => bytes[id] ?? undefined));
+      expect(all.map((id) => whole.bytes(id))).toEqual(all.map((id) => bytes[id] ?? undefined));
+    },
+  );
 });
 
 describe.skipIf(!hasModels)('the tokenizer of llama-story-655k', () => {

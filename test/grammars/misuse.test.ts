@@ -5,10 +5,12 @@ import {
   grammar,
   infill,
   regex,
+  type ToolFormat,
   tools,
   type Vocabulary,
   vocabularyFromBytes,
 } from '../../grammars/index.ts';
+import { qwen3Coder } from '../../grammars/tools/formats/index.ts';
 
 const letters = [...'{}":,abc0123456789 truefalsnm\n'];
 const vocabulary = vocabularyFromBytes([...new Set(letters), null], {
@@ -40,11 +42,56 @@ describe('misuse', () => {
     ['a token that is not there', /INFC5012.*no such token/, () => Flag.matcher(vocabulary).commit(1e6)],
     ['a dialect', /INFC5027.*ecma, perl, re2/, () => regex('a', { dialect: untyped<'ecma'>('pcre') })],
     ['flags', /INFC5101/, () => regex('a', { flags: 'q' })],
+    ['no options', /INFC5027.*null/, () => constrain({}, untyped<object>(null))],
+    ['an option of another type', /INFC5027.*type number/, () => constrain({}, { budget: Number.NaN })],
+    [
+      'an option of matchers',
+      /INFC5027.*maxTokens, closing/,
+      () => Flag.matcher(vocabulary, untyped<object>({ max: 5 })),
+    ],
+    [
+      'an option of vocabularies',
+      /INFC5027.*eos, special/,
+      () => vocabularyFromBytes(['a'], untyped<object>({ end: [0] })),
+    ],
+    ['an end token that is none', /INFC5203.*0.5/, () => vocabularyFromBytes(['a'], { eos: [0.5] })],
+    [
+      'a token in another type',
+      /INFC5012.*a token is a number/,
+      () => Flag.matcher(vocabulary).commit(untyped<number>(0n)),
+    ],
+    [
+      'a mask of bytes',
+      /INFC5028.*32 bits/,
+      () => Flag.matcher(vocabulary).mask(untyped<Uint32Array>(new Uint8Array(99))),
+    ],
+    [
+      'a rule for reasoning',
+      /INFC5027.*required, optional, open/,
+      () => tools({}, { reasoning: { mode: untyped<'open'>('x') } }),
+    ],
+    [
+      'a schema as output of tools',
+      /INFC5402.*constrain\(schema\)/,
+      () => tools({}, { output: untyped<typeof Flag>({ type: 'object' }) }),
+    ],
+    [
+      'a name as format of tools',
+      /INFC5401.*infc\/grammars\/tools/,
+      () => tools({}, { format: untyped<ToolFormat>('hermes') }),
+    ],
+    [
+      'arguments that a format cannot spell',
+      /INFC5402.*Describe an object/,
+      () => tools({ a: { input: { type: 'array' } } }, { format: qwen3Coder }),
+    ],
+    ['no tool', /INFC5001.*tool 'a'/, () => tools(untyped<Record<string, { input: object }>>({ a: null }))],
     ['a null pattern', /INFC5101/, () => regex(untyped<RegExp>(null))],
     ['an option of tools', /INFC5027.*reasoning/, () => tools({}, untyped<object>({ reasonig: {} }))],
     ['a choice of tools', /INFC5402.*sometimes/, () => tools({}, { choice: untyped<'auto'>('sometimes') })],
     ['a hole', /INFC5603.*part 1/, () => infill(Flag, ['{', untyped<object>(null)])],
     ['a hole that ends before it begins', /INFC5603/, () => infill(Flag, [{ min: -1 }])],
+    ['a hole of more than its most', /INFC5603/, () => infill(Flag, [{ min: 5, max: 2 }])],
     ['a token of a vocabulary', /INFC5201.*token 0/, () => vocabularyFromBytes([untyped<string>(5)])],
     ['a pattern for tiktoken', /INFC5201/, () => grammars.vocabularyFromTiktoken('YQ== 0', { pattern: '(' })],
     ['no artifact', /INFC5502/, () => constrain.static(untyped<Uint8Array>(undefined))],
@@ -54,7 +101,15 @@ describe('misuse', () => {
     expect(run).toThrow(message);
   });
 
-  it.each([{}, null, 'root ::= "a"', { gbnf: 5 }, { bnf: '' }])('grammar(%j)', async (input) => {
+  it.each([
+    { gbnf: 'root ::= "a"', lark: 'start: "a"' },
+    { rules: 5 },
+    {},
+    null,
+    'root ::= "a"',
+    { gbnf: 5 },
+    { bnf: '' },
+  ])('grammar(%j)', async (input) => {
     await expect(grammar(untyped<{ gbnf: string }>(input))).rejects.toThrow(/INFC5306/);
   });
 
@@ -76,5 +131,45 @@ describe('misuse', () => {
     expect(matcher.explain(17)).toMatchObject({ allowed: true, text: '<tool_call>' });
     matcher.commit(17);
     expect(matcher.explain(17)).toMatchObject({ allowed: false, text: '<tool_call>' });
+  });
+
+  it('takes end tokens that come twice, tokens that are alike, and tokens without text', () => {
+    const odd = vocabularyFromBytes(['a', 'a', '', null], { special: { end: 3, beyond: 5 }, eos: [3, 'end', 3] });
+    expect([odd.eos, odd.size, odd.bytes[5]]).toEqual([[3], 6, null]);
+    const matcher = regex('a').matcher(odd);
+    expect(matcher.mask()[0]).toBe(0b11);
+    expect(matcher.explain(2)).toMatchObject({ allowed: false, reason: 'the token has no text' });
+    matcher.commit(1);
+    expect(matcher.mask()[0]).toBe(0b1000);
+  });
+
+  it('every error of grammar texts has a fix', async () => {
+    const texts = [
+      ...[
+        '',
+        'root ::= "a',
+        'a ::= "b"\na ::= "c"',
+        'root ::= "a"{3,1}',
+        'root ::= [b-a]',
+        'root ::= x',
+        'root ::= root',
+      ].map((gbnf) => ({ gbnf })),
+      ...[
+        '',
+        'start: "a"~5..2',
+        'start: /(/',
+        'start: /(a)\\1/',
+        'start: "b".."a"',
+        'start: x',
+        'a: "b"\na: "c"',
+        'start: A\nA: A',
+        'start "a"',
+      ].map((lark) => ({ lark })),
+      { ebnf: "a = 'b" },
+    ];
+    for (const text of texts) {
+      const failure = await grammar(text).catch((error: unknown) => error);
+      expect(failure, JSON.stringify(text)).toMatchObject({ fix: expect.stringMatching(/^[A-Z]/) });
+    }
   });
 });

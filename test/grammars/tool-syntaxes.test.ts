@@ -74,6 +74,8 @@ describe.each([
       write('search', { limit: '5' }),
       write('search', { q: 'x', limit: '0' }),
       write('search', { q: 'x', limit: 'five' }),
+      write('search', { q: 'x', limit: '5,"tags":[]' }),
+      write('search', { q: 'x', limit: '5}' }),
       write('search', { limit: '5', q: 'x' }),
       write('search', { q: 'x', tags: '["a"' }),
       write('search', { q: 'x'.repeat(61) }),
@@ -95,6 +97,9 @@ describe.each([
       ['{"a": ', '{"a": '],
       ['null', null],
       ['"quoted"', '"quoted"'],
+      ['5,"limit":6', '5,"limit":6'],
+      ['5}', '5}'],
+      ['[1]]', '[1]]'],
       [' 5', ' 5'],
       ['', ''],
     ] as const) {
@@ -344,6 +349,6 @@ describe('a limit of tokens for reasoning', () => {
     matcher.commit(0x61);
     expect(matcher.explain(0x61)).toMatchObject({ allowed: false, reason: 'a limit of tokens would be passed' });
     for (const maxTokens of [0, -1, 5, 1.5, Number.NaN])
-      expect(() => tools({}, { reasoning: { maxTokens } }).matcher(plain)).toThrow(/INFC5405.*15 at least/);
+      expect(() => tools({}, { reasoning: { maxTokens } }).matcher(plain)).toThrow(/INFC5405.*15 at least|INFC5027/);
   });
 });

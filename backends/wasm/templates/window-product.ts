@@ -21,6 +21,7 @@ import { Memo } from '../../../compiler/memo.ts';
 import { decodeParts } from '../../reference/decode-format.ts';
 import { dot16, lookUp, narrowBytes, narrowHalves, narrowUnsignedBytes, zipHigh, zipLow } from '../intrinsics.ts';
 import { noteFor, type Operands, overRows } from './gemm.ts';
+import { inverseOf, MAGIC, MAGIC_BITS, peakOf } from './integer-rows.ts';
 import { finishTile, finishVector, floatSums, halfSums, Tile, type TileResults } from './microkernel.ts';
 import { notFinite } from './panels.ts';
 import { HEIGHT, PAIR_WORDS, packWindows, STRIDE, scaleWords, type Windows } from './windows.ts';
@@ -287,20 +288,26 @@ function quantizeBytes(
   const to = bindBytes(k, x, rows, depth, segment, request, 'write');
   k.for(0, depth / segment, 1, (s) => {
     const start = add(mul(k.group.x, depth), mul(s, segment));
-    const largest = k.var(constant('f32', 0).splat(4), 'most');
-    k.for(0, segment / 4, 1, (i) => largest.set(largest.value.max(k.load(from, add(start, mul(i, 4)), 4).abs())));
-    const peak = k.let(
-      [1, 2, 3].reduce((m, i) => m.max(largest.value.extract(i)), largest.value.extract(0)),
-      'peak',
+    const largest = k.var(constant('i32', 0).splat(4), 'most');
+    const magnitude = constant('i32', 0x7fffffff).splat(4);
+    k.for(0, segment / 4, 1, (i) =>
+      largest.set(
+        largest.value.max(
+          k
+            .load(from, add(start, mul(i, 4)), 4)
+            .bitcast('i32')
+            .and(magnitude),
+        ),
+      ),
     );
+    const peak = k.let(peakOf(k, [largest.value.bitcast('f32')]), 'peak');
     k.store(to.scales, add(mul(k.group.x, depth / segment), s), peak.mul(1 / LARGEST));
-    const inverse = peak.eq(0).select(constant('f32', 0), constant('f32', LARGEST).div(peak));
-    const by = k.let(inverse.splat(4), 'inverse');
-    const limit = constant('i32', LARGEST).splat(4);
+    const by = k.let(inverseOf(peak, LARGEST).splat(4), 'inverse');
+    const bits = constant('i32', MAGIC_BITS).splat(4);
     k.for(0, segment / 16, 1, (i) => {
       const codes = [0, 1, 2, 3].map((v) => {
         const value = k.load(from, add(add(start, mul(i, 16)), 4 * v), 4);
-        return k.let(value.mul(by).round().cast('i32').min(limit).max(limit.neg()), 'code');
+        return k.let(value.mul(by).add(MAGIC).bitcast('i32').sub(bits), 'code');
       });
       const halves = (of: (c: Expr) => Expr): readonly [Expr, Expr] => {
         const [a, b, c, d] = codes.map(of);

@@ -43,6 +43,7 @@ export const TOOL_FORMATS = {
 } as const satisfies Record<string, ToolFormat>;
 
 /** The syntax of tool calls that a chat template spells out, or undefined when it shows none of the known ones. */
-export function toolFormatOfTemplate(template: string): ToolFormat | undefined {
+export function toolFormatOfTemplate(template: string | undefined): ToolFormat | undefined {
+  if (typeof template !== 'string') return undefined;
   return Object.values<ToolFormat>(TOOL_FORMATS).find(({ signs }) => signs.every((sign) => template.includes(sign)));
 }
