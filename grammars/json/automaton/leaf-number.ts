@@ -95,18 +95,14 @@ export class NumberLeaf implements Leaf {
     readonly text: string,
   ) {}
 
-  step(byte: number, row: Int32Array, at: number): number {
-    const { atoms, text, phase } = this;
-    const next = numberPhase(phase, byte);
-    if (next === undefined) return this.finish();
-    if (next === 'e' && !/^-?[1-9]$/.test(text)) return this.finish();
-    if (next === 'exp' && EXPONENT_FULL.test(text)) return 0;
-    const code = this.machine.numberState(this.slots, atoms, next, text + String.fromCharCode(byte));
-    // Where the least and the greatest digit compare alike with all bounds, so do the others.
-    if ((phase === 'int' || phase === 'frac') && next === phase && atoms.units.every((unit) => unit.digits === 1n))
-      if (numberClass(atoms, next, `${text}0`) === numberClass(atoms, next, `${text}9`))
-        row.fill(code + 1, at + 0x30, at + 0x3a);
-    return code;
+  step(byte: number): number {
+    const next = numberPhase(this.phase, byte);
+    if (next !== undefined) {
+      if (next === 'e' && !/^-?[1-9]$/.test(this.text)) return this.finish();
+      if (next === 'exp' && EXPONENT_FULL.test(this.text)) return 0;
+      return this.machine.numberState(this.slots, this.atoms, next, this.text + String.fromCharCode(byte));
+    }
+    return this.finish();
   }
 
   private finish(): number {

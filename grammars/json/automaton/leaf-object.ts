@@ -2,7 +2,7 @@ import type { Lang } from '../../regex/index.ts';
 import type { Region } from './key-demands.ts';
 import type { KeySpace } from './key-space.ts';
 import { DEAD, type FormulaSlot, goTo, type Leaf, onlyBytes, pop, type ResultId, WHITESPACE } from './leaf.ts';
-import { type Counts, type StringProfile, slotOf } from './leaf-string.ts';
+import { type Counts, StringLeaf, type StringProfile, slotOf } from './leaf-string.ts';
 import { whitespaceStep } from './leaf-structure.ts';
 import type { Machine } from './machine.ts';
 import { atCharacter, type CodePoints, decodeStep, fillPlain, firstByte, primeDecoder } from './utf8-json.ts';
@@ -151,25 +151,18 @@ export class KeyLeaf implements Leaf, CodePoints {
     return all.length === 1 ? all[0] : all.sort().join();
   }
 
-  /** The only class of names that is left, where none of them is listed or used. */
-  private get only(): LiveRegion | undefined {
-    return this.decoder === 0 && this.regions.length === 1 && this.nearRests().length === 0
-      ? this.regions[0]
-      : undefined;
-  }
-
-  /** The state of a string with the content of the only class of names; 0 where there are several. */
+  /** The state of a string with the content of the only class of names left, where none of them is listed or used; 0 elsewhere. */
   asText(): number {
-    const { only, machine } = this;
-    return only ? machine.stringState([slotOf(only.lang, machine.results.of([0]))], 0) >> 2 : 0;
+    const { machine, regions } = this;
+    const [only] = regions;
+    if (this.decoder !== 0 || regions.length !== 1 || !only || this.nearRests().length > 0) return 0;
+    return machine.stringState([slotOf(only.lang, machine.results.of([0]))], 0) >> 2;
   }
 
   /** What the state counts to many of. */
   get counts(): Counts | undefined {
-    const { lang, limit } = this.machine.engine.uncounted(this.only?.lang ?? this.machine.engine.any);
-    return limit < Number.POSITIVE_INFINITY
-      ? { slot: { min: 0, max: Number.POSITIVE_INFINITY }, lang, most: limit }
-      : undefined;
+    const text = this.machine.leaves[this.asText()];
+    return text instanceof StringLeaf ? text.counts : undefined;
   }
 
   /** The same state without what it counts. */

@@ -107,44 +107,27 @@ export class CharLoops {
     if (!own || countChars(own.set) <= FEW) return undefined;
     const set = own.set.slice();
     let level = [leaf];
-    let round = true;
     for (let count = 1; level.length > 0; count++) {
       const below: number[] = [];
-      for (const at of level) if (!this.spread(at, set, seen, below, count)) round = false;
+      for (const at of level) this.spread(at, set, seen, below, count);
       level = below;
     }
-    const counts = round ? new Map(Array.from(seen, (state) => [state, ROUND])) : this.counts(set, seen);
+    const counts = this.counts(set, seen);
     return this.loop(set, counts, counts.get(leaf) ?? 0);
   }
 
   /** How many characters of the set may follow a state in any order, before one leads to a state that was not seen: it may not take them all. */
   private counts(set: CharBits, seen: ReadonlySet<number>): Map<number, number> {
-    const before = new Map<number, number[]>();
-    const counts = new Map<number, number>();
-    let level: number[] = [];
-    for (const at of seen) {
-      const next = (this.from(at)?.links ?? []).filter((link) => meet(link.set, set));
-      if (next.some((link) => !seen.has(link.next))) {
-        counts.set(at, 1);
-        level.push(at);
-      }
-      for (const { next: to } of next) {
-        const list = before.get(to);
-        if (list) list.push(at);
-        else before.set(to, [at]);
+    const counts = new Map(Array.from(seen, (state) => [state, ROUND]));
+    for (let n = 1, more = true; more; n++) {
+      more = false;
+      for (const at of seen) {
+        if (counts.get(at) !== ROUND) continue;
+        const near = this.from(at)?.links.some((link) => (counts.get(link.next) ?? 0) < n && meet(link.set, set));
+        if (near) counts.set(at, n);
+        more ||= near === true;
       }
     }
-    for (let n = 2; level.length > 0; n++) {
-      const above: number[] = [];
-      for (const at of level)
-        for (const up of before.get(at) ?? [])
-          if (!counts.has(up)) {
-            counts.set(up, n);
-            above.push(up);
-          }
-      level = above;
-    }
-    for (const at of seen) if (!counts.has(at)) counts.set(at, ROUND);
     return counts;
   }
 
@@ -167,12 +150,11 @@ export class CharLoops {
     return this.loop(set, new Map(states.map((state) => [state, count])), count);
   }
 
-  /** Adds the states that the characters of `set` lead to, which becomes smaller on the way; false when some are left out. */
-  private spread(leaf: number, set: CharBits, seen: Set<number>, below: number[], count: number): boolean {
+  /** Adds the states that the characters of `set` lead to, which becomes smaller on the way. */
+  private spread(leaf: number, set: CharBits, seen: Set<number>, below: number[], count: number): void {
     const links = this.from(leaf)?.links.filter((link) => !seen.has(link.next) && meet(link.set, set));
     // States that are not looked at cost nothing.
-    if (!links || seen.size + links.length > Math.min(MAX_STATES, SOME + 8 * count)) return false;
-    let all = true;
+    if (!links || seen.size + links.length > Math.min(MAX_STATES, SOME + 8 * count)) return;
     for (const { next, set: leading } of links) {
       if (!meet(leading, set)) continue;
       const missing = without(set, this.from(next)?.set);
@@ -184,17 +166,14 @@ export class CharLoops {
           count >= FAR ||
           (count > 1 && 2 * Math.min(leads, lacks) > countChars(set)) ||
           (count >= NEAR && (hasChar(less, SPACE) || less[3] !== 0))
-        ) {
-          all = false;
+        )
           continue;
-        }
         set.set(without(set, less));
         if (leads <= lacks) continue;
       }
       seen.add(next);
       below.push(next);
     }
-    return all;
   }
 
   private loop(set: CharBits, counts: ReadonlyMap<number, number>, count: number): Loop | undefined {

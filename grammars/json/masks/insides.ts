@@ -129,9 +129,9 @@ export class Insides {
   private counting({ sure, plain }: Counted, leaf: number): Inside {
     const { acceptor, tokens, walk } = this;
     const own = acceptor.machine.leaves[leaf];
-    const format = own instanceof StringLeaf && own.origin() !== undefined;
-    if (sure < (format ? MOST : tokens.strings.longest)) {
-      if (own instanceof StringLeaf && (own.withoutMax()?.sure ?? 0) >= SURE) return this.unbounded(own, leaf);
+    const text = own instanceof StringLeaf ? own : undefined;
+    if (sure < (text?.origin() ? MOST : tokens.strings.longest)) {
+      if (text && (text.withoutMax()?.sure ?? 0) >= SURE) return this.unbounded(text, leaf);
       const loop = walk.loops.of(plain);
       return loop?.count === ROUND
         ? { mask: this.along(leaf, { set: loop.set, exits: loop.exits, count: sure }) }

@@ -77,8 +77,6 @@ export class MaskWalk {
   private readonly unknown: UnknownItems;
   private readonly tails: Memo<TailSet>;
   private readonly sets = new Map<number, TailSet[]>();
-  /** Where nothing or only the text tells, by {@link DEAD} or {@link LATER}. */
-  private readonly closed: TailSet[] = [];
   /** The same after names, by the value that follows. */
   private readonly valueTails: (TailSet | undefined)[] = [];
   private readonly freeLeaves: (boolean | undefined)[] = [];
@@ -134,8 +132,7 @@ export class MaskWalk {
   private walkRange(trie: TokenTrie, start: number, end: number, text: boolean): void {
     const { found, leafAt, stackAt, flagAt, loops } = this;
     const { tokens, from } = trie;
-    const { machine } = this.acceptor;
-    const { pages, leaves } = machine;
+    const { pages, leaves } = this.acceptor.machine;
     const rows = rowsOf(trie);
     const { heads } = rows;
     const [level = 0] = stackAt;
@@ -175,9 +172,7 @@ export class MaskWalk {
       }
       if (below > WORTH && flag <= NAMED && (text || leaves[leafAt[d] ?? 0]?.kind === 'number')) {
         const leaf = leafAt[d] ?? 0;
-        // Of numbers only states are looked at in which digits seem to lead to the same one.
-        const alike = !text && machine.step(leaf, 0x30) === machine.step(leaf, 0x39);
-        const loop = alike ? loops.of(leaf) : loops.known(leaf);
+        const loop = text ? loops.known(leaf) : loops.of(leaf);
         if (loop !== undefined && heightOf(head) <= loop.count && covers(loop.set, rows, i)) {
           const last = from[i + below] ?? 0;
           for (let t = from[i] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
@@ -224,12 +219,10 @@ export class MaskWalk {
     if (named) return named;
     const closed = this.follow(0, code, stack, 0, DEPTH, 0x22);
     const all = tokens.tailTokens;
-    if (closed !== ALIVE)
-      return (this.closed[closed] ??= {
-        open: [],
-        later: closed === LATER ? all.map((_, tail) => tail) : [],
-        marks: new Uint8Array(all.length).fill(closed),
-      });
+    if (closed !== ALIVE) {
+      const later = closed === LATER ? all.map((_, tail) => tail) : [];
+      return { open: [], later, marks: new Uint8Array(all.length).fill(closed) };
+    }
     const after = leafAt[DEPTH] ?? 0;
     const below = stackAt[DEPTH] ?? 0;
     const flag = flagAt[DEPTH] ?? 0;

@@ -7,8 +7,8 @@ import { CHAR_WORDS, type CharBits, charBit } from './char-bits.ts';
  */
 export interface Rows {
   /**
-   * By node {@link HEAD} numbers: its byte, depth << 8, the height of the subtree << 16, {@link BROKEN} and {@link kindsOf} the characters
-   * below << {@link KINDS}; and the number of nodes from here to the end of the subtree.
+   * By node {@link HEAD} numbers: its byte, depth << 8, the height of the subtree << 16 and {@link BROKEN}; and the number of nodes from here
+   * to the end of the subtree.
    */
   readonly heads: Int32Array;
   /** By node a set of first bytes of characters below, as in {@link CharBits}. */
@@ -19,8 +19,6 @@ export interface Rows {
 export const HEAD = 2;
 /** What is below the node does not begin with a whole character: the node is in the middle of one. */
 const BROKEN = 1 << 24;
-/** Where in a head the kinds of characters begin. */
-export const KINDS = 25;
 
 const cache = new WeakMap<TokenTrie, Rows>();
 
@@ -85,9 +83,7 @@ export function rowsOf(trie: TokenTrie): Rows {
   const heads = new Int32Array(count * HEAD);
   for (let i = 0; i < count; i++) {
     const broken = ((sound[i] ?? 0) & 1) === 0 ? BROKEN : 0;
-    let head = (byte[i] ?? 0) | ((depth[i] ?? 0) << 8) | ((height[i] ?? 0) << 16) | broken;
-    for (let w = 0; w < CHAR_WORDS; w++) if (bits[i * CHAR_WORDS + w] !== 0) head |= 1 << (KINDS + w);
-    heads[i * HEAD] = head;
+    heads[i * HEAD] = (byte[i] ?? 0) | ((depth[i] ?? 0) << 8) | ((height[i] ?? 0) << 16) | broken;
     heads[i * HEAD + 1] = trie.size[i] ?? 1;
   }
   const rows = { heads, bits };
@@ -98,13 +94,6 @@ export function rowsOf(trie: TokenTrie): Rows {
 /** Bytes of the longest text below a node, by its head. */
 export function heightOf(head: number): number {
   return (head >>> 16) & 255;
-}
-
-/** A bit for each word of a set that is not empty: sets without a bit in common have no character in common. */
-export function kindsOf(set: CharBits): number {
-  let kinds = 0;
-  for (let w = 0; w < CHAR_WORDS; w++) if (set[w] !== 0) kinds |= 1 << w;
-  return kinds;
 }
 
 /** Whether all that is below a node may come in any order. */

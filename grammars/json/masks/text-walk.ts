@@ -1,7 +1,7 @@
 import type { TokenTrie } from '../../matching/trie.ts';
 import { CHAR_WORDS, type CharBits } from './char-bits.ts';
 import { type Loop, ROUND } from './char-loops.ts';
-import { HEAD, heightOf, KINDS, kindsOf, meets, type Rows, rowsOf } from './subtrees.ts';
+import { HEAD, heightOf, meets, type Rows, rowsOf } from './subtrees.ts';
 
 /** What a walk asks the states about, where it does not know yet. */
 export interface TextStates {
@@ -58,7 +58,6 @@ export function walkText(
     loop === undefined ? OFF : 0,
     set,
     exits,
-    kindsOf(exits),
     counts ? ROUND : count,
     counts ? countOf : NO_COUNTS,
     base,
@@ -91,7 +90,6 @@ function walkNodes(
   start: number,
   set: CharBits,
   exits: CharBits,
-  exitKinds: number,
   count: number,
   counts: Uint8Array,
   base: Uint32Array,
@@ -114,7 +112,7 @@ function walkNodes(
         const bit = byte < 0x80 ? byte : byte - 0x40;
         on = on < count && (((set[bit >> 5] ?? 0) >> (bit & 31)) & 1) === 1 ? on + 1 : OFF;
       }
-      inner = on !== OFF && (((head >>> KINDS) & exitKinds) === 0 || !meets(exits, bits, i));
+      inner = on !== OFF && !meets(exits, bits, i);
       if (inner && counts.length === 0 && on + heightOf(head) <= count) {
         i += below;
         continue;
