@@ -149,7 +149,7 @@ export function createLoad({ devices, control, planner, host = () => undefined }
       const need = totalBytes + (plan.generation?.stateBytes ?? 0) + Math.max(0, ...arenas);
       if (need > (device.capacity ?? need))
         throw new InfcError('INFC6025', `the model needs ${need} bytes of memory, there are ${device.capacity}`, {
-          fix: 'Use smaller weights or --context',
+          fix: 'Compile with --quant q8 or q4, or a smaller --context',
         });
       device.reserve?.(need + (plan.buffers.length + 4) * 256);
       const ranges = new Map<string, MemoryRange>();

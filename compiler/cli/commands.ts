@@ -62,6 +62,7 @@ export const commands: readonly Command[] = [
       'infc compile model.onnx -o out',
       'infc compile model.onnx -o out --target wasm,wgsl --dims n=1',
       'infc compile model-folder -o out --quant q8',
+      'infc compile model.gguf -o out --context 2048',
     ],
     load: () => import('./compile.ts'),
   },
@@ -150,7 +151,7 @@ export const commands: readonly Command[] = [
     options: {
       text: list('TEXT', 'A text; several are also compared with the first'),
       pooling: value('mean|cls|last', 'How tokens become one vector, for models that leave it open'),
-      raw: flag('Leave the length of the vectors as it is, default 1'),
+      raw: flag('Leave the vectors as long as the model makes them; without it their length is 1'),
       threads: threadsOption,
     },
     examples: ['infc embed out --text "a cat" --text "a kitten"', 'infc embed out --text "a cat" --json'],

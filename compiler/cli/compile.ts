@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { InfcError } from '../../runtime/errors.ts';
+import type { PlanGeneration } from '../../runtime/plan.ts';
 import {
   type Compilation,
   type CompileOptions,
@@ -251,9 +252,15 @@ async function screen(
     io.out(`${label('gives')}${e.outputs.map((p) => `${p.name}: ${portText(p)}`).join(', ')}`);
   }
   io.out('');
-  io.out(
-    `next: infc run ${shown}   infc verify ${shown}   infc view ${shown}   import { load } from '${moduleOf(shown)}'`,
-  );
+  io.out(`next: ${nextSteps(first?.plan.generation, shown)}   import { load } from '${moduleOf(shown)}'`);
+}
+
+/** What one does with a model of this kind. */
+function nextSteps(generation: PlanGeneration | undefined, shown: string): string {
+  const text = generation?.tokenizer;
+  if (!generation) return `infc run ${shown}   infc verify ${shown}   infc view ${shown}`;
+  if (generation.kind === 'encoder') return text ? `infc embed ${shown} --text "..."` : `infc run ${shown}`;
+  return `infc generate ${shown} ${text ? '--prompt "..."' : '--prompt-ids 1,2,3'}   infc verify ${shown}`;
 }
 
 /** What `--precision` did, and why values stay wide; on Wasm, what it is not good for. */

@@ -1,3 +1,4 @@
+import { InfcError } from '../../runtime/errors.ts';
 import type { RegexNode } from '../regex/syntax.ts';
 
 /** The right-hand side of a rule: extended BNF over characters. */
@@ -20,11 +21,19 @@ export interface Grammar {
 /** Matches the empty text. */
 export const NOTHING: Expression = { type: 'sequence', items: [] };
 
+/** Characters of a text in a grammar, at most. */
+const MOST_CHARACTERS = 1 << 16;
+
 /** A terminal that is one text, optionally without regard to ASCII and Unicode case. */
 export function literal(
   text: string,
   fold: (codePoint: number) => readonly (readonly [number, number])[] = (cp) => [[cp, cp]],
 ): Expression {
+  if (text.length > MOST_CHARACTERS)
+    throw new InfcError('INFC5304', `a text of ${text.length} characters, more than ${MOST_CHARACTERS}`, {
+      node: text.slice(0, 40),
+      fix: 'Write shorter texts',
+    });
   const items = Array.from(text, (char): RegexNode => ({ type: 'class', ranges: fold(char.codePointAt(0) ?? 0) }));
   return { type: 'terminal', regex: items.length === 1 && items[0] ? items[0] : { type: 'sequence', items } };
 }

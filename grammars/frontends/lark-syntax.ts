@@ -289,12 +289,13 @@ function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[
   const lexed = tokenize('Lark', chevrotain, types, text);
   // Newlines end statements except inside brackets and before an alternative.
   let depth = 0;
+  let next = 0;
   const kept = lexed.filter((token, i, all) => {
     if ('([{'.includes(token.image)) depth++;
     else if (')]}'.includes(token.image)) depth--;
     if (token.tokenType !== types.Newline) return true;
-    const after = all.slice(i).find((next) => next.tokenType !== types.Newline);
-    return depth === 0 && !(after?.tokenType === types.Bar);
+    while (next < all.length && (next <= i || all[next]?.tokenType === types.Newline)) next++;
+    return depth === 0 && all[next]?.tokenType !== types.Bar;
   });
   const parser = new Parser();
   parser.input = kept;

@@ -27,8 +27,9 @@ interface Module {
 }
 
 const IGNORED = '%ignore';
+/** Parts of rules, after templates: a template that hands its parameter on twice doubles them at each level. */
+const MAX_PARTS = 200_000;
 const DEFINE = 'Define or import it';
-const MAX_INSTANCES = 10_000;
 
 /**
  * Parses a Lark grammar. Terminals are regular languages over characters and every way to cut the text into terminals counts, as in Lark's
@@ -122,6 +123,7 @@ class Lowering {
   readonly #terminals = new Map<string, RegexNode>();
   readonly #open = new Set<string>();
   readonly #ids = new Map<object, number>();
+  #parts = 0;
 
   constructor(main: Module) {
     this.#main = main;
@@ -147,6 +149,10 @@ class Lowering {
   }
 
   #expression(node: LarkNode, module: Module, scope: Scope): Expression {
+    if (++this.#parts > MAX_PARTS)
+      throw new InfcError('INFC5304', `Lark: rules of more than ${MAX_PARTS} parts after templates`, {
+        fix: 'Write it with fewer rules',
+      });
     switch (node.type) {
       case 'sequence':
       case 'choice':
@@ -178,11 +184,6 @@ class Lowering {
     if (isTerminal(name)) return this.#terminal(this.#named(node.name, module));
     const key = this.#instanceKey(home, name, node, module, scope);
     if (!this.#rules.has(key)) {
-      if (this.#rules.size > MAX_INSTANCES)
-        throw new InfcError('INFC5304', `Lark: more than ${MAX_INSTANCES} rules after templates`, {
-          node: name,
-          fix: 'Write it with fewer rules',
-        });
       this.#rules.set(key, NOTHING);
       this.#rules.set(key, this.#expression(definition.body, home, this.#bind(definition, node, module, scope)));
     }

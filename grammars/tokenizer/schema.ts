@@ -61,6 +61,8 @@ export interface TokenizerFile {
 }
 
 const MAX_VOCABULARY = 1 << 22;
+/** Sequences within sequences of normalizers and the like. */
+const MAX_DEEP = 32;
 
 /** Checks the parts of a tokenizer.json that matter here; INFC5201 names the place of what is wrong. */
 export function readTokenizerFile(input: unknown): TokenizerFile {
@@ -153,12 +155,13 @@ function vocabulary(raw: unknown): ReadonlyMap<string, number> {
   return tokens;
 }
 
-function component(raw: unknown, pointer: string): Component | undefined {
+function component(raw: unknown, pointer: string, deep = MAX_DEEP): Component | undefined {
   if (raw === undefined || raw === null) return undefined;
+  if (deep === 0) throw invalid(pointer, 'nests too deeply');
   const fields = record(raw, pointer);
   const nested = ['normalizers', 'pretokenizers', 'decoders'].map((name) => fields[name]).find(Array.isArray);
   const parts = (nested ?? [])
-    .map((part: unknown, i: number) => component(part, `${pointer}/${i}`))
+    .map((part: unknown, i: number) => component(part, `${pointer}/${i}`, deep - 1))
     .filter((part) => part !== undefined);
   return { type: text(fields.type, `${pointer}/type`), fields, parts };
 }

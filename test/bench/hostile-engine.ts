@@ -1,23 +1,24 @@
-// One case of test/bench/hostile.mjs in a process of its own: NAME ORDER [CANCEL]. Prints a line of JSON. With CANCEL the signal turns after so
-// many milliseconds, and `late` is how long the work went on after that.
+// One case of test/bench/hostile.mjs in a process of its own: NAME ORDER DATA [CANCEL], DATA being what `hostile-data.ts` wrote. Says when it is
+// ready, waits for a line, then prints a line of JSON. With CANCEL the signal turns after so many milliseconds, and `late` is how long the work
+// went on after that.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { constrain, type Matcher } from '../../grammars/index.ts';
 import { InfcError } from '../../runtime/errors.ts';
-import { llama3 } from '../conformance/vocabularies.ts';
 import { HOSTILE } from '../grammars/hostile-cases.ts';
+import { readData } from './hostile-data.ts';
 
-/** Tokens of a text that are walked at most. */
-const MOST_TOKENS = 400;
-
-const [, , name, order, cancel] = process.argv;
+const [, , name = '', order, data = '', cancel] = process.argv;
 const hostile = HOSTILE.find((x) => x.name === name);
 if (!hostile) throw new Error(`there is no case '${name}'`);
-const vocabulary = await llama3();
+const { vocabulary, tokens } = readData(data, name);
 // What belongs to the vocabulary alone is there before a user's first schema.
 constrain({ type: 'string' }).matcher(vocabulary).mask();
 const open = hostile.make();
-const text = hostile.text?.();
-const tokens = text === undefined ? [] : vocabulary.encode(text).slice(0, MOST_TOKENS);
+const input = createInterface({ input: process.stdin });
+process.stdout.write('ready\n');
+await new Promise((resolve) => input.once('line', resolve));
+input.close();
 
 /** Collects what is garbage and gives its pages back, so that the next ones count. */
 function collect(): void {

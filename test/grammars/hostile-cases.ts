@@ -1,6 +1,7 @@
 import type { CancelSignal } from '../../grammars/cancel.ts';
-import { constrain, grammar, type Matcher, regex, tools } from '../../grammars/index.ts';
+import { constrain, type Matcher, tools } from '../../grammars/index.ts';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
+import { range, TEXTS } from './hostile-texts.ts';
 
 /** Something that makes matchers. */
 interface Opened {
@@ -28,9 +29,6 @@ export interface HostileOptions {
 
 type Json = Readonly<Record<string, unknown>>;
 
-const signalOf = ({ signal }: HostileOptions): { readonly signal?: CancelSignal } => (signal ? { signal } : {});
-
-const range = (n: number): readonly number[] => Array.from({ length: n }, (_, i) => i);
 const map = (n: number, entry: (i: number) => [string, unknown]): Json => Object.fromEntries(range(n).map(entry));
 const nest = (n: number, wrap: (inner: object) => object, inner: object = { type: 'string' }): object =>
   range(n).reduce<object>((x) => wrap(x), inner);
@@ -649,31 +647,61 @@ export const HOSTILE: readonly Hostile[] = [
     }),
     begin('{"__proto__": 1, "constructor": 2}'),
   ),
-  // Other front ends.
-  {
-    name: 'a regular expression of 100,000 optional parts',
-    make: () => (options) => regex(`^${'a?'.repeat(100_000)}$`, signalOf(options)),
-    text: () => 'aaa',
-    refusals: ['INFC5103'],
-  },
-  {
-    name: 'a grammar of 2,000 rules that refer to each other',
-    make: () => {
-      const rules = range(2000).map((i) => `r${i} ::= "a" r${(i * 7 + 1) % 2000} | "b${i}"`);
-      return (options) => grammar({ gbnf: `root ::= r0\n${rules.join('\n')}` }, signalOf(options));
+  // Cases that others would think of.
+  schema(
+    'an allOf of 30 anyOfs of objects',
+    () => ({
+      type: 'object',
+      allOf: range(30).map((i) => ({
+        anyOf: range(3).map((j) => ({ properties: { [`p${i}`]: { const: j } }, required: [`p${i}`] })),
+      })),
+    }),
+    () => map(30, (i) => [`p${i}`, i % 3]),
+  ),
+  schema(
+    '5,000 required properties',
+    () => ({
+      type: 'object',
+      properties: map(5000, (i) => [`p${i}`, { type: 'integer' }]),
+      required: range(5000).map((i) => `p${i}`),
+    }),
+    begin('{"p0": 1, "p1": 2, "p'),
+  ),
+  schema(
+    'ten texts of 500 kB',
+    () => ({ enum: range(10).map((i) => `${'xé'.repeat(250_000)}${i}`) }),
+    begin(`"${'xé'.repeat(400)}`),
+  ),
+  schema(
+    'names of a pattern that counts to 2^20',
+    () => ({ patternProperties: { '(.*a){20}': { type: 'integer' }, '^(a|a|aa)*b$': { type: 'string' } } }),
+    begin('{"aab": "x", "aaa'),
+  ),
+  schema(
+    'a ring of dynamic references',
+    () => ({
+      $dynamicRef: '#a',
+      $defs: {
+        a: { $dynamicAnchor: 'a', allOf: [{ $dynamicRef: '#b' }] },
+        b: { $dynamicAnchor: 'b', allOf: [{ $dynamicRef: '#a' }] },
+      },
+    }),
+    undefined,
+    'INFC5022',
+  ),
+  schema(
+    'an object within itself',
+    () => {
+      const ring: { type: string; properties: Record<string, unknown>; required: string[] } = {
+        type: 'object',
+        properties: {},
+        required: ['self'],
+      };
+      ring.properties.self = ring;
+      return ring;
     },
-    text: () => 'aaab',
-    refusals: [],
-  },
-  {
-    name: 'a grammar without an end',
-    make: () => (options) => grammar({ gbnf: 'root ::= "a" root' }, signalOf(options)),
-    refusals: ['INFC5010', 'INFC5203'],
-  },
-  {
-    name: 'groups of a grammar nested 3,000 deep',
-    make: () => (options) => grammar({ gbnf: `root ::= ${'('.repeat(3000)}"a"${')'.repeat(3000)}` }, signalOf(options)),
-    text: () => 'a',
-    refusals: ['INFC5304'],
-  },
+    undefined,
+    'INFC5010',
+  ),
+  ...TEXTS,
 ];

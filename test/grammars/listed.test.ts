@@ -47,6 +47,31 @@ function randomList(next: () => number): Json[] {
   return values;
 }
 
+describe('listed texts', () => {
+  it('go on from one that is whole with an escape', () => {
+    const vocabulary = vocabularyOf(['ab', 'ab\\"', 'b\\"', 'é名', 'ab"', 'é名\u{10437}', '\u{10438}"', 'é\\']);
+    for (const list of [
+      ['ab', 'ab"c'],
+      ['é名"', 'é名', 'é名\u{10437}', 'é名\u{10438}', 'é\\'],
+    ]) {
+      const acceptor = constrain({ enum: list }).acceptor;
+      const matcher = constrain({ enum: list }).matcher(vocabulary);
+      const text = new TextEncoder().encode(JSON.stringify(list[0]));
+      let state = acceptor.start;
+      for (const byte of text.subarray(0, -1)) {
+        const words = matcher.mask();
+        vocabulary.bytes.forEach((bytes, token) => {
+          if (!bytes) return;
+          const next = bytes.reduce((at, byte) => acceptor.step(at, byte), state);
+          expect(((words[token >>> 5] ?? 0) >>> (token & 31)) & 1).toBe(next === 0 ? 0 : 1);
+        });
+        matcher.commit(byte);
+        state = acceptor.step(state, byte);
+      }
+    }
+  });
+});
+
 describe('listed arrays and objects', () => {
   it(`are taken in every spelling, and nothing else is (seed ${seed})`, () => {
     const next = random(seed);

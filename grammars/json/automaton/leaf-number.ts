@@ -276,7 +276,12 @@ export function numberClass(atoms: NumberAtoms, phase: NumberPhase, text: string
   const parts: string[] = [phase, negative ? '-' : '+'];
   // Only single-digit numbers may take an exponent.
   if (phase === 'int' && int.length === 1) parts.push(int);
-  for (const t of atoms.thresholds) parts.push(compareClass(t, negative, int, fraction, phase));
+  const spelled = (atoms.digits ??= atoms.thresholds.map(plainDigits));
+  atoms.thresholds.forEach(({ digits }, i) => {
+    const [tInt = '', tFraction = ''] = spelled[i] ?? [];
+    if (digits === 0n) parts.push(int === '' && /^0*$/.test(fraction) ? 'z' : 'n');
+    else parts.push(digits < 0n === negative ? compareClass(tInt, tFraction, int, fraction, phase) : '');
+  });
   for (const u of atoms.units) parts.push(remainderClass(u, int, fraction, phase));
   return parts.join('|');
 }
@@ -303,17 +308,7 @@ const EDGE: readonly (readonly [from: number, to: number])[] = [
   [100, 307],
 ];
 
-function compareClass(
-  threshold: Decimal,
-  negative: boolean,
-  int: string,
-  fraction: string,
-  phase: NumberPhase,
-): string {
-  const zeroSoFar = int === '' && /^0*$/.test(fraction);
-  if (threshold.digits === 0n) return zeroSoFar ? 'z' : 'n';
-  if (threshold.digits < 0n !== negative) return '';
-  const [tInt, tFraction] = plainDigits(threshold);
+function compareClass(tInt: string, tFraction: string, int: string, fraction: string, phase: NumberPhase): string {
   if (phase === 'int' || phase === 'zero') {
     if (int.length > tInt.length) return 'G';
     const head = tInt.slice(0, int.length);

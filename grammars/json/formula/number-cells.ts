@@ -31,6 +31,8 @@ export interface NumberAtoms {
   readonly units: readonly Decimal[];
   /** What was found between thresholds, by formula and how many thresholds lie below. */
   readonly cells: Map<string, NumberCell>;
+  /** How the thresholds are written, once asked for. */
+  digits?: readonly (readonly [int: string, fraction: string])[];
 }
 
 const EVERYTHING: Range = { low: undefined, lowIn: false, high: undefined, highIn: false };

@@ -55,7 +55,11 @@ export class ListedMasks {
     ends[0] = 0;
     let previous: Uint8Array = new Uint8Array(0);
     let reached = 0;
+    let past = '';
+    let ended = false;
     for (const rest of rests) {
+      // No token goes so far: there may be thousands of such texts.
+      if (past !== '' && rest.startsWith(past)) continue;
       if (rest === '') {
         const closing = childOf(quotes, 0, QUOTE);
         if (closing >= 0) walk.takeTails(this.acceptor.machine.step(leaf, QUOTE), stack, quotes, closing);
@@ -67,6 +71,8 @@ export class ListedMasks {
       const bytes = utf8.encode(plain);
       let d = 0;
       while (d < reached && d < bytes.length && bytes[d] === previous[d]) d++;
+      // The text before ended here, so that nothing was asked of what goes on.
+      if (ended && d === previous.length) this.escapedAt(d, leaf, stack);
       for (; d < bytes.length; d++) {
         const byte = bytes[d] ?? 0;
         if (byte < 0x20 || byte === QUOTE || byte === BACKSLASH) break;
@@ -77,11 +83,12 @@ export class ListedMasks {
         ends[d + 1] = end;
         if (node >= 0) walk.take(text, node);
         if (whole && d + 1 === bytes.length) continue;
-        this.escaped(text, node, leaf, stack);
-        this.escaped(quotes, end, leaf, stack);
+        this.escapedAt(d + 1, leaf, stack);
       }
+      past = d < bytes.length && bytes.length === plain.length ? rest.slice(0, d + 1) : '';
       reached = d;
       previous = bytes;
+      ended = whole;
       const closing = whole && d === bytes.length ? below(quotes, ends[d], QUOTE) : -1;
       if (closing >= 0) walk.takeTails(close(rest, bytes), stack, quotes, closing);
     }
@@ -108,8 +115,13 @@ export class ListedMasks {
     this.escaped(this.tokens.quotes, 0, leaf, stack);
   }
 
+  private escapedAt(d: number, leaf: number, stack: StackId): void {
+    this.escaped(this.tokens.text, this.path[d], leaf, stack);
+    this.escaped(this.tokens.quotes, this.ends[d], leaf, stack);
+  }
+
   /** Tokens that go on with an escape, one by one: there are hardly any. */
-  private escaped(trie: TokenTrie, node: number, leaf: number, stack: StackId): void {
+  private escaped(trie: TokenTrie, node: number | undefined, leaf: number, stack: StackId): void {
     const child = below(trie, node, BACKSLASH);
     if (child < 0) return;
     const last = trie.from[child + (trie.size[child] ?? 1)] ?? 0;

@@ -1,4 +1,11 @@
-import { buildTrie, childrenOf, type TokenTrie, type TrieEntry, vocabularyTrie } from '../../matching/trie.ts';
+import {
+  buildTrie,
+  childrenOf,
+  MAX_DEPTH,
+  type TokenTrie,
+  type TrieEntry,
+  vocabularyTrie,
+} from '../../matching/trie.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
 import type { Whitespace } from '../automaton/leaf-structure.ts';
 import { plainText, plausible } from '../automaton/spacing.ts';
@@ -179,7 +186,8 @@ function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whites
   tails.add(new Uint8Array(0), -1);
   tails.entries[0]?.tokens.pop();
   vocabulary.bytes.forEach((bytes, token) => {
-    if (!bytes || bytes.length === 0) return;
+    // Longer ones are in no trie.
+    if (!bytes || bytes.length === 0 || bytes.length > MAX_DEPTH) return;
     if ((((strings.inside[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1) {
       tailOf[token] = INSIDE;
       text.push({ bytes, tokens: [token] });
