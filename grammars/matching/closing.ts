@@ -1,6 +1,6 @@
 import { isPlain } from '../json/automaton/utf8-json.ts';
 import { addChar, CHAR_WORDS, type CharBits, hasChar } from '../json/masks/char-bits.ts';
-import { hasAll, ROW, rowsOf } from '../json/masks/subtrees.ts';
+import { hasAll, rowsOf } from '../json/masks/subtrees.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { Endings, UNTOLD } from './endings.ts';
 import type { MaskId } from './mask-pool.ts';
@@ -122,7 +122,7 @@ export class ClosingMasks {
     const { places } = endings;
     const trie = vocabularyTrie(machine.vocabulary);
     const { byte, depth, size, from, tokens, count, maxDepth } = trie;
-    const rows = rowsOf(trie);
+    const { bits } = rowsOf(trie);
     const { cut, renaming } = aboutTokens(machine.vocabulary);
     const tried = (first: number, last: number): void => {
       for (let t = first; t < last; t++) {
@@ -141,13 +141,7 @@ export class ClosingMasks {
       const end = i + (size[i] ?? 1);
       const b = byte[i] ?? 0;
       const round = rounds[d - 1];
-      if (
-        round &&
-        (roughly || cut[i] === 0) &&
-        (b & 0xc0) !== 0x80 &&
-        hasChar(round, b) &&
-        hasAll(round, rows, i * ROW)
-      ) {
+      if (round && (roughly || cut[i] === 0) && (b & 0xc0) !== 0x80 && hasChar(round, b) && hasAll(round, bits, i)) {
         // A character that was cut takes up to three bytes more.
         if (cut[i] === 1) this.slack = 3;
         visit(tokens, from[i] ?? 0, from[end] ?? 0, at);

@@ -81,7 +81,7 @@ export class MaskPool {
     return this.bases.push({ words, ...hash }) - 1;
   }
 
-  /** The id of a mask; `tokens[0..count)` are those beyond the base, in any order, without repetition. */
+  /** The id of a mask; `tokens[0..count)` are those in which it differs from the base, in any order, without repetition. */
   intern(base: number, tokens: Int32Array, count: number): MaskId {
     const under = this.bases[base];
     const { a: fa, b: fb } = this.factors;
@@ -89,9 +89,12 @@ export class MaskPool {
     let b = under?.b ?? 0;
     for (let i = 0; i < count; i++) {
       const token = tokens[i] ?? 0;
-      a = (a + Math.imul(1 << (token & 31), fa[token >>> 5] ?? 0)) | 0;
-      b = (b + Math.imul(1 << ((token + 16) & 31), fb[token >>> 5] ?? 0)) | 0;
+      const sign = under && ((under.words[token >>> 5] ?? 0) >>> (token & 31)) & 1 ? -1 : 1;
+      a = (a + Math.imul(sign << (token & 31), fa[token >>> 5] ?? 0)) | 0;
+      b = (b + Math.imul(sign << ((token + 16) & 31), fb[token >>> 5] ?? 0)) | 0;
     }
+    // Of a base nothing may be left.
+    if (base >= 0 && a === 0 && b === 0) return this.intern(-1, tokens, 0);
     if (this.buckets.size === 0) this.listTable();
     const key = keyOf(a, b);
     const bucket = this.buckets.get(key);
@@ -126,14 +129,13 @@ export class MaskPool {
     return this.keepMask(key, bucket, { base, extra: tokens, a, b });
   }
 
-  /** The mask with further tokens, which it does not allow yet. */
-  extend(id: MaskId, tokens: readonly number[]): MaskId {
+  /** The mask that differs from this one in some tokens. */
+  toggle(id: MaskId, tokens: readonly number[]): MaskId {
     if (tokens.length === 0) return id;
     const { base, extra } = this.mask(id);
-    const all = new Int32Array(extra.length + tokens.length);
-    all.set(extra);
-    all.set(tokens, extra.length);
-    return this.intern(base, all, all.length);
+    const differ = new Set(extra);
+    for (const token of tokens) if (!differ.delete(token)) differ.add(token);
+    return this.intern(base, Int32Array.from(differ), differ.size);
   }
 
   /** The words of a base; undefined for none. */

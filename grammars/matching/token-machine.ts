@@ -1,4 +1,5 @@
-import { ROW, rowsOf } from '../json/masks/subtrees.ts';
+import { CHAR_WORDS } from '../json/masks/char-bits.ts';
+import { rowsOf } from '../json/masks/subtrees.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { Acceptor, OwnMasks } from './acceptor.ts';
 import type { Places } from './endings.ts';
@@ -121,7 +122,7 @@ export class AcceptorMasks implements TokenMachine {
     let own = this.own.get(inner.acceptor);
     if (!own) this.own.set(inner.acceptor, (own = inner.acceptor.masks(this.vocabulary, this.pool)));
     const mask = own.mask(inner.state);
-    return this.pool.extend(mask, this.beyond(state, own.owed(inner.state), this.pool.view(mask)));
+    return this.pool.toggle(mask, this.beyond(state, own.owed(inner.state), this.pool.view(mask)));
   }
 
   /** Tokens that are not in a mask but go on from a state; all of them hold the owed characters. */
@@ -129,7 +130,7 @@ export class AcceptorMasks implements TokenMachine {
     const { acceptor } = this;
     const trie = vocabularyTrie(this.vocabulary);
     const path = new Int32Array(trie.maxDepth + 1);
-    const rows = rowsOf(trie);
+    const { bits } = rowsOf(trie);
     const found: number[] = [];
     // By depth: which of the characters are still to come.
     const left = new Uint32Array(trie.maxDepth + 1);
@@ -143,7 +144,7 @@ export class AcceptorMasks implements TokenMachine {
       let hopeless = false;
       for (let k = 0; k < owed.length; k++) {
         const c = owed.charCodeAt(k);
-        if ((owing >> k) & 1 && !(((rows[i * ROW + 4 + (c >> 5)] ?? 0) >> (c & 31)) & 1)) hopeless = true;
+        if ((owing >> k) & 1 && !(((bits[i * CHAR_WORDS + (c >> 5)] ?? 0) >> (c & 31)) & 1)) hopeless = true;
       }
       const next = hopeless ? 0 : acceptor.step(path[d - 1] ?? 0, byte);
       if (next === 0) {

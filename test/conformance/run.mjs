@@ -11,7 +11,9 @@ const [name, ...args] = process.argv.slice(2);
 const out = mkdtempSync(join(here, '..', '..', 'node_modules', '.infc-conformance-'));
 try {
   const outfile = join(out, `${name}.mjs`);
-  await build({ entryPoints: [join(here, `${name}.ts`)], bundle: true, platform: 'node', format: 'esm', packages: 'external', outfile, logLevel: 'warning' });
+  // Threads are files of their own.
+  const entryPoints = [name, 'cases-thread'].map((file) => join(here, `${file}.ts`));
+  await build({ entryPoints, bundle: true, platform: 'node', format: 'esm', packages: 'external', outdir: out, outExtension: { '.js': '.mjs' }, logLevel: 'warning' });
   const { status } = spawnSync(process.execPath, ['--max-old-space-size=4096', outfile, ...args], {
     stdio: 'inherit',
     env: { ...process.env, INFC_ROOT: `${join(here, '..', '..')}/` },

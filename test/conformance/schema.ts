@@ -1,26 +1,17 @@
 // npm run conformance:schema -- FILE.jsonl.gz... [--vocab TOKENIZER.json] [--json FILE] [--every N] [--offset K] [--only ID] [--verbose] [--cpu]
 // [--artifact STATES]: with constraints compiled ahead of time, of so many states at most; `ttfm` is then the time to open one, and `tbm` counts
 // steps between states that it holds. [--max-tokens N]: masks under a limit of N tokens beyond those of the instance and its end.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { PerformanceObserver } from 'node:perf_hooks';
-import { gunzipSync } from 'node:zlib';
+import { writeFileSync } from 'node:fs';
+import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { compileConstraint } from '../../grammars/artifact/artifact.ts';
 import { openArtifact } from '../../grammars/artifact/artifact-machine.ts';
 import { JsonMasks } from '../../grammars/json/masks/masks.ts';
-import type { Json } from '../../grammars/json/schema/document.ts';
 import { openSchema } from '../../grammars/json/session.ts';
 import { ClosingMasks } from '../../grammars/matching/closing.ts';
 import type { TokenMachine } from '../../grammars/matching/token-machine.ts';
-import { vocabularyFromTokenizerJson } from '../../grammars/tokenizer/index.ts';
 import { InfcError } from '../../runtime/errors.ts';
+import { type Case, openCases } from './cases.ts';
 import { quantile, round } from './statistics.ts';
-import { llama3 } from './vocabularies.ts';
-
-interface Case {
-  readonly id: string;
-  readonly schema: Json;
-  readonly tests: readonly { readonly valid: boolean; readonly text: string }[];
-}
 
 interface Outcome {
   readonly id: string;
@@ -36,23 +27,22 @@ for (let i = 2; i < process.argv.length; i++) {
   else if (arg.startsWith('--')) flags.set(arg, process.argv[++i] ?? '');
   else files.push(arg);
 }
-const every = Number(flags.get('--every') ?? 1);
-const offset = Number(flags.get('--offset') ?? 0);
-const only = flags.get('--only');
 const verbose = flags.has('--verbose');
 const maxStates = Number(flags.get('--artifact') ?? 0);
 const spare = Number(flags.get('--max-tokens') ?? Number.POSITIVE_INFINITY);
 
 const NONE = new Uint8Array(0);
+const NO_TOKENS = new Int32Array(0);
 /** Schemas run beforehand, for the engine's own compiler. */
 const WARM_UP = 100;
-const file = flags.get('--vocab');
-const vocabulary =
-  file === undefined ? await llama3() : vocabularyFromTokenizerJson(JSON.parse(readFileSync(file, 'utf8')));
-function encode(text: string): number[] {
-  if (!vocabulary.encode) throw new Error(`${file} has no encoder`);
-  return vocabulary.encode(text);
-}
+const cases = await openCases({
+  files,
+  vocab: flags.get('--vocab'),
+  every: Number(flags.get('--every') ?? 1),
+  offset: Number(flags.get('--offset') ?? 0),
+  only: flags.get('--only'),
+});
+const { vocabulary } = cases;
 /** Milliseconds of wall time, or with --cpu of processor time (for machines that do other work at the same time). */
 const clock = flags.has('--cpu')
   ? () => {
@@ -71,14 +61,24 @@ interface Slow {
 }
 /** Steps over 2 ms and first masks over 5 ms. */
 const slow: Slow[] = [];
-/** Pauses for garbage collection. */
-const pauses: { readonly start: number; readonly end: number }[] = [];
+/** Pauses for garbage collection: of young objects (minor) or of all (whole collections and their steps). */
+const pauses: { readonly start: number; readonly end: number; readonly minor: boolean }[] = [];
 new PerformanceObserver((list) => {
-  for (const { startTime, duration } of list.getEntries()) pauses.push({ start: startTime, end: startTime + duration });
+  for (const { startTime: start, duration, detail } of list.getEntries() as readonly (PerformanceEntry & {
+    detail?: unknown;
+  })[])
+    pauses.push({ start, end: start + duration, minor: kindOf(detail) === constants.NODE_PERFORMANCE_GC_MINOR });
 }).observe({ entryTypes: ['gc'] });
-/** Microseconds of a step in which the garbage collector had stopped it. */
-const paused = ({ start, end }: Slow): number =>
-  pauses.reduce((sum, p) => sum + Math.max(0, Math.min(end, p.end) - Math.max(start, p.start)), 0) * 1000;
+function kindOf(detail: unknown): unknown {
+  return typeof detail === 'object' && detail !== null && 'kind' in detail ? detail.kind : undefined;
+}
+/** Microseconds of a step in which the garbage collector had stopped it, for minor collections and for others. */
+function paused({ start, end }: Slow): { minor: number; major: number } {
+  const sum = { minor: 0, major: 0 };
+  for (const p of pauses)
+    sum[p.minor ? 'minor' : 'major'] += Math.max(0, Math.min(end, p.end) - Math.max(start, p.start)) * 1000;
+  return sum;
+}
 const noted = (us: number, what: string): void => {
   const end = performance.now();
   slow.push({ us, what, start: end - us / 1000, end });
@@ -86,23 +86,11 @@ const noted = (us: number, what: string): void => {
 /** Slow steps by kind of state: count and microseconds. */
 const kinds = new Map<string, [number, number]>();
 
-/** Texts of the cases: parsed one at a time, so that the heap stays small. */
-function cases(): string[] {
-  const all: string[] = [];
-  for (const file of files)
-    for (const line of gunzipSync(readFileSync(file)).toString().split('\n')) if (line) all.push(line);
-  return only
-    ? all.filter((line) => (JSON.parse(line) as Case).id === only)
-    : all.filter((_, i) => i % every === offset);
-}
-
-function run({ id, schema, tests }: Case, record: boolean): Outcome {
+function run({ id, schema, tests }: Case, texts: readonly Int32Array[], record: boolean): Outcome {
   let masks: TokenMachine;
   let live: JsonMasks;
   let held: (state: number) => boolean = () => true;
-  // Tokenizing is not what is measured.
-  const texts = tests.map((test) => encode(test.text));
-  const unspelled = tests.findIndex(({ text }, i) => rest(texts[i] ?? [], 0).trimStart() !== text.trimStart());
+  const unspelled = tests.findIndex(({ text }, i) => rest(texts[i] ?? NO_TOKENS, 0).trimStart() !== text.trimStart());
   if (unspelled >= 0) return { id, status: 'refused', reason: `the tokenizer does not spell test ${unspelled}` };
   let began = clock();
   try {
@@ -137,7 +125,7 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
     let state = masks.start;
     let accepted = true;
     let early = -1;
-    const tokens = texts[index] ?? [];
+    const tokens = texts[index] ?? NO_TOKENS;
     let at = 0;
     try {
       for (const token of tokens) {
@@ -178,10 +166,7 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
       return { id, status: 'refused', reason: `test ${index} token ${at}: ${message(error)}` };
     }
     if (accepted !== valid) {
-      const near = tokens
-        .slice(0, at + 1)
-        .map((t) => Buffer.from(vocabulary.bytes[t] ?? []).toString())
-        .join('');
+      const near = rest(tokens.subarray(0, at + 1), 0);
       return {
         id,
         status: 'wrong',
@@ -193,8 +178,8 @@ function run({ id, schema, tests }: Case, record: boolean): Outcome {
   return { id, status: 'pass' };
 }
 
-function rest(tokens: readonly number[], from: number): string {
-  return Buffer.concat(tokens.slice(from).map((t) => vocabulary.bytes[t] ?? NONE)).toString();
+function rest(tokens: Int32Array, from: number): string {
+  return Buffer.concat(Array.from(tokens.subarray(from), (t) => vocabulary.bytes[t] ?? NONE)).toString();
 }
 
 function message(error: unknown): string {
@@ -202,20 +187,27 @@ function message(error: unknown): string {
   return error instanceof Error ? `CRASH ${error.stack?.split('\n').slice(0, 4).join(' | ')}` : String(error);
 }
 
-const all = cases();
-const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-for (const line of all.slice(0, WARM_UP)) run(JSON.parse(line) as Case, false);
-for (const line of all) {
-  await breathe();
+for (let i = 0; i < Math.min(WARM_UP, cases.count); i++) {
+  const { case: one, tokens } = await cases.at(i);
+  run(one, tokens, false);
+}
+for (let i = 0; i < cases.count; i++) {
+  const { case: one, tokens } = await cases.at(i);
   const started = performance.now();
-  const outcome = run(JSON.parse(line) as Case, true);
+  const outcome = run(one, tokens, true);
   list.push(outcome);
   const ms = performance.now() - started;
   if (verbose && (outcome.status !== 'pass' || ms > 1000))
     console.log(`${outcome.status} ${outcome.id} ${Math.round(ms)}ms ${outcome.reason ?? ''}`);
 }
+await cases.close();
 ttfm.sort((a, b) => a - b);
 tbm.sort((a, b) => a - b);
+/** Steps over the bar of 5 ms, and those that are so without the garbage collector. */
+const long = slow
+  .filter(({ us, what }) => us > 5000 && !what.endsWith(' ttfm'))
+  .map((step) => ({ step, gc: paused(step) }));
+const own = long.map(({ step, gc }) => step.us - gc.minor - gc.major);
 const count = (status: Outcome['status']): number => list.filter((x) => x.status === status).length;
 const report = {
   schemas: list.length,
@@ -235,12 +227,16 @@ const report = {
     p99: round(quantile(tbm, 0.99)),
     p999: round(quantile(tbm, 0.999)),
     max: round(quantile(tbm, 1)),
+    over_5ms: { steps: long.length, own: own.filter((us) => us > 5000).length, max_own: round(Math.max(0, ...own)) },
   },
 };
 console.log(JSON.stringify(report, null, 1));
 if (verbose)
-  for (const step of slow.sort((a, b) => b.us - a.us))
-    console.log(`${Math.round(step.us)} us, ${Math.round(paused(step))} of them garbage collection: ${step.what}`);
+  for (const step of slow.sort((a, b) => b.us - a.us)) {
+    const { minor, major } = paused(step);
+    const parts = `${Math.round(step.us - minor - major)} of its own, ${Math.round(minor)} minor, ${Math.round(major)} major`;
+    console.log(`${Math.round(step.us)} us: ${parts}: ${step.what}`);
+  }
 if (verbose)
   for (const [kind, [n, us]] of kinds) console.log(`${kind}: ${n} steps over 120 us, ${Math.round(us / 1000)} ms`);
 const json = flags.get('--json');

@@ -119,25 +119,19 @@ export class KeySpace {
   }
 
   /** Code points with which a usable listed name goes on from the prefix. */
-  listedAfter(prefix: string): Set<number> {
-    const found = new Set<number>();
-    const [from, to] = this.range(prefix);
-    for (let i = from; i < to; i++) {
-      const point = this.demands.names[i]?.codePointAt(prefix.length);
-      if (point !== undefined && !found.has(point) && this.usable(i)) found.add(point);
-    }
-    return found;
+  listedAfter(prefix: string): number[] {
+    return this.usableAfter(prefix).flatMap((rest) => rest.codePointAt(0) ?? []);
   }
 
-  /** Whether some listed or used name goes on from the prefix with a code point in the range. */
-  namedIn(prefix: string, low: number, high: number): boolean {
+  /** Whether some listed or used name goes on from the prefix with a code point in the range, or some that can come. */
+  namedIn(prefix: string, low: number, high: number, usable = false): boolean {
     const within = (name: string): boolean => {
       const point = name.codePointAt(prefix.length);
       return point !== undefined && point >= low && point <= high;
     };
     const [from, to] = this.range(prefix);
-    for (let i = from; i < to; i++) if (within(this.demands.names[i] ?? '')) return true;
-    return this.extra.some((name) => name.startsWith(prefix) && within(name));
+    for (let i = from; i < to; i++) if (within(this.demands.names[i] ?? '') && (!usable || this.usable(i))) return true;
+    return !usable && this.extra.some((name) => name.startsWith(prefix) && within(name));
   }
 
   /** The transition for the closing quote: back to the key frame, with the name's number or its region's. */

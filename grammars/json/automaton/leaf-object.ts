@@ -2,7 +2,7 @@ import type { Lang } from '../../regex/index.ts';
 import type { Region } from './key-demands.ts';
 import type { KeySpace } from './key-space.ts';
 import { DEAD, type FormulaSlot, goTo, type Leaf, onlyBytes, pop, type ResultId, WHITESPACE } from './leaf.ts';
-import type { StringProfile } from './leaf-string.ts';
+import { type Counts, StringLeaf, type StringProfile, slotOf } from './leaf-string.ts';
 import { whitespaceStep } from './leaf-structure.ts';
 import type { Machine } from './machine.ts';
 import { atCharacter, type CodePoints, decodeStep, fillPlain, firstByte, primeDecoder } from './utf8-json.ts';
@@ -75,11 +75,10 @@ const MAX_AHEAD = 64;
 /** Inside a property name. */
 export class KeyLeaf implements Leaf, CodePoints {
   readonly kind = 'key';
-  private readonly ahead = new Map<string, number>();
+  private ahead: Map<string, number> | undefined;
   private off: number | undefined;
   private nearNext: ReadonlySet<number> | undefined;
   private nearFirst: ReadonlySet<number> | undefined;
-  private listedNext: ReadonlySet<number> | undefined;
 
   constructor(
     private readonly machine: Machine,
@@ -152,6 +151,30 @@ export class KeyLeaf implements Leaf, CodePoints {
     return all.length === 1 ? all[0] : all.sort().join();
   }
 
+  /** The state of a string with the content of the only class of names left, where none of them is listed or used; 0 elsewhere. */
+  asText(): number {
+    const { machine, regions } = this;
+    const [only] = regions;
+    if (this.decoder !== 0 || regions.length !== 1 || !only || this.nearRests().length > 0) return 0;
+    return machine.stringState([slotOf(only.lang, machine.results.of([0]))], 0) >> 2;
+  }
+
+  /** What the state counts to many of. */
+  get counts(): Counts | undefined {
+    const text = this.machine.leaves[this.asText()];
+    return text instanceof StringLeaf ? text.counts : undefined;
+  }
+
+  /** The same state without what it counts. */
+  uncounted({ lang }: Counts): number {
+    return this.machine.keyState(
+      this.space,
+      undefined,
+      this.regions.map(({ region }) => ({ region, lang })),
+      0,
+    );
+  }
+
   /** What can still be typed, where only listed names can come. */
   listedRests(): readonly string[] | undefined {
     return this.prefix === undefined || this.regions.length > 0 ? undefined : this.space.usableAfter(this.prefix);
@@ -159,10 +182,11 @@ export class KeyLeaf implements Leaf, CodePoints {
 
   /** The transition for a text without quotes and escapes. */
   advance(text: string): number {
-    let code = this.ahead.get(text);
+    const ahead = (this.ahead ??= new Map());
+    let code = ahead.get(text);
     if (code === undefined) {
       code = this.free ? goTo(this.offLeaf) : this.space.step(this, text);
-      if (this.ahead.size < MAX_AHEAD) this.ahead.set(text, code);
+      if (ahead.size < MAX_AHEAD) ahead.set(text, code);
     }
     return code;
   }
@@ -190,15 +214,17 @@ export class KeyLeaf implements Leaf, CodePoints {
   }
 
   /** Code points with which a usable listed name goes on. */
-  listed(): ReadonlySet<number> {
-    this.listedNext ??= this.prefix === undefined ? new Set() : this.space.listedAfter(this.prefix);
-    return this.listedNext;
+  listed(): readonly number[] {
+    return this.prefix === undefined ? [] : this.space.listedAfter(this.prefix);
   }
 
   any(low: number, high: number): boolean {
-    for (const point of this.listed()) if (point >= low && point <= high) return true;
-    const { engine } = this.machine;
-    return this.regions.some((r) => r.lang === engine.any || this.machine.facts.derivableIn(r.lang, low, high));
+    const { engine, facts } = this.machine;
+    return (
+      this.regions.some((r) => r.lang === engine.any) ||
+      (this.prefix !== undefined && this.space.namedIn(this.prefix, low, high, true)) ||
+      this.regions.some((r) => facts.derivableIn(r.lang, low, high))
+    );
   }
 
   alike(low: number, high: number): number {

@@ -28,7 +28,7 @@ export type StringProfile =
 
 /** A pattern, what it is without its large counters, and up to how many characters the two are the same. */
 export interface Counts {
-  readonly slot: StringSlot;
+  readonly slot: Pick<StringSlot, 'min' | 'max'>;
   readonly lang: Lang;
   readonly most: number;
 }
@@ -92,8 +92,9 @@ export class StringLeaf implements Leaf, CodePoints {
   }
 
   /** The same state without what it counts. */
-  uncounted({ slot, lang }: Counts): number {
-    return this.machine.stringState([{ ...slot, lang, min: 0, max: Number.POSITIVE_INFINITY }], 0) >> 2;
+  uncounted({ lang }: Counts): number {
+    const slots = this.slots.map((slot) => ({ ...slot, lang, min: 0, max: Number.POSITIVE_INFINITY }));
+    return this.machine.stringState(slots, 0) >> 2;
   }
 
   /** The same state with no bound on its length, and how many characters may come in it that the bound admits, with all they need after them. */
@@ -138,21 +139,8 @@ export class StringLeaf implements Leaf, CodePoints {
 
   /** The state that takes any content and gives the same results. */
   anyText(): number {
-    const free = {
-      list: [],
-      low: 0,
-      high: 0,
-      at: 0,
-      lang: this.machine.engine.any,
-      min: 0,
-      max: Number.POSITIVE_INFINITY,
-    };
-    return (
-      this.machine.stringState(
-        this.slots.map((s) => ({ ...free, results: s.results })),
-        0,
-      ) >> 2
-    );
+    const slots = this.slots.map((s) => slotOf(this.machine.engine.any, s.results));
+    return this.machine.stringState(slots, 0) >> 2;
   }
 
   /** The state that takes any number of characters of the class whose run this is. */
@@ -275,6 +263,11 @@ export class StringLeaf implements Leaf, CodePoints {
     }
     return ok.length === 0 ? 0 : pop(this.machine.results.finish(ok, () => text));
   }
+}
+
+/** All texts of a language. */
+export function slotOf(lang: Lang, results: ResultId): StringSlot {
+  return { list: [], low: 0, high: 0, at: 0, lang, min: 0, max: Number.POSITIVE_INFINITY, results };
 }
 
 function normal(

@@ -6,8 +6,6 @@ export type CharBits = Int32Array;
 
 /** Words of a set. */
 export const CHAR_WORDS = 6;
-/** Bits of a set. */
-export const CHAR_BITS = 192;
 
 /** The bit of a first byte; continuation bytes have none. */
 export function charBit(byte: number): number {

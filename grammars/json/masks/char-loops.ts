@@ -3,7 +3,7 @@ import { FreeNumberLeaf, NumberLeaf } from '../automaton/leaf-number.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';
 import type { Machine } from '../automaton/machine.ts';
-import { addChar, CHAR_BITS, CHAR_WORDS, type CharBits, charBit, countChars, pointsOf } from './char-bits.ts';
+import { addChar, CHAR_WORDS, type CharBits, charBit, countChars, hasChar, pointsOf } from './char-bits.ts';
 
 /**
  * Characters of which any few may follow a string, key or number state in any order. They lead round in a few states, of which each takes them
@@ -15,6 +15,8 @@ export interface Loop {
   readonly exits: CharBits;
   /** How many may follow: {@link ROUND} when they lead round, few where states count. */
   readonly count: number;
+  /** The same for each of its states. */
+  readonly counts?: ReadonlyMap<number, number>;
 }
 
 /** The characters that most of a state's transitions agree on, and where they lead. */
@@ -25,10 +27,10 @@ export interface Link {
 
 /** Where the characters of a state lead. */
 interface Ways {
-  /** By the bit of a character the state it leads to; 0 when none, or when the characters of a first byte part. */
-  readonly next: Int32Array;
-  /** Where the characters of a first byte lead when they part but all of them lead somewhere. */
-  readonly parts: Map<number, readonly number[]>;
+  /** By the state they lead to. */
+  readonly links: Link[];
+  /** Those of whose first byte some lead to one state and some to another. */
+  readonly parts: CharBits;
   /** The characters that lead somewhere within the string. */
   readonly set: CharBits;
   /** What may come, the quote and the backslash included. */
@@ -39,10 +41,10 @@ interface Ways {
 export const ROUND = 254;
 
 const ZERO = 0x30;
+const SPACE = 0x20;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-const NOWHERE: readonly number[] = [];
 /** States that a loop may have; more are followed as far as so many levels take. */
 const MAX_STATES = 96;
 /** Fewer when they are that many at once: so many, and two a level. */
@@ -51,7 +53,7 @@ const SOME = 6;
 const MAX_DIGITS = 3;
 /** After so many levels a loop ends rather than that characters leave it: few tokens are longer. */
 const FAR = 6;
-/** Levels followed in a walk. */
+/** The same where the character is a frequent one: a space or a lower-case letter. */
 const NEAR = 3;
 /** Sets of fewer characters are of no use. */
 const FEW = 4;
@@ -60,8 +62,8 @@ const FEW = 4;
 export class CharLoops {
   private readonly ways: (Ways | null | undefined)[] = [];
   private readonly loops: (Loop | null | undefined)[] = [];
-  /** Those found by {@link near}. */
-  private readonly closed: (Loop | null | undefined)[] = [];
+  /** See {@link known}. */
+  private readonly met: (Loop | undefined)[] = [];
 
   constructor(private readonly machine: Machine) {}
 
@@ -69,54 +71,64 @@ export class CharLoops {
   of(leaf: number): Loop | undefined {
     let loop = this.loops[leaf];
     if (loop === undefined) {
-      const near = this.closed[leaf];
-      loop = near?.count === ROUND ? near : (this.find(leaf, ROUND) ?? null);
+      const known = this.met[leaf];
+      loop = known?.count === ROUND ? known : (this.find(leaf) ?? null);
       this.loops[leaf] = loop;
+      this.met[leaf] ??= loop ?? undefined;
     }
     return loop ?? undefined;
   }
 
-  /** The same when it is found at once, or with `search` false when it is known: what a walk asks of every state. */
-  near(leaf: number, search: boolean): Loop | undefined {
-    let loop = this.closed[leaf];
-    if (loop === undefined) {
-      if (!search) return undefined;
-      loop = this.find(leaf, NEAR) ?? null;
-      this.closed[leaf] = loop;
-    }
-    return loop ?? undefined;
+  /** The same when it is known from another state: what a walk asks of every state. */
+  known(leaf: number): Loop | undefined {
+    return this.met[leaf];
   }
 
-  private find(leaf: number, deepest: number): Loop | undefined {
+  private find(leaf: number): Loop | undefined {
     if (this.machine.leaves[leaf]?.kind === 'number') return this.followDigits(leaf);
-    const seen = new Set([leaf]);
-    const loop = this.follow(leaf, seen, deepest);
+    const loop = this.follow(leaf);
     // It is also that of its other states, unless they take more.
-    if (loop?.count === ROUND)
-      for (const state of seen) {
-        const set = this.from(state)?.set;
-        if (set?.every((word, w) => word === loop.set[w])) this.closed[state] ??= loop;
-      }
-    return loop;
+    for (const [state, count] of loop?.counts ?? [])
+      if (loop && count > NEAR && this.from(state)?.set.every((word, w) => word === loop.set[w]))
+        this.met[state] ??= count === loop.count ? loop : { ...loop, count };
+    if (loop) return loop;
+    // Most characters may lead to where others lead round.
+    const next = this.follow(this.link(leaf)?.next ?? leaf);
+    return next?.count === ROUND ? { ...next, count: 0 } : undefined;
   }
 
   /**
    * Follows all characters of the state, level by level. Where a character leads to a state that does not take them all, either that
    * character or those it does not take leave the set, whichever are fewer.
    */
-  private follow(leaf: number, seen: Set<number>, deepest: number): Loop | undefined {
+  private follow(leaf: number): Loop | undefined {
+    const seen = new Set([leaf]);
     const own = this.from(leaf);
     if (!own || countChars(own.set) <= FEW) return undefined;
     const set = own.set.slice();
     let level = [leaf];
-    let count = 1;
-    while (level.length > 0 && count < deepest) {
+    for (let count = 1; level.length > 0; count++) {
       const below: number[] = [];
-      for (const at of level) if (!this.spread(at, set, seen, below, count)) return this.loop(set, seen, count);
+      for (const at of level) this.spread(at, set, seen, below, count);
       level = below;
-      count = below.length === 0 ? ROUND : count + 1;
     }
-    return this.loop(set, seen, count);
+    const counts = this.counts(set, seen);
+    return this.loop(set, counts, counts.get(leaf) ?? 0);
+  }
+
+  /** How many characters of the set may follow a state in any order, before one leads to a state that was not seen: it may not take them all. */
+  private counts(set: CharBits, seen: ReadonlySet<number>): Map<number, number> {
+    const counts = new Map(Array.from(seen, (state) => [state, ROUND]));
+    for (let n = 1, more = true; more; n++) {
+      more = false;
+      for (const at of seen) {
+        if (counts.get(at) !== ROUND) continue;
+        const near = this.from(at)?.links.some((link) => (counts.get(link.next) ?? 0) < n && meet(link.set, set));
+        if (near) counts.set(at, n);
+        more ||= near === true;
+      }
+    }
+    return counts;
   }
 
   /** States of numbers are costly: only one is followed from each. */
@@ -135,67 +147,59 @@ export class CharLoops {
       count = link.next === next ? ROUND : count + 1;
       next = link.next;
     }
-    return this.loop(set, states, count);
+    return this.loop(set, new Map(states.map((state) => [state, count])), count);
   }
 
-  /** Adds the states that the characters of `set` lead to, which becomes smaller on the way; false when it would become much smaller, or a little after some way. */
-  private spread(leaf: number, set: CharBits, seen: Set<number>, below: number[], count: number): boolean {
-    const ways = this.from(leaf);
-    if (!ways) return false;
-    const next = new Set<number>();
-    for (let bit = 0; bit < CHAR_BITS; bit++)
-      if (((set[bit >> 5] ?? 0) >> (bit & 31)) & 1) for (const to of waysOf(ways, bit)) if (!seen.has(to)) next.add(to);
+  /** Adds the states that the characters of `set` lead to, which becomes smaller on the way. */
+  private spread(leaf: number, set: CharBits, seen: Set<number>, below: number[], count: number): void {
+    const links = this.from(leaf)?.links.filter((link) => !seen.has(link.next) && meet(link.set, set));
     // States that are not looked at cost nothing.
-    if (seen.size + next.size > Math.min(MAX_STATES, SOME + 8 * count)) return false;
-    const tried = new Set<number>();
-    for (let bit = 0; bit < CHAR_BITS; bit++) {
-      if ((((set[bit >> 5] ?? 0) >> (bit & 31)) & 1) === 0) continue;
-      for (const to of waysOf(ways, bit)) {
-        if (seen.has(to) || tried.has(to)) continue;
-        const missing = without(set, this.from(to)?.set);
-        const lacks = countChars(missing);
-        if (lacks > 0) {
-          const leading = new Int32Array(CHAR_WORDS);
-          for (let b = bit; b < CHAR_BITS; b++)
-            if (((set[b >> 5] ?? 0) >> (b & 31)) & 1 && waysOf(ways, b).includes(to)) addChar(leading, b);
-          const leads = countChars(leading);
-          if (count >= FAR || (count > 1 && 2 * Math.min(leads, lacks) > countChars(set))) return false;
-          set.set(without(set, leads <= lacks ? leading : missing));
-          tried.add(to);
-          if (leads <= lacks) continue;
-        }
-        seen.add(to);
-        below.push(to);
+    if (!links || seen.size + links.length > Math.min(MAX_STATES, SOME + 8 * count)) return;
+    for (const { next, set: leading } of links) {
+      if (!meet(leading, set)) continue;
+      const missing = without(set, this.from(next)?.set);
+      const lacks = countChars(missing);
+      if (lacks > 0) {
+        const leads = countChars(set) - countChars(without(set, leading));
+        const less = leads <= lacks ? leading : missing;
+        if (
+          count >= FAR ||
+          (count > 1 && 2 * Math.min(leads, lacks) > countChars(set)) ||
+          (count >= NEAR && (hasChar(less, SPACE) || less[3] !== 0))
+        )
+          continue;
+        set.set(without(set, less));
+        if (leads <= lacks) continue;
       }
+      seen.add(next);
+      below.push(next);
     }
-    return true;
   }
 
-  private loop(set: CharBits, states: Iterable<number>, count: number): Loop | undefined {
+  private loop(set: CharBits, counts: ReadonlyMap<number, number>, count: number): Loop | undefined {
     if (count < 2 || countChars(set) <= FEW) return undefined;
     const exits = new Int32Array(CHAR_WORDS);
-    for (const state of states) {
+    for (const state of counts.keys()) {
       const alive = this.from(state)?.alive;
       for (let w = 0; w < CHAR_WORDS; w++) exits[w] = (exits[w] ?? 0) | ((alive?.[w] ?? 0) & ~(set[w] ?? 0));
     }
-    return { set, exits, count };
+    return { set, exits, count, counts };
   }
 
   /** Where most characters of a state lead. */
   link(leaf: number): Link | undefined {
     const ways = this.from(leaf);
-    if (!ways) return undefined;
-    const sets = new Map<number, CharBits>();
-    for (let bit = 0; bit < CHAR_BITS; bit++) {
-      const next = ways.next[bit] ?? 0;
-      if (next === 0) continue;
-      let set = sets.get(next);
-      if (!set) sets.set(next, (set = new Int32Array(CHAR_WORDS)));
-      addChar(set, bit);
-    }
     let best: Link | undefined;
-    for (const [next, set] of sets) if (!best || countChars(set) > countChars(best.set)) best = { next, set };
-    return best && countChars(best.set) > FEW ? best : undefined;
+    let most = FEW;
+    for (const { next, set } of ways?.links ?? []) {
+      const only = without(set, ways?.parts);
+      const size = countChars(only);
+      if (size > most) {
+        best = { next, set: only };
+        most = size;
+      }
+    }
+    return best;
   }
 
   private from(leaf: number): Ways | undefined {
@@ -234,9 +238,8 @@ export class CharLoops {
       if (codes.length > 1 || code !== 0) addChar(ways.alive, bit);
       if (codes.length === 1) this.way(ways, bit, code);
       else if (codes.every((c) => c !== 0 && (c & 3) === 0)) {
-        const states = codes.map((c) => c >> 2);
-        ways.parts.set(bit, states);
-        addChar(ways.set, bit);
+        addChar(ways.parts, bit);
+        for (const each of codes) this.way(ways, bit, each);
       }
     }
     return ways;
@@ -267,27 +270,30 @@ export class CharLoops {
     };
   }
 
-  private way({ next, set }: Ways, bit: number, code: number): void {
+  private way({ links, set }: Ways, bit: number, code: number): void {
     if (code === 0 || (code & 3) !== 0) return;
-    next[bit] = code >> 2;
+    const next = code >> 2;
+    let link = links.find((other) => other.next === next);
+    if (!link) links.push((link = { next, set: new Int32Array(CHAR_WORDS) }));
+    addChar(link.set, bit);
     addChar(set, bit);
   }
-}
-
-/** The states that the characters of a bit lead to. */
-function waysOf({ next, parts }: Ways, bit: number): readonly number[] {
-  const only = next[bit] ?? 0;
-  return only > 0 ? [only] : (parts.get(bit) ?? NOWHERE);
 }
 
 function without(set: CharBits, other: CharBits | undefined): CharBits {
   return set.map((word, w) => word & ~(other?.[w] ?? 0));
 }
 
+/** Whether two sets have a character in common. */
+function meet(a: CharBits, b: CharBits): boolean {
+  for (let w = 0; w < CHAR_WORDS; w++) if (((a[w] ?? 0) & (b[w] ?? 0)) !== 0) return true;
+  return false;
+}
+
 function nowhere(): Ways {
   return {
-    next: new Int32Array(CHAR_BITS),
-    parts: new Map(),
+    links: [],
+    parts: new Int32Array(CHAR_WORDS),
     set: new Int32Array(CHAR_WORDS),
     alive: new Int32Array(CHAR_WORDS),
   };

@@ -1,10 +1,10 @@
 import type { MaskId, MaskPool, SetHash } from '../../matching/mask-pool.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
 import type { JsonAcceptor } from '../acceptor.ts';
-import type { KeyLeaf } from '../automaton/leaf-object.ts';
+import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { type Counts, StringLeaf } from '../automaton/leaf-string.ts';
 import type { StackId } from '../automaton/stack.ts';
-import { type CharBits, hasChar } from './char-bits.ts';
+import type { CharBits } from './char-bits.ts';
 import { type Loop, ROUND } from './char-loops.ts';
 import type { MaskWalk } from './mask-walk.ts';
 import { type JsonTokens, within } from './string-tokens.ts';
@@ -13,8 +13,8 @@ import { type JsonTokens, within } from './string-tokens.ts';
 const SHORT = 10;
 /** A bound on the length is left out when it certainly admits so many characters more; longer tokens are tried one by one. */
 const SURE = 14;
-/** Counting loops shorter than this are walked as they are. */
-const LONG = 4;
+/** Of a format, tokens with more characters than this are so few that they are tried one by one. */
+const MOST = 32;
 /** Masks of formats kept for a vocabulary. */
 const MAX_KEPT = 2048;
 
@@ -63,6 +63,9 @@ export class Insides {
 
   /** The tokens of a state between characters. */
   of(info: StringLeaf | KeyLeaf, leaf: number, counted: Counted | undefined): Inside {
+    const text = info instanceof KeyLeaf ? info.asText() : 0;
+    const same = this.acceptor.machine.leaves[text];
+    if (same instanceof StringLeaf) return this.of(same, text, this.counted(same));
     const key = info.patterns();
     const known = key && this.known.get(key);
     if (known) return known;
@@ -91,7 +94,7 @@ export class Insides {
    * The state without counters, where it tells about most tokens; undefined where the counters are nearly exhausted, or where it is
    * not known how many characters the pattern may still need.
    */
-  counted(info: StringLeaf): Counted | undefined {
+  counted(info: StringLeaf | KeyLeaf): Counted | undefined {
     const { counts } = info;
     if (!counts || counts.slot.min > 0) return undefined;
     const { engine } = this.acceptor.machine;
@@ -114,27 +117,29 @@ export class Insides {
   private shortened(mask: MaskId, sure: number, leaf: number): MaskId {
     const { pool } = this;
     const { longest, byLength } = this.tokens.strings;
-    const words = pool.view(mask).slice();
+    const words = pool.view(mask);
+    const over: number[] = [];
     for (let length = sure + 1; length <= longest; length++)
-      for (const token of byLength[length] ?? []) {
-        const bit = 1 << (token & 31);
-        const word = words[token >>> 5] ?? 0;
-        if ((word & bit) !== 0 && !this.takes(token, leaf, 0)) words[token >>> 5] = word & ~bit;
-      }
-    return pool.internWords(words);
+      for (const token of byLength[length] ?? [])
+        if (((words[token >>> 5] ?? 0) >>> (token & 31)) & 1 && !this.takes(token, leaf, 0)) over.push(token);
+    return pool.toggle(mask, over);
   }
 
   /** Tokens of a state that counts: those of the same state without counters, unless they may be too long for them. */
   private counting({ sure, plain }: Counted, leaf: number): Inside {
     const { acceptor, tokens, walk } = this;
-    if (sure < tokens.strings.longest) {
-      const own = acceptor.machine.leaves[leaf];
-      if (own instanceof StringLeaf && (own.withoutMax()?.sure ?? 0) >= SURE) return this.unbounded(own, leaf);
+    const own = acceptor.machine.leaves[leaf];
+    const text = own instanceof StringLeaf ? own : undefined;
+    if (sure < (text?.origin() ? MOST : tokens.strings.longest)) {
+      if (text && (text.withoutMax()?.sure ?? 0) >= SURE) return this.unbounded(text, leaf);
       const loop = walk.loops.of(plain);
-      return loop?.count === ROUND ? { mask: this.along(leaf, { ...loop, count: sure }) } : this.search(leaf);
+      return loop?.count === ROUND
+        ? { mask: this.along(leaf, { set: loop.set, exits: loop.exits, count: sure }) }
+        : this.search(leaf);
     }
     const info = acceptor.machine.leaves[plain];
-    return info instanceof StringLeaf ? this.of(info, plain, undefined) : this.search(plain);
+    const whole = info instanceof StringLeaf ? this.of(info, plain, undefined) : this.search(plain);
+    return sure >= tokens.strings.longest ? whole : { mask: this.shortened(whole.mask, sure, leaf) };
   }
 
   /** Whether a token may come, tried alone. */
@@ -144,58 +149,28 @@ export class Insides {
     return bytes ? this.walk.takes(bytes) : false;
   }
 
-  /**
-   * Most of the tokens consist of characters that lead round in the state, or in the one that most characters lead to. These are known
-   * for the vocabulary; only tokens that leave the loop are walked.
-   */
+  /** Most of the tokens consist of characters that lead round. These are known for the vocabulary; only tokens that leave the loop are walked. */
   private search(leaf: number): Inside {
-    const { walk, tokens, pool } = this;
-    const { loops } = walk;
-    const own = loops.of(leaf);
-    if (own && own.count >= LONG) {
+    const { walk, pool } = this;
+    const own = walk.loops.of(leaf);
+    if (own) {
       const mask = this.along(leaf, own);
       return own.count === ROUND && pool.mask(mask).base === this.baseOf(own.set, ROUND)
         ? { mask, loop: own.set }
         : { mask };
     }
     walk.begin(leaf, 0);
-    const first = loops.link(leaf);
-    const loop = first && loops.of(first.next);
-    if (!loop || loop.count !== ROUND) {
-      walk.walkText();
-      return { mask: pool.intern(-1, walk.found, walk.count) };
-    }
-    walk.walkText(loop, first.set);
-    const words = within(tokens, loop.set, ROUND).slice();
-    this.withoutStarts(words, loop.set, first.set);
-    const { found, count } = walk;
-    for (let i = 0; i < count; i++) {
-      const token = found[i] ?? 0;
-      words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
-    }
-    return { mask: pool.internWords(words) };
+    walk.walkText();
+    return { mask: pool.intern(-1, walk.found, walk.count) };
   }
 
   /** The tokens along a loop of the state, and those that leave it. */
   private along(leaf: number, loop: Loop): MaskId {
     const { walk, pool } = this;
+    const base = this.baseOf(loop.set, loop.counts ? ROUND : loop.count);
     walk.begin(leaf, 0);
-    walk.walkText(loop);
-    return pool.intern(this.baseOf(loop.set, loop.count), walk.found, walk.count);
-  }
-
-  /** Takes away the tokens that begin with a character of a set but not of another one. */
-  private withoutStarts(words: Uint32Array, set: CharBits, first: CharBits): void {
-    const { text } = this.tokens;
-    for (let i = 1; i < text.count; i += text.size[i] ?? 1) {
-      const byte = text.byte[i] ?? 0;
-      if (!hasChar(set, byte) || hasChar(first, byte)) continue;
-      const last = text.from[i + (text.size[i] ?? 1)] ?? 0;
-      for (let t = text.from[i] ?? 0; t < last; t++) {
-        const token = text.tokens[t] ?? 0;
-        words[token >>> 5] = (words[token >>> 5] ?? 0) & ~(1 << (token & 31));
-      }
-    }
+    walk.walkText(loop, pool.wordsOf(base));
+    return pool.intern(base, walk.found, walk.count);
   }
 
   /** The base of tokens made of a set's characters, so many at most. */

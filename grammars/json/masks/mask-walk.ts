@@ -6,17 +6,14 @@ import { StringLeaf } from '../automaton/leaf-string.ts';
 import { ColonLeaf } from '../automaton/leaf-structure.ts';
 import type { StackId } from '../automaton/stack.ts';
 import { AFTER, UnknownItems } from '../automaton/unknown-items.ts';
-import type { CharBits } from './char-bits.ts';
 import { CharLoops, type Loop } from './char-loops.ts';
 import { Memo } from './mask-memo.ts';
 import { INSIDE, type JsonTokens } from './string-tokens.ts';
-import { BITS, covers, ROW, type Rows, rowsOf } from './subtrees.ts';
-import { type TextScratch, type TextStates, walkText } from './text-walk.ts';
+import { covers, HEAD, heightOf, type Rows, rowsOf } from './subtrees.ts';
+import { type TextScratch, type TextStates, WORTH, walkText } from './text-walk.ts';
 
-/** Subtrees smaller than this are walked node by node. */
-const WORTH = 6;
 /** The same where it is not yet known which characters lead round. */
-const WORTH_ASKING = 128;
+const WORTH_ASKING = 2048;
 /** Longest token, and then some; a walk within a walk starts beyond. */
 const DEPTH = 258;
 
@@ -35,6 +32,8 @@ interface Scratch extends TextScratch {
   readonly flagAt: Uint8Array;
   readonly found: Int32Array;
 }
+
+const NO_WORDS = new Uint32Array(0);
 
 const scratches = new WeakMap<JsonTokens, Scratch>();
 
@@ -132,21 +131,22 @@ export class MaskWalk {
 
   private walkRange(trie: TokenTrie, start: number, end: number, text: boolean): void {
     const { found, leafAt, stackAt, flagAt, loops } = this;
-    const { tokens } = trie;
+    const { tokens, from } = trie;
     const { pages, leaves } = this.acceptor.machine;
     const rows = rowsOf(trie);
+    const { heads } = rows;
     const [level = 0] = stackAt;
     let n = this.count;
-    for (let i = start * ROW; i < end * ROW; ) {
-      const head = rows[i] ?? 0;
+    for (let i = start; i < end; ) {
+      const head = heads[i * HEAD] ?? 0;
       const d = (head >> 8) & 255;
-      const below = rows[i + 1] ?? 1;
+      const below = heads[i * HEAD + 1] ?? 1;
       const here = leafAt[d - 1] ?? 0;
       const flag = flagAt[d - 1] ?? 0;
       // Known transitions within a level are read in place: they are nearly all of the walk.
       const known = pages[here >> 6]?.[((here & 63) << 8) | (head & 255)] ?? 0;
       if (known === 1) {
-        i += below * ROW;
+        i += below;
         continue;
       }
       if (known !== 0 && ((known - 1) & 3) === 0 && flag <= NAMED) {
@@ -157,51 +157,48 @@ export class MaskWalk {
         const moved = this.move(d - 1, d, head & 255);
         if (moved !== ALIVE) {
           if (moved === LATER)
-            for (let t = rows[i + 2] ?? 0; t < (rows[i + 3] ?? 0); t++) this.later.push(tokens[t] ?? 0);
-          i += below * ROW;
+            for (let t = from[i] ?? 0; t < (from[i + below] ?? 0); t++) this.later.push(tokens[t] ?? 0);
+          i += below;
           continue;
         }
       }
       if (below > 1 && text && stackAt[d] === level && flagAt[d] === 0 && this.free(leafAt[d] ?? 0)) {
         // Anything may follow, and the quote: the same tokens as in any free string.
         this.count = n;
-        const [from, to] = [rows[i + 2] ?? 0, rows[i + 3] ?? 0];
-        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokens, from, to);
+        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokens, from[i] ?? 0, from[i + below] ?? 0);
         n = this.count;
-        i += below * ROW;
+        i += below;
         continue;
       }
       if (below > WORTH && flag <= NAMED && (text || leaves[leafAt[d] ?? 0]?.kind === 'number')) {
-        const loop = loops.near(leafAt[d] ?? 0, !text && this.alike(leafAt[d] ?? 0, rows, i));
-        if (loop !== undefined && covers(loop.set, rows, i) && head >>> 18 <= loop.count) {
-          const last = rows[i + 3] ?? 0;
-          for (let t = rows[i + 2] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
-          i += below * ROW;
+        const leaf = leafAt[d] ?? 0;
+        const loop = text ? loops.known(leaf) : loops.of(leaf);
+        if (loop !== undefined && heightOf(head) <= loop.count && covers(loop.set, rows, i)) {
+          const last = from[i + below] ?? 0;
+          for (let t = from[i] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
+          i += below;
           continue;
         }
       }
-      // The next row starts where the node's own tokens end.
-      const to = rows[i + ROW + 2] ?? tokens.length;
-      for (let t = rows[i + 2] ?? 0; t < to; t++) found[n++] = tokens[t] ?? 0;
-      i += ROW;
+      for (let t = from[i] ?? 0; t < (from[i + 1] ?? 0); t++) found[n++] = tokens[t] ?? 0;
+      i++;
     }
     this.count = n;
   }
 
   /** Finds the tokens that stay within a string, from the leaf last begun: see {@link walkText}. */
-  walkText(loop?: Loop, first?: CharBits): void {
+  walkText(loop?: Loop, base: Uint32Array = NO_WORDS): void {
     const { found, scratch, acceptor, states } = this;
     const { text } = this.tokens;
     const { pages } = acceptor.machine;
-    this.count = walkText(states, pages, rowsOf(text), text.tokens, scratch, loop, first, found, this.count);
+    this.count = walkText(states, pages, text, scratch, loop, base, found, this.count);
   }
 
   private whole(leaf: number, rows: Rows, i: number): boolean {
     if (this.free(leaf)) return true;
-    const below = rows[i + 1] ?? 1;
-    if (below <= WORTH) return false;
-    const loop = this.loops.near(leaf, below > WORTH_ASKING);
-    return loop !== undefined && covers(loop.set, rows, i) && (rows[i] ?? 0) >>> 18 <= loop.count;
+    const loop =
+      this.loops.known(leaf) ?? ((rows.heads[i * HEAD + 1] ?? 1) > WORTH_ASKING ? this.loops.of(leaf) : undefined);
+    return loop !== undefined && heightOf(rows.heads[i * HEAD] ?? 0) <= loop.count && covers(loop.set, rows, i);
   }
 
   /** Whether a text can come, in the situation last begun. */
@@ -257,22 +254,6 @@ export class MaskWalk {
     const found = value === undefined ? undefined : this.valueTails[value * 16];
     if (found) this.lowest = Math.min(this.lowest, stacks.depth(stack) - 1);
     return found;
-  }
-
-  /** Whether the first and the last ASCII character below a row of a trie lead to the same state. */
-  private alike(leaf: number, rows: Rows, i: number): boolean {
-    let low = -1;
-    let high = -1;
-    for (let w = 0; w < 4; w++) {
-      const word = rows[i + BITS + w] ?? 0;
-      if (word === 0) continue;
-      if (low < 0) low = 32 * w + 31 - Math.clz32(word & -word);
-      high = 32 * w + 31 - Math.clz32(word);
-    }
-    if (low < 0) return true;
-    const { machine } = this.acceptor;
-    const code = machine.step(leaf, low);
-    return code !== 0 && (code & 3) === 0 && code === machine.step(leaf, high);
   }
 
   private walkTails(): TailSet {

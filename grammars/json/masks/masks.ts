@@ -130,7 +130,7 @@ export class JsonMasks implements TokenMachine {
       acceptor.load(state);
       acceptor.ask(acceptor.leaf);
       const tokens = later.filter((token) => acceptor.takes(state, vocabulary.bytes[token]));
-      whole = this.pool.extend(mask, tokens);
+      whole = this.pool.toggle(mask, tokens);
       this.decided.set(state, whole);
     }
     return whole;
@@ -254,7 +254,7 @@ export class JsonMasks implements TokenMachine {
   /** Mask of a state between the characters of a string with a pattern. */
   private patterned(info: StringLeaf | KeyLeaf, leaf: number, stack: StackId): Found {
     const { walk, tokens, pool, insides } = this;
-    const counted = info instanceof StringLeaf ? insides.counted(info) : undefined;
+    const counted = insides.counted(info);
     const inside = insides.of(info, leaf, counted);
     walk.begin(counted?.plain ?? leaf, stack);
     walk.walk(tokens.quotes, true);

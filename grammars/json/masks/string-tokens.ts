@@ -11,7 +11,7 @@ import type { Whitespace } from '../automaton/leaf-structure.ts';
 import { plainText, plausible } from '../automaton/spacing.ts';
 import { type CodePoints, decodeStep, type Escapes } from '../automaton/utf8-json.ts';
 import { type CharBits, hasChar } from './char-bits.ts';
-import { covers, ROW, rowsOf } from './subtrees.ts';
+import { covers, HEAD, rowsOf } from './subtrees.ts';
 
 /** How the tokens of a vocabulary behave inside a string that admits everything. */
 export interface StringTokens {
@@ -263,21 +263,22 @@ export function within(tokens: JsonTokens, set: CharBits, limit: number): Uint32
   if (sets.size >= MAX_SETS) sets.clear();
   const words = new Uint32Array(strings.inside.length);
   const rows = rowsOf(text);
-  for (let i = ROW; i < text.count * ROW; ) {
-    const byte = (rows[i] ?? 0) & 255;
-    const below = (rows[i + 1] ?? 1) * ROW;
+  for (let i = 1; i < text.count; ) {
+    const byte = (rows.heads[i * HEAD] ?? 0) & 255;
+    const below = rows.heads[i * HEAD + 1] ?? 1;
     // What follows the first byte of a character belongs to it.
     if ((byte & 0xc0) !== 0x80 && !hasChar(set, byte)) {
       i += below;
       continue;
     }
     const whole = covers(set, rows, i);
-    const last = whole ? (rows[i + 3] ?? 0) : (rows[i + ROW + 2] ?? text.tokens.length);
-    for (let t = rows[i + 2] ?? 0; t < last; t++) {
+    const next = whole ? i + below : i + 1;
+    const last = text.from[next] ?? 0;
+    for (let t = text.from[i] ?? 0; t < last; t++) {
       const token = text.tokens[t] ?? 0;
       if ((strings.lengths[token] ?? 0) <= most) words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
     }
-    i += whole ? below : ROW;
+    i = next;
   }
   sets.set(key, words);
   return words;

@@ -2,21 +2,23 @@ import type { TokenTrie } from '../../matching/trie.ts';
 import { CHAR_WORDS, type CharBits, charBit } from './char-bits.ts';
 
 /**
- * The nodes of a token trie and what lies below each: {@link ROW} numbers a node in one array, so that a walk touches one cache line
- * for a node. Which bytes occur below a node lets a walk take whole subtrees at once, or pass over them.
- *
- * A row is the byte, depth << 8, {@link Below} << 16 and the height of the subtree << 18; the number of nodes from here to the end of
- * the subtree; where the node's own tokens start; where the tokens of the subtree end; and from {@link BITS} on the first bytes of characters below.
+ * The nodes of a token trie and what lies below each. Which characters occur below a node lets a walk take whole subtrees at once, or
+ * pass over them. A walk that jumps waits for memory more than for anything else: what it asks of every node is two numbers.
  */
-export type Rows = Int32Array;
+export interface Rows {
+  /**
+   * By node {@link HEAD} numbers: its byte, depth << 8, the height of the subtree << 16 and {@link BROKEN}; and the number of nodes from here
+   * to the end of the subtree.
+   */
+  readonly heads: Int32Array;
+  /** By node a set of first bytes of characters below, as in {@link CharBits}. */
+  readonly bits: Int32Array;
+}
 
-/** Numbers in a row. */
-export const ROW = 10;
-/** Where in a row the characters below begin. */
-export const BITS = 4;
-
-/** 1 when what is below a node does not begin with a whole character: the node is in the middle of one. */
-export type Below = 0 | 1;
+/** Numbers of a head. */
+export const HEAD = 2;
+/** What is below the node does not begin with a whole character: the node is in the middle of one. */
+const BROKEN = 1 << 24;
 
 const cache = new WeakMap<TokenTrie, Rows>();
 
@@ -78,31 +80,37 @@ export function rowsOf(trie: TokenTrie): Rows {
     }
     sound[up] = ok;
   }
-  // One more row tells where the tokens end.
-  const rows = new Int32Array((count + 1) * ROW);
-  rows[count * ROW + 2] = trie.tokens.length;
+  const heads = new Int32Array(count * HEAD);
   for (let i = 0; i < count; i++) {
-    const broken: Below = ((sound[i] ?? 0) & 1) === 0 ? 1 : 0;
-    const at = i * ROW;
-    rows[at] = (byte[i] ?? 0) | ((depth[i] ?? 0) << 8) | (broken << 16) | ((height[i] ?? 0) << 18);
-    rows[at + 1] = trie.size[i] ?? 1;
-    rows[at + 2] = trie.from[i] ?? 0;
-    rows[at + 3] = trie.from[i + (trie.size[i] ?? 1)] ?? 0;
-    for (let w = 0; w < CHAR_WORDS; w++) rows[at + BITS + w] = bits[i * CHAR_WORDS + w] ?? 0;
+    const broken = ((sound[i] ?? 0) & 1) === 0 ? BROKEN : 0;
+    heads[i * HEAD] = (byte[i] ?? 0) | ((depth[i] ?? 0) << 8) | ((height[i] ?? 0) << 16) | broken;
+    heads[i * HEAD + 1] = trie.size[i] ?? 1;
   }
+  const rows = { heads, bits };
   cache.set(trie, rows);
   return rows;
 }
 
+/** Bytes of the longest text below a node, by its head. */
+export function heightOf(head: number): number {
+  return (head >>> 16) & 255;
+}
+
 /** Whether all that is below a node may come in any order. */
-export function covers(set: CharBits, rows: Rows, i: number): boolean {
-  return (((rows[i] ?? 0) >> 16) & 1) === 0 && hasAll(set, rows, i);
+export function covers(set: CharBits, { heads, bits }: Rows, i: number): boolean {
+  return ((heads[i * HEAD] ?? 0) & BROKEN) === 0 && hasAll(set, bits, i);
 }
 
 /** Whether a set has all characters that begin below a node. */
-export function hasAll(set: CharBits, rows: Rows, i: number): boolean {
-  for (let w = 0; w < CHAR_WORDS; w++) if (((rows[i + BITS + w] ?? 0) & ~(set[w] ?? 0)) !== 0) return false;
+export function hasAll(set: CharBits, bits: Int32Array, i: number): boolean {
+  for (let w = 0; w < CHAR_WORDS; w++) if (((bits[i * CHAR_WORDS + w] ?? 0) & ~(set[w] ?? 0)) !== 0) return false;
   return true;
+}
+
+/** Whether some character that begins below a node is in a set. */
+export function meets(set: CharBits, bits: Int32Array, i: number): boolean {
+  for (let w = 0; w < CHAR_WORDS; w++) if (((bits[i * CHAR_WORDS + w] ?? 0) & (set[w] ?? 0)) !== 0) return true;
+  return false;
 }
 
 function parentsOf({ count, depth, maxDepth }: TokenTrie): Int32Array {

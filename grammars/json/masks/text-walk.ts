@@ -1,12 +1,13 @@
+import type { TokenTrie } from '../../matching/trie.ts';
 import { CHAR_WORDS, type CharBits } from './char-bits.ts';
-import type { Loop } from './char-loops.ts';
-import { BITS, ROW, type Rows } from './subtrees.ts';
+import { type Loop, ROUND } from './char-loops.ts';
+import { HEAD, heightOf, meets, type Rows, rowsOf } from './subtrees.ts';
 
 /** What a walk asks the states about, where it does not know yet. */
 export interface TextStates {
   /** The coded transition of a state for a byte, or 0. */
   step(leaf: number, byte: number): number;
-  /** Whether all that is below a row may come in a state. */
+  /** Whether all that is below a node may come in a state. */
   whole(leaf: number, rows: Rows, i: number): boolean;
 }
 
@@ -17,14 +18,17 @@ export interface TextScratch {
   readonly onLoop: Uint8Array;
 }
 
+/** Subtrees smaller than this are walked node by node. */
+export const WORTH = 6;
 /** The path has left the loop. */
 const OFF = 255;
 const NONE: CharBits = new Int32Array(CHAR_WORDS);
 
 /**
  * Finds the tokens of the text trie that stay within a string, from the state `leafAt[0]`. With a loop: those that are not made of its
- * characters alone, as many as it has at most, the first of them in `first`. Subtrees without a way off the loop are passed over, so that most of
- * the trie is never seen. Writes them to `found` from `n` on and returns where they end.
+ * characters alone, as many as it has at most. Subtrees without a way off the loop are passed over, so that most of
+ * the trie is never seen. Where the loop counts for each state, `base` has the tokens made of any number of its characters; those of them that do not
+ * come are found as well. Writes them to `found` from `n` on and returns where they end.
  *
  * This is where masks that were never met spend their time. It reads typed arrays only and calls for the rest, so that the engine compiles it
  * once: seen from inside a class it was thrown away whenever an object of a schema had a new shape, and took ten times as long until compiled again.
@@ -32,92 +36,112 @@ const NONE: CharBits = new Int32Array(CHAR_WORDS);
 export function walkText(
   states: TextStates,
   pages: readonly Int32Array[],
-  rows: Rows,
-  tokens: Int32Array,
+  text: TokenTrie,
   { leafAt, onLoop }: TextScratch,
   loop: Loop | undefined,
-  first: CharBits | undefined,
+  base: Uint32Array,
   found: Int32Array,
   n: number,
 ): number {
-  const count = loop?.count ?? 0;
-  return walkRows(
+  const { count = 0, exits = NONE, set = NONE } = loop ?? {};
+  const counts = count < ROUND ? loop?.counts : undefined;
+  if (counts) setCounts(counts);
+  const end = walkNodes(
     states,
     pages,
-    rows,
-    rows.length - ROW,
-    tokens,
+    rowsOf(text),
+    text.count,
+    text.from,
+    text.tokens,
     leafAt,
     onLoop,
     loop === undefined ? OFF : 0,
-    loop?.set ?? NONE,
-    loop?.exits ?? NONE,
-    first ?? loop?.set ?? NONE,
-    count,
+    set,
+    exits,
+    counts ? ROUND : count,
+    counts ? countOf : NO_COUNTS,
+    base,
     found,
     n,
   );
+  for (const state of counts?.keys() ?? []) countOf[state] = 0;
+  return end;
 }
 
-function walkRows(
+const NO_COUNTS = new Uint8Array(0);
+/** {@link Loop.counts} of the walk that goes on, 0 for other states and between walks. */
+let countOf = NO_COUNTS;
+
+function setCounts(counts: ReadonlyMap<number, number>): void {
+  const last = Math.max(...counts.keys());
+  if (last >= countOf.length) countOf = new Uint8Array(2 * last);
+  for (const [state, count] of counts) countOf[state] = count;
+}
+
+function walkNodes(
   states: TextStates,
   pages: readonly Int32Array[],
   rows: Rows,
   end: number,
+  tokensFrom: Int32Array,
   tokens: Int32Array,
   leafAt: Int32Array,
   onLoop: Uint8Array,
   start: number,
   set: CharBits,
   exits: CharBits,
-  first: CharBits,
   count: number,
+  counts: Uint8Array,
+  base: Uint32Array,
   found: Int32Array,
   from: number,
 ): number {
+  const { heads, bits } = rows;
   let n = from;
   onLoop[0] = start;
-  for (let i = ROW; i < end; ) {
-    const head = rows[i] ?? 0;
+  for (let i = 1; i < end; ) {
+    const head = heads[i * HEAD] ?? 0;
     const byte = head & 255;
     const d = (head >> 8) & 255;
-    const below = rows[i + 1] ?? 1;
+    const below = heads[i * HEAD + 1] ?? 1;
     let on = onLoop[d - 1] ?? OFF;
+    let inner = false;
     if (on !== OFF) {
       // A character whose first byte is on the loop is so as a whole.
       if ((byte & 0xc0) !== 0x80) {
         const bit = byte < 0x80 ? byte : byte - 0x40;
-        const among = (d > 1 ? set[bit >> 5] : (set[bit >> 5] ?? 0) & (first[bit >> 5] ?? 0)) ?? 0;
-        on = on < count && ((among >> (bit & 31)) & 1) === 1 ? on + 1 : OFF;
+        on = on < count && (((set[bit >> 5] ?? 0) >> (bit & 31)) & 1) === 1 ? on + 1 : OFF;
       }
-      if (on !== OFF && on + (head >>> 18) <= count) {
-        let leaves = 0;
-        for (let w = 0; w < CHAR_WORDS; w++) leaves |= (rows[i + BITS + w] ?? 0) & (exits[w] ?? 0);
-        if (leaves === 0) {
-          i += below * ROW;
-          continue;
-        }
+      inner = on !== OFF && !meets(exits, bits, i);
+      if (inner && counts.length === 0 && on + heightOf(head) <= count) {
+        i += below;
+        continue;
       }
     }
     const here = leafAt[d - 1] ?? 0;
     const page = here >> 6;
     const entry = page < pages.length ? (pages[page]?.[((here & 63) << 8) | byte] ?? 0) : 0;
     const code = entry === 0 ? states.step(here, byte) : entry - 1;
-    if (code === 0) {
-      i += below * ROW;
+    if (code === 0 && on === OFF) {
+      i += below;
       continue;
     }
     const leaf = code >> 2;
     leafAt[d] = leaf;
     onLoop[d] = on;
-    if (on !== OFF) {
-      i += ROW;
+    if (code !== 0 && on !== OFF) {
+      i += inner && leaf < counts.length && (counts[leaf] ?? 0) >= heightOf(head) ? below : 1;
       continue;
     }
-    const whole = below > 1 && states.whole(leaf, rows, i);
-    const to = (whole ? rows[i + 3] : rows[i + ROW + 2]) ?? 0;
-    for (let t = rows[i + 2] ?? 0; t < to; t++) found[n++] = tokens[t] ?? 0;
-    i += whole ? below * ROW : ROW;
+    const next = code === 0 || (below > WORTH && states.whole(leaf, rows, i)) ? i + below : i + 1;
+    const to = tokensFrom[next] ?? 0;
+    // One loop for what comes and for what the base has though it does not: code that never ran before would throw the compiled one away.
+    for (let t = tokensFrom[i] ?? 0; t < to; t++) {
+      const token = tokens[t] ?? 0;
+      const known = ((base[token >>> 5] ?? 0) >>> (token & 31)) & 1;
+      if (code !== 0 || known === 1) found[n++] = token;
+    }
+    i = next;
   }
   return n;
 }

@@ -161,7 +161,7 @@ export class Shortest {
     const best = new Map<number, number>();
     const points =
       leaf instanceof KeyLeaf
-        ? leaf.listed()
+        ? [...new Set(leaf.listed())]
         : leaf.slots.flatMap((s) => s.list.slice(s.low, s.high).map((text) => text.codePointAt(s.at) ?? 0));
     const ways = new Set<number>();
     const towards = bytesTowards(leaf.decoder, points);
