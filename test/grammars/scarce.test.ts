@@ -73,7 +73,9 @@ const SCARCE: readonly Json[] = [
     required: ['a'],
     anyOf: [{ required: ['c'] }, { required: ['b'] }],
   },
-  // One of many, told by a tag; one of them by a pattern.
+  // One of many, told by a tag that may come last; one of them by a pattern.
+  { type: 'object', required: ['tag'], allOf: ['k', 'l', 'm', 'n', 'o', 'p', 'q', 'r'].map((tag) => tagged(tag)) },
+  { type: 'object', allOf: ['k', 'l', 'm', 'n', 'o'].map((tag) => tagged(tag)) },
   {
     oneOf: [
       ...['k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v'].map((tag) => ({
@@ -104,6 +106,16 @@ const SCARCE: readonly Json[] = [
     required: ['abcde26163'],
   },
 ];
+
+/** What a tag says of another property. */
+function tagged(tag: string): Json {
+  const own = { type: 'object', properties: { [tag]: { type: 'integer' }, all: {} }, additionalProperties: false };
+  return {
+    if: { properties: { tag: { enum: [tag] } } },
+    // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
+    then: { properties: { tag: { type: 'string' }, own }, required: ['own'] },
+  };
+}
 
 /** Exactly one of many alternatives that share names; of those without the name that tells it, each can be broken in many ways. */
 const KINDS: Json = {
@@ -165,6 +177,17 @@ it('finds the cheapest of many ways to satisfy exactly one alternative', () => {
     acceptor.shortest(Buffer.from(text).reduce((state, byte) => acceptor.step(state, byte), acceptor.start));
   expect(after('[{"other":0')).toBe(',"name":"","run":""}]'.length);
   expect(after('[{"')).toBe('name":""}]'.length);
+});
+
+it('tells alternatives by a tag that comes after what it decides on', () => {
+  const tags = Array.from({ length: 40 }, (_, i) => `t${i}`);
+  const { acceptor } = openSchema({ type: 'object', required: ['tag'], allOf: tags.map(tagged) }, { order: 'any' });
+  const after = (text: string): number =>
+    Buffer.from(text).reduce((state, byte) => (state === 0 ? 0 : acceptor.step(state, byte)), acceptor.start);
+  expect(acceptor.shortest(after('{"own":{"t7":1}'))).toBe(',"tag":0}'.length);
+  expect(after('{"own":{"t7":1},"tag":"t8"')).toBe(0);
+  expect(acceptor.accepts(after('{"own":{"all":1},"tag":"t8"}'))).toBe(true);
+  expect(acceptor.accepts(after('{"own":{"t7":1},"tag":"other","name":0}'))).toBe(true);
 });
 
 it('a shortest end that was given up leaves no trace', () => {

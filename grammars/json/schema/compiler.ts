@@ -4,7 +4,7 @@ import { FALSE, type Formula, type Formulas, TRUE } from '../formula/formula.ts'
 import { type StringSetId, StringSets, spellable } from '../formula/string-sets.ts';
 import { canonical, type JsonType, ofWhole, type Term, type Terms } from '../formula/terms.ts';
 import { ALL_TYPES, DeclaredTypes, type TypeSet, typeBit, typeOf } from './declared-types.ts';
-import { overlappingGroups } from './disjoint.ts';
+import { byTag, overlappingGroups } from './disjoint.ts';
 import { isObject, type Json, type JsonObject, own, pointerToken, type Site } from './document.ts';
 import { DynamicScopes } from './dynamic-scopes.ts';
 import { arrayKeywords } from './keywords-array.ts';
@@ -166,6 +166,7 @@ export class SchemaCompiler {
       if (term.sort === 'schema') result = this.typed(this.schema(term, type), type);
       else if (term.sort === 'oneOf') result = this.oneOf(term.values, type, 0);
       else result = term.sort === 'const' ? this.constant(term.value, type) : this.formulas.leaf(leaf);
+      if (type === 'object') result = byTag(this, result);
       this.leafMemo.set(key, result);
       return result;
     } finally {

@@ -1,11 +1,14 @@
-import { FALSE, type Formula } from '../formula/formula.ts';
+import { FALSE, type Formula, TRUE } from '../formula/formula.ts';
 import { type StringSetId, StringSets } from '../formula/string-sets.ts';
-import { type Shape, shapeValue } from '../formula/terms.ts';
+import { ownNames, type Shape, shapeValue } from '../formula/terms.ts';
 import type { SchemaCompiler } from './compiler.ts';
 import { typeBit } from './declared-types.ts';
 
 /** Pairs are compared one by one up to this many alternatives. */
 const MAX_PAIRWISE = 48;
+
+/** Fewer alternatives are left as they are. */
+const FEW_TAGS = 4;
 
 /** What an alternative says of single names, as far as it is a conjunction of shapes and required names. */
 interface Plain {
@@ -101,6 +104,42 @@ function tags(compiler: SchemaCompiler, value: Formula): readonly string[] | und
   const set = stringsOf(compiler, value);
   const { members, lang } = strings.get(set ?? StringSets.ALL);
   return lang === strings.engine.empty ? members : undefined;
+}
+
+/**
+ * A demand on objects with its alternatives told by tags: of many `if` that ask for different strings of one property (and hold where it is
+ * absent) at most one holds where it is present. Without this, a property that comes before the tag would have the power set of them.
+ */
+export function byTag(compiler: SchemaCompiler, demand: Formula): Formula {
+  const { formulas, terms } = compiler;
+  const groups = new Map<string, { clause: Formula; unless: Formula; tags: readonly string[] }[]>();
+  for (const clause of formulas.conjuncts(demand))
+    for (const unless of formulas.isOr(clause) ? formulas.operands(clause) : []) {
+      const term = formulas.isLiteral(unless) ? terms.get(formulas.leafNumber(unless)) : undefined;
+      if (term?.sort !== 'shape' || formulas.isPositive(unless) || !ownNames(term.shape)) continue;
+      const [name = '', ...others] = term.shape.names;
+      const own = others.length === 0 ? tags(compiler, term.shape.named(name) ?? TRUE) : undefined;
+      if (!own) continue;
+      groups.set(name, [...(groups.get(name) ?? []), { clause, unless, tags: own }]);
+      break;
+    }
+  let result = demand;
+  for (const [name, list] of groups) {
+    const all = list.flatMap((x) => x.tags);
+    if (list.length < FEW_TAGS || new Set(all).size < all.length) continue;
+    const present = terms.required(name);
+    const told = list.map((x) => x.clause);
+    const holds = list.map(({ clause, unless }) => formulas.or(formulas.operands(clause).filter((x) => x !== unless)));
+    result = formulas.and([
+      ...formulas.conjuncts(result).filter((x) => !told.includes(x)),
+      formulas.or([
+        formulas.and([formulas.not(present), ...holds]),
+        ...list.map(({ unless }, i) => formulas.and([present, formulas.not(unless), holds[i] ?? TRUE])),
+        formulas.and(list.map((x) => x.unless)),
+      ]),
+    ]);
+  }
+  return result;
 }
 
 /** Joins alternatives that share a tag of a name all require; false when no name serves. */
