@@ -5,7 +5,7 @@ import { type CancelSignal, refuseCancelled } from '../../cancel.ts';
 const MAX_WORK = 500_000;
 /** Members of languages that the regex engine builds, at most; such work is slower. No schema of MaskBench takes 95,000 for a first mask. */
 const MAX_LANGUAGES = 130_000;
-/** In a text that has begun so many times as many: patterns that names share are taken apart letter by letter (380,000 in random walks). */
+/** In a text that has begun so many times as many of both: it is lost when it is broken off (380,000 parts of patterns in random walks). */
 const PATIENCE = 4;
 /** Operations between two looks at the signal. */
 const LOOK = 10_000;
@@ -44,8 +44,8 @@ export class Budget {
       this.look = this.worked + LOOK;
       refuseCancelled(this.signal);
     }
-    if (this.worked > MAX_WORK)
-      this.refuse(`simplifying what the schema still demands took more than ${MAX_WORK} operations`);
+    const most = MAX_WORK * this.patience;
+    if (this.worked > most) this.refuse(`simplifying what the schema still demands took more than ${most} operations`);
   };
 
   private refuse(reason: string, also = ''): never {
