@@ -42,7 +42,7 @@ describe('infc constrain', () => {
     expect(JSON.parse(good.out)).toMatchObject({ exact: true, satisfiable: true });
     expect((await infc(['constrain', 'check', 'never.json'], folder)).code).toBe(exitCodes.badInput);
     const grammar = await infc(['constrain', 'check', 'sum.gbnf'], folder);
-    expect(grammar.out).toContain('shortest text takes 1 bytes');
+    expect(grammar.out).toContain('shortest text takes 1 byte.');
   });
 
   it('says what is ignored once, what helps, and where JSON is wrong', async () => {
