@@ -2,10 +2,11 @@ import type { DType } from './dtype.ts';
 
 /**
  * The plan: everything a runtime needs to play a compiled model, as JSON. The runtime owns this schema; the compiler writes it.
- * Readers refuse a newer `infc` (major); a newer `minor` only adds fields.
+ * Readers refuse a newer `infc` (major); a newer `minor` only adds fields, but for 4: kernel steps
+ * of plan.json leave out a grid that is that of the step before with the same kernel.
  */
 export const PLAN_MAJOR = 1;
-export const PLAN_MINOR = 3;
+export const PLAN_MINOR = 4;
 
 /** A dimension expression in prefix form: a number, a symbol's name, or an operation. Division floors. */
 export type DimCode = number | string | readonly ['add' | 'mul' | 'div' | 'mod' | 'min' | 'max', ...DimCode[]];

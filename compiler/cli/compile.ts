@@ -282,7 +282,9 @@ function precisionLines({ report, targets }: Compilation): string[] {
 /** Weights that a recipe names and no kernel reads in its format. */
 function wideLines({ report }: Compilation): string[] {
   const rounding = report.changes.filter((c) => c.pass === 'round-weights');
-  return counted(rounding.map(({ fate }) => (fate?.to === undefined ? fate?.why : undefined)));
+  return counted(rounding.map(({ fate }) => (fate?.to === undefined ? fate?.why : undefined))).map(
+    ([what, n]) => `${n}: ${what}`,
+  );
 }
 
 /** What became of the zeros of `--sparsity`, and why: weights with the same fate counted together. */
@@ -291,14 +293,14 @@ function sparseLines({ report }: Compilation): string[] {
     report.changes.map(({ fate }) =>
       fate?.zeros === undefined || fate.to === undefined ? fate?.zeros : `stored as ${fate.to}: ${fate.zeros}`,
     ),
-  );
+  ).map(([what, n]) => `${n} weights: ${what}`);
 }
 
 /** Texts with how often each comes, in the order they come first. */
-function counted(texts: readonly (string | undefined)[]): string[] {
+function counted(texts: readonly (string | undefined)[]): [string, number][] {
   const times = new Map<string, number>();
   for (const text of texts) if (text !== undefined) times.set(text, (times.get(text) ?? 0) + 1);
-  return [...times].map(([text, n]) => `${n} weights: ${text}`);
+  return [...times];
 }
 
 /** `--stop-after`: the graph as text. */

@@ -3,7 +3,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import { type Expression, type Grammar, literal } from '../cfg/grammar.ts';
 import type { RegexNode } from '../regex/syntax.ts';
 import { assemble, parseGbnf } from './gbnf.ts';
-import { tokenize, tokenTypes } from './lexing.ts';
+import { BRACKETS, tokenize, tokenTypes } from './lexing.ts';
 import type * as Parsing from './parsing.ts';
 import { one, PARSER_OPTIONS, refuseErrors } from './text.ts';
 
@@ -32,12 +32,7 @@ function readIso(chevrotain: typeof Parsing, text: string, start: string | undef
     Bar: /[|!/]/,
     Comma: ',',
     Minus: '-',
-    Open: '(',
-    Close: ')',
-    OpenSquare: '[',
-    CloseSquare: ']',
-    OpenBrace: '{',
-    CloseBrace: '}',
+    ...BRACKETS,
   });
 
   class Parser extends EmbeddedActionsParser {

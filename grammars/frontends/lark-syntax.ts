@@ -1,5 +1,5 @@
 import type { ParserMethod } from 'chevrotain';
-import { tokenize, tokenTypes } from './lexing.ts';
+import { BRACKETS, tokenize, tokenTypes } from './lexing.ts';
 import type * as Parsing from './parsing.ts';
 import { one, PARSER_OPTIONS, refuseErrors, repeated } from './text.ts';
 
@@ -57,12 +57,7 @@ function read(chevrotain: typeof Parsing, text: string): readonly LarkStatement[
     Colon: ':',
     Bar: '|',
     Comma: ',',
-    Open: '(',
-    Close: ')',
-    OpenSquare: '[',
-    CloseSquare: ']',
-    OpenBrace: '{',
-    CloseBrace: '}',
+    ...BRACKETS,
   });
 
   class Parser extends EmbeddedActionsParser {

@@ -4,6 +4,16 @@ import type * as Parsing from './parsing.ts';
 
 const SKIPPED = 'skipped';
 
+/** What EBNF and Lark enclose with. */
+export const BRACKETS = {
+  Open: '(',
+  Close: ')',
+  OpenSquare: '[',
+  CloseSquare: ']',
+  OpenBrace: '{',
+  CloseBrace: '}',
+} as const;
+
 /** Token types by name, in the order in which they are tried. Parsers are not shown `Space` and `Comment`. */
 export function tokenTypes<Name extends string>(
   { createToken }: Pick<typeof Parsing, 'createToken'>,

@@ -46,26 +46,29 @@ export function walkText(
   const { count = 0, exits = NONE, set = NONE } = loop ?? {};
   const counts = count < ROUND ? loop?.counts : undefined;
   if (counts) setCounts(counts);
-  const end = walkNodes(
-    states,
-    pages,
-    rowsOf(text),
-    text.count,
-    text.from,
-    text.tokens,
-    leafAt,
-    onLoop,
-    loop === undefined ? OFF : 0,
-    set,
-    exits,
-    counts ? ROUND : count,
-    counts ? countOf : NO_COUNTS,
-    base,
-    found,
-    n,
-  );
-  for (const state of counts?.keys() ?? []) countOf[state] = 0;
-  return end;
+  try {
+    return walkNodes(
+      states,
+      pages,
+      rowsOf(text),
+      text.count,
+      text.from,
+      text.tokens,
+      leafAt,
+      onLoop,
+      loop === undefined ? OFF : 0,
+      set,
+      exits,
+      counts ? ROUND : count,
+      counts ? countOf : NO_COUNTS,
+      base,
+      found,
+      n,
+    );
+  } finally {
+    // Also where a state is refused on the way: the counts are those of one machine.
+    for (const state of counts?.keys() ?? []) countOf[state] = 0;
+  }
 }
 
 const NO_COUNTS = new Uint8Array(0);
