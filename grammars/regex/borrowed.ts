@@ -40,6 +40,7 @@ export class Borrowed {
       shortest: (cost) => from.shortest(theirs, cost),
       cardinality: () => from.cardinality(theirs),
       need: () => from.need(theirs),
+      parts: () => from.internals.languages.parts(theirs).map((part) => this.lang(part)),
       uncounted: () => {
         const { lang, limit } = from.uncounted(theirs);
         return { lang: this.lang(lang), limit };

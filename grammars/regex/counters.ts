@@ -71,7 +71,7 @@ export class Counters {
       case 'repeat': {
         const large = node.max >= MANY && node.max < UNBOUNDED && 2 * node.min < node.max;
         out = languages.repeat(part(node.a), node.min, large ? UNBOUNDED : node.max);
-        if (large) limit = Math.min(limit, node.max);
+        if (large) limit = Math.min(limit, node.max * Math.max(1, languages.node(node.a).minLength));
         break;
       }
       case 'rule':
@@ -100,7 +100,9 @@ export class Counters {
       case 'union':
         return Math.max(...node.kids.map((kid) => this.need(kid)));
       case 'repeat':
-        return this.need(node.a) + Math.max(0, node.min - 1) * shortest(node.a);
+        return languages.node(node.a).kind === 'class'
+          ? node.min
+          : this.need(node.a) + Math.max(0, node.min - 1) * shortest(node.a);
       case 'concat': {
         let most = 0;
         let rest = lang;

@@ -13,7 +13,16 @@ test('a walk that a state breaks off leaves nothing to the next', () => {
     const scratch = { leafAt: new Int32Array(8), onLoop: new Uint8Array(8) };
     scratch.leafAt[0] = start;
     const loop = { set, exits: new Int32Array(CHAR_WORDS), count: 2, counts };
-    return walkText({ step, whole: () => false }, [], text, scratch, loop, Uint32Array.of(1), found, 0);
+    return walkText(
+      { step, whole: () => false, round: () => false },
+      [],
+      text,
+      scratch,
+      loop,
+      Uint32Array.of(1),
+      found,
+      0,
+    );
   };
   const refused = (): number => {
     throw new Error('refused');

@@ -98,13 +98,16 @@ export class StringLeaf implements Leaf, CodePoints {
   }
 
   /** The same state with no bound on its length, and how many characters may come in it that the bound admits, with all they need after them. */
-  withoutMax(): { readonly plain: number; readonly sure: number } | undefined {
+  withoutMax(): { readonly plain: number; readonly sure: number; readonly max: number } | undefined {
     const [slot] = this.slots;
-    if (this.decoder !== 0 || this.slots.length !== 1 || !slot || slot.low < slot.high || slot.min > 1)
-      return undefined;
-    if (slot.max === Number.POSITIVE_INFINITY) return undefined;
-    const plain = this.machine.stringState([{ ...slot, max: Number.POSITIVE_INFINITY }], 0) >> 2;
-    return { plain, sure: slot.max - slot.min - this.machine.engine.need(slot.lang) };
+    const { engine, facts } = this.machine;
+    if (this.decoder !== 0 || this.slots.length !== 1 || !slot || slot.low < slot.high) return undefined;
+    const { lang, min, max } = slot;
+    const endless = facts.endless(lang);
+    if (max === Number.POSITIVE_INFINITY || (min > 1 && !endless)) return undefined;
+    const plain =
+      this.machine.stringState([{ ...slot, min: endless ? 0 : min, max: Number.POSITIVE_INFINITY }], 0) >> 2;
+    return { plain, sure: max - (endless ? 0 : min) - engine.need(lang), max };
   }
 
   /** What decides which characters may come; undefined where listed values do. */

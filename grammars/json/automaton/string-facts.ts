@@ -35,7 +35,7 @@ export class StringFacts {
     const found = new Set<Lang>([start]);
     let alive = engine.lengths(start).max === Number.POSITIVE_INFINITY;
     for (const lang of found) {
-      if (!alive || lang === engine.any || this.endless(lang)) continue;
+      if (!alive || this.endless(lang)) continue;
       alive = this.undying.get(lang) !== false && found.size <= MAX_UNDYING && !engine.isEmpty(lang);
       const { representatives } = engine.classes(lang);
       for (let cls = 1; alive && cls < representatives.length; cls++) {
@@ -49,9 +49,10 @@ export class StringFacts {
     return alive;
   }
 
-  /** Whether a language has all texts with a certain end, as search patterns do: it goes on after every text. */
-  private endless(lang: Lang): boolean {
+  /** Whether a language has all texts with a certain end, as search patterns do: it goes on after every text, and has members of any length above the shortest. */
+  endless(lang: Lang): boolean {
     const { engine } = this;
+    if (lang === engine.any) return true;
     const { kind, a, b, kids } = engine.internals.languages.node(lang);
     if (kind === 'concat') return a === engine.any && !engine.isEmpty(b);
     return kind === 'union' && kids.some((kid) => this.endless(kid));
@@ -75,7 +76,7 @@ export class StringFacts {
     if (shortest >= min) return true;
     const { kind, kids } = engine.internals.languages.node(lang);
     if (kind === 'union') return kids.some((kid) => this.fits(kid, min, max));
-    if (lang === engine.any || this.endless(lang)) return true;
+    if (this.endless(lang)) return true;
     return !engine.isEmpty(
       engine.intersect(
         lang,

@@ -1,4 +1,4 @@
-import { segmentOf } from '../../regex/index.ts';
+import { type Lang, segmentOf } from '../../regex/index.ts';
 import { FreeNumberLeaf, NumberLeaf } from '../automaton/leaf-number.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';
@@ -16,7 +16,14 @@ export interface Loop {
   /** How many may follow: {@link ROUND} when they lead round, few where states count. */
   readonly count: number;
   /** The same for each of its states. */
-  readonly counts?: ReadonlyMap<number, number>;
+  readonly counts?: { get(state: number): number | undefined };
+  /** Whether texts of more characters than that have one of {@link exits} among them. */
+  readonly sealed?: boolean;
+}
+
+/** A loop whose states are known. */
+interface Followed extends Loop {
+  readonly counts: ReadonlyMap<number, number>;
 }
 
 /** The characters that most of a state's transitions agree on, and where they lead. */
@@ -57,11 +64,14 @@ const FAR = 6;
 const NEAR = 3;
 /** Sets of fewer characters are of no use. */
 const FEW = 4;
+/** The same where everything beside the set is an exit. */
+const WIDE = 100;
 
 /** Which characters lead round in a state: a walk takes whole subtrees of tokens by them. */
 export class CharLoops {
   private readonly ways: (Ways | null | undefined)[] = [];
   private readonly loops: (Loop | null | undefined)[] = [];
+  private readonly rounds: CharBits[] = [];
   /** See {@link known}. */
   private readonly met: (Loop | undefined)[] = [];
 
@@ -91,7 +101,10 @@ export class CharLoops {
     for (const [state, count] of loop?.counts ?? [])
       if (loop && count > NEAR && this.from(state)?.set.every((word, w) => word === loop.set[w]))
         this.met[state] ??= count === loop.count ? loop : { ...loop, count };
-    if (loop) return loop;
+    if (loop?.count === ROUND) return loop;
+    const wide = this.including(leaf);
+    if (wide) return wide;
+    if (loop) return this.sealed(leaf, loop) ?? loop;
     // Most characters may lead to where others lead round.
     const next = this.follow(this.link(leaf)?.next ?? leaf);
     return next?.count === ROUND ? { ...next, count: 0 } : undefined;
@@ -101,7 +114,7 @@ export class CharLoops {
    * Follows all characters of the state, level by level. Where a character leads to a state that does not take them all, either that
    * character or those it does not take leave the set, whichever are fewer.
    */
-  private follow(leaf: number): Loop | undefined {
+  private follow(leaf: number): Followed | undefined {
     const seen = new Set([leaf]);
     const own = this.from(leaf);
     if (!own || countChars(own.set) <= FEW) return undefined;
@@ -114,6 +127,59 @@ export class CharLoops {
     }
     const counts = this.counts(set, seen);
     return this.loop(set, counts, counts.get(leaf) ?? 0);
+  }
+
+  /**
+   * A loop of too many states to follow. Where some characters lead from a state and from the one that most of them lead to only to
+   * languages that include that of the latter, so they do from everywhere they lead: a derivative includes those of what it includes.
+   */
+  private including(leaf: number): Loop | undefined {
+    const often = this.link(leaf)?.next ?? leaf;
+    const least = this.langOf(often);
+    if (least === undefined) return undefined;
+    const parts = this.machine.engine.internals.languages.parts(least);
+    const set = new Int32Array(CHAR_WORDS).fill(-1);
+    for (const at of [leaf, often]) {
+      const ways = this.from(at);
+      for (let w = 0; w < CHAR_WORDS; w++) set[w] = (set[w] ?? 0) & (ways?.set[w] ?? 0);
+      for (const link of ways?.links ?? []) if (!this.includes(link.next, parts)) set.set(without(set, link.set));
+    }
+    return countChars(set) < WIDE ? undefined : { set, exits: set.map((word) => ~word), count: ROUND };
+  }
+
+  /** The pattern of a state that has one only, and neither texts nor a length beside. */
+  private langOf(leaf: number): Lang | undefined {
+    const info = this.machine.leaves[leaf];
+    const [slot] = info instanceof StringLeaf && info.slots.length === 1 && info.decoder === 0 ? info.slots : [];
+    return slot && slot.low >= slot.high && slot.min === 0 && slot.max === Number.POSITIVE_INFINITY
+      ? slot.lang
+      : undefined;
+  }
+
+  /** Whether the pattern of a state is seen to include all parts of a language. */
+  private includes(leaf: number, parts: readonly Lang[]): boolean {
+    const { any, internals } = this.machine.engine;
+    const lang = this.langOf(leaf);
+    const own = lang === undefined ? [] : internals.languages.parts(lang);
+    return lang === any || parts.every((part) => own.includes(part));
+  }
+
+  /** A loop that ends after so many characters in states that take few of them: these are exits, so that a walk looks for them alone. */
+  private sealed(leaf: number, { set, exits, count }: Loop): Loop | undefined {
+    let level = new Set([leaf]);
+    for (let n = 0; n < count && level.size <= SOME; n++) {
+      const next = new Set<number>();
+      for (const at of level)
+        for (const link of this.from(at)?.links ?? []) if (meet(link.set, set)) next.add(link.next);
+      level = next;
+    }
+    const ends = exits.slice();
+    for (const at of level) {
+      if (level.size > SOME || count === ROUND) return undefined;
+      const alive = this.from(at)?.alive;
+      for (let w = 0; w < CHAR_WORDS; w++) ends[w] = (ends[w] ?? 0) | (alive?.[w] ?? -1);
+    }
+    return 4 * countChars(ends) > countChars(set) ? undefined : { set, exits: ends, count, sealed: true };
   }
 
   /** How many characters of the set may follow a state in any order, before one leads to a state that was not seen: it may not take them all. */
@@ -157,7 +223,12 @@ export class CharLoops {
     if (!links || seen.size + links.length > Math.min(MAX_STATES, SOME + 8 * count)) return;
     for (const { next, set: leading } of links) {
       if (!meet(leading, set)) continue;
-      const missing = without(set, this.from(next)?.set);
+      const ways = this.from(next);
+      let missing = without(set, ways?.set);
+      // What leads to more states than are followed is as good as missing.
+      const fan = ways?.links.filter((link) => !seen.has(link.next) && meet(link.set, set)) ?? [];
+      if (seen.size + fan.length > Math.min(MAX_STATES, SOME + 8 * count + 8))
+        for (const link of fan) missing = missing.map((word, w) => word | ((link.set[w] ?? 0) & (set[w] ?? 0)));
       const lacks = countChars(missing);
       if (lacks > 0) {
         const leads = countChars(set) - countChars(without(set, leading));
@@ -176,7 +247,7 @@ export class CharLoops {
     }
   }
 
-  private loop(set: CharBits, counts: ReadonlyMap<number, number>, count: number): Loop | undefined {
+  private loop(set: CharBits, counts: ReadonlyMap<number, number>, count: number): Followed | undefined {
     if (count < 2 || countChars(set) <= FEW) return undefined;
     const exits = new Int32Array(CHAR_WORDS);
     for (const state of counts.keys()) {
@@ -184,6 +255,14 @@ export class CharLoops {
       for (let w = 0; w < CHAR_WORDS; w++) exits[w] = (exits[w] ?? 0) | ((alive?.[w] ?? 0) & ~(set[w] ?? 0));
     }
     return { set, exits, count, counts };
+  }
+
+  /** The characters that leave a state as it is. */
+  round(leaf: number): CharBits {
+    const ways = this.from(leaf);
+    const own = ways?.links.find(({ next }) => next === leaf);
+    this.rounds[leaf] ??= own ? without(own.set, ways?.parts) : new Int32Array(CHAR_WORDS);
+    return this.rounds[leaf];
   }
 
   /** Where most characters of a state lead. */

@@ -10,9 +10,9 @@ import type { MaskWalk } from './mask-walk.ts';
 import { type JsonTokens, within } from './string-tokens.ts';
 
 /** With fewer characters left than this, a state that counts is walked as it is. */
-const SHORT = 10;
-/** A bound on the length is left out when it certainly admits so many characters more; longer tokens are tried one by one. */
-const SURE = 14;
+const SHORT = 6;
+/** Where a bound on the length is left out, so many tokens are tried one by one at most. */
+const MANY = 6000;
 /** Of a format, tokens with more characters than this are so few that they are tried one by one. */
 const MOST = 32;
 /** Masks of formats kept for a vocabulary. */
@@ -96,32 +96,57 @@ export class Insides {
    */
   counted(info: StringLeaf | KeyLeaf): Counted | undefined {
     const { counts } = info;
-    if (!counts || counts.slot.min > 0) return undefined;
-    const { engine } = this.acceptor.machine;
-    const { lang, most } = counts;
-    const sure = most - engine.need(lang);
-    return sure >= SHORT ? { ...counts, sure, plain: info.uncounted(counts) } : undefined;
+    const sure = counts ? this.sure(counts) : 0;
+    return counts && sure >= SHORT ? { ...counts, sure, plain: info.uncounted(counts) } : undefined;
+  }
+
+  /** See {@link Counted}. Where characters are due there must be room for them and an end, unless a member has any number more. */
+  private sure({ slot, lang, most }: Counts): number {
+    const { engine, facts } = this.acceptor.machine;
+    const need = engine.need(lang);
+    return slot.min + need <= most || slot.min === 0 || facts.endless(lang) ? most - need : 0;
+  }
+
+  /** The same of states on the way, where they lead round as `loop` does without what they count. */
+  private sureOf(leaf: number, loop: Loop): number {
+    const info = this.acceptor.machine.leaves[leaf];
+    if (!(info instanceof StringLeaf || info instanceof KeyLeaf)) return 0;
+    const { counts } = info;
+    const own = counts && this.walk.loops.of(info.uncounted(counts));
+    const same = own?.count === ROUND && own.set.join() === loop.set.join() && own.exits.join() === loop.exits.join();
+    return counts && same ? Math.max(0, this.sure(counts)) : 0;
   }
 
   /** Tokens of a state whose length has a bound: those without it, unless they may be too long for it. */
   private unbounded(info: StringLeaf | KeyLeaf, leaf: number): Inside {
-    const { acceptor, tokens } = this;
-    const bound = info instanceof StringLeaf ? info.withoutMax() : undefined;
-    const other = acceptor.machine.leaves[bound?.plain ?? 0];
-    if (!bound || !(other instanceof StringLeaf) || bound.sure < SURE) return this.search(leaf);
-    const whole = this.of(other, bound.plain, this.counted(other));
-    return bound.sure >= tokens.strings.longest ? whole : { mask: this.shortened(whole.mask, bound.sure, leaf) };
+    return (info instanceof StringLeaf ? this.bounded(info, leaf) : undefined) ?? this.search(leaf);
   }
 
-  /** The tokens of a mask with so many characters at most, and the longer ones that a state takes. */
-  private shortened(mask: MaskId, sure: number, leaf: number): MaskId {
+  /** The same where few lengths are not sure; undefined elsewhere. */
+  private bounded(info: StringLeaf, leaf: number): Inside | undefined {
+    const { acceptor } = this;
+    const { longest, byLength } = this.tokens.strings;
+    const bound = info.withoutMax();
+    const other = acceptor.machine.leaves[bound?.plain ?? 0];
+    if (!bound || bound.sure < 0 || !(other instanceof StringLeaf)) return undefined;
+    const { sure, max, plain } = bound;
+    let unsure = 0;
+    for (let length = sure + 1; length <= Math.min(max, longest); length++) unsure += byLength[length]?.length ?? 0;
+    if (unsure > MANY) return undefined;
+    const whole = this.of(other, plain, this.counted(other));
+    return sure >= longest ? whole : { mask: this.shortened(whole.mask, sure, max, leaf) };
+  }
+
+  /** The tokens of a mask with so many characters at most, and those of the longer ones, `max` characters at most, that a state takes. */
+  private shortened(mask: MaskId, sure: number, max: number, leaf: number): MaskId {
     const { pool } = this;
     const { longest, byLength } = this.tokens.strings;
     const words = pool.view(mask);
     const over: number[] = [];
     for (let length = sure + 1; length <= longest; length++)
       for (const token of byLength[length] ?? [])
-        if (((words[token >>> 5] ?? 0) >>> (token & 31)) & 1 && !this.takes(token, leaf, 0)) over.push(token);
+        if (((words[token >>> 5] ?? 0) >>> (token & 31)) & 1 && (length > max || !this.takes(token, leaf, 0)))
+          over.push(token);
     return pool.toggle(mask, over);
   }
 
@@ -131,15 +156,17 @@ export class Insides {
     const own = acceptor.machine.leaves[leaf];
     const text = own instanceof StringLeaf ? own : undefined;
     if (sure < (text?.origin() ? MOST : tokens.strings.longest)) {
-      if (text && (text.withoutMax()?.sure ?? 0) >= SURE) return this.unbounded(text, leaf);
+      const bounded = text && this.bounded(text, leaf);
+      if (bounded) return bounded;
       const loop = walk.loops.of(plain);
-      return loop?.count === ROUND
-        ? { mask: this.along(leaf, { set: loop.set, exits: loop.exits, count: sure }) }
-        : this.search(leaf);
+      const counts = { get: (state: number) => loop && this.sureOf(state, loop) };
+      return loop?.count === ROUND ? { mask: this.along(leaf, { ...loop, count: sure, counts }) } : this.search(leaf);
     }
     const info = acceptor.machine.leaves[plain];
     const whole = info instanceof StringLeaf ? this.of(info, plain, undefined) : this.search(plain);
-    return sure >= tokens.strings.longest ? whole : { mask: this.shortened(whole.mask, sure, leaf) };
+    return sure >= tokens.strings.longest
+      ? whole
+      : { mask: this.shortened(whole.mask, sure, Number.POSITIVE_INFINITY, leaf) };
   }
 
   /** Whether a token may come, tried alone. */

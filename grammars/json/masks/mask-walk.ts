@@ -100,6 +100,7 @@ export class MaskWalk {
     this.states = {
       step: (leaf, byte) => acceptor.machine.step(leaf, byte),
       whole: (leaf, rows, i) => this.whole(leaf, rows, i),
+      round: (leaf, set, rows, i) => covers(set, rows, i) && covers(this.loops.round(leaf), rows, i),
     };
     this.loops = new CharLoops(acceptor.machine);
     this.unknown = new UnknownItems(acceptor.machine);

@@ -10,7 +10,7 @@ import type { Vocabulary } from '../../vocabulary.ts';
 import type { Whitespace } from '../automaton/leaf-structure.ts';
 import { plainText, plausible } from '../automaton/spacing.ts';
 import { type CodePoints, decodeStep, type Escapes } from '../automaton/utf8-json.ts';
-import { type CharBits, hasChar } from './char-bits.ts';
+import { type CharBits, countChars, hasChar } from './char-bits.ts';
 import { covers, HEAD, rowsOf } from './subtrees.ts';
 
 /** How the tokens of a vocabulary behave inside a string that admits everything. */
@@ -252,6 +252,8 @@ function prepared(entries: readonly TrieEntry[]): TokenTrie {
 
 /** Sets kept for {@link within}. */
 const MAX_SETS = 512;
+/** Of the 179 characters told apart. */
+const LARGE = 100;
 
 /** The tokens made of characters of a set only, at most `limit` of them; kept for the vocabulary. */
 export function within(tokens: JsonTokens, set: CharBits, limit: number): Uint32Array {
@@ -261,22 +263,19 @@ export function within(tokens: JsonTokens, set: CharBits, limit: number): Uint32
   const known = sets.get(key);
   if (known) return known;
   if (sets.size >= MAX_SETS) sets.clear();
-  const words = new Uint32Array(strings.inside.length);
+  // Of a large set those that are not within are fewer.
+  const large = countChars(set) > LARGE;
+  const words = large ? insideUpTo(strings, most).slice() : new Uint32Array(strings.inside.length);
   const rows = rowsOf(text);
   for (let i = 1; i < text.count; ) {
     const byte = (rows.heads[i * HEAD] ?? 0) & 255;
-    const below = rows.heads[i * HEAD + 1] ?? 1;
     // What follows the first byte of a character belongs to it.
-    if ((byte & 0xc0) !== 0x80 && !hasChar(set, byte)) {
-      i += below;
-      continue;
-    }
-    const whole = covers(set, rows, i);
-    const next = whole ? i + below : i + 1;
-    const last = text.from[next] ?? 0;
+    const off = (byte & 0xc0) !== 0x80 && !hasChar(set, byte);
+    const next = off || covers(set, rows, i) ? i + (rows.heads[i * HEAD + 1] ?? 1) : i + 1;
+    const last = off === large ? (text.from[next] ?? 0) : 0;
     for (let t = text.from[i] ?? 0; t < last; t++) {
       const token = text.tokens[t] ?? 0;
-      if ((strings.lengths[token] ?? 0) <= most) words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+      if ((strings.lengths[token] ?? 0) <= most) words[token >>> 5] = (words[token >>> 5] ?? 0) ^ (1 << (token & 31));
     }
     i = next;
   }

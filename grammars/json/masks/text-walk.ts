@@ -9,6 +9,8 @@ export interface TextStates {
   step(leaf: number, byte: number): number;
   /** Whether all that is below a node may come in a state. */
   whole(leaf: number, rows: Rows, i: number): boolean;
+  /** Whether all that is below a node is of a set's characters and leaves the state as it is. */
+  round(leaf: number, set: CharBits, rows: Rows, i: number): boolean;
 }
 
 /** Work space of a walk, by depth. */
@@ -45,40 +47,37 @@ export function walkText(
 ): number {
   const { count = 0, exits = NONE, set = NONE } = loop ?? {};
   const counts = count < ROUND ? loop?.counts : undefined;
-  if (counts) setCounts(counts);
-  try {
-    return walkNodes(
-      states,
-      pages,
-      rowsOf(text),
-      text.count,
-      text.from,
-      text.tokens,
-      leafAt,
-      onLoop,
-      loop === undefined ? OFF : 0,
-      set,
-      exits,
-      counts ? ROUND : count,
-      counts ? countOf : NO_COUNTS,
-      base,
-      found,
-      n,
-    );
-  } finally {
-    // Also where a state is refused on the way: the counts are those of one machine.
-    for (const state of counts?.keys() ?? []) countOf[state] = 0;
-  }
+  return walkNodes(
+    states,
+    pages,
+    rowsOf(text),
+    text.count,
+    text.from,
+    text.tokens,
+    leafAt,
+    onLoop,
+    loop === undefined ? OFF : 0,
+    set,
+    exits,
+    counts ? ROUND : count,
+    counts || loop?.sealed ? ROUND : count,
+    counts ? uncounted(pages.length * 64 + ROOM) : NO_COUNTS,
+    (state) => counts?.get(state) ?? 0,
+    base,
+    found,
+    n,
+  );
 }
 
 const NO_COUNTS = new Uint8Array(0);
-/** {@link Loop.counts} of the walk that goes on, 0 for other states and between walks. */
+/** States that a walk may meet for the first time, and whose counts it still remembers. */
+const ROOM = 2048;
+/** {@link Loop.counts} of the walk that goes on, each with one more; 0 where they were not asked for. */
 let countOf = NO_COUNTS;
 
-function setCounts(counts: ReadonlyMap<number, number>): void {
-  const last = Math.max(...counts.keys());
-  if (last >= countOf.length) countOf = new Uint8Array(2 * last);
-  for (const [state, count] of counts) countOf[state] = count;
+function uncounted(states: number): Uint8Array {
+  if (states > countOf.length) countOf = new Uint8Array(2 * states);
+  return countOf.fill(0);
 }
 
 function walkNodes(
@@ -94,7 +93,9 @@ function walkNodes(
   set: CharBits,
   exits: CharBits,
   count: number,
+  reach: number,
   counts: Uint8Array,
+  countFor: (state: number) => number,
   base: Uint32Array,
   found: Int32Array,
   from: number,
@@ -116,7 +117,7 @@ function walkNodes(
         on = on < count && (((set[bit >> 5] ?? 0) >> (bit & 31)) & 1) === 1 ? on + 1 : OFF;
       }
       inner = on !== OFF && !meets(exits, bits, i);
-      if (inner && counts.length === 0 && on + heightOf(head) <= count) {
+      if (inner && counts.length === 0 && on + heightOf(head) <= reach) {
         i += below;
         continue;
       }
@@ -133,7 +134,11 @@ function walkNodes(
     leafAt[d] = leaf;
     onLoop[d] = on;
     if (code !== 0 && on !== OFF) {
-      i += inner && leaf < counts.length && (counts[leaf] ?? 0) >= heightOf(head) ? below : 1;
+      let known = counts[leaf] ?? 1;
+      if (inner && known === 0) counts[leaf] = known = 1 + Math.min(ROUND, countFor(leaf));
+      const round =
+        inner && (known > heightOf(head) || (known > 1 && below > WORTH && states.round(leaf, set, rows, i)));
+      i += round ? below : 1;
       continue;
     }
     const next = code === 0 || (below > WORTH && states.whole(leaf, rows, i)) ? i + below : i + 1;
