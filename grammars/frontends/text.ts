@@ -5,7 +5,7 @@ import { invert, type RegexNode } from '../regex/syntax.ts';
 
 /**
  * Options of every chevrotain parser here. The grammars are fixed, so checking them again at each start is work for nothing; the
- * package leaves the checks out (build-parsers.mjs), the one part of chevrotain 13 that needs Node 22.
+ * package leaves the checks out (.build/parsers.mjs), the one part of chevrotain 13 that needs Node 22.
  */
 export const PARSER_OPTIONS = { skipValidations: true } as const;
 

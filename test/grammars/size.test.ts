@@ -37,7 +37,7 @@ describe('the size of what browsers load', () => {
   });
 });
 
-// The package carries only the parts of chevrotain that the front ends run (build-parsers.mjs); the other tests run on all of it.
+// The package carries only the parts of chevrotain that the front ends run (.build/parsers.mjs); the other tests run on all of it.
 describe('the parsers in the package', () => {
   let grammar: typeof whole;
   beforeAll(async () => {

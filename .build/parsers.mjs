@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const root = path.dirname(fileURLToPath(import.meta.url));
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 /** Modules of chevrotain by the end of their paths, and what takes their place. A name that another module needs fails the build. */
 const LEFT_OUT = {
@@ -286,7 +286,7 @@ function cut(file, parts) {
   let text = readFileSync(file, 'utf8');
   for (const [part, instead = ''] of parts) {
     const next = text.replace(part, () => `${instead}\n`);
-    if (next === text) throw new Error(`${file} is not as it was (${part}): look at CUTS in build-parsers.mjs`);
+    if (next === text) throw new Error(`${file} is not as it was (${part}): look at CUTS in .build/parsers.mjs`);
     text = next;
   }
   return text;
@@ -296,7 +296,7 @@ function cut(file, parts) {
 function parsersOwn(file) {
   const text = readFileSync(file, 'utf8');
   const end = text.indexOf('export const defaultGrammarResolverErrorProvider');
-  if (end < 0) throw new Error(`${file} is not as it was: look at parsersOwn in build-parsers.mjs`);
+  if (end < 0) throw new Error(`${file} is not as it was: look at parsersOwn in .build/parsers.mjs`);
   return `${text.slice(0, end)}
     export const defaultGrammarResolverErrorProvider = {};
     export const defaultGrammarValidatorErrorProvider = {};`;
