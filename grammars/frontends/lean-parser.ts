@@ -3,7 +3,7 @@ import type { IToken, TokenType } from 'chevrotain';
 /** Paths of tokens by method of chevrotain: alternatives between bars, their paths between spaces, a letter for each token. */
 type Paths = Readonly<Record<string, string>>;
 
-/** By grammar and rule, what each choice may begin with; `a` is the first type of the vocabulary. build-parsers.mjs puts it here. */
+/** By grammar and rule, what each choice may begin with; `a` is the first type of the vocabulary. .build/parsers.mjs puts it here. */
 declare const LOOKAHEAD: Readonly<Record<string, Readonly<Record<string, Paths>>>>;
 
 type Token = Pick<IToken, 'image' | 'startOffset' | 'tokenType'>;

@@ -63,11 +63,11 @@ const said = (parse: (text: string) => unknown, text: string): unknown => {
   }
 };
 
-// Bundles for browsers read grammars with a small parser, by tables that chevrotain makes for it (build-parsers.mjs).
+// Bundles for browsers read grammars with a small parser, by tables that chevrotain makes for it (.build/parsers.mjs).
 describe('the parsers that browsers carry', () => {
   let lean: Parsers;
   beforeAll(async () => {
-    const { leanParsers } = (await import('../../build-parsers.mjs' as string)) as { leanParsers: object };
+    const { leanParsers } = (await import('../../.build/parsers.mjs' as string)) as { leanParsers: object };
     const exports = ['gbnf', 'ebnf', 'lark-syntax'].map((name) => `export * from './grammars/frontends/${name}.ts';`);
     const { outputFiles } = await build({
       ...leanParsers,

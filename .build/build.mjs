@@ -7,11 +7,11 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { buildArtifactParts } from './build-artifact.mjs';
-import { privateNames } from './build-names.mjs';
-import { leanParsers } from './build-parsers.mjs';
+import { buildArtifactParts } from './artifact.mjs';
+import { privateNames } from './names.mjs';
+import { leanParsers } from './parsers.mjs';
 
-const root = path.dirname(fileURLToPath(import.meta.url));
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const quiet = process.argv.includes('--quiet');
 const started = performance.now();
 const say = (text) => quiet || console.log(text);
@@ -141,7 +141,7 @@ async function writeErrorCodes() {
 
 function writeDeclarations() {
   const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
-  const options = ['-p', 'tsconfig.build.json'];
+  const options = ['-p', '.build/tsconfig.json'];
   try {
     execFileSync(process.execPath, [tsc, ...options], { stdio: 'pipe' });
   } catch (error) {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-const folder = path.join(path.dirname(fileURLToPath(import.meta.url)), 'grammars/frontends');
+const folder = path.join(path.dirname(path.dirname(fileURLToPath(import.meta.url))), 'grammars/frontends');
 
 /** Methods of chevrotain by what they are called in the grammars that it records. */
 const METHODS = {
