@@ -1,6 +1,6 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { ALL_SET, type CharSet, CharSets, EMPTY_SET } from './charset.ts';
-import { disjoint } from './intersection.ts';
+import { disjoint, spanned } from './intersection.ts';
 import { EMPTY, EPSILON, type Expand, type Lang, type LanguageNode, type RuleDefinition, UNBOUNDED } from './node.ts';
 import { mergeUnion } from './union.ts';
 
@@ -276,14 +276,6 @@ export class Languages {
     return this.#makeSet('union', members);
   }
 
-  /** Languages that a language is seen to include, and that it is the union of. */
-  parts(lang: Lang): readonly Lang[] {
-    const { kind, a, b, kids } = this.node(lang);
-    if (kind === 'union') return kids.flatMap((kid) => this.parts(kid));
-    if (kind === 'concat' && this.node(a).nullable === true) return [lang, ...this.parts(b)];
-    return (kind === 'rule' && this.rules[a]?.parts?.()) || [lang];
-  }
-
   intersect(kids: readonly Lang[]): Lang {
     return this.#ask(false, kids);
   }
@@ -470,9 +462,4 @@ export class Languages {
   #add(node: LanguageNode): Lang {
     return this.nodes.push(node) - 1;
   }
-}
-
-function spanned(languages: Languages, span: { set: CharSet; min: number; max: number } | undefined): Lang {
-  if (!span) return languages.any;
-  return span.min > span.max ? EMPTY : languages.repeat(languages.class(span.set), span.min, span.max);
 }

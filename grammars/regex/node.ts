@@ -68,7 +68,7 @@ export interface RuleDefinition {
   cardinality?(): number;
   need?(): number;
   uncounted?(): Uncounted;
-  /** See `Languages.parts`. */
+  /** See `partsOf`. */
   parts?(): readonly Lang[];
 }
 

@@ -137,7 +137,7 @@ export class CharLoops {
     const often = this.link(leaf)?.next ?? leaf;
     const least = this.langOf(often);
     if (least === undefined) return undefined;
-    const parts = this.machine.engine.internals.languages.parts(least);
+    const parts = this.machine.engine.parts(least);
     const set = new Int32Array(CHAR_WORDS).fill(-1);
     for (const at of [leaf, often]) {
       const ways = this.from(at);
@@ -158,10 +158,10 @@ export class CharLoops {
 
   /** Whether the pattern of a state is seen to include all parts of a language. */
   private includes(leaf: number, parts: readonly Lang[]): boolean {
-    const { any, internals } = this.machine.engine;
+    const { engine } = this.machine;
     const lang = this.langOf(leaf);
-    const own = lang === undefined ? [] : internals.languages.parts(lang);
-    return lang === any || parts.every((part) => own.includes(part));
+    const own = lang === undefined ? [] : engine.parts(lang);
+    return lang === engine.any || parts.every((part) => own.includes(part));
   }
 
   /** A loop that ends after so many characters in states that take few of them: these are exits, so that a walk looks for them alone. */
