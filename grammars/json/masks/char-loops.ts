@@ -67,6 +67,8 @@ const FEW = 4;
 /** The same where everything beside the set is an exit. */
 const WIDE = 100;
 
+const NO_CHARS: CharBits = new Int32Array(CHAR_WORDS);
+
 /** Which characters lead round in a state: a walk takes whole subtrees of tokens by them. */
 export class CharLoops {
   private readonly ways: (Ways | null | undefined)[] = [];
@@ -179,7 +181,7 @@ export class CharLoops {
       const alive = this.from(at)?.alive;
       for (let w = 0; w < CHAR_WORDS; w++) ends[w] = (ends[w] ?? 0) | (alive?.[w] ?? -1);
     }
-    return 4 * countChars(ends) > countChars(set) ? undefined : { set, exits: ends, count, sealed: true };
+    return countChars(ends) > 2 * FEW ? undefined : { set, exits: ends, count, sealed: true };
   }
 
   /** How many characters of the set may follow a state in any order, before one leads to a state that was not seen: it may not take them all. */
@@ -225,9 +227,9 @@ export class CharLoops {
       if (!meet(leading, set)) continue;
       const ways = this.from(next);
       let missing = without(set, ways?.set);
-      // What leads to more states than are followed is as good as missing.
+      // What leads to more states than are followed is as good as missing where few characters lead there.
       const fan = ways?.links.filter((link) => !seen.has(link.next) && meet(link.set, set)) ?? [];
-      if (seen.size + fan.length > Math.min(MAX_STATES, SOME + 8 * count + 8))
+      if (seen.size + fan.length > Math.min(MAX_STATES, SOME + 8 * count + 8) && countChars(leading) <= FEW)
         for (const link of fan) missing = missing.map((word, w) => word | ((link.set[w] ?? 0) & (set[w] ?? 0)));
       const lacks = countChars(missing);
       if (lacks > 0) {
@@ -257,12 +259,12 @@ export class CharLoops {
     return { set, exits, count, counts };
   }
 
-  /** The characters that leave a state as it is. */
+  /** The characters that leave a state as it is, where it is known from loops what its characters do. */
   round(leaf: number): CharBits {
-    const ways = this.from(leaf);
+    const ways = this.ways[leaf];
     const own = ways?.links.find(({ next }) => next === leaf);
-    this.rounds[leaf] ??= own ? without(own.set, ways?.parts) : new Int32Array(CHAR_WORDS);
-    return this.rounds[leaf];
+    if (ways && !this.rounds[leaf]) this.rounds[leaf] = own ? without(own.set, ways.parts) : NO_CHARS;
+    return this.rounds[leaf] ?? NO_CHARS;
   }
 
   /** Where most characters of a state lead. */

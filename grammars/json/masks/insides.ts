@@ -112,7 +112,7 @@ export class Insides {
     const info = this.acceptor.machine.leaves[leaf];
     if (!(info instanceof StringLeaf || info instanceof KeyLeaf)) return 0;
     const { counts } = info;
-    const own = counts && this.walk.loops.of(info.uncounted(counts));
+    const own = counts && this.walk.loops.known(info.uncounted(counts));
     const same = own?.count === ROUND && own.set.join() === loop.set.join() && own.exits.join() === loop.exits.join();
     return counts && same ? Math.max(0, this.sure(counts)) : 0;
   }

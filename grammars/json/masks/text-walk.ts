@@ -22,6 +22,8 @@ export interface TextScratch {
 
 /** Subtrees smaller than this are walked node by node. */
 export const WORTH = 6;
+/** Of larger ones it is asked what a state on the way counts. */
+const ASKED = 256;
 /** The path has left the loop. */
 const OFF = 255;
 const NONE: CharBits = new Int32Array(CHAR_WORDS);
@@ -60,7 +62,7 @@ export function walkText(
     set,
     exits,
     counts ? ROUND : count,
-    counts || loop?.sealed ? ROUND : count,
+    loop?.sealed ? ROUND : count,
     counts ? uncounted(pages.length * 64 + ROOM) : NO_COUNTS,
     (state) => counts?.get(state) ?? 0,
     base,
@@ -117,7 +119,7 @@ function walkNodes(
         on = on < count && (((set[bit >> 5] ?? 0) >> (bit & 31)) & 1) === 1 ? on + 1 : OFF;
       }
       inner = on !== OFF && !meets(exits, bits, i);
-      if (inner && counts.length === 0 && on + heightOf(head) <= reach) {
+      if (inner && on + heightOf(head) <= reach) {
         i += below;
         continue;
       }
@@ -135,7 +137,7 @@ function walkNodes(
     onLoop[d] = on;
     if (code !== 0 && on !== OFF) {
       let known = counts[leaf] ?? 1;
-      if (inner && known === 0) counts[leaf] = known = 1 + Math.min(ROUND, countFor(leaf));
+      if (inner && known === 0 && below > ASKED) counts[leaf] = known = 1 + Math.min(ROUND, countFor(leaf));
       const round =
         inner && (known > heightOf(head) || (known > 1 && below > WORTH && states.round(leaf, set, rows, i)));
       i += round ? below : 1;
