@@ -66,6 +66,8 @@ const NEAR = 3;
 const FEW = 4;
 /** The same where everything beside the set is an exit. */
 const WIDE = 100;
+/** The letters a to z in the fourth word of a set. */
+const LETTERS = 0x07fffffe;
 
 const NO_CHARS: CharBits = new Int32Array(CHAR_WORDS);
 
@@ -146,7 +148,9 @@ export class CharLoops {
       for (let w = 0; w < CHAR_WORDS; w++) set[w] = (set[w] ?? 0) & (ways?.set[w] ?? 0);
       for (const link of ways?.links ?? []) if (!this.includes(link.next, parts)) set.set(without(set, link.set));
     }
-    return countChars(set) < WIDE ? undefined : { set, exits: set.map((word) => ~word), count: ROUND };
+    // Without a frequent character most tokens leave it.
+    const wide = countChars(set) >= WIDE && hasChar(set, SPACE) && ((set[3] ?? 0) & LETTERS) === LETTERS;
+    return wide ? { set, exits: set.map((word) => ~word), count: ROUND } : undefined;
   }
 
   /** The pattern of a state that has one only, and neither texts nor a length beside. */
