@@ -22,7 +22,7 @@ export interface TextScratch {
 
 /** Subtrees smaller than this are walked node by node. */
 export const WORTH = 6;
-/** Of larger ones it is asked what a state on the way counts. */
+/** Of larger ones it is asked what a state on the way counts where that has to be found out. */
 const ASKED = 256;
 /** The path has left the loop. */
 const OFF = 255;
@@ -65,6 +65,7 @@ export function walkText(
     loop?.sealed ? ROUND : count,
     counts ? uncounted(pages.length * 64 + ROOM) : NO_COUNTS,
     (state) => counts?.get(state) ?? 0,
+    counts instanceof Map ? WORTH : ASKED,
     base,
     found,
     n,
@@ -98,6 +99,7 @@ function walkNodes(
   reach: number,
   counts: Uint8Array,
   countFor: (state: number) => number,
+  asked: number,
   base: Uint32Array,
   found: Int32Array,
   from: number,
@@ -137,7 +139,7 @@ function walkNodes(
     onLoop[d] = on;
     if (code !== 0 && on !== OFF) {
       let known = counts[leaf] ?? 1;
-      if (inner && known === 0 && below > ASKED) counts[leaf] = known = 1 + Math.min(ROUND, countFor(leaf));
+      if (inner && known === 0 && below > asked) counts[leaf] = known = 1 + Math.min(ROUND, countFor(leaf));
       const round =
         inner && (known > heightOf(head) || (known > 1 && below > WORTH && states.round(leaf, set, rows, i)));
       i += round ? below : 1;
