@@ -91,6 +91,7 @@ export class JsonMasks implements TokenMachine {
     return {
       of: (state) => acceptor.place(state),
       step: (place, byte) => acceptor.stepBlind(place, byte),
+      unordered: (place) => acceptor.unordered(place),
       round: (place) => {
         acceptor.load(place);
         const { leaf, machine } = acceptor;
