@@ -12,10 +12,16 @@ export interface Places {
   of(state: number): number;
   /** The place after one more byte, 0 where there is none, or {@link UNTOLD}. */
   step(place: number, byte: number): number;
-  /** Characters that, where they may come, lead back to a place, or to places with the same ends; absent: found by its steps. */
-  round?(place: number): CharBits;
+  /** The loop of a place; absent: found by its steps. */
+  round?(place: number): PlaceLoop;
   /** What ends a place soonest, where it is texts in any order (absent: nowhere). */
   unordered?(place: number): Unordered | undefined;
+}
+
+/** Characters that, where they may come, lead round in some places, or to others with the same ends. */
+export interface PlaceLoop {
+  readonly set: CharBits;
+  readonly places: readonly number[];
 }
 
 /** Texts that come in any order, the steps tell which: from a place to another with nothing else between, and the place whose end follows them all. */

@@ -10,6 +10,7 @@ import { ArrayLeaf, INDENT, ValueLeaf } from '../automaton/leaf-structure.ts';
 import type { StackId } from '../automaton/stack.ts';
 import { located } from '../schema/located.ts';
 import { CHAR_WORDS, type CharBits } from './char-bits.ts';
+import { ROUND } from './char-loops.ts';
 import { type Counted, Insides } from './insides.ts';
 import { ListedMasks } from './listed-masks.ts';
 import { Memo } from './mask-memo.ts';
@@ -96,12 +97,22 @@ export class JsonMasks implements TokenMachine {
         acceptor.load(place);
         const { leaf, machine } = acceptor;
         const text = machine.leaves[leaf];
-        const link = text instanceof StringLeaf || text instanceof KeyLeaf ? this.walk.loops.link(leaf) : undefined;
-        if (!link) return NO_CHARS;
-        if (link.next === leaf) return link.set;
-        // Only how many characters may come changes.
+        if (!(text instanceof StringLeaf || text instanceof KeyLeaf)) return { set: NO_CHARS, places: [] };
+        const { loops } = this.walk;
+        const link = loops.link(leaf);
         const profile = text instanceof StringLeaf ? text.profile : undefined;
-        return profile && 'min' in profile && profile.min === 0 ? link.set : NO_CHARS;
+        // Only how many characters may come changes.
+        if (link?.next === leaf || (profile && 'min' in profile && profile.min === 0))
+          return { set: link?.set ?? NO_CHARS, places: [place] };
+        const { count, counts, set = NO_CHARS } = loops.known(leaf) ?? {};
+        if (count !== ROUND || !counts) return { set: NO_CHARS, places: [] };
+        const places = [...counts]
+          .filter(([, n]) => n === ROUND)
+          .map(([leaf]) => {
+            acceptor.leaf = leaf;
+            return acceptor.save();
+          });
+        return { set, places };
       },
     };
   }
