@@ -27,7 +27,9 @@ export class ClosingMasks {
   readonly endings: Endings;
   /** By place, or by state (negative) where tokens depend on the text read before. */
   private readonly aheads = new Map<number, Ahead>();
-  private rows = new Map<number, Int32Array>();
+  /** By place: its row in {@link table}, of steps by byte. */
+  private rows = new Map<number, number>();
+  private table = new Int32Array(0);
   private readonly rounds = new Map<number, Round>();
   private slack = 0;
 
@@ -191,12 +193,22 @@ export class ClosingMasks {
   /** The place after one more byte. */
   private step(place: number, byte: number): number {
     let row = this.rows.get(place);
-    if (!row) {
+    if (row === undefined) {
       if (this.rows.size >= MAX_ROWS) this.rows = new Map();
-      this.rows.set(place, (row = new Int32Array(256).fill(UNKNOWN)));
+      row = this.rows.size * 256;
+      if (row === this.table.length) {
+        const longer = new Int32Array(Math.max(4096, 2 * row));
+        longer.set(this.table);
+        this.table = longer;
+      }
+      this.table.fill(UNKNOWN, row, row + 256);
+      this.rows.set(place, row);
     }
-    const known = row[byte] ?? 0;
-    return known === UNKNOWN ? (row[byte] = this.endings.places.step(place, byte)) : known;
+    const known = this.table[row + byte] ?? 0;
+    if (known !== UNKNOWN) return known;
+    const next = this.endings.places.step(place, byte);
+    this.table[row + byte] = next;
+    return next;
   }
 
   /** The loop of a place. */

@@ -1,4 +1,4 @@
-import type { Places } from '../../matching/endings.ts';
+import type { PlaceLoop, Places } from '../../matching/endings.ts';
 import { type MaskId, MaskPool } from '../../matching/mask-pool.ts';
 import type { TokenMachine } from '../../matching/token-machine.ts';
 import { vocabularyTrie } from '../../matching/trie.ts';
@@ -96,23 +96,24 @@ export class JsonMasks implements TokenMachine {
       round: (place) => {
         acceptor.load(place);
         const { leaf, machine } = acceptor;
-        const text = machine.leaves[leaf];
-        if (!(text instanceof StringLeaf || text instanceof KeyLeaf)) return { set: NO_CHARS, places: [] };
         const { loops } = this.walk;
-        const link = loops.link(leaf);
+        const text = machine.leaves[leaf];
+        if (!(text instanceof StringLeaf || text instanceof KeyLeaf)) return NO_LOOP;
+        const at = (next: number): number => {
+          acceptor.leaf = next;
+          return acceptor.save();
+        };
+        const { next, set = NO_CHARS } = loops.link(leaf) ?? {};
         const profile = text instanceof StringLeaf ? text.profile : undefined;
         // Only how many characters may come changes.
-        if (link?.next === leaf || (profile && 'min' in profile && profile.min === 0))
-          return { set: link?.set ?? NO_CHARS, places: [place] };
-        const { count, counts, set = NO_CHARS } = loops.known(leaf) ?? {};
-        if (count !== ROUND || !counts) return { set: NO_CHARS, places: [] };
-        const places = [...counts]
-          .filter(([, n]) => n === ROUND)
-          .map(([leaf]) => {
-            acceptor.leaf = leaf;
-            return acceptor.save();
-          });
-        return { set, places };
+        if (next === leaf || (profile && 'min' in profile && profile.min === 0)) return { set, places: [place] };
+        const { count, counts, set: all = NO_CHARS } = loops.known(leaf) ?? {};
+        if (count === ROUND)
+          return { set: all, places: [...(counts ?? [])].flatMap(([s, n]) => (n === ROUND ? at(s) : [])) };
+        // Names that leave listed ones behind, say: after one character more of the same do not matter.
+        const after = next === undefined ? undefined : loops.link(next);
+        if (next === undefined || after?.next !== next) return NO_LOOP;
+        return { set: set.map((word, w) => word & (after.set[w] ?? 0)), places: [at(next)] };
       },
     };
   }
@@ -322,3 +323,4 @@ export class JsonMasks implements TokenMachine {
 }
 
 const NO_CHARS: CharBits = new Int32Array(CHAR_WORDS);
+const NO_LOOP: PlaceLoop = { set: NO_CHARS, places: [] };
