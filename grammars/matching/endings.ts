@@ -48,7 +48,8 @@ const shared = new WeakMap<TokenMachine, Endings>();
 /**
  * How many tokens the end takes: those of one text that ends soonest, cut into as few tokens as spell it, and the end token. That text is
  * chosen byte by byte from the place alone, so what is left of it after any of its tokens is the text of the place reached: the bound falls
- * with every token of it. Where places do not tell how the text goes on, its bytes are counted.
+ * with every token of it. Where places do not tell how the text goes on, its bytes are counted. `test/grammars/closing-oracle.test.ts` tries all
+ * tokens beside.
  */
 export class Endings {
   readonly places: Places;
