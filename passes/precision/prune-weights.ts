@@ -11,6 +11,7 @@ import { transformed } from './transform-constant.ts';
 export const pruneWeights = definePass({
   name: 'prune-weights',
   phase: 'precision',
+  alters: 'weights',
   after: ['rotate-residual', 'equalize'],
   does: 'drops weights in the sparsity patterns of the recipe (--sparsity)',
   run(graph, context) {
