@@ -39,6 +39,12 @@ export async function readSamples(source: string, reader: SampleReader): Promise
   return readFolder(path.resolve(reader.cwd, source), reader);
 }
 
+/** Says which sizes samples at random have. */
+export const randomText = (dims: Readonly<Record<string, number>>): string =>
+  `random inputs have ${Object.entries(dims)
+    .map(([name, n]) => `${name}=${n}`)
+    .join(', ')}`;
+
 const empty = (file: string, reason: string): InfcError =>
   new InfcError('INFC8041', reason, {
     file,

@@ -1,5 +1,5 @@
 import { derivedConstant } from '../../compiler/derived-constant.ts';
-import { denseRows } from '../../compiler/formats/rows.ts';
+import { denseRows, finiteRows } from '../../compiler/formats/rows.ts';
 import type { Constant, Program } from '../../compiler/ir/graph.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { isTied, ruleFor, type Weight, weightOf } from '../format/weights.ts';
@@ -87,7 +87,7 @@ function prunerFor(w: Weight, sparsity: string, name: string, storage: WeightSto
   let done: Float32Array | undefined;
   return () => {
     if (!done) {
-      const weights = denseRows(constant, size, transposed).slice();
+      const weights = finiteRows(constant, size, transposed).slice();
       const request = {
         name: constant.name,
         weights,

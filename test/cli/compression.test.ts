@@ -40,6 +40,7 @@ beforeAll(async () => {
     huge: (i) => (i === 77 ? 1e30 : Math.sin(i)),
     large: (i) => 1e6 * Math.sin(i),
     tiny: (i) => 1e-40 * Math.sin(i),
+    broken: (i) => (i === 200 ? Number.NaN : Math.sin(i)),
   };
   for (const [name, value] of Object.entries(weights)) {
     const w = f32(
@@ -53,6 +54,15 @@ beforeAll(async () => {
       encodeModel({ ...made, node: [node('MatMul', ['x', 'w'], ['y'])] }),
     );
   }
+  const io = { input: [info('x', [8, 64])], output: [info('y', [8, 64])] };
+  for (const [name, scale] of Object.entries({ endless: Number.POSITIVE_INFINITY, undefined: Number.NaN }))
+    await writeFile(
+      path.join(dir, `${name}.onnx`),
+      encodeModel({
+        ...{ name, ...io, initializer: [f32('s', [], [scale])] },
+        node: [node('QuantizeLinear', ['x', 's'], ['q']), node('DequantizeLinear', ['q', 's'], ['y'])],
+      }),
+    );
   const recipes: Readonly<Record<string, unknown>> = {
     typo: { rules: [{ format: 'q4g32', algoritm: 'gptq' }] },
     none: { rules: [] },
@@ -115,13 +125,13 @@ describe('infc verify with a recipe', () => {
   ])(
     '%s is compared with the model as imported, its weights rounded anew',
     async (recipe, said) => {
-      const made = await run('compile', 'mlp.onnx', '-o', 'twin', '--quant', recipe, '--calibrate', 'samples');
+      const made = await run('compile', 'mlp.onnx', '-o', recipe, '--quant', recipe, '--calibrate', 'samples');
       expect(made.code).toBe(0);
-      const { code, out } = await run('verify', 'twin');
+      const { code, out } = await run('verify', recipe);
       expect(out).toMatch(said);
       expect(code).toBe(0);
     },
-    60_000,
+    120_000,
   );
 
   test.each([
@@ -136,16 +146,16 @@ describe('infc verify with a recipe', () => {
     async (plugin, argv, said) => {
       const file = plugin === losing ? 'losing.mjs' : 'scaling.mjs';
       await writeFile(path.join(dir, file), plugin);
-      const made = await run('compile', 'mlp.onnx', '-o', 'faulty', ...argv, '--plugin', file);
+      const made = await run('compile', 'mlp.onnx', '-o', `${file}-out`, ...argv, '--plugin', file);
       expect(made.code).toBe(0);
-      const { code, out } = await run('verify', 'faulty');
+      const { code, out } = await run('verify', `${file}-out`);
       expect(out).toMatch(said);
       expect(code).toBe(exitCodes.disagreement);
-      const { error } = JSON.parse((await run('verify', 'faulty', '--json')).out);
+      const { error } = JSON.parse((await run('verify', `${file}-out`, '--json')).out);
       expect(error.code).toBe('INFC8020');
       expect(error.reason).toMatch(/^value '\w' .*is [-\d.e]+ at \d+ instead of [-\d.e]+ \(/);
     },
-    60_000,
+    120_000,
   );
 });
 
@@ -257,6 +267,11 @@ describe('infc compile --quant and infc eval', () => {
     [['compile', 'mlp.onnx', '-o', 'e', '--sparsity', '5:4'], 'INFC8031'],
     [['compile', 'huge.onnx', '-o', 'e', '--quant', 'mxfp4'], 'INFC2092'],
     [['compile', 'large.onnx', '-o', 'e', '--quant', 'q4'], 'INFC2092'],
+    [['compile', 'endless.onnx', '-o', 'e'], "scale 's' is Infinity"],
+    [['compile', 'undefined.onnx', '-o', 'e'], "scale 's' is NaN"],
+    [['compile', 'broken.onnx', '-o', 'e', '--quant', 'q8'], 'INFC2092'],
+    [['compile', 'broken.onnx', '-o', 'e', '--quant', 'w8a8'], 'INFC2092'],
+    [['compile', 'broken.onnx', '-o', 'e', '--sparsity', '2:4'], 'INFC2092'],
     [['compile', 'tiny.onnx', '-o', 'e', '--quant', 'q8'], 'INFC2095'],
     [['compile', 'tiny.onnx', '-o', 'e', '--quant', 'mxfp4'], 'INFC2095'],
     [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'typo.json'], 'INFC8062'],
