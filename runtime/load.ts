@@ -60,13 +60,9 @@ export function parsePlan(json: unknown, own = false): Plan {
   if (typeof major !== 'number')
     throw new InfcError('INFC6002', 'this is not an infc plan', { fix: 'Load the plan.json that infc wrote' });
   if (major > PLAN_MAJOR)
-    throw new InfcError(
-      'INFC6001',
-      `the plan has format version ${major}, this runtime plays versions to ${PLAN_MAJOR}`,
-      {
-        fix: 'Update infc, or compile the model again with the one that is installed',
-      },
-    );
+    throw new InfcError('INFC6001', `the plan has format version ${major}, this runtime plays ${PLAN_MAJOR} and older`, {
+      fix: 'Update infc',
+    });
   const { buffers, kernels, weights, entries, symbols, target } = plan as Plan;
   const lists = [buffers, kernels, weights].every(Array.isArray);
   if (!lists || !entries || !symbols || !target)

@@ -167,10 +167,16 @@ function formatFor(
 ): { readonly format: StorageFormat | undefined; readonly why?: string } {
   if (!rule) return { format: undefined };
   const named = rule.format === 'dense' ? undefined : storage.format(rule.format);
-  const isLinear = w.node.op === 'matmul' && roleOf(w, graph, context) === 'linear';
-  // Only products with weights of their own are pruned: neither tables, heads nor filters.
-  if (named?.sparse) return { format: isLinear ? named : storage.format(named.sparse.dense) };
-  if (rule.sparsity === undefined || channelShare(rule.sparsity) !== undefined || !isLinear || storage.recipe?.simulate)
+  // Only products are pruned, neither tables nor filters, and heads that a rule names.
+  const isNamed = rule.match !== undefined || rule.role !== undefined;
+  const isPrunable = w.node.op === 'matmul' && (isNamed || roleOf(w, graph, context) === 'linear');
+  if (named?.sparse) return { format: isPrunable ? named : storage.format(named.sparse.dense) };
+  if (
+    rule.sparsity === undefined ||
+    channelShare(rule.sparsity) !== undefined ||
+    !isPrunable ||
+    storage.recipe?.simulate
+  )
     return { format: named };
   const { format, why } = chooseSparse(rule.sparsity, rule.format, w.size.length, storage);
   return { format: format ?? named, why };

@@ -2,7 +2,7 @@ import { derivedConstant } from '../../compiler/derived-constant.ts';
 import { denseRows, finiteRows } from '../../compiler/formats/rows.ts';
 import type { Constant, Program } from '../../compiler/ir/graph.ts';
 import { InfcError } from '../../runtime/errors.ts';
-import { isTied, ruleFor, type Weight, weightOf } from '../format/weights.ts';
+import { roleOf, ruleFor, type Weight, weightOf } from '../format/weights.ts';
 import { definePass, type WeightStorage } from '../pass.ts';
 import { channelShare, checkDivides, parseSparsity } from './sparsity-pattern.ts';
 import { transformed } from './transform-constant.ts';
@@ -21,8 +21,13 @@ export const pruneWeights = definePass({
       const w = node.op === 'matmul' ? weightOf(node) : undefined;
       const rule = w ? ruleFor(storage.recipe, w, graph, context) : undefined;
       if (!w || rule?.sparsity === undefined || channelShare(rule.sparsity) !== undefined) continue;
-      // A head that is the table too would only be stored twice, and stays dense: who means it names it.
-      if (isTied(w.constant, context) && rule.match === undefined && rule.role === undefined) continue;
+      // A head suffers most, and one that is the table too would be stored twice: who means it names it.
+      if (rule.match === undefined && rule.role === undefined && roleOf(w, graph, context) === 'head') {
+        const why =
+          'none in the head, which suffers most from them: a rule {"role": "head"} of a recipe with its own sparsity prunes it';
+        context.changed(node, why, { zeros: why });
+        continue;
+      }
       const { sparsity, prune = 'magnitude' } = rule;
       const pruned = prunedBy(prunerFor(w, sparsity, prune, storage), w, `${prune} ${sparsity}`, context.program);
       graph.setInput(node, 1, graph.constant(pruned));
