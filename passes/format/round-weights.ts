@@ -15,7 +15,7 @@ import { chooseSparse } from './choose-sparse.ts';
 import { correctErrors } from './correct-errors.ts';
 import { quantized } from './quantize.ts';
 import { squaredError } from './rounding-error.ts';
-import { filterOf, isTied, roleOf, ruleFor, type Weight, weightOf } from './weights.ts';
+import { filterOf, isTied, ruleFor, type Weight, weightOf } from './weights.ts';
 
 /** Other weights (of recurrences) with fewer elements stay as they are. */
 const SMALLEST = 1024;
@@ -51,7 +51,7 @@ function roundOperand(graph: Graph, node: Node, context: PassContext, storage: W
   const w = matrix ?? filterOf(node);
   const rule = w && recipe ? ruleFor(recipe, w, graph, context) : undefined;
   if (!w || !recipe) return undefined;
-  const { format, why } = formatFor(rule, w, graph, context, storage);
+  const { format, why } = formatFor(rule, w, context, storage);
   const index = node.op === 'gather' ? 0 : 1;
   if (format?.whole !== undefined && matrix && node.inputs[0]?.type.dtype !== 'i8') throw needsCodes(format, w);
   if (why !== undefined && !format?.sparse) context.changed(node, why, { zeros: why });
@@ -161,15 +161,14 @@ function note({ constant, size, transposed }: Weight, format: StorageFormat, { e
 function formatFor(
   rule: FormatRule | undefined,
   w: Weight,
-  graph: Graph,
   context: PassContext,
   storage: WeightStorage,
 ): { readonly format: StorageFormat | undefined; readonly why?: string } {
   if (!rule) return { format: undefined };
   const named = rule.format === 'dense' ? undefined : storage.format(rule.format);
-  // Only products are pruned, neither tables nor filters, and heads that a rule names.
+  // Tables and filters are not pruned, nor is a head that is the table too, unless a rule names it.
   const isNamed = rule.match !== undefined || rule.role !== undefined;
-  const isPrunable = w.node.op === 'matmul' && (isNamed || roleOf(w, graph, context) === 'linear');
+  const isPrunable = w.node.op === 'matmul' && (isNamed || !isTied(w.constant, context));
   if (named?.sparse) return { format: isPrunable ? named : storage.format(named.sparse.dense) };
   if (
     rule.sparsity === undefined ||

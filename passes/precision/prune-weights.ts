@@ -2,7 +2,7 @@ import { derivedConstant } from '../../compiler/derived-constant.ts';
 import { denseRows, finiteRows } from '../../compiler/formats/rows.ts';
 import type { Constant, Program } from '../../compiler/ir/graph.ts';
 import { InfcError } from '../../runtime/errors.ts';
-import { roleOf, ruleFor, type Weight, weightOf } from '../format/weights.ts';
+import { isTied, ruleFor, type Weight, weightOf } from '../format/weights.ts';
 import { definePass, type WeightStorage } from '../pass.ts';
 import { channelShare, checkDivides, parseSparsity } from './sparsity-pattern.ts';
 import { transformed } from './transform-constant.ts';
@@ -21,10 +21,9 @@ export const pruneWeights = definePass({
       const w = node.op === 'matmul' ? weightOf(node) : undefined;
       const rule = w ? ruleFor(storage.recipe, w, graph, context) : undefined;
       if (!w || rule?.sparsity === undefined || channelShare(rule.sparsity) !== undefined) continue;
-      // A head suffers most, and one that is the table too would be stored twice: who means it names it.
-      if (rule.match === undefined && rule.role === undefined && roleOf(w, graph, context) === 'head') {
+      if (isTied(w.constant, context) && rule.match === undefined && rule.role === undefined) {
         const why =
-          'none in the head, which suffers most from them: a rule {"role": "head"} of a recipe with its own sparsity prunes it';
+          'none in the head, which is the table of embeddings too and would be stored twice; a rule that names it ("role": "head") prunes it';
         context.changed(node, why, { zeros: why });
         continue;
       }

@@ -40,6 +40,7 @@ beforeAll(async () => {
     huge: (i) => (i === 77 ? 1e30 : Math.sin(i)),
     large: (i) => 1e6 * Math.sin(i),
     tiny: (i) => 1e-40 * Math.sin(i),
+    plain: (i) => Math.sin(i),
     broken: (i) => (i === 200 ? Number.NaN : Math.sin(i)),
   };
   for (const [name, value] of Object.entries(weights)) {
@@ -234,6 +235,12 @@ describe('infc compile --quant and infc eval', () => {
       JSON.parse(small.out).targets[0].parts.find((p: { part: string }) => p.part === 'weights').bytes,
     ).toBeLessThan(20_000);
   }, 120_000);
+
+  test('stores the pruned weight of the outputs sparse, as any other', async () => {
+    const { out } = await run('compile', 'plain.onnx', '-o', 'p', '--sparsity', 'unstructured:0.7', '--quant', 'q8g32');
+    expect(out).toMatch(/^zeros +1 weight: stored as bitmap-q8: a product in bitmap-q8 takes/m);
+    expect((await run('verify', 'p')).code).toBe(0);
+  }, 60_000);
 
   test('prunes in patterns', async () => {
     const { code } = await run(
