@@ -1,9 +1,10 @@
-import type { TokenTrie } from '../../matching/trie.ts';
+import { type TokenTrie, tokensUnder } from '../../matching/trie.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
 import type { JsonAcceptor } from '../acceptor.ts';
+import { isDigit } from '../automaton/leaf-number.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';
-import { ColonLeaf } from '../automaton/leaf-structure.ts';
+import { ColonLeaf, ValueLeaf } from '../automaton/leaf-structure.ts';
 import type { StackId } from '../automaton/stack.ts';
 import { AFTER, UnknownItems } from '../automaton/unknown-items.ts';
 import { CharLoops, type Loop } from './char-loops.ts';
@@ -25,6 +26,8 @@ const DEAD = 0;
 const ALIVE = 1;
 /** Only the text read before tells. */
 const LATER = 2;
+/** The value is over: see {@link MaskWalk.floor}. */
+const BEYOND = 3;
 
 /** Work space of a walk, by depth; shared by all walks over the same tokens, which never interleave. */
 interface Scratch extends TextScratch {
@@ -52,13 +55,21 @@ function scratchOf(tokens: JsonTokens): Scratch {
   return scratch;
 }
 
+/** What may follow the closing quote of a name as far as the value after it tells. */
+interface ValueTails {
+  readonly set: TailSet;
+  /** Nodes of the tails' trie over which the value ends. */
+  readonly beyond: readonly number[];
+}
+
 /** What may follow the closing quote of a string, by the numbers of tails. */
 export interface TailSet {
   readonly open: readonly number[];
   readonly later: readonly number[];
   /** By tail: one of {@link DEAD}, {@link ALIVE}, {@link LATER}. */
   readonly marks: Uint8Array;
-  /** The mask of a string that admits any content, once it was asked for. */
+  /** The base of a string that admits any content, and its mask, once they were asked for. */
+  base?: number;
   free?: { readonly mask: number; readonly later: readonly number[] };
 }
 
@@ -71,6 +82,8 @@ export class MaskWalk {
   readonly found: Int32Array;
   count = 0;
   later: number[] = [];
+  /** By bit: digits with which a token can begin and go on with any, found by none of {@link found}. */
+  digits = 0;
   /** Depth of the stack below the frames looked at. */
   lowest = 0;
   readonly loops: CharLoops;
@@ -78,7 +91,9 @@ export class MaskWalk {
   private readonly tails: Memo<TailSet>;
   private readonly sets = new Map<number, TailSet[]>();
   /** The same after names, by the value that follows. */
-  private readonly valueTails: (TailSet | undefined)[] = [];
+  private readonly valueTails: (ValueTails | undefined)[] = [];
+  /** Frames of the stack that a walk does not take away. */
+  private floor = 0;
   private readonly freeLeaves: (boolean | undefined)[] = [];
   private readonly leafAt: Int32Array;
   private readonly stackAt: Int32Array;
@@ -109,6 +124,7 @@ export class MaskWalk {
   /** Starts over from a configuration. */
   begin(leaf: number, stack: StackId): void {
     this.count = 0;
+    this.digits = 0;
     this.later = [];
     this.place(leaf, stack);
   }
@@ -165,7 +181,7 @@ export class MaskWalk {
       if (below > 1 && text && stackAt[d] === level && flagAt[d] === 0 && this.free(leafAt[d] ?? 0)) {
         // Anything may follow, and the quote: the same tokens as in any free string.
         this.count = n;
-        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokens, from[i] ?? 0, from[i + below] ?? 0);
+        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokensUnder(trie, i));
         n = this.count;
         i += below;
         continue;
@@ -175,7 +191,8 @@ export class MaskWalk {
         const loop = text ? loops.known(leaf) : loops.of(leaf);
         if (loop !== undefined && heightOf(head) <= loop.count && covers(loop.set, rows, i)) {
           const last = from[i + below] ?? 0;
-          for (let t = from[i] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
+          if (!text && d === 1 && isDigit(head & 255)) this.digits |= 1 << (head & 15);
+          else for (let t = from[i] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
           i += below;
           continue;
         }
@@ -231,17 +248,18 @@ export class MaskWalk {
       this.lowest = Math.min(this.lowest, this.tails.depth);
       return known;
     }
-    // After a name the value to come tells, unless a token goes beyond that value.
+    // After a name the value to come tells, but for tokens that go beyond it.
     const info = acceptor.machine.leaves[after];
-    const value = info instanceof ColonLeaf ? (acceptor.machine.pushLeaf[info.entry] ?? 0) * 16 + flag : 0;
-    const shared = this.valueTails[value];
-    if (shared) return shared;
+    const value = info instanceof ColonLeaf ? this.tailsOfValue(info, flag, acceptor.stacks.depth(below)) : undefined;
+    if (value?.beyond.length === 0) return value.set;
     const outer = this.lowest;
-    const depth = acceptor.stacks.depth(below);
-    this.lowest = value === 0 ? depth : depth + 1;
-    const found = this.walkTails();
-    if (this.lowest > depth) this.valueTails[value] = found;
-    else this.tails.set(after * 16 + flag, below, this.lowest, found);
+    this.lowest = acceptor.stacks.depth(below);
+    const open = value ? [...value.set.open] : [0];
+    const later = value ? [...value.set.later] : [];
+    if (!value) this.walkTails(1, tokens.tails.count, open, later);
+    for (const node of value?.beyond ?? []) this.walkTails(node, node + (tokens.tails.size[node] ?? 1), open, later);
+    const found = this.shared(open, later);
+    this.tails.set(after * 16 + flag, below, this.lowest, found);
     this.lowest = Math.min(outer, this.lowest);
     return found;
   }
@@ -252,17 +270,49 @@ export class MaskWalk {
     const { keys } = (code & 3) === 2 ? (machine.frames[stacks.frame(stack)] ?? {}) : {};
     const value = keys?.valueAfter(code >> 2);
     const found = value === undefined ? undefined : this.valueTails[value * 16];
-    if (found) this.lowest = Math.min(this.lowest, stacks.depth(stack) - 1);
-    return found;
+    if (found?.beyond.length !== 0) return undefined;
+    this.lowest = Math.min(this.lowest, stacks.depth(stack) - 1);
+    return found.set;
   }
 
-  private walkTails(): TailSet {
-    const { byte, depth, size, from, tokens, count } = this.tokens.tails;
+  /** What may follow a name, from the colon's leaf that was last reached, above so many frames. */
+  private tailsOfValue({ entry }: ColonLeaf, flag: number, depth: number): ValueTails {
+    const { machine } = this.acceptor;
+    const { tails, byTypes } = this.tokens;
+    const leaf = machine.pushLeaf[entry] ?? 0;
+    const known = this.valueTails[leaf * 16 + flag];
+    if (known) return known;
+    const { order, repeats } = machine.options;
+    const info = machine.leaves[leaf];
+    const [only] = info instanceof ValueLeaf && info.slots.length === 1 && flag <= NAMED ? info.slots : [];
+    const types = only && machine.compiler.onlyTypes(only.state);
+    const key = `${types},${flag},${order},${repeats}`;
+    let found = types === undefined ? undefined : byTypes.get(key);
+    if (!found) {
+      found = { open: [0], later: [], beyond: [] };
+      this.floor = depth + 1;
+      try {
+        this.walkTails(1, tails.count, found.open, found.later, found.beyond);
+      } finally {
+        this.floor = 0;
+      }
+      if (types !== undefined) byTypes.set(key, found);
+    }
+    const made = { set: this.shared(found.open, found.later), beyond: found.beyond };
+    this.valueTails[leaf * 16 + flag] = made;
+    return made;
+  }
+
+  /** Finds the tails from a node on that may come after the leaf at the depth of strings' ends; tells `beyond` where they go over the floor. */
+  private walkTails(start: number, end: number, open: number[], later: number[], beyond: number[] = []): void {
+    const { byte, depth, size, from, tokens } = this.tokens.tails;
     const { leafAt, stackAt, flagAt } = this;
     const { pages } = this.acceptor.machine;
-    const open = [0];
-    const later: number[] = [];
-    for (let i = 1; i < count; ) {
+    // The way to the node.
+    const path: number[] = [];
+    for (let i = start, d = depth[start] ?? 1; d > 1; i--) if (depth[i] === d - 1) path[--d] = byte[i] ?? 0;
+    for (let d = 1; d < path.length; d++) this.move(DEPTH + d - 1, DEPTH + d, path[d] ?? 0);
+    for (let i = start; i < end; ) {
       const d = DEPTH + (depth[i] ?? 0);
       const below = size[i] ?? 1;
       const here = leafAt[d - 1] ?? 0;
@@ -274,11 +324,12 @@ export class MaskWalk {
         flagAt[d] = flagAt[d - 1] ?? 0;
         moved = ALIVE;
       } else if (known !== 1) moved = this.move(d - 1, d, byte[i] ?? 0);
+      if (moved === BEYOND) beyond.push(i);
       const last = from[moved === ALIVE ? i + 1 : i + below] ?? 0;
-      for (let t = from[i] ?? 0; t < last && moved !== DEAD; t++) (moved === ALIVE ? open : later).push(tokens[t] ?? 0);
+      const list = moved === ALIVE ? open : later;
+      for (let t = from[i] ?? 0; t < last && (moved === ALIVE || moved === LATER); t++) list.push(tokens[t] ?? 0);
       i += moved === ALIVE ? 1 : below;
     }
-    return this.shared(open, later);
   }
 
   /** The first set equal to this one. */
@@ -303,20 +354,27 @@ export class MaskWalk {
     for (let t = trie.from[node] ?? 0; t < last; t++) this.found[this.count++] = trie.tokens[t] ?? 0;
   }
 
-  /** Finds those tokens of a node and below that may close a string whose transition over the quote is `code`. */
-  takeTails(code: number, stack: StackId, trie: TokenTrie, node: number): void {
-    if (code !== 0)
-      this.takeOpen(
-        this.tailsOf(code, stack),
-        trie.tokens,
-        trie.from[node] ?? 0,
-        trie.from[node + (trie.size[node] ?? 1)] ?? 0,
-      );
+  /** The same for those that end at it or below. */
+  takeUnder(trie: TokenTrie, node: number): void {
+    for (const token of tokensUnder(trie, node)) this.found[this.count++] = token;
   }
 
-  /** The same for those of some tokens. */
-  takeClosers(code: number, stack: StackId, closers: readonly number[]): void {
-    this.takeOpen(this.tailsOf(code, stack), closers, 0, closers.length);
+  /** Finds those tokens of a node and below that may close a string whose transition over the quote is `code`. */
+  takeTails(code: number, stack: StackId, trie: TokenTrie, node: number): void {
+    if (code !== 0) this.takeOpen(this.tailsOf(code, stack), tokensUnder(trie, node));
+  }
+
+  /** Finds those of some tokens which may close such a string although they may not close another, or the other way round. */
+  takeOthers(code: number, stack: StackId, closers: readonly number[], { marks }: TailSet): void {
+    const { found } = this;
+    const { tailOf } = this.tokens;
+    const own = code === 0 ? undefined : this.tailsOf(code, stack).marks;
+    for (const token of closers) {
+      const tail = tailOf[token] ?? 0;
+      const mark = own?.[tail] ?? DEAD;
+      if ((mark === ALIVE) !== (marks[tail] === ALIVE)) found[this.count++] = token;
+      if (mark === LATER) this.later.push(token);
+    }
   }
 
   /** Finds a token if it can come from a situation. */
@@ -329,11 +387,10 @@ export class MaskWalk {
     else if (moved === LATER) this.later.push(token);
   }
 
-  private takeOpen({ marks }: TailSet, tokens: ArrayLike<number>, first: number, last: number): void {
+  private takeOpen({ marks }: TailSet, tokens: Int32Array): void {
     const { found } = this;
     const { tailOf } = this.tokens;
-    for (let t = first; t < last; t++) {
-      const token = tokens[t] ?? 0;
+    for (const token of tokens) {
       const tail = tailOf[token] ?? 0;
       const mark = tail === INSIDE ? ALIVE : (marks[tail] ?? DEAD);
       if (mark === ALIVE) found[this.count++] = token;
@@ -381,6 +438,7 @@ export class MaskWalk {
       } else if ((code & 3) >= 2) {
         const frame = stacks.frame(stack);
         const keys = machine.frames[frame]?.keys !== undefined;
+        if (stacks.depth(stack) <= this.floor) return BEYOND;
         stack = stacks.parent(stack);
         this.lowest = Math.min(this.lowest, stacks.depth(stack));
         const needed = machine.needsText(frame, target);

@@ -2,7 +2,7 @@ import { InfcError } from '../../../runtime/errors.ts';
 import { decimalOf } from '../formula/decimal.ts';
 import { FALSE, type Formula, type Formulas, TRUE } from '../formula/formula.ts';
 import { type StringSetId, StringSets, spellable } from '../formula/string-sets.ts';
-import { canonical, type JsonType, ofWhole, type Term, type Terms } from '../formula/terms.ts';
+import { canonical, JSON_TYPES, type JsonType, ofWhole, type Term, type Terms } from '../formula/terms.ts';
 import { ALL_TYPES, DeclaredTypes, type TypeSet, typeBit, typeOf } from './declared-types.ts';
 import { byTag, overlappingGroups } from './disjoint.ts';
 import { isObject, type Json, type JsonObject, own, pointerToken, type Site } from './document.ts';
@@ -143,6 +143,17 @@ export class SchemaCompiler {
       for (const part of formulas.operands(value)) types |= this.typesOf(part);
     }
     this.typesMemo[value] = types;
+    return types;
+  }
+
+  /** The types of values that satisfy a formula which says no more of them; undefined for others. */
+  onlyTypes(value: Formula): TypeSet | undefined {
+    let types = 0;
+    for (const type of JSON_TYPES) {
+      const typed = this.typed(value, type);
+      if (typed > TRUE) return undefined;
+      if (typed === TRUE) types |= typeBit(type);
+    }
     return types;
   }
 

@@ -34,6 +34,7 @@ export class SeenSet {
 export class SeenSets {
   private readonly sets: SeenSet[] = [];
   private readonly byKey = new Map<string, number>();
+  private readonly numbers = new Map<string, number>();
 
   constructor() {
     this.make('', new Set(), undefined, undefined, 0);
@@ -60,9 +61,16 @@ export class SeenSets {
     const next = order ? Math.max(position, Math.min(place + 1, order.size)) : 0;
     if (key === undefined ? next === position && matched === undefined : keys.has(key) || place < position) return id;
     // The position tells of names with a place, so that an object has as many sets as names and not as choices of them.
-    const more = key === undefined || order?.has(key) ? keys : new Set([...keys, key].sort());
-    const name = `${orderId}@${next}#${JSON.stringify([...more])}${unknown ? [...unknown].join() || '-' : ''}`;
+    const more = key === undefined || order?.has(key) ? keys : new Set(keys).add(key);
+    const numbers = Int32Array.from(more, (each) => this.numberOf(each)).sort();
+    const name = `${orderId}@${next}#${numbers}${unknown ? `#${[...unknown]}` : ''}`;
     return this.make(name, more, unknown, order, next, orderId);
+  }
+
+  private numberOf(key: string): number {
+    let number = this.numbers.get(key);
+    if (number === undefined) this.numbers.set(key, (number = this.numbers.size));
+    return number;
   }
 
   private make(
