@@ -9,7 +9,7 @@ import type { StackId } from '../automaton/stack.ts';
 import { AFTER, UnknownItems } from '../automaton/unknown-items.ts';
 import { CharLoops, type Loop } from './char-loops.ts';
 import { Memo } from './mask-memo.ts';
-import { INSIDE, type JsonTokens } from './string-tokens.ts';
+import { INSIDE, type JsonTokens, keepSome } from './string-tokens.ts';
 import { covers, HEAD, heightOf, type Rows, rowsOf } from './subtrees.ts';
 import { type TextScratch, type TextStates, WORTH, walkText } from './text-walk.ts';
 
@@ -160,7 +160,7 @@ export class MaskWalk {
       const here = leafAt[d - 1] ?? 0;
       const flag = flagAt[d - 1] ?? 0;
       // Known transitions within a level are read in place: they are nearly all of the walk.
-      const known = pages[here >> 6]?.[((here & 63) << 8) | (head & 255)] ?? 0;
+      const known = pages[here >> 4]?.[((here & 15) << 8) | (head & 255)] ?? 0;
       if (known === 1) {
         i += below;
         continue;
@@ -278,16 +278,16 @@ export class MaskWalk {
   /** What may follow a name, from the colon's leaf that was last reached, above so many frames. */
   private tailsOfValue({ entry }: ColonLeaf, flag: number, depth: number): ValueTails {
     const { machine } = this.acceptor;
-    const { tails, byTypes } = this.tokens;
+    const { tails, plainTails } = this.tokens;
     const leaf = machine.pushLeaf[entry] ?? 0;
     const known = this.valueTails[leaf * 16 + flag];
     if (known) return known;
     const { order, repeats } = machine.options;
     const info = machine.leaves[leaf];
     const [only] = info instanceof ValueLeaf && info.slots.length === 1 && flag <= NAMED ? info.slots : [];
-    const types = only && machine.compiler.onlyTypes(only.state);
-    const key = `${types},${flag},${order},${repeats}`;
-    let found = types === undefined ? undefined : byTypes.get(key);
+    const plain = only && machine.compiler.plain(only.state);
+    const key = `${plain},${flag},${order},${repeats}`;
+    let found = plain === undefined ? undefined : plainTails.get(key);
     if (!found) {
       found = { open: [0], later: [], beyond: [] };
       this.floor = depth + 1;
@@ -296,7 +296,7 @@ export class MaskWalk {
       } finally {
         this.floor = 0;
       }
-      if (types !== undefined) byTypes.set(key, found);
+      if (plain !== undefined) keepSome(plainTails, key, found);
     }
     const made = { set: this.shared(found.open, found.later), beyond: found.beyond };
     this.valueTails[leaf * 16 + flag] = made;
@@ -316,7 +316,7 @@ export class MaskWalk {
       const d = DEPTH + (depth[i] ?? 0);
       const below = size[i] ?? 1;
       const here = leafAt[d - 1] ?? 0;
-      const known = (flagAt[d - 1] ?? 0) <= NAMED ? (pages[here >> 6]?.[((here & 63) << 8) | (byte[i] ?? 0)] ?? 0) : 0;
+      const known = (flagAt[d - 1] ?? 0) <= NAMED ? (pages[here >> 4]?.[((here & 15) << 8) | (byte[i] ?? 0)] ?? 0) : 0;
       let moved = DEAD;
       if (known > 1 && ((known - 1) & 3) === 0) {
         leafAt[d] = (known - 1) >> 2;
@@ -356,7 +356,9 @@ export class MaskWalk {
 
   /** The same for those that end at it or below. */
   takeUnder(trie: TokenTrie, node: number): void {
-    for (const token of tokensUnder(trie, node)) this.found[this.count++] = token;
+    const tokens = tokensUnder(trie, node);
+    this.found.set(tokens, this.count);
+    this.count += tokens.length;
   }
 
   /** Finds those tokens of a node and below that may close a string whose transition over the quote is `code`. */
@@ -369,12 +371,15 @@ export class MaskWalk {
     const { found } = this;
     const { tailOf } = this.tokens;
     const own = code === 0 ? undefined : this.tailsOf(code, stack).marks;
-    for (const token of closers) {
+    let n = this.count;
+    for (let i = 0; i < closers.length; i++) {
+      const token = closers[i] ?? 0;
       const tail = tailOf[token] ?? 0;
       const mark = own?.[tail] ?? DEAD;
-      if ((mark === ALIVE) !== (marks[tail] === ALIVE)) found[this.count++] = token;
+      if ((mark === ALIVE) !== (marks[tail] === ALIVE)) found[n++] = token;
       if (mark === LATER) this.later.push(token);
     }
+    this.count = n;
   }
 
   /** Finds a token if it can come from a situation. */
@@ -390,12 +395,15 @@ export class MaskWalk {
   private takeOpen({ marks }: TailSet, tokens: Int32Array): void {
     const { found } = this;
     const { tailOf } = this.tokens;
-    for (const token of tokens) {
+    let n = this.count;
+    for (let t = 0; t < tokens.length; t++) {
+      const token = tokens[t] ?? 0;
       const tail = tailOf[token] ?? 0;
       const mark = tail === INSIDE ? ALIVE : (marks[tail] ?? DEAD);
-      if (mark === ALIVE) found[this.count++] = token;
+      if (mark === ALIVE) found[n++] = token;
       else if (mark === LATER) this.later.push(token);
     }
+    this.count = n;
   }
 
   private free(leaf: number): boolean {

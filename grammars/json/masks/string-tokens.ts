@@ -50,8 +50,8 @@ export interface JsonTokens {
   readonly indents: Uint8Array;
   /** Tokens that begin with an escape. */
   readonly escapes: EscapeTokens;
-  /** Tails after names of values that are told by their types alone. */
-  readonly byTypes: Map<string, { readonly open: number[]; readonly later: number[]; readonly beyond: number[] }>;
+  /** Tails after names by the value after them, where that is plain in any schema. */
+  readonly plainTails: Map<string, { readonly open: number[]; readonly later: number[]; readonly beyond: number[] }>;
   /** Sets of tokens by what they are, see {@link keptSet}. */
   readonly sets: Map<string, Uint32Array>;
 }
@@ -215,7 +215,7 @@ function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whites
     structure: prepared(structure.entries),
     text: prepared(text),
     escapes: escapesOf(text),
-    byTypes: new Map(),
+    plainTails: new Map(),
     sets: new Map(),
     quotes: prepared(quotes.entries),
     tails: buildTrie(tails.entries.map(({ bytes }, i) => ({ bytes, tokens: [i] }))),
@@ -250,16 +250,21 @@ function prepared(entries: readonly TrieEntry[]): TokenTrie {
   return trie;
 }
 
-/** Sets kept for {@link within}. */
+/** Entries of a memo of the vocabulary. */
 const MAX_SETS = 512;
+
+/** Remembers a value in a memo that holds so many at most. */
+export function keepSome<T>(memo: Map<string, T>, key: string, value: T): void {
+  if (memo.size >= MAX_SETS) memo.clear();
+  memo.set(key, value);
+}
 
 /** A set of tokens under a key, kept for the vocabulary. */
 export function keptSet({ sets }: JsonTokens, key: string, make: () => Uint32Array): Uint32Array {
   let words = sets.get(key);
   if (!words) {
     words = make();
-    if (sets.size >= MAX_SETS) sets.clear();
-    sets.set(key, words);
+    keepSome(sets, key, words);
   }
   return words;
 }
