@@ -37,6 +37,11 @@ interface Scratch extends TextScratch {
 }
 
 const NO_WORDS = new Uint32Array(0);
+const SPACE = 0x20;
+
+/** Characters that begin many tokens between strings: digits, all of whose tokens may come, and white space of any kind. */
+export const USUAL = '0123456789 ';
+export const BLANK = 10;
 
 const scratches = new WeakMap<JsonTokens, Scratch>();
 
@@ -82,8 +87,8 @@ export class MaskWalk {
   readonly found: Int32Array;
   count = 0;
   later: number[] = [];
-  /** By bit: digits with which a token can begin and go on with any, found by none of {@link found}. */
-  digits = 0;
+  /** By bit: characters of {@link USUAL} whose tokens can come and are left out of {@link found}. */
+  usual = 0;
   /** Depth of the stack below the frames looked at. */
   lowest = 0;
   readonly loops: CharLoops;
@@ -100,6 +105,8 @@ export class MaskWalk {
   private readonly flagAt: Uint8Array;
   private readonly scratch: Scratch;
   private readonly states: TextStates;
+  /** Whether all white space is alike. */
+  private readonly blanks: boolean;
 
   constructor(
     private readonly acceptor: JsonAcceptor,
@@ -116,6 +123,7 @@ export class MaskWalk {
       step: (leaf, byte) => acceptor.machine.step(leaf, byte),
       whole: (leaf, rows, i) => this.whole(leaf, rows, i),
     };
+    this.blanks = acceptor.machine.options.whitespace === 'json';
     this.loops = new CharLoops(acceptor.machine);
     this.unknown = new UnknownItems(acceptor.machine);
     this.tails = new Memo(acceptor.stacks);
@@ -124,7 +132,7 @@ export class MaskWalk {
   /** Starts over from a configuration. */
   begin(leaf: number, stack: StackId): void {
     this.count = 0;
-    this.digits = 0;
+    this.usual = 0;
     this.later = [];
     this.place(leaf, stack);
   }
@@ -151,6 +159,7 @@ export class MaskWalk {
     const { pages, leaves } = this.acceptor.machine;
     const rows = rowsOf(trie);
     const { heads } = rows;
+    const usual = trie === this.tokens.structure;
     const [level = 0] = stackAt;
     let n = this.count;
     for (let i = start; i < end; ) {
@@ -191,13 +200,14 @@ export class MaskWalk {
         const loop = text ? loops.known(leaf) : loops.of(leaf);
         if (loop !== undefined && heightOf(head) <= loop.count && covers(loop.set, rows, i)) {
           const last = from[i + below] ?? 0;
-          if (!text && d === 1 && isDigit(head & 255)) this.digits |= 1 << (head & 15);
+          if (usual && d === 1 && isDigit(head & 255)) this.usual |= 1 << (head & 15);
           else for (let t = from[i] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
           i += below;
           continue;
         }
       }
-      for (let t = from[i] ?? 0; t < (from[i + 1] ?? 0); t++) found[n++] = tokens[t] ?? 0;
+      if (usual && d === 1 && (head & 255) === SPACE && this.blanks) this.usual |= 1 << BLANK;
+      else for (let t = from[i] ?? 0; t < (from[i + 1] ?? 0); t++) found[n++] = tokens[t] ?? 0;
       i++;
     }
     this.count = n;
@@ -352,13 +362,6 @@ export class MaskWalk {
   take(trie: TokenTrie, node: number): void {
     const last = trie.from[node + 1] ?? 0;
     for (let t = trie.from[node] ?? 0; t < last; t++) this.found[this.count++] = trie.tokens[t] ?? 0;
-  }
-
-  /** The same for those that end at it or below. */
-  takeUnder(trie: TokenTrie, node: number): void {
-    const tokens = tokensUnder(trie, node);
-    this.found.set(tokens, this.count);
-    this.count += tokens.length;
   }
 
   /** Finds those tokens of a node and below that may close a string whose transition over the quote is `code`. */

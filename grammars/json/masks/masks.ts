@@ -13,7 +13,7 @@ import { CHAR_WORDS, type CharBits } from './char-bits.ts';
 import { type Counted, Insides } from './insides.ts';
 import { ListedMasks } from './listed-masks.ts';
 import { Memo } from './mask-memo.ts';
-import { MaskWalk, type TailSet } from './mask-walk.ts';
+import { BLANK, MaskWalk, type TailSet, USUAL } from './mask-walk.ts';
 import { addTokens, INSIDE, insideUpTo, type JsonTokens, jsonTokens, keptSet } from './string-tokens.ts';
 
 /** The mask of a situation, and the tokens that may come beside, depending on the text read before. */
@@ -25,7 +25,6 @@ interface Found {
 }
 
 const NONE: readonly number[] = [];
-const ZERO = 0x30;
 
 /**
  * Masks of a JSON automaton over one vocabulary. A mask is remembered by the leaf and as many frames of the stack as its
@@ -37,6 +36,8 @@ export class JsonMasks implements TokenMachine {
   private readonly listed: ListedMasks;
   private readonly insides: Insides;
   private readonly memo: Memo<Found>;
+  /** By {@link MaskWalk.usual}: the tokens of it. */
+  private readonly usualWords: (Uint32Array | undefined)[] = [];
   private readonly decided = new Map<number, MaskId>();
 
   constructor(
@@ -167,7 +168,7 @@ export class JsonMasks implements TokenMachine {
       return this.found(-1);
     }
     walk.walk(tokens.structure, false);
-    const base = this.digits();
+    const base = this.usual();
     if ((info instanceof ValueLeaf || info instanceof ObjectLeaf || info instanceof ArrayLeaf) && info.space > 2)
       this.dropIndents(INDENT + 2 - info.space);
     if ((info?.end() ?? 0) !== 0) {
@@ -177,23 +178,21 @@ export class JsonMasks implements TokenMachine {
     return this.found(base);
   }
 
-  /** The base of the tokens of digits that the last walk left out, where these are nearly all there are; others are found one by one. */
-  private digits(): number {
+  /** The base of the tokens that the last walk left out. */
+  private usual(): number {
     const { walk, insides, tokens } = this;
-    const { structure, strings } = tokens;
-    const nodes: number[] = [];
-    for (let digit = 0; digit < 10; digit++)
-      if (((walk.digits >> digit) & 1) === 1) nodes.push(childOf(structure, 0, ZERO + digit));
-    if (nodes.length < 9) {
-      for (const node of nodes) walk.takeUnder(structure, node);
-      return -1;
-    }
-    const words = keptSet(tokens, `#${nodes}`, () => {
+    const { usual } = walk;
+    if (usual === 0) return -1;
+    this.usualWords[usual] ??= keptSet(tokens, `#${usual}`, () => {
+      const { structure, strings } = tokens;
       const set = new Uint32Array(strings.inside.length);
-      for (const node of nodes) addTokens(set, tokensUnder(structure, node));
+      for (let bit = 0; bit < USUAL.length; bit++) {
+        const node = childOf(structure, 0, USUAL.charCodeAt(bit));
+        if (((usual >> bit) & 1) === 1) addTokens(set, tokensUnder(structure, node, bit === BLANK ? 1 : undefined));
+      }
       return set;
     });
-    return insides.baseFor(words);
+    return insides.baseFor(this.usualWords[usual]);
   }
 
   /** What the last walk found beside a base. */
