@@ -16,7 +16,9 @@ export interface Loop {
   /** How many may follow: {@link ROUND} when they lead round, few where states count. */
   readonly count: number;
   /** The same for each of its states. */
-  readonly counts?: { get(state: number): number | undefined };
+  readonly counts?: ReadonlyMap<number, number>;
+  /** The same where states are too many to know them before: asked when a walk meets one. */
+  readonly counter?: (state: number) => number;
   /** Whether texts of more characters than that have one of {@link exits} among them. */
   readonly sealed?: boolean;
 }

@@ -159,8 +159,9 @@ export class Insides {
       const bounded = text && this.bounded(text, leaf);
       if (bounded) return bounded;
       const loop = walk.loops.of(plain);
-      const counts = { get: (state: number) => loop && this.sureOf(state, loop) };
-      return loop?.count === ROUND ? { mask: this.along(leaf, { ...loop, count: sure, counts }) } : this.search(leaf);
+      if (loop?.count !== ROUND) return this.search(leaf);
+      const { set, exits } = loop;
+      return { mask: this.along(leaf, { set, exits, count: sure, counter: (state) => this.sureOf(state, loop) }) };
     }
     const info = acceptor.machine.leaves[plain];
     const whole = info instanceof StringLeaf ? this.of(info, plain, undefined) : this.search(plain);
@@ -194,7 +195,7 @@ export class Insides {
   /** The tokens along a loop of the state, and those that leave it. */
   private along(leaf: number, loop: Loop): MaskId {
     const { walk, pool } = this;
-    const base = this.baseOf(loop.set, loop.counts ? ROUND : loop.count);
+    const base = this.baseOf(loop.set, loop.counts || loop.counter ? ROUND : loop.count);
     walk.begin(leaf, 0);
     walk.walkText(loop, pool.wordsOf(base));
     return pool.intern(base, walk.found, walk.count);

@@ -49,6 +49,7 @@ export function walkText(
 ): number {
   const { count = 0, exits = NONE, set = NONE } = loop ?? {};
   const counts = count < ROUND ? loop?.counts : undefined;
+  const counter = loop?.counter ?? (counts && ((state: number) => counts.get(state) ?? 0));
   return walkNodes(
     states,
     pages,
@@ -61,11 +62,11 @@ export function walkText(
     loop === undefined ? OFF : 0,
     set,
     exits,
-    counts ? ROUND : count,
+    counter ? ROUND : count,
     loop?.sealed ? ROUND : count,
-    counts ? uncounted(pages.length * 64 + ROOM) : NO_COUNTS,
-    (state) => counts?.get(state) ?? 0,
-    counts instanceof Map ? WORTH : ASKED,
+    counter ? uncounted(pages.length * 64 + ROOM) : NO_COUNTS,
+    counter ?? NO_COUNTER,
+    loop?.counter ? ASKED : WORTH,
     base,
     found,
     n,
@@ -73,6 +74,7 @@ export function walkText(
 }
 
 const NO_COUNTS = new Uint8Array(0);
+const NO_COUNTER = (): number => 0;
 /** States that a walk may meet for the first time, and whose counts it still remembers. */
 const ROOM = 2048;
 /** {@link Loop.counts} of the walk that goes on, each with one more; 0 where they were not asked for. */
