@@ -56,8 +56,7 @@ export class StringSets {
     let set = this.sets[id];
     if (!set) {
       const { members, lang } = this.get(this.positiveOf.get(id) ?? StringSets.NONE);
-      const whole =
-        members.length === 0 ? lang : this.engine.union(lang, ...members.map((s) => this.engine.literal(s)));
+      const whole = members.length === 0 ? lang : this.engine.union(lang, this.engine.words(members));
       set = { members: [], lang: this.engine.complement(whole) };
       this.sets[id] = set;
     }
