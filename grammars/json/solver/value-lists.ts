@@ -126,7 +126,8 @@ export class ValueLists {
 
   private textsOf({ id, list, members }: Listed): ReadonlySet<string> {
     let texts = this.texts.get(id);
-    if (!texts) this.texts.set(id, (texts = new Set(members.map((member) => this.textOf(list.values[member] ?? null)))));
+    if (!texts)
+      this.texts.set(id, (texts = new Set(members.map((member) => this.textOf(list.values[member] ?? null)))));
     return texts;
   }
 }
