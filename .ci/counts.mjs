@@ -12,17 +12,28 @@ if (mode === '--skipped') {
   }
 } else if (mode === '--failed') {
   for (const suite of report.testResults) {
-    if (suite.status === 'failed' && suite.assertionResults.length === 0) console.log(`FAIL  ${short(suite.name)}: ${first(suite.message)}`);
+    if (suite.status === 'failed' && suite.assertionResults.length === 0)
+      console.log(`FAIL  ${short(suite.name)}: ${first(suite.message)}`);
     for (const t of suite.assertionResults) {
-      if (t.status === 'failed') console.log(`FAIL  ${short(suite.name)}: ${t.fullName}\n      ${first(t.failureMessages[0])}`);
+      if (t.status === 'failed')
+        console.log(`FAIL  ${short(suite.name)}: ${t.fullName}\n      ${first(t.failureMessages[0])}`);
     }
   }
 } else if (mode === '--slowest') {
-  const files = report.testResults.map((s) => [Math.round((s.endTime - s.startTime) / 1000), short(s.name)]).sort((a, b) => b[0] - a[0]);
-  console.log(`slowest: ${files.slice(0, 5).map(([t, name]) => `${name} ${t} s`).join(', ')}`);
+  const files = report.testResults
+    .map((s) => [Math.round((s.endTime - s.startTime) / 1000), short(s.name)])
+    .sort((a, b) => b[0] - a[0]);
+  console.log(
+    `slowest: ${files
+      .slice(0, 5)
+      .map(([t, name]) => `${name} ${t} s`)
+      .join(', ')}`,
+  );
 } else {
   // A file that could not even be loaded has no tests to count: it is one failure.
-  const broken = report.testResults.filter((s) => s.status === 'failed' && s.assertionResults.every((t) => t.status !== 'failed')).length;
+  const broken = report.testResults.filter(
+    (s) => s.status === 'failed' && s.assertionResults.every((t) => t.status !== 'failed'),
+  ).length;
   console.log(report.numPassedTests, report.numFailedTests + broken, report.numPendingTests + report.numTodoTests);
 }
 

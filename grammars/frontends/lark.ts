@@ -51,7 +51,7 @@ export async function parseLark(text: string, options: LarkOptions = {}): Promis
 async function load(text: string, path: string, options: LarkOptions, modules: Map<string, Module>): Promise<Module> {
   const module: Module = { path, definitions: new Map(), imports: new Map(), ignored: [] };
   modules.set(path, module);
-  for (const statement of await parseLarkSyntax(text)) {
+  for (const statement of parseLarkSyntax(text)) {
     if (statement.type === 'import') await importInto(module, statement, options, modules);
     else if (statement.type === 'ignore') module.ignored.push(statement.body);
     else if (statement.type === 'declare')

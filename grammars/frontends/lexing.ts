@@ -1,8 +1,5 @@
 import type { IToken, TokenType } from 'chevrotain';
 import { InfcError } from '../../runtime/errors.ts';
-import type * as Parsing from './parsing.ts';
-
-const SKIPPED = 'skipped';
 
 /** What EBNF and Lark enclose with. */
 export const BRACKETS = {
@@ -16,16 +13,10 @@ export const BRACKETS = {
 
 /** Token types by name, in the order in which they are tried. Parsers are not shown `Space` and `Comment`. */
 export function tokenTypes<Name extends string>(
-  { createToken }: Pick<typeof Parsing, 'createToken'>,
   patterns: Readonly<Record<Name, RegExp | string>>,
 ): Readonly<Record<Name, TokenType>> {
   const types: Partial<Record<Name, TokenType>> = {};
-  for (const name in patterns)
-    types[name] = createToken({
-      name,
-      pattern: patterns[name],
-      ...(/^Space|Comment/.test(name) && { group: SKIPPED }),
-    });
+  for (const name in patterns) types[name] = { name, PATTERN: patterns[name] };
   // Every name has been given its type.
   return types as Readonly<Record<Name, TokenType>>;
 }
@@ -34,12 +25,7 @@ export function tokenTypes<Name extends string>(
  * Cuts a grammar text into tokens: at each place the first type in the list that matches. Chevrotain's own lexer does the same for much larger
  * languages and five times the code. Throws INFC5301 where no type matches.
  */
-export function tokenize(
-  kind: string,
-  { createTokenInstance }: Pick<typeof Parsing, 'createTokenInstance'>,
-  types: Readonly<Record<string, TokenType>>,
-  text: string,
-): IToken[] {
+export function tokenize(kind: string, types: Readonly<Record<string, TokenType>>, text: string): IToken[] {
   const all = Object.values(types);
   const lengths = all.map(({ PATTERN }) => {
     if (typeof PATTERN === 'string') return (at: number) => (text.startsWith(PATTERN, at) ? PATTERN.length : 0);
@@ -72,8 +58,16 @@ export function tokenize(
       line++;
       lineStart = at + next + 1;
     }
-    if (type.GROUP !== SKIPPED)
-      out.push(createTokenInstance(type, image, at, end - 1, startLine, line, column, end - lineStart));
+    if (!/^Space|Comment/.test(type.name))
+      out.push({
+        image,
+        startOffset: at,
+        startLine,
+        startColumn: column,
+        tokenType: type,
+        // Parsers number the types that they are made of.
+        tokenTypeIdx: type.tokenTypeIdx ?? 0,
+      });
     at = end;
   }
   return out;

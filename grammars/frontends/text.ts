@@ -4,10 +4,15 @@ import { parseRegex } from '../regex/parser.ts';
 import { invert, type RegexNode } from '../regex/syntax.ts';
 
 /**
- * Options of every chevrotain parser here. The grammars are fixed, so checking them again at each start is work for nothing; the
- * package leaves the checks out (build-parsers.mjs), the one part of chevrotain 13 that needs Node 22.
+ * Options of the parser of a grammar. The grammars are fixed, so checking them again at each start is work for nothing (and the one part of
+ * chevrotain 13 that needs Node 22). `grammar`, the name of its file, is read by what stands for chevrotain in bundles (lean-parser.ts).
  */
-export const PARSER_OPTIONS = { skipValidations: true } as const;
+export function parserOptions(
+  grammar: string,
+  maxLookahead = 3,
+): { readonly grammar: string; readonly maxLookahead: number; readonly skipValidations: true } {
+  return { grammar, maxLookahead, skipValidations: true };
+}
 
 /** Items side by side or as alternatives; a single item is itself. */
 export function one<Item, Type extends 'sequence' | 'choice'>(

@@ -52,7 +52,7 @@ const REGEXES = [
   /(?:foo|bar|ba(?:z|zz))+(?!\w)/u,
   /\b(?:if|else|while)\b(?: \b\w+\b)*/u,
 ];
-const GRAMMARS: readonly (() => Promise<Grammar>)[] = [
+const GRAMMARS: readonly (() => Grammar | Promise<Grammar>)[] = [
   () =>
     parseGbnf(
       'root ::= expr ("=" expr)?\nexpr ::= expr [-+] term | term\nterm ::= term "*" factor | factor\nfactor ::= [0-9]+ | "(" expr ")"',

@@ -59,7 +59,7 @@ const totals = targets.map((target) => {
 });
 
 writeFileSync(
-  'SUPPORT.md',
+  'test/conformance/SUPPORT.md',
   `${[
     '# ONNX operators',
     '',

@@ -22,7 +22,7 @@ let parts: URL;
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'infc-artifact-'));
-  const { buildArtifactParts } = (await import('../../build-artifact.mjs' as string)) as {
+  const { buildArtifactParts } = (await import('../../.build/artifact.mjs' as string)) as {
     buildArtifactParts(outdir: string): Promise<unknown>;
   };
   await buildArtifactParts(path.join(folder, 'parts'));

@@ -37,7 +37,7 @@ describe('WebGPU artifacts in Chromium over SwiftShader', () => {
   beforeAll(async () => {
     if (reason) return;
     folder = await mkdtemp(path.join(tmpdir(), 'infc-webgpu-'));
-    const { buildArtifactParts } = (await import('../../build-artifact.mjs' as string)) as {
+    const { buildArtifactParts } = (await import('../../.build/artifact.mjs' as string)) as {
       buildArtifactParts(outdir: string): Promise<unknown>;
     };
     await buildArtifactParts(path.join(folder, 'parts'));

@@ -42,7 +42,7 @@ document.title = JSON.stringify(out);
 beforeAll(async () => {
   if (missingChromium) return;
   folder = await mkdtemp(path.join(tmpdir(), 'infc-browser-'));
-  const { buildArtifactParts } = (await import('../../build-artifact.mjs' as string)) as {
+  const { buildArtifactParts } = (await import('../../.build/artifact.mjs' as string)) as {
     buildArtifactParts(outdir: string): Promise<unknown>;
   };
   await buildArtifactParts(path.join(folder, 'parts'));

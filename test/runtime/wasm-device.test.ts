@@ -14,7 +14,7 @@ let worker: URL;
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'infc-worker-'));
-  const { buildArtifactParts } = (await import('../../build-artifact.mjs' as string)) as {
+  const { buildArtifactParts } = (await import('../../.build/artifact.mjs' as string)) as {
     buildArtifactParts(outdir: string): Promise<unknown>;
   };
   await buildArtifactParts(folder);

@@ -7,11 +7,11 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { buildArtifactParts } from './build-artifact.mjs';
-import { privateNames } from './build-names.mjs';
-import { INTERNAL_NAMES, leanChevrotain } from './build-parsers.mjs';
+import { buildArtifactParts } from './artifact.mjs';
+import { privateNames } from './names.mjs';
+import { leanParsers } from './parsers.mjs';
 
-const root = path.dirname(fileURLToPath(import.meta.url));
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const quiet = process.argv.includes('--quiet');
 const started = performance.now();
 const say = (text) => quiet || console.log(text);
@@ -42,7 +42,6 @@ const common = {
   outdir: 'dist',
   legalComments: 'inline',
   logLevel: 'warning',
-  plugins: [leanChevrotain],
   // Dependencies stay imports: they are installed beside infc and load only when used.
   external: [
     'node:*',
@@ -65,10 +64,7 @@ const node = await build({
   platform: 'node',
   metafile: true,
 });
-const short = privateNames(
-  [...(await filesOf('grammars', '.ts')), ...(await filesOf('runtime', '.ts'))],
-  await filesOf('node_modules/chevrotain/lib/src', '.js'),
-);
+const short = privateNames([...(await filesOf('grammars', '.ts')), ...(await filesOf('runtime', '.ts'))]);
 // The runtime and the grammars run in browsers: minified, no Node built-ins at load. What few plans need (WebGPU, host functions) is
 // in chunks that load on demand.
 const web = await build({
@@ -83,9 +79,10 @@ const web = await build({
   // not use. They are minified there.
   minifyIdentifiers: true,
   minifySyntax: true,
-  mangleProps: new RegExp(`${INTERNAL_NAMES.source}|^(?:${short.join('|')})$`),
+  mangleProps: new RegExp(`^(?:${short.join('|')})$`),
   // Which becomes 1 / 0.
-  define: { 'Number.POSITIVE_INFINITY': 'Infinity' },
+  define: { ...leanParsers.define, 'Number.POSITIVE_INFINITY': 'Infinity' },
+  alias: leanParsers.alias,
   metafile: true,
 });
 
@@ -144,7 +141,7 @@ async function writeErrorCodes() {
 
 function writeDeclarations() {
   const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
-  const options = ['-p', 'tsconfig.build.json'];
+  const options = ['-p', '.build/tsconfig.json'];
   try {
     execFileSync(process.execPath, [tsc, ...options], { stdio: 'pipe' });
   } catch (error) {

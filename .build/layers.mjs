@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { cruise } from 'dependency-cruiser';
 import { transform } from 'esbuild';
 
-const root = path.dirname(fileURLToPath(import.meta.url));
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const folders = ['compiler', 'passes', 'backends', 'runtime', 'grammars'];
-const { forbidden: rules, ofValues } = createRequire(import.meta.url)('./.dependency-cruiser.cjs');
+const { forbidden: rules, ofValues } = createRequire(import.meta.url)('../.dependency-cruiser.cjs');
 
 let violations = 0;
 let modules = 0;

@@ -3,11 +3,11 @@ import { ts } from 'ts-morph';
 
 /**
  * Names of private members that are reached as `this.name` and in no other way, and that no type, object or text of the sources has too: those
- * that bundles may shorten, since nothing outside of their classes can ask for them. `others`: code of packages that is bundled as well.
+ * that bundles may shorten, since nothing outside of their classes can ask for them.
  */
-export function privateNames(sources, others) {
+export function privateNames(sources) {
   const own = new Set();
-  const taken = new Set(others.flatMap((file) => readFileSync(file, 'utf8').match(/\w+/g) ?? []));
+  const taken = new Set();
   for (const { prototype } of [Object, Function, Error, Array, Map, Set, Uint8Array, Promise])
     for (const name of Object.getOwnPropertyNames(prototype)) taken.add(name);
   const visit = (node) => {
