@@ -373,7 +373,8 @@ export class SchemaCompiler {
     const value = own(site.schema as JsonObject, keyword);
     if (typeof value !== 'number' || value < 0 || !Number.isInteger(value))
       throw this.invalid(site, keyword, `${keyword} must be a whole number >= 0`);
-    return value;
+    // More are as many: doubles do not tell one from the next.
+    return Math.min(value, Number.MAX_SAFE_INTEGER - 1);
   }
 
   /** Runs one keyword; under `relax` an unsupported one is noted and left out. */
