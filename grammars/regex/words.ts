@@ -15,7 +15,8 @@ export function literal(languages: Languages, text: string): Lang {
 
 /** One of several texts. Of many only the way that a text takes is ever built. */
 export function oneOf(languages: Languages, texts: readonly string[]): Lang {
-  const words = [...new Set(texts)].sort();
+  // UTF-8 cannot spell halves of characters.
+  const words = [...new Set(texts)].filter((text) => !/\p{Cs}/u.test(text)).sort();
   const sizes = words.length > FEW ? words.map((word) => Array.from(word).length) : [];
   /** What is left of the words from `from` to `to`, which agree in `at` units and `points` characters. */
   const rests = (from: number, to: number, at: number, points: number): Lang => {

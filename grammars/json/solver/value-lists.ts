@@ -47,6 +47,19 @@ export class ValueLists {
 
   private apart(typed: Formula, type: JsonType, lists: readonly Listed[]): Parts {
     const { formulas, terms, compiler, budget } = this.solver;
+    // Of a list beside other demands those remain that satisfy them.
+    const parts = formulas.conjuncts(typed);
+    const whole = parts.find((part) => compiler.listed.get(part));
+    const one = whole && compiler.listed.get(whole);
+    if (one) {
+      const others = formulas.and(parts.filter((part) => part !== whole));
+      const kept = one.members.flatMap((member) => {
+        budget.work(JUDGED);
+        const value = one.list.values[member] ?? null;
+        return this.judge(others, value) ? [value] : [];
+      });
+      return { listed: compiler.listed.of(kept, one.list.names), rest: FALSE };
+    }
     const candidates = new Map<string, Json>();
     for (const { list } of lists) for (const value of list.values) candidates.set(this.textOf(value), value);
     const others = formulas.substitute(typed, (leaf) =>
