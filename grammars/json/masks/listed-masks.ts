@@ -13,21 +13,17 @@ const BACKSLASH = 0x5c;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
 const NAMED_ESCAPES = /^["\\/\u0000-\u001f]/;
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
-const PLAIN = /^[^"\\\u0000-\u001f]*/;
-
-/** No token reaches further. */
-const FAR = MAX_DEPTH + 2;
-/** Half of a character at the end. */
-const HALF = /[\ud800-\udbff]$/;
-
 const NONE: readonly number[] = [];
+const special = (byte: number): boolean => byte < 0x20 || byte === QUOTE || byte === BACKSLASH;
 const utf8 = new TextEncoder();
 
 /** Tokens of states within strings of which a list is known: text by text instead of state by state. */
 export class ListedMasks {
   private readonly path: Int32Array;
   private readonly ends: Int32Array;
+  /** A text in bytes, as far as tokens reach and a little further, and the one before it. */
+  private readonly now = new Uint8Array(MAX_DEPTH + 8);
+  private readonly before = new Uint8Array(MAX_DEPTH + 8);
   /** Marks of tokens, all 0 between calls. */
   private readonly apart: Uint8Array;
 
@@ -37,8 +33,8 @@ export class ListedMasks {
     private readonly walk: MaskWalk,
   ) {
     this.apart = tokens.marks;
-    this.path = new Int32Array(MAX_DEPTH + 2);
-    this.ends = new Int32Array(MAX_DEPTH + 2);
+    this.path = new Int32Array(MAX_DEPTH + 9);
+    this.ends = new Int32Array(MAX_DEPTH + 9);
   }
 
   /** Finds the tokens along the texts `rests` (sorted), which are all that may come in the string. */
@@ -53,7 +49,8 @@ export class ListedMasks {
     this.escapes(rests, leaf, stack);
     path[0] = 0;
     ends[0] = 0;
-    let previous: Uint8Array = new Uint8Array(0);
+    let { now: bytes, before: previous } = this;
+    let length = 0;
     let reached = 0;
     let past = '';
     let ended = false;
@@ -65,32 +62,33 @@ export class ListedMasks {
         if (closing >= 0) walk.takeTails(this.acceptor.machine.step(leaf, QUOTE), stack, quotes, closing);
         continue;
       }
+      const before = length;
+      [bytes, previous] = [previous, bytes];
+      const { read, written } = utf8.encodeInto(rest, bytes);
       // Quotes and control characters never stand for themselves.
-      const [plain = ''] = PLAIN.exec(rest.length > FAR ? rest.slice(0, FAR).replace(HALF, '') : rest) ?? [];
-      const whole = plain.length === rest.length;
-      const bytes = utf8.encode(plain);
+      length = 0;
+      while (length < written && !special(bytes[length] ?? 0)) length++;
+      const whole = length === written && read === rest.length;
       let d = 0;
-      while (d < reached && d < bytes.length && bytes[d] === previous[d]) d++;
+      while (d < reached && d < length && bytes[d] === previous[d]) d++;
       // The text before ended here, so that nothing was asked of what goes on.
-      if (ended && d === previous.length) this.escapedAt(d, leaf, stack);
-      for (; d < bytes.length; d++) {
+      if (ended && d === before) this.escapedAt(d, leaf, stack);
+      for (; d < length; d++) {
         const byte = bytes[d] ?? 0;
-        if (byte < 0x20 || byte === QUOTE || byte === BACKSLASH) break;
         const node = below(text, path[d], byte);
         const end = below(quotes, ends[d], byte);
         if (node < 0 && end < 0) break;
         path[d + 1] = node;
         ends[d + 1] = end;
         if (node >= 0) walk.take(text, node);
-        if (whole && d + 1 === bytes.length) continue;
+        if (whole && d + 1 === length) continue;
         this.escapedAt(d + 1, leaf, stack);
       }
-      past = d < bytes.length && bytes.length === plain.length ? rest.slice(0, d + 1) : '';
+      past = d < length && read === written ? rest.slice(0, d + 1) : '';
       reached = d;
-      previous = bytes;
       ended = whole;
-      const closing = whole && d === bytes.length ? below(quotes, ends[d], QUOTE) : -1;
-      if (closing >= 0) walk.takeTails(close(rest, bytes), stack, quotes, closing);
+      const closing = whole && d === length ? below(quotes, ends[d], QUOTE) : -1;
+      if (closing >= 0) walk.takeTails(close(rest, bytes.subarray(0, length)), stack, quotes, closing);
     }
   }
 
