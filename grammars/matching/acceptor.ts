@@ -1,3 +1,4 @@
+import { checkArgument } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { MaskId, MaskPool } from './mask-pool.ts';
 
@@ -30,6 +31,17 @@ export interface Acceptor {
   masks?(vocabulary: Vocabulary, pool: MaskPool): OwnMasks;
   /** The one acceptor of several that a state is within, before its end. */
   within?(state: number): { readonly acceptor: Acceptor; readonly state: number } | undefined;
+}
+
+/** The acceptor of a constraint, or what is one itself. */
+export function acceptorOf(constraint: Acceptor | { readonly acceptor: Acceptor }): Acceptor {
+  const acceptor = holdsOne(constraint) ? constraint.acceptor : constraint;
+  checkArgument(typeof acceptor?.step === 'function', 'the constraint', 'what constrain, regex, grammar or tools make');
+  return acceptor;
+}
+
+function holdsOne(constraint: unknown): constraint is { readonly acceptor: Acceptor } {
+  return typeof constraint === 'object' && constraint !== null && 'acceptor' in constraint;
 }
 
 /** All bytes: those that end things first, then what names are made of by how frequent it is. */

@@ -1,3 +1,4 @@
+import { sharedBy } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 
 /**
@@ -135,16 +136,13 @@ const tries = new WeakMap<Vocabulary, TokenTrie>();
 
 /** The trie of all text tokens of a vocabulary, built once. */
 export function vocabularyTrie(vocabulary: Vocabulary): TokenTrie {
-  let trie = tries.get(vocabulary);
-  if (!trie) {
+  return sharedBy(tries, vocabulary, () => {
     const entries: TrieEntry[] = [];
     vocabulary.bytes.forEach((bytes, id) => {
       if (bytes) entries.push({ bytes, tokens: [id] });
     });
-    trie = buildTrie(entries);
-    tries.set(vocabulary, trie);
-  }
-  return trie;
+    return buildTrie(entries);
+  });
 }
 
 function commonPrefix(a: Uint8Array, b: Uint8Array): number {

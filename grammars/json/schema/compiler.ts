@@ -306,6 +306,14 @@ export class SchemaCompiler {
     return value.map((_, i) => this.sub(site.resource.owner.child(site, keyword, i), scope, given));
   }
 
+  /** A keyword that holds an object; an empty one where it is not there. */
+  map(site: Site, keyword: string): JsonObject {
+    const value = own(site.schema as JsonObject, keyword);
+    if (value === undefined) return {};
+    if (!isObject(value)) throw this.invalid(site, keyword, `${keyword} must be an object`);
+    return value;
+  }
+
   /** Formulas of everything `site` refers to in place. */
   references(site: Site, scope: number): Formula[] {
     return this.scopes.references(site, scope).map((target) => this.sub(target, scope));
