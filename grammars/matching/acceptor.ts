@@ -51,3 +51,16 @@ export const ENDING_FIRST: readonly number[] = [
     ...Array.from({ length: 256 }, (_, b) => b),
   ]),
 ];
+
+/** The text of several whose bytes are tried last. */
+export function endingLast(texts: readonly string[]): string {
+  let last = '';
+  let most = '';
+  for (const text of texts) {
+    const rank = String.fromCharCode(
+      ...Array.from(new TextEncoder().encode(text), (byte) => ENDING_FIRST.indexOf(byte)),
+    );
+    if (rank >= most) [last, most] = [text, rank];
+  }
+  return last;
+}

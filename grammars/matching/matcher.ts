@@ -209,8 +209,9 @@ export class Matcher {
   }
 
   /**
-   * Tokens that still finish the text, the end token included: those of the text with the fewest bytes, cut into as few tokens as spell it.
-   * A longer text may take fewer; {@link MatcherOptions.maxTokens} counts with this bound.
+   * Tokens that still finish the text, the end token included: those of the text with the fewest bytes, cut into as few tokens as spell it (where
+   * three names or more must come in any order, each property by itself; where text read before matters, its bytes). Never less than the
+   * fewest; a longer text may take fewer. {@link MatcherOptions.maxTokens} counts with this bound.
    */
   minTokensToEnd(): number {
     if (this.ended) return 0;

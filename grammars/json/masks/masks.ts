@@ -1,4 +1,4 @@
-import type { Places } from '../../matching/endings.ts';
+import type { PlaceLoop, Places } from '../../matching/endings.ts';
 import { type MaskId, MaskPool } from '../../matching/mask-pool.ts';
 import type { TokenMachine } from '../../matching/token-machine.ts';
 import { vocabularyTrie } from '../../matching/trie.ts';
@@ -10,6 +10,7 @@ import { ArrayLeaf, INDENT, ValueLeaf } from '../automaton/leaf-structure.ts';
 import type { StackId } from '../automaton/stack.ts';
 import { located } from '../schema/located.ts';
 import { CHAR_WORDS, type CharBits } from './char-bits.ts';
+import { ROUND } from './char-loops.ts';
 import { type Counted, Insides } from './insides.ts';
 import { ListedMasks } from './listed-masks.ts';
 import { Memo } from './mask-memo.ts';
@@ -91,16 +92,28 @@ export class JsonMasks implements TokenMachine {
     return {
       of: (state) => acceptor.place(state),
       step: (place, byte) => acceptor.stepBlind(place, byte),
+      unordered: (place) => acceptor.unordered(place),
       round: (place) => {
         acceptor.load(place);
         const { leaf, machine } = acceptor;
+        const { loops } = this.walk;
         const text = machine.leaves[leaf];
-        const link = text instanceof StringLeaf || text instanceof KeyLeaf ? this.walk.loops.link(leaf) : undefined;
-        if (!link) return NO_CHARS;
-        if (link.next === leaf) return link.set;
-        // Only how many characters may come changes.
+        if (!(text instanceof StringLeaf || text instanceof KeyLeaf)) return NO_LOOP;
+        const at = (next: number): number => {
+          acceptor.leaf = next;
+          return acceptor.save();
+        };
+        const { next, set = NO_CHARS } = loops.link(leaf) ?? {};
         const profile = text instanceof StringLeaf ? text.profile : undefined;
-        return profile && 'min' in profile && profile.min === 0 ? link.set : NO_CHARS;
+        // Only how many characters may come changes.
+        if (next === leaf || (profile && 'min' in profile && profile.min === 0)) return { set, places: [place] };
+        const { count, counts, set: all = NO_CHARS } = loops.known(leaf) ?? {};
+        if (count === ROUND)
+          return { set: all, places: [...(counts ?? [])].flatMap(([s, n]) => (n === ROUND ? at(s) : [])) };
+        // Names that leave listed ones behind, say: after one character more of the same do not matter.
+        const after = next === undefined ? undefined : loops.link(next);
+        if (next === undefined || after?.next !== next) return NO_LOOP;
+        return { set: set.map((word, w) => word & (after.set[w] ?? 0)), places: [at(next)] };
       },
     };
   }
@@ -310,3 +323,4 @@ export class JsonMasks implements TokenMachine {
 }
 
 const NO_CHARS: CharBits = new Int32Array(CHAR_WORDS);
+const NO_LOOP: PlaceLoop = { set: NO_CHARS, places: [] };
