@@ -178,8 +178,7 @@ export class Insides {
     return this.baseFor(within(this.tokens, set, limit));
   }
 
-  /** The base of a set that is kept. */
-  baseFor(words: Uint32Array): number {
+  private baseFor(words: Uint32Array): number {
     let base = this.setBases.get(words);
     if (base === undefined) {
       base = this.pool.addBase(words);
