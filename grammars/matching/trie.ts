@@ -70,6 +70,11 @@ export function buildTrie(entries: readonly TrieEntry[]): TokenTrie {
   return { count, byte, depth, size, from, tokens, maxDepth };
 }
 
+/** The tokens that end at a node or below, or at the first so many of these nodes. */
+export function tokensUnder({ tokens, from, size }: TokenTrie, node: number, nodes = size[node] ?? 1): Int32Array {
+  return tokens.subarray(from[node], from[node + nodes]);
+}
+
 /** The children of each node: `list[start[i] .. start[i + 1])`, by ascending byte. */
 export interface Children {
   readonly start: Int32Array;

@@ -1,7 +1,7 @@
 import type { PlaceLoop, Places } from '../../matching/endings.ts';
 import { type MaskId, MaskPool } from '../../matching/mask-pool.ts';
 import type { TokenMachine } from '../../matching/token-machine.ts';
-import { vocabularyTrie } from '../../matching/trie.ts';
+import { childOf, tokensUnder, vocabularyTrie } from '../../matching/trie.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
 import type { JsonAcceptor } from '../acceptor.ts';
 import { KeyLeaf, ObjectLeaf } from '../automaton/leaf-object.ts';
@@ -14,8 +14,8 @@ import { ROUND } from './char-loops.ts';
 import { type Counted, Insides } from './insides.ts';
 import { ListedMasks } from './listed-masks.ts';
 import { Memo } from './mask-memo.ts';
-import { MaskWalk, type TailSet } from './mask-walk.ts';
-import { INSIDE, insideUpTo, type JsonTokens, jsonTokens } from './string-tokens.ts';
+import { BLANK, MaskWalk, type TailSet, USUAL } from './mask-walk.ts';
+import { addTokens, INSIDE, insideUpTo, type JsonTokens, jsonTokens, keptSet } from './string-tokens.ts';
 
 /** The mask of a situation, and the tokens that may come beside, depending on the text read before. */
 interface Found {
@@ -36,10 +36,10 @@ export class JsonMasks implements TokenMachine {
   private readonly walk: MaskWalk;
   private readonly listed: ListedMasks;
   private readonly insides: Insides;
-  private readonly insideBase: number;
   private readonly memo: Memo<Found>;
+  /** By {@link MaskWalk.usual}: the tokens of it. */
+  private readonly usualWords: (Uint32Array | undefined)[] = [];
   private readonly decided = new Map<number, MaskId>();
-  private readonly bases = new Map<number, number>();
 
   constructor(
     readonly acceptor: JsonAcceptor,
@@ -52,7 +52,6 @@ export class JsonMasks implements TokenMachine {
     this.listed = new ListedMasks(acceptor, this.tokens, this.walk);
     this.memo = new Memo(acceptor.stacks);
     this.insides = new Insides(acceptor, vocabulary, this.tokens, this.walk, this.pool);
-    this.insideBase = this.pool.addBase(this.tokens.strings.inside);
   }
 
   get start(): number {
@@ -165,9 +164,11 @@ export class JsonMasks implements TokenMachine {
       }
       if (profile?.kind === 'inside') {
         if (info instanceof KeyLeaf && info.offLeaf !== 0) {
-          if (!this.listed.near(info, stack)) return this.free(info.offLeaf, stack);
-        } else walk.walk(tokens.quotes, true);
-        return this.found(this.insideBase);
+          const tails = this.listed.near(info, stack);
+          return tails ? this.found(this.baseOf(tails)) : this.free(info.offLeaf, stack);
+        }
+        walk.walk(tokens.quotes, true);
+        return this.found(this.insides.baseFor(tokens.strings.inside));
       }
       const rests = info.decoder === 0 ? info.listedRests() : undefined;
       if (rests) {
@@ -180,13 +181,31 @@ export class JsonMasks implements TokenMachine {
       return this.found(-1);
     }
     walk.walk(tokens.structure, false);
+    const base = this.usual();
     if ((info instanceof ValueLeaf || info instanceof ObjectLeaf || info instanceof ArrayLeaf) && info.space > 2)
       this.dropIndents(INDENT + 2 - info.space);
     if ((info?.end() ?? 0) !== 0) {
       walk.lowest = Math.min(walk.lowest, Math.max(0, acceptor.stacks.depth(stack) - 1));
       if (stack <= 0) for (const token of vocabulary.eos) walk.found[walk.count++] = token;
     }
-    return this.found(-1);
+    return this.found(base);
+  }
+
+  /** The base of the tokens that the last walk left out. */
+  private usual(): number {
+    const { walk, insides, tokens } = this;
+    const { usual } = walk;
+    if (usual === 0) return -1;
+    this.usualWords[usual] ??= keptSet(tokens, `#${usual}`, () => {
+      const { structure, strings } = tokens;
+      const set = new Uint32Array(strings.inside.length);
+      for (let bit = 0; bit < USUAL.length; bit++) {
+        const node = childOf(structure, 0, USUAL.charCodeAt(bit));
+        if (((usual >> bit) & 1) === 1) addTokens(set, tokensUnder(structure, node, bit === BLANK ? 1 : undefined));
+      }
+      return set;
+    });
+    return insides.baseFor(this.usualWords[usual]);
   }
 
   /** What the last walk found beside a base. */
@@ -212,10 +231,24 @@ export class JsonMasks implements TokenMachine {
   private free(leaf: number, stack: StackId): Found {
     const tails = this.walk.tailsAfter(leaf, stack);
     if (!tails.free) {
-      this.close(tails, 0, Number.POSITIVE_INFINITY);
-      tails.free = this.found(this.insideBase);
+      for (const tail of tails.later)
+        for (const token of this.tokens.tailTokens[tail] ?? NONE) this.walk.later.push(token);
+      tails.free = this.found(this.baseOf(tails));
     }
     return tails.free;
+  }
+
+  /** The base of the tokens that stay in a string, or close it and go on with an open tail. */
+  private baseOf(tails: TailSet): number {
+    const { strings, tailTokens } = this.tokens;
+    tails.base ??= this.insides.baseFor(
+      keptSet(this.tokens, `"${tails.open}`, () => {
+        const words = strings.inside.slice();
+        for (const tail of tails.open) addTokens(words, tailTokens[tail] ?? NONE);
+        return words;
+      }),
+    );
+    return tails.base;
   }
 
   /** Finds the tokens that close a string after `min` to `max` characters, where any content of these lengths may close. */
@@ -223,13 +256,12 @@ export class JsonMasks implements TokenMachine {
     const { walk } = this;
     const { tailTokens } = this.tokens;
     const { lengths } = this.tokens.strings;
-    const all = min <= 0 && max === Number.POSITIVE_INFINITY;
     for (const tail of open) {
       const tokens = tailTokens[tail] ?? NONE;
       for (let i = 0; i < tokens.length; i++) {
         const token = tokens[i] ?? 0;
         const length = lengths[token] ?? 0;
-        if (all || (length >= min && length <= max)) walk.found[walk.count++] = token;
+        if (length >= min && length <= max) walk.found[walk.count++] = token;
       }
     }
     for (const tail of later)
@@ -245,7 +277,7 @@ export class JsonMasks implements TokenMachine {
     const { strings } = tokens;
     // What follows the quote is the same for all lengths in the bounds.
     if (min <= strings.longest) this.close(walk.tailsAfter(info.anyText(), stack), min, max);
-    return this.found(max >= strings.longest ? this.insideBase : this.baseUpTo(max));
+    return this.found(this.insides.baseFor(insideUpTo(strings, max)));
   }
 
   /** What is found in another state on the same stack. */
@@ -310,15 +342,6 @@ export class JsonMasks implements TokenMachine {
     }
     walk.later = whole.later.filter(fits);
     return this.found(whole.loop ? this.insides.baseOf(whole.loop, max) : -1);
-  }
-
-  private baseUpTo(limit: number): number {
-    let base = this.bases.get(limit);
-    if (base === undefined) {
-      base = this.pool.addBase(insideUpTo(this.tokens.strings, limit));
-      this.bases.set(limit, base);
-    }
-    return base;
   }
 }
 
