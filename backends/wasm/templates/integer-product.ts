@@ -20,8 +20,10 @@ import { noteFor, type Operands } from './gemm.ts';
 import {
   bindRows,
   bytesOf,
+  factorAt,
   halvesOf,
   type IntegerRows,
+  listedAt,
   quantizeRows,
   type RowLayout,
   type RowsSize,
@@ -291,7 +293,7 @@ class IntegerProduct {
   /** Where the scale of a row's run lies, or that of its finer bytes. */
   private scaleOf(row: Dim, segment: Dim, fine: 0 | 1): Dim {
     const runs = this.size.depth / this.layout.run;
-    return add(add(mul(row, 2 * runs + 1), mul(this.runOf(segment), 2)), fine);
+    return factorAt(runs, row, this.runOf(segment), fine);
   }
 
   /** A tile of rows by products of bytes, for engines that have them. */
@@ -352,27 +354,30 @@ class IntegerProduct {
     return sums;
   }
 
-  /** Adds what the finer bytes of a row give to its sums in scratch: few rows have any, and few runs of these. */
+  /** Adds what the finer bytes of a row give to its sums in scratch: few runs have any. */
   private addOutliers(row: Dim, at: Dim, { words, parameters }: PanelWeights): void {
-    const { k, x, segments } = this;
-    const runs = this.size.depth / this.layout.run;
-    k.if(k.load(x.scales, add(mul(row, 2 * runs + 1), 2 * runs)).ne(0), () => {
-      k.for(0, segments, 1, (segment) => {
-        const fine = k.let(k.load(x.scales, this.scaleOf(row, segment, 1)), 'fine');
-        k.if(fine.ne(0), () => {
-          const own = parameters(segment);
-          const factor = fine.splat(4);
-          this.byteSums([row], segment, words, 1).forEach((sum, v) => {
-            const place = add(at, 4 * v);
-            const scale = own[v]?.scale?.mul(factor) ?? factor;
-            k.store(
-              this.kept,
-              place,
-              sumHalves(sum.value)
-                .cast('f32')
-                .fma(scale, k.load(this.kept, place, 4)),
-            );
-          });
+    const { k, x, layout } = this;
+    const runs = this.size.depth / layout.run;
+    const perRun = layout.run / layout.segment;
+    const listed = (i: Dim, max: number): Dim => {
+      return k.index(k.load(x.scales, listedAt(runs, row, i)).cast('i32'), { min: 0, max }, 'listed');
+    };
+    k.for(0, listed(0, runs), 1, (i) => {
+      const run = listed(add(i, 1), runs - 1);
+      k.for(0, perRun, 1, (s) => {
+        const segment = perRun === 1 ? run : add(mul(run, perRun), s);
+        const factor = k.let(k.load(x.scales, this.scaleOf(row, segment, 1)).splat(4), 'fine');
+        const own = parameters(segment);
+        this.byteSums([row], segment, words, 1).forEach((sum, v) => {
+          const place = add(at, 4 * v);
+          const scale = own[v]?.scale?.mul(factor) ?? factor;
+          k.store(
+            this.kept,
+            place,
+            sumHalves(sum.value)
+              .cast('f32')
+              .fma(scale, k.load(this.kept, place, 4)),
+          );
         });
       });
     });
