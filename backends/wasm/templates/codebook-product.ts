@@ -6,7 +6,7 @@ import { unravel } from '../../../compiler/lower/element.ts';
 import type { LoweredKernel, TemplateRequest } from '../../../compiler/lower/template.ts';
 import { addHalves, dot16 } from '../intrinsics.ts';
 import { noteFor, type Operands, overRows, transpose4 } from './gemm.ts';
-import { bindRows, factorAt, quantizeRows, type RowLayout } from './integer-rows.ts';
+import { bindRows, quantizeRows, type RowLayout } from './integer-rows.ts';
 import { finishVector } from './microkernel.ts';
 import { bindPanels, bindShared, PANEL } from './panels.ts';
 
@@ -90,7 +90,8 @@ export function buildCodebookProduct(
           const sum = transpose4([p, q, r, s])
             .reduce((a, b) => a.add(b))
             .cast('f32');
-          const factor = k.load(x.scales, factorAt(depth / run, add(row, c), index, 0)).splat(4);
+          const at = add(mul(add(mul(add(row, c), depth / run), index), 2), add(row, c));
+          const factor = k.load(x.scales, at).splat(4);
           const total = totals[c];
           total?.set(sum.fma(scale ? scale.cast('f32').mul(factor) : factor, total.value));
         }

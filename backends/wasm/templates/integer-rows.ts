@@ -1,6 +1,6 @@
 import { type CodeWord, gridSpan, type IntegerAccess, type StorageFormat } from '../../../compiler/formats/format.ts';
-import { add, type Dim, mul, sub } from '../../../compiler/ir/dim.ts';
-import { type Buffer, constant, dimValue, type Expr, pack } from '../../../compiler/ir/expr.ts';
+import { add, type Dim, mul } from '../../../compiler/ir/dim.ts';
+import { type Buffer, constant, type Expr, pack } from '../../../compiler/ir/expr.ts';
 import { tensor, type Value } from '../../../compiler/ir/graph.ts';
 import type { KernelNote } from '../../../compiler/ir/kernel.ts';
 import { KernelBuilder } from '../../../compiler/ir/kernel-builder.ts';
@@ -148,21 +148,13 @@ export function rowLayout(format: StorageFormat, access: IntegerAccess): RowLayo
   return { key, run, largest, words, segment, ...(fits ? { bytes } : {}), ...(zero === undefined ? {} : { zero }) };
 }
 
-/** Floats that a row of so many runs has in `scales`. */
-const scalesOf = (runs: number): number => 3 * runs + 1;
-/** Where the scale of run `run` of a row stands there, or that of its finer bytes. */
-export const factorAt = (runs: number, row: Dim, run: Dim, fine: 0 | 1): Dim =>
-  add(add(mul(row, scalesOf(runs)), mul(run, 2)), fine);
-/** Where it says how many runs of a row have finer bytes, and behind that their numbers. */
-export const listedAt = (runs: number, row: Dim, i: Dim): Dim => add(add(mul(row, scalesOf(runs)), 2 * runs), i);
-
 /** Memory that holds the activations as integers. */
 export interface IntegerRows {
   /** Two halves a word: [rows, depth / 2]. As bytes: for each run its words of bytes, then those of finer ones. */
   readonly codes: Buffer;
   /**
-   * f32 [rows, 3 * depth / run + 1]: for each run value = scale * code, and the scale of the finer bytes; then how many runs have these, and their
-   * numbers.
+   * f32 [rows, 2 * depth / run + 1]: for each run value = scale * code, and the scale of the finer bytes, 0 where there are none; then a
+   * row's largest scale of finer bytes.
    */
   readonly scales: Buffer;
   /**
@@ -190,7 +182,7 @@ export function bindRows(
     request.bindScratch(k, `${what} ${layout.key}`, tensor(dtype, [rows, perRow]), access, x);
   return {
     codes: bind('codes', 'i32', depth / 2),
-    scales: bind('scales', 'f32', scalesOf(depth / layout.run)),
+    scales: bind('scales', 'f32', (depth / layout.run) * 2 + 1),
     sums: bind('sums', layout.zero === undefined ? 'f32' : 'i32', (depth / layout.segment) * 2),
   };
 }
@@ -242,7 +234,7 @@ class Quantizer {
       this.storeSums(run, [{ codes, scale: one }], words !== layout.words);
       this.pack(codes, words, mul(run, layout.run / 2));
     });
-    k.store(this.to.scales, listedAt(perRow, k.group.x, 0), none);
+    k.store(this.to.scales, add(mul(k.group.x, 2 * perRow + 1), 2 * perRow), none);
   }
 
   /** 16-bit integers, two a word. */
@@ -266,7 +258,7 @@ class Quantizer {
     });
     const total = [1, 2, 3].reduce((t, i) => t.add(sum.value.extract(i)), sum.value.extract(0));
     const limit = k.let(total.mul(OUTLIER / (perRow * layout.run)), 'limit');
-    const count = k.var(constant('i32', 0), 'count');
+    const largest = k.var(constant('f32', 0), 'largest');
     this.runs((run, values, peak) => {
       const scale = k.let(peak.mul(1 / LARGEST_BYTE), 'scale');
       const codes = this.codes(values, peak, LARGEST_BYTE);
@@ -280,13 +272,7 @@ class Quantizer {
           const fine = this.codes(rest, half, LARGEST_BYTE);
           const step = k.let(half.mul(1 / LARGEST_BYTE), 'step');
           this.storeScales(run, scale, step);
-          const before = k.index(count.value, { min: 0, max: perRow - 1 }, 'before');
-          k.store(
-            this.to.scales,
-            listedAt(perRow, k.group.x, add(before, 1)),
-            dimValue(sub(run, mul(k.group.x, perRow))).f32,
-          );
-          count.set(count.value.add(1));
+          largest.set(largest.value.max(step));
           const parts = [
             { codes, scale },
             { codes: fine, scale: step },
@@ -300,7 +286,7 @@ class Quantizer {
         },
       );
     });
-    k.store(this.to.scales, listedAt(perRow, k.group.x, 0), count.value.cast('f32'));
+    k.store(this.to.scales, add(mul(k.group.x, 2 * perRow + 1), 2 * perRow), largest.value);
   }
 
   /** Walks the runs of the row with their values and largest magnitude. */
@@ -322,11 +308,9 @@ class Quantizer {
   }
 
   private storeScales(run: Dim, scale: Expr, fine: Expr): void {
-    const { k, perRow } = this;
-    // Runs count on from row to row.
-    const at = add(mul(run, 2), mul(k.group.x, scalesOf(perRow) - 2 * perRow));
-    k.store(this.to.scales, at, scale);
-    k.store(this.to.scales, add(at, 1), fine);
+    const at = add(mul(run, 2), this.k.group.x);
+    this.k.store(this.to.scales, at, scale);
+    this.k.store(this.to.scales, add(at, 1), fine);
   }
 
   private storeSums(
