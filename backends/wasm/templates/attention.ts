@@ -87,7 +87,7 @@ class Attention {
     const [q, keys, values, keyScales, valueScales] = request.anchor.inputs;
     if (!q || !keys || !values) throw new TypeError('sizesOf has looked at the inputs');
     this.at = placeOf(request, k, s, this.first);
-    this.block = this.tokens === 1 && !keyScales ? SPAN : BLOCK;
+    this.block = this.tokens === 1 && !keyScales && !valueScales ? SPAN : BLOCK;
     this.keys = rowsOf(request, k, 'keys', keys, keyScales, this.block * depth);
     this.values = rowsOf(request, k, 'values', values, valueScales, this.block * width);
     const queries = request.bind(k, q);
