@@ -1,7 +1,7 @@
 import { InfcError } from '../runtime/errors.ts';
 import { type CancelSignal, cancellable, refuseCancelled } from './cancel.ts';
-import { compileGrammar } from './cfg/context-free.ts';
 import type { Grammar } from './cfg/grammar.ts';
+import { grammarAcceptor } from './cfg/grammar-acceptor.ts';
 import type { LarkOptions } from './frontends/lark.ts';
 import type { Acceptor } from './matching/acceptor.ts';
 import { type LogitsProcessor, logitsProcessor } from './matching/logits-processor.ts';
@@ -136,7 +136,7 @@ export async function grammar(
     const parsed = await parse(input);
     const engine = engineOf(options);
     return checked(
-      cancellable(regexAcceptor(engine, compileGrammar(engine, parsed).lang), options.signal),
+      cancellable(grammarAcceptor(engine, parsed), options.signal),
       `no text derives from '${parsed.start}'`,
     );
   } catch (error) {

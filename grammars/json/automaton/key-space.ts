@@ -90,7 +90,7 @@ export class KeySpace {
         const place = this.demands.places[i] ?? position;
         if (place < position && place > last) last = place;
       }
-    const gone = [...keys, ...this.extra].filter((name) => name.startsWith(prefix));
+    const gone = [...keys, ...this.extra].filter((name) => name.startsWith(prefix)).sort();
     return `${this.demands.id}/${last}/${gone.length === 0 ? '' : JSON.stringify(gone)}=${prefix}`;
   }
 

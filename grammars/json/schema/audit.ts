@@ -85,9 +85,17 @@ function ignoredIn({ schema, pointer }: Site): IgnoredKeyword[] {
     const at = { pointer: pointer + pointerToken(keyword), keyword };
     if (keyword === 'format' && typeof value === 'string' && !FORMAT_NAMES.includes(value))
       ignored.push({ ...at, format: value });
-    else if (!SCHEMA_KEYWORDS.has(keyword) && !/^x-|^[~^]/i.test(keyword)) ignored.push(at);
+    else if (SCHEMA_KEYWORDS.has(keyword) ? namesNothing(keyword, value) : !/^x-|^[~^]/i.test(keyword))
+      ignored.push(at);
   }
   return ignored;
+}
+
+/** Whether a keyword has another type than its own, so that nothing can refer to it; drafts before 4 had `required` in properties. */
+function namesNothing(keyword: string, value: Json): boolean {
+  if (keyword === 'required') return typeof value === 'boolean';
+  if (/^(?:\$defs|definitions)$/.test(keyword)) return !isObject(value);
+  return /^\$(?:id|schema|anchor|dynamicAnchor)$/.test(keyword) && typeof value !== 'string';
 }
 
 /** Compiles every reachable subschema for every JSON type and gathers what fails. */
@@ -117,8 +125,16 @@ export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
   const seen = new Set<Site>();
   const queue: Site[] = [document.root];
   for (let site = queue.pop(); site; site = queue.pop()) {
-    if (seen.has(site) || !isObject(site.schema)) continue;
+    if (seen.has(site) || typeof site.schema === 'boolean') continue;
     seen.add(site);
+    if (!isObject(site.schema)) {
+      try {
+        session?.compiler.sub(site, 0);
+      } catch (error) {
+        note(error, site);
+      }
+      continue;
+    }
     visited++;
     ignored.push(...ignoredIn(site));
     if (session) {
@@ -214,7 +230,10 @@ function visit(document: SchemaDocument, site: Site, add: (site: Site) => void, 
       fail(error);
     }
   }
-  for (const keyword of PLACES) if (isObject(own(schema, keyword))) add(document.child(site, keyword));
+  for (const keyword of PLACES) {
+    const value = own(schema, keyword);
+    if (value !== undefined && !(keyword === 'items' && Array.isArray(value))) add(document.child(site, keyword));
+  }
   for (const keyword of LISTS) {
     const list = own(schema, keyword);
     if (Array.isArray(list)) list.forEach((_, i) => void add(document.child(site, keyword, i)));
@@ -222,6 +241,8 @@ function visit(document: SchemaDocument, site: Site, add: (site: Site) => void, 
   for (const keyword of MAPS) {
     const map = own(schema, keyword);
     if (isObject(map))
-      for (const name of Object.keys(map)) if (isObject(own(map, name))) add(document.child(site, keyword, name));
+      // Dependencies may be lists of names.
+      for (const name of Object.keys(map))
+        if (keyword !== 'dependencies' || isObject(own(map, name))) add(document.child(site, keyword, name));
   }
 }

@@ -12,7 +12,7 @@ import { numberKeywords } from './keywords-number.ts';
 import { objectKeywords } from './keywords-object.ts';
 import { stringKeywords } from './keywords-string.ts';
 import { ListedValues } from './listed-values.ts';
-import { ANNOTATIONS, assertsValidation, plainContent, VALIDATION } from './plain-schema.ts';
+import { ANNOTATIONS, assertsValidation, plainKey, VALIDATION } from './plain-schema.ts';
 
 /** A keyword that could not be honoured exactly and was left out (`onUnsupported: 'relax'`). */
 export interface Relaxation {
@@ -76,15 +76,14 @@ export class SchemaCompiler {
         this.aliases.delete(site.id);
       }
     }
-    const content = plainContent(site);
-    if (content === undefined)
+    const key = plainKey(site);
+    if (key === undefined)
       return this.terms.schema(
         site,
         this.scopes.enter(scope, site.resource),
         given.length > 0 && hasOneOf(site) ? given : [],
       );
     // Schemas that say the same of a value are one: what was found out for one of them holds for all.
-    const key = `${site.resource.draft}${content}`;
     let formula = this.plainSchemas.get(key);
     if (formula === undefined) {
       formula = this.terms.schema(site, this.scopes.enter(scope, site.resource));
@@ -144,6 +143,21 @@ export class SchemaCompiler {
     }
     this.typesMemo[value] = types;
     return types;
+  }
+
+  /** The schema that a formula demands, where it is only one. */
+  siteOf(value: Formula): Site | undefined {
+    const { formulas } = this;
+    if (!formulas.isLiteral(value) || !formulas.isPositive(value)) return undefined;
+    const term = this.terms.get(formulas.leafNumber(value));
+    return term.sort === 'schema' ? term.site : undefined;
+  }
+
+  /** What a formula says of a value, as text that means the same in all schemas, where that takes only a few plain keywords. */
+  plain(value: Formula): string | undefined {
+    if (value === TRUE) return '';
+    const site = this.siteOf(value);
+    return site && plainKey(site);
   }
 
   private typedLeaf(leaf: number, type: JsonType): Formula {
@@ -306,6 +320,14 @@ export class SchemaCompiler {
     const value = own(site.schema as JsonObject, keyword);
     if (!Array.isArray(value)) throw this.invalid(site, keyword, `${keyword} must be an array of schemas`);
     return value.map((_, i) => this.sub(site.resource.owner.child(site, keyword, i), scope, given));
+  }
+
+  /** A keyword that holds an object; an empty one where it is not there. */
+  map(site: Site, keyword: string): JsonObject {
+    const value = own(site.schema as JsonObject, keyword);
+    if (value === undefined) return {};
+    if (!isObject(value)) throw this.invalid(site, keyword, `${keyword} must be an object`);
+    return value;
   }
 
   /** Formulas of everything `site` refers to in place. */

@@ -119,11 +119,13 @@ export class SchemaDocument {
     let value = site.schema;
     let pointer = site.pointer;
     for (const token of tokens) {
-      value = Array.isArray(value)
-        ? (value[Number(token)] as Json)
+      const below = Array.isArray(value)
+        ? (value[Number(token)] as Json | undefined)
         : isObject(value)
-          ? (own(value, String(token)) ?? true)
-          : true;
+          ? own(value, String(token))
+          : undefined;
+      // What is not there says nothing; null is there, and no schema.
+      value = below === undefined ? true : below;
       pointer += pointerToken(token);
     }
     return this.site(value, pointer, site.resource);
