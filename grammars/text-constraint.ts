@@ -99,7 +99,7 @@ export function choice<const T extends string>(texts: readonly T[]): TextConstra
       fix: "Write choice(['yes', 'no'])",
     });
   const engine = createRegexEngine();
-  return new TextConstraint<T>(regexAcceptor(engine, engine.union(...texts.map((text) => engine.literal(text)))));
+  return new TextConstraint<T>(regexAcceptor(engine, engine.words(texts)));
 }
 
 /** An engine that keeps to a budget and stops when cancelled. */

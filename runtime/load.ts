@@ -60,7 +60,7 @@ export function parsePlan(json: unknown, own = false): Plan {
   if (typeof major !== 'number')
     throw new InfcError('INFC6002', 'this is not an infc plan', { fix: 'Load the plan.json that infc wrote' });
   if (major > PLAN_MAJOR)
-    throw new InfcError('INFC6001', `the plan has format version ${major}, this runtime plays those to ${PLAN_MAJOR}`, {
+    throw new InfcError('INFC6001', `the plan is of version ${major}, this runtime plays up to ${PLAN_MAJOR}`, {
       fix: 'Update infc',
     });
   const { buffers, kernels, weights, entries, symbols, target } = plan as Plan;

@@ -1,6 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
 import type { Acceptor } from '../matching/acceptor.ts';
-import type { RegexEngine } from '../regex/index.ts';
+import { wordOf } from '../regex/compiler.ts';
+import type { Lang, RegexEngine } from '../regex/index.ts';
 import type { RegexNode } from '../regex/syntax.ts';
 import type { Expression, Grammar } from './grammar.ts';
 
@@ -42,12 +43,8 @@ export function analyze(engine: RegexEngine, grammar: Grammar): ReadonlyMap<stri
   const terminal = (node: RegexNode): number => {
     let length = terminals.get(node);
     if (length === undefined) {
-      const lang = engine.compile(node);
-      length = engine.isEmpty(lang)
-        ? Number.POSITIVE_INFINITY
-        : engine.nullable(lang)
-          ? 0
-          : Math.max(1, engine.lengths(lang).min);
+      const word = wordOf(node);
+      length = word === undefined ? fewest(engine, engine.compile(node)) : Array.from(word).length;
       terminals.set(node, length);
     }
     return length;
@@ -67,6 +64,11 @@ export function analyze(engine: RegexEngine, grammar: Grammar): ReadonlyMap<stri
       { productive: minLength < Number.POSITIVE_INFINITY, nullable: minLength === 0, minLength },
     ]),
   );
+}
+
+function fewest(engine: RegexEngine, lang: Lang): number {
+  if (engine.isEmpty(lang)) return Number.POSITIVE_INFINITY;
+  return engine.nullable(lang) ? 0 : Math.max(1, engine.lengths(lang).min);
 }
 
 function* rulesIn(expression: Expression): Generator<string> {

@@ -4,6 +4,7 @@ import type { CostModel } from '../regex/decisions.ts';
 import type { Derivatives } from '../regex/derivatives.ts';
 import type { Lang, RegexEngine } from '../regex/index.ts';
 import { EMPTY, EPSILON, type Languages } from '../regex/language.ts';
+import { hasAssertion, type RegexNode } from '../regex/syntax.ts';
 import { analyze, type RuleFacts } from './analysis.ts';
 import type { Expression, Grammar } from './grammar.ts';
 
@@ -127,8 +128,16 @@ class GrammarCompiler {
         return this.#acceptor(expression.index);
       case 'sequence':
         return expression.items.reduceRight<Lang>((rest, item) => languages.concat(this.#build(item), rest), EPSILON);
-      case 'choice':
-        return languages.union(expression.items.map((item) => this.#build(item)));
+      case 'choice': {
+        // Texts are built together: there may be thousands.
+        const items: RegexNode[] = [];
+        const others = expression.items.map((item) => {
+          if (item.type !== 'terminal' || hasAssertion(item.regex)) return this.#build(item);
+          items.push(item.regex);
+          return EMPTY;
+        });
+        return languages.union([...others, this.#engine.compile({ type: 'choice', items })]);
+      }
       case 'repeat':
         return languages.repeat(this.#build(expression.item), expression.min, expression.max);
     }

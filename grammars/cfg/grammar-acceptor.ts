@@ -1,6 +1,6 @@
 import type { Acceptor } from '../matching/acceptor.ts';
 import { composite, type Part } from '../matching/composite.ts';
-import { regexAcceptor } from '../regex/acceptor.ts';
+import { regexAcceptor, shallow } from '../regex/acceptor.ts';
 import type { Lang, RegexEngine } from '../regex/index.ts';
 import { compileGrammar } from './context-free.ts';
 import type { Grammar } from './grammar.ts';
@@ -27,7 +27,7 @@ export function grammarAcceptor(engine: RegexEngine, grammar: Grammar): Acceptor
         const at = acceptor.langOf(state);
         if (at === undefined) return [];
         return acceptors.flatMap((inner, index) => {
-          const rest = afterAcceptor(at, index);
+          const rest = shallow(() => afterAcceptor(at, index));
           return engine.isEmpty(rest) ? [] : embedded(inner, index, rest);
         });
       };

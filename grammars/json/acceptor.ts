@@ -46,10 +46,14 @@ export class JsonAcceptor implements Acceptor {
     this.start = this.save();
   }
 
-  /** A question about a state with this leaf begins: its work is counted apart. */
-  ask(leaf: number): void {
-    this.machine.root = this.root;
-    this.machine.solver.budget.reset(leaf !== this.entry);
+  /** A question about a state with this leaf begins: its work is counted apart. Up to the first name of an object nothing is lost yet. */
+  ask(leaf: number, stack = this.stack): void {
+    const { machine, stacks } = this;
+    machine.root = this.root;
+    const { kind, seen = 0 } = machine.frames[stacks.frame(stack)] ?? {};
+    const { id, orderId } = machine.seen.get(seen);
+    const first = kind === 'key' && stacks.parent(stack) === 0 && id === orderId;
+    machine.solver.budget.reset(leaf !== this.entry && !first);
   }
 
   step(state: number, byte: number): number {

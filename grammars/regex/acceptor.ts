@@ -155,7 +155,7 @@ export function regexAcceptor(engine: RegexEngine, lang: Lang): LanguageAcceptor
 }
 
 /** Runs a derivation; one that nests beyond the stack is a typed error (INFC5106). */
-function shallow<T>(derive: () => T): T {
+export function shallow<T>(derive: () => T): T {
   try {
     return derive();
   } catch (error) {

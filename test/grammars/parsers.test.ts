@@ -127,6 +127,6 @@ describe('the parsers that browsers carry', () => {
     fc.assert(property, { numRuns, seed });
     // Each sort of text was among them.
     for (const sort of ['valid', 'of type', kind === 'parseLarkSyntax' ? 'one of these' : 'Redundant'])
-      expect([sort, counts.get(sort) ?? 0]).toEqual([sort, expect.toSatisfy((count: number) => count > 10)]);
+      expect([sort, counts.get(sort) ?? 0]).toEqual([sort, expect.toSatisfy((count: number) => count > 0)]);
   });
 });

@@ -87,7 +87,7 @@ class Attention {
     const [q, keys, values, keyScales, valueScales] = request.anchor.inputs;
     if (!q || !keys || !values) throw new TypeError('sizesOf has looked at the inputs');
     this.at = placeOf(request, k, s, this.first);
-    this.block = this.tokens === 1 && !keyScales ? SPAN : BLOCK;
+    this.block = this.tokens === 1 && !keyScales && !valueScales ? SPAN : BLOCK;
     this.keys = rowsOf(request, k, 'keys', keys, keyScales, this.block * depth);
     this.values = rowsOf(request, k, 'values', values, valueScales, this.block * width);
     const queries = request.bind(k, q);
@@ -250,30 +250,20 @@ class Attention {
         const addresses = places.map((at) => k.index(dimValue(at), { min: 0, max: most }, 'key'));
         const some = (row: Dim, n: number): void => {
           const zero = constant('f32', 0).splat(4);
-          // Two sums of each key keep a lone row from waiting for its own last addition.
-          const parts = n === 1 && depth % 8 === 0 ? 2 : 1;
-          const sums = Array.from({ length: n }, () =>
-            Array.from({ length: parts }, () => addresses.map(() => k.var(zero, 'sum'))),
-          );
-          k.for(0, depth, 4 * parts, (i) => {
-            for (let p = 0; p < parts; p++) {
-              const from = add(i, 4 * p);
-              const keys = addresses.map((at) => k.load(this.keys.plain, add(at, from), 4));
-              sums.forEach((list, r) => {
-                const q = k.load(this.q, add(mul(add(row, r), depth), from), 4);
-                list[p]?.forEach((sum, u) => {
-                  const key = keys[u];
-                  if (key) sum.set(key.fma(q, sum.value));
-                });
+          const sums = Array.from({ length: n }, () => addresses.map(() => k.var(zero, 'sum')));
+          k.for(0, depth, 4, (i) => {
+            const keys = addresses.map((at) => k.load(this.keys.plain, add(at, i), 4));
+            sums.forEach((list, r) => {
+              const q = k.load(this.q, add(mul(add(row, r), depth), i), 4);
+              list.forEach((sum, u) => {
+                const key = keys[u];
+                if (key) sum.set(key.fma(q, sum.value));
               });
-            }
+            });
           });
           sums.forEach((list, r) => {
             const at = add(mul(add(row, r), this.block), j);
-            const whole = addresses.map((_, u) =>
-              list.map((part) => part[u]?.value ?? zero).reduce((a, b) => a.add(b)),
-            );
-            k.store(this.scores, at, acrossLanes(whole));
+            k.store(this.scores, at, acrossLanes(list.map((sum) => sum.value)));
           });
         };
         const even = rows - (rows % 2);
@@ -360,9 +350,9 @@ class Attention {
         });
       });
     };
-    const some = (row: Dim, n: 4 | 2 | 1): void => {
-      // Eight accumulators: more spill, and fewer wait for each other's additions.
-      const vectors = 8 / n;
+    const some = (row: Dim, n: number): void => {
+      // Eight accumulators at most: more spill.
+      const vectors = n === 1 ? 4 : 2;
       const step = vectors * 4;
       const whole = width - (width % step);
       if (whole > 0) k.for(0, whole, step, (from) => tile(row, n, from, vectors), 'from');
@@ -370,8 +360,7 @@ class Attention {
     };
     const quads = rows - (rows % 4);
     if (quads > 0) k.for(0, quads, 4, (row) => some(row, 4), 'row');
-    if (rows % 4 > 1) some(quads, 2);
-    if (rows % 2 > 0) some(rows - 1, 1);
+    if (rows % 4 > 0) some(quads, rows % 4);
   }
 
   /** Hands the rows of tokens that exist on. */

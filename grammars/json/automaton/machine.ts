@@ -102,9 +102,9 @@ export class Machine {
     this.frames.push({ kind: 'root', slots: [], rests: [], seen: 0, captures: false });
   }
 
-  /** The leaf before a document of a schema; 0 where there is none. */
-  begin(schema: Formula): number {
-    return this.solver.satisfiable(schema)
+  /** The leaf before a document of a schema; 0 where there is none, which is not looked into where it is `evident` that there are. */
+  begin(schema: Formula, evident = false): number {
+    return evident || this.solver.satisfiable(schema)
       ? this.valueState([{ state: schema, results: this.results.of([0]) }], 'none', 0)
       : 0;
   }

@@ -127,7 +127,7 @@ export class JsonMasks implements TokenMachine {
 
   private compute(leaf: number, stack: StackId): Found {
     const { walk, acceptor } = this;
-    acceptor.ask(leaf);
+    acceptor.ask(leaf, stack);
     walk.lowest = acceptor.stacks.depth(stack);
     const found = located(() => this.collect(leaf, stack), acceptor.machine.place);
     this.memo.set(leaf, stack, walk.lowest, found);

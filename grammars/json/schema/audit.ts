@@ -6,8 +6,20 @@ import { JSON_TYPES, type JsonType } from '../formula/terms.ts';
 import { JSON_CHOICES, type JsonOptions, type JsonSession, openSchema } from '../session.ts';
 import { contradiction } from './contradiction.ts';
 import { typeBit } from './declared-types.ts';
-import { isObject, type Json, type JsonObject, own, pointerToken, SchemaDocument, type Site } from './document.ts';
+import {
+  isObject,
+  type Json,
+  type JsonObject,
+  own,
+  pointerToken,
+  SchemaDocument,
+  type Site,
+  SUBSCHEMA,
+  SUBSCHEMA_LIST,
+  SUBSCHEMA_MAP,
+} from './document.ts';
 import { hardPlace, located, type SchemaPlace } from './located.ts';
+import { ANNOTATIONS, VALIDATION } from './plain-schema.ts';
 
 /** One keyword that cannot be honoured. */
 export interface SchemaProblem {
@@ -43,39 +55,15 @@ export interface SchemaReport {
   readonly visited: number;
 }
 
-const PLACES = [
-  'additionalItems',
-  'additionalProperties',
-  'contains',
-  'else',
-  'if',
-  'items',
-  'not',
-  'propertyNames',
-  'then',
-  'unevaluatedItems',
-  'unevaluatedProperties',
-];
-const LISTS = ['allOf', 'anyOf', 'items', 'oneOf', 'prefixItems'];
-const MAPS = ['dependencies', 'dependentSchemas', 'patternProperties', 'properties'];
-
 /** Every keyword of JSON Schema's drafts. */
 export const SCHEMA_KEYWORDS: ReadonlySet<string> = new Set([
-  ...PLACES,
-  ...LISTS,
-  ...MAPS,
-  ...'$anchor $comment $defs $dynamicAnchor $dynamicRef $id $recursiveAnchor $recursiveRef $ref $schema $vocabulary const'.split(
-    ' ',
-  ),
-  ...'contentEncoding contentMediaType contentSchema default definitions dependentRequired deprecated description enum'.split(
-    ' ',
-  ),
-  ...'example examples exclusiveMaximum exclusiveMinimum format id maxContains maxItems maxLength maxProperties maximum'.split(
-    ' ',
-  ),
-  ...'minContains minItems minLength minProperties minimum multipleOf pattern readOnly required title type uniqueItems writeOnly'.split(
-    ' ',
-  ),
+  ...SUBSCHEMA,
+  ...SUBSCHEMA_LIST,
+  ...SUBSCHEMA_MAP,
+  ...VALIDATION,
+  ...ANNOTATIONS,
+  ...'$anchor $dynamicAnchor $dynamicRef $id $recursiveAnchor $recursiveRef $ref $schema $vocabulary'.split(' '),
+  ...'contentEncoding contentMediaType format id maxContains minContains'.split(' '),
 ]);
 
 /** Keywords of a schema that nothing looks at; extensions by their prefix are meant to be so. */
@@ -230,17 +218,20 @@ function visit(document: SchemaDocument, site: Site, add: (site: Site) => void, 
       fail(error);
     }
   }
-  for (const keyword of PLACES) {
+  for (const keyword of SUBSCHEMA) {
     const value = own(schema, keyword);
-    if (value !== undefined && !(keyword === 'items' && Array.isArray(value))) add(document.child(site, keyword));
+    // Nothing is demanded of what a text contains.
+    if (value !== undefined && keyword !== 'contentSchema' && !(keyword === 'items' && Array.isArray(value)))
+      add(document.child(site, keyword));
   }
-  for (const keyword of LISTS) {
+  for (const keyword of SUBSCHEMA_LIST) {
     const list = own(schema, keyword);
     if (Array.isArray(list)) list.forEach((_, i) => void add(document.child(site, keyword, i)));
   }
-  for (const keyword of MAPS) {
+  for (const keyword of SUBSCHEMA_MAP) {
     const map = own(schema, keyword);
-    if (isObject(map))
+    // Definitions count where something refers to them.
+    if (isObject(map) && !/def/.test(keyword))
       // Dependencies may be lists of names.
       for (const name of Object.keys(map))
         if (keyword !== 'dependencies' || isObject(own(map, name))) add(document.child(site, keyword, name));

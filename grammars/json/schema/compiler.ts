@@ -1,5 +1,4 @@
 import { InfcError } from '../../../runtime/errors.ts';
-import { decimalOf } from '../formula/decimal.ts';
 import { FALSE, type Formula, type Formulas, TRUE } from '../formula/formula.ts';
 import { type StringSetId, StringSets, spellable } from '../formula/string-sets.ts';
 import { canonical, type JsonType, ofWhole, type Term, type Terms } from '../formula/terms.ts';
@@ -194,7 +193,7 @@ export class SchemaCompiler {
     if (value === null) return type === 'null' ? TRUE : FALSE;
     if (typeof value === 'boolean')
       return type !== 'boolean' ? FALSE : value ? terms.isTrue() : formulas.not(terms.isTrue());
-    if (typeof value === 'number') return type === 'number' ? terms.numbers([decimalOf(value)]) : FALSE;
+    if (typeof value === 'number') return type === 'number' ? terms.numbers([value]) : FALSE;
     if (typeof value === 'string') return type === 'string' ? terms.string(this.strings.of([value])) : FALSE;
     if (Array.isArray(value)) {
       if (type !== 'array') return FALSE;
@@ -302,8 +301,7 @@ export class SchemaCompiler {
   private oneOf(list: readonly Json[], type: JsonType, few: number): Formula {
     if (type === 'string')
       return this.terms.string(this.strings.of(list.filter((x): x is string => typeof x === 'string')));
-    if (type === 'number')
-      return this.terms.numbers(list.filter((x): x is number => typeof x === 'number').map(decimalOf));
+    if (type === 'number') return this.terms.numbers(list.filter((x): x is number => typeof x === 'number'));
     const distinct = new Map(list.filter((x) => typeOf(x) === typeBit(type)).map((x) => [canonical(x), x]));
     const composite = type === 'array' || type === 'object';
     const some =
@@ -395,7 +393,8 @@ export class SchemaCompiler {
     const value = own(site.schema as JsonObject, keyword);
     if (typeof value !== 'number' || value < 0 || !Number.isInteger(value))
       throw this.invalid(site, keyword, `${keyword} must be a whole number >= 0`);
-    return value;
+    // More are as many: doubles do not tell one from the next.
+    return Math.min(value, Number.MAX_SAFE_INTEGER - 1);
   }
 
   /** Runs one keyword; under `relax` an unsupported one is noted and left out. */

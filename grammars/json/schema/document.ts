@@ -40,13 +40,14 @@ export interface DocumentOptions {
 }
 
 const ROOT_URI = 'infc:/schema';
-const SUBSCHEMA = new Set(
+/** Keywords that hold a schema, lists of schemas, and schemas by name. */
+export const SUBSCHEMA: ReadonlySet<string> = new Set(
   'additionalItems additionalProperties contains contentSchema else if items not propertyNames then unevaluatedItems unevaluatedProperties'.split(
     ' ',
   ),
 );
-const SUBSCHEMA_LIST = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems', 'items']);
-const SUBSCHEMA_MAP = new Set([
+export const SUBSCHEMA_LIST: ReadonlySet<string> = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems', 'items']);
+export const SUBSCHEMA_MAP: ReadonlySet<string> = new Set([
   '$defs',
   'definitions',
   'dependentSchemas',

@@ -147,7 +147,7 @@ export class Solver {
   }
 
   /** The one value a formula lists, which needs no search: there may be thousands. */
-  private one(value: Formula): Json | undefined {
+  one(value: Formula): Json | undefined {
     if (!this.formulas.isLiteral(value) || !this.formulas.isPositive(value)) return undefined;
     const term = this.term(value);
     return term.sort === 'const' ? term.value : undefined;
