@@ -6,7 +6,7 @@ import { Reference } from '../backends/reference/evaluate.ts';
 import { addProduct } from '../backends/wasm/add-product.ts';
 import { type RoundingError, roundingWarning } from '../passes/format/rounding-error.ts';
 import { unusedWarnings } from '../passes/format/unused-recipe.ts';
-import type { DeferredWork } from '../passes/pass.ts';
+import type { DeferredWork, RoundedWeight } from '../passes/pass.ts';
 import type { InputStatistics } from '../passes/precision/quantizer.ts';
 import { type Change, orderPasses, runPasses } from '../passes/run.ts';
 import { InfcError } from '../runtime/errors.ts';
@@ -23,6 +23,7 @@ import { isFolder, isGgufModel, isHfModel, openAdapter, openGgufModel, openHfMod
 import { importOnnx } from './import/onnx.ts';
 import type { DimOptions } from './import/symbols.ts';
 import type { TransformerOptions } from './import/transformer/model.ts';
+import { cloneProgram } from './ir/clone.ts';
 import { forEachNode, type Program, type TokenizerFiles } from './ir/graph.ts';
 import type { LoweredKernel } from './lower/template.ts';
 import { artifactFiles, writeArtifact as writeFiles } from './plan/artifact.ts';
@@ -85,6 +86,8 @@ export interface CompileReport {
 export interface Compilation {
   /** After the passes. */
   readonly program: Program;
+  /** With a recipe: the program before its weights were rounded, and what became of each. */
+  readonly rounding?: { readonly before: Program; readonly weights: readonly RoundedWeight[] };
   readonly targets: readonly TargetCompilation[];
   readonly report: CompileReport;
 }
@@ -149,6 +152,8 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       const nodesIn = countNodes(program);
       const later: DeferredWork[] = [];
       const errors: RoundingError[] = [];
+      const rounded: RoundedWeight[] = [];
+      let before: Program | undefined;
       const changes = await clock.phase('passes', () =>
         runPasses(program, registry.passes, {
           ops: registry,
@@ -164,9 +169,13 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
             algorithms: registry,
             addProduct,
             later,
+            rounded,
             ...(o.onWarning ? { errors } : {}),
             ...(o.calibration ? { calibration: new Map(o.calibration) } : {}),
             ...(o.quant === undefined ? {} : { recipe: recipeOf(o.quant, registry) }),
+          },
+          onPhase: (phase) => {
+            if (phase === 'precision' && o.quant !== undefined) before = cloneProgram(program);
           },
           ...(o.stopAfter === undefined ? {} : { stopAfter: o.stopAfter }),
         }),
@@ -187,6 +196,7 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       }
       return {
         program,
+        ...(before ? { rounding: { before, weights: rounded } } : {}),
         targets,
         report: {
           nodesIn,

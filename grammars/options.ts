@@ -24,11 +24,16 @@ export function checkOptions<O extends object>(options: O, known: Choices<O>): v
   }
 }
 
+/** Refuses an argument that no type checker has seen. Throws INFC5032. */
+export function checkArgument(fits: boolean, argument: string, what: string): void {
+  if (!fits) throw new InfcError('INFC5032', `${argument} must be ${what}`, { fix: `Give ${what}` });
+}
+
 /** What a constraint shares between the matchers of one vocabulary. Throws INFC5206 when it is given something else. */
 export function sharedBy<M>(machines: WeakMap<Vocabulary, M>, vocabulary: Vocabulary, make: () => M): M {
   const given: Partial<Vocabulary> | undefined = vocabulary;
   if (!Array.isArray(given?.bytes) || given.hash === undefined)
-    throw new InfcError('INFC5206', 'a matcher needs a vocabulary', {
+    throw new InfcError('INFC5206', 'a vocabulary is needed', {
       fix: "Make one with vocabularyFromTokenizerJson(text of the model's tokenizer.json)",
     });
   let machine = machines.get(vocabulary);

@@ -1,5 +1,6 @@
 import { InfcError } from '../runtime/errors.ts';
 import type { DeepPartial } from './infer.ts';
+import { checkArgument } from './options.ts';
 
 type Container = unknown[] | Record<string, unknown>;
 
@@ -53,6 +54,7 @@ export class PartialJson<T = unknown> {
 
   /** Takes a piece of text; gives how many of its characters belong to the document. */
   push(piece: string): number {
+    checkArgument(typeof piece === 'string', 'the piece', 'a text');
     let taken = 0;
     while (taken < piece.length && this.mode !== 'end' && this.step(piece.charCodeAt(taken))) taken++;
     if (this.mode === 'string') this.place(decodePartial(this.raw));

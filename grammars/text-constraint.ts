@@ -1,7 +1,7 @@
 import { InfcError } from '../runtime/errors.ts';
 import { type CancelSignal, cancellable, refuseCancelled } from './cancel.ts';
-import { compileGrammar } from './cfg/context-free.ts';
 import type { Grammar } from './cfg/grammar.ts';
+import { grammarAcceptor } from './cfg/grammar-acceptor.ts';
 import type { LarkOptions } from './frontends/lark.ts';
 import type { Acceptor } from './matching/acceptor.ts';
 import { type LogitsProcessor, logitsProcessor } from './matching/logits-processor.ts';
@@ -99,7 +99,7 @@ export function choice<const T extends string>(texts: readonly T[]): TextConstra
       fix: "Write choice(['yes', 'no'])",
     });
   const engine = createRegexEngine();
-  return new TextConstraint<T>(regexAcceptor(engine, engine.union(...texts.map((text) => engine.literal(text)))));
+  return new TextConstraint<T>(regexAcceptor(engine, engine.words(texts)));
 }
 
 /** An engine that keeps to a budget and stops when cancelled. */
@@ -136,7 +136,7 @@ export async function grammar(
     const parsed = await parse(input);
     const engine = engineOf(options);
     return checked(
-      cancellable(regexAcceptor(engine, compileGrammar(engine, parsed).lang), options.signal),
+      cancellable(grammarAcceptor(engine, parsed), options.signal),
       `no text derives from '${parsed.start}'`,
     );
   } catch (error) {

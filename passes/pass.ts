@@ -1,7 +1,7 @@
 import type { StorageFormat } from '../compiler/formats/format.ts';
 import type { FormatRecipe } from '../compiler/formats/recipe.ts';
 import type { MatrixSize, Planes } from '../compiler/formats/rows.ts';
-import type { Graph, Node, Program, Value } from '../compiler/ir/graph.ts';
+import type { Constant, Graph, Node, Program, Value } from '../compiler/ir/graph.ts';
 import { GraphBuilder, type OpTable } from '../compiler/ir/graph-builder.ts';
 import type { Steps } from '../compiler/steps.ts';
 import type { HostTensor } from '../runtime/host.ts';
@@ -33,6 +33,24 @@ export interface DeferredWork {
   run(onProgress: (share: number) => void, signal: AbortSignal | undefined): Steps<void>;
 }
 
+/** What became of a weight that a node reads, told before anything stores, joins or fuses it: what a checker needs to make it again. */
+export interface RoundedWeight {
+  /** Name of the node in the model, and its op: a table and the head tied to it may have one name. */
+  readonly node: string;
+  readonly op: string;
+  /** Name of the weight. */
+  readonly weight: string;
+  /** The storage format or dtype that it was rounded to. */
+  readonly to: string;
+  /** The weight as rounding found it; rows of `as` are its columns when `transposed`. */
+  readonly from: Constant;
+  /** The values that it was rounded to. */
+  readonly as: Constant;
+  readonly transposed: boolean;
+  /** Rounds another constant of the same type as this one was; absent where an algorithm chose the values. */
+  readonly again?: (from: Constant) => Constant;
+}
+
 /** Storage formats, and how a compilation uses them. */
 export interface WeightStorage {
   format(name: string): StorageFormat | undefined;
@@ -53,6 +71,8 @@ export interface WeightStorage {
   readonly later: DeferredWork[];
   /** Where what plain rounding did is noted; absent when nobody asks. */
   readonly errors?: RoundingError[];
+  /** Where each weight that is rounded is noted; absent when nobody asks. */
+  readonly rounded?: RoundedWeight[];
   /** The weights that planes of a format stand for. */
   decode(format: StorageFormat, planes: Planes, size: MatrixSize): Float32Array;
 }
@@ -89,6 +109,11 @@ export interface Pass {
   readonly before?: readonly string[];
   readonly requires?: readonly Fact[];
   readonly establishes?: readonly Fact[];
+  /**
+   * Of passes in the phase `precision`, what a change of theirs touches: values of weights alone, the form of the graph though not its results,
+   * or (default) the results. `infc verify` needs to know what can still be compared with the model as it was imported.
+   */
+  readonly alters?: 'weights' | 'form';
   readonly rewrites?: readonly Rewrite[];
   run?(graph: Graph, context: PassContext): void;
 }

@@ -2,7 +2,7 @@ import { forEachNode, type Graph, type Program, subgraphs, type Value } from '..
 import type { OpTable } from '../compiler/ir/graph-builder.ts';
 import { InfcError } from '../runtime/errors.ts';
 import type { HostTensor } from '../runtime/host.ts';
-import { type Fact, type Fate, type Pass, type PassContext, phases, type WeightStorage } from './pass.ts';
+import { type Fact, type Fate, type Pass, type PassContext, type Phase, phases, type WeightStorage } from './pass.ts';
 import { applyRewrites } from './rewrite.ts';
 
 /** One recorded change: which pass did what to which node. */
@@ -19,6 +19,8 @@ export interface PassRunOptions {
   readonly onPass?: (pass: Pass, ms: number) => void;
   /** Called after every pass; tests verify the graph here. */
   readonly check?: (pass: Pass, program: Program) => void;
+  /** Called when a phase is done, and the canonical form restored. */
+  readonly onPhase?: (phase: Phase) => void;
   readonly stopAfter?: string;
   readonly storage?: WeightStorage;
 }
@@ -106,6 +108,7 @@ export function runPasses(program: Program, passes: readonly Pass[], options: Pa
       canonical.forEach(runOne);
       if (changes.length === last) break;
     }
+    options.onPhase?.(phase);
     if (options.stopAfter === phase) break;
   }
   return changes;

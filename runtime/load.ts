@@ -59,9 +59,9 @@ export function parsePlan(json: unknown, own = false): Plan {
   const major: unknown = plan && typeof plan === 'object' ? plan.infc : undefined;
   if (typeof major !== 'number')
     throw new InfcError('INFC6002', 'this is not an infc plan', { fix: 'Load the plan.json that infc wrote' });
-  if (major !== PLAN_MAJOR)
-    throw new InfcError('INFC6001', `the plan has format version ${major}, this runtime plays version ${PLAN_MAJOR}`, {
-      fix: major > PLAN_MAJOR ? 'Update infc' : 'Compile the model again',
+  if (major > PLAN_MAJOR)
+    throw new InfcError('INFC6001', `the plan is of version ${major}, this runtime plays up to ${PLAN_MAJOR}`, {
+      fix: 'Update infc',
     });
   const { buffers, kernels, weights, entries, symbols, target } = plan as Plan;
   const lists = [buffers, kernels, weights].every(Array.isArray);

@@ -2,11 +2,12 @@ import type { DType } from './dtype.ts';
 
 /**
  * The plan: everything a runtime needs to play a compiled model, as JSON. The runtime owns this schema; the compiler writes it.
- * Readers refuse a newer `infc` (major); a newer `minor` only adds fields, but for 4: kernel steps
- * of plan.json leave out a grid that is that of the step before with the same kernel.
+ * A runtime plays every `infc` (major) up to its own and refuses newer ones (INFC6001). `minor` grows with fields that an older runtime may
+ * ignore and still compute the same; whatever an older one would misread, or miss, is a new major. 2: kernel steps of plan.json are
+ * written as what differs from the step before with the same kernel, bindings and grid.
  */
-export const PLAN_MAJOR = 1;
-export const PLAN_MINOR = 4;
+export const PLAN_MAJOR = 2;
+export const PLAN_MINOR = 0;
 
 /** A dimension expression in prefix form: a number, a symbol's name, or an operation. Division floors. */
 export type DimCode = number | string | readonly ['add' | 'mul' | 'div' | 'mod' | 'min' | 'max', ...DimCode[]];
@@ -154,9 +155,9 @@ export interface PlanPort {
 
 export interface PlanEntry {
   readonly inputs: readonly PlanPort[];
-  /** Symbols that no input's shape fixes: the caller gives their values with the run. Since minor 1. */
+  /** Symbols that no input's shape fixes: the caller gives their values with the run. */
   readonly symbols?: readonly string[];
-  /** Those of `symbols` that decide no buffer's size or place: a run with others of their values reuses what is prepared. Since minor 2. */
+  /** Those of `symbols` that decide no buffer's size or place: a run with others of their values reuses what is prepared. */
   readonly free?: readonly string[];
   readonly outputs: readonly PlanPort[];
   /** Facts the compiler relied on; a run that breaks one is refused with INFC6xxx. */
@@ -170,7 +171,7 @@ export interface PlanWeights {
   /** A safetensors file beside the plan. */
   readonly file: string;
   readonly bytes: number;
-  /** Only the `load` steps read it: its memory is free afterwards. Since minor 2. */
+  /** Only the `load` steps read it: its memory is free afterwards. */
   readonly transient?: true;
 }
 
@@ -190,7 +191,7 @@ export interface PlanGeneration {
   /**
    * Sequences that the states have room for, default 1. With more, every entry takes `slot`, the sequence's number, as a symbol, and `batch`
    * takes the next tokens of several: `slots` and `positions` [seq] beside `input_ids`. States hold the sequences one after the other
-   * along axis 1 (`decoder`) or 0 (`recurrent`). Since minor 3.
+   * along axis 1 (`decoder`) or 0 (`recurrent`).
    */
   readonly slots?: number;
   /** Most tokens that one run of `prefill` takes. */
@@ -223,7 +224,7 @@ export interface PlanGeneration {
 }
 
 export interface Plan {
-  readonly infc: typeof PLAN_MAJOR;
+  readonly infc: number;
   readonly minor: number;
   readonly name: string;
   readonly target: { readonly kind: string; readonly features: readonly string[] };
@@ -239,7 +240,7 @@ export interface Plan {
     readonly kernels?: readonly number[];
   }[];
   readonly weights: readonly PlanWeights[];
-  /** Runs once when the model is loaded, to fill the `derived` buffers; no inputs, no outputs. Since minor 2. */
+  /** Runs once when the model is loaded, to fill the `derived` buffers; no inputs, no outputs. */
   readonly load?: PlanEntry;
   readonly entries: Readonly<Record<string, PlanEntry>>;
   /** Names of runtime/host functions the plan needs. */

@@ -110,7 +110,10 @@ export const commands: readonly Command[] = [
       against: value('DIR2', 'What it is measured against: an artifact, or a model compiled as it is'),
       text: value('FILE', 'Language models: a text'),
       tokens: value('FILE.json', 'Language models: lists of token ids'),
-      inputs: value('FOLDER', 'Other models: .npy files (one input), folders of NAME.npy, or random:COUNT'),
+      inputs: value(
+        'FOLDER',
+        'Other models: .npy files (one input), folders of NAME.npy, or random:COUNT (free dims are 64, batches 1; --dims gives others)',
+      ),
       labels: value(
         'FILE',
         'Other models: what is right for each sample: JSON by sample, or lines of sample<TAB>label',

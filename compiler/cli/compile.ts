@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
+import type { Change } from '../../passes/run.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import type { PlanGeneration } from '../../runtime/plan.ts';
 import {
@@ -282,25 +283,26 @@ function precisionLines({ report, targets }: Compilation): string[] {
 /** Weights that a recipe names and no kernel reads in its format. */
 function wideLines({ report }: Compilation): string[] {
   const rounding = report.changes.filter((c) => c.pass === 'round-weights');
-  return counted(rounding.map(({ fate }) => (fate?.to === undefined ? fate?.why : undefined))).map(
+  return counted(rounding, ({ fate }) => (fate?.to === undefined ? fate?.why : undefined)).map(
     ([what, n]) => `${n}: ${what}`,
   );
 }
 
 /** What became of the zeros of `--sparsity`, and why: weights with the same fate counted together. */
 function sparseLines({ report }: Compilation): string[] {
-  return counted(
-    report.changes.map(({ fate }) =>
-      fate?.zeros === undefined || fate.to === undefined ? fate?.zeros : `stored as ${fate.to}: ${fate.zeros}`,
-    ),
-  ).map(([what, n]) => `${n} weights: ${what}`);
+  return counted(report.changes, ({ fate }) =>
+    fate?.zeros === undefined || fate.to === undefined ? fate?.zeros : `stored as ${fate.to}: ${fate.zeros}`,
+  ).map(([what, n]) => `${n} weight${n === 1 ? '' : 's'}: ${what}`);
 }
 
-/** Texts with how often each comes, in the order they come first. */
-function counted(texts: readonly (string | undefined)[]): [string, number][] {
-  const times = new Map<string, number>();
-  for (const text of texts) if (text !== undefined) times.set(text, (times.get(text) ?? 0) + 1);
-  return [...times];
+/** Texts about changes with the number of nodes that they are about, in the order they come first; a node of several entries counts once. */
+function counted(changes: readonly Change[], textOf: (change: Change) => string | undefined): [string, number][] {
+  const nodes = new Map<string, Set<string>>();
+  for (const change of changes) {
+    const text = textOf(change);
+    if (text !== undefined) nodes.set(text, (nodes.get(text) ?? new Set()).add(change.node));
+  }
+  return [...nodes].map(([text, names]) => [text, names.size]);
 }
 
 /** `--stop-after`: the graph as text. */

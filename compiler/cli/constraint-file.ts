@@ -45,8 +45,10 @@ export async function readTextConstraint(
       return { kind: 'GBNF grammar', constraint: await grammar({ gbnf: text }) };
     case '.ebnf':
       return { kind: 'EBNF grammar', constraint: await grammar({ ebnf: text }) };
-    case '.lark':
-      return { kind: 'Lark grammar', constraint: await grammar({ lark: text, resolve }) };
+    case '.lark': {
+      const { constrain } = await import('../../grammars/constrain.ts');
+      return { kind: 'Lark grammar', constraint: await grammar({ lark: text, resolve, json: constrain }) };
+    }
     default:
       return { kind: 'regular expression', constraint: regex(text.replace(/\r?\n$/, '')) };
   }

@@ -17,7 +17,7 @@ import { openLabels, type Task } from './labels.ts';
 import { artifactFor } from './language-model.ts';
 import { concretePorts, entryOf } from './ports.ts';
 import { compilerOf, modelOf, openArtifact, recompile } from './record.ts';
-import { readSamples } from './samples.ts';
+import { randomText, readSamples } from './samples.ts';
 import { formatBytes, formatError, formatMs, formatPercent, table } from './table.ts';
 
 /** One side of a comparison. */
@@ -107,7 +107,9 @@ async function samplesOf({ dir, model }: Side, args: Args, io: Io): Promise<Samp
     return readSamples(source, { generation, ...(encode ? { encode } : {}), ports: [], cwd: io.cwd });
   }
   const { entry } = entryOf(plan, undefined);
-  const { ports } = concretePorts(plan, entry, parseDimValues(args.list('dims')));
+  const isRandom = source.startsWith('random:');
+  const { ports, dims } = concretePorts(plan, entry, parseDimValues(args.list('dims')), isRandom);
+  if (isRandom && Object.keys(dims).length > 0) io.err(`note: ${randomText(dims)}; --dims gives others`);
   return readSamples(source, { ports, cwd: io.cwd });
 }
 

@@ -1,6 +1,6 @@
 import { evaluateDim, formatShape } from '../../runtime/dims.ts';
 import { InfcError } from '../../runtime/errors.ts';
-import type { DimCode, Plan, PlanEntry } from '../../runtime/plan.ts';
+import type { DimCode, Plan, PlanEntry, PlanSymbol } from '../../runtime/plan.ts';
 import { nearest } from '../diagnostics.ts';
 import { largeEnough, symbolsIn } from '../plan/report.ts';
 import type { ConcretePort } from './inputs.ts';
@@ -19,14 +19,28 @@ export function entryOf(plan: Plan, name: string | undefined): { readonly name: 
   return { name: chosen, entry };
 }
 
+/** What samples at random have of a dim that nobody gave: lines of text, pictures and sound are longer than 1. */
+const WIDE = 64;
+
+/** {@link WIDE}, or what comes nearest to it of the sizes that a symbol may have. */
+export function typicalSize({
+  min = 1,
+  max = Number.POSITIVE_INFINITY,
+  multipleOf = 1,
+}: Partial<PlanSymbol> = {}): number {
+  const size = Math.ceil(Math.max(min, WIDE) / multipleOf) * multipleOf;
+  return size <= max ? size : Math.floor(max / multipleOf) * multipleOf;
+}
+
 /**
  * Inputs of an entry with numbers for dims, and the symbols that go beside them. A symbol not given takes its smallest allowed value of at least 1 (batch sizes, lengths of
- * a past), which every model accepts; sizes of pictures are better given.
+ * a past), which every model accepts; sizes of pictures are better given. With `wide`, dims that are no input's first axis take {@link WIDE}.
  */
 export function concretePorts(
   plan: Plan,
   entry: PlanEntry,
   given: Readonly<Record<string, number>>,
+  wide = false,
 ): {
   readonly ports: ConcretePort[];
   readonly dims: Record<string, number>;
@@ -51,12 +65,14 @@ export function concretePorts(
           : 'All dims of this artifact are fixed',
     });
   }
+  const batches = new Set(entry.inputs.map((p) => p.shape[0]));
   const least: Record<string, number> = {};
   for (const name of used) {
     const symbol = plan.symbols[name];
     const step = symbol?.multipleOf ?? 1;
     const low = Math.max(symbol?.min ?? 1, beside.includes(name) ? 0 : 1);
-    least[name] = asked[name] ?? Math.ceil(low / step) * step;
+    const size = wide && !batches.has(name) ? typicalSize(symbol) : Math.ceil(low / step) * step;
+    least[name] = asked[name] ?? size;
   }
   const dims = largeEnough(
     plan,

@@ -9,12 +9,14 @@ import type { Calibration } from '../compress/calibrate.ts';
 import { damageOf, dropOf } from '../compress/damage.ts';
 import type { Samples } from '../compress/samples.ts';
 import { type FormatRecipe, PRECISIONS, recipeOf } from '../formats/recipe.ts';
+import { asSym, type Sym, substitute } from '../ir/dim.ts';
 import type { Program } from '../ir/graph.ts';
 import type { Plugin } from '../plugin.ts';
 import { type Args, numberOption } from './args.ts';
 import type { Io } from './io.ts';
+import { typicalSize } from './ports.ts';
 import { readRecipe } from './recipe.ts';
-import { readSamples, type SampleReader } from './samples.ts';
+import { randomText, readSamples, type SampleReader } from './samples.ts';
 import { formatBytes, formatMs, table } from './table.ts';
 
 /** What `--quant auto` within a budget found, as the record of an artifact keeps it for `infc explain precision`. */
@@ -161,20 +163,31 @@ export async function samplesFor(
       fix: 'Give it with --calibrate FILE (text for language models) or --calibrate FOLDER',
     });
   const program = await compiler.import(model, options);
-  const reader = await readerOf(program, io);
+  const reader = await readerOf(program, source.startsWith('random:'), io);
   return { samples: await readSamples(source, reader), generation: program.generation };
 }
 
-async function readerOf(program: Program, io: Io): Promise<SampleReader> {
+async function readerOf(program: Program, isRandom: boolean, io: Io): Promise<SampleReader> {
   const { generation, tokenizer } = program;
   const [graph] = program.entries.values();
+  const batches = new Set((graph?.inputs ?? []).map((v) => asSym(v.type.shape[0] ?? 1)?.name));
+  const dims: Record<string, number> = {};
+  // The smallest that every model takes, or what a sample may well have.
+  const sizeOf = (s: Sym): number => {
+    const size =
+      isRandom && !batches.has(s.name)
+        ? typicalSize({ ...s, max: typeof s.max === 'number' ? s.max : Number.POSITIVE_INFINITY })
+        : Math.max(1, s.min);
+    if (isRandom) dims[s.name] = size;
+    return size;
+  };
   const ports = (graph?.inputs ?? []).map((v) => ({
     name: v.name,
     dtype: v.type.dtype,
-    // Symbolic dims: the smallest that every model takes.
-    shape: v.type.shape.map((d) => (typeof d === 'number' ? d : 1)),
+    shape: v.type.shape.map((d) => Number(substitute(d, sizeOf))),
     free: v.type.shape.map((d) => typeof d !== 'number'),
   }));
+  if (Object.keys(dims).length > 0) io.err(`note: ${randomText(dims)}; compiling with --dims gives others`);
   const encode = async (text: string): Promise<readonly number[]> => {
     const { openText } = await import('../../runtime/text/codec.ts');
     const { tokenizer: file, config } = tokenizer ?? { tokenizer: '{}', config: '{}' };

@@ -39,6 +39,12 @@ export async function readSamples(source: string, reader: SampleReader): Promise
   return readFolder(path.resolve(reader.cwd, source), reader);
 }
 
+/** Says which sizes samples at random have. */
+export const randomText = (dims: Readonly<Record<string, number>>): string =>
+  `random inputs have ${Object.entries(dims)
+    .map(([name, n]) => `${name}=${n}`)
+    .join(', ')}`;
+
 const empty = (file: string, reason: string): InfcError =>
   new InfcError('INFC8041', reason, {
     file,
@@ -47,7 +53,12 @@ const empty = (file: string, reason: string): InfcError =>
 
 async function readTexts(file: string, generation: PlanGeneration, { encode }: SampleReader): Promise<Samples> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new InfcError('INFC8041', 'the text cannot be read', { file, cause, fix: 'Check the path' });
+    const isFolder = cause instanceof Error && 'code' in cause && cause.code === 'EISDIR';
+    throw new InfcError('INFC8041', isFolder ? 'a language model reads no folder' : 'the text cannot be read', {
+      file,
+      cause,
+      fix: isFolder ? 'Give a text file, or a JSON file of token ids: [[1, 2, 3], ...]' : 'Check the path',
+    });
   });
   let texts: readonly (readonly number[])[];
   if (file.endsWith('.json')) texts = tokenLists(file, text, generation.vocabulary);
@@ -61,8 +72,12 @@ async function readTexts(file: string, generation: PlanGeneration, { encode }: S
     Array.from({ length: Math.ceil(ids.length / size) }, (_, i) => ids.slice(i * size, (i + 1) * size)),
   );
   // A few tokens at the end say nothing.
-  const long = pieces.filter((p) => p.length >= Math.min(8, size));
-  if (long.length === 0) throw empty(file, 'the text is empty');
+  const least = Math.min(8, size);
+  const long = pieces.filter((p) => p.length >= least);
+  if (long.length === 0) {
+    const longest = pieces.reduce((m, p) => Math.max(m, p.length), 0);
+    throw empty(file, longest === 0 ? 'there are no texts' : `no text has ${least} tokens, the longest ${longest}`);
+  }
   return { kind: 'tokens', texts: long };
 }
 

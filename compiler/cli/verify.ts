@@ -1,19 +1,20 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { evaluate, isTensor } from '../../backends/reference/evaluate.ts';
+import { evaluate, isTensor, Reference } from '../../backends/reference/evaluate.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { hostFunctions } from '../../runtime/host/index.ts';
 import type { HostTensor, HostValue } from '../../runtime/host.ts';
 import { type LoadOptions, load, probeRelaxedSimd } from '../../runtime/index.ts';
 import type { Plan } from '../../runtime/plan.ts';
-import type { Compiler } from '../compile.ts';
+import type { Compilation, Compiler } from '../compile.ts';
 import { exitCodes } from '../diagnostics.ts';
 import type { DType } from '../ir/dtype.ts';
 import { forEachNode, type Program, type Value } from '../ir/graph.ts';
 import { makeFolder } from '../plan/folders.ts';
 import { planText } from '../plan/plan-text.ts';
 import { typedData } from '../tensor-values.ts';
+import { type Twin, twinOf } from '../twin.ts';
 import { type Comparison, compareValues, keepValues, type Precisions, toleranceOf } from '../verify.ts';
 import { type Args, onlyPositional } from './args.ts';
 import { loadOptions } from './devices.ts';
@@ -33,7 +34,7 @@ interface Divergence {
   /** `kernel`: a compiled step; `pass`: the graph transformations; `model`: infc's meaning of the model against another runtime. */
   readonly stage: 'kernel' | 'pass' | 'model';
   readonly value: Comparison;
-  /** Kernel or host function that wrote the value. */
+  /** Kernel or host function that wrote the value; of passes, those that may be to blame. */
   readonly by: string;
   readonly op: string;
   readonly sources: readonly string[];
@@ -63,8 +64,10 @@ async function runVerify(args: Args, io: Io): Promise<number> {
   if (tolerance && !(tolerance.relative >= 0))
     throw new InfcError('INFC8003', `--tolerance '${override}' is not a number`, { fix: 'Write --tolerance 1e-3' });
   const results = entry.outputs.map((o) => compareValues(o.name, actual[o.name], expected[o.name], tolerance, dtypes));
-  const ok = results.every((r) => r.agrees);
-  const divergence = ok || args.flag('outputs-only') ? undefined : await check.bisect(dtypes);
+  const twin = await check.twin();
+  const reshaped = against === 'reference' ? await check.reshaped(dtypes) : undefined;
+  const ok = results.every((r) => r.agrees) && !reshaped;
+  const divergence = reshaped ?? (ok || args.flag('outputs-only') ? undefined : await check.bisect(dtypes));
   const repro = ok
     ? undefined
     : await writeRepro(
@@ -75,12 +78,28 @@ async function runVerify(args: Args, io: Io): Promise<number> {
   if (io.json)
     io.out(
       JSON.stringify(
-        { ok, against, entry: name, device: check.device, dims, outputs: results, divergence, repro },
+        {
+          ok,
+          against,
+          ...(twin ? { twin: { ...twin, program: undefined, formats: Object.fromEntries(twin.formats) } } : {}),
+          entry: name,
+          device: check.device,
+          dims,
+          outputs: results,
+          divergence,
+          ...(divergence ? { error: disagreement(divergence) } : {}),
+          repro,
+        },
         null,
         2,
       ),
     );
-  else report(results, { against, device: check.device, divergence, repro, searched: !args.flag('outputs-only') }, io);
+  else
+    report(
+      results,
+      { against, device: check.device, twin, divergence, repro, searched: !args.flag('outputs-only') },
+      io,
+    );
   return ok ? exitCodes.ok : exitCodes.disagreement;
 }
 
@@ -88,7 +107,9 @@ async function runVerify(args: Args, io: Io): Promise<number> {
 class Check {
   device = '';
   private program: Promise<Program> | undefined;
-  private made: Promise<Compiler> | undefined;
+  private made: Promise<Twin | undefined> | undefined;
+  private rounding: Promise<Compilation> | undefined;
+  private compiling: Promise<Compiler> | undefined;
   private loading: Promise<LoadOptions> | undefined;
 
   constructor(
@@ -112,25 +133,60 @@ class Check {
     return this.loading;
   }
 
-  /**
-   * The program as imported, before any pass. With --quant, the program whose weights are stored as they were asked for: what that
-   * costs is not the kernels' doing (`infc eval` tells it).
-   */
+  /** What the artifact is compared with: the program as imported, before any pass; with a recipe, its twin. */
   imported(): Promise<Program> {
-    const { record } = this.artifact;
+    return (this.program ??= this.twin().then((twin) => twin?.program ?? this.original()));
+  }
+
+  private original(): Promise<Program> {
     const options = { ...importOptions(this.artifact), signal: this.io.signal };
-    const quant = record?.quant;
-    this.program ??= this.compiler().then((c) =>
-      quant === undefined
-        ? c.import(this.model, options)
-        : recompile(c, this.artifact, this.model, this.io, 'format').then((made) => made.program),
+    return this.compiler().then((c) => c.import(this.model, options));
+  }
+
+  /** The passes up to the weights' formats once more, with what they say about these. */
+  private rounded(): Promise<Compilation> {
+    return (this.rounding ??= this.compiler().then((c) => recompile(c, this.artifact, this.model, this.io, 'format')));
+  }
+
+  /** Of an artifact with a recipe: the model as it was imported, with the weights that their formats can keep. */
+  twin(): Promise<Twin | undefined> {
+    return (this.made ??= this.makeTwin());
+  }
+
+  private async makeTwin(): Promise<Twin | undefined> {
+    if (this.artifact.record?.quant === undefined) return undefined;
+    const { passes, ops } = await this.compiler().then((c) => ({ passes: c.registry.passes, ops: c.registry }));
+    const { rounding, report } = await this.rounded();
+    const reference = new Reference({ ops, host: hostFunctions });
+    return (
+      rounding &&
+      twinOf(await this.original(), { ...rounding, changes: report.changes, passes }, (v) =>
+        reference.evaluateConstant(v),
+      )
     );
-    return this.program;
+  }
+
+  /**
+   * Where the recipe changed the form of the graph and no results (rotation, equalizing), the twin has that form: it is compared with the model
+   * as imported, both with weights that are not rounded.
+   */
+  async reshaped(dtypes: Precisions): Promise<Divergence | undefined> {
+    const twin = await this.twin();
+    if (!twin) return undefined;
+    const { passes } = (await this.compiler()).registry;
+    const { rounding, report } = await this.rounded();
+    const touched = passes.filter((p) => p.phase === 'precision' && report.changes.some((c) => c.pass === p.name));
+    if (!rounding || touched.length === 0 || !touched.every((p) => p.alters === 'form')) return undefined;
+    const [expected, actual] = [new Map<string, HostValue>(), new Map<string, HostValue>()];
+    await this.reference(await this.original(), (name, value) => expected.set(name, value));
+    await this.reference(rounding.before, (name, value) => actual.set(name, value));
+    const producers = producersOf(rounding.before, this.entry);
+    return firstApart(actual, expected, producers, { stage: 'pass', by: twin.after.join(', ') }, dtypes);
   }
 
   private compiler(): Promise<Compiler> {
-    this.made ??= compilerOf(this.artifact, this.args.list('plugin'), this.io.cwd);
-    return this.made;
+    this.compiling ??= compilerOf(this.artifact, this.args.list('plugin'), this.io.cwd);
+    return this.compiling;
   }
 
   async reference(program: Program, onValue?: (name: string, value: HostValue) => void): Promise<Tensors> {
@@ -188,20 +244,8 @@ class Check {
     }
     const before = new Map<string, HostValue>();
     await this.reference(await this.imported(), (name, value) => before.set(name, value));
-    for (const [name, value] of after) {
-      const expected = before.get(name);
-      if (expected === undefined || !isTensor(expected)) continue;
-      const compared = compareValues(name, value, expected, undefined, dtypes);
-      if (compared.agrees) continue;
-      const producer = producers.get(name);
-      return {
-        stage: 'pass',
-        value: compared,
-        by: 'passes',
-        op: producer?.op ?? '',
-        sources: producer ? [producer.source] : [],
-      };
-    }
+    const changed = firstApart(after, before, producers, { stage: 'pass', by: 'passes' }, dtypes);
+    if (changed) return changed;
     return this.bisectModel(before, dtypes);
   }
 
@@ -217,25 +261,38 @@ class Check {
     if (!ort) return undefined;
     const expected = await ort.run(this.inputs);
     const producers = producersOf(await this.imported(), this.entry);
-    for (const [name, value] of before) {
-      const other = expected[name];
-      if (!other) continue;
-      const compared = compareValues(name, value, other, undefined, dtypes);
-      if (compared.agrees) continue;
-      const producer = producers.get(name);
-      return {
-        stage: 'model',
-        value: compared,
-        by: 'onnxruntime',
-        op: producer?.op ?? '',
-        sources: producer ? [producer.source] : [],
-      };
-    }
-    return undefined;
+    return firstApart(
+      before,
+      new Map(Object.entries(expected)),
+      producers,
+      { stage: 'model', by: 'onnxruntime' },
+      dtypes,
+    );
   }
 }
 
-function producersOf(program: Program, entry: string): Map<string, { readonly op: string; readonly source: string }> {
+type Producers = ReadonlyMap<string, { readonly op: string; readonly source: string }>;
+
+/** The first of the values, in the order they were computed, that is not what the value of its name should be. */
+function firstApart(
+  actual: ReadonlyMap<string, HostValue>,
+  expected: ReadonlyMap<string, HostValue>,
+  producers: Producers,
+  to: Pick<Divergence, 'stage' | 'by'>,
+  dtypes: Precisions,
+): Divergence | undefined {
+  for (const [name, value] of actual) {
+    const other = expected.get(name);
+    if (other === undefined || !isTensor(other)) continue;
+    const compared = compareValues(name, value, other, undefined, dtypes);
+    if (compared.agrees) continue;
+    const producer = producers.get(name);
+    return { ...to, value: compared, op: producer?.op ?? '', sources: producer ? [producer.source] : [] };
+  }
+  return undefined;
+}
+
+function producersOf(program: Program, entry: string): Producers {
   const found = new Map<string, { op: string; source: string }>();
   const graph = program.entries.get(entry);
   if (graph)
@@ -244,6 +301,21 @@ function producersOf(program: Program, entry: string): Map<string, { readonly op
         found.set(o.name, { op: node.op, source: `${node.source.op} '${node.source.name}'` });
     });
   return found;
+}
+
+/** INFC8020: where results part, and between which values. */
+function disagreement({ stage, value, by, op, sources }: Divergence): InfcError {
+  const fix = {
+    kernel: 'The kernel is wrong: please report it with the repro folder',
+    pass: 'A pass is wrong, a plugin perhaps: compile without it, or report it with the repro folder',
+    model: 'Report the operator with the repro folder',
+  }[stage];
+  const what = value.reason ?? `is ${value.actual} at ${value.at} instead of ${value.expected}`;
+  const [source] = sources;
+  return new InfcError('INFC8020', `value '${value.name}'${op && ` of ${op}`} ${what} (${by})`, {
+    ...(source === undefined ? {} : { node: source.replace(/^\S+ '(.*)'$/, '$1') }),
+    fix,
+  });
 }
 
 /** Every dtype a program computes with, and whether it quantizes. */
@@ -298,6 +370,7 @@ function report(
   more: {
     readonly against: string;
     readonly device: string;
+    readonly twin: Twin | undefined;
     readonly divergence: Divergence | undefined;
     readonly repro: string | undefined;
     readonly searched: boolean;
@@ -323,6 +396,7 @@ function report(
   ]);
   io.out(table(columns, rows, style));
   io.out('');
+  if (more.twin) io.out(style.dim(twinText(more.twin)));
   if (!more.repro) {
     io.out(`${style.green('ok')}: ${more.device} agrees with ${more.against} on every output`);
     return;
@@ -331,19 +405,32 @@ function report(
   if (d) {
     const where = {
       kernel: `kernel ${d.by}`,
-      pass: 'a pass changed the meaning',
+      pass: d.by === 'passes' ? 'a pass changed the meaning' : `${d.by} changed the meaning`,
       model: "infc's meaning of the op differs from onnxruntime's",
     }[d.stage];
-    io.out(`${style.red('first divergence')}: value '${d.value.name}' (${d.op}; ${where})`);
+    const { code, fix = '' } = disagreement(d);
+    io.out(`${style.red(`${code} first divergence`)}: value '${d.value.name}' (${d.op}; ${where})`);
     io.out(
       `  ${d.value.reason ?? `error ${d.value.error.toExponential(1)} at ${d.value.at}: ${d.value.actual} instead of ${d.value.expected}`}`,
     );
     if (d.sources.length > 0) io.out(`  from ${d.sources.join(', ')}`);
+    io.out(`  ${fix}`);
   } else if (more.searched)
     io.out(
       `${style.red('the outputs differ')}, but no single value does by more than its tolerance: errors add up along the way`,
     );
   io.out(`inputs and both results are in ${more.repro}`);
+}
+
+/** What the reference computes with, and what it shares with the artifact. */
+function twinText({ formats, chosen, after }: Twin): string {
+  const all = [...formats.values()].reduce((a, b) => a + b, 0);
+  const graph = after.length === 0 ? 'in the graph as imported' : `in the graph after ${after.join(', ')}`;
+  if (all === 0) return `reference: the model's own weights, ${graph}`;
+  const kinds = [...formats].map(([to, n]) => `${n} ${to}`).join(', ');
+  const own = chosen === all ? '' : `${chosen > 0 ? `${all - chosen} of them ` : ''}decoded anew from the model's own`;
+  const by = chosen === 0 ? '' : `${chosen === all ? '' : `${chosen} `}as the recipe's algorithms chose their values`;
+  return `reference: ${all} weights in formats (${kinds}), ${[own, by].filter((t) => t !== '').join(', ')}, ${graph}`;
 }
 
 export { runVerify as run };

@@ -113,11 +113,13 @@ export async function chooseRecipe(model: string | Uint8Array, options: AutoOpti
       return (await compiler.compile(model, { ...options.compile, quant: recipe, calibration })).targets[0];
     };
     for (const at of SEARCHED) {
+      const start = choices.map((l) => l.options.findIndex((o) => o.format === at));
       const bytes = choices.reduce((n, l) => n + (l.options.find((o) => o.format === at)?.bytes ?? 0), 0);
       const choice = await evolve(allocator, choices, bytes, {
         compileRounded,
         reference,
         samples: seen,
+        ...(start.includes(-1) ? {} : { start }),
         seed: 1,
         ...(signal ? { signal } : {}),
         ...(onProgress ? { onProgress } : {}),

@@ -146,7 +146,7 @@ function feed(p: Probe, output: AnyEntry['outputs'][string] | undefined): void {
     if (!Number.isFinite(v) && !p.isValue)
       throw new InfcError('INFC2078', `the input of '${p.weights[0]}' is ${v} on the calibration data`, {
         node: p.weights[0] ?? p.output,
-        fix: 'Check the calibration data for NaN, infinities and wrong scaling',
+        fix: 'Check the calibration data for NaN, infinities and wrong scaling, and the weights before this one for the same',
       });
     if (v < p.range[0]) p.range[0] = v;
     if (v > p.range[1]) p.range[1] = v;

@@ -34,6 +34,8 @@ export async function evolve(
     readonly compileRounded: (format: string) => Promise<TargetCompilation | undefined>;
     readonly reference: Model;
     readonly samples: Samples;
+    /** See `AllocationRequest.start`. */
+    readonly start?: readonly number[];
     readonly seed: number;
     readonly signal?: AbortSignal;
     readonly onProgress?: (text: string) => void;
@@ -72,6 +74,7 @@ export async function evolve(
     layers,
     bytes,
     measure,
+    ...(options.start ? { start: options.start } : {}),
     seed: options.seed,
     ...(signal ? { signal } : {}),
     onProgress: (done, total, best) => onProgress?.(`generation ${done} of ${total}, damage ${best.toExponential(2)}`),

@@ -237,16 +237,20 @@ const KEEP = 'keep this weight as it is: a rule {"match": NAME, "format": "dense
  */
 export function finiteRows(constant: Constant, size: MatrixSize, transposed: boolean): Float32Array {
   const values = denseRows(constant, size, transposed);
+  checkFinite(constant.name, values, size.length);
+  return values;
+}
+
+/** Throws INFC2092 when a weight is NaN, infinite or beyond 2^63; `length`: values in a row. */
+export function checkFinite(name: string, values: ArrayLike<number>, length: number): void {
   // A loop: callbacks for each of a hundred million weights take seconds.
   let at = 0;
   while (at < values.length && Math.abs(values[at] ?? 0) < LARGEST) at++;
   if (at < values.length)
-    throw new InfcError(
-      'INFC2092',
-      `weight '${constant.name}' is ${values[at]} in row ${Math.floor(at / size.length)}`,
-      { node: constant.name, fix: `Repair the model file, or ${KEEP}` },
-    );
-  return values;
+    throw new InfcError('INFC2092', `weight '${name}' is ${values[at]} in row ${Math.floor(at / length)}`, {
+      node: name,
+      fix: `Repair the model file, or ${KEEP}`,
+    });
 }
 
 /** What was encoded last: the planes of a constant are asked for one after the other, and no more than one tensor should be held. */

@@ -18,6 +18,7 @@ function cloneGraph(graph: Graph, values: Map<Value, Value>): Graph {
     to.known = from.known;
     values.set(from, to);
   };
+  copy.given.push(...graph.given);
   for (const v of graph.inputs) same(v, copy.input(v.name, v.type));
   const map = (v: Value): Value => {
     const known = values.get(v);

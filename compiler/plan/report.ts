@@ -45,22 +45,38 @@ export function typicalSymbols(plan: Plan): Record<string, number> {
   );
 }
 
-/** Doubles those of `open` until no axis of the plan is negative: a convolution over 3 steps has no output for fewer. */
+/**
+ * Doubles those of `open` until no axis of the plan is negative: a convolution over 3 steps has no output for fewer; and until no output is
+ * empty, where few doublings do that.
+ */
 export function largeEnough(
   plan: Plan,
   values: Readonly<Record<string, number>>,
   open: readonly string[],
 ): Record<string, number> {
-  const sizes = { ...values };
-  const bad = (d: DimCode): boolean => typeof d === 'object' && evaluateDim(d, new Map(Object.entries(sizes))) < 0;
-  for (let round = 0; round < 20; round++) {
-    const axes = plan.buffers.flatMap((b) => b.shape.filter(bad));
-    const names = open.filter((name) => axes.some((d) => symbolsIn(d).has(name)));
-    if (names.length === 0) break;
-    for (const name of names) sizes[name] = 2 * (sizes[name] ?? 1);
-  }
-  return sizes;
+  const doubled = (
+    from: Readonly<Record<string, number>>,
+    rounds: number,
+    isBad: (size: number, b: PlanBuffer) => boolean,
+  ) => {
+    const sizes = { ...from };
+    for (let round = 0; round < rounds; round++) {
+      const at = new Map(Object.entries(sizes));
+      const axes = plan.buffers.flatMap((b) =>
+        b.shape.filter((d) => typeof d !== 'number' && symbolsKnown(d, at) && isBad(evaluateDim(d, at), b)),
+      );
+      const names = open.filter((name) => axes.some((d) => symbolsIn(d).has(name)));
+      if (names.length === 0) return sizes;
+      for (const name of names) sizes[name] = 2 * (sizes[name] ?? 1);
+    }
+    return undefined;
+  };
+  const whole = doubled(values, 20, (size) => size < 0) ?? { ...values };
+  return doubled(whole, 8, (size, { role }) => size < (role === 'output' ? 1 : 0)) ?? whole;
 }
+
+const symbolsKnown = (dim: DimCode, values: ReadonlyMap<string, number>): boolean =>
+  [...symbolsIn(dim)].every((name) => values.has(name));
 
 /** Names of the symbols in a dim. */
 export function symbolsIn(dim: DimCode, into: Set<string> = new Set()): Set<string> {

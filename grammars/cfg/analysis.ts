@@ -1,5 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
-import type { RegexEngine } from '../regex/index.ts';
+import type { Acceptor } from '../matching/acceptor.ts';
+import { wordOf } from '../regex/compiler.ts';
+import type { Lang, RegexEngine } from '../regex/index.ts';
 import type { RegexNode } from '../regex/syntax.ts';
 import type { Expression, Grammar } from './grammar.ts';
 
@@ -41,12 +43,8 @@ export function analyze(engine: RegexEngine, grammar: Grammar): ReadonlyMap<stri
   const terminal = (node: RegexNode): number => {
     let length = terminals.get(node);
     if (length === undefined) {
-      const lang = engine.compile(node);
-      length = engine.isEmpty(lang)
-        ? Number.POSITIVE_INFINITY
-        : engine.nullable(lang)
-          ? 0
-          : Math.max(1, engine.lengths(lang).min);
+      const word = wordOf(node);
+      length = word === undefined ? fewest(engine, engine.compile(node)) : Array.from(word).length;
       terminals.set(node, length);
     }
     return length;
@@ -55,7 +53,7 @@ export function analyze(engine: RegexEngine, grammar: Grammar): ReadonlyMap<stri
   for (const name of queue) {
     queue.delete(name);
     const body = grammar.rules.get(name);
-    const length = body ? shortestOf(body, lengths, terminal) : Number.POSITIVE_INFINITY;
+    const length = body ? shortestOf(body, lengths, terminal, grammar.acceptors) : Number.POSITIVE_INFINITY;
     if (length >= (lengths.get(name) ?? 0)) continue;
     lengths.set(name, length);
     for (const user of users.get(name) ?? []) queue.add(user);
@@ -68,30 +66,39 @@ export function analyze(engine: RegexEngine, grammar: Grammar): ReadonlyMap<stri
   );
 }
 
+function fewest(engine: RegexEngine, lang: Lang): number {
+  if (engine.isEmpty(lang)) return Number.POSITIVE_INFINITY;
+  return engine.nullable(lang) ? 0 : Math.max(1, engine.lengths(lang).min);
+}
+
 function* rulesIn(expression: Expression): Generator<string> {
   if (expression.type === 'rule') yield expression.name;
   else if (expression.type === 'repeat') yield* rulesIn(expression.item);
-  else if (expression.type !== 'terminal') for (const item of expression.items) yield* rulesIn(item);
+  else if ('items' in expression) for (const item of expression.items) yield* rulesIn(item);
 }
 
 function shortestOf(
   expression: Expression,
   lengths: ReadonlyMap<string, number>,
   terminal: (node: RegexNode) => number,
+  acceptors: readonly Acceptor[] = [],
 ): number {
+  const least = (item: Expression): number => shortestOf(item, lengths, terminal, acceptors);
   switch (expression.type) {
     case 'terminal':
       return terminal(expression.regex);
+    case 'acceptor': {
+      const acceptor = acceptors[expression.index];
+      // A character takes up to four bytes.
+      return acceptor?.start ? Math.ceil(acceptor.shortest(acceptor.start) / 4) : Number.POSITIVE_INFINITY;
+    }
     case 'rule':
       return lengths.get(expression.name) ?? Number.POSITIVE_INFINITY;
     case 'sequence':
-      return expression.items.reduce((sum, item) => sum + shortestOf(item, lengths, terminal), 0);
+      return expression.items.reduce((sum, item) => sum + least(item), 0);
     case 'choice':
-      return expression.items.reduce(
-        (least, item) => Math.min(least, shortestOf(item, lengths, terminal)),
-        Number.POSITIVE_INFINITY,
-      );
+      return expression.items.reduce((length, item) => Math.min(length, least(item)), Number.POSITIVE_INFINITY);
     case 'repeat':
-      return expression.min === 0 ? 0 : expression.min * shortestOf(expression.item, lengths, terminal);
+      return expression.min === 0 ? 0 : expression.min * least(expression.item);
   }
 }

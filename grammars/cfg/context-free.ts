@@ -4,11 +4,14 @@ import type { CostModel } from '../regex/decisions.ts';
 import type { Derivatives } from '../regex/derivatives.ts';
 import type { Lang, RegexEngine } from '../regex/index.ts';
 import { EMPTY, EPSILON, type Languages } from '../regex/language.ts';
+import { hasAssertion, type RegexNode } from '../regex/syntax.ts';
 import { analyze, type RuleFacts } from './analysis.ts';
 import type { Expression, Grammar } from './grammar.ts';
 
 const MAX_COMPONENT = 400;
 const MAX_RULES = 20_000;
+/** Acceptors count as characters beyond all others when rules are derived. */
+const BEYOND = 0x110000;
 
 interface Rule {
   readonly name: string;
@@ -21,12 +24,17 @@ interface Rule {
 /**
  * Compiles a grammar to a language of the engine: rules become nodes that derive by their definition, so that parser states are interned
  * languages (continuation stacks), memoised like every other. Left recursion is removed while deriving, by left corners
- * (Rosenkrantz and Lewis 1970): after a left corner B of A comes `after(B, A)`, a right-recursive rule made on demand.
+ * (Rosenkrantz and Lewis 1970): after a left corner B of A comes `after(B, A)`, a right-recursive rule made on demand. `afterAcceptor`: what
+ * follows an acceptor of the grammar where a text of a language begins with it.
  */
 export function compileGrammar(
   engine: RegexEngine,
   grammar: Grammar,
-): { readonly lang: Lang; readonly unproductive: readonly string[] } {
+): {
+  readonly lang: Lang;
+  readonly unproductive: readonly string[];
+  afterAcceptor(lang: Lang, index: number): Lang;
+} {
   if (grammar.rules.size > MAX_RULES)
     throw new InfcError('INFC5304', `a grammar of ${grammar.rules.size} rules is too large (at most ${MAX_RULES})`, {
       fix: 'Write it with fewer rules',
@@ -36,6 +44,7 @@ export function compileGrammar(
   return {
     lang: compiler.start(),
     unproductive: [...facts].filter(([, fact]) => !fact.productive).map(([name]) => name),
+    afterAcceptor: (lang, index) => compiler.derive(lang, BEYOND + index),
   };
 }
 
@@ -52,6 +61,7 @@ class GrammarCompiler {
   readonly #after = new Map<string, Lang>();
   readonly #corners = new Map<string, Lang>();
   readonly #blocked = new Map<string, Lang>();
+  readonly #acceptors: Lang[] = [];
   /** Rule nodes at the left edge of a body. */
   readonly #edges = new Map<Lang, readonly Lang[]>();
   /** Definitions for the fixpoint of shortest members: original bodies and those of left-corner rules. */
@@ -114,13 +124,58 @@ class GrammarCompiler {
       }
       case 'rule':
         return this.#nodeOf(expression.name);
+      case 'acceptor':
+        return this.#acceptor(expression.index);
       case 'sequence':
         return expression.items.reduceRight<Lang>((rest, item) => languages.concat(this.#build(item), rest), EPSILON);
-      case 'choice':
-        return languages.union(expression.items.map((item) => this.#build(item)));
+      case 'choice': {
+        // Texts are built together: there may be thousands.
+        const items: RegexNode[] = [];
+        const others = expression.items.map((item) => {
+          if (item.type !== 'terminal' || hasAssertion(item.regex)) return this.#build(item);
+          items.push(item.regex);
+          return EMPTY;
+        });
+        return languages.union([...others, this.#engine.compile({ type: 'choice', items })]);
+      }
       case 'repeat':
         return languages.repeat(this.#build(expression.item), expression.min, expression.max);
     }
+  }
+
+  #acceptor(index: number): Lang {
+    const known = this.#acceptors[index];
+    if (known !== undefined) return known;
+    const acceptor = this.#grammar.acceptors?.[index];
+    const { start = 0 } = acceptor ?? {};
+    const lang =
+      acceptor && start !== 0
+        ? this.#languages.rule({
+            nullable: acceptor.accepts(start),
+            minLength: acceptor.accepts(start) ? 0 : 1,
+            idempotent: false,
+            classes: () => this.#languages.sets.trivial,
+            derive: (symbol) => (symbol === BEYOND + index ? EPSILON : EMPTY),
+            shortest: () => acceptor.shortest(start),
+          })
+        : EMPTY;
+    this.#acceptors[index] = lang;
+    return lang;
+  }
+
+  /** The derivative by a character or an acceptor. */
+  derive(lang: Lang, symbol: number): Lang {
+    if (symbol < BEYOND) return this.#derivatives.derive(lang, symbol);
+    const key = `${lang},${symbol}`;
+    const known = this.#blocked.get(key);
+    if (known !== undefined) return known;
+    const languages = this.#languages;
+    const node = languages.node(lang);
+    let out = EMPTY;
+    if (node.kind === 'rule') out = languages.rules[node.a]?.derive(symbol) ?? EMPTY;
+    else if (node.looping && /^(?:union|concat|repeat)$/.test(node.kind)) out = this.#deriveOutside(lang, symbol, []);
+    this.#blocked.set(key, out);
+    return out;
   }
 
   #rule(name: string, lang: Lang): Rule {
@@ -230,7 +285,7 @@ class GrammarCompiler {
 
   #derive(name: string, lang: Lang, codePoint: number): Lang {
     const { component, body } = this.#rule(name, lang);
-    if (!component) return this.#derivatives.derive(body, codePoint);
+    if (!component) return this.derive(body, codePoint);
     const parts = component.map((corner) => {
       const rest = this.#deriveOutside(corner.body, codePoint, component);
       return rest === EMPTY ? EMPTY : this.#languages.concat(rest, this.#afterCorner(corner, lang, component));
@@ -242,7 +297,7 @@ class GrammarCompiler {
   #deriveOutside(lang: Lang, codePoint: number, component: readonly Rule[]): Lang {
     const languages = this.#languages;
     const node = languages.node(lang);
-    if (!node.looping) return this.#derivatives.derive(lang, codePoint);
+    if (!node.looping) return this.derive(lang, codePoint);
     const key = `${component[0]?.lang},${lang},${codePoint}`;
     const known = this.#blocked.get(key);
     if (known !== undefined) return known;
@@ -261,7 +316,7 @@ class GrammarCompiler {
         languages.repeat(node.a, Math.max(node.min - 1, 0), node.max - 1),
       );
     } else if (component.some((rule) => rule.lang === lang)) out = EMPTY;
-    else out = this.#derivatives.derive(lang, codePoint);
+    else out = this.derive(lang, codePoint);
     this.#blocked.set(key, out);
     return out;
   }
@@ -291,7 +346,7 @@ class GrammarCompiler {
       derive: (codePoint) =>
         this.#languages.union(
           followers().map(({ rest, user }) => {
-            const derived = this.#derivatives.derive(rest, codePoint);
+            const derived = this.derive(rest, codePoint);
             return derived === EMPTY
               ? EMPTY
               : this.#languages.concat(derived, this.#afterCorner(user, target, component));
@@ -380,7 +435,7 @@ class GrammarCompiler {
     if (node.nullable === true) return 0;
     switch (node.kind) {
       case 'rule':
-        return ofRule(lang);
+        return this.#definitions.has(lang) ? ofRule(lang) : this.#engine.shortest(lang, cost);
       case 'concat':
         return this.#cost(node.a, cost, ofRule) + this.#cost(node.b, cost, ofRule);
       case 'union':

@@ -1,10 +1,13 @@
 import { InfcError } from '../../runtime/errors.ts';
+import type { Acceptor } from '../matching/acceptor.ts';
 import type { RegexNode } from '../regex/syntax.ts';
 
 /** The right-hand side of a rule: extended BNF over characters. */
 export type Expression =
   | { readonly type: 'terminal'; readonly regex: RegexNode }
   | { readonly type: 'rule'; readonly name: string }
+  /** What one of the acceptors of the grammar takes. */
+  | { readonly type: 'acceptor'; readonly index: number }
   | { readonly type: 'sequence'; readonly items: readonly Expression[] }
   | { readonly type: 'choice'; readonly items: readonly Expression[] }
   | { readonly type: 'repeat'; readonly item: Expression; readonly min: number; readonly max: number };
@@ -16,6 +19,8 @@ export type Expression =
 export interface Grammar {
   readonly start: string;
   readonly rules: ReadonlyMap<string, Expression>;
+  /** Languages that are no regular expressions, such as those of JSON schemas. */
+  readonly acceptors?: readonly Acceptor[];
 }
 
 /** Matches the empty text. */

@@ -146,14 +146,18 @@ function regular(expression: Expression): RegexNode {
   switch (expression.type) {
     case 'terminal':
       return expression.regex;
-    case 'rule':
-      throw new InfcError('INFC5303', `EBNF: an exception cannot use the rule '${expression.name}'`, {
-        node: expression.name,
-        fix: 'Write its texts out',
-      });
     case 'repeat':
       return { type: 'repeat', item: regular(expression.item), min: expression.min, max: expression.max };
-    default:
+    case 'sequence':
+    case 'choice':
       return { type: expression.type, items: expression.items.map(regular) };
+    default: {
+      // EBNF has no other expressions than rules.
+      const node = 'name' in expression ? expression.name : '';
+      throw new InfcError('INFC5303', `EBNF: an exception cannot use the rule '${node}'`, {
+        node,
+        fix: 'Write its texts out',
+      });
+    }
   }
 }

@@ -1,4 +1,6 @@
 import { EmbeddedActionsParser, type ParserMethod } from 'chevrotain';
+import { InfcError } from '../../runtime/errors.ts';
+import type { Json } from '../json/schema/document.ts';
 import { BRACKETS, tokenize, tokenTypes } from './lexing.ts';
 import { one, parserOptions, refuseErrors, repeated } from './text.ts';
 
@@ -6,6 +8,7 @@ import { one, parserOptions, refuseErrors, repeated } from './text.ts';
 export type LarkNode =
   | { readonly type: 'text'; readonly text: string; readonly fold: boolean }
   | { readonly type: 'range'; readonly from: string; readonly to: string }
+  | { readonly type: 'json'; readonly schema: Json }
   | { readonly type: 'regex'; readonly source: string; readonly flags: string }
   | { readonly type: 'name'; readonly name: string; readonly arguments: readonly LarkNode[] }
   | { readonly type: 'sequence' | 'choice'; readonly items: readonly LarkNode[] }
@@ -31,7 +34,19 @@ export type LarkStatement =
 
 const UNLIMITED = Number.POSITIVE_INFINITY;
 
+/** `%json` and the object after it, to its closing brace. */
+function json(text: string, at: number): [string] | null {
+  const head = /^%json\s*(?=\{)/.exec(text.slice(at, at + 999));
+  if (!head) return null;
+  const image = text.slice(at);
+  let depth = 0;
+  for (const { 0: piece, index } of image.matchAll(/"(?:[^"\\]|\\.)*"|[{}]/g))
+    if ((depth += piece === '{' ? 1 : piece === '}' ? -1 : 0) === 0) return [image.slice(0, index + 1)];
+  return [image];
+}
+
 const types = tokenTypes({
+  Json: json,
   Space: /[ \t\f]+|\\\n/,
   Text: /"(?:\\.|[^"\\\n])*"i?/,
   Comment: /\/\/[^\n]*|#[^\n]*/,
@@ -263,6 +278,12 @@ export class LarkParser extends EmbeddedActionsParser {
         },
         {
           ALT: (): LarkNode => {
+            const { image } = this.CONSUME(types.Json);
+            return this.ACTION((): LarkNode => ({ type: 'json', schema: schemaOf(image) }));
+          },
+        },
+        {
+          ALT: (): LarkNode => {
             const { image } = this.CONSUME(types.Regex);
             const end = image.lastIndexOf('/');
             return { type: 'regex', source: image.slice(1, end).replaceAll('\\/', '/'), flags: image.slice(end + 1) };
@@ -290,6 +311,17 @@ export function parseLarkSyntax(text: string): readonly LarkStatement[] {
   const statements = parser.file();
   refuseErrors('Lark', parser.errors);
   return statements;
+}
+
+function schemaOf(image: string): Json {
+  try {
+    return JSON.parse(image.slice('%json'.length));
+  } catch (cause) {
+    throw new InfcError('INFC5301', `Lark: no JSON follows %json: ${String(cause)}`, {
+      cause,
+      fix: 'Write a JSON Schema there',
+    });
+  }
 }
 
 function unquote(image: string): string {

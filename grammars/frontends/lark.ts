@@ -1,5 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { type Expression, type Grammar, literal, NOTHING } from '../cfg/grammar.ts';
+import type { Json } from '../json/schema/document.ts';
+import type { Acceptor } from '../matching/acceptor.ts';
 import type { RegexNode } from '../regex/syntax.ts';
 import { closeUnderCase } from '../regex/unicode.ts';
 import { LARK_COMMON } from './lark-common.ts';
@@ -12,6 +14,8 @@ export interface LarkOptions {
   readonly start?: string;
   /** Text of an imported grammar by its path without suffix, such as `grammars/ab`; relative paths start from the importing file. */
   readonly resolve?: (path: string) => string | undefined | Promise<string | undefined>;
+  /** What makes the constraint of a `%json {...}`: `constrain`, or a function that calls it with options. */
+  readonly json?: (schema: Json) => { readonly acceptor: Acceptor };
 }
 
 interface Definition {
@@ -33,7 +37,8 @@ const DEFINE = 'Define or import it';
 
 /**
  * Parses a Lark grammar. Terminals are regular languages over characters and every way to cut the text into terminals counts, as in Lark's
- * dynamic Earley lexer: priorities and lazy quantifiers do not narrow the language, and `%declare`d terminals match nothing.
+ * dynamic Earley lexer: priorities and lazy quantifiers do not narrow the language, and `%declare`d terminals match nothing. As in llguidance,
+ * `%json {...}` in a rule is the values of a JSON Schema, which `json` must read.
  */
 export async function parseLark(text: string, options: LarkOptions = {}): Promise<Grammar> {
   const modules = new Map<string, Module>();
@@ -45,7 +50,7 @@ export async function parseLark(text: string, options: LarkOptions = {}): Promis
   const start = options.start ?? (names.includes('start') ? 'start' : names[0]);
   if (start === undefined)
     throw new InfcError('INFC5303', 'Lark: the grammar has no rule to start from', { fix: 'Define one' });
-  return new Lowering(main).grammar(start);
+  return new Lowering(main, options).grammar(start);
 }
 
 async function load(text: string, path: string, options: LarkOptions, modules: Map<string, Module>): Promise<Module> {
@@ -119,14 +124,18 @@ const NO_SCOPE: Scope = new Map();
 /** Turns definitions into rules and terminals, instantiating templates and following imports. */
 class Lowering {
   readonly #main: Module;
+  readonly #options: LarkOptions;
   readonly #rules = new Map<string, Expression>();
   readonly #terminals = new Map<string, RegexNode>();
   readonly #open = new Set<string>();
   readonly #ids = new Map<object, number>();
+  readonly #schemas = new Map<LarkNode, number>();
+  readonly #acceptors: Acceptor[] = [];
   #parts = 0;
 
-  constructor(main: Module) {
+  constructor(main: Module, options: LarkOptions) {
     this.#main = main;
+    this.#options = options;
   }
 
   grammar(start: string): Grammar {
@@ -145,7 +154,7 @@ class Lowering {
       name,
       ignored.length > 0 ? { type: 'sequence', items: [{ type: 'rule', name: IGNORED }, body] } : body,
     );
-    return { start: name, rules: this.#rules };
+    return { start: name, rules: this.#rules, acceptors: this.#acceptors };
   }
 
   #expression(node: LarkNode, module: Module, scope: Scope): Expression {
@@ -164,14 +173,31 @@ class Lowering {
       case 'text':
         if (node.text === '') return NOTHING;
         return this.#terminal(this.#regex(node, module, scope));
+      case 'json': {
+        let index = this.#schemas.get(node);
+        if (index === undefined) this.#schemas.set(node, (index = this.#acceptors.push(this.#values(node.schema)) - 1));
+        return this.#followed({ type: 'acceptor', index });
+      }
       default:
         return this.#terminal(this.#regex(node, module, scope));
     }
   }
 
-  /** A terminal and what may be ignored after it. */
+  #values(schema: Json): Acceptor {
+    const { json } = this.#options;
+    if (!json)
+      throw new InfcError('INFC5305', 'Lark: %json needs something that reads schemas', {
+        fix: 'Write grammar({ lark: text, json: constrain })',
+      });
+    return json(schema).acceptor;
+  }
+
   #terminal(regex: RegexNode): Expression {
-    const terminal: Expression = { type: 'terminal', regex };
+    return this.#followed({ type: 'terminal', regex });
+  }
+
+  /** A terminal and what may be ignored after it. */
+  #followed(terminal: Expression): Expression {
     return this.#rules.has(IGNORED)
       ? { type: 'sequence', items: [terminal, { type: 'rule', name: IGNORED }] }
       : terminal;
@@ -272,6 +298,8 @@ class Lowering {
         if (from > to) throw outOfOrder(`"${node.from}".."${node.to}"`);
         return { type: 'class', ranges: [[from, to]] };
       }
+      case 'json':
+        throw new InfcError('INFC5303', 'Lark: a terminal uses %json', { fix: 'Make it a rule (lower case)' });
       case 'regex':
         return pythonRegex(node.source, node.flags);
       case 'sequence':

@@ -1,4 +1,4 @@
-import type { IToken, TokenType } from 'chevrotain';
+import type { CustomPatternMatcherFunc, IToken, TokenType } from 'chevrotain';
 import { InfcError } from '../../runtime/errors.ts';
 
 /** What EBNF and Lark enclose with. */
@@ -13,7 +13,7 @@ export const BRACKETS = {
 
 /** Token types by name, in the order in which they are tried. Parsers are not shown `Space` and `Comment`. */
 export function tokenTypes<Name extends string>(
-  patterns: Readonly<Record<Name, RegExp | string>>,
+  patterns: Readonly<Record<Name, RegExp | string | CustomPatternMatcherFunc>>,
 ): Readonly<Record<Name, TokenType>> {
   const types: Partial<Record<Name, TokenType>> = {};
   for (const name in patterns) types[name] = { name, PATTERN: patterns[name] };
@@ -27,15 +27,16 @@ export function tokenTypes<Name extends string>(
  */
 export function tokenize(kind: string, types: Readonly<Record<string, TokenType>>, text: string): IToken[] {
   const all = Object.values(types);
+  const out: IToken[] = [];
   const lengths = all.map(({ PATTERN }) => {
     if (typeof PATTERN === 'string') return (at: number) => (text.startsWith(PATTERN, at) ? PATTERN.length : 0);
+    if (typeof PATTERN === 'function') return (at: number) => PATTERN(text, at, out, {})?.[0].length ?? 0;
     const sticky = PATTERN instanceof RegExp ? new RegExp(PATTERN, `${PATTERN.flags}y`) : /(?!)/y;
     return (at: number) => {
       sticky.lastIndex = at;
       return sticky.exec(text)?.[0].length ?? 0;
     };
   });
-  const out: IToken[] = [];
   let line = 1;
   let lineStart = 0;
   for (let at = 0; at < text.length; ) {

@@ -1,5 +1,5 @@
-import { type Acceptor, ENDING_FIRST, type OwnMasks } from '../matching/acceptor.ts';
-import { UNTOLD } from '../matching/endings.ts';
+import { type Acceptor, ENDING_FIRST, endingLast, type OwnMasks } from '../matching/acceptor.ts';
+import { UNTOLD, type Unordered } from '../matching/endings.ts';
 import type { MaskPool } from '../matching/mask-pool.ts';
 import { Triples } from '../matching/triples.ts';
 import type { Vocabulary } from '../vocabulary.ts';
@@ -10,6 +10,7 @@ import type { Machine } from './automaton/machine.ts';
 import { type StackId, Stacks } from './automaton/stack.ts';
 import { type TextId, Texts } from './automaton/texts.ts';
 import { isPlain } from './automaton/utf8-json.ts';
+import { FALSE } from './formula/formula.ts';
 import { JsonMasks } from './masks/masks.ts';
 import type { Site } from './schema/document.ts';
 import { located } from './schema/located.ts';
@@ -29,6 +30,8 @@ export class JsonAcceptor implements Acceptor {
   /** What follows a value, by its frame, result and text. */
   private readonly afterTexts = new Map<string, number>();
   private shortestOf: Shortest | undefined;
+  /** By shapes of an object and the name that comes last: where each other name begins, and ends. */
+  private readonly parts = new Map<string, Map<string, Unordered['parts'][number]>>();
   /** States: leaf, stack and text. */
   private readonly states = new Triples();
 
@@ -43,10 +46,14 @@ export class JsonAcceptor implements Acceptor {
     this.start = this.save();
   }
 
-  /** A question about a state with this leaf begins: its work is counted apart. */
-  ask(leaf: number): void {
-    this.machine.root = this.root;
-    this.machine.solver.budget.reset(leaf !== this.entry);
+  /** A question about a state with this leaf begins: its work is counted apart. Up to the first name of an object nothing is lost yet. */
+  ask(leaf: number, stack = this.stack): void {
+    const { machine, stacks } = this;
+    machine.root = this.root;
+    const { kind, seen = 0 } = machine.frames[stacks.frame(stack)] ?? {};
+    const { id, orderId } = machine.seen.get(seen);
+    const first = kind === 'key' && stacks.parent(stack) === 0 && id === orderId;
+    machine.solver.budget.reset(leaf !== this.entry && !first);
   }
 
   step(state: number, byte: number): number {
@@ -207,6 +214,48 @@ export class JsonAcceptor implements Acceptor {
     }
   }
 
+  /**
+   * At the start of a name, where several must come in any order: that of the one that comes last, and of each other one, alone before it. Names
+   * that came before do not matter, since nothing else helps a plain demand to its end.
+   */
+  unordered(place: number): Unordered | undefined {
+    const { machine, stacks } = this;
+    this.load(place);
+    const { stack } = this;
+    const leaf = machine.leaves[this.leaf];
+    const { only, slots } = machine.frames[stacks.frame(stack)]?.keys?.demands ?? {};
+    const [slot] = slots ?? [];
+    const begins = leaf instanceof KeyLeaf && leaf.prefix === '' && leaf.decoder === 0;
+    if (!begins || !only || !slot || only.required.size < FEW_NAMES || machine.options.order === 'schema')
+      return undefined;
+    const names = [...only.required.keys()];
+    if (names.some((name) => JSON.stringify(name) !== `"${name}"`)) return undefined;
+    const last = endingLast(names.map((name) => `${name}"`)).slice(0, -1);
+    const begin = (parent: StackId, results: number, seen: number, ...required: string[]): number => {
+      const literals = required.map((name) => only.required.get(name) ?? FALSE);
+      const state = machine.formulas.and([only.shape, ...literals]);
+      this.leaf = machine.objectState('key', [{ state, results }], seen, 0);
+      this.stack = parent;
+      this.text = 0;
+      return this.stepBlind(this.save(), QUOTE);
+    };
+    const key = `${only.shape} ${last}`;
+    let known = this.parts.get(key);
+    if (!known) this.parts.set(key, (known = new Map()));
+    const parts: Unordered['parts'][number][] = [];
+    for (const name of names) {
+      if (name === last) continue;
+      let part = known.get(name);
+      if (!part) {
+        const results = machine.results.of([0]);
+        const to = begin(0, results, machine.seen.add(0, name), last);
+        known.set(name, (part = { from: begin(0, results, 0, name, last), to }));
+      }
+      parts.push(part);
+    }
+    return { parts, last: begin(stacks.parent(stack), slot.results, 0, last) };
+  }
+
   /** Moves the current configuration over one byte; false (and dead) when nothing accepted goes on so. */
   advance(byte: number): boolean {
     const { machine, stacks, texts } = this;
@@ -259,6 +308,9 @@ export class JsonAcceptor implements Acceptor {
 }
 
 const utf8 = new TextDecoder();
+const QUOTE = 0x22;
+/** So few names come in few orders. */
+const FEW_NAMES = 3;
 /** Values whose consequences are remembered by their text. */
 const MAX_TEXTS = 1024;
 

@@ -11,7 +11,9 @@ import { Terms } from './formula/terms.ts';
 import { Budget } from './schema/budget.ts';
 import { type Relaxation, SchemaCompiler } from './schema/compiler.ts';
 import { type Draft, type Json, SchemaDocument, type Site } from './schema/document.ts';
+import { hasEvidentValues } from './schema/evident.ts';
 import { hardPlace, located } from './schema/located.ts';
+import { assertsValidation } from './schema/plain-schema.ts';
 import { Solver } from './solver/solver.ts';
 
 /** Everything that decides which documents a JSON constraint admits and how they are spelled. */
@@ -81,7 +83,8 @@ export function openSchema(schema: Json, options: JsonOptions, beside?: JsonSess
       const { draft, remotes } = options;
       const { root } = new SchemaDocument(schema, { ...(draft && { draft }), ...(remotes && { remotes }) });
       parts.solver.budget.reset();
-      const entry = parts.machine.begin(parts.compiler.sub(root, 0));
+      const evident = beside !== undefined && assertsValidation(root.resource) && hasEvidentValues(root.schema);
+      const entry = parts.machine.begin(parts.compiler.sub(root, 0), evident);
       return { ...parts, root, acceptor: new JsonAcceptor(parts.machine, entry, root) };
     },
     () => hardPlace({ schema, pointer: '' }),

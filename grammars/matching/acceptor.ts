@@ -1,3 +1,4 @@
+import { checkArgument } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { MaskId, MaskPool } from './mask-pool.ts';
 
@@ -32,6 +33,17 @@ export interface Acceptor {
   within?(state: number): { readonly acceptor: Acceptor; readonly state: number } | undefined;
 }
 
+/** The acceptor of a constraint, or what is one itself. */
+export function acceptorOf(constraint: Acceptor | { readonly acceptor: Acceptor }): Acceptor {
+  const acceptor = holdsOne(constraint) ? constraint.acceptor : constraint;
+  checkArgument(typeof acceptor?.step === 'function', 'the constraint', 'what constrain, regex, grammar or tools make');
+  return acceptor;
+}
+
+function holdsOne(constraint: unknown): constraint is { readonly acceptor: Acceptor } {
+  return typeof constraint === 'object' && constraint !== null && 'acceptor' in constraint;
+}
+
 /** All bytes: those that end things first, then what names are made of by how frequent it is. */
 export const ENDING_FIRST: readonly number[] = [
   ...new Set([
@@ -39,3 +51,16 @@ export const ENDING_FIRST: readonly number[] = [
     ...Array.from({ length: 256 }, (_, b) => b),
   ]),
 ];
+
+/** The text of several whose bytes are tried last. */
+export function endingLast(texts: readonly string[]): string {
+  let last = '';
+  let most = '';
+  for (const text of texts) {
+    const rank = String.fromCharCode(
+      ...Array.from(new TextEncoder().encode(text), (byte) => ENDING_FIRST.indexOf(byte)),
+    );
+    if (rank >= most) [last, most] = [text, rank];
+  }
+  return last;
+}

@@ -9,6 +9,10 @@ export interface Part {
   readonly final: boolean;
   /** Whether this part belongs to a stretch of which one may ask how to leave it. */
   readonly stretch?: boolean;
+  /** Parts that may follow in a state, whether or not this one accepts there; they may have been added since. */
+  follow?(state: number): readonly number[];
+  /** Fewest bytes from acceptance to the end, where the parts do not tell. */
+  readonly tail?: number;
 }
 
 /** Several acceptors as one. */
@@ -36,12 +40,13 @@ export function composite(parts: readonly Part[], start: number): Composite {
   let exits: readonly number[] | undefined;
 
   const enter = (threads: Map<number, number[]>, part: number, inner: number): void => {
-    if (!live[part] || inner === 0) return;
+    if (live[part] === false || inner === 0) return;
     const known = threads.get(part) ?? [];
     if (known.includes(inner)) return;
     known.push(inner);
     threads.set(part, known);
-    const { acceptor, next } = parts[part] ?? NO_PART;
+    const { acceptor, next, follow } = parts[part] ?? NO_PART;
+    for (const other of follow?.(inner) ?? []) enter(threads, other, parts[other]?.acceptor.start ?? 0);
     if (!acceptor.accepts(inner)) return;
     for (const edge of next)
       if (edge.token === undefined) enter(threads, edge.part, parts[edge.part]?.acceptor.start ?? 0);
@@ -98,7 +103,7 @@ export function composite(parts: readonly Part[], start: number): Composite {
       tails ??= distances(parts);
       let least = Number.POSITIVE_INFINITY;
       for (const { part, inner, definition } of threadsOf(id))
-        least = Math.min(least, definition.acceptor.shortest(inner) + (tails[part] ?? 0));
+        least = Math.min(least, definition.acceptor.shortest(inner) + (definition.tail ?? tails[part] ?? 0));
       return least;
     },
     leaving(id) {

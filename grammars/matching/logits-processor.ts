@@ -1,4 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
+import { checkArgument } from '../options.ts';
 import type { Matcher } from './matcher.ts';
 
 /** Scores as transformers.js hands them over: `dims` are [sequences, tokens], `data` is a Float32Array. */
@@ -39,6 +40,8 @@ export function logitsProcessor(create: () => Matcher): LogitsProcessor {
     logits: readonly Float32Array[],
     promptLength: number | undefined = 0,
   ): readonly Float32Array[] => {
+    checkArgument(Array.isArray(sequences), 'the sequences', 'lists of token ids');
+    checkArgument(Array.isArray(logits), 'the logits', 'a tensor, or rows of scores');
     sequences.forEach((ids, i) => {
       let matcher = matchers[i];
       if (!matcher) {
@@ -58,7 +61,7 @@ export function logitsProcessor(create: () => Matcher): LogitsProcessor {
     return logits;
   };
   const call = <L extends LogitsTensor | readonly Float32Array[]>(sequences: Sequences, logits: L): L => {
-    const prompt = taken.length === 0 ? sequences[0]?.length : undefined;
+    const prompt = taken.length === 0 ? sequences?.[0]?.length : undefined;
     process(sequences, rows(logits), prompt);
     return logits;
   };
@@ -66,12 +69,21 @@ export function logitsProcessor(create: () => Matcher): LogitsProcessor {
 }
 
 function rows(logits: LogitsTensor | readonly Float32Array[]): readonly Float32Array[] {
-  if (!('dims' in logits)) return logits;
+  if (typeof logits !== 'object' || !logits || !('dims' in logits)) return logits;
   const width = logits.dims.at(-1) ?? 0;
-  const { data } = logits;
-  if (!(data instanceof Float32Array))
-    throw new InfcError('INFC5029', 'the scores are not 32-bit floats', { fix: 'Convert them to a Float32Array' });
+  const data = scores(logits.data);
   return Array.from({ length: width === 0 ? 0 : data.length / width }, (_, i) =>
     data.subarray(i * width, (i + 1) * width),
   );
+}
+
+/** The scores of tokens, from whatever realm. Throws INFC5029 for others. */
+export function scores(given: unknown): Float32Array {
+  if (!isFloats(given))
+    throw new InfcError('INFC5029', 'the scores are not 32-bit floats', { fix: 'Convert them to a Float32Array' });
+  return given;
+}
+
+function isFloats(given: unknown): given is Float32Array {
+  return Object.prototype.toString.call(given) === '[object Float32Array]';
 }

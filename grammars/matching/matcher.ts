@@ -3,6 +3,7 @@ import { type Choices, checkOptions } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { ClosingMasks } from './closing.ts';
 import { Endings } from './endings.ts';
+import { scores } from './logits-processor.ts';
 import type { MaskId } from './mask-pool.ts';
 import type { TokenMachine } from './token-machine.ts';
 import { goesOn, vocabularyTrie } from './trie.ts';
@@ -208,8 +209,9 @@ export class Matcher {
   }
 
   /**
-   * Tokens that still finish the text, the end token included: those of the text with the fewest bytes, cut into as few tokens as spell it.
-   * A longer text may take fewer; {@link MatcherOptions.maxTokens} counts with this bound.
+   * Tokens that still finish the text, the end token included: those of the text with the fewest bytes, cut into as few tokens as spell it (where
+   * three names or more must come in any order, each property by itself; where text read before matters, its bytes). Never less than the
+   * fewest; a longer text may take fewer. {@link MatcherOptions.maxTokens} counts with this bound.
    */
   minTokensToEnd(): number {
     if (this.ended) return 0;
@@ -323,6 +325,7 @@ export class Matcher {
    * batch that is done early is filled up with them.
    */
   process(logits: Float32Array): Float32Array {
+    scores(logits);
     const words = this.ended ? this.endWords() : this.mask();
     for (let t = 0; t < logits.length; t++)
       if ((((words[t >>> 5] ?? 0) >>> (t & 31)) & 1) === 0) logits[t] = Number.NEGATIVE_INFINITY;

@@ -1,3 +1,4 @@
+import { sharedBy } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 
 /**
@@ -69,6 +70,11 @@ export function buildTrie(entries: readonly TrieEntry[]): TokenTrie {
   return { count, byte, depth, size, from, tokens, maxDepth };
 }
 
+/** The tokens that end at a node or below, or at the first so many of these nodes. */
+export function tokensUnder({ tokens, from, size }: TokenTrie, node: number, nodes = size[node] ?? 1): Int32Array {
+  return tokens.subarray(from[node], from[node + nodes]);
+}
+
 /** The children of each node: `list[start[i] .. start[i + 1])`, by ascending byte. */
 export interface Children {
   readonly start: Int32Array;
@@ -135,16 +141,13 @@ const tries = new WeakMap<Vocabulary, TokenTrie>();
 
 /** The trie of all text tokens of a vocabulary, built once. */
 export function vocabularyTrie(vocabulary: Vocabulary): TokenTrie {
-  let trie = tries.get(vocabulary);
-  if (!trie) {
+  return sharedBy(tries, vocabulary, () => {
     const entries: TrieEntry[] = [];
     vocabulary.bytes.forEach((bytes, id) => {
       if (bytes) entries.push({ bytes, tokens: [id] });
     });
-    trie = buildTrie(entries);
-    tries.set(vocabulary, trie);
-  }
-  return trie;
+    return buildTrie(entries);
+  });
 }
 
 function commonPrefix(a: Uint8Array, b: Uint8Array): number {

@@ -16,6 +16,12 @@ interface State {
   ascii?: boolean;
 }
 
+/** An acceptor that can say what may follow. */
+export interface LanguageAcceptor extends Acceptor {
+  /** The language of what may follow a state between two characters. */
+  langOf(state: number): Lang | undefined;
+}
+
 /** Full ranges of code points for one, two and three continuation bytes, without surrogates. */
 const CANONICAL: readonly (readonly [number, number] | undefined)[] = [
   undefined,
@@ -25,7 +31,7 @@ const CANONICAL: readonly (readonly [number, number] | undefined)[] = [
 ];
 
 /** An acceptor of the UTF-8 spelling of a language; prefix-exact by the engine's emptiness test. */
-export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
+export function regexAcceptor(engine: RegexEngine, lang: Lang): LanguageAcceptor {
   const states: State[] = [{ lang: engine.empty, need: 0, low: 0, high: 0, row: undefined }];
   const between = new Map<Lang, number>();
   const inside = new Map<string, number>();
@@ -125,6 +131,10 @@ export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
       row[byte] = next;
       return next;
     },
+    langOf(id) {
+      const state = states[id];
+      return state?.need === 0 && id !== 0 ? state.lang : undefined;
+    },
     accepts(id) {
       const state = states[id];
       return state !== undefined && id !== 0 && state.need === 0 && engine.nullable(state.lang);
@@ -145,7 +155,7 @@ export function regexAcceptor(engine: RegexEngine, lang: Lang): Acceptor {
 }
 
 /** Runs a derivation; one that nests beyond the stack is a typed error (INFC5106). */
-function shallow<T>(derive: () => T): T {
+export function shallow<T>(derive: () => T): T {
   try {
     return derive();
   } catch (error) {

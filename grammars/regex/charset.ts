@@ -73,7 +73,9 @@ export class CharSets {
   readonly #partitionIds = new Map<string, number>();
   readonly #setPartitions = new Map<CharSet, Partition>();
   readonly #products = new Map<number, Partition>();
-  readonly #adopted = new Map<Partition, Partition>();
+  readonly #adopted = new Map<object, Partition>();
+  /** Sets of one character. */
+  readonly #points = new Map<number, CharSet>();
   /** The partition that tells no two scalar values apart. */
   readonly trivial: Partition;
 
@@ -85,6 +87,13 @@ export class CharSets {
 
   of(pairs: readonly (readonly [number, number])[]): CharSet {
     return this.#intern(normalizeRanges(pairs));
+  }
+
+  /** The set of one character. */
+  point(codePoint: number): CharSet {
+    let set = this.#points.get(codePoint);
+    if (set === undefined) this.#points.set(codePoint, (set = this.of([[codePoint, codePoint]])));
+    return set;
   }
 
   /** The set with these ranges, of another store. */
@@ -168,7 +177,7 @@ export class CharSets {
   }
 
   /** A partition of another store. */
-  adopt(partition: Partition): Partition {
+  adopt(partition: Pick<Partition, 'starts' | 'classOf'>): Partition {
     let own = this.#adopted.get(partition);
     if (!own) {
       own = this.#refine(this.trivial, partition.starts, partition.classOf);

@@ -2,6 +2,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import { ALL_SET } from './charset.ts';
 import { EMPTY, EPSILON, type Lang, type Languages } from './language.ts';
 import { type ClassRanges, hasAssertion, type RegexNode } from './syntax.ts';
+import { oneOf } from './words.ts';
 
 const MAX_BEHINDS = 30;
 let sessions = 0;
@@ -205,7 +206,7 @@ export class Compiler {
       case 'sequence':
         return [...node.items].reverse().reduce((rest, item) => languages.concat(this.#simple(item), rest), EPSILON);
       case 'choice':
-        return languages.union(node.items.map((item) => this.#simple(item)));
+        return this.#choice(node.items);
       case 'repeat':
         return languages.repeat(this.#simple(node.item), node.min, node.max);
       default:
@@ -213,8 +214,21 @@ export class Compiler {
     }
   }
 
+  #choice(items: readonly RegexNode[]): Lang {
+    const words: string[] = [];
+    const others: Lang[] = [];
+    for (const item of items) {
+      const word = wordOf(item);
+      if (word !== undefined) words.push(word);
+      else others.push(this.#simple(item));
+    }
+    return this.#languages.union([...others, oneOf(this.#languages, words)]);
+  }
+
   #class(ranges: ClassRanges): Lang {
-    return this.#languages.class(this.#languages.sets.of(ranges));
+    const { sets } = this.#languages;
+    const [[low, high] = [0, -1]] = ranges;
+    return this.#languages.class(ranges.length === 1 && low === high ? sets.point(low) : sets.of(ranges));
   }
 
   #behind(history: Lang, negated: boolean): Lang {
@@ -248,6 +262,18 @@ export class Compiler {
     }
     return id;
   }
+}
+
+/** The text of a node that matches one text only. */
+export function wordOf(node: RegexNode): string | undefined {
+  let word = '';
+  for (const item of node.type === 'sequence' ? node.items : [node]) {
+    const [[low, high] = [0, -1], more] = item.type === 'class' ? item.ranges : [];
+    // Halves of characters that are written apart would become whole.
+    if (more || low !== high || (low & ~0x7ff) === 0xd800) return undefined;
+    word += String.fromCodePoint(low);
+  }
+  return word;
 }
 
 function startsAnchored(node: RegexNode): boolean {

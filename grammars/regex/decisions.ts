@@ -19,6 +19,9 @@ export const UTF8_COST: CostModel = {
 /** Cost of one for each code point. */
 export const CHARACTER_COST: CostModel = { name: 'characters', cheapest: () => 1 };
 
+/** Parts with longer members are not tried in {@link Decisions.isEmpty}. */
+const LONG = 16;
+
 /** Exact, memoised decisions about languages, each within a budget of derivative states (INFC5105 beyond it). */
 export class Decisions {
   readonly #languages: Languages;
@@ -45,6 +48,7 @@ export class Decisions {
       this.#empty.set(lang, structural);
       return structural;
     }
+    if (languages.node(lang).kind === 'intersect' && this.#hasWitness(lang)) return false;
     const parents = new Map<Lang, Lang>([[lang, lang]]);
     const queue = new BucketQueue();
     queue.push(lang, languages.node(lang).minLength);
@@ -68,6 +72,20 @@ export class Decisions {
     }
     for (const state of parents.keys()) this.#empty.set(state, true);
     return true;
+  }
+
+  /** Whether the shortest members of its parts, one after the other, are a member of an intersection: of look-aheads they mostly are. */
+  #hasWitness(lang: Lang): boolean {
+    const states = [lang];
+    let state = lang;
+    for (const kid of this.#languages.node(lang).kids) {
+      if (!this.#told(kid) || this.shortest(kid, CHARACTER_COST) > LONG) continue;
+      for (const char of this.cheapest(kid, CHARACTER_COST) ?? '')
+        states.push((state = this.#derivatives.deriveOnce(state, char.codePointAt(0) ?? 0)));
+    }
+    const found = this.#languages.nullableIn(state, 0);
+    if (found) for (const at of states) this.#empty.set(at, false);
+    return found;
   }
 
   /** Emptiness from that of the parts; undefined where only a search decides. */

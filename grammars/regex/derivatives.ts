@@ -69,6 +69,11 @@ export class Derivatives {
     return this.deriveClass(lang, classOfCodePoint(this.classes(lang), codePoint));
   }
 
+  /** The same for states that are hardly met again: neither their classes are made, nor is it remembered. */
+  deriveOnce(lang: Lang, codePoint: number): Lang {
+    return this.#compute(lang, codePoint, 0);
+  }
+
   /** What may follow any code point of a class of {@link classes}; class 0 (the surrogates) leads nowhere. */
   deriveClass(lang: Lang, cls: number): Lang {
     if (cls === 0) return EMPTY;

@@ -7,6 +7,7 @@ import { Derivatives } from './derivatives.ts';
 import { EMPTY, EPSILON, type Lang, Languages } from './language.ts';
 import { parseRegex } from './parser.ts';
 import type { Dialect, RegexNode } from './syntax.ts';
+import { literal, oneOf } from './words.ts';
 
 export type { Partition, Ranges } from './charset.ts';
 export { classOfCodePoint, segmentOf } from './charset.ts';
@@ -27,6 +28,8 @@ export interface RegexEngine {
   compile(node: RegexNode): Lang;
   /** One text. */
   literal(text: string): Lang;
+  /** One of several texts. */
+  words(texts: readonly string[]): Lang;
   /** One character of the inclusive ranges. */
   cls(ranges: readonly (readonly [number, number])[]): Lang;
   concat(...langs: Lang[]): Lang;
@@ -99,12 +102,6 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
   const counters = new Counters(languages, derivatives, decisions);
   const lenders = new Map<RegexEngine, Borrowed>();
   const compiled = new Map<string, Lang>();
-  const characters = new Map<number, Lang>();
-  const characterOf = (cp: number): Lang => {
-    let lang = characters.get(cp);
-    if (lang === undefined) characters.set(cp, (lang = languages.class(languages.sets.of([[cp, cp]]))));
-    return lang;
-  };
   const deriveText = (lang: Lang, text: string): Lang => {
     let state = lang;
     for (const char of text) {
@@ -127,12 +124,8 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
     parse: (source, flags = '', dialect = 'ecma') => compile('full', source, flags, dialect),
     search: (source, flags = '', dialect = 'ecma') => compile('search', source, flags, dialect),
     compile: (node) => new Compiler(languages).full(node),
-    literal(text) {
-      let lang = EPSILON;
-      for (const char of Array.from(text).reverse())
-        lang = languages.concat(characterOf(char.codePointAt(0) ?? 0), lang);
-      return lang;
-    },
+    literal: (text) => literal(languages, text),
+    words: (texts) => oneOf(languages, texts),
     cls: (ranges) => languages.class(languages.sets.of(ranges)),
     concat: (...langs) => langs.reduceRight((rest, lang) => languages.concat(lang, rest), EPSILON),
     union: (...langs) => languages.union(langs),

@@ -11,6 +11,8 @@ const MAX_WIDTH = 20_000;
 const NO_KIDS: readonly Lang[] = [];
 const MAX_DISTRIBUTION = 64;
 
+type Fields = Partial<LanguageNode> & Pick<LanguageNode, 'kind' | 'nullable' | 'minLength' | 'maxLength'>;
+
 /**
  * The store of language nodes and their smart constructors: hash-consed, flattened, sorted, with the rewrites that keep derivatives
  * few (left factoring, counter merging, class merging). Repeats stay counters and are never unrolled.
@@ -30,9 +32,8 @@ export class Languages {
 
   /** @param work is told how many members each union or intersection that is built has */
   constructor(private readonly work: (members: number) => void = () => undefined) {
-    const leaf = { a: 0, b: 0, min: 0, max: 0, kids: [], plain: true, opaque: false, behinds: 0, looping: false };
-    this.#intern('0', { ...leaf, kind: 'empty', nullable: false, minLength: UNBOUNDED, maxLength: 0 });
-    this.#intern('1', { ...leaf, kind: 'epsilon', nullable: true, minLength: 0, maxLength: 0 });
+    this.#intern('0', { kind: 'empty', nullable: false, minLength: UNBOUNDED, maxLength: 0 });
+    this.#intern('1', { kind: 'epsilon', nullable: true, minLength: 0, maxLength: 0 });
     this.any = this.repeat(this.class(ALL_SET), 0, UNBOUNDED);
   }
 
@@ -186,9 +187,6 @@ export class Languages {
       kind: 'concat',
       a,
       b,
-      min: 0,
-      max: 0,
-      kids: NO_KIDS,
       nullable,
       minLength: left.minLength + right.minLength,
       maxLength: left.maxLength + right.maxLength,
@@ -410,33 +408,21 @@ export class Languages {
     return out;
   }
 
-  #make(
-    key: string,
-    fields: Partial<LanguageNode> & Pick<LanguageNode, 'kind' | 'nullable' | 'minLength' | 'maxLength'>,
-  ): Lang {
-    const known = this.#ids.get(key);
-    if (known !== undefined) return known;
-    return this.#intern(key, {
-      a: 0,
-      b: 0,
-      min: 0,
-      max: 0,
-      kids: [],
-      plain: true,
-      opaque: false,
-      behinds: 0,
-      looping: false,
-      ...fields,
-    });
+  #make(key: string, fields: Fields): Lang {
+    return this.#ids.get(key) ?? this.#intern(key, fields);
   }
 
-  #intern(key: string, node: LanguageNode): Lang {
-    const id = this.#add(node);
+  #intern(key: string, fields: Fields): Lang {
+    const id = this.#add(fields);
     this.#ids.set(key, id);
     return id;
   }
 
-  #add(node: LanguageNode): Lang {
+  /** Nodes have their fields in one order, whoever makes them: engines read such objects quicker. */
+  #add(f: Fields): Lang {
+    const { kind, a = 0, b = 0, min = 0, max = 0, kids = NO_KIDS, nullable, minLength, maxLength } = f;
+    const { plain = true, opaque = false, behinds = 0, looping = false } = f;
+    const node = { kind, a, b, min, max, kids, nullable, minLength, maxLength, plain, opaque, behinds, looping };
     return this.nodes.push(node) - 1;
   }
 }

@@ -23,6 +23,7 @@ export class ByteModel {
 
   /** @param context tokens before the text, such as a beginning-of-text token or a chat prompt */
   constructor(vocabulary: Vocabulary, model: TokenModel, context: readonly number[] = []) {
+    this.#trie = vocabularyTrie(vocabulary);
     if (!vocabulary.encode)
       throw new InfcError('INFC5601', 'exact byte probabilities need a vocabulary that encodes', {
         fix: 'Build it from a tokenizer.json',
@@ -30,7 +31,6 @@ export class ByteModel {
     this.#vocabulary = vocabulary;
     this.#encode = vocabulary.encode;
     this.#model = model;
-    this.#trie = vocabularyTrie(vocabulary);
     this.#context = context;
   }
 

@@ -1,6 +1,7 @@
-import type { Acceptor } from '../matching/acceptor.ts';
+import { type Acceptor, acceptorOf } from '../matching/acceptor.ts';
 import { composite } from '../matching/composite.ts';
 import { goesOn, vocabularyTrie } from '../matching/trie.ts';
+import { checkArgument } from '../options.ts';
 import { TextConstraint } from '../text-constraint.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 
@@ -18,6 +19,7 @@ export interface HealedPrompt {
  */
 export function healPrompt(vocabulary: Vocabulary, tokens: ArrayLike<number | bigint>, maxDropped = 8): HealedPrompt {
   const trie = vocabularyTrie(vocabulary);
+  checkArgument(typeof tokens?.length === 'number', 'the prompt', 'a list of token ids');
   const ids = Array.from(tokens, Number);
   let best = ids.length;
   let suffix: number[] = [];
@@ -40,6 +42,7 @@ export function withPrefix(
   inner: Acceptor | { readonly acceptor: Acceptor } = ANYTHING,
 ): TextConstraint {
   const prefix = typeof text === 'string' ? new TextEncoder().encode(text) : text;
+  checkArgument(prefix instanceof Uint8Array, 'the prefix', 'a text or bytes');
   const literal: Acceptor = {
     start: 1,
     step: (state, byte) => (state > 0 && prefix[state - 1] === byte ? state + 1 : 0),
@@ -50,7 +53,7 @@ export function withPrefix(
     composite(
       [
         { acceptor: literal, next: [{ part: 1 }], final: false },
-        { acceptor: 'acceptor' in inner ? inner.acceptor : inner, next: [], final: true },
+        { acceptor: acceptorOf(inner), next: [], final: true },
       ],
       0,
     ),

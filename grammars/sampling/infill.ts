@@ -1,5 +1,6 @@
 import { InfcError } from '../../runtime/errors.ts';
-import type { Acceptor } from '../matching/acceptor.ts';
+import { type Acceptor, acceptorOf } from '../matching/acceptor.ts';
+import { checkArgument, checkOptions } from '../options.ts';
 
 /** A stretch of text that is still open. */
 export interface Hole {
@@ -37,8 +38,10 @@ export function infill(
   template: Template,
   options: InfillOptions = {},
 ): readonly Uint8Array[] | undefined {
+  checkOptions(options, { budget: 'number' });
   const budget = options.budget ?? 200_000;
-  const acceptor = 'acceptor' in constraint ? constraint.acceptor : constraint;
+  const acceptor = acceptorOf(constraint);
+  checkArgument(Array.isArray(template), 'the template', 'a list of texts, bytes and holes');
   const parts = Array.from(template, partOf);
   if (acceptor.start === 0) return undefined;
   const reached = new Map<string, number>();

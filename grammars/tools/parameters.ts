@@ -291,6 +291,8 @@ const inString = (text: string): string => JSON.stringify(text).slice(1, -1);
 class ParameterReader implements ArgumentReader {
   private phase: Phase | 'end' = 'gap';
   private readonly parts: string[] = [];
+  /** The JSON state after the parts. */
+  private state: number;
   /** What the value at hand may be; the schema tells. */
   private kind: 'text' | 'other' | 'either' = 'either';
   private value = '';
@@ -298,13 +300,15 @@ class ParameterReader implements ArgumentReader {
   constructor(
     private readonly json: Acceptor,
     private readonly tags: ParameterTags,
-  ) {}
+  ) {
+    this.state = json.start;
+  }
 
   take(text: string, ended: boolean): { readonly taken: number; readonly json: string } {
     const { begin, middle, end, after } = this.tags;
     const known = this.parts.length;
     let at = 0;
-    if (known === 0) this.parts.push('{');
+    if (known === 0) this.write('{');
     for (let more = true; more; ) {
       const rest = text.slice(at);
       more = false;
@@ -314,13 +318,13 @@ class ParameterReader implements ArgumentReader {
           this.phase = 'key';
           more = true;
         } else if (ended || !begin.startsWith(rest)) {
-          this.parts.push('}');
+          this.write('}');
           this.phase = 'end';
         }
       } else if (this.phase === 'key') {
         const close = rest.indexOf(middle);
         if (close < 0) break;
-        this.parts.push(`${this.parts.length > 1 ? ',' : ''}${JSON.stringify(rest.slice(0, close))}:`);
+        this.write(`${this.parts.length > 1 ? ',' : ''}${JSON.stringify(rest.slice(0, close))}:`);
         this.begin();
         at += close + middle.length;
         more = true;
@@ -349,31 +353,35 @@ class ParameterReader implements ArgumentReader {
   private begin(): void {
     this.phase = 'value';
     this.value = '';
-    const state = this.state('');
-    const others = [...'{[-0123456789tfn'].some((c) => this.json.step(state, c.charCodeAt(0)) !== 0);
-    this.kind = this.json.step(state, QUOTE) === 0 ? 'other' : others ? 'either' : 'text';
-    if (this.kind === 'text') this.parts.push('"');
+    const others = [...'{[-0123456789tfn'].some((c) => this.json.step(this.state, c.charCodeAt(0)) !== 0);
+    this.kind = this.json.step(this.state, QUOTE) === 0 ? 'other' : others ? 'either' : 'text';
+    if (this.kind === 'text') this.write('"');
   }
 
   private read(text: string): void {
     this.value += text;
-    if (this.kind === 'text') this.parts.push(inString(text));
-    if (this.kind === 'other') this.parts.push(text);
+    if (this.kind === 'text') this.write(inString(text));
+    if (this.kind === 'other') this.write(text);
   }
 
   private finish(): void {
-    if (this.kind === 'text') this.parts.push('"');
+    if (this.kind === 'text') this.write('"');
     if (this.kind !== 'either') return;
     const { value } = this;
-    const state = isJson(value) && !/^[\s"]/.test(value) ? this.state(value) : 0;
+    const state = isJson(value) && !/^[\s"]/.test(value) ? this.after(value) : 0;
     const whole = [COMMA, CLOSE].some((byte) => this.json.step(state, byte) !== 0);
-    this.parts.push(whole ? value : `"${inString(value)}"`);
+    this.write(whole ? value : `"${inString(value)}"`);
   }
 
-  /** The JSON state after what has come and a text. */
-  private state(text: string): number {
-    let state = this.json.start;
-    for (const byte of new TextEncoder().encode(this.parts.join('') + text)) state = this.json.step(state, byte);
+  private write(text: string): void {
+    this.parts.push(text);
+    this.state = this.after(text);
+  }
+
+  /** The JSON state after what has come and a text, which ends with a whole character. */
+  private after(text: string): number {
+    let { state } = this;
+    for (const byte of new TextEncoder().encode(text)) state = this.json.step(state, byte);
     return state;
   }
 }

@@ -8,7 +8,7 @@ import { LimitedMasks } from '../matching/limited.ts';
 import { type LogitsProcessor, logitsProcessor } from '../matching/logits-processor.ts';
 import { Matcher, type MatcherOptions } from '../matching/matcher.ts';
 import { AcceptorMasks, type TokenMachine } from '../matching/token-machine.ts';
-import { type Choices, checkOptions, sharedBy } from '../options.ts';
+import { type Choices, checkArgument, checkOptions, sharedBy } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { hermes } from './formats/hermes.ts';
 import type { Tags, ToolFormat } from './tool-format.ts';
@@ -211,6 +211,7 @@ export class ToolSet<S = unknown, O = unknown> {
 
   /** Runs the calls of a turn, in order. INFC5403 when a called tool has no `run`. */
   async run(turn: Turn<S, O>): Promise<readonly { readonly name: string; readonly result: unknown }[]> {
+    checkArgument(Array.isArray(turn?.calls), 'the turn', 'what parse or partial gives');
     const results: { name: string; result: unknown }[] = [];
     for (const { name, input } of turn.calls) {
       const tool = this.definitions.get(name);

@@ -1,6 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
 import type { Constraint } from '../constrain.ts';
 import type { DeepPartial, Infer } from '../infer.ts';
+import { checkArgument } from '../options.ts';
 import type { PartialJson } from '../partial.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { overlap } from './overlap.ts';
@@ -99,6 +100,7 @@ export class PartialTurn<S = Readonly<Record<string, unknown>>, O = unknown> {
 
   /** Takes a piece of text. */
   push(piece: string): void {
+    checkArgument(typeof piece === 'string', 'the piece', 'a text');
     this.waiting += piece;
     while (this.waiting !== '' && this.step());
   }

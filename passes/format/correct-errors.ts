@@ -11,7 +11,7 @@ import type { Weight } from './weights.ts';
 /**
  * Low-rank error correction beside a format (LREC; LQER, Zhang et al. 2024): what rounding took from the weights, W - Q, is approximated by
  * A B of a small rank, and x Q^T becomes x Q^T + (x B^T) A^T. With calibration, columns count by the root mean square of their inputs.
- * A and B are kept as f16: 16 rank (n + k) bits more.
+ * A and B are kept as f16: 16 rank (n + k) bits more. Gives Q + A B, what the product then stands for.
  */
 export function correctErrors(
   graph: Graph,
@@ -21,12 +21,12 @@ export function correctErrors(
   rank: number,
   context: PassContext,
   storage: WeightStorage,
-): void {
+): Constant {
   const [y] = node.outputs;
   const [x] = node.inputs;
   const { size, transposed, constant } = original;
   const [n, k, r] = [size.rows, size.length, Math.min(rank, size.rows, size.length)];
-  if (!x || !y || node.attrs.transposeA === true) return;
+  if (!x || !y || node.attrs.transposeA === true) return rounded;
   const seen = storage.calibration?.get(constant.name)?.meanSquare;
   let found: LowRank | undefined;
   const approximate = (): LowRank => {
@@ -73,4 +73,15 @@ export function correctErrors(
     graph.outputs = graph.outputs.map((o) => (o === y ? sum : o));
   }
   context.changed(node, `rounding corrected by a product of rank ${r}`);
+  const corrected = (): Uint8Array => {
+    const [values, a, c] = [constantNumbers(rounded).slice(), factor('left', [n, r]), factor('right', [r, k])];
+    const [of, by] = [constantNumbers(a), constantNumbers(c)];
+    for (let i = 0; i < n; i++)
+      for (let q = 0; q < r; q++)
+        for (let j = 0; j < k; j++)
+          values[i * k + j] = (values[i * k + j] ?? 0) + (of[i * r + q] ?? 0) * (by[q * k + j] ?? 0);
+    return new Uint8Array(values.buffer);
+  };
+  const { name, type, bytes } = rounded;
+  return { name, type, bytes, read: corrected };
 }

@@ -3,7 +3,7 @@ import { channelIntegers } from '../../compiler/formats/channel-integers.ts';
 import { fitsFormat, rowUnit, type StorageFormat } from '../../compiler/formats/format.ts';
 import { type FormatRule, matchesName } from '../../compiler/formats/recipe.ts';
 import { encodeRows, finiteRows, type Planes, planesOf } from '../../compiler/formats/rows.ts';
-import { type Constant, type Graph, type Node, type Program, tensor, type Value } from '../../compiler/ir/graph.ts';
+import { type Constant, type Graph, type Node, tensor, type Value } from '../../compiler/ir/graph.ts';
 import { isRecurrent } from '../../compiler/ops/recurrent.ts';
 import { patchGeometry } from '../../compiler/patches.ts';
 import { constantNumbers, elementsOf, isFloatsDtype } from '../../compiler/tensor-values.ts';
@@ -15,7 +15,7 @@ import { chooseSparse } from './choose-sparse.ts';
 import { correctErrors } from './correct-errors.ts';
 import { quantized } from './quantize.ts';
 import { squaredError } from './rounding-error.ts';
-import { filterOf, roleOf, ruleFor, type Weight, weightOf } from './weights.ts';
+import { filterOf, isTied, ruleFor, type Weight, weightOf } from './weights.ts';
 
 /** Other weights (of recurrences) with fewer elements stay as they are. */
 const SMALLEST = 1024;
@@ -33,9 +33,10 @@ export const roundWeights = definePass({
   run(graph, context) {
     const { storage } = context;
     if (!storage?.recipe) return;
-    const tied = tables(context.program);
-    for (const node of [...graph.nodes]) {
-      const done = roundOperand(graph, node, tied, context, storage);
+    // Tables last: whether a head is one too shows while it is there.
+    const isTable = ({ op }: Node): boolean => op === 'gather';
+    for (const node of [...graph.nodes].sort((a, b) => Number(isTable(a)) - Number(isTable(b)))) {
+      const done = roundOperand(graph, node, context, storage);
       node.inputs.forEach((v, i) => {
         if (v !== done) narrowOther(graph, node, v, i, context, storage);
       });
@@ -43,32 +44,14 @@ export const roundWeights = definePass({
   },
 });
 
-/** Tables of embeddings, by program: looked for before the first of them is rounded. */
-const known = new WeakMap<Program, Set<Constant>>();
-
-function tables(program: Program): ReadonlySet<Constant> {
-  const found = known.get(program) ?? new Set<Constant>();
-  if (!known.has(program))
-    for (const g of program.entries.values())
-      for (const n of g.nodes) if (n.op === 'gather' && n.inputs[0]?.constant) found.add(n.inputs[0].constant);
-  known.set(program, found);
-  return found;
-}
-
 /** Rounds the weight of a product, look-up or convolution; gives the value that came of it. */
-function roundOperand(
-  graph: Graph,
-  node: Node,
-  tied: ReadonlySet<Constant>,
-  context: PassContext,
-  storage: WeightStorage,
-): Value | undefined {
+function roundOperand(graph: Graph, node: Node, context: PassContext, storage: WeightStorage): Value | undefined {
   const { recipe } = storage;
   const matrix = weightOf(node);
   const w = matrix ?? filterOf(node);
   const rule = w && recipe ? ruleFor(recipe, w, graph, context) : undefined;
   if (!w || !recipe) return undefined;
-  const { format, why } = formatFor(rule, w, graph, context, storage);
+  const { format, why } = formatFor(rule, w, context, storage);
   const index = node.op === 'gather' ? 0 : 1;
   if (format?.whole !== undefined && matrix && node.inputs[0]?.type.dtype !== 'i8') throw needsCodes(format, w);
   if (why !== undefined && !format?.sparse) context.changed(node, why, { zeros: why });
@@ -78,21 +61,27 @@ function roundOperand(
     return undefined;
   }
   // A table is looked up, not multiplied with: algorithms have nothing to weigh its errors with. A head that is also the table stays it.
-  const named = node.op === 'gather' || tied.has(w.constant) ? undefined : rule.algorithm;
+  const named = node.op === 'gather' || isTied(w.constant, context) ? undefined : rule.algorithm;
   // Codebooks take long to make: as deferred work, with progress.
   const algorithm =
     named ?? (format.encodeMatrix && matrix && fitsFormat(format, matrix.size.length) ? 'rtn' : undefined);
   if (format.sparse && !(matrix && fitsFormat(format, matrix.size.length))) throw doesNotFit(format, w);
   if (matrix && fitsFormat(format, matrix.size.length)) {
     if (algorithm === undefined) note(matrix, format, storage);
-    const rounded = roundedRows(matrix, format, algorithm, rule, storage);
+    const round = (constant: Constant): Constant =>
+      roundedRows({ ...matrix, constant }, format, algorithm, rule, storage);
+    const rounded = round(matrix.constant);
     const value = graph.constant(rounded);
     graph.setInput(node, index, value);
     const [y] = node.outputs;
+    let kept = rounded;
     if (node.op === 'matmul' && y) {
       node.attrs = { ...node.attrs, transposeB: true, dtype: y.type.dtype };
-      if (rule.correct !== undefined) correctErrors(graph, node, matrix, rounded, rule.correct, context, storage);
+      if (rule.correct !== undefined)
+        kept = correctErrors(graph, node, matrix, rounded, rule.correct, context, storage);
     }
+    const chosen = algorithm !== undefined || kept !== rounded;
+    remember(matrix, format.name, kept, chosen ? undefined : round, storage);
     const by = algorithm === undefined ? '' : ` by ${algorithm}`;
     const zeros = format.sparse ? why : undefined;
     const because = zeros === undefined ? '' : `: ${zeros}`;
@@ -110,8 +99,18 @@ function roundOperand(
   const by =
     isCounted || storage.algorithms.quantizers.get(algorithm ?? '')?.needs === 'nothing' ? algorithm : undefined;
   if (by === undefined) note(filter, channelIntegers(format.bits, filter.size.length), storage);
-  const value = graph.constant(roundedChannels(filter, format.bits, by, rule, storage));
+  const { bits } = format;
+  const round = (constant: Constant): Constant => roundedChannels({ ...filter, constant }, bits, by, rule, storage);
+  const value = graph.constant(round(filter.constant));
   graph.setInput(node, 1, value);
+  if (value.constant)
+    remember(
+      { ...filter, transposed: false },
+      `i${bits}`,
+      value.constant,
+      by === undefined ? round : undefined,
+      storage,
+    );
   const how =
     by === undefined
       ? algorithm === undefined
@@ -122,6 +121,27 @@ function roundOperand(
     to: `i${format.bits}`,
   });
   return value;
+}
+
+/** Notes what a weight became. */
+function remember(
+  { node, constant, transposed }: Pick<Weight, 'node' | 'constant' | 'transposed'>,
+  to: string,
+  as: Constant,
+  again: ((from: Constant) => Constant) | undefined,
+  { rounded }: WeightStorage,
+): void {
+  const { name } = constant;
+  rounded?.push({
+    node: node.source.name,
+    op: node.op,
+    weight: name,
+    to,
+    from: constant,
+    as,
+    transposed,
+    ...(again ? { again } : {}),
+  });
 }
 
 /** Has plain rounding measured, once for a weight. */
@@ -141,16 +161,21 @@ function note({ constant, size, transposed }: Weight, format: StorageFormat, { e
 function formatFor(
   rule: FormatRule | undefined,
   w: Weight,
-  graph: Graph,
   context: PassContext,
   storage: WeightStorage,
 ): { readonly format: StorageFormat | undefined; readonly why?: string } {
   if (!rule) return { format: undefined };
   const named = rule.format === 'dense' ? undefined : storage.format(rule.format);
-  const isLinear = w.node.op === 'matmul' && roleOf(w, graph, context) === 'linear';
-  // Only products with weights of their own are pruned: neither tables, heads nor filters.
-  if (named?.sparse) return { format: isLinear ? named : storage.format(named.sparse.dense) };
-  if (rule.sparsity === undefined || channelShare(rule.sparsity) !== undefined || !isLinear || storage.recipe?.simulate)
+  // Tables and filters are not pruned, nor is a head that is the table too, unless a rule names it.
+  const isNamed = rule.match !== undefined || rule.role !== undefined;
+  const isPrunable = w.node.op === 'matmul' && (isNamed || !isTied(w.constant, context));
+  if (named?.sparse) return { format: isPrunable ? named : storage.format(named.sparse.dense) };
+  if (
+    rule.sparsity === undefined ||
+    channelShare(rule.sparsity) !== undefined ||
+    !isPrunable ||
+    storage.recipe?.simulate
+  )
     return { format: named };
   const { format, why } = chooseSparse(rule.sparsity, rule.format, w.size.length, storage);
   return { format: format ?? named, why };
@@ -274,6 +299,27 @@ function roundedSteps(c: Constant): Constant {
   });
 }
 
+/** The weights as 16-bit floats. Throws INFC2092 for those that these cannot hold. */
+function roundedFloats(c: Constant, float: 'f16' | 'bf16'): Constant {
+  return derivedConstant(c, float, () => {
+    const values = Float32Array.from(constantNumbers(c), (w) => decodeFloat(float, encodeFloat(float, w)));
+    const at = values.findIndex((v) => !Number.isFinite(v));
+    if (at >= 0)
+      throw new InfcError('INFC2092', `weight '${c.name}' has ${constantNumbers(c)[at]}, which ${float} cannot hold`, {
+        node: c.name,
+        fix: 'Use bf16, or keep this weight as it is: a rule {"match": NAME, "format": "dense"}',
+      });
+    const bytes = new Uint8Array(values.buffer);
+    return {
+      name: c.name,
+      type: tensor('f32', c.type.shape),
+      bytes: bytes.length,
+      read: () => bytes,
+      rounded: { float },
+    };
+  });
+}
+
 /**
  * 16-bit recipes round every larger constant. Others round the weights of recurrences, whose kernels read floats, to 8-bit whole numbers with
  * one step for the whole matrix: such values survive any packing.
@@ -308,8 +354,10 @@ function narrowOther(
   if (!float) {
     if (!rule || rule.format === 'keep' || rule.format.startsWith('dense')) return;
     if (index === 1 && dtype === 'f32' && isRecurrent(node.op)) {
-      graph.setInput(node, index, graph.constant(roundedSteps(c)));
+      const rounded = roundedSteps(c);
+      graph.setInput(node, index, graph.constant(rounded));
       const to = `i${STEPS}`;
+      remember({ node, constant: c, transposed: false }, to, rounded, roundedSteps, storage);
       context.changed(node, `weights rounded to ${STEPS} bits with one scale: ${node.op} reads no groups`, { to });
     } else if (storage.recipe?.activations === undefined) {
       const why = `${node.op} reads no weights in ${rule.format}, only 16-bit floats and whole numbers`;
@@ -318,23 +366,8 @@ function narrowOther(
     return;
   }
   if (dtype !== 'f32') return;
-  const rounded = derivedConstant(c, float, () => {
-    const values = Float32Array.from(constantNumbers(c), (w) => decodeFloat(float, encodeFloat(float, w)));
-    const at = values.findIndex((v) => !Number.isFinite(v));
-    if (at >= 0)
-      throw new InfcError('INFC2092', `weight '${c.name}' has ${constantNumbers(c)[at]}, which ${float} cannot hold`, {
-        node: c.name,
-        fix: 'Use bf16, or keep this weight as it is: a rule {"match": NAME, "format": "dense"}',
-      });
-    const bytes = new Uint8Array(values.buffer);
-    return {
-      name: c.name,
-      type: tensor('f32', c.type.shape),
-      bytes: bytes.length,
-      read: () => bytes,
-      rounded: { float },
-    };
-  });
+  const rounded = roundedFloats(c, float);
   graph.setInput(node, index, graph.constant(rounded));
+  remember({ node, constant: c, transposed: false }, float, rounded, (from) => roundedFloats(from, float), storage);
   context.changed(node, `weights rounded to ${float}`, { to: float });
 }

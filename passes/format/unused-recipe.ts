@@ -26,7 +26,7 @@ const requests: readonly Request[] = [
       const rule = rules.find((r) => r.sparsity !== undefined && channelShare(r.sparsity) === undefined);
       return rule && `sparsity ${rule.sparsity}`;
     },
-    isDone: ({ pass }) => pass === 'prune-weights',
+    isDone: ({ pass, fate }) => pass === 'prune-weights' && fate === undefined,
     left: 'sets no weight of this model to zero',
     fix: `Patterns are for ${PRODUCTS}; convolutions lose whole channels: --sparsity channels:0.25`,
   },

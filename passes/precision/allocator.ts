@@ -29,6 +29,8 @@ export interface AllocationRequest {
    * do not trust the sum of the layers' damages.
    */
   readonly measure?: (choice: readonly number[], share: number) => Promise<number>;
+  /** A choice within the bytes that is known (all layers in one format): searches that measure end no worse than it. */
+  readonly start?: readonly number[];
   readonly seed: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number, best: number) => void;

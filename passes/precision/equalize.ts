@@ -24,6 +24,7 @@ const chosen = new WeakMap<object, Map<string, Float32Array>>();
 export const equalize = definePass({
   name: 'equalize',
   phase: 'precision',
+  alters: 'form',
   after: ['rotate-residual'],
   does: 'scales channels before rounding, as the equalizers of the recipe choose (AWQ, SmoothQuant)',
   run(graph, context) {

@@ -35,6 +35,8 @@ export const evoPress = defineAllocator({
       layers.map(() => 0),
     );
     let best = await measure(parent, 1);
+    const start = request.start && (await measure(request.start, 1));
+    if (request.start && start !== undefined && start < best) [parent, best] = [[...request.start], start];
     for (let g = 0; g < GENERATIONS; g++) {
       let pool = Array.from({ length: OFFSPRING }, () => mutate(request, parent, random));
       for (const { survivors, share } of ROUNDS) {

@@ -1,5 +1,6 @@
 import { derivedConstant } from '../../compiler/derived-constant.ts';
 import { type FormatRecipe, type FormatRule, matchesName } from '../../compiler/formats/recipe.ts';
+import { checkFinite } from '../../compiler/formats/rows.ts';
 import { byteLength } from '../../compiler/ir/dtype.ts';
 import { type Constant, type Graph, type Program, tensor } from '../../compiler/ir/graph.ts';
 import { Memo } from '../../compiler/memo.ts';
@@ -107,6 +108,7 @@ function scoresOf({ size, readers, writers }: ChannelGroup, storage: WeightStora
 function eachAlong(constant: Constant, axis: number, see: (value: number, index: number, inner: number) => void): void {
   const values = constantNumbers(constant);
   const shape = constant.type.shape.map(Number);
+  checkFinite(constant.name, values, values.length / (shape[0] ?? 1));
   const size = shape[axis] ?? 1;
   const inner = shape.slice(axis + 1).reduce((n, d) => n * d, 1);
   for (let i = 0; i < values.length; i++) see(values[i] ?? 0, Math.floor(i / inner) % size, i % inner);

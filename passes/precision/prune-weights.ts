@@ -1,5 +1,5 @@
 import { derivedConstant } from '../../compiler/derived-constant.ts';
-import { denseRows } from '../../compiler/formats/rows.ts';
+import { denseRows, finiteRows } from '../../compiler/formats/rows.ts';
 import type { Constant, Program } from '../../compiler/ir/graph.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { isTied, ruleFor, type Weight, weightOf } from '../format/weights.ts';
@@ -11,6 +11,7 @@ import { transformed } from './transform-constant.ts';
 export const pruneWeights = definePass({
   name: 'prune-weights',
   phase: 'precision',
+  alters: 'weights',
   after: ['rotate-residual', 'equalize'],
   does: 'drops weights in the sparsity patterns of the recipe (--sparsity)',
   run(graph, context) {
@@ -20,8 +21,12 @@ export const pruneWeights = definePass({
       const w = node.op === 'matmul' ? weightOf(node) : undefined;
       const rule = w ? ruleFor(storage.recipe, w, graph, context) : undefined;
       if (!w || rule?.sparsity === undefined || channelShare(rule.sparsity) !== undefined) continue;
-      // A head that is the table too would only be stored twice, and stays dense: who means it names it.
-      if (isTied(w.constant, context) && rule.match === undefined && rule.role === undefined) continue;
+      if (isTied(w.constant, context) && rule.match === undefined && rule.role === undefined) {
+        const why =
+          'none in the head, which is the table of embeddings too and would be stored twice; a rule that names it ("role": "head") prunes it';
+        context.changed(node, why, { zeros: why });
+        continue;
+      }
       const { sparsity, prune = 'magnitude' } = rule;
       const pruned = prunedBy(prunerFor(w, sparsity, prune, storage), w, `${prune} ${sparsity}`, context.program);
       graph.setInput(node, 1, graph.constant(pruned));
@@ -86,7 +91,7 @@ function prunerFor(w: Weight, sparsity: string, name: string, storage: WeightSto
   let done: Float32Array | undefined;
   return () => {
     if (!done) {
-      const weights = denseRows(constant, size, transposed).slice();
+      const weights = finiteRows(constant, size, transposed).slice();
       const request = {
         name: constant.name,
         weights,

@@ -1,6 +1,6 @@
 import { derivedConstant } from '../../compiler/derived-constant.ts';
 import { fitsFormat, type StorageFormat } from '../../compiler/formats/format.ts';
-import { finiteRows } from '../../compiler/formats/rows.ts';
+import { checkFinite, finiteRows } from '../../compiler/formats/rows.ts';
 import { type Dim, isStatic } from '../../compiler/ir/dim.ts';
 import { type Graph, type Node, tensor, type Value } from '../../compiler/ir/graph.ts';
 import type { GraphBuilder } from '../../compiler/ir/graph-builder.ts';
@@ -101,6 +101,7 @@ function weightCodes(
   const inner = dims.slice(axis + 1).reduce((n, d) => n * d, 1);
   const channels = dims[axis] ?? 1;
   const values = Float32Array.from(constantNumbers(source));
+  checkFinite(source.name, values, elements / (dims[0] ?? 1));
   const largest = new Float64Array(channels);
   const channelOf = (i: number): number => Math.floor(i / inner) % channels;
   // Of a matrix: the index of the axis that is summed over.
@@ -108,7 +109,6 @@ function weightCodes(
   for (let i = 0; i < elements; i++) {
     if (without.size > 0 && without.has(columnOf(i))) values[i] = 0;
     const v = Math.abs(Number(values[i]));
-    if (!Number.isFinite(v)) return undefined;
     const c = channelOf(i);
     if (v > (largest[c] ?? 0)) largest[c] = v;
   }

@@ -27,6 +27,7 @@ interface Stream {
 export const rotateResidual = definePass({
   name: 'rotate-residual',
   phase: 'precision',
+  alters: 'form',
   does: 'rotates the residual stream by a Hadamard matrix folded into the weights, so that quantization finds no outliers',
   run(graph, context) {
     if (context.storage?.recipe?.rotate !== true) return;

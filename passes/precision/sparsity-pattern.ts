@@ -152,7 +152,7 @@ export function channelShare(text: string | undefined): number | undefined {
 export function parseSparsity(text: string, usual?: number): SparsityPattern {
   const bad = (why: string): InfcError =>
     new InfcError('INFC8031', `sparsity '${text}' ${why}`, {
-      fix: 'Write 2:4, 4:8, block:16x16, block:16x16:0.7, unstructured:0.6 gqsa:w4s50, channels:0.25 or activations',
+      fix: 'Write 2:4, 4:8, block:16x16, block:16x16:0.7, unstructured:0.6, gqsa:w4s50, channels:0.25 or activations',
     });
   const share = (s: string | undefined): number => {
     const v = Number(s ?? usual);

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { llama3 } from '../conformance/vocabularies.ts';
-import { HOSTILE } from '../grammars/hostile-cases.ts';
+import { HOSTILE } from '../grammars/hostile/index.ts';
 
 /** Tokens of a text that are walked at most. */
 const MOST_TOKENS = 400;

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { constrain, type Matcher } from '../../grammars/index.ts';
 import { InfcError } from '../../runtime/errors.ts';
-import { HOSTILE } from '../grammars/hostile-cases.ts';
+import { HOSTILE } from '../grammars/hostile/index.ts';
 import { readData } from './hostile-data.ts';
 
 const [, , name = '', order, data = '', cancel] = process.argv;

@@ -1,4 +1,4 @@
-// node test/bench/hostile.mjs [WORD...] [--order schema|any] [--rounds N] [--cancel MS] [--json FILE]: every case of test/grammars/hostile-cases.ts (or those
+// node test/bench/hostile.mjs [WORD...] [--order schema|any] [--rounds N] [--cancel MS] [--json FILE]: every case of test/grammars/hostile/ (or those
 // whose names hold a word), each in a process of its own with Llama 3's vocabulary: milliseconds to open it, to the first mask and to walk a
 // text (the fastest of N processes), megabytes above what the process had before (at most; and kept after a collection), and the error if one
 // is the answer. With --cancel each is cancelled after so many milliseconds, and the first figure is how long it then went on. A star marks what takes more than 100 ms or 64 MB, or refuses what it should not, or takes no text of its own.
@@ -32,7 +32,7 @@ try {
     return outfile;
   };
   const engine = await bundle('hostile-engine.ts');
-  const { HOSTILE } = await import(pathToFileURL(await bundle('../grammars/hostile-cases.ts')).href);
+  const { HOSTILE } = await import(pathToFileURL(await bundle('../grammars/hostile/index.ts')).href);
   const { writeData } = await import(pathToFileURL(await bundle('hostile-data.ts')).href);
   const chosen = HOSTILE.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)));
   const data = join(out, 'data.bin');

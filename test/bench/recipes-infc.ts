@@ -108,6 +108,38 @@ export async function tables(
   return made;
 }
 
+/** Samples of a run that only times recipes. */
+const FEW = 4;
+
+/** The time of every recipe, and nothing of what it damages, which would take most of the minutes: one thread, in turns. */
+export async function timed(
+  folder: string,
+  names: readonly string[],
+  photos: readonly Uint8Array[],
+  onRow: (model: string, recipe: string, bytes: number, ms: number) => void,
+): Promise<void> {
+  const compiler = createCompiler();
+  for (const s of subjects) {
+    if ((names.length > 0 && !names.includes(s.name)) || !isThere(folder, s)) continue;
+    const file = `${folder}/${s.model}`;
+    const plain = await compiler.compile(file, { quant: 'f32' });
+    await using reference = await loadCompiled(plain.targets[0]);
+    const { choice } = await s.samples(folder, reference, photos);
+    const samples: Samples =
+      choice.kind === 'tokens'
+        ? { ...choice, texts: choice.texts.slice(0, FEW) }
+        : { kind: 'inputs', inputs: choice.inputs.slice(0, FEW) };
+    const { baseline, candidates, calibration } = await chooseRecipe(file, { budget: { maxBytes: 1e12 }, samples });
+    const loaded: Model[] = [];
+    for (const { recipe } of candidates)
+      loaded.push(await loadCompiled((await compiler.compile(file, { quant: recipe, calibration })).targets[0]));
+    const [full = 0, ...ms] = await times([reference, ...loaded], samples);
+    for (const m of loaded) await m.dispose();
+    for (const [i, { recipe, bytes }] of candidates.entries()) onRow(s.name, recipe.name, bytes, ms[i] ?? 0);
+    onRow(s.name, 'full precision', baseline.bytes, full);
+  }
+}
+
 /** What named recipes do to each model, on the fresh samples; calibrated on the others. */
 export async function named(
   folder: string,

@@ -3,6 +3,7 @@
 // samples which neither calibration nor the choice saw. `*` marks the front: nothing else is smaller and better in what the
 // budget bounds (damage, or decisions changed); the choice is in bold (Markdown).
 // --allocate evopress adds what that allocator finds at the sizes of uniform recipes.
+// --times measures the time of each recipe alone.
 // --recipes q4,q4+gptq,mine.json,... measures those recipes instead.
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -14,6 +15,7 @@ import { chromium } from 'playwright-core';
 const args = process.argv.slice(2);
 const html = args.includes('--html') ? args.splice(args.indexOf('--html'), 2)[1] : undefined;
 const recipes = args.includes('--recipes') ? args.splice(args.indexOf('--recipes'), 2)[1].split(',') : [];
+const onlyTimes = args.includes('--times') && args.splice(args.indexOf('--times'), 1).length > 0;
 const allocate = args.includes('--allocate') ? args.splice(args.indexOf('--allocate'), 2)[1] : undefined;
 const [folder, ...names] = args;
 if (!folder || !existsSync(folder)) throw new Error('usage: node test/bench/recipes.mjs FOLDER [MODEL...] [--html FILE] [--allocate NAME]');
@@ -22,14 +24,18 @@ const at = (file) => fileURLToPath(new URL(file, import.meta.url));
 const bundle = at(`../../dist/bench-recipes-${process.pid}.mjs`);
 try {
   await build({ entryPoints: [at('recipes-infc.ts')], bundle: true, platform: 'node', target: 'node20', format: 'esm', outfile: bundle, packages: 'external', logLevel: 'error' });
-  const { tables, named } = await import(bundle);
+  const { tables, named, timed } = await import(bundle);
   const photos = names.length === 0 || names.includes('squeezenet-fp16') ? await crops(path.join(folder, 'media')) : [];
   if (recipes.length > 0)
     await named(path.resolve(folder), names, recipes.map(recipeAt), photos, (model, recipe, bytes, damage, drop) =>
       console.log(`${model.padEnd(18)} ${recipe.padEnd(24)} ${(bytes / 1000).toFixed(0).padStart(6)} kB  damage ${damage.toExponential(2)}  changed ${percent(drop)}`),
     );
+  if (onlyTimes)
+    await timed(path.resolve(folder), names, photos, (model, recipe, bytes, ms) =>
+      console.log(`${model.padEnd(18)} ${recipe.padEnd(24)} ${(bytes / 1000).toFixed(0).padStart(6)} kB  ${digits(ms)} ms`),
+    );
   const tty = process.stderr.isTTY;
-  const made = recipes.length > 0 ? [] : await tables(path.resolve(folder), names, photos, (text) => tty && process.stderr.write(`\r\x1b[K${text}`), (table) => {
+  const made = onlyTimes || recipes.length > 0 ? [] : await tables(path.resolve(folder), names, photos, (text) => tty && process.stderr.write(`\r\x1b[K${text}`), (table) => {
     if (tty) process.stderr.write('\r\x1b[K');
     print(table);
   }, allocate);

@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeNpy } from '../../compiler/cli/npy.ts';
+import { exitCodes } from '../../compiler/diagnostics.ts';
 import { encodeModel, f32, info, node } from '../import/build-onnx.ts';
 import { infc } from './capture.ts';
 
@@ -39,6 +40,8 @@ beforeAll(async () => {
     huge: (i) => (i === 77 ? 1e30 : Math.sin(i)),
     large: (i) => 1e6 * Math.sin(i),
     tiny: (i) => 1e-40 * Math.sin(i),
+    plain: (i) => Math.sin(i),
+    broken: (i) => (i === 200 ? Number.NaN : Math.sin(i)),
   };
   for (const [name, value] of Object.entries(weights)) {
     const w = f32(
@@ -52,6 +55,15 @@ beforeAll(async () => {
       encodeModel({ ...made, node: [node('MatMul', ['x', 'w'], ['y'])] }),
     );
   }
+  const io = { input: [info('x', [8, 64])], output: [info('y', [8, 64])] };
+  for (const [name, scale] of Object.entries({ endless: Number.POSITIVE_INFINITY, undefined: Number.NaN }))
+    await writeFile(
+      path.join(dir, `${name}.onnx`),
+      encodeModel({
+        ...{ name, ...io, initializer: [f32('s', [], [scale])] },
+        node: [node('QuantizeLinear', ['x', 's'], ['q']), node('DequantizeLinear', ['q', 's'], ['y'])],
+      }),
+    );
   const recipes: Readonly<Record<string, unknown>> = {
     typo: { rules: [{ format: 'q4g32', algoritm: 'gptq' }] },
     none: { rules: [] },
@@ -71,6 +83,82 @@ beforeAll(async () => {
   }
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
+
+/** A plugin whose pass loses what rows keep of a sparse format, in the graph and in the file alike: what joining products once did. */
+const losing = `export default { name: 'losing', api: 1, passes: [{
+  name: 'lose-values', phase: 'format', after: ['store-weights'], does: 'loses the values of sparse weights',
+  run(graph, { storage, changed }) {
+    for (const node of graph.nodes) {
+      const c = node.inputs[1]?.constant;
+      const format = c?.type.format.startsWith('bitmap') ? storage.format(c.type.format) : undefined;
+      if (!format) continue;
+      const lost = ([name, plane]) => [name, name in format.sparse.ragged ? plane.slice().fill(0) : plane];
+      const planes = () => Object.fromEntries(Object.entries(c.encoded.planes()).map(lost));
+      const [rows, length] = c.type.shape;
+      const read = () => new Uint8Array(storage.decode(format, planes(), { rows, length }).buffer);
+      graph.setInput(node, 1, graph.constant({ ...c, encoded: { format: format.name, planes }, read }));
+      changed(node, 'values lost');
+    }
+  },
+}] };`;
+
+/** A plugin whose pass claims to change the form of the graph alone, and makes weights larger. */
+const scaling = `export default { name: 'scaling', api: 1, passes: [{
+  name: 'scale', phase: 'precision', alters: 'form', does: 'doubles a weight',
+  run(graph, { changed }) {
+    const node = graph.nodes.find((n) => n.op === 'matmul');
+    const c = node.inputs[1].constant;
+    const read = () => new Uint8Array(Float32Array.from(new Float32Array(c.read().slice().buffer), (w) => 2 * w).buffer);
+    graph.setInput(node, 1, graph.constant({ ...c, read }));
+    changed(node, 'doubled');
+  },
+}] };`;
+
+describe('infc verify with a recipe', () => {
+  test.each([
+    [
+      'q4g32',
+      /^reference: 3 weights in formats \(3 q4g32\), decoded anew from the model's own, in the graph as imported$/m,
+    ],
+    ['w3+awq', /\(3 a3g32\), decoded anew from the model's own, in the graph after equalize$/m],
+    ['w2+lrec8', /\(3 a2g32\), as the recipe's algorithms chose their values, in the graph as imported$/m],
+    ['w4a8+gptq', /^reference: \d weights .*, in the graph after quantize-activations$/m],
+  ])(
+    '%s is compared with the model as imported, its weights rounded anew',
+    async (recipe, said) => {
+      const made = await run('compile', 'mlp.onnx', '-o', recipe, '--quant', recipe, '--calibrate', 'samples');
+      expect(made.code).toBe(0);
+      const { code, out } = await run('verify', recipe);
+      expect(out).toMatch(said);
+      expect(code).toBe(0);
+    },
+    120_000,
+  );
+
+  test.each([
+    [
+      losing,
+      ['--sparsity', 'unstructured:0.7', '--quant', 'q8g32'],
+      /^INFC8020 first divergence: value 'h' \(.*; a pass changed the meaning\)$/m,
+    ],
+    [scaling, ['--quant', 'q8g32'], /^INFC8020 first divergence: value 'h' \(matmul; scale changed the meaning\)$/m],
+  ])(
+    'finds what a pass does to the artifact and to the graph alike',
+    async (plugin, argv, said) => {
+      const file = plugin === losing ? 'losing.mjs' : 'scaling.mjs';
+      await writeFile(path.join(dir, file), plugin);
+      const made = await run('compile', 'mlp.onnx', '-o', `${file}-out`, ...argv, '--plugin', file);
+      expect(made.code).toBe(0);
+      const { code, out } = await run('verify', `${file}-out`);
+      expect(out).toMatch(said);
+      expect(code).toBe(exitCodes.disagreement);
+      const { error } = JSON.parse((await run('verify', `${file}-out`, '--json')).out);
+      expect(error.code).toBe('INFC8020');
+      expect(error.reason).toMatch(/^value '\w' .*is [-\d.e]+ at \d+ instead of [-\d.e]+ \(/);
+    },
+    120_000,
+  );
+});
 
 describe('infc compile --quant and infc eval', () => {
   test('says how both sides do against labels', async () => {
@@ -148,6 +236,12 @@ describe('infc compile --quant and infc eval', () => {
     ).toBeLessThan(20_000);
   }, 120_000);
 
+  test('stores the pruned weight of the outputs sparse, as any other', async () => {
+    const { out } = await run('compile', 'plain.onnx', '-o', 'p', '--sparsity', 'unstructured:0.7', '--quant', 'q8g32');
+    expect(out).toMatch(/^zeros +1 weight: stored as bitmap-q8: a product in bitmap-q8 takes/m);
+    expect((await run('verify', 'p')).code).toBe(0);
+  }, 60_000);
+
   test('prunes in patterns', async () => {
     const { code } = await run(
       'compile',
@@ -180,6 +274,11 @@ describe('infc compile --quant and infc eval', () => {
     [['compile', 'mlp.onnx', '-o', 'e', '--sparsity', '5:4'], 'INFC8031'],
     [['compile', 'huge.onnx', '-o', 'e', '--quant', 'mxfp4'], 'INFC2092'],
     [['compile', 'large.onnx', '-o', 'e', '--quant', 'q4'], 'INFC2092'],
+    [['compile', 'endless.onnx', '-o', 'e'], "scale 's' is Infinity"],
+    [['compile', 'undefined.onnx', '-o', 'e'], "scale 's' is NaN"],
+    [['compile', 'broken.onnx', '-o', 'e', '--quant', 'q8'], 'INFC2092'],
+    [['compile', 'broken.onnx', '-o', 'e', '--quant', 'w8a8'], 'INFC2092'],
+    [['compile', 'broken.onnx', '-o', 'e', '--sparsity', '2:4'], 'INFC2092'],
     [['compile', 'tiny.onnx', '-o', 'e', '--quant', 'q8'], 'INFC2095'],
     [['compile', 'tiny.onnx', '-o', 'e', '--quant', 'mxfp4'], 'INFC2095'],
     [['compile', 'mlp.onnx', '-o', 'e', '--quant', 'typo.json'], 'INFC8062'],

@@ -1,5 +1,7 @@
-// npm run conformance:walks -- FILE.jsonl.gz... [--walks N] [--seed S] [--verbose]
-// Random walks over allowed tokens, in three vocabularies, half of them with a limit of tokens: each must end in a document that Ajv accepts.
+// npm run conformance:walks -- FILE.jsonl.gz... [--walks N] [--seed S] [--closing masks] [--spare N] [--verbose]
+// Random walks over allowed tokens, in three vocabularies, half of them with a limit of up to 60 tokens more than the fewest, kept when tokens are
+// taken, as generators do: each must end in a document that Ajv accepts. `--closing masks`: all of them with a limit, kept by the masks; `--spare`:
+// of less than so many tokens more.
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import type { Constraint } from '../../grammars/constrain.ts';
@@ -19,6 +21,8 @@ const seed = option('--seed', 1);
 /** Seconds of processor time after which no further walk begins. */
 const most = option('--seconds', Number.POSITIVE_INFINITY);
 const verbose = args.includes('--verbose');
+const closing = args.includes('--closing') && args[args.indexOf('--closing') + 1] === 'masks' ? 'masks' : 'lazily';
+const spare = option('--spare', 60);
 const next = random(seed);
 const below = (n: number): number => Math.floor(next() * n);
 
@@ -75,13 +79,13 @@ for (let n = 0; walks < wanted && n < wanted * 4 && cpu() - began < most; n++) {
     let limit: number | undefined;
     walks++;
     try {
-      if (next() < 0.5) {
+      if (closing === 'masks' || next() < 0.5) {
         const shortest = constraint.matcher(vocabulary).minTokensToEnd();
         // Counting the tokens of long texts is slow.
-        if (shortest <= LONG) limit = shortest + below(60);
+        if (shortest <= LONG) limit = shortest + below(spare);
       }
       if (limit !== undefined) bounded++;
-      text = Buffer.concat(randomWalk(next, constraint, vocabulary, limit, 'lazily')).toString();
+      text = Buffer.concat(randomWalk(next, constraint, vocabulary, limit, closing)).toString();
       const value: unknown = JSON.parse(text);
       // More digits than doubles have are beyond what Ajv decides.
       if (!validate || /\d[eE]|\d{15}/.test(text)) unjudged++;
@@ -105,6 +109,7 @@ console.log(
     seed,
     walks,
     bounded,
+    closing,
     failures: failures.length,
     unjudged,
     refused: Object.fromEntries(refused),

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { constrain, grammar, regex, tools } from '../../grammars/index.ts';
 import { InfcError } from '../../runtime/errors.ts';
-import { HOSTILE, type Hostile } from './hostile-cases.ts';
+import type { Hostile } from './hostile/case.ts';
+import { HOSTILE } from './hostile/index.ts';
 import { JSON_TEXTS, vocabularyOf } from './json-fixtures.ts';
 
 const vocabulary = vocabularyOf(JSON_TEXTS);

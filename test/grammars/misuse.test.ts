@@ -97,9 +97,82 @@ describe('misuse', () => {
     ['no artifact', /INFC5502/, () => constrain.static(untyped<Uint8Array>(undefined))],
     ['another file as artifact', /INFC5502/, () => constrain.static(new TextEncoder().encode('{}'.repeat(99)))],
     ['text that is not JSON', /INFC5026/, () => Flag.partial().push('"\\q"')],
+    ['a piece that is no text', /INFC5032.*piece.*Give a text/, () => Flag.partial().push(untyped<string>(undefined))],
+    ['a piece of a turn', /INFC5032.*piece/, () => tools({}).partial().push(untyped<string>(5))],
+    ['no constraint to fill', /INFC5032.*constraint.*regex/, () => infill(untyped<typeof Flag>(undefined), [])],
+    ['another constraint to fill', /INFC5032/, () => infill(untyped<typeof Flag>({}), [])],
+    ['no template', /INFC5032.*template/, () => infill(Flag, untyped<[]>(undefined))],
+    ['a text as template', /INFC5032.*template/, () => infill(Flag, untyped<[]>('{"a"'))],
+    ['an option of templates', /INFC5027.*budget/, () => infill(Flag, [], untyped<object>({ steps: 5 }))],
+    ['no scores', /INFC5029.*Float32Array/, () => Flag.matcher(vocabulary).process(untyped<Float32Array>(undefined))],
+    [
+      'scores that hold no infinity',
+      /INFC5029/,
+      () => Flag.matcher(vocabulary).process(untyped<Float32Array>(new Uint8Array(99))),
+    ],
+    [
+      'a processor without sequences',
+      /INFC5032.*sequences/,
+      () => Flag.asLogitsProcessor(vocabulary)(untyped<[]>(undefined), []),
+    ],
+    [
+      'a processor without scores',
+      /INFC5032.*logits/,
+      () => Flag.asLogitsProcessor(vocabulary)([[]], untyped<[]>(undefined)),
+    ],
+    [
+      'a row of scores for rows',
+      /INFC5032.*rows/,
+      () => Flag.asLogitsProcessor(vocabulary).process([[]], untyped<[]>(new Float32Array(99))),
+    ],
+    ['no prompt to heal', /INFC5032.*token ids/, () => grammars.healPrompt(vocabulary, untyped<number[]>(undefined))],
+    ['no vocabulary to heal by', /INFC5206/, () => grammars.healPrompt(untyped<Vocabulary>(undefined), [])],
+    ['no prefix', /INFC5032.*prefix/, () => grammars.withPrefix(untyped<string>(undefined))],
+    [
+      'bytes without a vocabulary',
+      /INFC5206/,
+      () => new grammars.ByteModel(untyped<Vocabulary>({}), () => new Float32Array()),
+    ],
   ])('%s', (_, message, run) => {
     expect(run).toThrow(message);
   });
+
+  it('a turn that is none is not run', async () => {
+    await expect(tools({}).run(untyped(undefined))).rejects.toThrow(/INFC5032.*turn/);
+    await expect(tools({}).run(untyped({}))).rejects.toThrow(/INFC5032.*turn/);
+  });
+
+  // Of the drafts' keywords, those that were taken for others or for none.
+  it.each<readonly [object, string]>([
+    [{ not: null }, '/not'],
+    [{ properties: null }, '/properties'],
+    [{ properties: [] }, '/properties'],
+    [{ properties: { a: 1 } }, '/properties/a'],
+    [{ properties: { 'a/b': { required: 'x' } } }, '/properties/a~1b/required'],
+    [{ patternProperties: null }, '/patternProperties'],
+    [{ additionalProperties: null }, '/additionalProperties'],
+    [{ items: null }, '/items'],
+    [{ items: { type: 'array', items: [true, 5] } }, '/items/items/1'],
+    [{ additionalItems: 'x' }, '/additionalItems'],
+    [{ else: 5 }, '/else'],
+    [{ uniqueItems: 1 }, '/uniqueItems'],
+    [{ format: 5 }, '/format'],
+    [{ dependencies: { a: 5, b: ['c'], d: 'e' } }, '/dependencies/a'],
+  ])('%j is refused at %s', (schema, pointer) => {
+    const { exact, unsupported } = constrain.check(schema);
+    expect([exact, unsupported.map((problem) => [problem.code, problem.pointer])]).toEqual([
+      false,
+      [['INFC5001', pointer]],
+    ]);
+  });
+
+  it.each([{ required: true }, { $defs: [] }, { definitions: 5 }, { $id: 5 }, { $anchor: null }])(
+    '%j is listed as ignored',
+    (schema) => {
+      const [keyword] = Object.keys(schema);
+      expect(constrain.check(schema)).toMatchObject({ exact: true, ignored: [{ pointer: `/${keyword}`, keyword }] });
+    },
+  );
 
   it.each([
     { gbnf: 'root ::= "a"', lark: 'start: "a"' },

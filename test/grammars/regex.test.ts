@@ -156,6 +156,50 @@ describe('regular expressions as languages', () => {
     expect(engine.isEmpty(engine.intersect(ours, engine.parse('00.*')))).toBe(true);
   });
 
+  it('lists of texts are what the union of their texts is', () => {
+    const random = generator(11);
+    const letters = ['a', 'b', 'é', '\u{1f600}', '\u{1f601}', '0', '\uffee'];
+    const text = () => Array.from({ length: random(7) }, () => letters[random(letters.length)] ?? '').join('');
+    for (let round = 0; round < 30; round++) {
+      const engine = createRegexEngine();
+      const texts = Array.from({ length: 1 + random(120) }, text);
+      const some = engine.words(texts);
+      const same = engine.union(engine.empty, ...texts.map((word) => engine.literal(word)));
+      const alike = (a: number, b: number): boolean =>
+        engine.isEmpty(engine.intersect(a, engine.complement(b))) &&
+        engine.isEmpty(engine.intersect(b, engine.complement(a)));
+      expect(alike(some, same)).toBe(true);
+      const pattern = engine.parse(`(?:${texts.join('|')}|a+)b*`, 'u');
+      expect(alike(pattern, engine.parse(`(?:${texts.map((word) => `(?:${word})`).join('|')}|a+)b*`, 'u'))).toBe(true);
+      expect(engine.cardinality(some)).toBe(new Set(texts).size);
+      expect([engine.shortest(some), engine.lengths(some).min]).toEqual([
+        engine.shortest(same),
+        engine.lengths(same).min,
+      ]);
+      expect(engine.lengths(some).max).toBe(Math.max(...texts.map((word) => Array.from(word).length)));
+      for (const word of [...texts, ...Array.from({ length: 20 }, text)])
+        expect(engine.matches(some, word)).toBe(texts.includes(word));
+    }
+    expect(createRegexEngine().words([])).toBe(createRegexEngine().empty);
+  });
+
+  it('finds a member of an intersection in those of its parts, and none where there is none', () => {
+    const engine = createRegexEngine();
+    const points = Array.from({ length: 50 }, (_, i) => String.fromCharCode(0x4e00 + i));
+    const all = points.map((char) => engine.parse(`.*${char}.*`));
+    const joined = engine.intersect(...all);
+    expect(engine.isEmpty(joined)).toBe(false);
+    expect(engine.matches(joined, points.join(''))).toBe(true);
+    expect(engine.isEmpty(engine.intersect(...all.slice(0, 6), engine.parse('.{0,5}')))).toBe(true);
+    expect(engine.isEmpty(engine.intersect(...all.slice(0, 6), engine.parse(`[^${points[3]}]*`)))).toBe(true);
+    expect(engine.isEmpty(engine.intersect(engine.parse('a.*b'), engine.parse('.*c'), engine.parse('[^d]+')))).toBe(
+      true,
+    );
+    expect(engine.isEmpty(engine.intersect(engine.parse('a.*b'), engine.parse('.*cb?'), engine.parse('[^d]+')))).toBe(
+      false,
+    );
+  });
+
   it('decides emptiness, shortest and cardinality', () => {
     const engine = createRegexEngine();
     const even = engine.parse('(..)*');

@@ -173,6 +173,27 @@ describe('a damaged gguf', () => {
     );
   });
 
+  it('refuses blocks with a scale that is infinite or NaN, naming weight and row; zeros and subnormals are numbers', () => {
+    // Q8_0: an f16 scale and 32 codes, here 1.
+    const rows = (...scales: number[]): Uint8Array => {
+      const data = new Uint8Array(34 * scales.length).fill(1);
+      scales.forEach((bits, r) => new DataView(data.buffer).setUint16(34 * r, bits, true));
+      return data;
+    };
+    const weight = (...scales: number[]) =>
+      ggufWeights(
+        open(writeGguf(metadata, [tensor('q', [scales.length, 32], rows(...scales), 8)])),
+        new Map([['w', { tensor: 'q' }]]),
+      ).constant('w');
+    expect(() => weight(0x3c00, 0x7c00).encoded?.planes()).toThrow(/INFC2092.*'w' has the scale Infinity in row 1/);
+    expect(() => weight(0x7e00, 0x3c00).encoded?.planes()).toThrow(/INFC2092.*'w' has the scale NaN in row 0/);
+    const fine = weight(0, 1);
+    expect(fine.encoded?.planes().scale).toEqual(Uint16Array.of(0, 1));
+    expect(new Float32Array(fine.read().slice().buffer).filter((_, i) => i % 32 === 0)).toEqual(
+      Float32Array.of(0, 2 ** -24),
+    );
+  });
+
   it('names metadata that are missing or of another kind', () => {
     const keys = new GgufKeys(open(good));
     expect(() => keys.number('.context_length')).toThrow(

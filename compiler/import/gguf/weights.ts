@@ -1,4 +1,6 @@
 import { InfcError } from '../../../runtime/errors.ts';
+import { decodeFloat } from '../../../runtime/minifloat.ts';
+import type { Planes } from '../../formats/rows.ts';
 import { type Constant, tensor } from '../../ir/graph.ts';
 import { dequantize } from '../codecs/codec.ts';
 import { blockCodecs } from '../codecs/index.ts';
@@ -62,13 +64,38 @@ export function constantOf(file: GgufFile, t: GgufTensor, name: string, weight: 
       type: tensor('f32', shape),
       bytes: elements * 4,
       read: () => new Uint8Array(dequantize(codec, bytes()).buffer),
-      encoded: { format: codec.stored.format, planes: () => planesFromBlocks(codec, bytes()) },
+      encoded: {
+        format: codec.stored.format,
+        planes: () => {
+          const planes = planesFromBlocks(codec, bytes());
+          checkHalves(planes, name, shape[0] ?? 1);
+          return planes;
+        },
+      },
     };
   const read = (): Uint8Array => {
     const data = bytes();
     return data.byteOffset % 8 === 0 ? data : data.slice();
   };
   return { name, type: tensor(dtype ?? 'f32', shape), bytes: stored, read };
+}
+
+/** Throws INFC2092 when a block has a scale that is infinite or NaN; zeros are blocks of zeros. */
+function checkHalves(planes: Planes, name: string, rows: number): void {
+  for (const plane of Object.values(planes)) {
+    if (!(plane instanceof Uint16Array)) continue;
+    const at = plane.findIndex((bits) => (bits & 0x7c00) === 0x7c00);
+    if (at < 0) continue;
+    const row = Math.floor((at * rows) / plane.length);
+    throw new InfcError(
+      'INFC2092',
+      `weight '${name}' has the scale ${decodeFloat('f16', plane[at] ?? 0)} in row ${row}`,
+      {
+        node: name,
+        fix: 'The model file is damaged: load it again',
+      },
+    );
+  }
 }
 
 /** Rows are runs of whole blocks, so any format can be reordered as it is. */

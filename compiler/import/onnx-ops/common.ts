@@ -19,6 +19,18 @@ export function axisIn(node: OnnxNode, axis: number, rank: number): number {
   return a;
 }
 
+/** An input that scales codes. Refuses constants that are infinite or NaN: whatever they scale is lost. */
+export function scaleIn(node: OnnxNode, index: number): Value {
+  const scale = node.input(index);
+  const bad = scale.constant && node.constantFloats(index)?.find((s) => !Number.isFinite(s));
+  return bad === undefined
+    ? scale
+    : node.fail(
+        `scale '${scale.name}' is ${bad}`,
+        'Repair the file or quantize the model again: scales are finite numbers',
+      );
+}
+
 export const rankOf = (v: Value): number => v.type.shape.length;
 
 /** Contents of an integer input when they are known as dims. */

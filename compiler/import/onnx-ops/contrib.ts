@@ -4,7 +4,7 @@ import type { Value } from '../../ir/graph.ts';
 import type { GraphBuilder } from '../../ir/graph-builder.ts';
 import { dynamicQuantize } from '../../ops/dynamic-quantize.ts';
 import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
-import { axisIn, cast, rankOf, reshape, scalar, transpose } from './common.ts';
+import { axisIn, cast, rankOf, reshape, scalar, scaleIn, transpose } from './common.ts';
 import { integerMatmul } from './quantize.ts';
 
 /** The domain of onnxruntime's own operators. */
@@ -14,7 +14,7 @@ const wanted = (node: OnnxNode, output: number): boolean => (node.outputs[output
 
 /** Weights of 2, 4 or 8 bits in blocks along k, times activations (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md). */
 function buildMatMulNBits(node: OnnxNode, b: GraphBuilder): readonly Value[] {
-  const [a, packed, scales] = [node.input(0), node.input(1), node.input(2)];
+  const [a, packed, scales] = [node.input(0), node.input(1), scaleIn(node, 2)];
   const bits = node.int('bits', 4);
   if (![2, 4, 8].includes(bits)) return node.fail(`${bits} bits are not supported`, 'Use 2, 4 or 8');
   if (node.inputs[4]) return node.fail('a group index is not supported', 'Quantize without act-order');
@@ -87,13 +87,13 @@ export function integerProduct(
 
 function buildDynamicQuantizeMatMul(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const a = dynamicQuantize(b, node.input(0));
-  const w = { codes: node.input(1), scale: node.input(2), zero: node.inputs[3] };
+  const w = { codes: node.input(1), scale: scaleIn(node, 2), zero: node.inputs[3] };
   return [integerProduct(b, a, w, node.inputs[4])];
 }
 
 function buildMatMulIntegerToFloat(node: OnnxNode, b: GraphBuilder): readonly Value[] {
-  const a = { codes: node.input(0), scale: node.input(2), zero: node.inputs[4] };
-  const w = { codes: node.input(1), scale: node.input(3), zero: node.inputs[5] };
+  const a = { codes: node.input(0), scale: scaleIn(node, 2), zero: node.inputs[4] };
+  const w = { codes: node.input(1), scale: scaleIn(node, 3), zero: node.inputs[5] };
   return [integerProduct(b, a, w, node.inputs[6])];
 }
 
@@ -102,7 +102,7 @@ const unpack = (b: GraphBuilder, v: Value, bits: number): Value =>
   bits === 8 ? v : b.node('unpack_bits', [v], { bits });
 
 function buildGatherBlockQuantized(node: OnnxNode, b: GraphBuilder): readonly Value[] {
-  const [data, indices, scales] = [node.input(0), node.input(1), node.input(2)];
+  const [data, indices, scales] = [node.input(0), node.input(1), scaleIn(node, 2)];
   const rank = rankOf(data);
   const gatherAxis = axisIn(node, node.int('gather_axis', 0), rank);
   const axis = axisIn(node, node.int('quantize_axis', 1), rank);
@@ -208,8 +208,8 @@ function buildQMoe(node: OnnxNode, b: GraphBuilder): readonly Value[] {
 const buildQLinearBinary =
   (op: 'add' | 'mul') =>
   (node: OnnxNode, b: GraphBuilder): readonly Value[] => {
-    const operand = (at: number): Value => dequantized(b, node.input(at), node.input(at + 1), node.inputs[at + 2]);
-    return [requantized(b, b.node(op, [operand(0), operand(3)]), node.input(6), node.inputs[7], node.input(0))];
+    const operand = (at: number): Value => dequantized(b, node.input(at), scaleIn(node, at + 1), node.inputs[at + 2]);
+    return [requantized(b, b.node(op, [operand(0), operand(3)]), scaleIn(node, 6), node.inputs[7], node.input(0))];
   };
 
 function dequantized(b: GraphBuilder, x: Value, scale: Value, zero: Value | null | undefined): Value {
@@ -227,16 +227,16 @@ function requantized(b: GraphBuilder, y: Value, scale: Value, zero: Value | null
 const buildQLinearUnary =
   (apply: (node: OnnxNode, b: GraphBuilder, x: Value) => Value) =>
   (node: OnnxNode, b: GraphBuilder): readonly Value[] => {
-    const y = apply(node, b, dequantized(b, node.input(0), node.input(1), node.inputs[2]));
-    return [requantized(b, y, node.input(3), node.inputs[4], node.input(0))];
+    const y = apply(node, b, dequantized(b, node.input(0), scaleIn(node, 1), node.inputs[2]));
+    return [requantized(b, y, scaleIn(node, 3), node.inputs[4], node.input(0))];
   };
 
 function buildQLinearConcat(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   const parts: Value[] = [];
   for (let i = 2; i + 2 < node.inputs.length; i += 3)
-    parts.push(dequantized(b, node.input(i), node.input(i + 1), node.inputs[i + 2]));
+    parts.push(dequantized(b, node.input(i), scaleIn(node, i + 1), node.inputs[i + 2]));
   const axis = axisIn(node, node.int('axis'), rankOf(node.input(2)));
-  return [requantized(b, b.node('concat', parts, { axis }), node.input(0), node.inputs[1], node.input(2))];
+  return [requantized(b, b.node('concat', parts, { axis }), scaleIn(node, 0), node.inputs[1], node.input(2))];
 }
 
 function globalAverage(node: OnnxNode, b: GraphBuilder, x: Value): Value {

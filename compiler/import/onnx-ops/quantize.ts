@@ -4,7 +4,7 @@ import type { GraphBuilder } from '../../ir/graph-builder.ts';
 import { dynamicQuantize } from '../../ops/dynamic-quantize.ts';
 import { integerRange } from '../../ops/shapes.ts';
 import { type OnnxNode, type OnnxOp, onnxOp } from '../onnx-op.ts';
-import { axisIn, cast, dtypeOf, rankOf, reshape, scalar } from './common.ts';
+import { axisIn, cast, dtypeOf, rankOf, reshape, scalar, scaleIn } from './common.ts';
 import { geometry, groupOf, matmulOf } from './linear.ts';
 
 function groups(node: OnnxNode, x: Value): { axis: number; block: number } {
@@ -17,15 +17,15 @@ function groups(node: OnnxNode, x: Value): { axis: number; block: number } {
 }
 
 function buildDequantize(node: OnnxNode, b: GraphBuilder): readonly Value[] {
-  const x = node.input(0);
-  const dtype = node.int('output_dtype', 0) === 0 ? node.input(1).type.dtype : dtypeOf(node, node.int('output_dtype'));
+  const [x, scale] = [node.input(0), scaleIn(node, 1)];
+  const dtype = node.int('output_dtype', 0) === 0 ? scale.type.dtype : dtypeOf(node, node.int('output_dtype'));
   const zero = node.inputs[2];
-  const inputs = zero && !isFloat(x.type.dtype) ? [x, node.input(1), zero] : [x, node.input(1)];
+  const inputs = zero && !isFloat(x.type.dtype) ? [x, scale, zero] : [x, scale];
   return [b.node('dequantize_linear', inputs, { ...groups(node, x), dtype })];
 }
 
 function buildQuantize(node: OnnxNode, b: GraphBuilder): readonly Value[] {
-  const [x, scale] = [node.input(0), node.input(1)];
+  const [x, scale] = [node.input(0), scaleIn(node, 1)];
   const zero = node.inputs[2];
   const wanted = node.int('output_dtype', 0);
   const dtype: DType = zero ? zero.type.dtype : wanted === 0 ? 'u8' : dtypeOf(node, wanted);
@@ -81,16 +81,9 @@ function requantize(b: GraphBuilder, product: Value, factor: Value, zero: Value)
 }
 
 function buildQLinearMatMul(node: OnnxNode, b: GraphBuilder): readonly Value[] {
-  const [x, xScale, xZero, w, wScale, wZero, yScale, yZero] = Array.from({ length: 8 }, (_, i) => node.input(i)) as [
-    Value,
-    Value,
-    Value,
-    Value,
-    Value,
-    Value,
-    Value,
-    Value,
-  ];
+  const [x, xScale, xZero, w, wScale, wZero, yScale, yZero] = Array.from({ length: 8 }, (_, i) =>
+    [1, 4, 6].includes(i) ? scaleIn(node, i) : node.input(i),
+  ) as [Value, Value, Value, Value, Value, Value, Value, Value];
   const product = isFloat(x.type.dtype)
     ? matmulOf(b, cast(b, x, 'f32'), cast(b, w, 'f32'))
     : integerMatmul(b, { codes: x, zero: xZero }, { codes: w, zero: wZero });
@@ -110,8 +103,8 @@ function buildQLinearConv(node: OnnxNode, b: GraphBuilder): readonly Value[] {
   let y = integerConv(node, b, { codes: x, zero: node.input(2) }, { codes: w, zero: node.input(5) });
   const bias = node.inputs[8];
   if (bias) y = b.node('add', [y, channels(cast(b, bias, 'i32'), rank - 2)]);
-  const scale = b.node('mul', [single(b, node.input(1)), channels(node.input(4), rank - 2)]);
-  return [requantize(b, y, b.node('div', [scale, single(b, node.input(6))]), node.input(7))];
+  const scale = b.node('mul', [single(b, scaleIn(node, 1)), channels(scaleIn(node, 4), rank - 2)]);
+  return [requantize(b, y, b.node('div', [scale, single(b, scaleIn(node, 6))]), node.input(7))];
 }
 
 /** Quantization operators of ai.onnx. */

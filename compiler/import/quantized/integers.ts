@@ -92,7 +92,11 @@ export const wordsOf = (c: Constant): Uint32Array => {
 export function floats(c: Constant): Float32Array {
   const { dtype } = c.type;
   if (!isFloatsDtype(dtype)) throw unfit(c, 'f32, f16 or bf16');
-  return floatsOf(dtype, c.read(), sizeOf(c));
+  const values = floatsOf(dtype, c.read(), sizeOf(c));
+  const bad = values.find((v) => !Number.isFinite(v));
+  if (bad !== undefined)
+    throw new InfcError('INFC1085', `the scales '${c.name}' have ${bad}`, { fix: 'Repair the file or load it again' });
+  return values;
 }
 
 function elementsOf(c: Constant, dtypes: readonly string[]): TypedArray {

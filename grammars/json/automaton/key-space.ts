@@ -90,7 +90,7 @@ export class KeySpace {
         const place = this.demands.places[i] ?? position;
         if (place < position && place > last) last = place;
       }
-    const gone = [...keys, ...this.extra].filter((name) => name.startsWith(prefix));
+    const gone = [...keys, ...this.extra].filter((name) => name.startsWith(prefix)).sort();
     return `${this.demands.id}/${last}/${gone.length === 0 ? '' : JSON.stringify(gone)}=${prefix}`;
   }
 
@@ -204,8 +204,8 @@ export class KeySpace {
         const char = String.fromCharCode(point);
         if (jsonLength(char) === 1 && !taken(prefix + char) && engine.nullable(engine.derive(lang, point))) return 1;
       }
-    const gone = this.restsAfter(prefix).map((rest) => engine.literal(rest));
-    return engine.shortest(engine.intersect(lang, engine.complement(engine.union(engine.empty, ...gone))), cost);
+    const gone = engine.words(this.restsAfter(prefix));
+    return engine.shortest(engine.intersect(lang, engine.complement(gone)), cost);
   }
 
   /** Whether finishing with this result needs the name itself. */

@@ -8,7 +8,7 @@ import type { Machine } from './machine.ts';
 const DOT = 0x2e;
 const MINUS = 0x2d;
 const PLUS = 0x2b;
-const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39;
+export const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39;
 const isE = (byte: number): boolean => byte === 0x65 || byte === 0x45;
 
 /** Grammar positions within a JSON number. */
@@ -95,14 +95,23 @@ export class NumberLeaf implements Leaf {
     readonly text: string,
   ) {}
 
-  step(byte: number): number {
+  step(byte: number, row: Int32Array, at: number): number {
     const next = numberPhase(this.phase, byte);
     if (next !== undefined) {
       if (next === 'e' && !/^-?[1-9]$/.test(this.text)) return this.finish();
       if (next === 'exp' && EXPONENT_FULL.test(this.text)) return 0;
-      return this.machine.numberState(this.slots, this.atoms, next, this.text + String.fromCharCode(byte));
+      const code = this.machine.numberState(this.slots, this.atoms, next, this.text + String.fromCharCode(byte));
+      if (this.phase === 'int' && next === 'int' && this.alike()) row.fill(code + 1, at + 0x30, at + 0x3a);
+      return code;
     }
     return this.finish();
+  }
+
+  /** Whether all digits lead to one state: the number is as long as what it is compared with, and its remainders are those of whole numbers. */
+  private alike(): boolean {
+    const { atoms } = this;
+    const digits = this.text.length - (this.text.startsWith('-') ? 1 : 0);
+    return spelled(atoms).every(([int]) => int.length <= digits) && atoms.units.every((unit) => wholeOf(unit) === 1n);
   }
 
   private finish(): number {
@@ -266,6 +275,17 @@ function wholeDigits(a: Decimal): number {
   return Math.max(0, (a.digits < 0n ? -a.digits : a.digits).toString().length + a.exponent);
 }
 
+/** How the thresholds are written. */
+function spelled(atoms: NumberAtoms): readonly (readonly [int: string, fraction: string])[] {
+  atoms.digits ??= atoms.thresholds.map(plainDigits);
+  return atoms.digits;
+}
+
+/** The whole number of which a unit's multiples are multiples as long as they have no fraction. */
+function wholeOf({ digits, exponent }: Decimal): bigint {
+  return digits * power10(Math.max(0, exponent));
+}
+
 /** Text that is equal for number prefixes with the same future: by comparison with each threshold and remainder of each unit. */
 export function numberClass(atoms: NumberAtoms, phase: NumberPhase, text: string): string {
   if (phase === 'minus') return text;
@@ -276,9 +296,9 @@ export function numberClass(atoms: NumberAtoms, phase: NumberPhase, text: string
   const parts: string[] = [phase, negative ? '-' : '+'];
   // Only single-digit numbers may take an exponent.
   if (phase === 'int' && int.length === 1) parts.push(int);
-  const spelled = (atoms.digits ??= atoms.thresholds.map(plainDigits));
+  const digitsOf = spelled(atoms);
   atoms.thresholds.forEach(({ digits }, i) => {
-    const [tInt = '', tFraction = ''] = spelled[i] ?? [];
+    const [tInt = '', tFraction = ''] = digitsOf[i] ?? [];
     if (digits === 0n) parts.push(int === '' && /^0*$/.test(fraction) ? 'z' : 'n');
     else parts.push(digits < 0n === negative ? compareClass(tInt, tFraction, int, fraction, phase) : '');
   });
@@ -325,8 +345,8 @@ function compareClass(tInt: string, tFraction: string, int: string, fraction: st
 
 function remainderClass(unit: Decimal, int: string, fraction: string, phase: NumberPhase): string {
   const places = Math.max(0, -unit.exponent);
-  const whole = unit.digits * power10(Math.max(0, unit.exponent));
-  if (phase === 'int' || phase === 'zero') return String(BigInt(int === '' ? '0' : int) % whole);
+  const whole = wholeOf(unit);
+  if (phase === 'int' || phase === 'zero') return whole === 1n ? '0' : String(BigInt(int === '' ? '0' : int) % whole);
   if (/[1-9]/.test(fraction.slice(places))) return 'x';
   const seen = fraction.slice(0, places);
   return `${BigInt(int + seen || '0') % whole}@${seen.length}`;

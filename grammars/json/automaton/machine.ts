@@ -82,7 +82,7 @@ export class Machine {
   private readonly propertyValues: (number | undefined)[] = [];
   private readonly wordsStates = new Map<number, number>();
   private readonly slotKeys = new WeakMap<object, string>();
-  /** Transition codes plus one (0: not yet known), 64 leaves to a page. */
+  /** Transition codes plus one (0: not yet known), 16 leaves to a page. */
   readonly pages: Int32Array[] = [];
   private readonly primed: boolean[] = [];
 
@@ -102,9 +102,9 @@ export class Machine {
     this.frames.push({ kind: 'root', slots: [], rests: [], seen: 0, captures: false });
   }
 
-  /** The leaf before a document of a schema; 0 where there is none. */
-  begin(schema: Formula): number {
-    return this.solver.satisfiable(schema)
+  /** The leaf before a document of a schema; 0 where there is none, which is not looked into where it is `evident` that there are. */
+  begin(schema: Formula, evident = false): number {
+    return evident || this.solver.satisfiable(schema)
       ? this.valueState([{ state: schema, results: this.results.of([0]) }], 'none', 0)
       : 0;
   }
@@ -117,17 +117,17 @@ export class Machine {
 
   /** The coded transition of a leaf for a byte. */
   step(leaf: number, byte: number): number {
-    const page = this.pages[leaf >> 6] ?? this.page(leaf >> 6);
-    const at = ((leaf & 63) << 8) | byte;
+    const page = this.pages[leaf >> 4] ?? this.page(leaf >> 4);
+    const at = ((leaf & 15) << 8) | byte;
     const known = page[at];
     if (known) return known - 1;
     if (this.primed[leaf] !== true) {
       this.primed[leaf] = true;
-      located(() => this.leaves[leaf]?.prime(page, (leaf & 63) << 8), this.place);
+      located(() => this.leaves[leaf]?.prime(page, (leaf & 15) << 8), this.place);
       const now = page[at];
       if (now) return now - 1;
     }
-    const next = located(() => this.leaves[leaf]?.step(byte, page, (leaf & 63) << 8) ?? 0, this.place);
+    const next = located(() => this.leaves[leaf]?.step(byte, page, (leaf & 15) << 8) ?? 0, this.place);
     page[at] = next + 1;
     return next;
   }
@@ -415,7 +415,7 @@ export class Machine {
   }
 
   private page(index: number): Int32Array {
-    while (this.pages.length <= index) this.pages.push(new Int32Array(64 * 256));
+    while (this.pages.length <= index) this.pages.push(new Int32Array(16 * 256));
     return this.pages[index] ?? new Int32Array(0);
   }
 }

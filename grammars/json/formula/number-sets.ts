@@ -1,4 +1,4 @@
-import { compare, type Decimal, plainDigits } from './decimal.ts';
+import { type Decimal, decimalOf, plainDigits } from './decimal.ts';
 
 /** A number and how it is written without an exponent: whole digits (none for 0) and digits after the point. */
 export interface SpelledNumber {
@@ -27,18 +27,24 @@ export function numberKey({ digits, exponent }: Decimal): string {
 
 const ZERO = '0e0';
 
-/** A set in order, without duplicates. */
-export function numberSet(values: readonly Decimal[]): NumberSet {
-  const distinct = new Map(values.map((value) => [numberKey(value), value]));
-  const members = [...distinct]
-    .sort(([, a], [, b]) => compare(a, b))
-    .map(([key, value]) => {
-      const [int, fraction] = plainDigits(value);
-      const negative = value.digits < 0n;
-      const size = (negative ? -value.digits : value.digits).toString();
-      return { value, int, fraction, negative, lone: size.length === 1 && size !== '0' ? size : '', key };
-    });
-  return setOf(members);
+/** A set in order, without duplicates. Numbers spelled before are looked up: lists of thousands come again less a few. */
+export function numberSet(values: readonly number[], spelled: Map<number, SpelledNumber>): NumberSet {
+  const members = [...new Set(values)].sort((a, b) => a - b);
+  return setOf(
+    members.map((value) => {
+      let member = spelled.get(value);
+      if (!member) spelled.set(value, (member = spell(decimalOf(value))));
+      return member;
+    }),
+  );
+}
+
+function spell(value: Decimal): SpelledNumber {
+  const [int, fraction] = plainDigits(value);
+  const negative = value.digits < 0n;
+  const size = (negative ? -value.digits : value.digits).toString();
+  const lone = size.length === 1 && size !== '0' ? size : '';
+  return { value, int, fraction, negative, lone, key: numberKey(value) };
 }
 
 function setOf(members: readonly SpelledNumber[]): NumberSet {

@@ -56,8 +56,7 @@ export class StringSets {
     let set = this.sets[id];
     if (!set) {
       const { members, lang } = this.get(this.positiveOf.get(id) ?? StringSets.NONE);
-      const whole =
-        members.length === 0 ? lang : this.engine.union(lang, ...members.map((s) => this.engine.literal(s)));
+      const whole = members.length === 0 ? lang : this.engine.union(lang, this.engine.words(members));
       set = { members: [], lang: this.engine.complement(whole) };
       this.sets[id] = set;
     }
@@ -201,14 +200,11 @@ export class StringSets {
     const at = gone.map((text) => find(members, text)).filter((i, k) => members[i] === gone[k]);
     if (at.length === 0) return a;
     let sum = this.sums[a] ?? 0;
-    const rest: string[] = [];
-    let from = 0;
-    for (const i of at) {
+    const rest = members.slice();
+    for (const i of at.reverse()) {
       sum = (sum - this.hash(members[i] ?? '')) | 0;
-      for (; from < i; from++) rest.push(members[from] ?? '');
-      from++;
+      rest.splice(i, 1);
     }
-    for (; from < members.length; from++) rest.push(members[from] ?? '');
     return this.make(rest, this.engine.empty, undefined, sum);
   }
 
@@ -220,7 +216,7 @@ export class StringSets {
   ): StringSetId {
     const key = `${lang} ${members.length} ${sum}`;
     const alike = this.byKey.get(key) ?? [];
-    const known = alike.find((id) => this.sets[id]?.members.every((text, i) => text === members[i]));
+    const known = alike.find((id) => equal(this.sets[id]?.members ?? members, members));
     if (known !== undefined) return known;
     const id = this.sets.length;
     this.sets.push({ members, lang, window });
@@ -258,6 +254,12 @@ export function spellable(value: Json): boolean {
   return Array.isArray(value)
     ? value.every(spellable)
     : Object.entries(value).every(([name, inner]) => wellFormed(name) && spellable(inner));
+}
+
+function equal(a: readonly string[], b: readonly string[]): boolean {
+  let i = 0;
+  while (i < a.length && a[i] === b[i]) i++;
+  return i === a.length;
 }
 
 function search(sorted: readonly string[], text: string): boolean {

@@ -3,7 +3,7 @@ import type { Listed } from '../schema/listed-values.ts';
 import type { Decimal } from './decimal.ts';
 import type { Formula } from './formula.ts';
 import { Formulas } from './formula.ts';
-import { type NumberSet, numberSet } from './number-sets.ts';
+import { type NumberSet, numberSet, type SpelledNumber } from './number-sets.ts';
 import type { StringSetId } from './string-sets.ts';
 
 /** Tests of numbers; `spelled` is draft 4's integer: a multiple of 1 written without fraction or exponent. */
@@ -66,6 +66,7 @@ export type Term =
 export class Terms {
   private readonly terms: Term[] = [];
   private readonly byKey = new Map<string, Formula>();
+  private readonly spelled = new Map<number, SpelledNumber>();
   private readonly uniform = new Map<Formula, ItemShape>();
   private shapes = 0;
   /** Whether there are terms of the sort `listed`. */
@@ -118,8 +119,8 @@ export class Terms {
   }
 
   /** One of the listed numbers. */
-  numbers(values: readonly Decimal[]): Formula {
-    return this.numberSet(numberSet(values));
+  numbers(values: readonly number[]): Formula {
+    return this.numberSet(numberSet(values, this.spelled));
   }
 
   numberSet(set: NumberSet): Formula {

@@ -178,7 +178,8 @@ export class Insides {
     return this.baseFor(within(this.tokens, set, limit));
   }
 
-  private baseFor(words: Uint32Array): number {
+  /** The base of a set that is kept. */
+  baseFor(words: Uint32Array): number {
     let base = this.setBases.get(words);
     if (base === undefined) {
       base = this.pool.addBase(words);

@@ -1,13 +1,15 @@
-import { childOf, MAX_DEPTH, type TokenTrie } from '../../matching/trie.ts';
+import { childOf, MAX_DEPTH, type TokenTrie, tokensUnder } from '../../matching/trie.ts';
 import type { JsonAcceptor } from '../acceptor.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';
 import type { StackId } from '../automaton/stack.ts';
-import type { MaskWalk } from './mask-walk.ts';
+import { isPlain } from '../automaton/utf8-json.ts';
+import type { MaskWalk, TailSet } from './mask-walk.ts';
 import type { JsonTokens } from './string-tokens.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const U = 0x75;
 
 /** Begins with a character that has an escape of its own, or must have one. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
@@ -28,15 +30,12 @@ const utf8 = new TextEncoder();
 export class ListedMasks {
   private readonly path: Int32Array;
   private readonly ends: Int32Array;
-  /** Marks of tokens, all 0 between calls. */
-  private readonly apart: Uint8Array;
 
   constructor(
     private readonly acceptor: JsonAcceptor,
     private readonly tokens: JsonTokens,
     private readonly walk: MaskWalk,
   ) {
-    this.apart = tokens.marks;
     this.path = new Int32Array(MAX_DEPTH + 2);
     this.ends = new Int32Array(MAX_DEPTH + 2);
   }
@@ -66,9 +65,8 @@ export class ListedMasks {
         continue;
       }
       // Quotes and control characters never stand for themselves.
-      const [plain = ''] = PLAIN.exec(rest.length > FAR ? rest.slice(0, FAR).replace(HALF, '') : rest) ?? [];
-      const whole = plain.length === rest.length;
-      const bytes = utf8.encode(plain);
+      const { bytes, units } = plainOf(rest);
+      const whole = units === rest.length;
       let d = 0;
       while (d < reached && d < bytes.length && bytes[d] === previous[d]) d++;
       // The text before ended here, so that nothing was asked of what goes on.
@@ -85,7 +83,7 @@ export class ListedMasks {
         if (whole && d + 1 === bytes.length) continue;
         this.escapedAt(d + 1, leaf, stack);
       }
-      past = d < bytes.length && bytes.length === plain.length ? rest.slice(0, d + 1) : '';
+      past = d < bytes.length && bytes.length === units ? rest.slice(0, d + 1) : '';
       reached = d;
       previous = bytes;
       ended = whole;
@@ -112,7 +110,8 @@ export class ListedMasks {
       if (rests.some((rest) => rest !== '' && rest.charCodeAt(0) >> (16 - 4 * digits) === value))
         walk.found[walk.count++] = token;
     for (const token of whole) walk.tryToken(token, leaf, stack);
-    this.escaped(this.tokens.quotes, 0, leaf, stack);
+    const { quotes } = this.tokens;
+    this.tryAll(quotes, below(quotes, childOf(quotes, 0, BACKSLASH), U), leaf, stack);
   }
 
   private escapedAt(d: number, leaf: number, stack: StackId): void {
@@ -122,34 +121,29 @@ export class ListedMasks {
 
   /** Tokens that go on with an escape, one by one: there are hardly any. */
   private escaped(trie: TokenTrie, node: number | undefined, leaf: number, stack: StackId): void {
-    const child = below(trie, node, BACKSLASH);
-    if (child < 0) return;
-    const last = trie.from[child + (trie.size[child] ?? 1)] ?? 0;
-    for (let t = trie.from[child] ?? 0; t < last; t++) this.walk.tryToken(trie.tokens[t] ?? 0, leaf, stack);
+    this.tryAll(trie, below(trie, node, BACKSLASH), leaf, stack);
+  }
+
+  private tryAll(trie: TokenTrie, node: number, leaf: number, stack: StackId): void {
+    if (node < 0) return;
+    for (const token of tokensUnder(trie, node)) this.walk.tryToken(token, leaf, stack);
   }
 
   /**
-   * Finds the tokens that close a name which may be any but for some listed or used ones: as for other names, but for tokens that
-   * finish one of those. False when there are no such tokens.
+   * What may follow a name which may be any but for some listed or used ones; finds the tokens which finish one of those and for which that
+   * is not so. Undefined when there are no such tokens.
    */
-  near(key: KeyLeaf, stack: StackId): boolean {
-    const { walk, tokens, apart } = this;
+  near(key: KeyLeaf, stack: StackId): TailSet | undefined {
+    const { walk, tokens } = this;
     const { byContent } = tokens.strings;
     const named = key.nearRests().filter((rest) => byContent.has(rest));
-    if (named.length === 0) return false;
-    for (const rest of named) for (const token of byContent.get(rest) ?? NONE) apart[token] = 1;
-    const { open, later } = walk.tailsAfter(key.offLeaf, stack);
-    for (const tail of open)
-      for (const token of tokens.tailTokens[tail] ?? NONE) if (apart[token] === 0) walk.found[walk.count++] = token;
-    for (const tail of later)
-      for (const token of tokens.tailTokens[tail] ?? NONE) if (apart[token] === 0) walk.later.push(token);
-    for (const rest of named) {
-      const closers = byContent.get(rest) ?? NONE;
-      for (const token of closers) apart[token] = 0;
-      const code = key.closeAfter(rest);
-      if (code !== 0) walk.takeClosers(code, stack, closers);
-    }
-    return true;
+    if (named.length === 0) return undefined;
+    const others = walk.tailsAfter(key.offLeaf, stack);
+    for (const tail of others.later)
+      for (const token of tokens.tailTokens[tail] ?? NONE)
+        if (!named.some((rest) => byContent.get(rest)?.includes(token))) walk.later.push(token);
+    for (const rest of named) walk.takeOthers(key.closeAfter(rest), stack, byContent.get(rest) ?? NONE, others);
+    return others;
   }
 
   /** The leaf after some bytes of content, or 0. */
@@ -158,6 +152,20 @@ export class ListedMasks {
     for (let i = 0; i < bytes.length && at !== 0; i++) at = this.acceptor.machine.step(at, bytes[i] ?? 0) >> 2;
     return at;
   }
+}
+
+/** The bytes of a text up to a quote, backslash or control character, no more than tokens have, and of how many UTF-16 units they are. */
+function plainOf(rest: string): { readonly bytes: Uint8Array; readonly units: number } {
+  const bytes = new Uint8Array(Math.min(rest.length, FAR));
+  for (let units = 0; units < bytes.length; units++) {
+    const code = rest.charCodeAt(units);
+    if (!isPlain(code)) {
+      const [plain = ''] = PLAIN.exec(rest.length > FAR ? rest.slice(0, FAR).replace(HALF, '') : rest) ?? [];
+      return { bytes: utf8.encode(plain), units: plain.length };
+    }
+    bytes[units] = code;
+  }
+  return { bytes, units: bytes.length };
 }
 
 /** The child over a byte of a node that may be none. */

@@ -1,14 +1,15 @@
-import type { TokenTrie } from '../../matching/trie.ts';
+import { type TokenTrie, tokensUnder } from '../../matching/trie.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
 import type { JsonAcceptor } from '../acceptor.ts';
+import { isDigit } from '../automaton/leaf-number.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';
-import { ColonLeaf } from '../automaton/leaf-structure.ts';
+import { ColonLeaf, ValueLeaf } from '../automaton/leaf-structure.ts';
 import type { StackId } from '../automaton/stack.ts';
 import { AFTER, UnknownItems } from '../automaton/unknown-items.ts';
 import { CharLoops, type Loop } from './char-loops.ts';
 import { Memo } from './mask-memo.ts';
-import { INSIDE, type JsonTokens } from './string-tokens.ts';
+import { INSIDE, type JsonTokens, keepSome } from './string-tokens.ts';
 import { covers, HEAD, heightOf, type Rows, rowsOf } from './subtrees.ts';
 import { type TextScratch, type TextStates, WORTH, walkText } from './text-walk.ts';
 
@@ -25,6 +26,8 @@ const DEAD = 0;
 const ALIVE = 1;
 /** Only the text read before tells. */
 const LATER = 2;
+/** The value is over: see {@link MaskWalk.floor}. */
+const BEYOND = 3;
 
 /** Work space of a walk, by depth; shared by all walks over the same tokens, which never interleave. */
 interface Scratch extends TextScratch {
@@ -34,6 +37,11 @@ interface Scratch extends TextScratch {
 }
 
 const NO_WORDS = new Uint32Array(0);
+const SPACE = 0x20;
+
+/** Characters that begin many tokens between strings: digits, all of whose tokens may come, and white space of any kind. */
+export const USUAL = '0123456789 ';
+export const BLANK = 10;
 
 const scratches = new WeakMap<JsonTokens, Scratch>();
 
@@ -52,13 +60,21 @@ function scratchOf(tokens: JsonTokens): Scratch {
   return scratch;
 }
 
+/** What may follow the closing quote of a name as far as the value after it tells. */
+interface ValueTails {
+  readonly set: TailSet;
+  /** Nodes of the tails' trie over which the value ends. */
+  readonly beyond: readonly number[];
+}
+
 /** What may follow the closing quote of a string, by the numbers of tails. */
 export interface TailSet {
   readonly open: readonly number[];
   readonly later: readonly number[];
   /** By tail: one of {@link DEAD}, {@link ALIVE}, {@link LATER}. */
   readonly marks: Uint8Array;
-  /** The mask of a string that admits any content, once it was asked for. */
+  /** The base of a string that admits any content, and its mask, once they were asked for. */
+  base?: number;
   free?: { readonly mask: number; readonly later: readonly number[] };
 }
 
@@ -71,6 +87,8 @@ export class MaskWalk {
   readonly found: Int32Array;
   count = 0;
   later: number[] = [];
+  /** By bit: characters of {@link USUAL} whose tokens can come and are left out of {@link found}. */
+  usual = 0;
   /** Depth of the stack below the frames looked at. */
   lowest = 0;
   readonly loops: CharLoops;
@@ -78,13 +96,17 @@ export class MaskWalk {
   private readonly tails: Memo<TailSet>;
   private readonly sets = new Map<number, TailSet[]>();
   /** The same after names, by the value that follows. */
-  private readonly valueTails: (TailSet | undefined)[] = [];
+  private readonly valueTails: (ValueTails | undefined)[] = [];
+  /** Frames of the stack that a walk does not take away. */
+  private floor = 0;
   private readonly freeLeaves: (boolean | undefined)[] = [];
   private readonly leafAt: Int32Array;
   private readonly stackAt: Int32Array;
   private readonly flagAt: Uint8Array;
   private readonly scratch: Scratch;
   private readonly states: TextStates;
+  /** Whether all white space is alike. */
+  private readonly blanks: boolean;
 
   constructor(
     private readonly acceptor: JsonAcceptor,
@@ -101,6 +123,7 @@ export class MaskWalk {
       step: (leaf, byte) => acceptor.machine.step(leaf, byte),
       whole: (leaf, rows, i) => this.whole(leaf, rows, i),
     };
+    this.blanks = acceptor.machine.options.whitespace === 'json';
     this.loops = new CharLoops(acceptor.machine);
     this.unknown = new UnknownItems(acceptor.machine);
     this.tails = new Memo(acceptor.stacks);
@@ -109,6 +132,7 @@ export class MaskWalk {
   /** Starts over from a configuration. */
   begin(leaf: number, stack: StackId): void {
     this.count = 0;
+    this.usual = 0;
     this.later = [];
     this.place(leaf, stack);
   }
@@ -135,6 +159,7 @@ export class MaskWalk {
     const { pages, leaves } = this.acceptor.machine;
     const rows = rowsOf(trie);
     const { heads } = rows;
+    const usual = trie === this.tokens.structure;
     const [level = 0] = stackAt;
     let n = this.count;
     for (let i = start; i < end; ) {
@@ -144,7 +169,7 @@ export class MaskWalk {
       const here = leafAt[d - 1] ?? 0;
       const flag = flagAt[d - 1] ?? 0;
       // Known transitions within a level are read in place: they are nearly all of the walk.
-      const known = pages[here >> 6]?.[((here & 63) << 8) | (head & 255)] ?? 0;
+      const known = pages[here >> 4]?.[((here & 15) << 8) | (head & 255)] ?? 0;
       if (known === 1) {
         i += below;
         continue;
@@ -165,7 +190,7 @@ export class MaskWalk {
       if (below > 1 && text && stackAt[d] === level && flagAt[d] === 0 && this.free(leafAt[d] ?? 0)) {
         // Anything may follow, and the quote: the same tokens as in any free string.
         this.count = n;
-        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokens, from[i] ?? 0, from[i + below] ?? 0);
+        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokensUnder(trie, i));
         n = this.count;
         i += below;
         continue;
@@ -175,12 +200,14 @@ export class MaskWalk {
         const loop = text ? loops.known(leaf) : loops.of(leaf);
         if (loop !== undefined && heightOf(head) <= loop.count && covers(loop.set, rows, i)) {
           const last = from[i + below] ?? 0;
-          for (let t = from[i] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
+          if (usual && d === 1 && isDigit(head & 255)) this.usual |= 1 << (head & 15);
+          else for (let t = from[i] ?? 0; t < last; t++) found[n++] = tokens[t] ?? 0;
           i += below;
           continue;
         }
       }
-      for (let t = from[i] ?? 0; t < (from[i + 1] ?? 0); t++) found[n++] = tokens[t] ?? 0;
+      if (usual && d === 1 && (head & 255) === SPACE && this.blanks) this.usual |= 1 << BLANK;
+      else for (let t = from[i] ?? 0; t < (from[i + 1] ?? 0); t++) found[n++] = tokens[t] ?? 0;
       i++;
     }
     this.count = n;
@@ -231,17 +258,18 @@ export class MaskWalk {
       this.lowest = Math.min(this.lowest, this.tails.depth);
       return known;
     }
-    // After a name the value to come tells, unless a token goes beyond that value.
+    // After a name the value to come tells, but for tokens that go beyond it.
     const info = acceptor.machine.leaves[after];
-    const value = info instanceof ColonLeaf ? (acceptor.machine.pushLeaf[info.entry] ?? 0) * 16 + flag : 0;
-    const shared = this.valueTails[value];
-    if (shared) return shared;
+    const value = info instanceof ColonLeaf ? this.tailsOfValue(info, flag, acceptor.stacks.depth(below)) : undefined;
+    if (value?.beyond.length === 0) return value.set;
     const outer = this.lowest;
-    const depth = acceptor.stacks.depth(below);
-    this.lowest = value === 0 ? depth : depth + 1;
-    const found = this.walkTails();
-    if (this.lowest > depth) this.valueTails[value] = found;
-    else this.tails.set(after * 16 + flag, below, this.lowest, found);
+    this.lowest = acceptor.stacks.depth(below);
+    const open = value ? [...value.set.open] : [0];
+    const later = value ? [...value.set.later] : [];
+    if (!value) this.walkTails(1, tokens.tails.count, open, later);
+    for (const node of value?.beyond ?? []) this.walkTails(node, node + (tokens.tails.size[node] ?? 1), open, later);
+    const found = this.shared(open, later);
+    this.tails.set(after * 16 + flag, below, this.lowest, found);
     this.lowest = Math.min(outer, this.lowest);
     return found;
   }
@@ -252,21 +280,53 @@ export class MaskWalk {
     const { keys } = (code & 3) === 2 ? (machine.frames[stacks.frame(stack)] ?? {}) : {};
     const value = keys?.valueAfter(code >> 2);
     const found = value === undefined ? undefined : this.valueTails[value * 16];
-    if (found) this.lowest = Math.min(this.lowest, stacks.depth(stack) - 1);
-    return found;
+    if (found?.beyond.length !== 0) return undefined;
+    this.lowest = Math.min(this.lowest, stacks.depth(stack) - 1);
+    return found.set;
   }
 
-  private walkTails(): TailSet {
-    const { byte, depth, size, from, tokens, count } = this.tokens.tails;
+  /** What may follow a name, from the colon's leaf that was last reached, above so many frames. */
+  private tailsOfValue({ entry }: ColonLeaf, flag: number, depth: number): ValueTails {
+    const { machine } = this.acceptor;
+    const { tails, plainTails } = this.tokens;
+    const leaf = machine.pushLeaf[entry] ?? 0;
+    const known = this.valueTails[leaf * 16 + flag];
+    if (known) return known;
+    const { order, repeats } = machine.options;
+    const info = machine.leaves[leaf];
+    const [only] = info instanceof ValueLeaf && info.slots.length === 1 && flag <= NAMED ? info.slots : [];
+    const plain = only && machine.compiler.plain(only.state);
+    const key = `${plain},${flag},${order},${repeats}`;
+    let found = plain === undefined ? undefined : plainTails.get(key);
+    if (!found) {
+      found = { open: [0], later: [], beyond: [] };
+      this.floor = depth + 1;
+      try {
+        this.walkTails(1, tails.count, found.open, found.later, found.beyond);
+      } finally {
+        this.floor = 0;
+      }
+      if (plain !== undefined) keepSome(plainTails, key, found);
+    }
+    const made = { set: this.shared(found.open, found.later), beyond: found.beyond };
+    this.valueTails[leaf * 16 + flag] = made;
+    return made;
+  }
+
+  /** Finds the tails from a node on that may come after the leaf at the depth of strings' ends; tells `beyond` where they go over the floor. */
+  private walkTails(start: number, end: number, open: number[], later: number[], beyond: number[] = []): void {
+    const { byte, depth, size, from, tokens } = this.tokens.tails;
     const { leafAt, stackAt, flagAt } = this;
     const { pages } = this.acceptor.machine;
-    const open = [0];
-    const later: number[] = [];
-    for (let i = 1; i < count; ) {
+    // The way to the node.
+    const path: number[] = [];
+    for (let i = start, d = depth[start] ?? 1; d > 1; i--) if (depth[i] === d - 1) path[--d] = byte[i] ?? 0;
+    for (let d = 1; d < path.length; d++) this.move(DEPTH + d - 1, DEPTH + d, path[d] ?? 0);
+    for (let i = start; i < end; ) {
       const d = DEPTH + (depth[i] ?? 0);
       const below = size[i] ?? 1;
       const here = leafAt[d - 1] ?? 0;
-      const known = (flagAt[d - 1] ?? 0) <= NAMED ? (pages[here >> 6]?.[((here & 63) << 8) | (byte[i] ?? 0)] ?? 0) : 0;
+      const known = (flagAt[d - 1] ?? 0) <= NAMED ? (pages[here >> 4]?.[((here & 15) << 8) | (byte[i] ?? 0)] ?? 0) : 0;
       let moved = DEAD;
       if (known > 1 && ((known - 1) & 3) === 0) {
         leafAt[d] = (known - 1) >> 2;
@@ -274,11 +334,12 @@ export class MaskWalk {
         flagAt[d] = flagAt[d - 1] ?? 0;
         moved = ALIVE;
       } else if (known !== 1) moved = this.move(d - 1, d, byte[i] ?? 0);
+      if (moved === BEYOND) beyond.push(i);
       const last = from[moved === ALIVE ? i + 1 : i + below] ?? 0;
-      for (let t = from[i] ?? 0; t < last && moved !== DEAD; t++) (moved === ALIVE ? open : later).push(tokens[t] ?? 0);
+      const list = moved === ALIVE ? open : later;
+      for (let t = from[i] ?? 0; t < last && (moved === ALIVE || moved === LATER); t++) list.push(tokens[t] ?? 0);
       i += moved === ALIVE ? 1 : below;
     }
-    return this.shared(open, later);
   }
 
   /** The first set equal to this one. */
@@ -305,18 +366,23 @@ export class MaskWalk {
 
   /** Finds those tokens of a node and below that may close a string whose transition over the quote is `code`. */
   takeTails(code: number, stack: StackId, trie: TokenTrie, node: number): void {
-    if (code !== 0)
-      this.takeOpen(
-        this.tailsOf(code, stack),
-        trie.tokens,
-        trie.from[node] ?? 0,
-        trie.from[node + (trie.size[node] ?? 1)] ?? 0,
-      );
+    if (code !== 0) this.takeOpen(this.tailsOf(code, stack), tokensUnder(trie, node));
   }
 
-  /** The same for those of some tokens. */
-  takeClosers(code: number, stack: StackId, closers: readonly number[]): void {
-    this.takeOpen(this.tailsOf(code, stack), closers, 0, closers.length);
+  /** Finds those of some tokens which may close such a string although they may not close another, or the other way round. */
+  takeOthers(code: number, stack: StackId, closers: readonly number[], { marks }: TailSet): void {
+    const { found } = this;
+    const { tailOf } = this.tokens;
+    const own = code === 0 ? undefined : this.tailsOf(code, stack).marks;
+    let n = this.count;
+    for (let i = 0; i < closers.length; i++) {
+      const token = closers[i] ?? 0;
+      const tail = tailOf[token] ?? 0;
+      const mark = own?.[tail] ?? DEAD;
+      if ((mark === ALIVE) !== (marks[tail] === ALIVE)) found[n++] = token;
+      if (mark === LATER) this.later.push(token);
+    }
+    this.count = n;
   }
 
   /** Finds a token if it can come from a situation. */
@@ -329,16 +395,18 @@ export class MaskWalk {
     else if (moved === LATER) this.later.push(token);
   }
 
-  private takeOpen({ marks }: TailSet, tokens: ArrayLike<number>, first: number, last: number): void {
+  private takeOpen({ marks }: TailSet, tokens: Int32Array): void {
     const { found } = this;
     const { tailOf } = this.tokens;
-    for (let t = first; t < last; t++) {
+    let n = this.count;
+    for (let t = 0; t < tokens.length; t++) {
       const token = tokens[t] ?? 0;
       const tail = tailOf[token] ?? 0;
       const mark = tail === INSIDE ? ALIVE : (marks[tail] ?? DEAD);
-      if (mark === ALIVE) found[this.count++] = token;
+      if (mark === ALIVE) found[n++] = token;
       else if (mark === LATER) this.later.push(token);
     }
+    this.count = n;
   }
 
   private free(leaf: number): boolean {
@@ -381,6 +449,7 @@ export class MaskWalk {
       } else if ((code & 3) >= 2) {
         const frame = stacks.frame(stack);
         const keys = machine.frames[frame]?.keys !== undefined;
+        if (stacks.depth(stack) <= this.floor) return BEYOND;
         stack = stacks.parent(stack);
         this.lowest = Math.min(this.lowest, stacks.depth(stack));
         const needed = machine.needsText(frame, target);

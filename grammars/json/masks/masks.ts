@@ -1,7 +1,7 @@
-import type { Places } from '../../matching/endings.ts';
+import type { PlaceLoop, Places } from '../../matching/endings.ts';
 import { type MaskId, MaskPool } from '../../matching/mask-pool.ts';
 import type { TokenMachine } from '../../matching/token-machine.ts';
-import { vocabularyTrie } from '../../matching/trie.ts';
+import { childOf, tokensUnder, vocabularyTrie } from '../../matching/trie.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
 import type { JsonAcceptor } from '../acceptor.ts';
 import { KeyLeaf, ObjectLeaf } from '../automaton/leaf-object.ts';
@@ -10,11 +10,12 @@ import { ArrayLeaf, INDENT, ValueLeaf } from '../automaton/leaf-structure.ts';
 import type { StackId } from '../automaton/stack.ts';
 import { located } from '../schema/located.ts';
 import { CHAR_WORDS, type CharBits } from './char-bits.ts';
+import { ROUND } from './char-loops.ts';
 import { type Counted, Insides } from './insides.ts';
 import { ListedMasks } from './listed-masks.ts';
 import { Memo } from './mask-memo.ts';
-import { MaskWalk, type TailSet } from './mask-walk.ts';
-import { INSIDE, insideUpTo, type JsonTokens, jsonTokens } from './string-tokens.ts';
+import { BLANK, MaskWalk, type TailSet, USUAL } from './mask-walk.ts';
+import { addTokens, INSIDE, insideUpTo, type JsonTokens, jsonTokens, keptSet } from './string-tokens.ts';
 
 /** The mask of a situation, and the tokens that may come beside, depending on the text read before. */
 interface Found {
@@ -35,10 +36,10 @@ export class JsonMasks implements TokenMachine {
   private readonly walk: MaskWalk;
   private readonly listed: ListedMasks;
   private readonly insides: Insides;
-  private readonly insideBase: number;
   private readonly memo: Memo<Found>;
+  /** By {@link MaskWalk.usual}: the tokens of it. */
+  private readonly usualWords: (Uint32Array | undefined)[] = [];
   private readonly decided = new Map<number, MaskId>();
-  private readonly bases = new Map<number, number>();
 
   constructor(
     readonly acceptor: JsonAcceptor,
@@ -51,7 +52,6 @@ export class JsonMasks implements TokenMachine {
     this.listed = new ListedMasks(acceptor, this.tokens, this.walk);
     this.memo = new Memo(acceptor.stacks);
     this.insides = new Insides(acceptor, vocabulary, this.tokens, this.walk, this.pool);
-    this.insideBase = this.pool.addBase(this.tokens.strings.inside);
   }
 
   get start(): number {
@@ -91,16 +91,28 @@ export class JsonMasks implements TokenMachine {
     return {
       of: (state) => acceptor.place(state),
       step: (place, byte) => acceptor.stepBlind(place, byte),
+      unordered: (place) => acceptor.unordered(place),
       round: (place) => {
         acceptor.load(place);
         const { leaf, machine } = acceptor;
+        const { loops } = this.walk;
         const text = machine.leaves[leaf];
-        const link = text instanceof StringLeaf || text instanceof KeyLeaf ? this.walk.loops.link(leaf) : undefined;
-        if (!link) return NO_CHARS;
-        if (link.next === leaf) return link.set;
-        // Only how many characters may come changes.
+        if (!(text instanceof StringLeaf || text instanceof KeyLeaf)) return NO_LOOP;
+        const at = (next: number): number => {
+          acceptor.leaf = next;
+          return acceptor.save();
+        };
+        const { next, set = NO_CHARS } = loops.link(leaf) ?? {};
         const profile = text instanceof StringLeaf ? text.profile : undefined;
-        return profile && 'min' in profile && profile.min === 0 ? link.set : NO_CHARS;
+        // Only how many characters may come changes.
+        if (next === leaf || (profile && 'min' in profile && profile.min === 0)) return { set, places: [place] };
+        const { count, counts, set: all = NO_CHARS } = loops.known(leaf) ?? {};
+        if (count === ROUND)
+          return { set: all, places: [...(counts ?? [])].flatMap(([s, n]) => (n === ROUND ? at(s) : [])) };
+        // Names that leave listed ones behind, say: after one character more of the same do not matter.
+        const after = next === undefined ? undefined : loops.link(next);
+        if (next === undefined || after?.next !== next) return NO_LOOP;
+        return { set: set.map((word, w) => word & (after.set[w] ?? 0)), places: [at(next)] };
       },
     };
   }
@@ -115,7 +127,7 @@ export class JsonMasks implements TokenMachine {
 
   private compute(leaf: number, stack: StackId): Found {
     const { walk, acceptor } = this;
-    acceptor.ask(leaf);
+    acceptor.ask(leaf, stack);
     walk.lowest = acceptor.stacks.depth(stack);
     const found = located(() => this.collect(leaf, stack), acceptor.machine.place);
     this.memo.set(leaf, stack, walk.lowest, found);
@@ -152,9 +164,11 @@ export class JsonMasks implements TokenMachine {
       }
       if (profile?.kind === 'inside') {
         if (info instanceof KeyLeaf && info.offLeaf !== 0) {
-          if (!this.listed.near(info, stack)) return this.free(info.offLeaf, stack);
-        } else walk.walk(tokens.quotes, true);
-        return this.found(this.insideBase);
+          const tails = this.listed.near(info, stack);
+          return tails ? this.found(this.baseOf(tails)) : this.free(info.offLeaf, stack);
+        }
+        walk.walk(tokens.quotes, true);
+        return this.found(this.insides.baseFor(tokens.strings.inside));
       }
       const rests = info.decoder === 0 ? info.listedRests() : undefined;
       if (rests) {
@@ -167,13 +181,31 @@ export class JsonMasks implements TokenMachine {
       return this.found(-1);
     }
     walk.walk(tokens.structure, false);
+    const base = this.usual();
     if ((info instanceof ValueLeaf || info instanceof ObjectLeaf || info instanceof ArrayLeaf) && info.space > 2)
       this.dropIndents(INDENT + 2 - info.space);
     if ((info?.end() ?? 0) !== 0) {
       walk.lowest = Math.min(walk.lowest, Math.max(0, acceptor.stacks.depth(stack) - 1));
       if (stack <= 0) for (const token of vocabulary.eos) walk.found[walk.count++] = token;
     }
-    return this.found(-1);
+    return this.found(base);
+  }
+
+  /** The base of the tokens that the last walk left out. */
+  private usual(): number {
+    const { walk, insides, tokens } = this;
+    const { usual } = walk;
+    if (usual === 0) return -1;
+    this.usualWords[usual] ??= keptSet(tokens, `#${usual}`, () => {
+      const { structure, strings } = tokens;
+      const set = new Uint32Array(strings.inside.length);
+      for (let bit = 0; bit < USUAL.length; bit++) {
+        const node = childOf(structure, 0, USUAL.charCodeAt(bit));
+        if (((usual >> bit) & 1) === 1) addTokens(set, tokensUnder(structure, node, bit === BLANK ? 1 : undefined));
+      }
+      return set;
+    });
+    return insides.baseFor(this.usualWords[usual]);
   }
 
   /** What the last walk found beside a base. */
@@ -199,10 +231,24 @@ export class JsonMasks implements TokenMachine {
   private free(leaf: number, stack: StackId): Found {
     const tails = this.walk.tailsAfter(leaf, stack);
     if (!tails.free) {
-      this.close(tails, 0, Number.POSITIVE_INFINITY);
-      tails.free = this.found(this.insideBase);
+      for (const tail of tails.later)
+        for (const token of this.tokens.tailTokens[tail] ?? NONE) this.walk.later.push(token);
+      tails.free = this.found(this.baseOf(tails));
     }
     return tails.free;
+  }
+
+  /** The base of the tokens that stay in a string, or close it and go on with an open tail. */
+  private baseOf(tails: TailSet): number {
+    const { strings, tailTokens } = this.tokens;
+    tails.base ??= this.insides.baseFor(
+      keptSet(this.tokens, `"${tails.open}`, () => {
+        const words = strings.inside.slice();
+        for (const tail of tails.open) addTokens(words, tailTokens[tail] ?? NONE);
+        return words;
+      }),
+    );
+    return tails.base;
   }
 
   /** Finds the tokens that close a string after `min` to `max` characters, where any content of these lengths may close. */
@@ -210,13 +256,12 @@ export class JsonMasks implements TokenMachine {
     const { walk } = this;
     const { tailTokens } = this.tokens;
     const { lengths } = this.tokens.strings;
-    const all = min <= 0 && max === Number.POSITIVE_INFINITY;
     for (const tail of open) {
       const tokens = tailTokens[tail] ?? NONE;
       for (let i = 0; i < tokens.length; i++) {
         const token = tokens[i] ?? 0;
         const length = lengths[token] ?? 0;
-        if (all || (length >= min && length <= max)) walk.found[walk.count++] = token;
+        if (length >= min && length <= max) walk.found[walk.count++] = token;
       }
     }
     for (const tail of later)
@@ -232,7 +277,7 @@ export class JsonMasks implements TokenMachine {
     const { strings } = tokens;
     // What follows the quote is the same for all lengths in the bounds.
     if (min <= strings.longest) this.close(walk.tailsAfter(info.anyText(), stack), min, max);
-    return this.found(max >= strings.longest ? this.insideBase : this.baseUpTo(max));
+    return this.found(this.insides.baseFor(insideUpTo(strings, max)));
   }
 
   /** What is found in another state on the same stack. */
@@ -298,15 +343,7 @@ export class JsonMasks implements TokenMachine {
     walk.later = whole.later.filter(fits);
     return this.found(whole.loop ? this.insides.baseOf(whole.loop, max) : -1);
   }
-
-  private baseUpTo(limit: number): number {
-    let base = this.bases.get(limit);
-    if (base === undefined) {
-      base = this.pool.addBase(insideUpTo(this.tokens.strings, limit));
-      this.bases.set(limit, base);
-    }
-    return base;
-  }
 }
 
 const NO_CHARS: CharBits = new Int32Array(CHAR_WORDS);
+const NO_LOOP: PlaceLoop = { set: NO_CHARS, places: [] };

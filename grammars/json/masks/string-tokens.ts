@@ -50,10 +50,10 @@ export interface JsonTokens {
   readonly indents: Uint8Array;
   /** Tokens that begin with an escape. */
   readonly escapes: EscapeTokens;
-  /** Memo of {@link within}. */
+  /** Tails after names by the value after them, where that is plain in any schema. */
+  readonly plainTails: Map<string, { readonly open: number[]; readonly later: number[]; readonly beyond: number[] }>;
+  /** Sets of tokens by what they are, see {@link keptSet}. */
   readonly sets: Map<string, Uint32Array>;
-  /** Work space: a mark for each token, all 0 while nobody uses it. */
-  readonly marks: Uint8Array;
 }
 
 /** Tokens that begin with a backslash. */
@@ -215,13 +215,13 @@ function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whites
     structure: prepared(structure.entries),
     text: prepared(text),
     escapes: escapesOf(text),
+    plainTails: new Map(),
     sets: new Map(),
     quotes: prepared(quotes.entries),
     tails: buildTrie(tails.entries.map(({ bytes }, i) => ({ bytes, tokens: [i] }))),
     tailTokens: tails.entries.map((entry) => entry.tokens),
     tailOf,
     indents,
-    marks: new Uint8Array(vocabulary.size),
   };
 }
 
@@ -250,17 +250,40 @@ function prepared(entries: readonly TrieEntry[]): TokenTrie {
   return trie;
 }
 
-/** Sets kept for {@link within}. */
+/** Entries of a memo of the vocabulary. */
 const MAX_SETS = 512;
+
+/** Remembers a value in a memo that holds so many at most. */
+export function keepSome<T>(memo: Map<string, T>, key: string, value: T): void {
+  if (memo.size >= MAX_SETS) memo.clear();
+  memo.set(key, value);
+}
+
+/** A set of tokens under a key, kept for the vocabulary. */
+export function keptSet({ sets }: JsonTokens, key: string, make: () => Uint32Array): Uint32Array {
+  let words = sets.get(key);
+  if (!words) {
+    words = make();
+    keepSome(sets, key, words);
+  }
+  return words;
+}
+
+/** Adds tokens to a set. */
+export function addTokens(words: Uint32Array, tokens: ArrayLike<number>): void {
+  for (let t = 0; t < tokens.length; t++) {
+    const token = tokens[t] ?? 0;
+    words[token >>> 5] = (words[token >>> 5] ?? 0) | (1 << (token & 31));
+  }
+}
 
 /** The tokens made of characters of a set only, at most `limit` of them; kept for the vocabulary. */
 export function within(tokens: JsonTokens, set: CharBits, limit: number): Uint32Array {
-  const { sets, strings, text } = tokens;
-  const most = Math.min(limit, strings.longest);
-  const key = `${set.join()},${most}`;
-  const known = sets.get(key);
-  if (known) return known;
-  if (sets.size >= MAX_SETS) sets.clear();
+  const most = Math.min(limit, tokens.strings.longest);
+  return keptSet(tokens, `${set.join()},${most}`, () => withinAtMost(tokens, set, most));
+}
+
+function withinAtMost({ strings, text }: JsonTokens, set: CharBits, most: number): Uint32Array {
   const words = new Uint32Array(strings.inside.length);
   const rows = rowsOf(text);
   for (let i = 1; i < text.count; ) {
@@ -280,6 +303,5 @@ export function within(tokens: JsonTokens, set: CharBits, limit: number): Uint32
     }
     i = next;
   }
-  sets.set(key, words);
   return words;
 }

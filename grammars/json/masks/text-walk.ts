@@ -122,8 +122,8 @@ function walkNodes(
       }
     }
     const here = leafAt[d - 1] ?? 0;
-    const page = here >> 6;
-    const entry = page < pages.length ? (pages[page]?.[((here & 63) << 8) | byte] ?? 0) : 0;
+    const page = here >> 4;
+    const entry = page < pages.length ? (pages[page]?.[((here & 15) << 8) | byte] ?? 0) : 0;
     const code = entry === 0 ? states.step(here, byte) : entry - 1;
     if (code === 0 && on === OFF) {
       i += below;

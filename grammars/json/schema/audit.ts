@@ -6,8 +6,20 @@ import { JSON_TYPES, type JsonType } from '../formula/terms.ts';
 import { JSON_CHOICES, type JsonOptions, type JsonSession, openSchema } from '../session.ts';
 import { contradiction } from './contradiction.ts';
 import { typeBit } from './declared-types.ts';
-import { isObject, type Json, type JsonObject, own, pointerToken, SchemaDocument, type Site } from './document.ts';
+import {
+  isObject,
+  type Json,
+  type JsonObject,
+  own,
+  pointerToken,
+  SchemaDocument,
+  type Site,
+  SUBSCHEMA,
+  SUBSCHEMA_LIST,
+  SUBSCHEMA_MAP,
+} from './document.ts';
 import { hardPlace, located, type SchemaPlace } from './located.ts';
+import { ANNOTATIONS, VALIDATION } from './plain-schema.ts';
 
 /** One keyword that cannot be honoured. */
 export interface SchemaProblem {
@@ -43,39 +55,15 @@ export interface SchemaReport {
   readonly visited: number;
 }
 
-const PLACES = [
-  'additionalItems',
-  'additionalProperties',
-  'contains',
-  'else',
-  'if',
-  'items',
-  'not',
-  'propertyNames',
-  'then',
-  'unevaluatedItems',
-  'unevaluatedProperties',
-];
-const LISTS = ['allOf', 'anyOf', 'items', 'oneOf', 'prefixItems'];
-const MAPS = ['dependencies', 'dependentSchemas', 'patternProperties', 'properties'];
-
 /** Every keyword of JSON Schema's drafts. */
 export const SCHEMA_KEYWORDS: ReadonlySet<string> = new Set([
-  ...PLACES,
-  ...LISTS,
-  ...MAPS,
-  ...'$anchor $comment $defs $dynamicAnchor $dynamicRef $id $recursiveAnchor $recursiveRef $ref $schema $vocabulary const'.split(
-    ' ',
-  ),
-  ...'contentEncoding contentMediaType contentSchema default definitions dependentRequired deprecated description enum'.split(
-    ' ',
-  ),
-  ...'example examples exclusiveMaximum exclusiveMinimum format id maxContains maxItems maxLength maxProperties maximum'.split(
-    ' ',
-  ),
-  ...'minContains minItems minLength minProperties minimum multipleOf pattern readOnly required title type uniqueItems writeOnly'.split(
-    ' ',
-  ),
+  ...SUBSCHEMA,
+  ...SUBSCHEMA_LIST,
+  ...SUBSCHEMA_MAP,
+  ...VALIDATION,
+  ...ANNOTATIONS,
+  ...'$anchor $dynamicAnchor $dynamicRef $id $recursiveAnchor $recursiveRef $ref $schema $vocabulary'.split(' '),
+  ...'contentEncoding contentMediaType format id maxContains minContains'.split(' '),
 ]);
 
 /** Keywords of a schema that nothing looks at; extensions by their prefix are meant to be so. */
@@ -85,9 +73,17 @@ function ignoredIn({ schema, pointer }: Site): IgnoredKeyword[] {
     const at = { pointer: pointer + pointerToken(keyword), keyword };
     if (keyword === 'format' && typeof value === 'string' && !FORMAT_NAMES.includes(value))
       ignored.push({ ...at, format: value });
-    else if (!SCHEMA_KEYWORDS.has(keyword) && !/^x-|^[~^]/i.test(keyword)) ignored.push(at);
+    else if (SCHEMA_KEYWORDS.has(keyword) ? namesNothing(keyword, value) : !/^x-|^[~^]/i.test(keyword))
+      ignored.push(at);
   }
   return ignored;
+}
+
+/** Whether a keyword has another type than its own, so that nothing can refer to it; drafts before 4 had `required` in properties. */
+function namesNothing(keyword: string, value: Json): boolean {
+  if (keyword === 'required') return typeof value === 'boolean';
+  if (/^(?:\$defs|definitions)$/.test(keyword)) return !isObject(value);
+  return /^\$(?:id|schema|anchor|dynamicAnchor)$/.test(keyword) && typeof value !== 'string';
 }
 
 /** Compiles every reachable subschema for every JSON type and gathers what fails. */
@@ -117,8 +113,16 @@ export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
   const seen = new Set<Site>();
   const queue: Site[] = [document.root];
   for (let site = queue.pop(); site; site = queue.pop()) {
-    if (seen.has(site) || !isObject(site.schema)) continue;
+    if (seen.has(site) || typeof site.schema === 'boolean') continue;
     seen.add(site);
+    if (!isObject(site.schema)) {
+      try {
+        session?.compiler.sub(site, 0);
+      } catch (error) {
+        note(error, site);
+      }
+      continue;
+    }
     visited++;
     ignored.push(...ignoredIn(site));
     if (session) {
@@ -214,14 +218,22 @@ function visit(document: SchemaDocument, site: Site, add: (site: Site) => void, 
       fail(error);
     }
   }
-  for (const keyword of PLACES) if (isObject(own(schema, keyword))) add(document.child(site, keyword));
-  for (const keyword of LISTS) {
+  for (const keyword of SUBSCHEMA) {
+    const value = own(schema, keyword);
+    // Nothing is demanded of what a text contains.
+    if (value !== undefined && keyword !== 'contentSchema' && !(keyword === 'items' && Array.isArray(value)))
+      add(document.child(site, keyword));
+  }
+  for (const keyword of SUBSCHEMA_LIST) {
     const list = own(schema, keyword);
     if (Array.isArray(list)) list.forEach((_, i) => void add(document.child(site, keyword, i)));
   }
-  for (const keyword of MAPS) {
+  for (const keyword of SUBSCHEMA_MAP) {
     const map = own(schema, keyword);
-    if (isObject(map))
-      for (const name of Object.keys(map)) if (isObject(own(map, name))) add(document.child(site, keyword, name));
+    // Definitions count where something refers to them.
+    if (isObject(map) && !/def/.test(keyword))
+      // Dependencies may be lists of names.
+      for (const name of Object.keys(map))
+        if (keyword !== 'dependencies' || isObject(own(map, name))) add(document.child(site, keyword, name));
   }
 }

@@ -1,5 +1,4 @@
 import { InfcError } from '../../../runtime/errors.ts';
-import { decimalOf } from '../formula/decimal.ts';
 import { FALSE, type Formula, type Formulas, TRUE } from '../formula/formula.ts';
 import { type StringSetId, StringSets, spellable } from '../formula/string-sets.ts';
 import { canonical, type JsonType, ofWhole, type Term, type Terms } from '../formula/terms.ts';
@@ -12,7 +11,7 @@ import { numberKeywords } from './keywords-number.ts';
 import { objectKeywords } from './keywords-object.ts';
 import { stringKeywords } from './keywords-string.ts';
 import { ListedValues } from './listed-values.ts';
-import { ANNOTATIONS, assertsValidation, plainContent, VALIDATION } from './plain-schema.ts';
+import { ANNOTATIONS, assertsValidation, plainKey, VALIDATION } from './plain-schema.ts';
 
 /** A keyword that could not be honoured exactly and was left out (`onUnsupported: 'relax'`). */
 export interface Relaxation {
@@ -76,15 +75,14 @@ export class SchemaCompiler {
         this.aliases.delete(site.id);
       }
     }
-    const content = plainContent(site);
-    if (content === undefined)
+    const key = plainKey(site);
+    if (key === undefined)
       return this.terms.schema(
         site,
         this.scopes.enter(scope, site.resource),
         given.length > 0 && hasOneOf(site) ? given : [],
       );
     // Schemas that say the same of a value are one: what was found out for one of them holds for all.
-    const key = `${site.resource.draft}${content}`;
     let formula = this.plainSchemas.get(key);
     if (formula === undefined) {
       formula = this.terms.schema(site, this.scopes.enter(scope, site.resource));
@@ -146,6 +144,21 @@ export class SchemaCompiler {
     return types;
   }
 
+  /** The schema that a formula demands, where it is only one. */
+  siteOf(value: Formula): Site | undefined {
+    const { formulas } = this;
+    if (!formulas.isLiteral(value) || !formulas.isPositive(value)) return undefined;
+    const term = this.terms.get(formulas.leafNumber(value));
+    return term.sort === 'schema' ? term.site : undefined;
+  }
+
+  /** What a formula says of a value, as text that means the same in all schemas, where that takes only a few plain keywords. */
+  plain(value: Formula): string | undefined {
+    if (value === TRUE) return '';
+    const site = this.siteOf(value);
+    return site && plainKey(site);
+  }
+
   private typedLeaf(leaf: number, type: JsonType): Formula {
     const term = this.terms.get(leaf);
     if (!ofWhole(term)) return this.formulas.leaf(leaf);
@@ -180,7 +193,7 @@ export class SchemaCompiler {
     if (value === null) return type === 'null' ? TRUE : FALSE;
     if (typeof value === 'boolean')
       return type !== 'boolean' ? FALSE : value ? terms.isTrue() : formulas.not(terms.isTrue());
-    if (typeof value === 'number') return type === 'number' ? terms.numbers([decimalOf(value)]) : FALSE;
+    if (typeof value === 'number') return type === 'number' ? terms.numbers([value]) : FALSE;
     if (typeof value === 'string') return type === 'string' ? terms.string(this.strings.of([value])) : FALSE;
     if (Array.isArray(value)) {
       if (type !== 'array') return FALSE;
@@ -288,8 +301,7 @@ export class SchemaCompiler {
   private oneOf(list: readonly Json[], type: JsonType, few: number): Formula {
     if (type === 'string')
       return this.terms.string(this.strings.of(list.filter((x): x is string => typeof x === 'string')));
-    if (type === 'number')
-      return this.terms.numbers(list.filter((x): x is number => typeof x === 'number').map(decimalOf));
+    if (type === 'number') return this.terms.numbers(list.filter((x): x is number => typeof x === 'number'));
     const distinct = new Map(list.filter((x) => typeOf(x) === typeBit(type)).map((x) => [canonical(x), x]));
     const composite = type === 'array' || type === 'object';
     const some =
@@ -306,6 +318,14 @@ export class SchemaCompiler {
     const value = own(site.schema as JsonObject, keyword);
     if (!Array.isArray(value)) throw this.invalid(site, keyword, `${keyword} must be an array of schemas`);
     return value.map((_, i) => this.sub(site.resource.owner.child(site, keyword, i), scope, given));
+  }
+
+  /** A keyword that holds an object; an empty one where it is not there. */
+  map(site: Site, keyword: string): JsonObject {
+    const value = own(site.schema as JsonObject, keyword);
+    if (value === undefined) return {};
+    if (!isObject(value)) throw this.invalid(site, keyword, `${keyword} must be an object`);
+    return value;
   }
 
   /** Formulas of everything `site` refers to in place. */
@@ -373,7 +393,8 @@ export class SchemaCompiler {
     const value = own(site.schema as JsonObject, keyword);
     if (typeof value !== 'number' || value < 0 || !Number.isInteger(value))
       throw this.invalid(site, keyword, `${keyword} must be a whole number >= 0`);
-    return value;
+    // More are as many: doubles do not tell one from the next.
+    return Math.min(value, Number.MAX_SAFE_INTEGER - 1);
   }
 
   /** Runs one keyword; under `relax` an unsupported one is noted and left out. */

@@ -1,7 +1,7 @@
 import { type Formula, TRUE } from '../formula/formula.ts';
 import type { Shape } from '../formula/terms.ts';
 import type { SchemaCompiler } from './compiler.ts';
-import { isObject, type JsonObject, own, type Site } from './document.ts';
+import { type JsonObject, own, type Site } from './document.ts';
 
 /** The keyword that holds this schema's tuple, if it has one. Arrays under `items` stay tuples in every draft. */
 export function tupleKeyword(site: Site): 'items' | 'prefixItems' | undefined {
@@ -13,10 +13,8 @@ export function tupleKeyword(site: Site): 'items' | 'prefixItems' | undefined {
 /** The shape of `properties`, `patternProperties` and `additionalProperties` together. */
 export function declaredShape(compiler: SchemaCompiler, site: Site, scope: number): Shape {
   const schema = site.schema as JsonObject;
-  const properties = own(schema, 'properties') ?? {};
-  const patterns = own(schema, 'patternProperties') ?? {};
-  if (!isObject(properties)) throw compiler.invalid(site, 'properties', 'properties must be an object');
-  if (!isObject(patterns)) throw compiler.invalid(site, 'patternProperties', 'patternProperties must be an object');
+  const properties = compiler.map(site, 'properties');
+  const patterns = compiler.map(site, 'patternProperties');
   const memo = new Map<string, Formula>();
   return {
     id: compiler.terms.nextShape(),

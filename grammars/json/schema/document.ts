@@ -40,13 +40,14 @@ export interface DocumentOptions {
 }
 
 const ROOT_URI = 'infc:/schema';
-const SUBSCHEMA = new Set(
+/** Keywords that hold a schema, lists of schemas, and schemas by name. */
+export const SUBSCHEMA: ReadonlySet<string> = new Set(
   'additionalItems additionalProperties contains contentSchema else if items not propertyNames then unevaluatedItems unevaluatedProperties'.split(
     ' ',
   ),
 );
-const SUBSCHEMA_LIST = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems', 'items']);
-const SUBSCHEMA_MAP = new Set([
+export const SUBSCHEMA_LIST: ReadonlySet<string> = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems', 'items']);
+export const SUBSCHEMA_MAP: ReadonlySet<string> = new Set([
   '$defs',
   'definitions',
   'dependentSchemas',
@@ -119,11 +120,13 @@ export class SchemaDocument {
     let value = site.schema;
     let pointer = site.pointer;
     for (const token of tokens) {
-      value = Array.isArray(value)
-        ? (value[Number(token)] as Json)
+      const below = Array.isArray(value)
+        ? (value[Number(token)] as Json | undefined)
         : isObject(value)
-          ? (own(value, String(token)) ?? true)
-          : true;
+          ? own(value, String(token))
+          : undefined;
+      // What is not there says nothing; null is there, and no schema.
+      value = below === undefined ? true : below;
       pointer += pointerToken(token);
     }
     return this.site(value, pointer, site.resource);

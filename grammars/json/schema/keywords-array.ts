@@ -26,7 +26,12 @@ export function arrayKeywords(compiler: SchemaCompiler, site: Site, scope: numbe
     });
   add('minItems', () => terms.atLeast(compiler.count(site, 'minItems')));
   add('maxItems', () => formulas.not(terms.atLeast(compiler.count(site, 'maxItems') + 1)));
-  if (own(schema, 'uniqueItems') === true) add('uniqueItems', () => terms.unique());
+  if (own(schema, 'uniqueItems') !== false)
+    add('uniqueItems', () => {
+      if (own(schema, 'uniqueItems') !== true)
+        throw compiler.invalid(site, 'uniqueItems', 'uniqueItems must be a boolean');
+      return terms.unique();
+    });
   if (draft >= 6)
     add('contains', () => {
       const value = compiler.child(site, scope, 'contains');

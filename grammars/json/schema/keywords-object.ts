@@ -2,7 +2,7 @@ import { FALSE, type Formula, TRUE } from '../formula/formula.ts';
 import { StringSets } from '../formula/string-sets.ts';
 import type { SchemaCompiler } from './compiler.ts';
 import { declaredShape } from './declared.ts';
-import { isObject, type Json, type JsonObject, own, type Site } from './document.ts';
+import { type Json, type JsonObject, own, type Site } from './document.ts';
 import { unevaluatedProperties } from './unevaluated.ts';
 
 type Add = (keyword: string, make: () => Formula) => void;
@@ -37,27 +37,22 @@ export function objectKeywords(compiler: SchemaCompiler, site: Site, scope: numb
       });
     });
   const implied = (key: string, demand: Formula): Formula => formulas.or([formulas.not(terms.required(key)), demand]);
-  const map = (keyword: string): JsonObject => {
-    const value = own(schema, keyword);
-    if (!isObject(value)) throw compiler.invalid(site, keyword, `${keyword} must be an object`);
-    return value;
-  };
   const requireAll = (keyword: string, value: Json | undefined): Formula =>
     formulas.and(names(compiler, site, keyword, value).map((k) => terms.required(k)));
   if (draft >= 2019) {
     add('dependentRequired', () => {
-      const value = map('dependentRequired');
+      const value = compiler.map(site, 'dependentRequired');
       return formulas.and(Object.keys(value).map((k) => implied(k, requireAll('dependentRequired', own(value, k)))));
     });
     add('dependentSchemas', () => {
-      const value = map('dependentSchemas');
+      const value = compiler.map(site, 'dependentSchemas');
       return formulas.and(
         Object.keys(value).map((k) => implied(k, compiler.child(site, scope, 'dependentSchemas', k))),
       );
     });
   }
   add('dependencies', () => {
-    const value = map('dependencies');
+    const value = compiler.map(site, 'dependencies');
     return formulas.and(
       Object.keys(value).map((k) => {
         const item = own(value, k);

@@ -26,8 +26,8 @@ export function stringKeywords(compiler: SchemaCompiler, site: Site, add: Add): 
   if (compiler.assertsFormat(site))
     add('format', () => {
       const name = own(schema, 'format');
-      const lang =
-        typeof name === 'string' ? formatLanguage(engine, name, DRAFT_NAMES[site.resource.draft]) : undefined;
+      if (typeof name !== 'string') throw compiler.invalid(site, 'format', 'format must be a string');
+      const lang = formatLanguage(engine, name, DRAFT_NAMES[site.resource.draft]);
       return lang === undefined ? TRUE : string(lang);
     });
 }

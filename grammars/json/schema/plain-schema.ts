@@ -23,8 +23,8 @@ const PLAIN: ReadonlySet<string> = new Set(
   'type minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum'.split(' '),
 );
 
-/** What a schema says of a value, as text, where that takes only a few plain keywords. */
-export function plainContent({ schema, resource }: Site): string | undefined {
+/** What a schema says of a value and in which draft, as text, where that takes only a few plain keywords. */
+export function plainKey({ schema, resource }: Site): string | undefined {
   if (typeof schema === 'boolean' || !assertsValidation(resource)) return undefined;
   const parts: string[] = [];
   for (const key of Object.keys(schema as JsonObject)) {
@@ -34,5 +34,5 @@ export function plainContent({ schema, resource }: Site): string | undefined {
     if (!PLAIN.has(key) || !sound) return undefined;
     parts.push(key, JSON.stringify(value));
   }
-  return parts.join();
+  return `${resource.draft}${parts}`;
 }

@@ -131,9 +131,9 @@ export class ObjectCost {
     let known = this.fresh.get(key);
     if (!known) {
       const { members, lang } = this.solver.compiler.strings.get(set);
-      const spelled = members.filter((name) => !taken.has(name)).map((name) => engine.literal(name));
-      const without = engine.complement(engine.union(engine.empty, ...[...taken].map((name) => engine.literal(name))));
-      known = { costs: [], rest: engine.union(engine.intersect(lang, without), ...spelled) };
+      const spelled = engine.words(members.filter((name) => !taken.has(name)));
+      const without = engine.complement(engine.words([...taken]));
+      known = { costs: [], rest: engine.union(engine.intersect(lang, without), spelled) };
       this.fresh.set(key, known);
     }
     while (known.costs.length <= Math.min(index, TOLD_APART)) {

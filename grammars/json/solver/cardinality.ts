@@ -20,8 +20,9 @@ export function cardinality(solver: Solver, value: Formula, limit: number): numb
   if (solver.satisfiableAs(value, 'string')) {
     const { members, lang } = compiler.strings.get(compiler.stringSet(value));
     const { engine } = compiler.strings;
-    const extra = members.filter((s) => !compiler.strings.matches(lang, s)).length;
-    const size = lang === engine.empty ? 0 : engine.isEmpty(lang) ? 0 : engine.cardinality(lang);
+    const none = lang === engine.empty;
+    const extra = none ? members.length : members.filter((s) => !compiler.strings.matches(lang, s)).length;
+    const size = none ? 0 : engine.isEmpty(lang) ? 0 : engine.cardinality(lang);
     if (add(extra + size)) return total;
   }
   if (solver.satisfiableAs(value, 'number') && add(countNumbers(solver, compiler.typed(value, 'number'), limit)))

@@ -4,6 +4,8 @@ import type { StringSetId } from '../formula/string-sets.ts';
 export class SeenSet {
   constructor(
     readonly id: number,
+    /** Numbers of the keys, ascending. */
+    readonly numbers: readonly number[],
     /** The used ones that have no place in the order. */
     readonly keys: ReadonlySet<string>,
     /** Of a used name that is not known: the name patterns it matches; no demand lists it. */
@@ -34,9 +36,10 @@ export class SeenSet {
 export class SeenSets {
   private readonly sets: SeenSet[] = [];
   private readonly byKey = new Map<string, number>();
+  private readonly keyNumbers = new Map<string, number>();
 
   constructor() {
-    this.make('', new Set(), undefined, undefined, 0);
+    this.make('', [], new Set(), undefined, undefined, 0);
   }
 
   get(id: number): SeenSet {
@@ -47,7 +50,14 @@ export class SeenSets {
 
   /** The empty set of an object whose names come in this order. */
   ordered(names: readonly string[]): number {
-    return this.make(`!${JSON.stringify(names)}`, new Set(), undefined, new Map(names.map((name, i) => [name, i])), 0);
+    return this.make(
+      `!${JSON.stringify(names)}`,
+      [],
+      new Set(),
+      undefined,
+      new Map(names.map((name, i) => [name, i])),
+      0,
+    );
   }
 
   /**
@@ -55,18 +65,26 @@ export class SeenSets {
    * `matched`, where these are given.
    */
   add(id: number, key: string | undefined, matched?: ReadonlySet<StringSetId>): number {
-    const { keys, unknown = matched, order, orderId, position } = this.get(id);
+    const { numbers, keys, unknown = matched, order, orderId, position } = this.get(id);
     const place = key === undefined ? Number.POSITIVE_INFINITY : (order?.get(key) ?? Number.POSITIVE_INFINITY);
     const next = order ? Math.max(position, Math.min(place + 1, order.size)) : 0;
     if (key === undefined ? next === position && matched === undefined : keys.has(key) || place < position) return id;
     // The position tells of names with a place, so that an object has as many sets as names and not as choices of them.
-    const more = key === undefined || order?.has(key) ? keys : new Set([...keys, key].sort());
-    const name = `${orderId}@${next}#${JSON.stringify([...more])}${unknown ? [...unknown].join() || '-' : ''}`;
-    return this.make(name, more, unknown, order, next, orderId);
+    const stays = key === undefined || order?.has(key);
+    const more = stays ? numbers : withNumber(numbers, this.numberOf(key));
+    const name = `${orderId}@${next}#${more}${unknown ? `#${[...unknown]}` : ''}`;
+    return this.make(name, more, stays ? keys : new Set(keys).add(key), unknown, order, next, orderId);
+  }
+
+  private numberOf(key: string): number {
+    let number = this.keyNumbers.get(key);
+    if (number === undefined) this.keyNumbers.set(key, (number = this.keyNumbers.size));
+    return number;
   }
 
   private make(
     name: string,
+    numbers: readonly number[],
     keys: ReadonlySet<string>,
     unknown: ReadonlySet<StringSetId> | undefined,
     order: ReadonlyMap<string, number> | undefined,
@@ -76,8 +94,14 @@ export class SeenSets {
     const known = this.byKey.get(name);
     if (known !== undefined) return known;
     const id = this.sets.length;
-    this.sets.push(new SeenSet(id, keys, unknown, order, position, orderId ?? id));
+    this.sets.push(new SeenSet(id, numbers, keys, unknown, order, position, orderId ?? id));
     this.byKey.set(name, id);
     return id;
   }
+}
+
+/** An ascending list with one more number. */
+function withNumber(numbers: readonly number[], number: number): readonly number[] {
+  const at = numbers.findIndex((other) => other > number);
+  return at < 0 ? [...numbers, number] : [...numbers.slice(0, at), number, ...numbers.slice(at)];
 }

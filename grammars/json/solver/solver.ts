@@ -147,7 +147,7 @@ export class Solver {
   }
 
   /** The one value a formula lists, which needs no search: there may be thousands. */
-  private one(value: Formula): Json | undefined {
+  one(value: Formula): Json | undefined {
     if (!this.formulas.isLiteral(value) || !this.formulas.isPositive(value)) return undefined;
     const term = this.term(value);
     return term.sort === 'const' ? term.value : undefined;
@@ -155,9 +155,8 @@ export class Solver {
 
   /** Where a formula comes from, if it is one schema. */
   private placeOf(value: Formula): SchemaPlace | undefined {
-    if (!this.formulas.isLiteral(value)) return undefined;
-    const term = this.term(value);
-    return term.sort === 'schema' ? hardPlace(term.site) : undefined;
+    const site = this.compiler.siteOf(value);
+    return site && hardPlace(site);
   }
 
   /** The error of questions beyond what is decided exactly. */

@@ -21,6 +21,7 @@ const JUDGED = 16;
 /** Takes listed values out of the demands they stand in: the others then are demands without lists. */
 export class ValueLists {
   private readonly memo = new Map<Formula, Parts>();
+  private readonly canonicals = new Map<object, string>();
   private readonly texts = new Map<number, ReadonlySet<string>>();
 
   constructor(private readonly solver: Solver) {}
@@ -46,8 +47,21 @@ export class ValueLists {
 
   private apart(typed: Formula, type: JsonType, lists: readonly Listed[]): Parts {
     const { formulas, terms, compiler, budget } = this.solver;
+    // Of a list beside other demands those remain that satisfy them.
+    const parts = formulas.conjuncts(typed);
+    const whole = parts.find((part) => compiler.listed.get(part));
+    const one = whole && compiler.listed.get(whole);
+    if (one) {
+      const others = formulas.and(parts.filter((part) => part !== whole));
+      const kept = one.members.flatMap((member) => {
+        budget.work(JUDGED);
+        const value = one.list.values[member] ?? null;
+        return this.judge(others, value) ? [value] : [];
+      });
+      return { listed: compiler.listed.of(kept, one.list.names), rest: FALSE };
+    }
     const candidates = new Map<string, Json>();
-    for (const { list } of lists) for (const value of list.values) candidates.set(canonical(value), value);
+    for (const { list } of lists) for (const value of list.values) candidates.set(this.textOf(value), value);
     const others = formulas.substitute(typed, (leaf) =>
       terms.get(leaf).sort === 'listed' ? FALSE : formulas.leaf(leaf),
     );
@@ -67,6 +81,8 @@ export class ValueLists {
   /** Whether a value satisfies a formula. */
   holds(formula: Formula, value: Json): boolean {
     if (formula <= 1) return formula === 1;
+    const one = this.solver.one(formula);
+    if (one !== undefined) return this.textOf(one) === this.textOf(value);
     const bit = typeOf(value);
     const type = JSON_TYPES.find((t) => typeBit(t) === bit);
     return type !== undefined && this.judge(this.solver.compiler.typed(formula, type), value);
@@ -107,15 +123,24 @@ export class ValueLists {
       case 'unique':
         return new Set(items.map(canonical)).size === items.length;
       case 'listed':
-        return this.textsOf(term.listed).has(canonical(value));
+        return this.textsOf(term.listed).has(this.textOf(value));
       default:
         return this.holds(formulas.leaf(leaf), value);
     }
   }
 
+  /** {@link canonical}, remembered: lists are gone through for every value that is excluded. */
+  private textOf(value: Json): string {
+    if (value === null || typeof value !== 'object') return canonical(value);
+    let text = this.canonicals.get(value);
+    if (text === undefined) this.canonicals.set(value, (text = canonical(value)));
+    return text;
+  }
+
   private textsOf({ id, list, members }: Listed): ReadonlySet<string> {
     let texts = this.texts.get(id);
-    if (!texts) this.texts.set(id, (texts = new Set(members.map((member) => canonical(list.values[member] ?? null)))));
+    if (!texts)
+      this.texts.set(id, (texts = new Set(members.map((member) => this.textOf(list.values[member] ?? null)))));
     return texts;
   }
 }

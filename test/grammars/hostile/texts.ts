@@ -1,15 +1,13 @@
-import type { CancelSignal } from '../../grammars/cancel.ts';
-import { choice, constrain, grammar, regex, vocabularyFromTokenizerJson } from '../../grammars/index.ts';
-import type { Hostile, HostileOptions } from './hostile-cases.ts';
-
-export const range = (n: number): readonly number[] => Array.from({ length: n }, (_, i) => i);
+import type { CancelSignal } from '../../../grammars/cancel.ts';
+import { choice, constrain, grammar, regex, vocabularyFromTokenizerJson } from '../../../grammars/index.ts';
+import { type Hostile, type HostileOptions, range } from './case.ts';
 
 const signalOf = ({ signal }: HostileOptions): { readonly signal?: CancelSignal } => (signal ? { signal } : {});
 
 /** A grammar, a text of it (or how one begins) and the refusals that will do. */
 function rules(
   name: string,
-  make: () => { readonly gbnf: string } | { readonly lark: string },
+  make: () => { readonly gbnf: string } | { readonly lark: string } | { readonly ebnf: string },
   text: string | undefined,
   ...refusals: string[]
 ): Hostile {
@@ -144,5 +142,32 @@ export const TEXTS: readonly Hostile[] = [
         },
       ),
     'INFC5201',
+  ),
+
+  rules('repeats of nothing, 60 deep', () => ({ gbnf: `root ::= ${'('.repeat(60)}"a"?${')*'.repeat(60)} "b"` }), 'aab'),
+  rules(
+    'a rule that is twice itself, or nothing',
+    () => ({ gbnf: 'root ::= root root | "a" | ""\nx ::= root{0,1000}' }),
+    'aaaa',
+    'INFC5304',
+  ),
+  rules(
+    'terminals of Lark that repeat repeats of one another',
+    () => ({
+      lark: `start: (A | B | C)~1..1000\nA: /(?:(?:a{0,100}b?){0,100}c){0,1000}/\nB: (A A?)~0..200 "x"\nC: (B | A B)~0..200 /[a-x]{0,500}y/`,
+    }),
+    'aabcxy',
+    'INFC5104',
+    'INFC5105',
+  ),
+  rules(
+    'a rule of EBNF with 2,000 alternatives of alternatives',
+    () => ({
+      ebnf: `root = ${range(2000)
+        .map((i) => `("x${i % 100}", ["y"], {"z${i}"} | "w${i}")`)
+        .join(' | ')};`,
+    }),
+    'x7yz7',
+    'INFC5304',
   ),
 ];
