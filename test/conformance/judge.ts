@@ -24,6 +24,9 @@ export function judgeFormats(ajv: Core): void {
   ajv.addFormat('uri', (text: string) => uri(text.replace(/^([a-z][a-z\d+.-]*:)(?=[?#]|$)/i, '$1a')));
 }
 
+/** Keywords that draft 4 does not have and ajv-draft-04 takes from later ones. */
+const AFTER_DRAFT_4 = ['const', 'contains', 'if', 'then', 'else', 'propertyNames'];
+
 /** Whether a value satisfies a schema; `errors` of the last one say why not. */
 export type Validate = ((value: unknown) => boolean) & { errors?: unknown };
 
@@ -42,6 +45,7 @@ export function validatorOf(schema: { readonly [key: string]: unknown }): Valida
       unicodeRegExp,
     });
     judgeFormats(ajv);
+    if (Class === AjvDraft4) for (const keyword of AFTER_DRAFT_4) ajv.removeKeyword(keyword);
     const { $schema: _, ...rest } = schema;
     return ajv.compile(withItems(old ? alone(rest) : rest) as typeof rest);
   };

@@ -6,7 +6,7 @@ import { TOKENIZER_FILES, TOKENIZER_TEXTS } from './tokenizer-files.ts';
 
 /**
  * Ids that Hugging Face's own library (Rust, `tokenizers` 0.23.2, special tokens read as text) gives. To ask it again:
- * `INFC_TOKENIZERS=python3 npx vitest run test/grammars/tokenizer-oracle.test.ts`, with the package installed there; `INFC_RECORD=1` writes.
+ * `INFC_TOKENIZERS=python3 npm test -- test/grammars/tokenizer-oracle.test.ts`, with the package installed there; `INFC_RECORD=1` writes.
  */
 const FILE = new URL('./golden/tokenizer-oracle.json', import.meta.url);
 

@@ -7,11 +7,11 @@ export default defineConfig({
   resolve: {
     // Plugins under test/plugins import infc by its public names, as their authors do.
     alias: [
-      { find: /^infc\/runtime$/, replacement: source('./runtime/index.ts') },
-      { find: /^infc\/generate$/, replacement: source('./runtime/generate/index.ts') },
-      { find: /^infc\/grammars$/, replacement: source('./grammars/index.ts') },
-      { find: /^infc\/test$/, replacement: source('./test/kit/index.ts') },
-      { find: /^infc$/, replacement: source('./compiler/index.ts') },
+      { find: /^infc\/runtime$/, replacement: source('../runtime/index.ts') },
+      { find: /^infc\/generate$/, replacement: source('../runtime/generate/index.ts') },
+      { find: /^infc\/grammars$/, replacement: source('../grammars/index.ts') },
+      { find: /^infc\/test$/, replacement: source('../test/kit/index.ts') },
+      { find: /^infc$/, replacement: source('../compiler/index.ts') },
     ],
   },
   test: {
