@@ -10,8 +10,6 @@ export { EMPTY, EPSILON, type Lang, type LanguageNode, type RuleDefinition } fro
 const MAX_WIDTH = 20_000;
 const NO_KIDS: readonly Lang[] = [];
 const MAX_DISTRIBUTION = 64;
-/** Longer lists are not remembered by what was asked. */
-const MAX_KEY = 64;
 
 type Fields = Partial<LanguageNode> & Pick<LanguageNode, 'kind' | 'nullable' | 'minLength' | 'maxLength'>;
 
@@ -26,8 +24,6 @@ export class Languages {
   readonly #ids = new Map<string, Lang>();
   /** Concatenations by `a * 2^26 + b`: the most frequent look-up. */
   readonly #concatenations = new Map<number, Lang>();
-  /** Unions and intersections by what they were asked of: derivatives lead back to few. */
-  readonly #asked = new Map<string, Lang>();
   readonly #classes: (Lang | undefined)[] = [];
   readonly #expansions = new Map<Lang, Expand>();
   readonly #expanded = new Map<Lang, Lang>();
@@ -237,21 +233,6 @@ export class Languages {
   }
 
   union(kids: readonly Lang[]): Lang {
-    return this.#ask(true, kids);
-  }
-
-  #ask(union: boolean, kids: readonly Lang[]): Lang {
-    const [only] = kids;
-    if (only !== undefined && kids.length === 1) return only;
-    const key = kids.length > MAX_KEY ? undefined : `${union ? '|' : '&'}${kids.join()}`;
-    const known = key === undefined ? undefined : this.#asked.get(key);
-    if (known !== undefined) return known;
-    const lang = union ? this.#union(kids) : this.#intersect(kids);
-    if (key !== undefined) this.#asked.set(key, lang);
-    return lang;
-  }
-
-  #union(kids: readonly Lang[]): Lang {
     const members = new Set<Lang>();
     let set: CharSet = EMPTY_SET;
     const visit = (lang: Lang): void => {
@@ -275,10 +256,6 @@ export class Languages {
   }
 
   intersect(kids: readonly Lang[]): Lang {
-    return this.#ask(false, kids);
-  }
-
-  #intersect(kids: readonly Lang[]): Lang {
     const members = new Set<Lang>();
     let set: CharSet | undefined;
     let span: { set: CharSet; min: number; max: number } | undefined;

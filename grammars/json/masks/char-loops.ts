@@ -17,8 +17,6 @@ export interface Loop {
   readonly count: number;
   /** The same for each of its states. */
   readonly counts?: ReadonlyMap<number, number>;
-  /** The same where states are too many to know them before: asked when a walk meets one. */
-  readonly counter?: (state: number) => number;
   /** Whether texts of more characters than that have one of {@link exits} among them. */
   readonly sealed?: boolean;
 }

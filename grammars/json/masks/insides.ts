@@ -10,7 +10,7 @@ import type { MaskWalk } from './mask-walk.ts';
 import { type JsonTokens, within } from './string-tokens.ts';
 
 /** With fewer characters left than this, a state that counts is walked as it is. */
-const SHORT = 6;
+const SHORT = 10;
 /** Where a bound on the length is left out, so many tokens are tried one by one at most. */
 const MANY = 6000;
 /** Of a format, tokens with more characters than this are so few that they are tried one by one. */
@@ -96,25 +96,11 @@ export class Insides {
    */
   counted(info: StringLeaf | KeyLeaf): Counted | undefined {
     const { counts } = info;
-    const sure = counts ? this.sure(counts) : 0;
-    return counts && sure >= SHORT ? { ...counts, sure, plain: info.uncounted(counts) } : undefined;
-  }
-
-  /** See {@link Counted}. Where characters are due there must be room for them and an end, unless a member has any number more. */
-  private sure({ slot, lang, most }: Counts): number {
-    const { engine, facts } = this.acceptor.machine;
-    const need = engine.need(lang);
-    return slot.min + need <= most || slot.min === 0 || facts.endless(lang) ? most - need : 0;
-  }
-
-  /** The same of states on the way, where they lead round as `loop` does without what they count. */
-  private sureOf(leaf: number, loop: Loop): number {
-    const info = this.acceptor.machine.leaves[leaf];
-    if (!(info instanceof StringLeaf || info instanceof KeyLeaf)) return 0;
-    const { counts } = info;
-    const own = counts && this.walk.loops.known(info.uncounted(counts));
-    const same = own?.count === ROUND && own.set.join() === loop.set.join() && own.exits.join() === loop.exits.join();
-    return counts && same ? Math.max(0, this.sure(counts)) : 0;
+    if (!counts || counts.slot.min > 0) return undefined;
+    const { engine } = this.acceptor.machine;
+    const { lang, most } = counts;
+    const sure = most - engine.need(lang);
+    return sure >= SHORT ? { ...counts, sure, plain: info.uncounted(counts) } : undefined;
   }
 
   /** Tokens of a state whose length has a bound: those without it, unless they may be too long for it. */
@@ -159,9 +145,9 @@ export class Insides {
       const bounded = text && this.bounded(text, leaf);
       if (bounded) return bounded;
       const loop = walk.loops.of(plain);
-      if (loop?.count !== ROUND) return this.search(leaf);
-      const { set, exits } = loop;
-      return { mask: this.along(leaf, { set, exits, count: sure, counter: (state) => this.sureOf(state, loop) }) };
+      return loop?.count === ROUND
+        ? { mask: this.along(leaf, { set: loop.set, exits: loop.exits, count: sure }) }
+        : this.search(leaf);
     }
     const info = acceptor.machine.leaves[plain];
     const whole = info instanceof StringLeaf ? this.of(info, plain, undefined) : this.search(plain);
@@ -195,7 +181,7 @@ export class Insides {
   /** The tokens along a loop of the state, and those that leave it. */
   private along(leaf: number, loop: Loop): MaskId {
     const { walk, pool } = this;
-    const base = this.baseOf(loop.set, loop.counts || loop.counter ? ROUND : loop.count);
+    const base = this.baseOf(loop.set, loop.counts ? ROUND : loop.count);
     walk.begin(leaf, 0);
     walk.walkText(loop, pool.wordsOf(base));
     return pool.intern(base, walk.found, walk.count);

@@ -22,8 +22,6 @@ export interface TextScratch {
 
 /** Subtrees smaller than this are walked node by node. */
 export const WORTH = 6;
-/** Of larger ones it is asked what a state on the way counts where that has to be found out. */
-const ASKED = 256;
 /** The path has left the loop. */
 const OFF = 255;
 const NONE: CharBits = new Int32Array(CHAR_WORDS);
@@ -49,7 +47,6 @@ export function walkText(
 ): number {
   const { count = 0, exits = NONE, set = NONE } = loop ?? {};
   const counts = count < ROUND ? loop?.counts : undefined;
-  const counter = loop?.counter ?? (counts && ((state: number) => counts.get(state) ?? 0));
   return walkNodes(
     states,
     pages,
@@ -62,11 +59,9 @@ export function walkText(
     loop === undefined ? OFF : 0,
     set,
     exits,
-    counter ? ROUND : count,
+    counts ? ROUND : count,
     loop?.sealed ? ROUND : count,
-    counter ? uncounted(pages.length * 64 + ROOM) : NO_COUNTS,
-    counter ?? NO_COUNTER,
-    loop?.counter ? ASKED : WORTH,
+    counts ? counted(counts) : NO_COUNTS,
     base,
     found,
     n,
@@ -74,15 +69,16 @@ export function walkText(
 }
 
 const NO_COUNTS = new Uint8Array(0);
-const NO_COUNTER = (): number => 0;
-/** States that a walk may meet for the first time, and whose counts it still remembers. */
-const ROOM = 2048;
-/** {@link Loop.counts} of the walk that goes on, each with one more; 0 where they were not asked for. */
+/** {@link Loop.counts} of the walk that goes on, 0 for other states. */
 let countOf = NO_COUNTS;
 
-function uncounted(states: number): Uint8Array {
-  if (states > countOf.length) countOf = new Uint8Array(2 * states);
-  return countOf.fill(0);
+function counted(counts: ReadonlyMap<number, number>): Uint8Array {
+  const last = Math.max(...counts.keys());
+  if (last >= countOf.length) countOf = new Uint8Array(2 * last);
+  // Counts of the walk before were those of another machine.
+  countOf.fill(0);
+  for (const [state, count] of counts) countOf[state] = count;
+  return countOf;
 }
 
 function walkNodes(
@@ -100,8 +96,6 @@ function walkNodes(
   count: number,
   reach: number,
   counts: Uint8Array,
-  countFor: (state: number) => number,
-  asked: number,
   base: Uint32Array,
   found: Int32Array,
   from: number,
@@ -140,10 +134,9 @@ function walkNodes(
     leafAt[d] = leaf;
     onLoop[d] = on;
     if (code !== 0 && on !== OFF) {
-      let known = counts[leaf] ?? 1;
-      if (inner && known === 0 && below > asked) counts[leaf] = known = 1 + Math.min(ROUND, countFor(leaf));
+      const known = counts[leaf] ?? 0;
       const round =
-        inner && (known > heightOf(head) || (known > 1 && below > WORTH && states.round(leaf, set, rows, i)));
+        inner && (known >= heightOf(head) || (known > 0 && below > WORTH && states.round(leaf, set, rows, i)));
       i += round ? below : 1;
       continue;
     }
