@@ -7,7 +7,6 @@ import { Derivatives } from './derivatives.ts';
 import { EMPTY, EPSILON, type Lang, Languages } from './language.ts';
 import { parseRegex } from './parser.ts';
 import type { Dialect, RegexNode } from './syntax.ts';
-import { partsOf } from './union.ts';
 import { literal, oneOf } from './words.ts';
 
 export type { Partition, Ranges } from './charset.ts';
@@ -77,8 +76,6 @@ export interface RegexEngine {
   borrow(from: RegexEngine, lang: Lang): Lang;
   /** What is the same for a borrowed language in all engines. */
   origin(lang: Lang): string | undefined;
-  /** Languages that a language is seen to include, and that it is the union of. */
-  parts(lang: Lang): readonly Lang[];
   /** Membership. */
   matches(lang: Lang, text: string): boolean;
   /** A number no other engine has. */
@@ -178,7 +175,6 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
       const { kind, a } = languages.node(lang);
       return kind === 'rule' ? languages.rules[a]?.origin : undefined;
     },
-    parts: (lang) => partsOf(languages, lang),
     matches: (lang, text) => languages.nullableIn(deriveText(lang, text), 0),
     serial: serial++,
     internals: { languages, derivatives },

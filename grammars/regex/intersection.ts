@@ -1,6 +1,6 @@
 import { ALL_SET, type CharSet, EMPTY_SET } from './charset.ts';
 import type { Languages } from './language.ts';
-import { EMPTY, EPSILON, type Lang, UNBOUNDED } from './node.ts';
+import { EPSILON, type Lang, UNBOUNDED } from './node.ts';
 
 /** Cheap proofs that an intersection is empty; also drops plain length bounds that another member implies. */
 export function disjoint(languages: Languages, members: Set<Lang>): boolean {
@@ -31,10 +31,4 @@ export function disjoint(languages: Languages, members: Set<Lang>): boolean {
     }
   }
   return false;
-}
-
-/** The runs of one class that some counted runs have in common; every text where there are none. */
-export function spanned(languages: Languages, span: { set: CharSet; min: number; max: number } | undefined): Lang {
-  if (!span) return languages.any;
-  return span.min > span.max ? EMPTY : languages.repeat(languages.class(span.set), span.min, span.max);
 }

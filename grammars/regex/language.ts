@@ -1,6 +1,6 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { ALL_SET, type CharSet, CharSets, EMPTY_SET } from './charset.ts';
-import { disjoint, spanned } from './intersection.ts';
+import { disjoint } from './intersection.ts';
 import { EMPTY, EPSILON, type Expand, type Lang, type LanguageNode, type RuleDefinition, UNBOUNDED } from './node.ts';
 import { mergeUnion } from './union.ts';
 
@@ -425,4 +425,9 @@ export class Languages {
     const node = { kind, a, b, min, max, kids, nullable, minLength, maxLength, plain, opaque, behinds, looping };
     return this.nodes.push(node) - 1;
   }
+}
+
+function spanned(languages: Languages, span: { set: CharSet; min: number; max: number } | undefined): Lang {
+  if (!span) return languages.any;
+  return span.min > span.max ? EMPTY : languages.repeat(languages.class(span.set), span.min, span.max);
 }

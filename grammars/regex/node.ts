@@ -68,8 +68,6 @@ export interface RuleDefinition {
   cardinality?(): number;
   need?(): number;
   uncounted?(): Uncounted;
-  /** See `partsOf`. */
-  parts?(): readonly Lang[];
 }
 
 export const EMPTY: Lang = 0;

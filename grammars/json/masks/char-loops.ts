@@ -1,4 +1,4 @@
-import { type Lang, segmentOf } from '../../regex/index.ts';
+import { segmentOf } from '../../regex/index.ts';
 import { FreeNumberLeaf, NumberLeaf } from '../automaton/leaf-number.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';
@@ -64,10 +64,6 @@ const FAR = 6;
 const NEAR = 3;
 /** Sets of fewer characters are of no use. */
 const FEW = 4;
-/** The same where everything beside the set is an exit. */
-const WIDE = 100;
-/** The letters a to z in the fourth word of a set. */
-const LETTERS = 0x07fffffe;
 
 const NO_CHARS: CharBits = new Int32Array(CHAR_WORDS);
 
@@ -105,9 +101,6 @@ export class CharLoops {
     for (const [state, count] of loop?.counts ?? [])
       if (loop && count > NEAR && this.from(state)?.set.every((word, w) => word === loop.set[w]))
         this.met[state] ??= count === loop.count ? loop : { ...loop, count };
-    if (loop?.count === ROUND) return loop;
-    const wide = this.including(leaf);
-    if (wide) return wide;
     if (loop) return this.sealed(leaf, loop) ?? loop;
     // Most characters may lead to where others lead round.
     const next = this.follow(this.link(leaf)?.next ?? leaf);
@@ -131,43 +124,6 @@ export class CharLoops {
     }
     const counts = this.counts(set, seen);
     return this.loop(set, counts, counts.get(leaf) ?? 0);
-  }
-
-  /**
-   * A loop of too many states to follow. Where some characters lead from a state and from the one that most of them lead to only to
-   * languages that include that of the latter, so they do from everywhere they lead: a derivative includes those of what it includes.
-   */
-  private including(leaf: number): Loop | undefined {
-    const often = this.link(leaf)?.next ?? leaf;
-    const least = this.langOf(often);
-    if (least === undefined) return undefined;
-    const parts = this.machine.engine.parts(least);
-    const set = new Int32Array(CHAR_WORDS).fill(-1);
-    for (const at of [leaf, often]) {
-      const ways = this.from(at);
-      for (let w = 0; w < CHAR_WORDS; w++) set[w] = (set[w] ?? 0) & (ways?.set[w] ?? 0);
-      for (const link of ways?.links ?? []) if (!this.includes(link.next, parts)) set.set(without(set, link.set));
-    }
-    // Without a frequent character most tokens leave it.
-    const wide = countChars(set) >= WIDE && hasChar(set, SPACE) && ((set[3] ?? 0) & LETTERS) === LETTERS;
-    return wide ? { set, exits: set.map((word) => ~word), count: ROUND } : undefined;
-  }
-
-  /** The pattern of a state that has one only, and neither texts nor a length beside. */
-  private langOf(leaf: number): Lang | undefined {
-    const info = this.machine.leaves[leaf];
-    const [slot] = info instanceof StringLeaf && info.slots.length === 1 && info.decoder === 0 ? info.slots : [];
-    return slot && slot.low >= slot.high && slot.min === 0 && slot.max === Number.POSITIVE_INFINITY
-      ? slot.lang
-      : undefined;
-  }
-
-  /** Whether the pattern of a state is seen to include all parts of a language. */
-  private includes(leaf: number, parts: readonly Lang[]): boolean {
-    const { engine } = this.machine;
-    const lang = this.langOf(leaf);
-    const own = lang === undefined ? [] : engine.parts(lang);
-    return lang === engine.any || parts.every((part) => own.includes(part));
   }
 
   /** A loop that ends after so many characters in states that take few of them: these are exits, so that a walk looks for them alone. */

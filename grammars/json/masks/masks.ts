@@ -107,8 +107,8 @@ export class JsonMasks implements TokenMachine {
         // Only how many characters may come changes.
         if (next === leaf || (profile && 'min' in profile && profile.min === 0)) return { set, places: [place] };
         const { count, counts, set: all = NO_CHARS } = loops.known(leaf) ?? {};
-        if (count === ROUND && counts)
-          return { set: all, places: [...counts].flatMap(([s, n]) => (n === ROUND ? at(s) : [])) };
+        if (count === ROUND)
+          return { set: all, places: [...(counts ?? [])].flatMap(([s, n]) => (n === ROUND ? at(s) : [])) };
         // Names that leave listed ones behind, say: after one character more of the same do not matter.
         const after = next === undefined ? undefined : loops.link(next);
         if (next === undefined || after?.next !== next) return NO_LOOP;
