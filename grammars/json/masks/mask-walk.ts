@@ -11,12 +11,11 @@ import { CharLoops, type Loop } from './char-loops.ts';
 import { Memo } from './mask-memo.ts';
 import { INSIDE, type JsonTokens, keepSome } from './string-tokens.ts';
 import { covers, HEAD, heightOf, type Rows, rowsOf } from './subtrees.ts';
-import { type TextScratch, type TextStates, WORTH, walkText } from './text-walk.ts';
+import { type TextStates, WORTH, walkText } from './text-walk.ts';
+import { DEPTH, type Scratch, scratchOf } from './walk-scratch.ts';
 
 /** The same where it is not yet known which characters lead round. */
 const WORTH_ASKING = 2048;
-/** Longest token, and then some; a walk within a walk starts beyond. */
-const DEPTH = 258;
 
 /** Flags of a configuration: a name was finished whose text the walk does not know; from the second bit on the phase of {@link UnknownItems}. */
 const NAMED = 1;
@@ -29,36 +28,12 @@ const LATER = 2;
 /** The value is over: see {@link MaskWalk.floor}. */
 const BEYOND = 3;
 
-/** Work space of a walk, by depth; shared by all walks over the same tokens, which never interleave. */
-interface Scratch extends TextScratch {
-  readonly stackAt: Int32Array;
-  readonly flagAt: Uint8Array;
-  readonly found: Int32Array;
-}
-
 const NO_WORDS = new Uint32Array(0);
 const SPACE = 0x20;
 
 /** Characters that begin many tokens between strings: digits, all of whose tokens may come, and white space of any kind. */
 export const USUAL = '0123456789 ';
 export const BLANK = 10;
-
-const scratches = new WeakMap<JsonTokens, Scratch>();
-
-function scratchOf(tokens: JsonTokens): Scratch {
-  let scratch = scratches.get(tokens);
-  if (!scratch) {
-    scratch = {
-      leafAt: new Int32Array(2 * DEPTH),
-      stackAt: new Int32Array(2 * DEPTH),
-      flagAt: new Uint8Array(2 * DEPTH),
-      found: new Int32Array(tokens.tailOf.length + 64),
-      onLoop: new Uint8Array(2 * DEPTH),
-    };
-    scratches.set(tokens, scratch);
-  }
-  return scratch;
-}
 
 /** What may follow the closing quote of a name as far as the value after it tells. */
 interface ValueTails {
