@@ -87,8 +87,9 @@ for (let n = 0; walks < wanted && n < wanted * 4 && cpu() - began < most; n++) {
       if (limit !== undefined) bounded++;
       text = Buffer.concat(randomWalk(next, constraint, vocabulary, limit, closing)).toString();
       const value: unknown = JSON.parse(text);
-      // More digits than doubles have are beyond what Ajv decides.
-      if (!validate || /\d[eE]|\d{15}/.test(text)) unjudged++;
+      // More digits than doubles have are beyond what Ajv decides, and draft 4's integers, which are told by how they are written (1.0 is none).
+      const beyond = /draft-04/.test(String(schema.$schema)) ? /\d[eE]|\d{15}|\.0+(?!\d)/ : /\d[eE]|\d{15}/;
+      if (!validate || beyond.test(text)) unjudged++;
       else if (!validate(value))
         fail(
           `${id} ${JSON.stringify(options)} ${limit ?? ''}: ${text.slice(0, 600)} ${JSON.stringify(validate.errors)}`,

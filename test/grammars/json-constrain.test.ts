@@ -72,6 +72,29 @@ describe('check and errors', () => {
   });
 });
 
+describe("draft 4's integers", () => {
+  const $schema = 'http://json-schema.org/draft-04/schema#';
+
+  it('are those without a point or exponent, also where other numbers are asked for', () => {
+    for (const schema of [
+      { $schema, oneOf: [{ type: 'integer' }, { type: 'number' }] },
+      { $schema, type: 'number', not: { type: 'integer' } },
+    ]) {
+      const { acceptor } = constrain(schema);
+      for (const text of ['1', '-10', '1.0', '12.50', '-0.0', '6e+7', '1e0', '2E-3']) {
+        let state = acceptor.start;
+        for (const byte of new TextEncoder().encode(text)) state = acceptor.step(state, byte);
+        const isNumber = /[.eE]/.test(text);
+        expect(acceptor.accepts(state), text).toBe(isNumber);
+        // What claims to be over is over.
+        expect(acceptor.shortest(state) === 0, text).toBe(isNumber);
+      }
+    }
+    const whole = constrain({ $schema, type: 'integer' });
+    expect(['7', '7.0', '7e0'].map((text) => whole.accepts(text))).toEqual([true, false, false]);
+  });
+});
+
 describe('matcher', () => {
   const schema = {
     type: 'object',

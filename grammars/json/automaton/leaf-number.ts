@@ -133,7 +133,9 @@ export class NumberLeaf implements Leaf {
     }
     const { formulas, terms, results } = this.machine;
     return results.finish(
-      this.slots.filter((s) => numberSatisfies(formulas, terms, s.state, value)).map((s) => s.results),
+      this.slots
+        .filter((s) => numberSatisfies(formulas, terms, asSpelled(this.machine, s.state, this.phase), value))
+        .map((s) => s.results),
       () => Number(this.text),
     );
   }
