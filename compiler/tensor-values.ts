@@ -57,6 +57,13 @@ function halves(): Float32Array {
 export const isFloatsDtype = (dtype: DType): dtype is 'f32' | 'f16' | 'bf16' =>
   dtype === 'f32' || dtype === 'f16' || dtype === 'bf16';
 
+/** A loop: callbacks for each of a hundred million bytes take seconds. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  let at = 0;
+  if (a.length === b.length) while (at < a.length && a[at] === b[at]) at++;
+  return at === a.length && at === b.length;
+}
+
 export const elementsOf = (constant: Constant): number =>
   constant.type.shape.reduce<number>((n, d) => n * Number(d), 1);
 

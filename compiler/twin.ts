@@ -4,7 +4,7 @@ import type { HostTensor } from '../runtime/host.ts';
 import { cloneProgram } from './ir/clone.ts';
 import { byteLength, type DType, viewOf } from './ir/dtype.ts';
 import { type Constant, forEachNode, type Program, tensor, type Value } from './ir/graph.ts';
-import { constantNumbers, storeNumber, typedData } from './tensor-values.ts';
+import { constantNumbers, equalBytes, storeNumber, typedData } from './tensor-values.ts';
 
 /** What a model with a recipe is compared with. */
 export interface Twin {
@@ -93,7 +93,7 @@ function keptOf(
     const { encoded: _, ...kept } = own;
     return { kept, isChosen: false };
   }
-  const same = w.again !== undefined && isEqual(own.read(), w.from.read());
+  const same = w.again !== undefined && equalBytes(own.read(), w.from.read());
   const as = same && w.again ? w.again(own) : w.as;
   const [rows = 1, length = 1] = as.type.shape.slice(-2).map(Number);
   const read = (): Uint8Array => {
@@ -105,5 +105,3 @@ function keptOf(
   };
   return { kept: { name: own.name, type: tensor(dtype, own.type.shape), bytes: own.bytes, read }, isChosen: !same };
 }
-
-const isEqual = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((v, i) => v === b[i]);

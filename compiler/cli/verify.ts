@@ -155,15 +155,12 @@ class Check {
 
   private async makeTwin(): Promise<Twin | undefined> {
     if (this.artifact.record?.quant === undefined) return undefined;
-    const { passes, ops } = await this.compiler().then((c) => ({ passes: c.registry.passes, ops: c.registry }));
+    const { registry } = await this.compiler();
     const { rounding, report } = await this.rounded();
-    const reference = new Reference({ ops, host: hostFunctions });
-    return (
-      rounding &&
-      twinOf(await this.original(), { ...rounding, changes: report.changes, passes }, (v) =>
-        reference.evaluateConstant(v),
-      )
-    );
+    if (!rounding) return undefined;
+    const reference = new Reference({ ops: registry, host: hostFunctions });
+    const recipe = { ...rounding, changes: report.changes, passes: registry.passes };
+    return twinOf(await this.original(), recipe, (v) => reference.evaluateConstant(v));
   }
 
   /**

@@ -1,5 +1,6 @@
 import { bitsOf, type DType } from '../../runtime/dtype.ts';
 import type { Constant } from '../ir/graph.ts';
+import { equalBytes } from '../tensor-values.ts';
 
 /** A file of an artifact, produced piece by piece so that weights need not fit in memory twice. */
 export interface ArtifactFile {
@@ -160,5 +161,3 @@ function hashOf(bytes: Uint8Array): number {
   for (let i = words ? words.length * 4 : 0; i < bytes.length; i++) h = Math.imul(h ^ (bytes[i] ?? 0), 0x01000193);
   return h >>> 0;
 }
-
-const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((v, i) => v === b[i]);

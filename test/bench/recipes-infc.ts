@@ -37,6 +37,18 @@ export interface Table {
 
 const ROUNDS = 12;
 
+/** The models of a folder that are asked for, one after the other: unchanged, and their samples. */
+async function* opened(folder: string, names: readonly string[], photos: readonly Uint8Array[]) {
+  const compiler = createCompiler();
+  for (const s of subjects) {
+    if ((names.length > 0 && !names.includes(s.name)) || !isThere(folder, s)) continue;
+    const file = `${folder}/${s.model}`;
+    const plain = await compiler.compile(file, { quant: 'f32' });
+    await using reference = await loadCompiled(plain.targets[0]);
+    yield { s, file, plain, reference, ...(await s.samples(folder, reference, photos)) };
+  }
+}
+
 /** All recipes of each named model of the folder, and the one that a budget chooses. */
 export async function tables(
   folder: string,
@@ -48,12 +60,7 @@ export async function tables(
 ): Promise<Table[]> {
   const compiler = createCompiler();
   const made: Table[] = [];
-  for (const s of subjects) {
-    if ((names.length > 0 && !names.includes(s.name)) || !isThere(folder, s)) continue;
-    const file = `${folder}/${s.model}`;
-    const plain = await compiler.compile(file, { quant: 'f32' });
-    await using reference = await loadCompiled(plain.targets[0]);
-    const { choice, fresh } = await s.samples(folder, reference, photos);
+  for await (const { s, file, reference, choice, fresh } of opened(folder, names, photos)) {
     const auto = await chooseRecipe(file, {
       budget: s.budget,
       samples: choice,
@@ -119,12 +126,7 @@ export async function timed(
   onRow: (model: string, recipe: string, bytes: number, ms: number) => void,
 ): Promise<void> {
   const compiler = createCompiler();
-  for (const s of subjects) {
-    if ((names.length > 0 && !names.includes(s.name)) || !isThere(folder, s)) continue;
-    const file = `${folder}/${s.model}`;
-    const plain = await compiler.compile(file, { quant: 'f32' });
-    await using reference = await loadCompiled(plain.targets[0]);
-    const { choice } = await s.samples(folder, reference, photos);
+  for await (const { s, file, reference, choice } of opened(folder, names, photos)) {
     const samples: Samples =
       choice.kind === 'tokens'
         ? { ...choice, texts: choice.texts.slice(0, FEW) }
@@ -148,13 +150,7 @@ export async function named(
   photos: readonly Uint8Array[],
   onRow: (model: string, recipe: string, bytes: number, damage: number, drop: number) => void,
 ): Promise<void> {
-  const compiler = createCompiler();
-  for (const s of subjects) {
-    if ((names.length > 0 && !names.includes(s.name)) || !isThere(folder, s)) continue;
-    const file = `${folder}/${s.model}`;
-    const plain = await compiler.compile(file, { quant: 'f32' });
-    await using reference = await loadCompiled(plain.targets[0]);
-    const { choice, fresh } = await s.samples(folder, reference, photos);
+  for await (const { s, file, plain, reference, choice, fresh } of opened(folder, names, photos)) {
     for (const quant of recipes) {
       const runs = () => calibrationRuns(choice, plain.targets[0]?.plan.generation);
       const { targets } = await compress(file, { quant, runs });
