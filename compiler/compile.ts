@@ -86,7 +86,10 @@ export interface CompileReport {
 export interface Compilation {
   /** After the passes. */
   readonly program: Program;
-  /** With a recipe: the program before its weights were rounded, and what became of each. */
+  /**
+   * With a recipe, where the passes were stopped (`stopAfter`): the program before its weights were rounded, and what became of each. A
+   * compilation that goes on would hold every weight's tables until its end.
+   */
   readonly rounding?: { readonly before: Program; readonly weights: readonly RoundedWeight[] };
   readonly targets: readonly TargetCompilation[];
   readonly report: CompileReport;
@@ -152,7 +155,7 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       const nodesIn = countNodes(program);
       const later: DeferredWork[] = [];
       const errors: RoundingError[] = [];
-      const rounded: RoundedWeight[] = [];
+      const rounded: RoundedWeight[] | undefined = o.quant !== undefined && o.stopAfter !== undefined ? [] : undefined;
       let before: Program | undefined;
       const changes = await clock.phase('passes', () =>
         runPasses(program, registry.passes, {
@@ -169,13 +172,13 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
             algorithms: registry,
             addProduct,
             later,
-            rounded,
+            ...(rounded ? { rounded } : {}),
             ...(o.onWarning ? { errors } : {}),
             ...(o.calibration ? { calibration: new Map(o.calibration) } : {}),
             ...(o.quant === undefined ? {} : { recipe: recipeOf(o.quant, registry) }),
           },
           onPhase: (phase) => {
-            if (phase === 'precision' && o.quant !== undefined) before = cloneProgram(program);
+            if (phase === 'precision' && rounded) before = cloneProgram(program);
           },
           ...(o.stopAfter === undefined ? {} : { stopAfter: o.stopAfter }),
         }),
@@ -196,7 +199,7 @@ export function createCompiler(options: { readonly plugins?: readonly Plugin[] }
       }
       return {
         program,
-        ...(before ? { rounding: { before, weights: rounded } } : {}),
+        ...(before && rounded ? { rounding: { before, weights: rounded } } : {}),
         targets,
         report: {
           nodesIn,
