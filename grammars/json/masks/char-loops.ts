@@ -53,7 +53,9 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
 /** States that a loop may have; more are followed as far as so many levels take. */
-const MAX_STATES = 96;
+const MAX_STATES = 64;
+/** Levels followed: longer tokens are so few that they are walked. */
+const LEVELS = 20;
 /** Fewer when they are that many at once: so many, and two a level. */
 const SOME = 6;
 /** Longest way followed in numbers, whose states are costly; tokens have few digits. */
@@ -117,7 +119,7 @@ export class CharLoops {
     if (!own || countChars(own.set) <= FEW) return undefined;
     const set = own.set.slice();
     let level = [leaf];
-    for (let count = 1; level.length > 0; count++) {
+    for (let count = 1; level.length > 0 && count <= LEVELS; count++) {
       const below: number[] = [];
       for (const at of level) this.spread(at, set, seen, below, count);
       level = below;
