@@ -1,4 +1,4 @@
-import { type Acceptor, ENDING_FIRST, endingLast, type OwnMasks } from '../matching/acceptor.ts';
+import { type Acceptor, ENDING_FIRST, endingLast } from '../matching/acceptor.ts';
 import { UNTOLD, type Unordered } from '../matching/endings.ts';
 import type { MaskPool } from '../matching/mask-pool.ts';
 import { Triples } from '../matching/triples.ts';
@@ -69,7 +69,7 @@ export class JsonAcceptor implements Acceptor {
     return end !== 0 && stack <= 0;
   }
 
-  masks(vocabulary: Vocabulary, pool: MaskPool): OwnMasks {
+  masks(vocabulary: Vocabulary, pool?: MaskPool): JsonMasks {
     return new JsonMasks(this, vocabulary, pool);
   }
 
