@@ -1,4 +1,5 @@
-import { segmentOf } from '../../regex/index.ts';
+import { type Lang, segmentOf } from '../../regex/index.ts';
+import { partsOf } from '../../regex/union.ts';
 import { FreeNumberLeaf, NumberLeaf } from '../automaton/leaf-number.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';
@@ -67,6 +68,9 @@ const NEAR = 3;
 /** Sets of fewer characters are of no use. */
 const FEW = 4;
 
+/** The same where everything beside the set is an exit. */
+const WIDE = 100;
+
 const NO_CHARS: CharBits = new Int32Array(CHAR_WORDS);
 
 /** Which characters lead round in a state: a walk takes whole subtrees of tokens by them. */
@@ -103,6 +107,8 @@ export class CharLoops {
     for (const [state, count] of loop?.counts ?? [])
       if (loop && count > NEAR && this.from(state)?.set.every((word, w) => word === loop.set[w]))
         this.met[state] ??= count === loop.count ? loop : { ...loop, count };
+    const wide = loop?.count === ROUND ? undefined : this.including(leaf);
+    if (wide) return wide;
     if (loop) return this.sealed(leaf, loop) ?? loop;
     // Most characters may lead to where others lead round.
     const next = this.follow(this.link(leaf)?.next ?? leaf);
@@ -126,6 +132,37 @@ export class CharLoops {
     }
     const counts = this.counts(set, seen);
     return this.loop(set, counts, counts.get(leaf) ?? 0);
+  }
+
+  /**
+   * A loop of too many states to follow. Where some characters lead from a state and from the one that most of them lead to only to
+   * languages that include that of the latter, so they do from everywhere they lead: a derivative includes those of what it includes.
+   */
+  private including(leaf: number): Loop | undefined {
+    const often = this.link(leaf)?.next ?? leaf;
+    const parts = this.partsOf(often);
+    const set = new Int32Array(CHAR_WORDS).fill(-1);
+    for (const at of [leaf, often]) {
+      const ways = this.from(at);
+      for (let w = 0; w < CHAR_WORDS; w++) set[w] = (set[w] ?? 0) & (ways?.set[w] ?? 0);
+      for (const { next, set: leading } of ways?.links ?? []) {
+        const own = new Set(this.partsOf(next));
+        if (!parts.every((part) => own.has(part) || own.has(this.machine.engine.any))) set.set(without(set, leading));
+      }
+    }
+    return parts.length === 0 || countChars(set) < WIDE
+      ? undefined
+      : { set, exits: set.map((word) => ~word), count: ROUND };
+  }
+
+  /** The languages that the pattern of a state is the union of, where it has one only, and neither texts nor a length beside. */
+  private partsOf(leaf: number): readonly Lang[] {
+    const { leaves, engine } = this.machine;
+    const info = leaves[leaf];
+    const [slot] = info instanceof StringLeaf && info.slots.length === 1 && info.decoder === 0 ? info.slots : [];
+    return slot && slot.low >= slot.high && slot.min === 0 && slot.max === Number.POSITIVE_INFINITY
+      ? partsOf(engine.internals.languages, slot.lang)
+      : [];
   }
 
   /** A loop that ends after so many characters in states that take few of them: these are exits, so that a walk looks for them alone. */
