@@ -415,7 +415,14 @@ export class Machine {
   }
 
   /** Writes the transition of a string over an ASCII character to the row for all characters that its patterns do not tell from it, but for some. */
-  alike(parts: readonly { readonly lang: Lang }[], byte: number, row: Int32Array, at: number, code: number, but = NO_POINTS): void {
+  alike(
+    parts: readonly { readonly lang: Lang }[],
+    byte: number,
+    row: Int32Array,
+    at: number,
+    code: number,
+    but = NO_POINTS,
+  ): void {
     if (!isPlain(byte)) return;
     differ.fill(0);
     for (const { lang } of parts) {
