@@ -35,7 +35,7 @@ class Unexpected extends Error {
 }
 
 /**
- * What takes chevrotain's place in the bundles for browsers: the methods that the front ends call, which mean the same and say the same of
+ * What takes chevrotain's place in the package: the methods that the front ends call, which mean the same and say the same of
  * wrong texts to the letter (test/grammars/parsers.test.ts). Chevrotain works out at each start which tokens a choice may begin with; here it
  * has done so when the package was built. A parser reads one text.
  */
