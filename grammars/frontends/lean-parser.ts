@@ -8,6 +8,9 @@ declare const LOOKAHEAD: Readonly<Record<string, Readonly<Record<string, Paths>>
 
 type Token = Pick<IToken, 'image' | 'startOffset' | 'tokenType'>;
 
+/** The same, cut into pieces: alternatives, and the paths of each. */
+type Choices = Readonly<Record<string, readonly (readonly string[])[]>>;
+
 interface Choice {
   readonly GATE?: () => boolean;
 }
@@ -42,7 +45,7 @@ class Unexpected extends Error {
 export class EmbeddedActionsParser {
   readonly errors: Unexpected[] = [];
   /** Those of the rule that is read. */
-  private paths: Paths | undefined;
+  private paths: Choices | undefined;
   private tokens: readonly Token[] = [];
   private letters = '';
   private at = 0;
@@ -72,9 +75,13 @@ export class EmbeddedActionsParser {
   }
 
   RULE<Value>(name: string, body: () => Value): () => Value | undefined {
+    const written = LOOKAHEAD[this.config.grammar]?.[name];
+    const paths: Record<string, string[][]> = {};
+    for (const [method, all] of Object.entries(written ?? {}))
+      paths[method] = all.split('|').map((list) => list.split(' '));
     return () => {
       const caller = this.paths;
-      this.paths = LOOKAHEAD[this.config.grammar]?.[name];
+      this.paths = paths;
       try {
         const value = body();
         const next = this.LA(1);
@@ -107,17 +114,17 @@ export class EmbeddedActionsParser {
   }
 
   private choose(method: string, alternatives: readonly Alternative[]): unknown {
-    const all = this.paths?.[method]?.split('|') ?? [];
+    const all = this.paths?.[method] ?? [];
     const chosen = alternatives.find(({ GATE }, i) => GATE?.() !== false && this.sees(all[i]));
     if (chosen) return chosen.ALT();
-    const list = this.names(all.join(' '), ', ').map((path, i) => `\n  ${i + 1}. ${path}`);
+    const list = this.names(all.flat(), ', ').map((path, i) => `\n  ${i + 1}. ${path}`);
     throw this.unexpected(`one of these possible Token sequences:${list.join('')}`);
   }
 
   /** An option is a repetition that ends at once. */
   private repeat(method: string, what: (() => unknown) | Repetition): unknown {
     const { GATE, SEP, DEF }: Repetition = typeof what === 'function' ? { DEF: what } : what;
-    const paths = this.paths?.[method];
+    const paths = this.paths?.[method]?.[0];
     const goesOn = (): boolean => GATE?.() !== false && this.sees(paths);
     if (!goesOn()) {
       if (/^AT/.test(method))
@@ -135,13 +142,13 @@ export class EmbeddedActionsParser {
     return undefined;
   }
 
-  private sees(paths = ''): boolean {
-    return paths.split(' ').some((path) => this.letters.startsWith(path, this.at));
+  private sees(paths: readonly string[] = []): boolean {
+    return paths.some((path) => this.letters.startsWith(path, this.at));
   }
 
-  private names(paths = '', between: string): string[] {
+  private names(paths: readonly string[] = [], between: string): string[] {
     const name = (letter: string): string | undefined => this.vocabulary[letter.charCodeAt(0) - FIRST_LETTER]?.name;
-    return paths.split(' ').map((path) => `[${[...path].map(name).join(between)}]`);
+    return paths.map((path) => `[${[...path].map(name).join(between)}]`);
   }
 
   private unexpected(what: string): Unexpected {
