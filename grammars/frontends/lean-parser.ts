@@ -70,8 +70,8 @@ export class EmbeddedActionsParser {
 
   set input(tokens: readonly Token[]) {
     this.tokens = tokens;
-    for (const { tokenType } of tokens)
-      this.letters += String.fromCharCode(FIRST_LETTER + this.vocabulary.indexOf(tokenType));
+    const letters = new Map(this.vocabulary.map((type, i) => [type, String.fromCharCode(FIRST_LETTER + i)]));
+    this.letters = tokens.map(({ tokenType }) => letters.get(tokenType)).join('');
   }
 
   RULE<Value>(name: string, body: () => Value): () => Value | undefined {
@@ -115,8 +115,8 @@ export class EmbeddedActionsParser {
 
   private choose(method: string, alternatives: readonly Alternative[]): unknown {
     const all = this.paths?.[method] ?? [];
-    const chosen = alternatives.find(({ GATE }, i) => GATE?.() !== false && this.sees(all[i]));
-    if (chosen) return chosen.ALT();
+    let i = 0;
+    for (const { GATE, ALT } of alternatives) if (this.sees(all[i++]) && GATE?.() !== false) return ALT();
     const list = this.names(all.flat(), ', ').map((path, i) => `\n  ${i + 1}. ${path}`);
     throw this.unexpected(`one of these possible Token sequences:${list.join('')}`);
   }
@@ -127,13 +127,13 @@ export class EmbeddedActionsParser {
     const paths = this.paths?.[method]?.[0];
     const goesOn = (): boolean => GATE?.() !== false && this.sees(paths);
     if (!goesOn()) {
-      if (/^AT/.test(method))
+      if (method[0] === 'A')
         throw this.unexpected(
           `expecting at least one iteration which starts with one of these possible Token sequences::\n  <${this.names(paths, ',').join(' ,')}>`,
         );
       return undefined;
     }
-    if (/^OP/.test(method)) return DEF();
+    if (method[0] === 'O') return DEF();
     let before: number;
     do {
       before = this.at;
@@ -143,7 +143,8 @@ export class EmbeddedActionsParser {
   }
 
   private sees(paths: readonly string[] = []): boolean {
-    return paths.some((path) => this.letters.startsWith(path, this.at));
+    for (const path of paths) if (this.letters.startsWith(path, this.at)) return true;
+    return false;
   }
 
   private names(paths: readonly string[] = [], between: string): string[] {
