@@ -50,8 +50,7 @@ function planeText(plane: number): string {
       units[at++] = 0xdc00 + (cp & 0x3ff);
     } else units[at++] = cp;
   }
-  let text = '';
-  for (let i = 0; i < units.length; i += 0x2000) text += String.fromCharCode(...units.subarray(i, i + 0x2000));
+  const text = new TextDecoder('utf-16le', { ignoreBOM: true }).decode(units);
   planeTexts.set(plane, text);
   return text;
 }

@@ -16,10 +16,9 @@ export class StringFacts {
     const { engine } = this;
     if (lang === engine.empty || lang === engine.epsilon) return false;
     const { starts, classOf } = engine.classes(lang);
-    for (let i = 0; i < starts.length; i++) {
+    for (let i = segmentOf(starts, low); (starts[i] ?? Number.POSITIVE_INFINITY) <= high; i++) {
       const cls = classOf[i] ?? 0;
-      if (cls === 0 || (starts[i] ?? 0) > high || (starts[i + 1] ?? 0x110000) <= low) continue;
-      if (this.fits(engine.deriveClass(lang, cls), Math.max(0, min - 1), max - 1)) return true;
+      if (cls !== 0 && this.fits(engine.deriveClass(lang, cls), Math.max(0, min - 1), max - 1)) return true;
     }
     return false;
   }
