@@ -289,9 +289,7 @@ export class CharLoops {
   /** Where the characters of a first byte lead, each way once; 0 is among them when listed texts tell. */
   private coder(info: StringLeaf | KeyLeaf): (lead: number) => readonly number[] {
     const { engine } = this.machine;
-    const { sets } = engine.internals.languages;
-    const partitions = info.langs.map((lang) => engine.classes(lang));
-    const { starts, classOf } = partitions.reduce((a, b) => sets.product(a, b), sets.trivial);
+    const { starts, classOf } = engine.internals.languages.sets.meet(info.langs.map((lang) => engine.classes(lang)));
     const known: number[] = [];
     return (lead) => {
       const [from, to] = pointsOf(lead) ?? [0, 0];
