@@ -68,7 +68,10 @@ function matcherOf(source: string): RegExp {
 /** Offset of the next character that matches, or the length of the text. */
 function search(matcher: RegExp, text: string, from: number): number {
   matcher.lastIndex = from;
-  return matcher.exec(text)?.index ?? text.length;
+  if (!matcher.test(text)) return text.length;
+  const at = matcher.lastIndex - 1;
+  // Planes above the first are pairs of units.
+  return (text.charCodeAt(at) & 0xfc00) === 0xdc00 ? at - 1 : at;
 }
 
 let variants: Map<number, readonly number[]> | undefined;
