@@ -48,7 +48,6 @@ interface Ways {
 /** More characters than any token has. */
 export const ROUND = 254;
 
-const ZERO = 0x30;
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -59,8 +58,6 @@ const MAX_STATES = 64;
 const LEVELS = 20;
 /** Fewer when they are that many at once: so many, and two a level. */
 const SOME = 6;
-/** Longest way followed in numbers, whose states are costly; tokens have few digits. */
-const MAX_DIGITS = 3;
 /** After so many levels a loop ends rather than that characters leave it: few tokens are longer. */
 const FAR = 6;
 /** The same where the character is a frequent one: a space or a lower-case letter. */
@@ -72,6 +69,8 @@ const FEW = 4;
 const WIDE = 100;
 
 const NO_CHARS: CharBits = new Int32Array(CHAR_WORDS);
+/** 0 to 9. */
+const DIGITS: CharBits = Int32Array.of(0, 0x3ff0000, 0, 0, 0, 0);
 
 /** Which characters lead round in a state: a walk takes whole subtrees of tokens by them. */
 export class CharLoops {
@@ -101,7 +100,9 @@ export class CharLoops {
   }
 
   private find(leaf: number): Loop | undefined {
-    if (this.machine.leaves[leaf]?.kind === 'number') return this.followDigits(leaf);
+    const info = this.machine.leaves[leaf];
+    if (info instanceof FreeNumberLeaf || info instanceof NumberLeaf)
+      return { set: DIGITS, exits: NO_CHARS, count: info.sure };
     const loop = this.follow(leaf);
     // It is also that of its other states, unless they take more.
     for (const [state, count] of loop?.counts ?? [])
@@ -198,25 +199,6 @@ export class CharLoops {
     return counts;
   }
 
-  /** States of numbers are costly: only one is followed from each. */
-  private followDigits(leaf: number): Loop | undefined {
-    const first = this.link(leaf);
-    if (!first) return undefined;
-    const states = [leaf];
-    let { next, set } = first;
-    let count = next === leaf ? ROUND : 1;
-    while (count < MAX_DIGITS) {
-      const link = this.link(next);
-      if (!link) break;
-      set = set.map((word, w) => word & (link.set[w] ?? 0));
-      if (countChars(set) <= FEW) return undefined;
-      states.push(next);
-      count = link.next === next ? ROUND : count + 1;
-      next = link.next;
-    }
-    return this.loop(set, new Map(states.map((state) => [state, count])), count);
-  }
-
   /** Adds the states that the characters of `set` lead to, which becomes smaller on the way. */
   private spread(leaf: number, set: CharBits, seen: Set<number>, below: number[], count: number): void {
     const links = this.from(leaf)?.links.filter((link) => !seen.has(link.next) && meet(link.set, set));
@@ -287,16 +269,9 @@ export class CharLoops {
     if (known !== undefined) return known ?? undefined;
     const info = this.machine.leaves[leaf];
     let ways: Ways | undefined;
-    if (info instanceof FreeNumberLeaf || info instanceof NumberLeaf) ways = this.digits(leaf);
-    else if ((info instanceof StringLeaf || info instanceof KeyLeaf) && info.decoder === 0)
+    if ((info instanceof StringLeaf || info instanceof KeyLeaf) && info.decoder === 0)
       ways = this.characters(leaf, info);
     this.ways[leaf] = ways ?? null;
-    return ways;
-  }
-
-  private digits(leaf: number): Ways {
-    const ways = { ...nowhere(), alive: new Int32Array(CHAR_WORDS).fill(-1) };
-    for (let b = ZERO; b < ZERO + 10; b++) this.way(ways, b, this.machine.step(leaf, b));
     return ways;
   }
 
