@@ -3,6 +3,8 @@ import type { StringProfile } from './leaf-string.ts';
 
 /** States looked at before a language counts as one that may die. */
 const MAX_UNDYING = 100;
+/** The same in derivatives of their parts. */
+const MAX_PARTS = 600;
 
 /** What string and key states ask about their languages, remembered. */
 export class StringFacts {
@@ -16,7 +18,7 @@ export class StringFacts {
     const { engine } = this;
     if (lang === engine.empty || lang === engine.epsilon) return false;
     const { starts, classOf } = engine.classes(lang);
-    for (let i = segmentOf(starts, low); (starts[i] ?? Number.POSITIVE_INFINITY) <= high; i++) {
+    for (let i = segmentOf(starts, low); (starts[i] ?? high + 1) <= high; i++) {
       const cls = classOf[i] ?? 0;
       if (cls !== 0 && this.fits(engine.deriveClass(lang, cls), Math.max(0, min - 1), max - 1)) return true;
     }
@@ -33,10 +35,13 @@ export class StringFacts {
     if (known !== undefined) return known;
     const found = new Set<Lang>([start]);
     let alive = engine.lengths(start).max === Number.POSITIVE_INFINITY;
+    let looked = 0;
     for (const lang of found) {
       if (!alive || this.endless(lang)) continue;
-      alive = this.undying.get(lang) !== false && found.size <= MAX_UNDYING && !engine.isEmpty(lang);
       const { representatives } = engine.classes(lang);
+      looked += representatives.length * (engine.internals.languages.node(lang).kids.length + 1);
+      alive =
+        this.undying.get(lang) !== false && looked <= MAX_PARTS && found.size <= MAX_UNDYING && !engine.isEmpty(lang);
       for (let cls = 1; alive && cls < representatives.length; cls++) {
         const next = engine.deriveClass(lang, cls);
         alive = next !== engine.empty;

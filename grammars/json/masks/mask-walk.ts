@@ -97,7 +97,7 @@ export class MaskWalk {
     this.states = {
       step: (leaf, byte) => acceptor.machine.step(leaf, byte),
       whole: (leaf, rows, i) => this.whole(leaf, rows, i),
-      round: (leaf, set, rows, i) => covers(set, rows, i) && covers(this.loops.round(leaf), rows, i),
+      round: (leaf) => this.loops.round(leaf),
     };
     this.blanks = acceptor.machine.options.whitespace === 'json';
     this.loops = new CharLoops(acceptor.machine);
@@ -206,7 +206,17 @@ export class MaskWalk {
 
   /** Whether a text can come, in the situation last begun. */
   takes(bytes: Uint8Array): boolean {
-    for (let i = 0; i < bytes.length; i++) if (this.move(i, i + 1, bytes[i] ?? 0) !== ALIVE) return false;
+    const { leafAt, stackAt, flagAt } = this;
+    const { pages } = this.acceptor.machine;
+    for (let i = 0; i < bytes.length; i++) {
+      const here = leafAt[i] ?? 0;
+      const known = flagAt[i] === 0 ? (pages[here >> 4]?.[((here & 15) << 8) | (bytes[i] ?? 0)] ?? 0) : 0;
+      if (known > 1 && ((known - 1) & 3) === 0) {
+        leafAt[i + 1] = (known - 1) >> 2;
+        stackAt[i + 1] = stackAt[i] ?? 0;
+        flagAt[i + 1] = 0;
+      } else if (known === 1 || this.move(i, i + 1, bytes[i] ?? 0) !== ALIVE) return false;
+    }
     return true;
   }
 
