@@ -69,10 +69,11 @@ export class MaskWalk {
   lowest = 0;
   readonly loops: CharLoops;
   private readonly unknown: UnknownItems;
-  private readonly tails: Memo<TailSet>;
+  /** By flag. */
+  private readonly tails: Memo<TailSet>[] = [];
   private readonly sets = new Map<number, TailSet[]>();
-  /** The same after names, by the value that follows. */
-  private readonly valueTails: (ValueTails | undefined)[] = [];
+  /** The same after names, by flag and the value that follows. */
+  private readonly valueTails: (ValueTails | undefined)[][] = [[]];
   /** Frames of the stack that a walk does not take away. */
   private floor = 0;
   private readonly freeLeaves: (boolean | undefined)[] = [];
@@ -103,7 +104,6 @@ export class MaskWalk {
     this.blanks = acceptor.machine.options.whitespace === 'json';
     this.loops = new CharLoops(acceptor.machine);
     this.unknown = new UnknownItems(acceptor.machine);
-    this.tails = new Memo(acceptor.stacks);
   }
 
   /** Starts over from a configuration. */
@@ -230,9 +230,10 @@ export class MaskWalk {
     const after = leafAt[DEPTH] ?? 0;
     const below = stackAt[DEPTH] ?? 0;
     const flag = flagAt[DEPTH] ?? 0;
-    const known = this.tails.find(after * 16 + flag, below);
+    const tails = (this.tails[flag] ??= new Memo(acceptor.stacks));
+    const known = tails.find(after, below);
     if (known) {
-      this.lowest = Math.min(this.lowest, this.tails.depth);
+      this.lowest = Math.min(this.lowest, tails.depth);
       return known;
     }
     // After a name the value to come tells, but for tokens that go beyond it.
@@ -246,7 +247,7 @@ export class MaskWalk {
     if (!value) this.walkTails(1, tokens.tails.count, open, later);
     for (const node of value?.beyond ?? []) this.walkTails(node, node + (tokens.tails.size[node] ?? 1), open, later);
     const found = this.shared(open, later);
-    this.tails.set(after * 16 + flag, below, this.lowest, found);
+    tails.set(after, below, this.lowest, found);
     this.lowest = Math.min(outer, this.lowest);
     return found;
   }
@@ -261,7 +262,7 @@ export class MaskWalk {
   private tailsOfName(code: number, stack: StackId): TailSet | undefined {
     const { stacks } = this.acceptor;
     const value = this.namesOf(code, stack)?.valueAfter(code >> 2);
-    const found = value === undefined ? undefined : this.valueTails[value * 16];
+    const found = value === undefined ? undefined : this.valueTails[0]?.[value];
     if (found?.beyond.length !== 0) return undefined;
     this.lowest = Math.min(this.lowest, stacks.depth(stack) - 1);
     return found.set;
@@ -272,7 +273,8 @@ export class MaskWalk {
     const { machine } = this.acceptor;
     const { tails, plainTails } = this.tokens;
     const leaf = machine.pushLeaf[entry] ?? 0;
-    const known = this.valueTails[leaf * 16 + flag];
+    const values = (this.valueTails[flag] ??= []);
+    const known = values[leaf];
     if (known) return known;
     const { order, repeats } = machine.options;
     const info = machine.leaves[leaf];
@@ -291,7 +293,7 @@ export class MaskWalk {
       if (plain !== undefined) keepSome(plainTails, key, found);
     }
     const made = { set: this.shared(found.open, found.later), beyond: found.beyond };
-    this.valueTails[leaf * 16 + flag] = made;
+    values[leaf] = made;
     return made;
   }
 
