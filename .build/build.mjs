@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { buildArtifactParts } from './artifact.mjs';
-import { privateNames } from './names.mjs';
+import { internalNames } from './names.mjs';
 import { leanParsers } from './parsers.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -64,7 +64,10 @@ const node = await build({
   platform: 'node',
   metafile: true,
 });
-const short = privateNames([...(await filesOf('grammars', '.ts')), ...(await filesOf('runtime', '.ts'))]);
+const browser = pick('runtime', 'generate', 'grammars', 'grammars/tools');
+// What compiles constraints is in another bundle, and looks into those of this one.
+const outside = [leanParsers.alias.chevrotain, 'grammars/artifact/artifact.ts'];
+const short = internalNames('grammars', [...Object.values(browser), ...outside]);
 // The runtime and the grammars run in browsers: minified, no Node built-ins at load. What few plans need (WebGPU, host functions) is
 // in chunks that load on demand.
 const web = await build({
@@ -73,7 +76,7 @@ const web = await build({
   tsconfigRaw: { compilerOptions: { target: 'es2022', useDefineForClassFields: false } },
   splitting: true,
   chunkNames: 'chunk-web-[hash]',
-  entryPoints: pick('runtime', 'generate', 'grammars', 'grammars/tools'),
+  entryPoints: browser,
   platform: 'neutral',
   // White space stays: without it esbuild drops the notes on which calls are pure, and bundles of users could not leave out what they do
   // not use. They are minified there.
@@ -90,11 +93,6 @@ const web = await build({
 await buildArtifactParts('dist/artifact');
 await copyFile('dist/artifact/worker.js', 'dist/worker.js');
 await copyFile('node_modules/chevrotain/LICENSE.txt', 'dist/LICENSE-chevrotain.txt');
-
-async function filesOf(folder, end) {
-  const files = await readdir(folder, { recursive: true });
-  return files.filter((file) => file.endsWith(end)).map((file) => path.join(folder, file));
-}
 
 function pick(...names) {
   return Object.fromEntries(names.filter((name) => entries[name]).map((name) => [name, entries[name]]));

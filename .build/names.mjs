@@ -1,28 +1,113 @@
-import { readFileSync } from 'node:fs';
-import { ts } from 'ts-morph';
+import path from 'node:path';
+import { Project, ts } from 'ts-morph';
+
+const { ModifierFlags, SymbolFlags, TypeFlags } = ts;
+
+/** Types of which nothing is known. */
+const UNKNOWN = TypeFlags.Any | TypeFlags.Unknown;
 
 /**
- * Names of private members that are reached as `this.name` and in no other way, and that no type, object or text of the sources has too: those
- * that bundles may shorten, since nothing outside of their classes can ask for them.
+ * Names that bundles may shorten: members of classes and types in `folder` that nobody outside can see. A name is kept if
+ * - a type has it that is reached from what the `entries` export, private members aside;
+ * - a type has it whose values come from, or go to, where their type is not known (JSON, casts, predicates, `unknown`);
+ * - it is looked up where no type of the folder declares it: in others' objects, by index;
+ * - the language has it, or it is a text of the sources.
  */
-export function privateNames(sources) {
-  const own = new Set();
-  const taken = new Set();
-  for (const { prototype } of [Object, Function, Error, Array, Map, Set, Uint8Array, Promise])
-    for (const name of Object.getOwnPropertyNames(prototype)) taken.add(name);
+export function internalNames(folder, entries) {
+  const project = new Project({ tsConfigFilePath: 'tsconfig.json', skipAddingFilesFromTsConfig: true });
+  project.addSourceFilesAtPaths(entries);
+  const program = project.getProgram().compilerObject;
+  const checker = program.getTypeChecker();
+  const isInside = (node) => !path.relative(folder, node.getSourceFile().fileName).startsWith('..');
+  const isPrivate = (node) => (ts.getCombinedModifierFlags(node) & ModifierFlags.Private) !== 0;
+  const isOwn = (node) => isInside(node) || isPrivate(node);
+  const declared = new Set();
+  const kept = new Set(['then', 'toJSON']);
+
+  const reached = new Set();
+  const reach = (type) => {
+    if (!type || reached.has(type)) return;
+    reached.add(type);
+    for (const part of type.types ?? []) reach(part);
+    for (const given of type.aliasTypeArguments ?? []) reach(given);
+    if (type.objectFlags & ts.ObjectFlags.Reference) for (const given of checker.getTypeArguments(type)) reach(given);
+    if (type.flags & TypeFlags.TypeParameter) reach(checker.getBaseConstraintOfType(type));
+    for (const signature of [...type.getCallSignatures(), ...type.getConstructSignatures()]) {
+      for (const parameter of signature.parameters) reach(checker.getTypeOfSymbol(parameter));
+      reach(signature.getReturnType());
+      reach(checker.getTypePredicateOfSignature(signature)?.type);
+    }
+    for (const index of checker.getIndexInfosOfType(type)) reach(index.type);
+    for (const property of type.getProperties()) {
+      const { declarations = [] } = property;
+      if (declarations.length > 0 && declarations.every(isPrivate)) continue;
+      // Types of libraries have none of ours in them but by their arguments.
+      if (declarations.some((d) => d.getSourceFile().isDeclarationFile)) continue;
+      kept.add(property.name);
+      reach(checker.getTypeOfSymbol(property));
+    }
+  };
+  for (const entry of entries)
+    for (const symbol of checker.getExportsOfModule(
+      checker.getSymbolAtLocation(program.getSourceFile(path.resolve(entry))),
+    )) {
+      const own = symbol.flags & SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+      if (own.flags & SymbolFlags.Value) reach(checker.getTypeOfSymbol(own));
+      if (own.flags & SymbolFlags.Type) reach(checker.getDeclaredTypeOfSymbol(own));
+    }
+
+  /** Keeps a name unless all of the symbols are declared inside. */
+  const lookUp = (name, symbol) => {
+    if (!symbol?.declarations?.length || !symbol.declarations.every(isOwn)) kept.add(name);
+  };
+  /** A value of one type goes where another is asked for. */
+  const pass = (type, asked) => {
+    for (const one of asked.types ?? [asked]) {
+      if (one.flags & UNKNOWN) reach(type);
+      else if (type.flags & UNKNOWN) reach(one);
+      else if (type !== one && type.flags & TypeFlags.Object) {
+        const isIndexed = checker.getIndexInfosOfType(one).length > 0;
+        for (const { name } of type.getProperties()) {
+          const symbol = checker.getPropertyOfType(one, name);
+          if (symbol || isIndexed) lookUp(name, symbol);
+        }
+      }
+    }
+  };
   const visit = (node) => {
-    const isPrivate = node.modifiers?.some((m) => m.kind === ts.SyntaxKind.PrivateKeyword) === true;
-    if (ts.isParameter(node)) {
-      // One with modifiers is a member too.
-      if (node.modifiers?.length > 0) (isPrivate ? own : taken).add(node.name.text);
-    } else if (ts.isBindingElement(node)) taken.add((node.propertyName ?? node.name).text);
-    else if (ts.isPropertyAccessExpression(node)) {
-      if (node.expression.kind !== ts.SyntaxKind.ThisKeyword) taken.add(node.name.text);
-    } else if (ts.isStringLiteralLike(node)) taken.add(node.text);
-    else if (ts.isClassElement(node) || ts.isTypeElement(node) || ts.isObjectLiteralElement(node))
-      (isPrivate ? own : taken).add(node.name?.text);
+    if (ts.isStringLiteralLike(node)) kept.add(node.text);
+    else if (ts.isAsExpression(node) || ts.isTypePredicateNode(node)) {
+      if (node.type && !ts.isConstTypeReference(node.type)) reach(checker.getTypeFromTypeNode(node.type));
+    } else if (ts.isPropertyAccessExpression(node)) lookUp(node.name.text, checker.getSymbolAtLocation(node.name));
+    else if (ts.isBindingElement(node) && ts.isObjectBindingPattern(node.parent)) {
+      const name = (node.propertyName ?? node.name).text;
+      if (name) lookUp(name, checker.getPropertyOfType(checker.getTypeAtLocation(node.parent), name));
+    } else if (
+      ts.isClassElement(node) ||
+      ts.isTypeElement(node) ||
+      ts.isObjectLiteralElement(node) ||
+      ts.isParameterPropertyDeclaration(node, node.parent)
+    ) {
+      const name = node.name?.text;
+      if (name) (isOwn(node) ? declared : kept).add(name);
+    }
+    if (
+      isInside(node) &&
+      ts.isExpression(node) &&
+      (node.parent.type || !ts.isBindingPattern(node.parent.name ?? node))
+    ) {
+      const asked = checker.getContextualType(node);
+      if (asked) pass(checker.getTypeAtLocation(node), asked);
+    }
     ts.forEachChild(node, visit);
   };
-  for (const file of sources) visit(ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ES2022));
-  return [...own].filter((name) => name?.length > 2 && !taken.has(name)).sort();
+  for (const file of program.getSourceFiles()) {
+    if (!file.isDeclarationFile) visit(file);
+    else if (program.isSourceFileDefaultLibrary(file) && !/dom|webworker/.test(file.fileName)) visitLibrary(file);
+  }
+  function visitLibrary(node) {
+    if (ts.isTypeElement(node) && node.name) kept.add(node.name.text);
+    ts.forEachChild(node, visitLibrary);
+  }
+  return [...declared].filter((name) => name.length > 2 && /^\w+$/.test(name) && !kept.has(name)).sort();
 }

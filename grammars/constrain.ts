@@ -3,7 +3,6 @@ import type { OpenOptions } from './artifact/artifact-machine.ts';
 import { type StaticConstraint, staticConstraint } from './artifact/static-constraint.ts';
 import { readJson } from './finished-json.ts';
 import type { Infer, StandardSchemaLike } from './infer.ts';
-import { JsonMasks } from './json/masks/masks.ts';
 import { auditSchema, type SchemaReport } from './json/schema/audit.ts';
 import type { Relaxation } from './json/schema/compiler.ts';
 import { contradiction } from './json/schema/contradiction.ts';
@@ -12,6 +11,7 @@ import { type JsonOptions, type JsonSession, openSchema } from './json/session.t
 import type { Acceptor } from './matching/acceptor.ts';
 import { type LogitsProcessor, logitsProcessor } from './matching/logits-processor.ts';
 import { Matcher, type MatcherOptions } from './matching/matcher.ts';
+import type { TokenMachine } from './matching/token-machine.ts';
 import { sharedBy } from './options.ts';
 import { PartialJson } from './partial.ts';
 import type { Vocabulary } from './vocabulary.ts';
@@ -19,12 +19,21 @@ import type { Vocabulary } from './vocabulary.ts';
 /** Options of {@link constrain}. */
 export type ConstrainOptions = JsonOptions;
 
+/** What a constraint is made from: a schema's acceptor, and the keywords left out so far. */
+export interface OpenedSchema {
+  readonly relaxed: readonly Relaxation[];
+  readonly acceptor: Acceptor & {
+    run(state: number, bytes: Uint8Array): number;
+    masks(vocabulary: Vocabulary): TokenMachine;
+  };
+}
+
 /** A compiled constraint; `T` is the type of the values it admits. */
 export class Constraint<T = unknown> {
-  private readonly machines = new WeakMap<Vocabulary, JsonMasks>();
+  private readonly machines = new WeakMap<Vocabulary, TokenMachine>();
 
   constructor(
-    private readonly session: JsonSession,
+    private readonly session: OpenedSchema,
     private readonly source: unknown,
   ) {}
 
@@ -44,8 +53,8 @@ export class Constraint<T = unknown> {
   }
 
   /** The constraint's automaton over a vocabulary: what matchers share. */
-  masks(vocabulary: Vocabulary): JsonMasks {
-    return sharedBy(this.machines, vocabulary, () => new JsonMasks(this.session.acceptor, vocabulary));
+  masks(vocabulary: Vocabulary): TokenMachine {
+    return sharedBy(this.machines, vocabulary, () => this.session.acceptor.masks(vocabulary));
   }
 
   /** A logits processor in the style of transformers.js, for a batch of sequences that start empty. */

@@ -1,7 +1,6 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { type CancelSignal, refuseCancelled } from '../cancel.ts';
-import type { JsonMasks } from '../json/masks/masks.ts';
-import { tablesOf } from '../json/masks/tables.ts';
+import { type StackMachine, tablesOf } from '../json/masks/tables.ts';
 import type { MaskId, SetHash } from '../matching/mask-pool.ts';
 import type { MaskTree, TablesProgress, TablesWork, TokenMachine } from '../matching/token-machine.ts';
 import {
@@ -139,7 +138,7 @@ function* compiling(machine: TokenMachine, options: CompileConstraintOptions): T
 }
 
 /** By what it can do and not by its class: the package's entries each carry their own. */
-const hasStack = (machine: TokenMachine): machine is JsonMasks => 'situated' in machine;
+const hasStack = (machine: TokenMachine): machine is StackMachine => 'situated' in machine;
 
 /** States of a machine with a stack that are written out without it at most. */
 const FEW_STATES = 2_000;

@@ -1,7 +1,13 @@
-import { type MaskTree, OUTSIDE, type Tables, type TablesWork } from '../../matching/token-machine.ts';
-import { goTo, push } from '../automaton/leaf.ts';
+import type { MaskId } from '../../matching/mask-pool.ts';
+import {
+  type MaskTree,
+  OUTSIDE,
+  type Tables,
+  type TablesWork,
+  type TokenMachine,
+} from '../../matching/token-machine.ts';
+import { goTo, type Leaf, push, type ResultId } from '../automaton/leaf.ts';
 import type { StackId } from '../automaton/stack.ts';
-import type { JsonMasks } from './masks.ts';
 
 /** Frames of a stack that a mask is told apart by at most; masks that look further are left to be found when they are needed. */
 const MAX_FRAMES = 8;
@@ -12,6 +18,26 @@ const MAX_MASKS = 20_000;
 /** The frame of the document, and what lies below it. */
 const ROOT = 0;
 const NOTHING = -1;
+
+/** What is asked of a JSON automaton to write it out, be it of this entry of the package or of another, whose classes are not these. */
+export interface StackMachine extends TokenMachine {
+  situated(leaf: number, stack: StackId): { readonly mask: MaskId; readonly frames: number } | undefined;
+  readonly acceptor: {
+    readonly entry: number;
+    ask(leaf: number): void;
+    costs(leaf: number): readonly { readonly result: ResultId; readonly bytes: number }[];
+    readonly stacks: { push(parent: StackId, frame: number, captures: boolean, start: number): StackId };
+    readonly machine: {
+      readonly pushFrame: readonly number[];
+      readonly pushLeaf: readonly number[];
+      readonly frames: readonly { readonly captures: boolean }[];
+      readonly leaves: readonly Pick<Leaf, 'kind' | 'end'>[];
+      readonly results: { anyValue(result: ResultId): ResultId };
+      resume(frame: number, result: ResultId): number;
+      step(leaf: number, byte: number): number;
+    };
+  };
+}
 
 /** Numbers in the order in which they are met. */
 class Numbering {
@@ -37,7 +63,7 @@ class Numbering {
  * depth of the documents; then the masks of all of these, told apart by as many frames as each depends on. Frames that capture text
  * (uniqueItems, counted names) have no end of states: what enters them lies outside.
  */
-export function* tablesOf(masks: JsonMasks, limit: number): TablesWork<Tables> {
+export function* tablesOf(masks: StackMachine, limit: number): TablesWork<Tables> {
   const { acceptor } = masks;
   const { machine, stacks } = acceptor;
   const leaves = new Numbering();
