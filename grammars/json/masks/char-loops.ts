@@ -140,6 +140,7 @@ export class CharLoops {
    * languages that include that of the latter, so they do from everywhere they lead: a derivative includes those of what it includes.
    */
   private including(leaf: number): Loop | undefined {
+    if (countChars(this.from(leaf)?.set ?? NO_CHARS) < WIDE) return undefined;
     const often = this.link(leaf)?.next ?? leaf;
     const parts = this.partsOf(often);
     const set = new Int32Array(CHAR_WORDS).fill(-1);
