@@ -10,6 +10,8 @@ import type { Machine } from './machine.ts';
 
 /** Most classes of unlisted names. */
 const MAX_REGIONS = 512;
+/** Of more ways on one is taken and the others are not compiled beyond what tells them apart. */
+const FEW_WAYS = 32;
 
 /** Names no demand lists that match exactly these patterns. */
 export interface Region extends StringClass {
@@ -167,11 +169,15 @@ export class KeyDemands {
     const { machine } = this;
     const { strings } = machine;
     const patterns = new Set<StringSetId>();
-    for (const slot of this.slots)
-      for (const leaf of machine.formulas.leaves(slot.state).keys()) {
-        const term = machine.terms.get(leaf);
-        if (term.sort === 'shape') for (const p of term.shape.patterns) patterns.add(p.names);
-      }
+    const shapes =
+      this.plain?.flatMap((x) => x.shapes) ??
+      this.slots.flatMap((slot) =>
+        [...machine.formulas.leaves(slot.state).keys()].flatMap((leaf) => {
+          const term = machine.terms.get(leaf);
+          return term.sort === 'shape' ? term.shape : [];
+        }),
+      );
+    for (const shape of shapes) for (const p of shape.patterns) patterns.add(p.names);
     const tooMany = (): InfcError =>
       machine.solver.tooComplex(`more than ${MAX_REGIONS} combinations of name patterns`);
     if (patterns.size > MAX_REGIONS) throw tooMany();
@@ -228,8 +234,10 @@ export class KeyDemands {
   /** What a value and what follows it can be, where both are demanded. */
   private *ways(demand: Formula, later: SeenSet | undefined): Generator<Branch> {
     const { solver } = this.machine;
-    for (const branch of solver.split(demand))
-      if (solver.satisfiable(branch.need) && solver.objectRest(branch.rest, later)) yield branch;
+    const branches = solver.split(demand);
+    const many = branches.length > FEW_WAYS;
+    for (const branch of branches)
+      if (solver.satisfiable(branch.need) && solver.objectRest(branch.rest, later, many)) yield branch;
   }
 
   private collect(after: (rest: Formula) => Formula, later: SeenSet | undefined, key?: string): Outcome | undefined {

@@ -3,11 +3,12 @@ import { FALSE, type Formula, type Formulas, TRUE } from '../formula/formula.ts'
 import { numberExists } from '../formula/number-cells.ts';
 import { type Branch, Splitter } from '../formula/split.ts';
 import { spellable } from '../formula/string-sets.ts';
-import { JSON_TYPES, type JsonType, type Term, type Terms } from '../formula/terms.ts';
+import { itemValue, JSON_TYPES, type JsonType, type Term, type Terms } from '../formula/terms.ts';
 import type { Budget } from '../schema/budget.ts';
 import type { SchemaCompiler } from '../schema/compiler.ts';
 import { typeBit, typeOf } from '../schema/declared-types.ts';
 import type { Json } from '../schema/document.ts';
+import { hasEvidentValues } from '../schema/evident.ts';
 import { hardPlace, located, type SchemaPlace } from '../schema/located.ts';
 import { ArraySolver } from './array-solver.ts';
 import { Fixpoint } from './fixpoint.ts';
@@ -49,11 +50,15 @@ export class Solver {
     );
   }
 
-  /** Whether some value satisfies a value formula. */
-  satisfiable(value: Formula): boolean {
+  /** Whether some value satisfies a value formula; where it is one of `many` alternatives it is not compiled to see what is evident. */
+  satisfiable(value: Formula, many = false): boolean {
     if (value <= TRUE) return value === TRUE;
     const one = this.one(value);
     if (one !== undefined && spellable(one)) return true;
+    const known = this.answers.known(value);
+    if (known !== undefined) return known;
+    const site = many ? this.compiler.siteOf(value) : undefined;
+    if (site && hasEvidentValues(site)) return true;
     return located(
       () => this.answers.ask(value, () => JSON_TYPES.some((type) => this.satisfiableAs(value, type))),
       () => this.placeOf(value),
@@ -84,7 +89,7 @@ export class Solver {
   }
 
   /** Whether an object can be completed: `rest` is what is still demanded of the properties to come. */
-  objectRest(rest: Formula, seen: SeenSet | undefined): boolean {
+  objectRest(rest: Formula, seen: SeenSet | undefined, many = false): boolean {
     if (rest <= TRUE || this.compiler.listed.get(rest)) return rest !== FALSE;
     const key = seen === undefined || this.objects.dependsOnSeen(rest) === 0 ? rest + 0.25 : `${rest} ${seen.id}`;
     return this.answers.ask(key, () => {
@@ -92,7 +97,7 @@ export class Solver {
       if (this.objectCanEnd(rest)) return true;
       return this.formulas.someCube(
         rest,
-        (cube) => this.objects.cube(this.objects.read(cube), seen),
+        (cube) => this.objects.cube(this.objects.read(cube), seen, many),
         this.budget.spend,
       );
     });
@@ -118,6 +123,11 @@ export class Solver {
     const list = listed.get(rest);
     const item = list && listed.after(list, String(list.count), undefined);
     if (list) return item ? [item] : [];
+    const only = this.formulas.isLiteral(rest) && this.formulas.isPositive(rest) ? this.term(rest) : undefined;
+    if (only?.sort === 'items') {
+      const need = itemValue(only.shape, only.offset);
+      return this.satisfiable(need) ? [{ need, rest: this.terms.items(only.shape, only.offset + 1) }] : [];
+    }
     const found: Branch[] = [];
     for (const branch of this.splitter.split(this.arrays.afterItem(rest))) {
       if (!this.satisfiable(branch.need) || !this.arrayRest(branch.rest)) continue;
@@ -132,7 +142,7 @@ export class Solver {
   objectCanEnd(rest: Formula): boolean {
     const list = this.compiler.listed.get(rest);
     if (list) return this.compiler.listed.whole(list) !== undefined;
-    return this.formulas.truth(rest, (leaf) => this.terms.get(leaf).sort === 'shape', this.endings);
+    return this.formulas.evaluate(rest, (leaf) => this.terms.get(leaf).sort === 'shape', this.endings);
   }
 
   /** Whether an array may end where `rest` is demanded of the items to come. */
