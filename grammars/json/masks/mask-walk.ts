@@ -1,6 +1,7 @@
 import { type TokenTrie, tokensUnder } from '../../matching/trie.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
 import type { JsonAcceptor } from '../acceptor.ts';
+import { pop, popThen, type ResultId } from '../automaton/leaf.ts';
 import { isDigit } from '../automaton/leaf-number.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';
@@ -74,6 +75,9 @@ export class MaskWalk {
   private readonly valueTails: (ValueTails | undefined)[] = [];
   /** Frames of the stack that a walk does not take away. */
   private floor = 0;
+  /** Nodes over which such a frame's value ends, each followed by 1 where its byte comes after the end. */
+  private beyond: number[] = [];
+  private after = 0;
   private readonly freeLeaves: (boolean | undefined)[] = [];
   private readonly leafAt: Int32Array;
   private readonly stackAt: Int32Array;
@@ -129,6 +133,34 @@ export class MaskWalk {
     this.walkRange(trie, child, child + (trie.size[child] ?? 1), false);
   }
 
+  /** Finds the tokens within the value that was last begun; gives the nodes over which it ends. */
+  walkWithin(stack: StackId): readonly number[] {
+    this.beyond = [];
+    this.floor = this.acceptor.stacks.depth(stack);
+    try {
+      this.walk(this.tokens.structure, false);
+    } finally {
+      this.floor = 0;
+    }
+    return this.beyond;
+  }
+
+  /** Finds the tokens that go on after a value with this result, from such nodes. */
+  walkBeyond(beyond: readonly number[], result: ResultId, stack: StackId): void {
+    const { structure } = this.tokens;
+    const { from, tokens, size, depth, byte } = structure;
+    for (let n = 0; n < beyond.length; n += 2) {
+      const i = beyond[n] ?? 0;
+      const end = i + (size[i] ?? 1);
+      const code = beyond[n + 1] === 0 ? pop(result) : popThen(result);
+      const moved = this.follow(0, code, stack, 0, depth[i] ?? 0, byte[i] ?? 0);
+      if (moved === ALIVE) {
+        this.take(structure, i);
+        this.walkRange(structure, i + 1, end, false);
+      } else if (moved === LATER) for (let t = from[i] ?? 0; t < (from[end] ?? 0); t++) this.later.push(tokens[t] ?? 0);
+    }
+  }
+
   private walkRange(trie: TokenTrie, start: number, end: number, text: boolean): void {
     const { found, leafAt, stackAt, flagAt, loops } = this;
     const { tokens, from } = trie;
@@ -159,6 +191,7 @@ export class MaskWalk {
         if (moved !== ALIVE) {
           if (moved === LATER)
             for (let t = from[i] ?? 0; t < (from[i + below] ?? 0); t++) this.later.push(tokens[t] ?? 0);
+          else if (moved === BEYOND) this.beyond.push(i, this.after);
           i += below;
           continue;
         }
@@ -425,7 +458,10 @@ export class MaskWalk {
       } else if ((code & 3) >= 2) {
         const frame = stacks.frame(stack);
         const keys = machine.frames[frame]?.keys !== undefined;
-        if (stacks.depth(stack) <= this.floor) return BEYOND;
+        if (stacks.depth(stack) <= this.floor) {
+          this.after = code & 1;
+          return BEYOND;
+        }
         stack = stacks.parent(stack);
         this.lowest = Math.min(this.lowest, stacks.depth(stack));
         const needed = machine.needsText(frame, target);
