@@ -13,6 +13,7 @@ import { CharLoops, type Loop } from './char-loops.ts';
 import { Memo } from './mask-memo.ts';
 import { INSIDE, type JsonTokens, keepSome, OF_VALUE } from './string-tokens.ts';
 import { covers, HEAD, heightOf, type Rows, rowsOf } from './subtrees.ts';
+import { ALIVE, DEAD, LATER, type TailSet, TailSets } from './tail-sets.ts';
 import { type TextStates, WORTH, walkText } from './text-walk.ts';
 import { DEPTH, type Scratch, scratchOf } from './walk-scratch.ts';
 
@@ -22,12 +23,7 @@ const WORTH_ASKING = 2048;
 /** Flags of a configuration: a name was finished whose text the walk does not know; from the second bit on the phase of {@link UnknownItems}. */
 const NAMED = 1;
 
-/** Outcomes of a move. */
-const DEAD = 0;
-const ALIVE = 1;
-/** Only the text read before tells. */
-const LATER = 2;
-/** The value is over: see {@link MaskWalk.floor}. */
+/** Outcome of a move beside {@link DEAD}, {@link ALIVE} and {@link LATER}: the value is over, see {@link MaskWalk.floor}. */
 const BEYOND = 3;
 
 const NO_WORDS = new Uint32Array(0);
@@ -42,17 +38,6 @@ interface ValueTails {
   readonly set: TailSet;
   /** Nodes of the tails' trie over which the value ends. */
   readonly beyond: readonly number[];
-}
-
-/** What may follow the closing quote of a string, by the numbers of tails. */
-export interface TailSet {
-  readonly open: readonly number[];
-  readonly later: readonly number[];
-  /** By tail: one of {@link DEAD}, {@link ALIVE}, {@link LATER}. */
-  readonly marks: Uint8Array;
-  /** The base of a string that admits any content, and its mask, once they were asked for. */
-  base?: number;
-  free?: { readonly mask: number; readonly later: readonly number[] };
 }
 
 /**
@@ -72,7 +57,7 @@ export class MaskWalk {
   private readonly unknown: UnknownItems;
   /** By flag. */
   private readonly tails: Memo<TailSet>[] = [];
-  private readonly sets = new Map<number, TailSet[]>();
+  private readonly sets: TailSets;
   /** The same after names, by flag and the value that follows. */
   private readonly valueTails: (ValueTails | undefined)[][] = [[]];
   /** Frames of the stack that a walk does not take away. */
@@ -106,6 +91,7 @@ export class MaskWalk {
       round: (leaf) => this.loops.round(leaf),
     };
     this.blanks = acceptor.machine.options.whitespace === 'json';
+    this.sets = new TailSets(tokens.tailTokens.length);
     this.loops = new CharLoops(acceptor.machine);
     this.unknown = new UnknownItems(acceptor.machine);
   }
@@ -289,7 +275,7 @@ export class MaskWalk {
     const later = value ? [...value.set.later] : [];
     if (!value) this.walkTails(1, tokens.tails.count, open, later);
     for (const node of value?.beyond ?? []) this.walkTails(node, node + (tokens.tails.size[node] ?? 1), open, later);
-    const found = this.shared(open, later);
+    const found = this.sets.of(open, later);
     tails.set(after, below, this.lowest, found);
     this.lowest = Math.min(outer, this.lowest);
     return found;
@@ -335,7 +321,7 @@ export class MaskWalk {
       }
       if (plain !== undefined) keepSome(plainTails, key, found);
     }
-    const made = { set: this.shared(found.open, found.later), beyond: found.beyond };
+    const made = { set: this.sets.of(found.open, found.later), beyond: found.beyond };
     values[leaf] = made;
     return made;
   }
@@ -367,22 +353,6 @@ export class MaskWalk {
       for (let t = from[i] ?? 0; t < last && (moved === ALIVE || moved === LATER); t++) list.push(tokens[t] ?? 0);
       i += moved === ALIVE ? 1 : below;
     }
-  }
-
-  /** The first set equal to this one. */
-  private shared(open: readonly number[], later: readonly number[]): TailSet {
-    let hash = later.length;
-    for (const tail of open) hash = Math.imul(hash ^ tail, 0x01000193);
-    for (const tail of later) hash = Math.imul(hash ^ tail, 0x01000193);
-    let bucket = this.sets.get(hash);
-    if (!bucket) this.sets.set(hash, (bucket = []));
-    for (const known of bucket) if (sameTails(known.open, open) && sameTails(known.later, later)) return known;
-    const marks = new Uint8Array(this.tokens.tailTokens.length);
-    for (const tail of open) marks[tail] = ALIVE;
-    for (const tail of later) marks[tail] = LATER;
-    const set = { open, later, marks };
-    bucket.push(set);
-    return set;
   }
 
   /** Finds the tokens that end at a node. */
@@ -514,8 +484,4 @@ export class MaskWalk {
       return ALIVE;
     }
   }
-}
-
-function sameTails(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((tail, i) => tail === b[i]);
 }

@@ -15,8 +15,9 @@ import { ROUND } from './char-loops.ts';
 import { type Counted, Insides } from './insides.ts';
 import { ListedMasks } from './listed-masks.ts';
 import { Memo } from './mask-memo.ts';
-import { BLANK, MaskWalk, type TailSet, USUAL } from './mask-walk.ts';
+import { BLANK, MaskWalk, USUAL } from './mask-walk.ts';
 import { addTokens, INSIDE, insideUpTo, type JsonTokens, jsonTokens, keepSome, keptSet } from './string-tokens.ts';
+import type { TailSet } from './tail-sets.ts';
 
 /** The mask of a situation, and the tokens that may come beside, depending on the text read before. */
 interface Found {
