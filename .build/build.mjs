@@ -1,10 +1,11 @@
 // Builds dist/: bundled ES modules, declarations, and the table of error codes. `--quiet` prints only problems; `--no-types` skips tsc.
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { buildArtifactParts } from './artifact.mjs';
@@ -19,6 +20,8 @@ const say = (text) => quiet || console.log(text);
 process.chdir(root);
 await rm('dist', { recursive: true, force: true });
 await mkdir('dist', { recursive: true });
+// Beside the bundles: it takes as long as they do.
+const declarations = process.argv.includes('--no-types') ? undefined : writeDeclarations();
 
 const entries = {
   index: 'compiler/index.ts',
@@ -103,7 +106,7 @@ await writeErrorCodes();
 const example = 'test/plugins/acme/src';
 const sources = (await readdir(example)).map(async (f) => [f, await readFile(path.join(example, f), 'utf8')]);
 await writeFile('dist/plugin-example.json', JSON.stringify(Object.fromEntries(await Promise.all(sources))));
-if (!process.argv.includes('--no-types')) writeDeclarations();
+await declarations;
 
 if (!quiet) {
   const outputs = { ...node.metafile.outputs, ...web.metafile.outputs };
@@ -137,11 +140,11 @@ async function writeErrorCodes() {
   await rm('dist/harvest-codes.mjs');
 }
 
-function writeDeclarations() {
+async function writeDeclarations() {
   const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
   const options = ['-p', '.build/tsconfig.json'];
   try {
-    execFileSync(process.execPath, [tsc, ...options], { stdio: 'pipe' });
+    await promisify(execFile)(process.execPath, [tsc, ...options]);
   } catch (error) {
     process.stderr.write(error.stdout ?? '');
     throw new Error('declarations could not be written: run npm run typecheck');

@@ -10,7 +10,7 @@ const UNKNOWN = TypeFlags.Any | TypeFlags.Unknown;
  * Names that bundles may shorten: members of classes and types in `folder` that nobody outside can see. A name is kept if
  * - a type has it that is reached from what the `entries` export, private members aside;
  * - a type has it whose values come from, or go to, where their type is not known (JSON, casts, predicates, `unknown`);
- * - it is looked up where no type of the folder declares it: in others' objects, by index;
+ * - it is looked up where no type of the folder declares it (in others' objects, by index), or is listed with others (`Object.keys`, `for in`);
  * - the language has it, or it is a text of the sources.
  */
 export function internalNames(folder, entries) {
@@ -74,8 +74,14 @@ export function internalNames(folder, entries) {
       }
     }
   };
+  const keepAll = (node) => {
+    for (const { name } of checker.getTypeAtLocation(node).getProperties()) kept.add(name);
+  };
   const visit = (node) => {
     if (ts.isStringLiteralLike(node)) kept.add(node.text);
+    else if (ts.isForInStatement(node)) keepAll(node.expression);
+    else if (ts.isCallExpression(node) && /^Object\.\w+$/.test(node.expression.getText()))
+      node.arguments.forEach(keepAll);
     else if (ts.isAsExpression(node) || ts.isTypePredicateNode(node)) {
       if (node.type && !ts.isConstTypeReference(node.type)) reach(checker.getTypeFromTypeNode(node.type));
     } else if (ts.isPropertyAccessExpression(node)) lookUp(node.name.text, checker.getSymbolAtLocation(node.name));
