@@ -97,13 +97,10 @@ export function internalNames(folder, entries) {
       const name = node.name?.text;
       if (name) (isOwn(node) ? declared : kept).add(name);
     }
-    if (
-      isInside(node) &&
-      ts.isExpression(node) &&
-      (node.parent.type || !ts.isBindingPattern(node.parent.name ?? node))
-    ) {
+    if (isInside(node) && ts.isExpression(node)) {
       const asked = checker.getContextualType(node);
-      if (asked) pass(checker.getTypeAtLocation(node), asked);
+      // What is taken apart asks for nothing: its members are looked up.
+      if (asked && !asked.pattern) pass(checker.getTypeAtLocation(node), asked);
     }
     ts.forEachChild(node, visit);
   };
