@@ -5,7 +5,7 @@ import { Triples } from '../matching/triples.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { KeyLeaf, ObjectLeaf } from './automaton/leaf-object.ts';
 import { StringLeaf } from './automaton/leaf-string.ts';
-import { ArrayLeaf, ColonLeaf } from './automaton/leaf-structure.ts';
+import { ArrayLeaf, ColonLeaf, ValueLeaf } from './automaton/leaf-structure.ts';
 import type { Machine } from './automaton/machine.ts';
 import { type StackId, Stacks } from './automaton/stack.ts';
 import { type TextId, Texts } from './automaton/texts.ts';
@@ -85,6 +85,25 @@ export class JsonAcceptor implements Acceptor {
     if (outer === '' && leaf instanceof ArrayLeaf) outer = ']';
     if (outer === '' && (leaf instanceof ObjectLeaf || leaf instanceof ColonLeaf)) outer = '}';
     return leaf instanceof StringLeaf || leaf instanceof KeyLeaf ? `"${outer}` : outer;
+  }
+
+  /** What a document that a model writes likely goes on with: every listed property, each array with an item. */
+  likely(state: number): readonly string[] {
+    this.load(state);
+    this.ask(this.leaf);
+    const { machine, stacks } = this;
+    const leaf = machine.leaves[this.leaf];
+    const deep = stacks.depth(this.stack) > DEEP;
+    if (leaf instanceof KeyLeaf) {
+      const name = leaf.prefix === '' && leaf.decoder === 0 ? leaf.space.first() : undefined;
+      return name === undefined ? [] : [`${JSON.stringify(name).slice(1)}:`];
+    }
+    if (leaf instanceof ObjectLeaf) {
+      const more = !deep && leaf.keys().first() !== undefined;
+      return more ? [leaf.at === 'next' ? ',"' : '"'] : ['}'];
+    }
+    const begins = leaf instanceof ValueLeaf || (leaf instanceof ArrayLeaf && leaf.at === 'open');
+    return begins && !deep ? VALUES : [];
   }
 
   /** Bytes of the shortest completion (an upper bound where names must be invented). */
@@ -309,6 +328,10 @@ export class JsonAcceptor implements Acceptor {
 
 const utf8 = new TextDecoder();
 const QUOTE = 0x22;
+/** Beginnings of values: those first that lead to more. */
+const VALUES = ['"', '{', '[', '0', 't'];
+/** Objects and arrays within each other deeper than this are left as soon as they may end: they may be recursive. */
+const DEEP = 8;
 /** So few names come in few orders. */
 const FEW_NAMES = 3;
 /** Values whose consequences are remembered by their text. */

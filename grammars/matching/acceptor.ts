@@ -27,6 +27,8 @@ export interface Acceptor {
   special?(state: number, token: number): number;
   /** The special tokens that may come next. */
   specials?(state: number): readonly number[];
+  /** Texts with which a model is likely to go on, the likeliest first; some may be impossible. Absent or none: not known. */
+  likely?(state: number): readonly string[];
   /** Masks of its own, made in a pool. */
   masks?(vocabulary: Vocabulary, pool: MaskPool): OwnMasks;
   /** The one acceptor of several that a state is within, before its end. */

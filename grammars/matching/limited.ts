@@ -57,6 +57,10 @@ export class LimitedMasks implements TokenMachine {
     return this.inner.shortest(this.states.a[state] ?? 0);
   }
 
+  likely(state: number): readonly string[] {
+    return this.inner.likely(this.states.a[state] ?? 0);
+  }
+
   mask(state: number): MaskId {
     const { inner, pool, vocabulary } = this;
     const within = this.states.a[state] ?? 0;

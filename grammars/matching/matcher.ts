@@ -1,6 +1,7 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { type Choices, checkOptions } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
+import { Ahead } from './ahead.ts';
 import { ClosingMasks } from './closing.ts';
 import { Endings } from './endings.ts';
 import { scores } from './logits-processor.ts';
@@ -41,6 +42,7 @@ export class Matcher {
   private state: number;
   private ended = false;
   private readonly closing: ClosingMasks | undefined;
+  private ahead: Ahead | undefined;
 
   constructor(
     private readonly machine: TokenMachine,
@@ -206,6 +208,18 @@ export class Matcher {
     copy.state = this.state;
     copy.ended = this.ended;
     return copy;
+  }
+
+  /**
+   * Works ahead for `ms` milliseconds, so that later steps find done what they need: call it while the model reads its prompt. It goes through
+   * a text as the constraint is likely to get it from here (of JSON every listed property in order, each array with an item). All matchers of
+   * the constraint with this vocabulary have the benefit; no answer depends on it. Returns whether nothing is left to do; else the next call
+   * goes on with it.
+   */
+  prepare(ms = 10): boolean {
+    if (this.ended) return true;
+    if (this.ahead?.from !== this.state) this.ahead = new Ahead(this.machine, this.state);
+    return this.ahead.work(ms);
   }
 
   /**

@@ -24,6 +24,8 @@ export interface TokenMachine {
   mask(state: number): MaskId;
   /** What of its states matters for the end; absent: all. */
   readonly places?: Places;
+  /** As of {@link Acceptor.likely}. */
+  likely?(state: number): readonly string[];
 }
 
 /**
@@ -104,6 +106,11 @@ export class AcceptorMasks implements TokenMachine {
 
   shortest(state: number): number {
     return this.acceptor.shortest(state);
+  }
+
+  likely(state: number): readonly string[] {
+    const { acceptor, state: at } = this.acceptor.within?.(state) ?? { acceptor: this.acceptor, state };
+    return acceptor.likely?.(at) ?? [];
   }
 
   mask(state: number): MaskId {

@@ -1,6 +1,7 @@
 // npm run conformance:schema -- FILE.jsonl.gz... [--vocab TOKENIZER.json] [--json FILE] [--every N] [--offset K] [--only ID] [--verbose] [--cpu]
 // [--artifact STATES]: with constraints compiled ahead of time, of so many states at most; `ttfm` is then the time to open one, and `tbm` counts
 // steps between states that it holds. [--max-tokens N]: masks under a limit of N tokens beyond those of the instance and its end.
+// [--prepare MS]: after the first mask, work ahead for so long as if while a model read its prompt; it is in no figure.
 // [--cases I,J...]: of the selection these alone, after the warm-up, and nothing again.
 // `over_5ms`: the steps over the bar as measured, how many are without the garbage collector, and what of them is `repeatable`: see again.ts.
 import { writeFileSync } from 'node:fs';
@@ -10,6 +11,7 @@ import { openArtifact } from '../../grammars/artifact/artifact-machine.ts';
 import { JsonMasks } from '../../grammars/json/masks/masks.ts';
 import { openSchema } from '../../grammars/json/session.ts';
 import { ClosingMasks } from '../../grammars/matching/closing.ts';
+import { Matcher } from '../../grammars/matching/matcher.ts';
 import type { TokenMachine } from '../../grammars/matching/token-machine.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { type LongStep, longAgain } from './again.ts';
@@ -32,6 +34,7 @@ for (let i = 2; i < process.argv.length; i++) {
 }
 const verbose = flags.has('--verbose');
 const maxStates = Number(flags.get('--artifact') ?? 0);
+const prepareMs = Number(flags.get('--prepare') ?? 0);
 const spare = Number(flags.get('--max-tokens') ?? Number.POSITIVE_INFINITY);
 
 const NONE = new Uint8Array(0);
@@ -126,6 +129,7 @@ function run({ id, schema, tests }: Case, texts: readonly Int32Array[], ofCase?:
   const first = (clock() - began) * 1000;
   if (record) ttfm.push(first);
   if (record && first > BAR) noted(-1, first, `${id} ttfm`);
+  if (prepareMs > 0) new Matcher(masks).prepare(prepareMs);
   const { acceptor } = live;
   const { pool } = masks;
   const closing = ClosingMasks.of(masks);

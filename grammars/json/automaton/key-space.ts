@@ -4,6 +4,7 @@ import { type KeyDemands, type Outcome, type Region, stateOf } from './key-deman
 import { goTo, pop } from './leaf.ts';
 import type { KeyLeaf, LiveRegion } from './leaf-object.ts';
 import type { Machine } from './machine.ts';
+import { declaredOrder } from './open-value.ts';
 import { jsonLength } from './string-cost.ts';
 
 /** The result a finished name gives its key frame: a region, or a listed name. */
@@ -116,6 +117,13 @@ export class KeySpace {
       if (this.usable(i)) rests.push((this.demands.names[i] ?? '').slice(prefix.length));
     }
     return rests;
+  }
+
+  /** Of the listed names that can come the one declared first. */
+  first(): string | undefined {
+    const { names, slots } = this.demands;
+    const { keys } = this.used;
+    return declaredOrder(this.machine, slots).find((name) => !keys.has(name) && this.usable(names.indexOf(name)));
   }
 
   /** Code points with which a usable listed name goes on from the prefix. */

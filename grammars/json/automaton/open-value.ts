@@ -65,7 +65,7 @@ export function openNumber(machine: Machine, slots: readonly FormulaSlot[], byte
 }
 
 /** Names in the order in which the schemas of the slots declare them. */
-function declaredOrder({ formulas, terms }: Machine, slots: readonly FormulaSlot[]): readonly string[] {
+export function declaredOrder({ formulas, terms }: Machine, slots: readonly FormulaSlot[]): readonly string[] {
   const names = new Set<string>();
   for (const slot of slots)
     for (const leaf of formulas.leaves(slot.state).keys()) {

@@ -85,6 +85,10 @@ export class JsonMasks implements TokenMachine {
     return this.acceptor.owed(state);
   }
 
+  likely(state: number): readonly string[] {
+    return this.acceptor.likely(state);
+  }
+
   /** Names may be forgotten but where the end depends on them. */
   get places(): Places {
     const { acceptor } = this;
