@@ -19,7 +19,8 @@ export function internalNames(folder, entries) {
   const program = project.getProgram().compilerObject;
   const checker = program.getTypeChecker();
   const isInside = (node) => !path.relative(folder, node.getSourceFile().fileName).startsWith('..');
-  const isPrivate = (node) => (ts.getCombinedModifierFlags(node) & ModifierFlags.Private) !== 0;
+  const isPrivate = (node) =>
+    (ts.getCombinedModifierFlags(node) & ModifierFlags.Private) !== 0 || (node.name && ts.isPrivateIdentifier(node.name));
   const isOwn = (node) => isInside(node) || isPrivate(node);
   const declared = new Set();
   const kept = new Set(['then', 'toJSON']);
