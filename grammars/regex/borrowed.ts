@@ -1,6 +1,7 @@
 import type { RegexEngine } from './index.ts';
 import type { Lang, Languages } from './language.ts';
 import { EMPTY, EPSILON } from './node.ts';
+import { partsOf } from './union.ts';
 
 /** Languages of another engine as nonterminals of this one: what was derived there once serves every engine that borrows. */
 export class Borrowed {
@@ -40,6 +41,7 @@ export class Borrowed {
       shortest: (cost) => from.shortest(theirs, cost),
       cardinality: () => from.cardinality(theirs),
       need: () => from.need(theirs),
+      parts: () => partsOf(from.internals.languages, theirs).map((part) => this.lang(part)),
       uncounted: () => {
         const { lang, limit } = from.uncounted(theirs);
         return { lang: this.lang(lang), limit };

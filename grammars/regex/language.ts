@@ -233,6 +233,17 @@ export class Languages {
   }
 
   union(kids: readonly Lang[]): Lang {
+    return this.#remembered(`u${kids.join()}`, () => this.#union(kids));
+  }
+
+  /** What a few languages were joined to before. */
+  #remembered(key: string, join: () => Lang): Lang {
+    let lang = this.#ids.get(key);
+    if (lang === undefined) this.#ids.set(key, (lang = join()));
+    return lang;
+  }
+
+  #union(kids: readonly Lang[]): Lang {
     const members = new Set<Lang>();
     let set: CharSet = EMPTY_SET;
     const visit = (lang: Lang): void => {
@@ -256,6 +267,10 @@ export class Languages {
   }
 
   intersect(kids: readonly Lang[]): Lang {
+    return this.#remembered(`i${kids.join()}`, () => this.#intersect(kids));
+  }
+
+  #intersect(kids: readonly Lang[]): Lang {
     const members = new Set<Lang>();
     let set: CharSet | undefined;
     let span: { set: CharSet; min: number; max: number } | undefined;

@@ -68,6 +68,8 @@ export interface RuleDefinition {
   cardinality?(): number;
   need?(): number;
   uncounted?(): Uncounted;
+  /** See `partsOf`. */
+  parts?(): readonly Lang[];
 }
 
 export const EMPTY: Lang = 0;

@@ -2,6 +2,14 @@ import { type CharSet, EMPTY_SET } from './charset.ts';
 import type { Languages } from './language.ts';
 import { EPSILON, type Lang } from './node.ts';
 
+/** Languages that a language is seen to include, and that it is the union of. */
+export function partsOf(languages: Languages, lang: Lang): readonly Lang[] {
+  const { kind, a, b, kids } = languages.node(lang);
+  if (kind === 'union') return kids.flatMap((kid) => partsOf(languages, kid));
+  if (kind === 'concat' && languages.node(a).nullable === true) return [lang, ...partsOf(languages, b)];
+  return (kind === 'rule' && languages.rules[a]?.parts?.()) || [lang];
+}
+
 /** Left-factors `h·t | h·u`, joins `r{..}·t` of touching counts, and merges classes before one tail. */
 export function mergeUnion(languages: Languages, members: Set<Lang>): void {
   const byHead = new Map<Lang, Lang[]>();

@@ -14,7 +14,7 @@ test('a walk that a state breaks off leaves nothing to the next', () => {
     scratch.leafAt[0] = start;
     const loop = { set, exits: new Int32Array(CHAR_WORDS), count: 1, counts };
     return walkText(
-      { step, whole: () => false, round: () => false },
+      { step, whole: () => false, round: () => new Int32Array(CHAR_WORDS) },
       [],
       text,
       scratch,

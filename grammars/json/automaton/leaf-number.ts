@@ -5,6 +5,7 @@ import { begins, type NumberSet, sublist } from '../formula/number-sets.ts';
 import { type FormulaSlot, goTo, type Leaf, onlyBytes, popThen, type ResultId, WHITESPACE } from './leaf.ts';
 import type { Machine } from './machine.ts';
 
+const ZERO = 0x30;
 const DOT = 0x2e;
 const MINUS = 0x2d;
 const PLUS = 0x2b;
@@ -74,6 +75,11 @@ export class FreeNumberLeaf implements Leaf {
     onlyBytes(row, at, NUMBER_BYTES);
   }
 
+  /** How many digits may follow, whatever they are. */
+  get sure(): number {
+    return this.phase === 'minus' || this.phase === 'zero' ? 0 : Number.POSITIVE_INFINITY;
+  }
+
   end(): ResultId {
     return CAN_END.has(this.phase) ? this.results : 0;
   }
@@ -86,6 +92,7 @@ export class FreeNumberLeaf implements Leaf {
  */
 export class NumberLeaf implements Leaf {
   readonly kind = 'number';
+  private ahead: number | undefined;
 
   constructor(
     private readonly machine: Machine,
@@ -101,17 +108,50 @@ export class NumberLeaf implements Leaf {
       if (next === 'e' && !/^-?[1-9]$/.test(this.text)) return this.finish();
       if (next === 'exp' && EXPONENT_FULL.test(this.text)) return 0;
       const code = this.machine.numberState(this.slots, this.atoms, next, this.text + String.fromCharCode(byte));
-      if (this.phase === 'int' && next === 'int' && this.alike()) row.fill(code + 1, at + 0x30, at + 0x3a);
+      if (this.phase === 'int' && next === 'int' && this.whole) {
+        // Digits that lie alike among those that bounds have there lead to one state.
+        const int = this.text.replace('-', '');
+        const marks = spelled(this.atoms).flatMap(([t]) =>
+          t.length > int.length && t.startsWith(int) ? [t.charCodeAt(int.length)] : [],
+        );
+        for (let b = ZERO; b < ZERO + 10; b++)
+          if (marks.every((mark) => Math.sign(b - mark) === Math.sign(byte - mark))) row[at + b] = code + 1;
+      }
       return code;
     }
     return this.finish();
   }
 
-  /** Whether all digits lead to one state: the number is as long as what it is compared with, and its remainders are those of whole numbers. */
-  private alike(): boolean {
-    const { atoms } = this;
-    const digits = this.text.length - (this.text.startsWith('-') ? 1 : 0);
-    return spelled(atoms).every(([int]) => int.length <= digits) && atoms.units.every((unit) => wholeOf(unit) === 1n);
+  /** Whether whole numbers leave no remainders. */
+  private get whole(): boolean {
+    return this.atoms.units.every((unit) => wholeOf(unit) === 1n);
+  }
+
+  /** How many digits may follow, whatever they are, because all numbers that they lead to satisfy what this one does, as far as that is told at once. */
+  get sure(): number {
+    this.ahead ??= this.countSure();
+    return this.ahead;
+  }
+
+  private countSure(): number {
+    const { machine, atoms, phase, text, slots } = this;
+    const [typed = '', fraction = ''] = text.replace('-', '').split('.');
+    const int = typed === '0' ? '' : typed;
+    const all = spelled(atoms);
+    const holds = (more: number): boolean => {
+      const value = decimal(BigInt(text.replace('.', '')), more - fraction.length);
+      return slots.some(({ state }) => numberSatisfies(machine.formulas, machine.terms, state, value));
+    };
+    if (phase === 'dot' || phase === 'frac') {
+      const near = all.some(([i, f]) => i === int && f.padEnd(fraction.length, '0').startsWith(fraction));
+      return !near && atoms.units.length === 0 && holds(0) ? Number.POSITIVE_INFINITY : 0;
+    }
+    if (phase !== 'int' || !this.whole) return 0;
+    const longest = Math.max(0, ...all.map(([i]) => i.length));
+    if (holds(longest + 1)) return Number.POSITIVE_INFINITY;
+    for (let more = longest - int.length; more > 0; more--)
+      if (!all.some(([i]) => i.length === int.length + more && i.startsWith(int)) && holds(more)) return more;
+    return 0;
   }
 
   private finish(): number {
@@ -212,6 +252,8 @@ export function numberAlive(
   const negative = text.startsWith('-');
   const digits = (negative ? text.slice(1) : text).replace(/\.$/, '');
   const value = parseDecimal(digits) ?? zero;
+  // Most may end as they are.
+  if (CAN_END.has(phase) && numberSatisfies(formulas, terms, formula, negative ? negate(value) : value)) return true;
   const fraction = digits.includes('.') ? digits.length - digits.indexOf('.') - 1 : 0;
   const span = (low: Decimal, width: Decimal): boolean => {
     const high = add(low, width);

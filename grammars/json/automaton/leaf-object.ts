@@ -105,11 +105,14 @@ export class KeyLeaf implements Leaf, CodePoints {
     return this.machine.facts.neverDies(this.regions.map((r) => r.lang)) ? { kind: 'inside' } : undefined;
   }
 
-  step(byte: number): number {
+  step(byte: number, row: Int32Array, at: number): number {
     // Other characters lead where they lead from an unlisted name.
     if (this.decoder === 0 && byte >= 0x80 && this.prefix !== undefined && this.offLeaf !== 0)
       if (!this.nearBytes().has(byte)) return this.machine.step(this.offLeaf, byte);
-    return decodeStep(this.decoder, byte, this.machine.options.escapes, this);
+    const code = decodeStep(this.decoder, byte, this.machine.options.escapes, this);
+    if (this.decoder === 0 && !this.near().has(byte))
+      this.machine.alike(this.regions, byte, row, at, code, this.near());
+    return code;
   }
 
   prime(row: Int32Array, at: number): void {

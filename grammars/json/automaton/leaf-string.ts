@@ -34,7 +34,6 @@ export interface Counts {
 }
 
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 
 /** Inside a string value. */
 export class StringLeaf implements Leaf, CodePoints {
@@ -155,19 +154,8 @@ export class StringLeaf implements Leaf, CodePoints {
   }
 
   step(byte: number, row: Int32Array, at: number): number {
-    const [slot] = this.slots;
-    if (this.decoder === 0 && byte < 0x80 && slot && this.slots.length === 1 && slot.low >= slot.high) {
-      if (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH) return this.stepAlike(slot, byte, row, at);
-    }
-    return decodeStep(this.decoder, byte, this.machine.options.escapes, this);
-  }
-
-  /** The transition for an ASCII character, and for all that the pattern does not tell from it. */
-  private stepAlike(slot: StringSlot, byte: number, row: Int32Array, at: number): number {
-    const { ascii } = this.machine.engine.classes(slot.lang);
-    const code = this.next(byte);
-    for (let b = 0x20; b < 0x80; b++)
-      if (ascii[b] === ascii[byte] && b !== QUOTE && b !== BACKSLASH) row[at + b] = code + 1;
+    const code = decodeStep(this.decoder, byte, this.machine.options.escapes, this);
+    if (this.decoder === 0 && !this.slots.some(listed)) this.machine.alike(this.slots, byte, row, at, code);
     return code;
   }
 
@@ -267,6 +255,9 @@ export class StringLeaf implements Leaf, CodePoints {
     return ok.length === 0 ? 0 : pop(this.machine.results.finish(ok, () => text));
   }
 }
+
+/** Whether some text is listed that goes on. */
+const listed = (slot: StringSlot): boolean => slot.low < slot.high;
 
 /** All texts of a language. */
 export function slotOf(lang: Lang, results: ResultId): StringSlot {

@@ -1,4 +1,4 @@
-import type { RegexEngine } from '../../regex/index.ts';
+import type { Lang, RegexEngine } from '../../regex/index.ts';
 import { FALSE, type Formula, type Formulas } from '../formula/formula.ts';
 import type { NumberAtoms } from '../formula/number-cells.ts';
 import type { StringSets } from '../formula/string-sets.ts';
@@ -26,7 +26,7 @@ import { StringLeaf, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, type Gap, ValueLeaf, type Whitespace, WordLeaf } from './leaf-structure.ts';
 import { Results, WHICH } from './results.ts';
 import { StringFacts } from './string-facts.ts';
-import type { Escapes } from './utf8-json.ts';
+import { type Escapes, isPlain } from './utf8-json.ts';
 
 /** How documents are spelled. */
 export interface SpellingOptions {
@@ -414,11 +414,34 @@ export class Machine {
     return id;
   }
 
+  /** Writes the transition of a string over an ASCII character to the row for all characters that its patterns do not tell from it, but for some. */
+  alike(
+    parts: readonly { readonly lang: Lang }[],
+    byte: number,
+    row: Int32Array,
+    at: number,
+    code: number,
+    but = NO_POINTS,
+  ): void {
+    if (!isPlain(byte)) return;
+    differ.fill(0);
+    for (const { lang } of parts) {
+      const { ascii } = this.engine.classes(lang);
+      const own = ascii[byte] ?? 0;
+      for (let b = 0; b < 0x80; b++) differ[b] = (differ[b] ?? 0) | ((ascii[b] ?? 0) ^ own);
+    }
+    for (let b = 0x20; b < 0x80; b++) if (differ[b] === 0 && isPlain(b) && !but.has(b)) row[at + b] = code + 1;
+  }
+
   private page(index: number): Int32Array {
     while (this.pages.length <= index) this.pages.push(new Int32Array(16 * 256));
     return this.pages[index] ?? new Int32Array(0);
   }
 }
+
+const NO_POINTS: ReadonlySet<number> = new Set();
+/** By ASCII character: work space of {@link Machine.alike}. */
+const differ = new Uint16Array(0x80);
 
 /** Up to so many thresholds, number states compare with all of them. */
 const FEW_THRESHOLDS = 8;

@@ -1,8 +1,8 @@
 import { CHARACTER_COST, type Lang, type RegexEngine, segmentOf } from '../../regex/index.ts';
 import type { StringProfile } from './leaf-string.ts';
 
-/** States looked at before a language counts as one that may die. */
-const MAX_UNDYING = 100;
+/** Transitions looked at before a language counts as one that may die. */
+const MAX_UNDYING = 200;
 
 /** What string and key states ask about their languages, remembered. */
 export class StringFacts {
@@ -16,10 +16,9 @@ export class StringFacts {
     const { engine } = this;
     if (lang === engine.empty || lang === engine.epsilon) return false;
     const { starts, classOf } = engine.classes(lang);
-    for (let i = 0; i < starts.length; i++) {
+    for (let i = segmentOf(starts, low); (starts[i] ?? high + 1) <= high; i++) {
       const cls = classOf[i] ?? 0;
-      if (cls === 0 || (starts[i] ?? 0) > high || (starts[i + 1] ?? 0x110000) <= low) continue;
-      if (this.fits(engine.deriveClass(lang, cls), Math.max(0, min - 1), max - 1)) return true;
+      if (cls !== 0 && this.fits(engine.deriveClass(lang, cls), Math.max(0, min - 1), max - 1)) return true;
     }
     return false;
   }
@@ -34,10 +33,12 @@ export class StringFacts {
     if (known !== undefined) return known;
     const found = new Set<Lang>([start]);
     let alive = engine.lengths(start).max === Number.POSITIVE_INFINITY;
+    let looked = 0;
     for (const lang of found) {
       if (!alive || this.endless(lang)) continue;
-      alive = this.undying.get(lang) !== false && found.size <= MAX_UNDYING && !engine.isEmpty(lang);
       const { representatives } = engine.classes(lang);
+      looked += representatives.length;
+      alive = this.undying.get(lang) !== false && looked <= MAX_UNDYING && !engine.isEmpty(lang);
       for (let cls = 1; alive && cls < representatives.length; cls++) {
         const next = engine.deriveClass(lang, cls);
         alive = next !== engine.empty;

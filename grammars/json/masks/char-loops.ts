@@ -1,4 +1,5 @@
-import { segmentOf } from '../../regex/index.ts';
+import { type Lang, segmentOf } from '../../regex/index.ts';
+import { partsOf } from '../../regex/union.ts';
 import { FreeNumberLeaf, NumberLeaf } from '../automaton/leaf-number.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';
@@ -47,17 +48,16 @@ interface Ways {
 /** More characters than any token has. */
 export const ROUND = 254;
 
-const ZERO = 0x30;
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
 /** States that a loop may have; more are followed as far as so many levels take. */
-const MAX_STATES = 96;
+const MAX_STATES = 64;
+/** Levels followed: longer tokens are so few that they are walked. */
+const LEVELS = 20;
 /** Fewer when they are that many at once: so many, and two a level. */
 const SOME = 6;
-/** Longest way followed in numbers, whose states are costly; tokens have few digits. */
-const MAX_DIGITS = 3;
 /** After so many levels a loop ends rather than that characters leave it: few tokens are longer. */
 const FAR = 6;
 /** The same where the character is a frequent one: a space or a lower-case letter. */
@@ -65,7 +65,12 @@ const NEAR = 3;
 /** Sets of fewer characters are of no use. */
 const FEW = 4;
 
+/** The same where everything beside the set is an exit. */
+const WIDE = 100;
+
 const NO_CHARS: CharBits = new Int32Array(CHAR_WORDS);
+/** 0 to 9. */
+const DIGITS: CharBits = Int32Array.of(0, 0x3ff0000, 0, 0, 0, 0);
 
 /** Which characters lead round in a state: a walk takes whole subtrees of tokens by them. */
 export class CharLoops {
@@ -95,12 +100,16 @@ export class CharLoops {
   }
 
   private find(leaf: number): Loop | undefined {
-    if (this.machine.leaves[leaf]?.kind === 'number') return this.followDigits(leaf);
+    const info = this.machine.leaves[leaf];
+    if (info instanceof FreeNumberLeaf || info instanceof NumberLeaf)
+      return { set: DIGITS, exits: NO_CHARS, count: info.sure };
     const loop = this.follow(leaf);
     // It is also that of its other states, unless they take more.
     for (const [state, count] of loop?.counts ?? [])
       if (loop && count > NEAR && this.from(state)?.set.every((word, w) => word === loop.set[w]))
         this.met[state] ??= count === loop.count ? loop : { ...loop, count };
+    const wide = loop?.count === ROUND ? undefined : this.including(leaf);
+    if (wide) return wide;
     if (loop) return this.sealed(leaf, loop) ?? loop;
     // Most characters may lead to where others lead round.
     const next = this.follow(this.link(leaf)?.next ?? leaf);
@@ -117,13 +126,44 @@ export class CharLoops {
     if (!own || countChars(own.set) <= FEW) return undefined;
     const set = own.set.slice();
     let level = [leaf];
-    for (let count = 1; level.length > 0; count++) {
+    for (let count = 1; level.length > 0 && count <= LEVELS; count++) {
       const below: number[] = [];
       for (const at of level) this.spread(at, set, seen, below, count);
       level = below;
     }
     const counts = this.counts(set, seen);
     return this.loop(set, counts, counts.get(leaf) ?? 0);
+  }
+
+  /**
+   * A loop of too many states to follow. Where some characters lead from a state and from the one that most of them lead to only to
+   * languages that include that of the latter, so they do from everywhere they lead: a derivative includes those of what it includes.
+   */
+  private including(leaf: number): Loop | undefined {
+    const often = this.link(leaf)?.next ?? leaf;
+    const parts = this.partsOf(often);
+    const set = new Int32Array(CHAR_WORDS).fill(-1);
+    for (const at of [leaf, often]) {
+      const ways = this.from(at);
+      for (let w = 0; w < CHAR_WORDS; w++) set[w] = (set[w] ?? 0) & (ways?.set[w] ?? 0);
+      for (const { next, set: leading } of ways?.links ?? []) {
+        const own = new Set(this.partsOf(next));
+        if (!parts.every((part) => own.has(part) || own.has(this.machine.engine.any))) set.set(without(set, leading));
+      }
+    }
+    return parts.length === 0 || countChars(set) < WIDE
+      ? undefined
+      : { set, exits: set.map((word) => ~word), count: ROUND };
+  }
+
+  /** The languages that the pattern of a state is the union of, where it has one only, and neither texts nor a length beside. */
+  private partsOf(leaf: number): readonly Lang[] {
+    const { leaves, engine } = this.machine;
+    const info = leaves[leaf];
+    const [slot] = info instanceof StringLeaf && info.slots.length === 1 && info.decoder === 0 ? info.slots : [];
+    return slot && slot.low >= slot.high && slot.min === 0 && slot.max === Number.POSITIVE_INFINITY
+      ? partsOf(engine.internals.languages, slot.lang)
+      : [];
   }
 
   /** A loop that ends after so many characters in states that take few of them: these are exits, so that a walk looks for them alone. */
@@ -157,25 +197,6 @@ export class CharLoops {
       }
     }
     return counts;
-  }
-
-  /** States of numbers are costly: only one is followed from each. */
-  private followDigits(leaf: number): Loop | undefined {
-    const first = this.link(leaf);
-    if (!first) return undefined;
-    const states = [leaf];
-    let { next, set } = first;
-    let count = next === leaf ? ROUND : 1;
-    while (count < MAX_DIGITS) {
-      const link = this.link(next);
-      if (!link) break;
-      set = set.map((word, w) => word & (link.set[w] ?? 0));
-      if (countChars(set) <= FEW) return undefined;
-      states.push(next);
-      count = link.next === next ? ROUND : count + 1;
-      next = link.next;
-    }
-    return this.loop(set, new Map(states.map((state) => [state, count])), count);
   }
 
   /** Adds the states that the characters of `set` lead to, which becomes smaller on the way. */
@@ -248,16 +269,9 @@ export class CharLoops {
     if (known !== undefined) return known ?? undefined;
     const info = this.machine.leaves[leaf];
     let ways: Ways | undefined;
-    if (info instanceof FreeNumberLeaf || info instanceof NumberLeaf) ways = this.digits(leaf);
-    else if ((info instanceof StringLeaf || info instanceof KeyLeaf) && info.decoder === 0)
+    if ((info instanceof StringLeaf || info instanceof KeyLeaf) && info.decoder === 0)
       ways = this.characters(leaf, info);
     this.ways[leaf] = ways ?? null;
-    return ways;
-  }
-
-  private digits(leaf: number): Ways {
-    const ways = { ...nowhere(), alive: new Int32Array(CHAR_WORDS).fill(-1) };
-    for (let b = ZERO; b < ZERO + 10; b++) this.way(ways, b, this.machine.step(leaf, b));
     return ways;
   }
 

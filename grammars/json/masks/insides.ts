@@ -13,7 +13,7 @@ import { type JsonTokens, within } from './string-tokens.ts';
 const SHORT = 10;
 /** Where a bound on the length is left out, so many tokens are tried one by one at most. */
 const MANY = 6000;
-/** Of a format, tokens with more characters than this are so few that they are tried one by one. */
+/** Tokens with more characters than this are so few that they are tried one by one. */
 const MOST = 32;
 /** Masks of formats kept for a vocabulary. */
 const MAX_KEPT = 2048;
@@ -140,9 +140,8 @@ export class Insides {
   private counting({ sure, plain }: Counted, leaf: number): Inside {
     const { acceptor, tokens, walk } = this;
     const own = acceptor.machine.leaves[leaf];
-    const text = own instanceof StringLeaf ? own : undefined;
-    if (sure < (text?.origin() ? MOST : tokens.strings.longest)) {
-      const bounded = text && this.bounded(text, leaf);
+    if (sure < MOST) {
+      const bounded = own instanceof StringLeaf ? this.bounded(own, leaf) : undefined;
       if (bounded) return bounded;
       const loop = walk.loops.of(plain);
       return loop?.count === ROUND

@@ -97,7 +97,7 @@ export class MaskWalk {
     this.states = {
       step: (leaf, byte) => acceptor.machine.step(leaf, byte),
       whole: (leaf, rows, i) => this.whole(leaf, rows, i),
-      round: (leaf, set, rows, i) => covers(set, rows, i) && covers(this.loops.round(leaf), rows, i),
+      round: (leaf) => this.loops.round(leaf),
     };
     this.blanks = acceptor.machine.options.whitespace === 'json';
     this.loops = new CharLoops(acceptor.machine);

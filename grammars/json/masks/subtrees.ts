@@ -97,13 +97,13 @@ export function heightOf(head: number): number {
 }
 
 /** Whether all that is below a node may come in any order. */
-export function covers(set: CharBits, { heads, bits }: Rows, i: number): boolean {
-  return ((heads[i * HEAD] ?? 0) & BROKEN) === 0 && hasAll(set, bits, i);
+export function covers(set: CharBits, { heads, bits }: Rows, i: number, at = 0): boolean {
+  return ((heads[i * HEAD] ?? 0) & BROKEN) === 0 && hasAll(set, bits, i, at);
 }
 
-/** Whether a set has all characters that begin below a node. */
-export function hasAll(set: CharBits, bits: Int32Array, i: number): boolean {
-  for (let w = 0; w < CHAR_WORDS; w++) if (((bits[i * CHAR_WORDS + w] ?? 0) & ~(set[w] ?? 0)) !== 0) return false;
+/** Whether a set, whose words begin at a place, has all characters that begin below a node. */
+export function hasAll(set: CharBits, bits: Int32Array, i: number, at = 0): boolean {
+  for (let w = 0; w < CHAR_WORDS; w++) if (((bits[i * CHAR_WORDS + w] ?? 0) & ~(set[at + w] ?? 0)) !== 0) return false;
   return true;
 }
 

@@ -1,7 +1,7 @@
 import type { TokenTrie } from '../../matching/trie.ts';
 import { CHAR_WORDS, type CharBits } from './char-bits.ts';
 import { type Loop, ROUND } from './char-loops.ts';
-import { HEAD, heightOf, meets, type Rows, rowsOf } from './subtrees.ts';
+import { covers, HEAD, heightOf, meets, type Rows, rowsOf } from './subtrees.ts';
 
 /** What a walk asks the states about, where it does not know yet. */
 export interface TextStates {
@@ -9,8 +9,8 @@ export interface TextStates {
   step(leaf: number, byte: number): number;
   /** Whether all that is below a node may come in a state. */
   whole(leaf: number, rows: Rows, i: number): boolean;
-  /** Whether all that is below a node is of a set's characters and leaves the state as it is. */
-  round(leaf: number, set: CharBits, rows: Rows, i: number): boolean;
+  /** Characters that leave the state as it is. */
+  round(leaf: number): CharBits;
 }
 
 /** Work space of a walk, by depth. */
@@ -62,6 +62,7 @@ export function walkText(
     counts ? ROUND : count,
     loop?.sealed ? ROUND : count,
     counts ? counted(counts) : NO_COUNTS,
+    counts ? rounds(counts, states, set) : NO_COUNTS,
     base,
     found,
     n,
@@ -81,6 +82,22 @@ function counted(counts: ReadonlyMap<number, number>): Uint8Array {
   return countOf;
 }
 
+/** The walk's {@link TextStates.round} that are in its set, by the state's place among those that {@link countOf} has. */
+const roundSets = new Int32Array(256 * CHAR_WORDS);
+/** Those places, 0 for none. */
+let placeOf = NO_COUNTS;
+
+function rounds(counts: ReadonlyMap<number, number>, states: TextStates, set: CharBits): Uint8Array {
+  if (placeOf.length < countOf.length) placeOf = new Uint8Array(countOf.length);
+  let place = 0;
+  for (const state of counts.keys()) {
+    placeOf[state] = ++place;
+    const round = states.round(state);
+    for (let w = 0; w < CHAR_WORDS; w++) roundSets[place * CHAR_WORDS + w] = (round[w] ?? 0) & (set[w] ?? 0);
+  }
+  return placeOf;
+}
+
 function walkNodes(
   states: TextStates,
   pages: readonly Int32Array[],
@@ -96,6 +113,7 @@ function walkNodes(
   count: number,
   reach: number,
   counts: Uint8Array,
+  places: Uint8Array,
   base: Uint32Array,
   found: Int32Array,
   from: number,
@@ -109,15 +127,14 @@ function walkNodes(
     const d = (head >> 8) & 255;
     const below = heads[i * HEAD + 1] ?? 1;
     let on = onLoop[d - 1] ?? OFF;
-    let inner = false;
+    const height = heightOf(head);
     if (on !== OFF) {
       // A character whose first byte is on the loop is so as a whole.
       if ((byte & 0xc0) !== 0x80) {
         const bit = byte < 0x80 ? byte : byte - 0x40;
         on = on < count && (((set[bit >> 5] ?? 0) >> (bit & 31)) & 1) === 1 ? on + 1 : OFF;
       }
-      inner = on !== OFF && !meets(exits, bits, i);
-      if (inner && on + heightOf(head) <= reach) {
+      if (on + height <= reach && !meets(exits, bits, i)) {
         i += below;
         continue;
       }
@@ -135,9 +152,9 @@ function walkNodes(
     onLoop[d] = on;
     if (code !== 0 && on !== OFF) {
       const known = counts[leaf] ?? 0;
-      const round =
-        inner && (known >= heightOf(head) || (known > 0 && below > WORTH && states.round(leaf, set, rows, i)));
-      i += round ? below : 1;
+      const whole =
+        known >= height || (known > 0 && below > WORTH && covers(roundSets, rows, i, CHAR_WORDS * (places[leaf] ?? 0)));
+      i += whole && !meets(exits, bits, i) ? below : 1;
       continue;
     }
     const next = code === 0 || (below > WORTH && states.whole(leaf, rows, i)) ? i + below : i + 1;
