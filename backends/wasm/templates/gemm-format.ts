@@ -80,7 +80,7 @@ function build(o: Operands, format: StorageFormat, request: TemplateRequest): Ke
     const scratch = k.shared('block', 'f32', length * COLUMNS);
     k.for(from, to, 1, (row) => {
       const totals = Array.from({ length: VECTORS }, () => k.var(constant('f32', 0).splat(4), 'total'));
-      k.for(0, depth / length, 1, (b) => {
+      packed.walk(panel, length, 0, depth / length, (b) => {
         expand(scratch, b, 0);
         k.for(0, length, 1, (i) => {
           const x = k.load(a, add(add(mul(row, depth), mul(b, length)), i)).splat(4);

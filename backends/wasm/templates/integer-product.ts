@@ -102,8 +102,10 @@ class IntegerProduct {
     const { step } = access;
     const segments = new SegmentParameters(this.weights, this.panel, this.format, access, layout);
     const parameters = (segment: Dim): readonly Parameters[] => segments.whole(segment);
-    const pairs: PanelWeights = { words: (at, v) => this.pairs(at, v), parameters };
-    const quads: PanelWeights = { words: (at, v) => this.quads(at, v), parameters };
+    const walk: PanelWeights['walk'] = (first, count, body) =>
+      this.weights.walk(this.panel, layout.segment, first, count, body);
+    const pairs: PanelWeights = { walk, words: (at, v) => this.pairs(at, v), parameters };
+    const quads: PanelWeights = { walk, words: (at, v) => this.quads(at, v), parameters };
     const apart = segments.apart();
     const hasOffsets = parameters(0)[0]?.offset !== undefined;
     const panel = isAtMost(size.rows, FEW_ROWS)
@@ -286,16 +288,16 @@ class IntegerProduct {
   }
 
   /** Adds up all segments, span by span where weights share outer factors, and leaves the sums in scratch. */
-  private overSegments(rows: number, { outer }: PanelWeights, body: (segment: Dim, to: Totals) => void): void {
+  private overSegments(rows: number, { outer, walk }: PanelWeights, body: (segment: Dim, to: Totals) => void): void {
     const { k, segments, layout, access } = this;
     const totals = this.totals(rows);
-    if (!outer) k.for(0, segments, 1, (segment) => body(segment, { totals }));
+    if (!outer) walk(0, segments, (segment) => body(segment, { totals }));
     else {
       const per = gridSpan(this.format) / layout.segment;
       k.for(0, segments / per, 1, (span) => {
         const first = mul(span, per);
         const own = { totals: this.totals(rows), ...(access.zero === undefined ? { offsets: this.totals(rows) } : {}) };
-        k.for(0, per, 1, (i) => body(add(first, i), own));
+        walk(first, per, (segment) => body(segment, own));
         const factors = outer(first);
         totals.forEach((total, i) => {
           const [sum, off, factor] = [own.totals[i], own.offsets?.[i], factors[i % VECTORS]];

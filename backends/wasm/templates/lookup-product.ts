@@ -65,7 +65,7 @@ export function buildLookupProduct(
   const tile = (row: Dim, count: number): void => {
     const zero = constant('f32', 0).splat(4);
     const totals = Array.from({ length: count * VECTORS }, () => k.var(zero, 'total'));
-    k.for(0, depth / run, 1, (index) => {
+    weights.walk(panel, run, 0, depth / run, (index) => {
       const fine = Array.from({ length: count }, (_, c) =>
         k.load(tables.scales, scaleAt(size, add(row, c), index, 1)).ne(0),
       ).reduce((a, b) => a.or(b));

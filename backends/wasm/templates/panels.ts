@@ -13,6 +13,10 @@ import { runOf } from './integer-rows.ts';
 /** Rows of weights (columns of the product) that lie side by side. */
 export const PANEL = 16;
 
+/** Bytes of a cache line, and those that are read ahead of their use: about as many lines as a core waits for at a time. */
+const LINE = 64;
+const AHEAD = 17 * LINE;
+
 /** Weights of a block: the longest run that one entry of some plane covers. */
 export const blockOf = (format: StorageFormat): number =>
   Object.values(format.planes).reduce((n, p) => Math.max(n, p.per), format.group);
@@ -160,6 +164,31 @@ export class Panels {
     const up = 24 - 2 * lane;
     const top = up === 0 ? words : words.shl(constant('i32', up));
     return top.shr(constant('i32', fields.shift)).and(constant('i32', fields.mask)).bitcast('f32').mul(fields.scale);
+  }
+
+  /**
+   * Calls `body` for `count` steps of `weights` weights each of a panel's rows, from step `first` on, and before every few of them reads a word of
+   * each line of memory that these lie in: a core waits for many lines at once, but while it multiplies it looks only 500 instructions ahead,
+   * which are three or four lines of 4-bit codes. Nothing uses what is read; V8 keeps loads, since they might trap.
+   */
+  walk(panel: Dim, weights: number, first: Dim, count: number, body: (step: Dim) => void): void {
+    const { k, layout, length } = this;
+    const perPanel = layout.panelBytes(length) / 4;
+    const perStep = (perPanel * weights) / length;
+    const fits = (n: number): boolean => count % n === 0 && Number.isInteger(n * perStep);
+    let few = Math.max(1, Math.floor(AHEAD / (4 * perStep)));
+    while (few > 1 && !fits(few)) few--;
+    const words = fits(few) ? few * perStep : 0;
+    const lines = this.bindAs({});
+    const seen = k.var(constant('i32', 0), 'seen');
+    k.for(0, count / few, 1, (i) => {
+      const step = add(first, mul(i, few));
+      for (let word = 0; word < words; word += LINE / 4) {
+        const at = add(mul(panel, perPanel), add(mul(step, perStep), word));
+        seen.set(k.load(lines, at).bitcast('i32'));
+      }
+      k.for(0, few, 1, (j) => body(add(step, j)));
+    });
   }
 
   /** Entry `entry` of unit `unit` in all rows of a panel, as a register of 16 bytes: of a plane of bytes. */

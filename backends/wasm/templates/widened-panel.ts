@@ -21,6 +21,8 @@ export interface Parameters {
 
 /** Where a product takes the weights of a panel from. */
 export interface PanelWeights {
+  /** Calls `body` for `count` segments from `first` on. */
+  walk(first: Dim, count: number, body: (segment: Dim) => void): void;
   /** The words of integers of a step, for four rows of weights. */
   words(at: Step, vector: number): readonly Expr[];
   /** For each vector of four rows. */
@@ -91,6 +93,7 @@ export class WidenedPanel {
   weights(perStep: number): PanelWeights {
     const perRun = this.layout.run / this.step;
     return {
+      walk: (first, count, body) => this.k.for(0, count, 1, (i) => body(add(first, i))),
       words: ({ run, step }, v) =>
         Array.from({ length: perStep }, (_, i) => this.word(add(mul(add(mul(run, perRun), step), perStep), i), v)),
       parameters: (segment) => this.parameters(segment),

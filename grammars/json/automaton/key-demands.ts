@@ -167,11 +167,15 @@ export class KeyDemands {
     const { machine } = this;
     const { strings } = machine;
     const patterns = new Set<StringSetId>();
-    for (const slot of this.slots)
-      for (const leaf of machine.formulas.leaves(slot.state).keys()) {
-        const term = machine.terms.get(leaf);
-        if (term.sort === 'shape') for (const p of term.shape.patterns) patterns.add(p.names);
-      }
+    const shapes =
+      this.plain?.flatMap((x) => x.shapes) ??
+      this.slots.flatMap((slot) =>
+        [...machine.formulas.leaves(slot.state).keys()].flatMap((leaf) => {
+          const term = machine.terms.get(leaf);
+          return term.sort === 'shape' ? term.shape : [];
+        }),
+      );
+    for (const shape of shapes) for (const p of shape.patterns) patterns.add(p.names);
     const tooMany = (): InfcError =>
       machine.solver.tooComplex(`more than ${MAX_REGIONS} combinations of name patterns`);
     if (patterns.size > MAX_REGIONS) throw tooMany();

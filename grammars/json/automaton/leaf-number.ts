@@ -325,6 +325,13 @@ function spelled(atoms: NumberAtoms): readonly (readonly [int: string, fraction:
   return atoms.digits;
 }
 
+/** Whether all that numbers are compared with is zero or a power of ten. */
+function onlyPowers(atoms: NumberAtoms): boolean {
+  const lone = ({ digits }: Decimal): boolean => digits >= -1n && digits <= 1n;
+  atoms.powers ??= atoms.thresholds.every(lone) && atoms.units.every(lone);
+  return atoms.powers;
+}
+
 /** The whole number of which a unit's multiples are multiples as long as they have no fraction. */
 function wholeOf({ digits, exponent }: Decimal): bigint {
   return digits * power10(Math.max(0, exponent));
@@ -338,8 +345,8 @@ export function numberClass(atoms: NumberAtoms, phase: NumberPhase, text: string
   const [whole = '', fraction = ''] = (negative ? text.slice(1) : text).split('.');
   const int = whole === '0' ? '' : whole;
   const parts: string[] = [phase, negative ? '-' : '+'];
-  // Only single-digit numbers may take an exponent.
-  if (phase === 'int' && int.length === 1) parts.push(int);
+  // Only single-digit numbers may take an exponent. Between powers of ten all digits but 1 are alike.
+  if (phase === 'int' && int.length === 1) parts.push(int > '1' && onlyPowers(atoms) ? '2' : int);
   const digitsOf = spelled(atoms);
   atoms.thresholds.forEach(({ digits }, i) => {
     const [tInt = '', tFraction = ''] = digitsOf[i] ?? [];

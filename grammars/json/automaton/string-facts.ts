@@ -1,8 +1,10 @@
 import { CHARACTER_COST, type Lang, type RegexEngine, segmentOf } from '../../regex/index.ts';
 import type { StringProfile } from './leaf-string.ts';
 
-/** Transitions looked at before a language counts as one that may die. */
-const MAX_UNDYING = 200;
+/** States looked at before a language counts as one that may die. */
+const MAX_UNDYING = 100;
+/** The same in derivatives of their parts. */
+const MAX_PARTS = 600;
 
 /** What string and key states ask about their languages, remembered. */
 export class StringFacts {
@@ -37,8 +39,9 @@ export class StringFacts {
     for (const lang of found) {
       if (!alive || this.endless(lang)) continue;
       const { representatives } = engine.classes(lang);
-      looked += representatives.length;
-      alive = this.undying.get(lang) !== false && looked <= MAX_UNDYING && !engine.isEmpty(lang);
+      looked += representatives.length * (engine.internals.languages.node(lang).kids.length + 1);
+      alive =
+        this.undying.get(lang) !== false && looked <= MAX_PARTS && found.size <= MAX_UNDYING && !engine.isEmpty(lang);
       for (let cls = 1; alive && cls < representatives.length; cls++) {
         const next = engine.deriveClass(lang, cls);
         alive = next !== engine.empty;

@@ -162,18 +162,16 @@ export class Formulas {
   }
 
   /** Truth value of a formula under an assignment; `memo` may be shared between calls with the same assignment. */
-  truth(f: Formula, leaf: (leaf: number) => boolean, memo: Map<Formula, boolean>): boolean {
-    return memo.get(f) ?? this.fold(f, { ...TRUTH, leaf }, memo);
-  }
-
-  /** Truth value of a formula under an assignment. */
-  evaluate(f: Formula, leaf: (leaf: number) => boolean): boolean {
+  evaluate(f: Formula, leaf: (leaf: number) => boolean, memo?: Map<Formula, boolean>): boolean {
     if (f <= TRUE) return f === TRUE;
     if (this.kinds[f] === LITERAL) return leaf(this.leafNumber(f)) === this.isPositive(f);
+    const known = memo?.get(f);
+    if (known !== undefined) return known;
     const parts = this.operands(f);
-    return this.kinds[f] === AND
-      ? parts.every((x) => this.evaluate(x, leaf))
-      : parts.some((x) => this.evaluate(x, leaf));
+    const holds = (x: Formula): boolean => this.evaluate(x, leaf, memo);
+    const truth = this.kinds[f] === AND ? parts.every(holds) : parts.some(holds);
+    memo?.set(f, truth);
+    return truth;
   }
 
   /** Calls `visit` once for every leaf that occurs, with the polarities it occurs in (1 positive, 2 negative, 3 both). */
@@ -197,6 +195,11 @@ export class Formulas {
    * accepted. Contradictory cubes are never built. `spend` bounds the search (INFC5021).
    */
   someCube(f: Formula, test: (cube: readonly Formula[]) => boolean, spend: () => void): boolean {
+    const parts = this.conjuncts(f);
+    if (parts.every((part) => this.isLiteral(part))) {
+      spend();
+      return test(parts);
+    }
     const cube: Formula[] = [];
     const has = new Set<Formula>();
     const search = (pending: readonly Formula[], from: number): boolean => {
@@ -394,14 +397,6 @@ function keepOthers(list: number[], out: number): void {
   for (const x of list) if (x !== out) list[kept++] = x;
   list.length = kept;
 }
-
-const TRUTH = {
-  top: true,
-  bottom: false,
-  not: (value: boolean) => !value,
-  and: (values: readonly boolean[]) => !values.includes(false),
-  or: (values: readonly boolean[]) => values.includes(true),
-};
 
 /** A Boolean algebra a formula can be folded into. */
 export interface BooleanAlgebra<T> {

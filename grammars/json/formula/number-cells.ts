@@ -33,6 +33,8 @@ export interface NumberAtoms {
   readonly cells: Map<string, NumberCell>;
   /** How the thresholds are written, once asked for. */
   digits?: readonly (readonly [int: string, fraction: string])[];
+  /** Whether all of them are zero or powers of ten, once asked for. */
+  powers?: boolean;
 }
 
 const EVERYTHING: Range = { low: undefined, lowIn: false, high: undefined, highIn: false };

@@ -108,9 +108,9 @@ export class CharLoops {
     for (const [state, count] of loop?.counts ?? [])
       if (loop && count > NEAR && this.from(state)?.set.every((word, w) => word === loop.set[w]))
         this.met[state] ??= count === loop.count ? loop : { ...loop, count };
-    const wide = loop?.count === ROUND ? undefined : this.including(leaf);
-    if (wide) return wide;
     if (loop) return this.sealed(leaf, loop) ?? loop;
+    const wide = this.including(leaf);
+    if (wide) return wide;
     // Most characters may lead to where others lead round.
     const next = this.follow(this.link(leaf)?.next ?? leaf);
     return next?.count === ROUND ? { ...next, count: 0 } : undefined;

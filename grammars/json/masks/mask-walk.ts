@@ -1,6 +1,7 @@
 import { type TokenTrie, tokensUnder } from '../../matching/trie.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
 import type { JsonAcceptor } from '../acceptor.ts';
+import { KeySpace } from '../automaton/key-space.ts';
 import { isDigit } from '../automaton/leaf-number.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';
@@ -9,7 +10,7 @@ import type { StackId } from '../automaton/stack.ts';
 import { AFTER, UnknownItems } from '../automaton/unknown-items.ts';
 import { CharLoops, type Loop } from './char-loops.ts';
 import { Memo } from './mask-memo.ts';
-import { INSIDE, type JsonTokens, keepSome } from './string-tokens.ts';
+import { INSIDE, type JsonTokens, keepSome, OF_VALUE } from './string-tokens.ts';
 import { covers, HEAD, heightOf, type Rows, rowsOf } from './subtrees.ts';
 import { type TextStates, WORTH, walkText } from './text-walk.ts';
 import { DEPTH, type Scratch, scratchOf } from './walk-scratch.ts';
@@ -68,10 +69,11 @@ export class MaskWalk {
   lowest = 0;
   readonly loops: CharLoops;
   private readonly unknown: UnknownItems;
-  private readonly tails: Memo<TailSet>;
+  /** By flag. */
+  private readonly tails: Memo<TailSet>[] = [];
   private readonly sets = new Map<number, TailSet[]>();
-  /** The same after names, by the value that follows. */
-  private readonly valueTails: (ValueTails | undefined)[] = [];
+  /** The same after names, by flag and the value that follows. */
+  private readonly valueTails: (ValueTails | undefined)[][] = [[]];
   /** Frames of the stack that a walk does not take away. */
   private floor = 0;
   private readonly freeLeaves: (boolean | undefined)[] = [];
@@ -102,7 +104,6 @@ export class MaskWalk {
     this.blanks = acceptor.machine.options.whitespace === 'json';
     this.loops = new CharLoops(acceptor.machine);
     this.unknown = new UnknownItems(acceptor.machine);
-    this.tails = new Memo(acceptor.stacks);
   }
 
   /** Starts over from a configuration. */
@@ -166,7 +167,7 @@ export class MaskWalk {
       if (below > 1 && text && stackAt[d] === level && flagAt[d] === 0 && this.free(leafAt[d] ?? 0)) {
         // Anything may follow, and the quote: the same tokens as in any free string.
         this.count = n;
-        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokensUnder(trie, i));
+        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level).marks, tokensUnder(trie, i));
         n = this.count;
         i += below;
         continue;
@@ -206,7 +207,17 @@ export class MaskWalk {
 
   /** Whether a text can come, in the situation last begun. */
   takes(bytes: Uint8Array): boolean {
-    for (let i = 0; i < bytes.length; i++) if (this.move(i, i + 1, bytes[i] ?? 0) !== ALIVE) return false;
+    const { leafAt, stackAt, flagAt } = this;
+    const { pages } = this.acceptor.machine;
+    for (let i = 0; i < bytes.length; i++) {
+      const here = leafAt[i] ?? 0;
+      const known = flagAt[i] === 0 ? (pages[here >> 4]?.[((here & 15) << 8) | (bytes[i] ?? 0)] ?? 0) : 0;
+      if (known > 1 && ((known - 1) & 3) === 0) {
+        leafAt[i + 1] = (known - 1) >> 2;
+        stackAt[i + 1] = stackAt[i] ?? 0;
+        flagAt[i + 1] = 0;
+      } else if (known === 1 || this.move(i, i + 1, bytes[i] ?? 0) !== ALIVE) return false;
+    }
     return true;
   }
 
@@ -229,9 +240,10 @@ export class MaskWalk {
     const after = leafAt[DEPTH] ?? 0;
     const below = stackAt[DEPTH] ?? 0;
     const flag = flagAt[DEPTH] ?? 0;
-    const known = this.tails.find(after * 16 + flag, below);
+    const tails = (this.tails[flag] ??= new Memo(acceptor.stacks));
+    const known = tails.find(after, below);
     if (known) {
-      this.lowest = Math.min(this.lowest, this.tails.depth);
+      this.lowest = Math.min(this.lowest, tails.depth);
       return known;
     }
     // After a name the value to come tells, but for tokens that go beyond it.
@@ -245,17 +257,22 @@ export class MaskWalk {
     if (!value) this.walkTails(1, tokens.tails.count, open, later);
     for (const node of value?.beyond ?? []) this.walkTails(node, node + (tokens.tails.size[node] ?? 1), open, later);
     const found = this.shared(open, later);
-    this.tails.set(after * 16 + flag, below, this.lowest, found);
+    tails.set(after, below, this.lowest, found);
     this.lowest = Math.min(outer, this.lowest);
     return found;
   }
 
+  /** The names of the frame below, where a listed one of them ends. */
+  private namesOf(code: number, stack: StackId): KeySpace | undefined {
+    const { machine, stacks } = this.acceptor;
+    return (code & 3) === 2 && !KeySpace.named(code >> 2) ? machine.frames[stacks.frame(stack)]?.keys : undefined;
+  }
+
   /** The same where a listed name ends: its value tells, if it was met before. */
   private tailsOfName(code: number, stack: StackId): TailSet | undefined {
-    const { machine, stacks } = this.acceptor;
-    const { keys } = (code & 3) === 2 ? (machine.frames[stacks.frame(stack)] ?? {}) : {};
-    const value = keys?.valueAfter(code >> 2);
-    const found = value === undefined ? undefined : this.valueTails[value * 16];
+    const { stacks } = this.acceptor;
+    const value = this.namesOf(code, stack)?.valueAfter(code >> 2);
+    const found = value === undefined ? undefined : this.valueTails[0]?.[value];
     if (found?.beyond.length !== 0) return undefined;
     this.lowest = Math.min(this.lowest, stacks.depth(stack) - 1);
     return found.set;
@@ -266,7 +283,8 @@ export class MaskWalk {
     const { machine } = this.acceptor;
     const { tails, plainTails } = this.tokens;
     const leaf = machine.pushLeaf[entry] ?? 0;
-    const known = this.valueTails[leaf * 16 + flag];
+    const values = (this.valueTails[flag] ??= []);
+    const known = values[leaf];
     if (known) return known;
     const { order, repeats } = machine.options;
     const info = machine.leaves[leaf];
@@ -285,7 +303,7 @@ export class MaskWalk {
       if (plain !== undefined) keepSome(plainTails, key, found);
     }
     const made = { set: this.shared(found.open, found.later), beyond: found.beyond };
-    this.valueTails[leaf * 16 + flag] = made;
+    values[leaf] = made;
     return made;
   }
 
@@ -342,14 +360,15 @@ export class MaskWalk {
 
   /** Finds those tokens of a node and below that may close a string whose transition over the quote is `code`. */
   takeTails(code: number, stack: StackId, trie: TokenTrie, node: number): void {
-    if (code !== 0) this.takeOpen(this.tailsOf(code, stack), tokensUnder(trie, node));
+    const tokens = tokensUnder(trie, node);
+    if (code !== 0) this.takeOpen(this.marksOf(code, stack, tokens), tokens);
   }
 
   /** Finds those of some tokens which may close such a string although they may not close another, or the other way round. */
   takeOthers(code: number, stack: StackId, closers: readonly number[], { marks }: TailSet): void {
     const { found } = this;
     const { tailOf } = this.tokens;
-    const own = code === 0 ? undefined : this.tailsOf(code, stack).marks;
+    const own = code === 0 ? undefined : this.marksOf(code, stack, closers);
     let n = this.count;
     for (let i = 0; i < closers.length; i++) {
       const token = closers[i] ?? 0;
@@ -371,7 +390,17 @@ export class MaskWalk {
     else if (moved === LATER) this.later.push(token);
   }
 
-  private takeOpen({ marks }: TailSet, tokens: Int32Array): void {
+  /** What may follow such a string, by tail, right for those of some tokens. Most that finish a listed name say nothing of its value. */
+  private marksOf(code: number, stack: StackId, tokens: ArrayLike<number>): Uint8Array {
+    const { tailOf, afterNames } = this.tokens;
+    let named = this.namesOf(code, stack) !== undefined;
+    for (let i = 0; i < tokens.length && named; i++) named = afterNames[tailOf[tokens[i] ?? 0] ?? 0] !== OF_VALUE;
+    if (!named) return this.tailsOf(code, stack).marks;
+    this.lowest = Math.min(this.lowest, this.acceptor.stacks.depth(stack) - 1);
+    return afterNames;
+  }
+
+  private takeOpen(marks: Uint8Array, tokens: Int32Array): void {
     const { found } = this;
     const { tailOf } = this.tokens;
     let n = this.count;

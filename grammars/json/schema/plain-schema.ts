@@ -26,13 +26,14 @@ const PLAIN: ReadonlySet<string> = new Set(
 /** What a schema says of a value and in which draft, as text, where that takes only a few plain keywords. */
 export function plainKey({ schema, resource }: Site): string | undefined {
   if (typeof schema === 'boolean' || !assertsValidation(resource)) return undefined;
-  const parts: string[] = [];
-  for (const key of Object.keys(schema as JsonObject)) {
-    if (ANNOTATIONS.has(key)) continue;
+  const keys = Object.keys(schema as JsonObject).filter((key) => !ANNOTATIONS.has(key));
+  if (!keys.every((key) => PLAIN.has(key))) return undefined;
+  let said = `${resource.draft}`;
+  for (const key of keys) {
     const value = own(schema as JsonObject, key);
     const sound = key === 'type' ? typeof value === 'string' || Array.isArray(value) : typeof value === 'number';
-    if (!PLAIN.has(key) || !sound) return undefined;
-    parts.push(key, JSON.stringify(value));
+    if (!sound) return undefined;
+    said += `${key},${typeof value === 'number' ? value : JSON.stringify(value)},`;
   }
-  return `${resource.draft}${parts}`;
+  return said;
 }

@@ -152,7 +152,7 @@ export class ArraySolver {
       const { sort } = this.terms.get(leaf);
       return sort === 'items' || sort === 'unique';
     };
-    return this.formulas.truth(rest, ends, this.endings);
+    return this.formulas.evaluate(rest, ends, this.endings);
   }
 
   private repeats(demand: (i: number) => Formula, min: number, max: number, distinct: number): boolean {

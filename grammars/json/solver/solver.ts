@@ -3,7 +3,7 @@ import { FALSE, type Formula, type Formulas, TRUE } from '../formula/formula.ts'
 import { numberExists } from '../formula/number-cells.ts';
 import { type Branch, Splitter } from '../formula/split.ts';
 import { spellable } from '../formula/string-sets.ts';
-import { JSON_TYPES, type JsonType, type Term, type Terms } from '../formula/terms.ts';
+import { itemValue, JSON_TYPES, type JsonType, type Term, type Terms } from '../formula/terms.ts';
 import type { Budget } from '../schema/budget.ts';
 import type { SchemaCompiler } from '../schema/compiler.ts';
 import { typeBit, typeOf } from '../schema/declared-types.ts';
@@ -54,6 +54,8 @@ export class Solver {
     if (value <= TRUE) return value === TRUE;
     const one = this.one(value);
     if (one !== undefined && spellable(one)) return true;
+    const known = this.answers.known(value);
+    if (known !== undefined) return known;
     return located(
       () => this.answers.ask(value, () => JSON_TYPES.some((type) => this.satisfiableAs(value, type))),
       () => this.placeOf(value),
@@ -118,6 +120,11 @@ export class Solver {
     const list = listed.get(rest);
     const item = list && listed.after(list, String(list.count), undefined);
     if (list) return item ? [item] : [];
+    const only = this.formulas.isLiteral(rest) && this.formulas.isPositive(rest) ? this.term(rest) : undefined;
+    if (only?.sort === 'items') {
+      const need = itemValue(only.shape, only.offset);
+      return this.satisfiable(need) ? [{ need, rest: this.terms.items(only.shape, only.offset + 1) }] : [];
+    }
     const found: Branch[] = [];
     for (const branch of this.splitter.split(this.arrays.afterItem(rest))) {
       if (!this.satisfiable(branch.need) || !this.arrayRest(branch.rest)) continue;
@@ -132,7 +139,7 @@ export class Solver {
   objectCanEnd(rest: Formula): boolean {
     const list = this.compiler.listed.get(rest);
     if (list) return this.compiler.listed.whole(list) !== undefined;
-    return this.formulas.truth(rest, (leaf) => this.terms.get(leaf).sort === 'shape', this.endings);
+    return this.formulas.evaluate(rest, (leaf) => this.terms.get(leaf).sort === 'shape', this.endings);
   }
 
   /** Whether an array may end where `rest` is demanded of the items to come. */
