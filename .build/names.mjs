@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { Project, ts } from 'ts-morph';
+import { privateNames } from './private-names.mjs';
 
 const { ModifierFlags, SymbolFlags, TypeFlags } = ts;
 
@@ -20,7 +21,8 @@ export function internalNames(folder, entries) {
   const checker = program.getTypeChecker();
   const isInside = (node) => !path.relative(folder, node.getSourceFile().fileName).startsWith('..');
   const isPrivate = (node) =>
-    (ts.getCombinedModifierFlags(node) & ModifierFlags.Private) !== 0 || (node.name && ts.isPrivateIdentifier(node.name));
+    (ts.getCombinedModifierFlags(node) & ModifierFlags.Private) !== 0 ||
+    (node.name && ts.isPrivateIdentifier(node.name));
   const isOwn = (node) => isInside(node) || isPrivate(node);
   const declared = new Set();
   const kept = new Set(['then', 'toJSON']);
@@ -96,7 +98,8 @@ export function internalNames(folder, entries) {
       ts.isParameterPropertyDeclaration(node, node.parent)
     ) {
       const name = node.name?.text;
-      if (name) (isOwn(node) ? declared : kept).add(name);
+      // Private ones have names of their own: see private-names.mjs.
+      if (name && !(isInside(node) && isPrivate(node))) (isOwn(node) ? declared : kept).add(name);
     }
     if (isInside(node) && ts.isExpression(node)) {
       const asked = checker.getContextualType(node);
@@ -113,5 +116,7 @@ export function internalNames(folder, entries) {
     if (ts.isTypeElement(node) && node.name) kept.add(node.name.text);
     ts.forEachChild(node, visitLibrary);
   }
-  return [...declared].filter((name) => name.length > 2 && /^\w+$/.test(name) && !kept.has(name)).sort();
+  const names = [...declared].filter((name) => name.length > 2 && /^\w+$/.test(name) && !kept.has(name)).sort();
+  const files = program.getSourceFiles().filter((file) => !file.isDeclarationFile && isInside(file));
+  return { names, ...privateNames(checker, files, (name) => !kept.has(name) && !declared.has(name)) };
 }
