@@ -57,6 +57,7 @@ const common = {
     'onnxruntime-web',
     'fast-check',
   ],
+  ...leanParsers,
 };
 // The command line, the compiler and the conformance kit share chunks; the command line loads each command when it is used.
 const node = await build({
@@ -97,14 +98,12 @@ const web = await build({
   plugins: [renamed],
   // Which becomes 1 / 0.
   define: { ...leanParsers.define, 'Number.POSITIVE_INFINITY': 'Infinity' },
-  alias: leanParsers.alias,
   metafile: true,
 });
 
 // What compiled artifacts carry; the worker also serves dist/runtime.js and the command line.
 await buildArtifactParts('dist/artifact');
 await copyFile('dist/artifact/worker.js', 'dist/worker.js');
-await copyFile('node_modules/chevrotain/LICENSE.txt', 'dist/LICENSE-chevrotain.txt');
 
 function pick(...names) {
   return Object.fromEntries(names.filter((name) => entries[name]).map((name) => [name, entries[name]]));

@@ -1,5 +1,5 @@
-// The front ends of grammar texts are written for chevrotain, and run on it in Node. Bundles for browsers carry a small parser of the same
-// methods (grammars/frontends/lean-parser.ts) and what chevrotain works out of the grammars: which tokens each choice may begin with.
+// The front ends of grammar texts are written for chevrotain, and tests run them on it. The package carries a small parser of the same methods
+// (grammars/frontends/lean-parser.ts) and what chevrotain works out of the grammars: which tokens each choice may begin with.
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -71,7 +71,7 @@ async function lookahead() {
   return table;
 }
 
-/** Options of esbuild for bundles for browsers. */
+/** Options of esbuild for bundles. */
 export const leanParsers = {
   alias: { chevrotain: path.join(folder, 'lean-parser.ts') },
   define: { LOOKAHEAD: JSON.stringify(await lookahead()) },

@@ -29,16 +29,24 @@ export const NOTHING: Expression = { type: 'sequence', items: [] };
 /** Characters of a text in a grammar, at most. */
 const MOST_CHARACTERS = 1 << 16;
 
+/** Nodes of single characters of ASCII, of which texts are made of thousands. */
+const ascii: RegexNode[] = [];
+
 /** A terminal that is one text, optionally without regard to ASCII and Unicode case. */
 export function literal(
   text: string,
-  fold: (codePoint: number) => readonly (readonly [number, number])[] = (cp) => [[cp, cp]],
+  fold?: (codePoint: number) => readonly (readonly [number, number])[],
 ): Expression {
   if (text.length > MOST_CHARACTERS)
     throw new InfcError('INFC5304', `a text of ${text.length} characters, more than ${MOST_CHARACTERS}`, {
       node: text.slice(0, 40),
       fix: 'Write shorter texts',
     });
-  const items = Array.from(text, (char): RegexNode => ({ type: 'class', ranges: fold(char.codePointAt(0) ?? 0) }));
+  const items: RegexNode[] = [];
+  for (const char of text) {
+    const point = char.codePointAt(0) ?? 0;
+    const made = (): RegexNode => ({ type: 'class', ranges: fold?.(point) ?? [[point, point]] });
+    items.push(fold || point > 127 ? made() : (ascii[point] ??= made()));
+  }
   return { type: 'terminal', regex: items.length === 1 && items[0] ? items[0] : { type: 'sequence', items } };
 }

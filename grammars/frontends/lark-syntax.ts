@@ -34,10 +34,12 @@ export type LarkStatement =
 
 const UNLIMITED = Number.POSITIVE_INFINITY;
 
+const JSON_FOLLOWS = /%json\s*(?=\{)/y;
+
 /** `%json` and the object after it, to its closing brace. */
 function json(text: string, at: number): [string] | null {
-  const head = /^%json\s*(?=\{)/.exec(text.slice(at, at + 999));
-  if (!head) return null;
+  JSON_FOLLOWS.lastIndex = at;
+  if (!JSON_FOLLOWS.test(text)) return null;
   const image = text.slice(at);
   let depth = 0;
   for (const { 0: piece, index } of image.matchAll(/"(?:[^"\\]|\\.)*"|[{}]/g))

@@ -8,6 +8,9 @@ declare const LOOKAHEAD: Readonly<Record<string, Readonly<Record<string, Paths>>
 
 type Token = Pick<IToken, 'image' | 'startOffset' | 'tokenType'>;
 
+/** The same, cut into pieces: alternatives, and the paths of each. */
+type Choices = Readonly<Record<string, readonly (readonly string[])[]>>;
+
 interface Choice {
   readonly GATE?: () => boolean;
 }
@@ -35,14 +38,14 @@ class Unexpected extends Error {
 }
 
 /**
- * What takes chevrotain's place in the bundles for browsers: the methods that the front ends call, which mean the same and say the same of
+ * What takes chevrotain's place in the package: the methods that the front ends call, which mean the same and say the same of
  * wrong texts to the letter (test/grammars/parsers.test.ts). Chevrotain works out at each start which tokens a choice may begin with; here it
  * has done so when the package was built. A parser reads one text.
  */
 export class EmbeddedActionsParser {
   readonly errors: Unexpected[] = [];
   /** Those of the rule that is read. */
-  private paths: Paths | undefined;
+  private paths: Choices | undefined;
   private tokens: readonly Token[] = [];
   private letters = '';
   private at = 0;
@@ -67,14 +70,18 @@ export class EmbeddedActionsParser {
 
   set input(tokens: readonly Token[]) {
     this.tokens = tokens;
-    for (const { tokenType } of tokens)
-      this.letters += String.fromCharCode(FIRST_LETTER + this.vocabulary.indexOf(tokenType));
+    const letters = new Map(this.vocabulary.map((type, i) => [type, String.fromCharCode(FIRST_LETTER + i)]));
+    this.letters = tokens.map(({ tokenType }) => letters.get(tokenType)).join('');
   }
 
   RULE<Value>(name: string, body: () => Value): () => Value | undefined {
+    const written = LOOKAHEAD[this.config.grammar]?.[name];
+    const paths: Record<string, string[][]> = {};
+    for (const [method, all] of Object.entries(written ?? {}))
+      paths[method] = all.split('|').map((list) => list.split(' '));
     return () => {
       const caller = this.paths;
-      this.paths = LOOKAHEAD[this.config.grammar]?.[name];
+      this.paths = paths;
       try {
         const value = body();
         const next = this.LA(1);
@@ -107,26 +114,26 @@ export class EmbeddedActionsParser {
   }
 
   private choose(method: string, alternatives: readonly Alternative[]): unknown {
-    const all = this.paths?.[method]?.split('|') ?? [];
-    const chosen = alternatives.find(({ GATE }, i) => GATE?.() !== false && this.sees(all[i]));
-    if (chosen) return chosen.ALT();
-    const list = this.names(all.join(' '), ', ').map((path, i) => `\n  ${i + 1}. ${path}`);
+    const all = this.paths?.[method] ?? [];
+    let i = 0;
+    for (const { GATE, ALT } of alternatives) if (this.sees(all[i++]) && GATE?.() !== false) return ALT();
+    const list = this.names(all.flat(), ', ').map((path, i) => `\n  ${i + 1}. ${path}`);
     throw this.unexpected(`one of these possible Token sequences:${list.join('')}`);
   }
 
   /** An option is a repetition that ends at once. */
   private repeat(method: string, what: (() => unknown) | Repetition): unknown {
     const { GATE, SEP, DEF }: Repetition = typeof what === 'function' ? { DEF: what } : what;
-    const paths = this.paths?.[method];
+    const paths = this.paths?.[method]?.[0];
     const goesOn = (): boolean => GATE?.() !== false && this.sees(paths);
     if (!goesOn()) {
-      if (/^AT/.test(method))
+      if (method[0] === 'A')
         throw this.unexpected(
           `expecting at least one iteration which starts with one of these possible Token sequences::\n  <${this.names(paths, ',').join(' ,')}>`,
         );
       return undefined;
     }
-    if (/^OP/.test(method)) return DEF();
+    if (method[0] === 'O') return DEF();
     let before: number;
     do {
       before = this.at;
@@ -135,13 +142,14 @@ export class EmbeddedActionsParser {
     return undefined;
   }
 
-  private sees(paths = ''): boolean {
-    return paths.split(' ').some((path) => this.letters.startsWith(path, this.at));
+  private sees(paths: readonly string[] = []): boolean {
+    for (const path of paths) if (this.letters.startsWith(path, this.at)) return true;
+    return false;
   }
 
-  private names(paths = '', between: string): string[] {
+  private names(paths: readonly string[] = [], between: string): string[] {
     const name = (letter: string): string | undefined => this.vocabulary[letter.charCodeAt(0) - FIRST_LETTER]?.name;
-    return paths.split(' ').map((path) => `[${[...path].map(name).join(between)}]`);
+    return paths.map((path) => `[${[...path].map(name).join(between)}]`);
   }
 
   private unexpected(what: string): Unexpected {

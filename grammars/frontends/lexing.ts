@@ -34,7 +34,7 @@ export function tokenize(kind: string, types: Readonly<Record<string, TokenType>
     const sticky = PATTERN instanceof RegExp ? new RegExp(PATTERN, `${PATTERN.flags}y`) : /(?!)/y;
     return (at: number) => {
       sticky.lastIndex = at;
-      return sticky.exec(text)?.[0].length ?? 0;
+      return sticky.test(text) ? sticky.lastIndex - at : 0;
     };
   });
   let line = 1;

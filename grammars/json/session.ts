@@ -13,7 +13,6 @@ import { type Relaxation, SchemaCompiler } from './schema/compiler.ts';
 import { type Draft, type Json, SchemaDocument, type Site } from './schema/document.ts';
 import { hasEvidentValues } from './schema/evident.ts';
 import { hardPlace, located } from './schema/located.ts';
-import { assertsValidation } from './schema/plain-schema.ts';
 import { Solver } from './solver/solver.ts';
 
 /** Everything that decides which documents a JSON constraint admits and how they are spelled. */
@@ -83,7 +82,7 @@ export function openSchema(schema: Json, options: JsonOptions, beside?: JsonSess
       const { draft, remotes } = options;
       const { root } = new SchemaDocument(schema, { ...(draft && { draft }), ...(remotes && { remotes }) });
       parts.solver.budget.reset();
-      const evident = beside !== undefined && assertsValidation(root.resource) && hasEvidentValues(root.schema);
+      const evident = beside !== undefined && hasEvidentValues(root);
       const entry = parts.machine.begin(parts.compiler.sub(root, 0), evident);
       return { ...parts, root, acceptor: new JsonAcceptor(parts.machine, entry, root) };
     },

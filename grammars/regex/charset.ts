@@ -176,6 +176,12 @@ export class CharSets {
     return product;
   }
 
+  /** The coarsest partition that refines all of them: each once and in one order, so that what some have in common is found once. */
+  meet(partitions: readonly Partition[]): Partition {
+    const distinct = [...new Set(partitions)].sort((a, b) => a.id - b.id);
+    return distinct.reduce((a, b) => this.product(a, b), this.trivial);
+  }
+
   /** A partition of another store. */
   adopt(partition: Pick<Partition, 'starts' | 'classOf'>): Partition {
     let own = this.#adopted.get(partition);

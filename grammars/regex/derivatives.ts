@@ -55,10 +55,7 @@ export class Derivatives {
       case 'union':
       case 'intersect':
       case 'context':
-        return node.kids.reduce(
-          (partition, kid) => languages.sets.product(partition, this.classes(kid)),
-          languages.sets.trivial,
-        );
+        return languages.sets.meet(node.kids.map((kid) => this.classes(kid)));
       default:
         return languages.sets.trivial;
     }

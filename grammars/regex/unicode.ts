@@ -50,8 +50,7 @@ function planeText(plane: number): string {
       units[at++] = 0xdc00 + (cp & 0x3ff);
     } else units[at++] = cp;
   }
-  let text = '';
-  for (let i = 0; i < units.length; i += 0x2000) text += String.fromCharCode(...units.subarray(i, i + 0x2000));
+  const text = new TextDecoder('utf-16le', { ignoreBOM: true }).decode(units);
   planeTexts.set(plane, text);
   return text;
 }
@@ -69,7 +68,10 @@ function matcherOf(source: string): RegExp {
 /** Offset of the next character that matches, or the length of the text. */
 function search(matcher: RegExp, text: string, from: number): number {
   matcher.lastIndex = from;
-  return matcher.exec(text)?.index ?? text.length;
+  if (!matcher.test(text)) return text.length;
+  const at = matcher.lastIndex - 1;
+  // Planes above the first are pairs of units.
+  return (text.charCodeAt(at) & 0xfc00) === 0xdc00 ? at - 1 : at;
 }
 
 let variants: Map<number, readonly number[]> | undefined;

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { leanParsers } from '../../.build/parsers.mjs';
 
 const MOST_MS = 100;
 const MOST_MB = 64;
@@ -28,7 +29,7 @@ for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void fini
 try {
   const bundle = async (entry) => {
     const outfile = join(out, `${entry.replace(/.*\//, '').replace(/\.ts$/, '')}.mjs`);
-    await build({ entryPoints: [join(here, entry)], bundle: true, platform: 'node', format: 'esm', packages: 'external', outfile, logLevel: 'error' });
+    await build({ entryPoints: [join(here, entry)], bundle: true, platform: 'node', format: 'esm', packages: 'external', outfile, logLevel: 'error', ...leanParsers });
     return outfile;
   };
   const engine = await bundle('hostile-engine.ts');

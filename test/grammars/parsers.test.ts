@@ -76,8 +76,8 @@ const said = (parse: (text: string) => unknown, text: string): unknown => {
   }
 };
 
-// Bundles for browsers read grammars with a small parser, by tables that chevrotain makes for it (.build/parsers.mjs).
-describe('the parsers that browsers carry', () => {
+// The package reads grammars with a small parser, by tables that chevrotain makes for it (.build/parsers.mjs).
+describe('the parsers that the package carries', () => {
   let lean: Parsers;
   beforeAll(async () => {
     const { leanParsers } = (await import('../../.build/parsers.mjs' as string)) as { leanParsers: object };

@@ -36,7 +36,7 @@ describe('the size of what browsers load', () => {
   });
 });
 
-// Bundles for browsers do without chevrotain (.build/parsers.mjs); parsers.test.ts compares what both read.
+// The package does without chevrotain (.build/parsers.mjs); parsers.test.ts compares what both read.
 describe('the parsers in the package', () => {
   let grammar: typeof import('../../grammars/index.ts').grammar;
   beforeAll(async () => {

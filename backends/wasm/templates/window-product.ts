@@ -34,6 +34,9 @@ const ITEM_ROWS = 192;
 const FEW_ROWS = 2;
 const TILE_ROWS = 4;
 const SCRATCH_WORDS = 1 << 17;
+/** Words of a cache line, and pairs of steps whose lines are read before they are multiplied: see `Panels.walk`. */
+const LINE = 16;
+const TOGETHER = 16;
 
 /** The weights of a sparse format in windows, or undefined where windows cannot hold them. */
 export function windowsOf(o: Operands, format: StorageFormat): Windows | undefined {
@@ -71,6 +74,7 @@ export function buildWindowProduct(
   const column = n >= HEIGHT ? dimMin(mul(panel, HEIGHT), n - HEIGHT) : 0;
   const weights = bindWindows(k, o.b, format, windows, request);
   const words = windows.stream.length;
+  const ahead = Math.min(words, TOGETHER * PAIR_WORDS);
   const start = k.index(k.load(weights.starts, panel), { min: 0, max: words - 1 }, 'start');
 
   /** Walks the panel's segments: the scales of four rows, and the pairs of steps one by one. */
@@ -80,6 +84,7 @@ export function buildWindowProduct(
     end: (segment: Dim, scales: (vector: number) => Expr) => void,
   ): void => {
     const cursor = k.var(dimValue(start), 'cursor');
+    const seen = k.var(constant('u32', 0), 'seen');
     const headWords = 1 + scaleWords(scale);
     k.for(0, segments, 1, (s) => {
       const head = k.index(cursor.value, { min: 0, max: words - headWords }, 'head');
@@ -88,14 +93,22 @@ export function buildWindowProduct(
       begin();
       const first = add(head, headWords);
       const after = k.index(dimValue(add(first, ceilDiv(pairs, 2))), { min: 0, max: words }, 'first');
-      k.for(0, pairs, 1, (i) => {
-        const own = [0, 1].map((step) =>
-          k.index(k.load(weights.unsigned, add(mul(first, 4), add(mul(i, 2), step))), { min: 0, max: 255 }, 'window'),
+      k.for(0, pairs, TOGETHER, (some) => {
+        const at = k.index(
+          dimValue(dimMin(add(after, mul(some, PAIR_WORDS)), words - ahead)),
+          { min: 0, max: words - ahead },
+          'at',
         );
-        step(
-          add(after, mul(i, PAIR_WORDS)),
-          own.map((w) => add(mul(s, segment / STRIDE), w)),
-        );
+        for (let word = 0; word < ahead; word += LINE) seen.set(k.load(weights.stream, add(at, word)));
+        k.for(some, dimMin(add(some, TOGETHER), pairs), 1, (i) => {
+          const own = [0, 1].map((step) =>
+            k.index(k.load(weights.unsigned, add(mul(first, 4), add(mul(i, 2), step))), { min: 0, max: 255 }, 'window'),
+          );
+          step(
+            add(after, mul(i, PAIR_WORDS)),
+            own.map((w) => add(mul(s, segment / STRIDE), w)),
+          );
+        });
       });
       end(s, (v) => k.load(weights.scales, add(mul(add(head, 1), scale === 'f16' ? 2 : 1), 4 * v), 4));
       cursor.set(dimValue(add(after, mul(pairs, PAIR_WORDS))));

@@ -10,6 +10,8 @@ import type { Machine } from './machine.ts';
 
 /** Most classes of unlisted names. */
 const MAX_REGIONS = 512;
+/** Of more ways on one is taken and the others are not compiled beyond what tells them apart. */
+const FEW_WAYS = 32;
 
 /** Names no demand lists that match exactly these patterns. */
 export interface Region extends StringClass {
@@ -232,8 +234,10 @@ export class KeyDemands {
   /** What a value and what follows it can be, where both are demanded. */
   private *ways(demand: Formula, later: SeenSet | undefined): Generator<Branch> {
     const { solver } = this.machine;
-    for (const branch of solver.split(demand))
-      if (solver.satisfiable(branch.need) && solver.objectRest(branch.rest, later)) yield branch;
+    const branches = solver.split(demand);
+    const many = branches.length > FEW_WAYS;
+    for (const branch of branches)
+      if (solver.satisfiable(branch.need) && solver.objectRest(branch.rest, later, many)) yield branch;
   }
 
   private collect(after: (rest: Formula) => Formula, later: SeenSet | undefined, key?: string): Outcome | undefined {

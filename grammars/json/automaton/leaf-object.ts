@@ -110,8 +110,7 @@ export class KeyLeaf implements Leaf, CodePoints {
     if (this.decoder === 0 && byte >= 0x80 && this.prefix !== undefined && this.offLeaf !== 0)
       if (!this.nearBytes().has(byte)) return this.machine.step(this.offLeaf, byte);
     const code = decodeStep(this.decoder, byte, this.machine.options.escapes, this);
-    if (this.decoder === 0 && !this.near().has(byte))
-      this.machine.alike(this.regions, byte, row, at, code, this.near());
+    this.machine.alike(this.regions, this.decoder, byte, row, at, code, this.near());
     return code;
   }
 

@@ -155,7 +155,7 @@ export class StringLeaf implements Leaf, CodePoints {
 
   step(byte: number, row: Int32Array, at: number): number {
     const code = decodeStep(this.decoder, byte, this.machine.options.escapes, this);
-    if (this.decoder === 0 && !this.slots.some(listed)) this.machine.alike(this.slots, byte, row, at, code);
+    if (!this.slots.some(listed)) this.machine.alike(this.slots, this.decoder, byte, row, at, code);
     return code;
   }
 

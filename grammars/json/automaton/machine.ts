@@ -26,7 +26,7 @@ import { StringLeaf, type StringSlot } from './leaf-string.ts';
 import { ArrayLeaf, ColonLeaf, EndLeaf, type Gap, ValueLeaf, type Whitespace, WordLeaf } from './leaf-structure.ts';
 import { Results, WHICH } from './results.ts';
 import { StringFacts } from './string-facts.ts';
-import { type Escapes, isPlain } from './utf8-json.ts';
+import { type Escapes, isPlain, skips } from './utf8-json.ts';
 
 /** How documents are spelled. */
 export interface SpellingOptions {
@@ -414,16 +414,21 @@ export class Machine {
     return id;
   }
 
-  /** Writes the transition of a string over an ASCII character to the row for all characters that its patterns do not tell from it, but for some. */
+  /**
+   * Writes the transition of a string over a byte to the row for those that are known to lead to the same: ASCII characters that its
+   * patterns do not tell from it, but for some, and bytes within a character that is one of many alike.
+   */
   alike(
     parts: readonly { readonly lang: Lang }[],
+    decoder: number,
     byte: number,
     row: Int32Array,
     at: number,
     code: number,
     but = NO_POINTS,
   ): void {
-    if (!isPlain(byte)) return;
+    if (skips(decoder) && (byte & 0xc0) === 0x80) row.fill(code + 1, at + 0x80, at + 0xc0);
+    if (decoder !== 0 || !isPlain(byte) || but.has(byte)) return;
     differ.fill(0);
     for (const { lang } of parts) {
       const { ascii } = this.engine.classes(lang);

@@ -4,7 +4,7 @@ import type { StringProfile } from './leaf-string.ts';
 /** States looked at before a language counts as one that may die. */
 const MAX_UNDYING = 100;
 /** The same in derivatives of their parts. */
-const MAX_PARTS = 600;
+const MAX_PARTS = 300;
 
 /** What string and key states ask about their languages, remembered. */
 export class StringFacts {

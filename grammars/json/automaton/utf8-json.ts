@@ -43,6 +43,9 @@ export function atCharacter(decoder: number): boolean {
   return decoder === 0;
 }
 
+/** Whether all bytes that may come lead to the same: in a character that is one of many alike. */
+export const skips = (decoder: number): boolean => decoder >>> 24 === SKIP;
+
 /** In the middle of the UTF-8 of a character: the bytes that lead on to one of `points`. */
 export function bytesTowards(decoder: number, points: Iterable<number>): readonly number[] {
   if (decoder >>> 24 !== UTF8) return [];

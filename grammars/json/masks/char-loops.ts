@@ -140,6 +140,7 @@ export class CharLoops {
    * languages that include that of the latter, so they do from everywhere they lead: a derivative includes those of what it includes.
    */
   private including(leaf: number): Loop | undefined {
+    if (countChars(this.from(leaf)?.set ?? NO_CHARS) < WIDE) return undefined;
     const often = this.link(leaf)?.next ?? leaf;
     const parts = this.partsOf(often);
     const set = new Int32Array(CHAR_WORDS).fill(-1);
@@ -302,25 +303,15 @@ export class CharLoops {
 
   /** Where the characters of a first byte lead, each way once; 0 is among them when listed texts tell. */
   private coder(info: StringLeaf | KeyLeaf): (lead: number) => readonly number[] {
-    const partitions = info.langs.map((lang) => this.machine.engine.classes(lang));
-    const known = new Map<string | number, number>();
+    const { engine } = this.machine;
+    const { starts, classOf } = engine.internals.languages.sets.meet(info.langs.map((lang) => engine.classes(lang)));
+    const known: number[] = [];
     return (lead) => {
       const [from, to] = pointsOf(lead) ?? [0, 0];
       if (info.listedIn(from, to)) return [0, -1];
       const codes = new Set<number>();
-      for (let point = from; point <= to; ) {
-        let key: string | number = -1;
-        let next = to + 1;
-        for (const { starts, classOf } of partitions) {
-          const at = segmentOf(starts, point);
-          key = key === -1 ? (classOf[at] ?? 0) : `${key},${classOf[at]}`;
-          next = Math.min(next, starts[at + 1] ?? next);
-        }
-        let code = known.get(key);
-        if (code === undefined) known.set(key, (code = info.next(point)));
-        codes.add(code);
-        point = next;
-      }
+      for (let i = segmentOf(starts, from); (starts[i] ?? Number.POSITIVE_INFINITY) <= to; i++)
+        codes.add((known[classOf[i] ?? 0] ??= info.next(Math.max(from, starts[i] ?? 0))));
       return [...codes];
     };
   }

@@ -4,10 +4,10 @@ import type { JsonAcceptor } from '../acceptor.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { type Counts, StringLeaf } from '../automaton/leaf-string.ts';
 import type { StackId } from '../automaton/stack.ts';
-import type { CharBits } from './char-bits.ts';
+import { type CharBits, countChars } from './char-bits.ts';
 import { type Loop, ROUND } from './char-loops.ts';
 import type { MaskWalk } from './mask-walk.ts';
-import { type JsonTokens, within } from './string-tokens.ts';
+import { type JsonTokens, LARGE, within } from './string-tokens.ts';
 
 /** With fewer characters left than this, a state that counts is walked as it is. */
 const SHORT = 10;
@@ -140,13 +140,14 @@ export class Insides {
   private counting({ sure, plain }: Counted, leaf: number): Inside {
     const { acceptor, tokens, walk } = this;
     const own = acceptor.machine.leaves[leaf];
-    if (sure < MOST) {
-      const bounded = own instanceof StringLeaf ? this.bounded(own, leaf) : undefined;
+    const text = own instanceof StringLeaf ? own : undefined;
+    if (sure < (text?.origin() ? MOST : tokens.strings.longest)) {
+      const bounded = text && this.bounded(text, leaf);
       if (bounded) return bounded;
       const loop = walk.loops.of(plain);
-      return loop?.count === ROUND
-        ? { mask: this.along(leaf, { set: loop.set, exits: loop.exits, count: sure }) }
-        : this.search(leaf);
+      if (loop?.count !== ROUND) return this.search(leaf);
+      if (sure < MOST || countChars(loop.set) > LARGE)
+        return { mask: this.along(leaf, { set: loop.set, exits: loop.exits, count: sure }) };
     }
     const info = acceptor.machine.leaves[plain];
     const whole = info instanceof StringLeaf ? this.of(info, plain, undefined) : this.search(plain);

@@ -4,8 +4,9 @@ import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';
 import type { StackId } from '../automaton/stack.ts';
 import { isPlain } from '../automaton/utf8-json.ts';
-import type { MaskWalk, TailSet } from './mask-walk.ts';
+import type { MaskWalk } from './mask-walk.ts';
 import type { JsonTokens } from './string-tokens.ts';
+import type { TailSet } from './tail-sets.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

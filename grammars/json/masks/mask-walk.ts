@@ -2,6 +2,7 @@ import { type TokenTrie, tokensUnder } from '../../matching/trie.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
 import type { JsonAcceptor } from '../acceptor.ts';
 import { KeySpace } from '../automaton/key-space.ts';
+import { pop, popThen, type ResultId } from '../automaton/leaf.ts';
 import { isDigit } from '../automaton/leaf-number.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';
@@ -12,6 +13,7 @@ import { CharLoops, type Loop } from './char-loops.ts';
 import { Memo } from './mask-memo.ts';
 import { INSIDE, type JsonTokens, keepSome, OF_VALUE } from './string-tokens.ts';
 import { covers, HEAD, heightOf, type Rows, rowsOf } from './subtrees.ts';
+import { ALIVE, DEAD, LATER, type TailSet, TailSets } from './tail-sets.ts';
 import { type TextStates, WORTH, walkText } from './text-walk.ts';
 import { DEPTH, type Scratch, scratchOf } from './walk-scratch.ts';
 
@@ -21,12 +23,7 @@ const WORTH_ASKING = 2048;
 /** Flags of a configuration: a name was finished whose text the walk does not know; from the second bit on the phase of {@link UnknownItems}. */
 const NAMED = 1;
 
-/** Outcomes of a move. */
-const DEAD = 0;
-const ALIVE = 1;
-/** Only the text read before tells. */
-const LATER = 2;
-/** The value is over: see {@link MaskWalk.floor}. */
+/** Outcome of a move beside {@link DEAD}, {@link ALIVE} and {@link LATER}: the value is over, see {@link MaskWalk.floor}. */
 const BEYOND = 3;
 
 const NO_WORDS = new Uint32Array(0);
@@ -41,17 +38,6 @@ interface ValueTails {
   readonly set: TailSet;
   /** Nodes of the tails' trie over which the value ends. */
   readonly beyond: readonly number[];
-}
-
-/** What may follow the closing quote of a string, by the numbers of tails. */
-export interface TailSet {
-  readonly open: readonly number[];
-  readonly later: readonly number[];
-  /** By tail: one of {@link DEAD}, {@link ALIVE}, {@link LATER}. */
-  readonly marks: Uint8Array;
-  /** The base of a string that admits any content, and its mask, once they were asked for. */
-  base?: number;
-  free?: { readonly mask: number; readonly later: readonly number[] };
 }
 
 /**
@@ -71,11 +57,14 @@ export class MaskWalk {
   private readonly unknown: UnknownItems;
   /** By flag. */
   private readonly tails: Memo<TailSet>[] = [];
-  private readonly sets = new Map<number, TailSet[]>();
+  private readonly sets: TailSets;
   /** The same after names, by flag and the value that follows. */
   private readonly valueTails: (ValueTails | undefined)[][] = [[]];
   /** Frames of the stack that a walk does not take away. */
   private floor = 0;
+  /** Nodes over which such a frame's value ends, each followed by 1 where its byte comes after the end. */
+  private beyond: number[] = [];
+  private after = 0;
   private readonly freeLeaves: (boolean | undefined)[] = [];
   private readonly leafAt: Int32Array;
   private readonly stackAt: Int32Array;
@@ -102,6 +91,7 @@ export class MaskWalk {
       round: (leaf) => this.loops.round(leaf),
     };
     this.blanks = acceptor.machine.options.whitespace === 'json';
+    this.sets = new TailSets(tokens.tailTokens.length);
     this.loops = new CharLoops(acceptor.machine);
     this.unknown = new UnknownItems(acceptor.machine);
   }
@@ -128,6 +118,34 @@ export class MaskWalk {
   /** The same for the tokens of a child of the root and below. */
   walkUnder(trie: TokenTrie, child: number): void {
     this.walkRange(trie, child, child + (trie.size[child] ?? 1), false);
+  }
+
+  /** Finds the tokens within the value that was last begun; gives the nodes over which it ends. */
+  walkWithin(stack: StackId): readonly number[] {
+    this.beyond = [];
+    this.floor = this.acceptor.stacks.depth(stack);
+    try {
+      this.walk(this.tokens.structure, false);
+    } finally {
+      this.floor = 0;
+    }
+    return this.beyond;
+  }
+
+  /** Finds the tokens that go on after a value with this result, from such nodes. */
+  walkBeyond(beyond: readonly number[], result: ResultId, stack: StackId): void {
+    const { structure } = this.tokens;
+    const { from, tokens, size, depth, byte } = structure;
+    for (let n = 0; n < beyond.length; n += 2) {
+      const i = beyond[n] ?? 0;
+      const end = i + (size[i] ?? 1);
+      const code = beyond[n + 1] === 0 ? pop(result) : popThen(result);
+      const moved = this.follow(0, code, stack, 0, depth[i] ?? 0, byte[i] ?? 0);
+      if (moved === ALIVE) {
+        this.take(structure, i);
+        this.walkRange(structure, i + 1, end, false);
+      } else if (moved === LATER) for (let t = from[i] ?? 0; t < (from[end] ?? 0); t++) this.later.push(tokens[t] ?? 0);
+    }
   }
 
   private walkRange(trie: TokenTrie, start: number, end: number, text: boolean): void {
@@ -160,6 +178,7 @@ export class MaskWalk {
         if (moved !== ALIVE) {
           if (moved === LATER)
             for (let t = from[i] ?? 0; t < (from[i + below] ?? 0); t++) this.later.push(tokens[t] ?? 0);
+          else if (moved === BEYOND) this.beyond.push(i, this.after);
           i += below;
           continue;
         }
@@ -256,7 +275,7 @@ export class MaskWalk {
     const later = value ? [...value.set.later] : [];
     if (!value) this.walkTails(1, tokens.tails.count, open, later);
     for (const node of value?.beyond ?? []) this.walkTails(node, node + (tokens.tails.size[node] ?? 1), open, later);
-    const found = this.shared(open, later);
+    const found = this.sets.of(open, later);
     tails.set(after, below, this.lowest, found);
     this.lowest = Math.min(outer, this.lowest);
     return found;
@@ -302,7 +321,7 @@ export class MaskWalk {
       }
       if (plain !== undefined) keepSome(plainTails, key, found);
     }
-    const made = { set: this.shared(found.open, found.later), beyond: found.beyond };
+    const made = { set: this.sets.of(found.open, found.later), beyond: found.beyond };
     values[leaf] = made;
     return made;
   }
@@ -334,22 +353,6 @@ export class MaskWalk {
       for (let t = from[i] ?? 0; t < last && (moved === ALIVE || moved === LATER); t++) list.push(tokens[t] ?? 0);
       i += moved === ALIVE ? 1 : below;
     }
-  }
-
-  /** The first set equal to this one. */
-  private shared(open: readonly number[], later: readonly number[]): TailSet {
-    let hash = later.length;
-    for (const tail of open) hash = Math.imul(hash ^ tail, 0x01000193);
-    for (const tail of later) hash = Math.imul(hash ^ tail, 0x01000193);
-    let bucket = this.sets.get(hash);
-    if (!bucket) this.sets.set(hash, (bucket = []));
-    for (const known of bucket) if (sameTails(known.open, open) && sameTails(known.later, later)) return known;
-    const marks = new Uint8Array(this.tokens.tailTokens.length);
-    for (const tail of open) marks[tail] = ALIVE;
-    for (const tail of later) marks[tail] = LATER;
-    const set = { open, later, marks };
-    bucket.push(set);
-    return set;
   }
 
   /** Finds the tokens that end at a node. */
@@ -454,7 +457,10 @@ export class MaskWalk {
       } else if ((code & 3) >= 2) {
         const frame = stacks.frame(stack);
         const keys = machine.frames[frame]?.keys !== undefined;
-        if (stacks.depth(stack) <= this.floor) return BEYOND;
+        if (stacks.depth(stack) <= this.floor) {
+          this.after = code & 1;
+          return BEYOND;
+        }
         stack = stacks.parent(stack);
         this.lowest = Math.min(this.lowest, stacks.depth(stack));
         const needed = machine.needsText(frame, target);
@@ -478,8 +484,4 @@ export class MaskWalk {
       return ALIVE;
     }
   }
-}
-
-function sameTails(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((tail, i) => tail === b[i]);
 }

@@ -7,6 +7,7 @@ import type { JsonAcceptor } from '../acceptor.ts';
 import { KeyLeaf, ObjectLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';
 import { ArrayLeaf, INDENT, ValueLeaf } from '../automaton/leaf-structure.ts';
+import { WHICH } from '../automaton/results.ts';
 import type { StackId } from '../automaton/stack.ts';
 import { located } from '../schema/located.ts';
 import { CHAR_WORDS, type CharBits } from './char-bits.ts';
@@ -14,8 +15,9 @@ import { ROUND } from './char-loops.ts';
 import { type Counted, Insides } from './insides.ts';
 import { ListedMasks } from './listed-masks.ts';
 import { Memo } from './mask-memo.ts';
-import { BLANK, MaskWalk, type TailSet, USUAL } from './mask-walk.ts';
-import { addTokens, INSIDE, insideUpTo, type JsonTokens, jsonTokens, keptSet } from './string-tokens.ts';
+import { BLANK, MaskWalk, USUAL } from './mask-walk.ts';
+import { addTokens, INSIDE, insideUpTo, type JsonTokens, jsonTokens, keepSome, keptSet } from './string-tokens.ts';
+import type { TailSet } from './tail-sets.ts';
 
 /** The mask of a situation, and the tokens that may come beside, depending on the text read before. */
 interface Found {
@@ -184,8 +186,11 @@ export class JsonMasks implements TokenMachine {
       walk.walk(vocabularyTrie(vocabulary), false);
       return this.found(-1);
     }
+    const plain = info instanceof ValueLeaf ? this.ofPlain(info, stack) : undefined;
+    if (plain) return plain;
     walk.walk(tokens.structure, false);
-    const base = this.usual();
+    const usual = this.usual();
+    const base = usual ? this.insides.baseFor(usual) : -1;
     if ((info instanceof ValueLeaf || info instanceof ObjectLeaf || info instanceof ArrayLeaf) && info.space > 2)
       this.dropIndents(INDENT + 2 - info.space);
     if ((info?.end() ?? 0) !== 0) {
@@ -195,11 +200,33 @@ export class JsonMasks implements TokenMachine {
     return this.found(base);
   }
 
-  /** The base of the tokens that the last walk left out. */
-  private usual(): number {
-    const { walk, insides, tokens } = this;
+  /** Mask before a value that is plain in any schema: the tokens within it are known for the vocabulary. */
+  private ofPlain({ slots, gap, space }: ValueLeaf, stack: StackId): Found | undefined {
+    const { walk, tokens, acceptor } = this;
+    const { compiler, results, options } = acceptor.machine;
+    const [slot] = slots;
+    const plain = slot && slots.length === 1 && space === 0 ? compiler.plain(slot.state) : undefined;
+    if (!slot || plain === undefined || results.get(slot.results).includes(WHICH)) return undefined;
+    const key = `${plain},${gap},${options.order},${options.repeats}`;
+    let known = tokens.plainValues.get(key);
+    if (!known) {
+      const beyond = walk.walkWithin(stack);
+      const words = this.usual()?.slice() ?? new Uint32Array(tokens.strings.inside.length);
+      addTokens(words, walk.found.subarray(0, walk.count));
+      known = { words, later: walk.later, beyond };
+      keepSome(tokens.plainValues, key, known);
+      walk.count = 0;
+    }
+    walk.later = [...known.later];
+    walk.walkBeyond(known.beyond, slot.results, stack);
+    return this.found(this.insides.baseFor(known.words));
+  }
+
+  /** The tokens that the last walk left out. */
+  private usual(): Uint32Array | undefined {
+    const { walk, tokens } = this;
     const { usual } = walk;
-    if (usual === 0) return -1;
+    if (usual === 0) return undefined;
     this.usualWords[usual] ??= keptSet(tokens, `#${usual}`, () => {
       const { structure, strings } = tokens;
       const set = new Uint32Array(strings.inside.length);
@@ -209,7 +236,7 @@ export class JsonMasks implements TokenMachine {
       }
       return set;
     });
-    return insides.baseFor(this.usualWords[usual]);
+    return this.usualWords[usual];
   }
 
   /** What the last walk found beside a base. */

@@ -54,8 +54,19 @@ export interface JsonTokens {
   readonly escapes: EscapeTokens;
   /** Tails after names by the value after them, where that is plain in any schema. */
   readonly plainTails: Map<string, { readonly open: number[]; readonly later: number[]; readonly beyond: number[] }>;
+  /** What may come before values that are plain in any schema. */
+  readonly plainValues: Map<string, PlainValue>;
   /** Sets of tokens by what they are, see {@link keptSet}. */
   readonly sets: Map<string, Uint32Array>;
+}
+
+/** What may come before a value, as far as the value itself tells. */
+export interface PlainValue {
+  readonly words: Uint32Array;
+  /** Tokens for which the text decides. */
+  readonly later: readonly number[];
+  /** Nodes of {@link JsonTokens.structure} over which the value ends, each followed by 1 where its byte comes after the end. */
+  readonly beyond: readonly number[];
 }
 
 /** Tokens that begin with a backslash. */
@@ -218,6 +229,7 @@ function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whites
     text: prepared(text),
     escapes: escapesOf(text),
     plainTails: new Map(),
+    plainValues: new Map(),
     sets: new Map(),
     quotes: prepared(quotes.entries),
     tails: buildTrie(tails.entries.map(({ bytes }, i) => ({ bytes, tokens: [i] }))),
@@ -274,7 +286,7 @@ function prepared(entries: readonly TrieEntry[]): TokenTrie {
 /** Entries of a memo of the vocabulary. */
 const MAX_SETS = 512;
 /** Of the 179 characters told apart. */
-const LARGE = 100;
+export const LARGE = 100;
 
 /** Remembers a value in a memo that holds so many at most. */
 export function keepSome<T>(memo: Map<string, T>, key: string, value: T): void {

@@ -1,6 +1,6 @@
 import { wellFormed } from '../formula/string-sets.ts';
-import { isObject, type Json, own } from './document.ts';
-import { ANNOTATIONS } from './plain-schema.ts';
+import { isObject, type Json, own, type Site } from './document.ts';
+import { ANNOTATIONS, assertsValidation } from './plain-schema.ts';
 
 /** Keywords that leave values of a type, whatever they say. */
 const HARMLESS = new Map<Json | undefined, string>([
@@ -19,7 +19,11 @@ const DEEP = 8;
  * Whether a schema has values by what stands on its face. Never wrongly true; it saves compiling the arguments of hundreds of tools of which
  * one is called. (Asked of every schema it would move work from the first mask to later ones.)
  */
-export function hasEvidentValues(schema: Json | undefined, deep = DEEP): boolean {
+export function hasEvidentValues({ schema, resource }: Site): boolean {
+  return assertsValidation(resource) && evident(schema, DEEP);
+}
+
+function evident(schema: Json | undefined, deep: number): boolean {
   if (!isObject(schema)) return schema === true;
   const harmless = HARMLESS.get(own(schema, 'type'));
   const sound = (key: string): boolean => key === 'type' || ANNOTATIONS.has(key) || harmless?.includes(key) === true;
@@ -32,7 +36,7 @@ export function hasEvidentValues(schema: Json | undefined, deep = DEEP): boolean
     required.every((name: Json) => {
       if (typeof name !== 'string' || !wellFormed(name)) return false;
       const property = own(properties, name);
-      return property === undefined ? additionalProperties === undefined : hasEvidentValues(property, deep - 1);
+      return property === undefined ? additionalProperties === undefined : evident(property, deep - 1);
     })
   );
 }

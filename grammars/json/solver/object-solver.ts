@@ -105,7 +105,7 @@ export class ObjectSolver {
   }
 
   /** Whether properties exist that satisfy the cube. */
-  cube(cube: ObjectCube, seen: SeenSet | undefined): boolean {
+  cube(cube: ObjectCube, seen: SeenSet | undefined, many: boolean): boolean {
     const { all, broken, required, absent, min, max } = cube;
     if (min > max || required.size > max) return false;
     const barred = new Barred(absent, seen, required);
@@ -113,7 +113,7 @@ export class ObjectSolver {
     for (const key of required) {
       if (barred.has(key) || !wellFormed(key)) return false;
       const value = this.demand(all, key);
-      if (!this.solver.satisfiable(value)) return false;
+      if (!this.solver.satisfiable(value, many)) return false;
       demands.set(key, value);
     }
     if (broken.length === 0)

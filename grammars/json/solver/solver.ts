@@ -8,6 +8,7 @@ import type { Budget } from '../schema/budget.ts';
 import type { SchemaCompiler } from '../schema/compiler.ts';
 import { typeBit, typeOf } from '../schema/declared-types.ts';
 import type { Json } from '../schema/document.ts';
+import { hasEvidentValues } from '../schema/evident.ts';
 import { hardPlace, located, type SchemaPlace } from '../schema/located.ts';
 import { ArraySolver } from './array-solver.ts';
 import { Fixpoint } from './fixpoint.ts';
@@ -49,13 +50,15 @@ export class Solver {
     );
   }
 
-  /** Whether some value satisfies a value formula. */
-  satisfiable(value: Formula): boolean {
+  /** Whether some value satisfies a value formula; where it is one of `many` alternatives it is not compiled to see what is evident. */
+  satisfiable(value: Formula, many = false): boolean {
     if (value <= TRUE) return value === TRUE;
     const one = this.one(value);
     if (one !== undefined && spellable(one)) return true;
     const known = this.answers.known(value);
     if (known !== undefined) return known;
+    const site = many ? this.compiler.siteOf(value) : undefined;
+    if (site && hasEvidentValues(site)) return true;
     return located(
       () => this.answers.ask(value, () => JSON_TYPES.some((type) => this.satisfiableAs(value, type))),
       () => this.placeOf(value),
@@ -86,7 +89,7 @@ export class Solver {
   }
 
   /** Whether an object can be completed: `rest` is what is still demanded of the properties to come. */
-  objectRest(rest: Formula, seen: SeenSet | undefined): boolean {
+  objectRest(rest: Formula, seen: SeenSet | undefined, many = false): boolean {
     if (rest <= TRUE || this.compiler.listed.get(rest)) return rest !== FALSE;
     const key = seen === undefined || this.objects.dependsOnSeen(rest) === 0 ? rest + 0.25 : `${rest} ${seen.id}`;
     return this.answers.ask(key, () => {
@@ -94,7 +97,7 @@ export class Solver {
       if (this.objectCanEnd(rest)) return true;
       return this.formulas.someCube(
         rest,
-        (cube) => this.objects.cube(this.objects.read(cube), seen),
+        (cube) => this.objects.cube(this.objects.read(cube), seen, many),
         this.budget.spend,
       );
     });
