@@ -129,7 +129,7 @@ export interface RecipeNames {
 export function recipeOf(given: string | FormatRecipe, names: RecipeNames): FormatRecipe {
   if (typeof given !== 'string') {
     for (const { format } of given.rules)
-      if (format !== 'dense' && format !== 'keep' && !names.format(format)) throw unknownFormat(format, names);
+      if (format !== 'dense' && format !== 'keep' && !names.format(format)) throw unknownInRule(format, names);
     return given;
   }
   const [first = '', ...more] = given.split('+');
@@ -169,6 +169,15 @@ function unknownFormat(name: string, { formats = [] }: RecipeNames): InfcError {
       meant === undefined
         ? `Recipes: ${named.join(', ')}; storage formats: ${stored.join(', ')}; or a file that ends in .json`
         : `Did you mean '${meant}'? Recipes: ${named.join(', ')}; or the name of a storage format`,
+  });
+}
+
+/** Rules name storage formats; for the name of a recipe, that of most of its weights. */
+function unknownInRule(name: string, { formats = [] }: RecipeNames): InfcError {
+  const stored = [...formats].map((f) => f.name);
+  const meant = SHORT[name] ?? recipes.find((r) => r.name === name)?.rules.at(-1)?.format ?? nearest(name, stored);
+  return new InfcError('INFC8061', `a rule of the recipe names '${name}', which is no storage format`, {
+    fix: meant === undefined ? `Storage formats: keep, dense, ${stored.join(', ')}` : `Did you mean '${meant}'?`,
   });
 }
 

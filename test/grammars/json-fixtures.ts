@@ -205,6 +205,24 @@ export const SCHEMAS: readonly {
     invalid: ['{}', '{"a":"1"}', '{"ab":9}', '{"c":"d"}', '{"c":"abcab"}'],
   },
   {
+    name: 'listed names beside patterns',
+    schema: {
+      type: 'object',
+      properties: {
+        ab: { type: 'integer' },
+        'a/b': { type: 'boolean' },
+        ca: { type: 'string' },
+        b: { type: 'null' },
+        'x"': { type: 'integer' },
+      },
+      patternProperties: { '^b': { type: ['integer', 'null'] }, '^c[ab]$': { minLength: 1 }, '^ab.*': { minimum: 2 } },
+      required: ['ab'],
+      additionalProperties: false,
+    },
+    valid: ['{"ab":2}', '{"ca":"a","b":null,"cb":"b","ab":3,"abc":"x"}', '{"ba":1,"a/b":true,"ab":2,"x\\"":0}'],
+    invalid: ['{"ab":1}', '{"ab":2,"b":1}', '{"ab":2,"cc":1}', '{"ab":2,"ca":""}', '{"ab":2,"cb":1,"cb":1}'],
+  },
+  {
     name: 'recursion',
     schema: {
       $ref: '#/$defs/t',

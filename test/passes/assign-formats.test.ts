@@ -139,6 +139,10 @@ describe('recipes', () => {
     );
     const rules = [{ format: 'nope' }];
     await expect(compile(tied(), { quant: { name: 'r', rules } })).rejects.toThrow(/INFC8061.*'nope'/);
+    // The name of a recipe is no format, though rules of it are.
+    await expect(compile(tied(), { quant: { name: 'r', rules: [{ format: 'q4' }] } })).rejects.toThrow(
+      /INFC8061.*'q4'.*'q4g32'/,
+    );
   });
 
   it('looks names up before activations are rounded, which renames weights', async () => {

@@ -1,4 +1,4 @@
-import type { CostModel } from '../../regex/index.ts';
+import type { CostModel, Lang } from '../../regex/index.ts';
 import type { SeenSet } from '../solver/seen-keys.ts';
 import { type KeyDemands, type Outcome, type Region, stateOf } from './key-demands.ts';
 import { goTo, pop } from './leaf.ts';
@@ -102,6 +102,21 @@ export class KeySpace {
     for (let i = from; i < to; i++) rests.push((this.demands.names[i] ?? '').slice(prefix.length));
     for (const name of this.extra) if (name.startsWith(prefix)) rests.push(name.slice(prefix.length));
     return rests;
+  }
+
+  /** Whether a language has more texts than listed and used names take of it, wherever it goes on along one of these. */
+  leavesOthers(prefix: string, lang: Lang): boolean {
+    const { engine } = this.machine;
+    const rests = this.restsAfter(prefix);
+    return rests.every((rest) => {
+      let at = lang;
+      for (const char of rest) {
+        if (engine.isEmpty(at)) return true;
+        if (engine.cardinality(at) <= rests.length) return false;
+        at = engine.deriveText(at, char);
+      }
+      return engine.isEmpty(at) || engine.cardinality(at) > rests.length;
+    });
   }
 
   /** Code points with which a listed or used name goes on from the prefix; -1 where one ends. */

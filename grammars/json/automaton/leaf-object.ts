@@ -179,7 +179,24 @@ export class KeyLeaf implements Leaf, CodePoints {
 
   /** What can still be typed, where only listed names can come. */
   listedRests(): readonly string[] | undefined {
-    return this.prefix === undefined || this.regions.length > 0 ? undefined : this.space.usableAfter(this.prefix);
+    return this.prefix === undefined || this.regions.length > 0 ? undefined : this.usableRests();
+  }
+
+  /** What is still to be typed of each listed name that can come, in order. */
+  usableRests(): readonly string[] {
+    return this.prefix === undefined ? [] : this.space.usableAfter(this.prefix);
+  }
+
+  /**
+   * The state of names that are neither listed nor used, where that leaves out nothing else that can come of what is typed: then it is the same
+   * whichever names are used. 0 elsewhere.
+   */
+  othersLeaf(): number {
+    const { prefix, regions, space } = this;
+    if (this.decoder !== 0 || prefix === undefined || regions.length === 0) return 0;
+    return regions.every(({ lang }) => space.leavesOthers(prefix, lang))
+      ? this.machine.keyState(space, undefined, regions, 0)
+      : 0;
   }
 
   /** The transition for a text without quotes and escapes. */

@@ -69,7 +69,9 @@ export class Machine {
   readonly pushLeaf: number[] = [0];
   private readonly leafIds = new Map<string, number>();
   private readonly frameIds = new Map<string, number>();
-  private readonly pushIds = new Map<string, number>();
+  /** By frame and leaf. */
+  private readonly pushIds = new Map<number, number>();
+  private readonly colonStates: (number | undefined)[] = [];
   private readonly keySpaces = new Map<string, KeySpace>();
   private readonly keyDemands = new Map<string, KeyDemands>();
   private readonly keyFrames = new Map<KeySpace, number>();
@@ -195,7 +197,9 @@ export class Machine {
   }
 
   colonState(entry: number): number {
-    return this.intern(`:${entry}`, () => new ColonLeaf(this, entry));
+    let leaf = this.colonStates[entry];
+    if (leaf === undefined) this.colonStates[entry] = leaf = this.leaves.push(new ColonLeaf(this, entry)) - 1;
+    return leaf;
   }
 
   objectState(at: 'open' | 'key' | 'next', slots: readonly FormulaSlot[], seen: number, space: number): number {
@@ -319,7 +323,7 @@ export class Machine {
   }
 
   pushEntry(frame: number, leaf: number): number {
-    const key = `${frame},${leaf}`;
+    const key = frame * 0x4000000 + leaf;
     let id = this.pushIds.get(key);
     if (id === undefined) {
       id = this.pushFrame.length;

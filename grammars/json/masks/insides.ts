@@ -4,10 +4,10 @@ import type { JsonAcceptor } from '../acceptor.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { type Counts, StringLeaf } from '../automaton/leaf-string.ts';
 import type { StackId } from '../automaton/stack.ts';
-import { type CharBits, countChars } from './char-bits.ts';
+import type { CharBits } from './char-bits.ts';
 import { type Loop, ROUND } from './char-loops.ts';
 import type { MaskWalk } from './mask-walk.ts';
-import { type JsonTokens, LARGE, within } from './string-tokens.ts';
+import { type JsonTokens, within } from './string-tokens.ts';
 
 /** With fewer characters left than this, a state that counts is walked as it is. */
 const SHORT = 10;
@@ -146,7 +146,9 @@ export class Insides {
       if (bounded) return bounded;
       const loop = walk.loops.of(plain);
       if (loop?.count !== ROUND) return this.search(leaf);
-      if (sure < MOST || countChars(loop.set) > LARGE)
+      // Where each character counts, the walk would meet a state of its own at nearly every node.
+      const next = walk.loops.link(leaf)?.next ?? leaf;
+      if (sure < MOST || walk.loops.link(next)?.next === next)
         return { mask: this.along(leaf, { set: loop.set, exits: loop.exits, count: sure }) };
     }
     const info = acceptor.machine.leaves[plain];

@@ -16,6 +16,10 @@ const U = 0x75;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
 const NAMED_ESCAPES = /^["\\/\u0000-\u001f]/;
 
+/** Has such a character. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+const SOME_NAMED = /["\\/\u0000-\u001f]/;
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
 const PLAIN = /^[^"\\\u0000-\u001f]*/;
 
@@ -31,6 +35,8 @@ const utf8 = new TextEncoder();
 export class ListedMasks {
   private readonly path: Int32Array;
   private readonly ends: Int32Array;
+  /** Whether some of the texts have characters with escapes of their own. */
+  private named = false;
 
   constructor(
     private readonly acceptor: JsonAcceptor,
@@ -51,6 +57,7 @@ export class ListedMasks {
     const { text, quotes } = this.tokens;
     walk.begin(leaf, stack);
     this.escapes(rests, leaf, stack);
+    this.named = rests.some((rest) => SOME_NAMED.test(rest));
     path[0] = 0;
     ends[0] = 0;
     let previous: Uint8Array = new Uint8Array(0);
@@ -71,7 +78,7 @@ export class ListedMasks {
       let d = 0;
       while (d < reached && d < bytes.length && bytes[d] === previous[d]) d++;
       // The text before ended here, so that nothing was asked of what goes on.
-      if (ended && d === previous.length) this.escapedAt(d, leaf, stack);
+      if (ended && d === previous.length) this.escapedAt(d, bytes, leaf, stack);
       for (; d < bytes.length; d++) {
         const byte = bytes[d] ?? 0;
         if (byte < 0x20 || byte === QUOTE || byte === BACKSLASH) break;
@@ -82,7 +89,7 @@ export class ListedMasks {
         ends[d + 1] = end;
         if (node >= 0) walk.take(text, node);
         if (whole && d + 1 === bytes.length) continue;
-        this.escapedAt(d + 1, leaf, stack);
+        this.escapedAt(d + 1, bytes, leaf, stack);
       }
       past = d < bytes.length && bytes.length === units ? rest.slice(0, d + 1) : '';
       reached = d;
@@ -115,14 +122,21 @@ export class ListedMasks {
     this.tryAll(quotes, below(quotes, childOf(quotes, 0, BACKSLASH), U), leaf, stack);
   }
 
-  private escapedAt(d: number, leaf: number, stack: StackId): void {
+  private escapedAt(d: number, bytes: Uint8Array, leaf: number, stack: StackId): void {
+    // No escape comes within a character.
+    if (((bytes[d] ?? 0) & 0xc0) === 0x80) return;
     this.escaped(this.tokens.text, this.path[d], leaf, stack);
     this.escaped(this.tokens.quotes, this.ends[d], leaf, stack);
   }
 
-  /** Tokens that go on with an escape, one by one: there are hardly any. */
+  /** Tokens that go on with an escape: that may be a number where it has no name, and such tokens are tried one by one, for there are hardly any. */
   private escaped(trie: TokenTrie, node: number | undefined, leaf: number, stack: StackId): void {
-    this.tryAll(trie, below(trie, node, BACKSLASH), leaf, stack);
+    const at = below(trie, node, BACKSLASH);
+    if (this.named) this.tryAll(trie, at, leaf, stack);
+    else if (at >= 0 && this.acceptor.machine.options.escapes === 'any') {
+      this.walk.take(trie, at);
+      this.tryAll(trie, below(trie, at, U), leaf, stack);
+    }
   }
 
   private tryAll(trie: TokenTrie, node: number, leaf: number, stack: StackId): void {

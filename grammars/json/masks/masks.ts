@@ -181,6 +181,9 @@ export class JsonMasks implements TokenMachine {
         this.listed.only(rests, leaf, stack);
         return this.found(-1);
       }
+      const beside = info instanceof KeyLeaf ? this.besideListed(info, leaf, stack) : undefined;
+      if (beside) return beside;
+      walk.begin(leaf, stack);
       if (info.decoder === 0) return this.patterned(info, leaf, stack);
       // In the middle of a character other tokens go on than between characters.
       walk.walk(vocabularyTrie(vocabulary), false);
@@ -325,6 +328,22 @@ export class JsonMasks implements TokenMachine {
     this.memo.set(leaf, stack, walk.lowest, found);
     walk.lowest = Math.min(outer, walk.lowest);
     return found;
+  }
+
+  /** Mask within a name that may still be a listed or used one: that of all other names, but for tokens along these. */
+  private besideListed(info: KeyLeaf, leaf: number, stack: StackId): Found | undefined {
+    const { walk, pool } = this;
+    const others = info.othersLeaf();
+    if (others === 0) return undefined;
+    const { mask, later } = this.situation(others, stack);
+    const { byContent } = this.tokens.strings;
+    const closers = new Set(info.nearRests().flatMap((rest) => byContent.get(rest) ?? NONE));
+    this.listed.only(info.usableRests(), leaf, stack);
+    const own = new Set(walk.found.subarray(0, walk.count));
+    const differ = [...own].filter((token) => !pool.has(mask, token));
+    for (const token of closers) if (!own.has(token) && pool.has(mask, token)) differ.push(token);
+    const rest = later.filter((token) => !closers.has(token));
+    return { mask: pool.toggle(mask, differ), later: [...new Set([...rest, ...walk.later])] };
   }
 
   /** Mask of a state between the characters of a string with a pattern. */

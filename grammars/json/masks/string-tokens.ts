@@ -286,7 +286,7 @@ function prepared(entries: readonly TrieEntry[]): TokenTrie {
 /** Entries of a memo of the vocabulary. */
 const MAX_SETS = 512;
 /** Of the 179 characters told apart. */
-export const LARGE = 100;
+const LARGE = 100;
 
 /** Remembers a value in a memo that holds so many at most. */
 export function keepSome<T>(memo: Map<string, T>, key: string, value: T): void {
