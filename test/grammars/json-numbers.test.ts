@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { constrain } from '../../grammars/constrain.ts';
+import { constrain, vocabularyFromBytes } from '../../grammars/index.ts';
+import type { JsonAcceptor } from '../../grammars/json/acceptor.ts';
+import { JsonMasks } from '../../grammars/json/masks/masks.ts';
 import type { Json } from '../../grammars/json/schema/document.ts';
+import { openSchema } from '../../grammars/json/session.ts';
+
 import { InfcError } from '../../runtime/errors.ts';
 import { random } from './json-fixtures.ts';
 
@@ -116,6 +120,75 @@ describe(`numbers under random schemas (seed ${seed})`, () => {
         // Others are beyond what the oracle's arithmetic decides.
         if (Math.abs(value) < 1e6 && Number.isInteger(value * 1000))
           expect([label, text, holds(schema, value)]).toEqual([label, text, true]);
+      }
+    }
+  });
+
+  it('have the masks that trying every token gives, bounds of any length and digits of any number at once', () => {
+    // Long ones after one digit only: the others have subtrees as high as those of tokenizers.
+    const digits = (n: number): string => String(9 * 10 ** n + below(10 ** n));
+    const tokens = [
+      ...Array.from({ length: 256 }, (_, b) => Uint8Array.of(b)),
+      ...Array.from({ length: 1110 }, (_, n) => String(n).padStart(n < 1000 ? 3 : 1, '0')),
+      ...Array.from({ length: 90 }, (_, n) => String(10 + n)),
+      ...Array.from({ length: 60 }, (_, n) => digits(3 + (n % 12))),
+      ...[
+        '-1',
+        '-0',
+        '0.',
+        '.5',
+        '00',
+        '1,',
+        '7]',
+        '0]',
+        '1e',
+        'e5',
+        '.0',
+        '.000000',
+        '10]',
+        ',1',
+        ' 12',
+        '[3',
+        'null',
+        'true,',
+      ],
+    ];
+    const vocabulary = vocabularyFromBytes([...tokens, null], { special: { '</s>': tokens.length }, eos: ['</s>'] });
+    const bound = (): number =>
+      (below(4) === 0 ? -1 : 1) * pick([below(60), below(1000), below(70_000), 2 ** 31 - 1, below(300) / 100]);
+    for (let n = 0; n < SCHEMAS; n++) {
+      const edge: Schema = pick<Schema>([
+        { minimum: bound() },
+        { minimum: 0, maximum: Math.abs(bound()) },
+        { maximum: bound() },
+      ]);
+      // Plain in any schema, or not.
+      const item = pick<Schema>([
+        { type: pick(['integer', 'number']), ...edge },
+        { type: 'number', allOf: [edge, schemaOf(1)] },
+      ]);
+      const schema = { type: 'array', minItems: 1, items: item, uniqueItems: below(3) === 0 };
+      let acceptor: JsonAcceptor;
+      try {
+        ({ acceptor } = openSchema(schema, { order: 'any', whitespace: 'json', escapes: 'any' }));
+      } catch {
+        continue;
+      }
+      const masks = new JsonMasks(acceptor, vocabulary);
+      let state = acceptor.run(acceptor.start, Uint8Array.of(0x5b));
+      let text = '[';
+      for (let i = 0; i < 6 && state !== 0; i++) {
+        const mask = masks.mask(state);
+        const right = vocabulary.bytes.flatMap((bytes, token) =>
+          bytes && acceptor.run(state, bytes) !== 0 ? [token] : [],
+        );
+        const found = vocabulary.bytes.flatMap((bytes, token) => (bytes && masks.pool.has(mask, token) ? [token] : []));
+        expect([JSON.stringify(schema), text, found]).toEqual([JSON.stringify(schema), text, right]);
+        const next = right.filter((token) => token > 0x20);
+        const token = next[below(next.length)] ?? 0;
+        const bytes = vocabulary.bytes[token] ?? new Uint8Array();
+        text += String.fromCharCode(...bytes);
+        state = acceptor.run(state, bytes);
       }
     }
   });

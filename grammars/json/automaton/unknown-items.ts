@@ -1,7 +1,7 @@
 import { InfcError } from '../../../runtime/errors.ts';
 import type { JsonType } from '../formula/terms.ts';
 import { plenty, plentyEverywhere } from '../solver/plenty.ts';
-import { FreeNumberLeaf } from './leaf-number.ts';
+import { FreeNumberLeaf, NumberLeaf } from './leaf-number.ts';
 import { ObjectLeaf } from './leaf-object.ts';
 import { StringLeaf } from './leaf-string.ts';
 import { ArrayLeaf, ValueLeaf } from './leaf-structure.ts';
@@ -49,7 +49,8 @@ export class UnknownItems {
       case BEFORE:
         if (!stays || !(from instanceof ValueLeaf)) return -1;
         if (to instanceof ValueLeaf) return BEFORE;
-        return this.plentifulAs(leaf, from, byte) ? STARTED : -1;
+        // Bounds may leave a single number with this first digit.
+        return !(to instanceof NumberLeaf) && this.plentifulAs(leaf, from, byte) ? STARTED : -1;
       case STARTED:
         if (from instanceof ObjectLeaf) return stays ? STARTED : (code & 3) === 1 ? DEEP : -1;
         if (!stays) return -1;
