@@ -1,10 +1,11 @@
 // Builds dist/: bundled ES modules, declarations, and the table of error codes. `--quiet` prints only problems; `--no-types` skips tsc.
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { buildArtifactParts } from './artifact.mjs';
@@ -19,6 +20,8 @@ const say = (text) => quiet || console.log(text);
 process.chdir(root);
 await rm('dist', { recursive: true, force: true });
 await mkdir('dist', { recursive: true });
+// Beside the bundles: it takes as long as they do.
+const declarations = process.argv.includes('--no-types') ? undefined : writeDeclarations();
 
 const entries = {
   index: 'compiler/index.ts',
@@ -69,6 +72,13 @@ const browser = pick('runtime', 'generate', 'grammars', 'grammars/tools');
 // What compiles constraints is in another bundle, and looks into those of this one.
 const outside = [leanParsers.alias.chevrotain, 'grammars/artifact/artifact.ts'];
 const short = internalNames('grammars', [...Object.values(browser), ...outside]);
+const renamed = {
+  name: 'private-names',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\.ts$/ }, ({ path: file }) =>
+      short.sources.has(file) ? { contents: short.sources.get(file), loader: 'ts' } : undefined,
+    ),
+};
 // The runtime and the grammars run in browsers: minified, no Node built-ins at load. What few plans need (WebGPU, host functions) is
 // in chunks that load on demand.
 const web = await build({
@@ -83,7 +93,9 @@ const web = await build({
   // not use. They are minified there.
   minifyIdentifiers: true,
   minifySyntax: true,
-  mangleProps: new RegExp(`^(?:${short.join('|')})$`),
+  mangleProps: new RegExp(`^(?:${short.names.join('|')}|\\w+\\$\\d+)$`),
+  mangleCache: short.letters,
+  plugins: [renamed],
   // Which becomes 1 / 0.
   define: { ...leanParsers.define, 'Number.POSITIVE_INFINITY': 'Infinity' },
   metafile: true,
@@ -102,7 +114,7 @@ await writeErrorCodes();
 const example = 'test/plugins/acme/src';
 const sources = (await readdir(example)).map(async (f) => [f, await readFile(path.join(example, f), 'utf8')]);
 await writeFile('dist/plugin-example.json', JSON.stringify(Object.fromEntries(await Promise.all(sources))));
-if (!process.argv.includes('--no-types')) writeDeclarations();
+await declarations;
 
 if (!quiet) {
   const outputs = { ...node.metafile.outputs, ...web.metafile.outputs };
@@ -136,11 +148,11 @@ async function writeErrorCodes() {
   await rm('dist/harvest-codes.mjs');
 }
 
-function writeDeclarations() {
+async function writeDeclarations() {
   const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
   const options = ['-p', '.build/tsconfig.json'];
   try {
-    execFileSync(process.execPath, [tsc, ...options], { stdio: 'pipe' });
+    await promisify(execFile)(process.execPath, [tsc, ...options]);
   } catch (error) {
     process.stderr.write(error.stdout ?? '');
     throw new Error('declarations could not be written: run npm run typecheck');

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { Project, ts } from 'ts-morph';
+import { privateNames } from './private-names.mjs';
 
 const { ModifierFlags, SymbolFlags, TypeFlags } = ts;
 
@@ -10,7 +11,7 @@ const UNKNOWN = TypeFlags.Any | TypeFlags.Unknown;
  * Names that bundles may shorten: members of classes and types in `folder` that nobody outside can see. A name is kept if
  * - a type has it that is reached from what the `entries` export, private members aside;
  * - a type has it whose values come from, or go to, where their type is not known (JSON, casts, predicates, `unknown`);
- * - it is looked up where no type of the folder declares it: in others' objects, by index;
+ * - it is looked up where no type of the folder declares it (in others' objects, by index), or is listed with others (`Object.keys`, `for in`);
  * - the language has it, or it is a text of the sources.
  */
 export function internalNames(folder, entries) {
@@ -19,7 +20,9 @@ export function internalNames(folder, entries) {
   const program = project.getProgram().compilerObject;
   const checker = program.getTypeChecker();
   const isInside = (node) => !path.relative(folder, node.getSourceFile().fileName).startsWith('..');
-  const isPrivate = (node) => (ts.getCombinedModifierFlags(node) & ModifierFlags.Private) !== 0;
+  const isPrivate = (node) =>
+    (ts.getCombinedModifierFlags(node) & ModifierFlags.Private) !== 0 ||
+    (node.name && ts.isPrivateIdentifier(node.name));
   const isOwn = (node) => isInside(node) || isPrivate(node);
   const declared = new Set();
   const kept = new Set(['then', 'toJSON']);
@@ -74,8 +77,14 @@ export function internalNames(folder, entries) {
       }
     }
   };
+  const keepAll = (node) => {
+    for (const { name } of checker.getTypeAtLocation(node).getProperties()) kept.add(name);
+  };
   const visit = (node) => {
     if (ts.isStringLiteralLike(node)) kept.add(node.text);
+    else if (ts.isForInStatement(node)) keepAll(node.expression);
+    else if (ts.isCallExpression(node) && /^Object\.\w+$/.test(node.expression.getText()))
+      node.arguments.forEach(keepAll);
     else if (ts.isAsExpression(node) || ts.isTypePredicateNode(node)) {
       if (node.type && !ts.isConstTypeReference(node.type)) reach(checker.getTypeFromTypeNode(node.type));
     } else if (ts.isPropertyAccessExpression(node)) lookUp(node.name.text, checker.getSymbolAtLocation(node.name));
@@ -89,15 +98,13 @@ export function internalNames(folder, entries) {
       ts.isParameterPropertyDeclaration(node, node.parent)
     ) {
       const name = node.name?.text;
-      if (name) (isOwn(node) ? declared : kept).add(name);
+      // Private ones have names of their own: see private-names.mjs.
+      if (name && !(isInside(node) && isPrivate(node))) (isOwn(node) ? declared : kept).add(name);
     }
-    if (
-      isInside(node) &&
-      ts.isExpression(node) &&
-      (node.parent.type || !ts.isBindingPattern(node.parent.name ?? node))
-    ) {
+    if (isInside(node) && ts.isExpression(node)) {
       const asked = checker.getContextualType(node);
-      if (asked) pass(checker.getTypeAtLocation(node), asked);
+      // What is taken apart asks for nothing: its members are looked up.
+      if (asked && !asked.pattern) pass(checker.getTypeAtLocation(node), asked);
     }
     ts.forEachChild(node, visit);
   };
@@ -109,5 +116,7 @@ export function internalNames(folder, entries) {
     if (ts.isTypeElement(node) && node.name) kept.add(node.name.text);
     ts.forEachChild(node, visitLibrary);
   }
-  return [...declared].filter((name) => name.length > 2 && /^\w+$/.test(name) && !kept.has(name)).sort();
+  const names = [...declared].filter((name) => name.length > 2 && /^\w+$/.test(name) && !kept.has(name)).sort();
+  const files = program.getSourceFiles().filter((file) => !file.isDeclarationFile && isInside(file));
+  return { names, ...privateNames(checker, files, (name) => !kept.has(name) && !declared.has(name)) };
 }

@@ -8,6 +8,8 @@ export { EMPTY, EPSILON, type Lang, type LanguageNode, type RuleDefinition } fro
 
 /** Unions and intersections wider than this are refused: their derivatives would be too costly. */
 const MAX_WIDTH = 20_000;
+/** Of so many languages at most the union or intersection is looked up. */
+const FEW = 32;
 const NO_KIDS: readonly Lang[] = [];
 const MAX_DISTRIBUTION = 64;
 
@@ -233,11 +235,13 @@ export class Languages {
   }
 
   union(kids: readonly Lang[]): Lang {
-    return this.#remembered(`u${kids.join()}`, () => this.#union(kids));
+    return this.#remembered('u', kids, () => this.#union(kids));
   }
 
-  /** What a few languages were joined to before. */
-  #remembered(key: string, join: () => Lang): Lang {
+  /** What a few languages were joined to before; of many the text to look them up by would cost more. */
+  #remembered(kind: string, kids: readonly Lang[], join: () => Lang): Lang {
+    if (kids.length > FEW) return join();
+    const key = kind + kids.join();
     let lang = this.#ids.get(key);
     if (lang === undefined) this.#ids.set(key, (lang = join()));
     return lang;
@@ -267,7 +271,7 @@ export class Languages {
   }
 
   intersect(kids: readonly Lang[]): Lang {
-    return this.#remembered(`i${kids.join()}`, () => this.#intersect(kids));
+    return this.#remembered('i', kids, () => this.#intersect(kids));
   }
 
   #intersect(kids: readonly Lang[]): Lang {

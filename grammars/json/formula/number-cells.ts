@@ -107,7 +107,7 @@ export function numberExists(
   for (const bound of [range.low, range.high]) if (bound && inside(bound)) points.push(bound);
   if (points.some((x) => numberSatisfies(formulas, terms, formula, x))) return true;
   // One of a list: nothing lies between.
-  if (formulas.conjuncts(formula).some((part) => listOf(formulas, terms, part))) return false;
+  if (formulas.conjuncts(formula).some((part) => listOf(formulas, terms, part) !== undefined)) return false;
   const cuts = thresholds.filter(
     (x) => (!range.low || compare(x, range.low) > 0) && (!range.high || compare(x, range.high) < 0),
   );
