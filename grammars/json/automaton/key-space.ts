@@ -186,9 +186,9 @@ export class KeySpace {
     return outcome ? this.entry(name(), outcome, region) : 0;
   }
 
-  /** The state before the value of a finished key, which is a listed one. */
+  /** The state before the value of a finished key, where it is a listed one. */
   valueAfter(result: number): number | undefined {
-    return this.demands.value(this.demands.names[result] ?? '');
+    return result < REGION_BASE ? this.demands.value(this.demands.names[result] ?? '') : undefined;
   }
 
   /** Bytes to close names that can still come of what is typed, by result: of a name that must come, or of all others. */

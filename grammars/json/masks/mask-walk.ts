@@ -1,7 +1,6 @@
 import { type TokenTrie, tokensUnder } from '../../matching/trie.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
 import type { JsonAcceptor } from '../acceptor.ts';
-import { KeySpace } from '../automaton/key-space.ts';
 import { pop, popThen, type ResultId } from '../automaton/leaf.ts';
 import { isDigit } from '../automaton/leaf-number.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
@@ -11,7 +10,7 @@ import type { StackId } from '../automaton/stack.ts';
 import { AFTER, UnknownItems } from '../automaton/unknown-items.ts';
 import { CharLoops, type Loop } from './char-loops.ts';
 import { Memo } from './mask-memo.ts';
-import { INSIDE, type JsonTokens, keepSome, OF_VALUE } from './string-tokens.ts';
+import { INSIDE, type JsonTokens, keepSome } from './string-tokens.ts';
 import { covers, HEAD, heightOf, type Rows, rowsOf } from './subtrees.ts';
 import { ALIVE, DEAD, LATER, type TailSet, TailSets } from './tail-sets.ts';
 import { type TextStates, WORTH, walkText } from './text-walk.ts';
@@ -186,7 +185,7 @@ export class MaskWalk {
       if (below > 1 && text && stackAt[d] === level && flagAt[d] === 0 && this.free(leafAt[d] ?? 0)) {
         // Anything may follow, and the quote: the same tokens as in any free string.
         this.count = n;
-        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level).marks, tokensUnder(trie, i));
+        this.takeOpen(this.tailsAfter(leafAt[d] ?? 0, level), tokensUnder(trie, i));
         n = this.count;
         i += below;
         continue;
@@ -281,16 +280,11 @@ export class MaskWalk {
     return found;
   }
 
-  /** The names of the frame below, where a listed one of them ends. */
-  private namesOf(code: number, stack: StackId): KeySpace | undefined {
-    const { machine, stacks } = this.acceptor;
-    return (code & 3) === 2 && !KeySpace.named(code >> 2) ? machine.frames[stacks.frame(stack)]?.keys : undefined;
-  }
-
   /** The same where a listed name ends: its value tells, if it was met before. */
   private tailsOfName(code: number, stack: StackId): TailSet | undefined {
-    const { stacks } = this.acceptor;
-    const value = this.namesOf(code, stack)?.valueAfter(code >> 2);
+    const { machine, stacks } = this.acceptor;
+    const { keys } = (code & 3) === 2 ? (machine.frames[stacks.frame(stack)] ?? {}) : {};
+    const value = keys?.valueAfter(code >> 2);
     const found = value === undefined ? undefined : this.valueTails[0]?.[value];
     if (found?.beyond.length !== 0) return undefined;
     this.lowest = Math.min(this.lowest, stacks.depth(stack) - 1);
@@ -363,15 +357,14 @@ export class MaskWalk {
 
   /** Finds those tokens of a node and below that may close a string whose transition over the quote is `code`. */
   takeTails(code: number, stack: StackId, trie: TokenTrie, node: number): void {
-    const tokens = tokensUnder(trie, node);
-    if (code !== 0) this.takeOpen(this.marksOf(code, stack, tokens), tokens);
+    if (code !== 0) this.takeOpen(this.tailsOf(code, stack), tokensUnder(trie, node));
   }
 
   /** Finds those of some tokens which may close such a string although they may not close another, or the other way round. */
   takeOthers(code: number, stack: StackId, closers: readonly number[], { marks }: TailSet): void {
     const { found } = this;
     const { tailOf } = this.tokens;
-    const own = code === 0 ? undefined : this.marksOf(code, stack, closers);
+    const own = code === 0 ? undefined : this.tailsOf(code, stack).marks;
     let n = this.count;
     for (let i = 0; i < closers.length; i++) {
       const token = closers[i] ?? 0;
@@ -393,17 +386,7 @@ export class MaskWalk {
     else if (moved === LATER) this.later.push(token);
   }
 
-  /** What may follow such a string, by tail, right for those of some tokens. Most that finish a listed name say nothing of its value. */
-  private marksOf(code: number, stack: StackId, tokens: ArrayLike<number>): Uint8Array {
-    const { tailOf, afterNames } = this.tokens;
-    let named = this.namesOf(code, stack) !== undefined;
-    for (let i = 0; i < tokens.length && named; i++) named = afterNames[tailOf[tokens[i] ?? 0] ?? 0] !== OF_VALUE;
-    if (!named) return this.tailsOf(code, stack).marks;
-    this.lowest = Math.min(this.lowest, this.acceptor.stacks.depth(stack) - 1);
-    return afterNames;
-  }
-
-  private takeOpen(marks: Uint8Array, tokens: Int32Array): void {
+  private takeOpen({ marks }: TailSet, tokens: Int32Array): void {
     const { found } = this;
     const { tailOf } = this.tokens;
     let n = this.count;

@@ -7,7 +7,7 @@ import {
   vocabularyTrie,
 } from '../../matching/trie.ts';
 import type { Vocabulary } from '../../vocabulary.ts';
-import { type Whitespace, whitespaceStep } from '../automaton/leaf-structure.ts';
+import type { Whitespace } from '../automaton/leaf-structure.ts';
 import { plainText, plausible } from '../automaton/spacing.ts';
 import { type CodePoints, decodeStep, type Escapes } from '../automaton/utf8-json.ts';
 import { type CharBits, countChars, hasChar } from './char-bits.ts';
@@ -46,8 +46,6 @@ export interface JsonTokens {
   readonly tailTokens: readonly (readonly number[])[];
   /** Of each token: the number of its tail, {@link INSIDE} or {@link NOWHERE}. */
   readonly tailOf: Int32Array;
-  /** Of each tail: whether it may follow a name, see {@link afterName}. */
-  readonly afterNames: Uint8Array;
   /** Indentation that a token of {@link structure} begins with. */
   readonly indents: Uint8Array;
   /** Tokens that begin with an escape. */
@@ -235,27 +233,8 @@ function spell(vocabulary: Vocabulary, strings: StringTokens, whitespace: Whites
     tails: buildTrie(tails.entries.map(({ bytes }, i) => ({ bytes, tokens: [i] }))),
     tailTokens: tails.entries.map((entry) => entry.tokens),
     tailOf,
-    afterNames: Uint8Array.from(tails.entries, ({ bytes }) => afterName(bytes, whitespace)),
     indents,
   };
-}
-
-/** The value after a name says whether a tail may follow it. */
-export const OF_VALUE = 2;
-
-/** Whether a tail may follow a name that has a value: never (0), always (1) or {@link OF_VALUE}. */
-function afterName(tail: Uint8Array, whitespace: Whitespace): number {
-  let colon = false;
-  let space = 0;
-  for (const byte of tail) {
-    if (!colon && byte === 0x3a) {
-      colon = true;
-      continue;
-    }
-    space = whitespaceStep(whitespace, colon ? 'space' : 'none', space, byte);
-    if (space < 0) return colon ? OF_VALUE : 0;
-  }
-  return 1;
 }
 
 function escapesOf(entries: readonly TrieEntry[]): EscapeTokens {
