@@ -72,13 +72,6 @@ const browser = pick('runtime', 'generate', 'grammars', 'grammars/tools');
 // What compiles constraints is in another bundle, and looks into those of this one.
 const outside = [leanParsers.alias.chevrotain, 'grammars/artifact/artifact.ts'];
 const short = internalNames('grammars', [...Object.values(browser), ...outside]);
-const renamed = {
-  name: 'private-names',
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /\.ts$/ }, ({ path: file }) =>
-      short.sources.has(file) ? { contents: short.sources.get(file), loader: 'ts' } : undefined,
-    ),
-};
 // The runtime and the grammars run in browsers: minified, no Node built-ins at load. What few plans need (WebGPU, host functions) is
 // in chunks that load on demand.
 const web = await build({
@@ -93,9 +86,7 @@ const web = await build({
   // not use. They are minified there.
   minifyIdentifiers: true,
   minifySyntax: true,
-  mangleProps: new RegExp(`^(?:${short.names.join('|')}|\\w+\\$\\d+)$`),
-  mangleCache: short.letters,
-  plugins: [renamed],
+  mangleProps: new RegExp(`^(?:${short.join('|')})$`),
   // Which becomes 1 / 0.
   define: { ...leanParsers.define, 'Number.POSITIVE_INFINITY': 'Infinity' },
   metafile: true,

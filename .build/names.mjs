@@ -1,6 +1,5 @@
 import path from 'node:path';
 import { Project, ts } from 'ts-morph';
-import { privateNames } from './private-names.mjs';
 
 const { ModifierFlags, SymbolFlags, TypeFlags } = ts;
 
@@ -98,8 +97,7 @@ export function internalNames(folder, entries) {
       ts.isParameterPropertyDeclaration(node, node.parent)
     ) {
       const name = node.name?.text;
-      // Private ones have names of their own: see private-names.mjs.
-      if (name && !(isInside(node) && isPrivate(node))) (isOwn(node) ? declared : kept).add(name);
+      if (name) (isOwn(node) ? declared : kept).add(name);
     }
     if (isInside(node) && ts.isExpression(node)) {
       const asked = checker.getContextualType(node);
@@ -116,7 +114,5 @@ export function internalNames(folder, entries) {
     if (ts.isTypeElement(node) && node.name) kept.add(node.name.text);
     ts.forEachChild(node, visitLibrary);
   }
-  const names = [...declared].filter((name) => name.length > 2 && /^\w+$/.test(name) && !kept.has(name)).sort();
-  const files = program.getSourceFiles().filter((file) => !file.isDeclarationFile && isInside(file));
-  return { names, ...privateNames(checker, files, (name) => !kept.has(name) && !declared.has(name)) };
+  return [...declared].filter((name) => name.length > 2 && /^\w+$/.test(name) && !kept.has(name)).sort();
 }
