@@ -72,12 +72,13 @@ function singles(vocabulary: Vocabulary): readonly number[] {
   return list;
 }
 
-/** RFC 5321's Mailbox, written apart from infc's. */
+/** RFC 5321's Mailbox, at most 64 and 255 octets on the two sides (section 4.5.3.1), written apart from infc's. */
 export function isMailbox(text: string): boolean {
   const at = text.lastIndexOf('@');
   const atom = "[\\w!#$%&'*+/=?^`{|}~-]+";
   const local = new RegExp(`^(?:"(?:[ !#-\\[\\]-~]|\\\\[ -~])*"|${atom}(?:\\.${atom})*)$`);
   const label = '[a-z0-9](?:[a-z0-9-]*[a-z0-9])?';
   const domain = new RegExp(`^(?:\\[.*\\]|${label}(?:\\.${label})*)$`, 'i');
+  if (at > 64 || text.length - at - 1 > 255) return false;
   return local.test(text.slice(0, at)) && domain.test(text.slice(at + 1));
 }
