@@ -4,7 +4,7 @@ import { InfcError } from '../../runtime/errors.ts';
 import type { PlanGeneration } from '../../runtime/plan.ts';
 import type { CompileOptions, Compiler } from '../compile.ts';
 import type { AutoResult, Candidate } from '../compress/auto.ts';
-import type { Budget } from '../compress/budget.ts';
+import { type Budget, MARGIN } from '../compress/budget.ts';
 import type { Calibration } from '../compress/calibrate.ts';
 import { damageOf, dropOf } from '../compress/damage.ts';
 import type { Samples } from '../compress/samples.ts';
@@ -247,6 +247,8 @@ export function precisionTable({ budget, baseline, candidates, heldOut }: Precis
     budget.maxKl === undefined && budget.maxDrop !== undefined ? c.drop : c.damage;
   const isBeaten = (c: (typeof candidates)[number]): boolean =>
     candidates.some((o) => o.bytes <= c.bytes && loss(o) <= loss(c) && (o.bytes < c.bytes || loss(o) < loss(c)));
+  const bound = (option: string, { damage }: (typeof candidates)[number]): string =>
+    option === '--max-kl' && damage <= MARGIN * (budget.maxKl ?? 0) ? `${option}, samples differ too much to tell` : option;
   const rows = [...candidates]
     .sort((a, b) => a.bytes - b.bytes)
     .map((c) => [
@@ -255,7 +257,7 @@ export function precisionTable({ budget, baseline, candidates, heldOut }: Precis
       formatMs(c.ms),
       c.damage.toExponential(2),
       `${(100 * c.drop).toFixed(2)} %`,
-      c.missed.length === 0 ? 'yes' : style.dim(`no: ${c.missed.join(', ')}`),
+      c.missed.length === 0 ? 'yes' : style.dim(`no: ${c.missed.map((option) => bound(option, c)).join(', ')}`),
     ]);
   rows.push(['  as the model has it', formatBytes(baseline.bytes), formatMs(baseline.ms), '0', '0', '']);
   const bounds = [

@@ -19,7 +19,9 @@ export interface Measured {
 }
 
 /** Measured damage must stay this far below a bound, since other data will differ a little. */
-const MARGIN = 0.9;
+export const MARGIN = 0.9;
+/** What rounding leaves of the divergence of equal distributions: its spread says nothing. */
+const ROUNDING = 1e-12;
 
 /**
  * The 99.5 % quantile of Student's distribution for n degrees of freedom (Abramowitz and Stegun 26.7.5; below 3 somewhat small): the smallest
@@ -44,7 +46,7 @@ function studentQuantile(n: number): number {
  * 17, 9 %); of texts that resemble each other (0.12) in 0.1 %.
  */
 const divergenceElsewhere = ({ kl, klError, texts }: LogitsQuality): number =>
-  kl === 0 ? klError : kl * Math.exp((studentQuantile(Math.max(1, texts - 1)) * klError) / kl);
+  kl <= ROUNDING ? klError : kl * Math.exp((studentQuantile(Math.max(1, texts - 1)) * klError) / kl);
 
 interface Bound {
   /** The option of the command line that gives it. */
