@@ -248,7 +248,9 @@ export function precisionTable({ budget, baseline, candidates, heldOut }: Precis
   const isBeaten = (c: (typeof candidates)[number]): boolean =>
     candidates.some((o) => o.bytes <= c.bytes && loss(o) <= loss(c) && (o.bytes < c.bytes || loss(o) < loss(c)));
   const bound = (option: string, { damage }: (typeof candidates)[number]): string =>
-    option === '--max-kl' && damage <= MARGIN * (budget.maxKl ?? 0) ? `${option}, samples differ too much to tell` : option;
+    option === '--max-kl' && damage <= MARGIN * (budget.maxKl ?? 0)
+      ? `${option}, samples differ too much to tell`
+      : option;
   const rows = [...candidates]
     .sort((a, b) => a.bytes - b.bytes)
     .map((c) => [
