@@ -328,7 +328,7 @@ export class JsonAcceptor implements Acceptor {
 
 const utf8 = new TextDecoder();
 const QUOTE = 0x22;
-/** Beginnings of values: those first that lead to more. */
+/** Beginnings of values, the likeliest first where several types are possible. */
 const VALUES = ['"', '{', '[', '0', 't'];
 /** Objects and arrays within each other deeper than this are left as soon as they may end: they may be recursive. */
 const DEEP = 8;
