@@ -13,6 +13,7 @@ import { type Relaxation, SchemaCompiler } from './schema/compiler.ts';
 import { type Draft, type Json, SchemaDocument, type Site } from './schema/document.ts';
 import { hasEvidentValues } from './schema/evident.ts';
 import { hardPlace, located } from './schema/located.ts';
+import { refuseUnreadable } from './schema/reachable.ts';
 import { Solver } from './solver/solver.ts';
 
 /** Everything that decides which documents a JSON constraint admits and how they are spelled. */
@@ -73,8 +74,22 @@ export interface JsonSession {
   readonly relaxed: readonly Relaxation[];
 }
 
-/** Builds the automaton of a schema. `beside` another that was opened with the same options the two share all they have in common. */
+/**
+ * Builds the automaton of a schema. `beside` another that was opened with the same options the two share all they have in common.
+ * Throws INFC5nnn for what cannot be honoured, wherever texts may come to it.
+ */
 export function openSchema(schema: Json, options: JsonOptions, beside?: JsonSession): JsonSession {
+  const session = openUnread(schema, options, beside);
+  if (options.onUnsupported !== 'relax')
+    located(
+      () => refuseUnreadable(session.root, session.compiler),
+      () => undefined,
+    );
+  return session;
+}
+
+/** {@link openSchema} without looking at what lies deeper than its first state. */
+export function openUnread(schema: Json, options: JsonOptions, beside?: JsonSession): JsonSession {
   checkOptions(options, JSON_CHOICES);
   return located(
     () => {

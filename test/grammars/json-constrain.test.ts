@@ -23,6 +23,35 @@ function failure(run: () => unknown): InfcError {
 }
 
 describe('check and errors', () => {
+  it.each([
+    ['a pattern', { items: { anyOf: [{ pattern: '(a)\\1' }] } }, 'INFC5005', '/items/anyOf/0/pattern'],
+    ['a pattern of names', { items: { patternProperties: { '(': {} } } }, 'INFC5005', '/items/patternProperties/('],
+    ['a type', { items: { $ref: '#/$defs/a' }, $defs: { a: { type: 'strin' } } }, 'INFC5001', '/$defs/a/type'],
+    ['a reference', { items: { $ref: '#/nope' } }, 'INFC5004', '/items/$ref'],
+    ['a reference in another schema', { items: { $ref: 'x:b' } }, 'INFC5004', '/$ref'],
+  ])('%s that is wrong is told of before a text comes to it', (_, schema, code, pointer) => {
+    const remotes = { 'x:b': { $ref: 'x:c' } };
+    expect(failure(() => constrain(schema, { remotes }))).toMatchObject({ code, place: { pointer } });
+    expect(constrain(schema, { remotes, onUnsupported: 'relax' }).accepts('[]')).toBe(true);
+  });
+
+  it('what no text comes to is not looked at', () => {
+    const back = { pattern: '(a)\\1', type: 'nothing', $ref: '#/nope' };
+    const schema = {
+      type: 'object',
+      properties: {
+        a: { type: 'object', pattern: '(a)\\1' },
+        b: { enum: [back] },
+        type: { const: 'x' },
+        pattern: true,
+      },
+      default: back,
+      $defs: { back },
+    };
+    const text = JSON.stringify({ a: {}, b: back, type: 'x', pattern: '(' });
+    expect(constrain(schema, { whitespace: 'compact' }).accepts(text)).toBe(true);
+  });
+
   it('lists what is not exact, with pointers', () => {
     const report = constrain.check({
       properties: { a: { type: 'strin' }, b: { pattern: '(a)\\1' }, c: { $ref: '#/nope' } },

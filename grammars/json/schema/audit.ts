@@ -3,14 +3,13 @@ import { FORMAT_NAMES } from '../../formats/index.ts';
 import { checkOptions } from '../../options.ts';
 import type { Formula } from '../formula/formula.ts';
 import { JSON_TYPES, type JsonType } from '../formula/terms.ts';
-import { JSON_CHOICES, type JsonOptions, type JsonSession, openSchema } from '../session.ts';
+import { JSON_CHOICES, type JsonOptions, type JsonSession, openUnread } from '../session.ts';
 import { contradiction } from './contradiction.ts';
 import { typeBit } from './declared-types.ts';
 import {
   isObject,
   type Json,
   type JsonObject,
-  own,
   pointerToken,
   SchemaDocument,
   type Site,
@@ -20,6 +19,7 @@ import {
 } from './document.ts';
 import { hardPlace, located, type SchemaPlace } from './located.ts';
 import { ANNOTATIONS, VALIDATION } from './plain-schema.ts';
+import { visitReachable } from './reachable.ts';
 
 /** One keyword that cannot be honoured. */
 export interface SchemaProblem {
@@ -110,39 +110,20 @@ export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
   const document =
     session?.root.resource.owner ??
     new SchemaDocument(schema, options.remotes === undefined ? {} : { remotes: options.remotes });
-  const seen = new Set<Site>();
-  const queue: Site[] = [document.root];
-  for (let site = queue.pop(); site; site = queue.pop()) {
-    if (seen.has(site) || typeof site.schema === 'boolean') continue;
-    seen.add(site);
-    if (!isObject(site.schema)) {
+  visitReachable(document.root, {
+    visit(site) {
       try {
-        session?.compiler.sub(site, 0);
+        const formula = session?.compiler.sub(site, 0);
+        if (!isObject(site.schema)) return;
+        visited++;
+        ignored.push(...ignoredIn(site));
+        if (session && formula !== undefined) tryTypes(session, site, formula, note);
       } catch (error) {
         note(error, site);
       }
-      continue;
-    }
-    visited++;
-    ignored.push(...ignoredIn(site));
-    if (session) {
-      const formula = session.compiler.sub(site, 0);
-      const possible = session.compiler.typesOf(formula);
-      for (const type of JSON_TYPES) {
-        try {
-          if ((possible & typeBit(type)) !== 0) tryType(session, site, formula, type);
-        } catch (error) {
-          note(error, site);
-        }
-      }
-    }
-    visit(
-      document,
-      site,
-      (next) => queue.push(next),
-      (error) => note(error, site),
-    );
-  }
+    },
+    fail: note,
+  });
   if (session) {
     const named = new Set([...problems.values()].map(({ pointer }) => pointer));
     for (const { pointer, keyword, reason } of session.relaxed)
@@ -175,6 +156,23 @@ export function auditSchema(schema: Json, options: JsonOptions): SchemaReport {
   };
 }
 
+/** Tries each type that values of a subschema may have. */
+function tryTypes(
+  session: JsonSession,
+  site: Site,
+  formula: Formula,
+  note: (error: unknown, site: Site) => void,
+): void {
+  const possible = session.compiler.typesOf(formula);
+  for (const type of JSON_TYPES) {
+    try {
+      if ((possible & typeBit(type)) !== 0) tryType(session, site, formula, type);
+    } catch (error) {
+      note(error, site);
+    }
+  }
+}
+
 /** Compiles a subschema for one type and looks at how its values begin, as far as masks would. */
 function tryType({ compiler, solver, machine }: JsonSession, site: Site, formula: Formula, type: JsonType): void {
   solver.budget.reset();
@@ -193,47 +191,16 @@ function openSafely(
   schema: Json,
   options: JsonOptions,
   note: (error: unknown, site: undefined) => void,
-): ReturnType<typeof openSchema> | undefined {
+): ReturnType<typeof openUnread> | undefined {
   try {
-    return openSchema(schema, options);
+    return openUnread(schema, options);
   } catch (error) {
     note(error, undefined);
   }
   try {
-    return openSchema(schema, { ...options, onUnsupported: 'relax' });
+    return openUnread(schema, { ...options, onUnsupported: 'relax' });
   } catch (error) {
     note(error, undefined);
     return undefined;
-  }
-}
-
-function visit(document: SchemaDocument, site: Site, add: (site: Site) => void, fail: (error: unknown) => void): void {
-  const schema = site.schema as JsonObject;
-  for (const keyword of ['$ref', '$dynamicRef', '$recursiveRef']) {
-    const reference = own(schema, keyword);
-    if (typeof reference !== 'string') continue;
-    try {
-      add(document.resolve(site, reference, keyword));
-    } catch (error) {
-      fail(error);
-    }
-  }
-  for (const keyword of SUBSCHEMA) {
-    const value = own(schema, keyword);
-    // Nothing is demanded of what a text contains.
-    if (value !== undefined && keyword !== 'contentSchema' && !(keyword === 'items' && Array.isArray(value)))
-      add(document.child(site, keyword));
-  }
-  for (const keyword of SUBSCHEMA_LIST) {
-    const list = own(schema, keyword);
-    if (Array.isArray(list)) list.forEach((_, i) => void add(document.child(site, keyword, i)));
-  }
-  for (const keyword of SUBSCHEMA_MAP) {
-    const map = own(schema, keyword);
-    // Definitions count where something refers to them.
-    if (isObject(map) && !/def/.test(keyword))
-      // Dependencies may be lists of names.
-      for (const name of Object.keys(map))
-        if (keyword !== 'dependencies' || isObject(own(map, name))) add(document.child(site, keyword, name));
   }
 }

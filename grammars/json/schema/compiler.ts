@@ -1,4 +1,5 @@
 import { InfcError } from '../../../runtime/errors.ts';
+import { parseRegex } from '../../regex/parser.ts';
 import { FALSE, type Formula, type Formulas, TRUE } from '../formula/formula.ts';
 import { type StringSetId, StringSets, spellable } from '../formula/string-sets.ts';
 import { canonical, type JsonType, ofWhole, type Term, type Terms } from '../formula/terms.ts';
@@ -29,7 +30,16 @@ export interface CompilerOptions {
 /** Up to so many arrays or objects of an `enum` are alternatives like others. */
 const FEW_VALUES = 16;
 
-const TYPES = new Set(['null', 'boolean', 'number', 'integer', 'string', 'array', 'object']);
+/** Names of types. */
+export const TYPES: ReadonlySet<unknown> = new Set([
+  'null',
+  'boolean',
+  'number',
+  'integer',
+  'string',
+  'array',
+  'object',
+]);
 
 /**
  * Turns schemas into formulas, one JSON type at a time and only when asked: `typed(f, t)` is what `f` demands of a value
@@ -282,8 +292,7 @@ export class SchemaCompiler {
     const value = own(site.schema as JsonObject, 'type');
     const names: readonly unknown[] = Array.isArray(value) ? value : [value];
     for (const name of names) {
-      if (typeof name !== 'string' || !TYPES.has(name))
-        throw this.invalid(site, 'type', `${JSON.stringify(name)} is not a JSON type`);
+      if (!TYPES.has(name)) throw this.invalid(site, 'type', `${JSON.stringify(name)} is not a JSON type`);
     }
     if (names.includes(type)) return TRUE;
     if (type === 'number' && names.includes('integer'))
@@ -364,7 +373,7 @@ export class SchemaCompiler {
   pattern(site: Site, keyword: 'pattern' | 'patternProperties', source: Json | undefined): number {
     if (typeof source !== 'string') throw this.invalid(site, keyword, `${keyword} must be a string`);
     try {
-      return this.regex(source);
+      return inEitherMode((flags) => this.strings.engine.search(source, flags));
     } catch (cause) {
       if (outOfTime(cause)) throw cause;
       const reason = cause instanceof InfcError ? cause.reason : String(cause);
@@ -377,14 +386,13 @@ export class SchemaCompiler {
     }
   }
 
-  /** Unicode mode as the drafts ask for; sloppy patterns that it forbids (needless escapes) are read without it. */
-  private regex(source: string): number {
-    const { engine } = this.strings;
+  /** Whether a regular expression is understood. */
+  reads(source: string): boolean {
     try {
-      return engine.search(source, 'u');
-    } catch (error) {
-      if (outOfTime(error)) throw error;
-      return engine.search(source, '');
+      inEitherMode((flags) => parseRegex(source, flags));
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -420,6 +428,16 @@ export class SchemaCompiler {
       keyword,
       fix,
     });
+  }
+}
+
+/** Unicode mode as the drafts ask for; sloppy patterns that it forbids (needless escapes) are read without it. */
+function inEitherMode<T>(read: (flags: string) => T): T {
+  try {
+    return read('u');
+  } catch (error) {
+    if (outOfTime(error)) throw error;
+    return read('');
   }
 }
 
