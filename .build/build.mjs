@@ -30,6 +30,7 @@ const entries = {
   generate: 'runtime/generate/index.ts',
   grammars: 'grammars/index.ts',
   'grammars/tools': 'grammars/tools/formats/index.ts',
+  'grammars/warm-up': 'grammars/warm-up.ts',
   test: 'test/kit/index.ts',
 };
 for (const [name, file] of Object.entries(entries)) {
@@ -68,7 +69,7 @@ const node = await build({
   platform: 'node',
   metafile: true,
 });
-const browser = pick('runtime', 'generate', 'grammars', 'grammars/tools');
+const browser = pick('runtime', 'generate', 'grammars', 'grammars/tools', 'grammars/warm-up');
 // What compiles constraints is in another bundle, and looks into those of this one.
 const outside = [leanParsers.alias.chevrotain, 'grammars/artifact/artifact.ts'];
 const { names, texts } = internalNames('grammars', [...Object.values(browser), ...outside]);

@@ -1,8 +1,9 @@
 // npm run conformance:schema -- FILE.jsonl.gz... [--vocab TOKENIZER.json] [--json FILE] [--every N] [--offset K] [--only ID] [--verbose] [--cpu]
 // [--artifact STATES]: with constraints compiled ahead of time, of so many states at most; `ttfm` is then the time to open one, and `tbm` counts
 // steps between states that it holds. [--max-tokens N]: masks under a limit of N tokens beyond those of the instance and its end.
+// [--cold]: without `warmUp`, so that tables of the vocabulary and code not compiled yet are in the figures.
 // [--prepare MS]: after the first mask, work ahead for so long as if while a model read its prompt; it is in no figure.
-// [--cases I,J...]: of the selection these alone, after the warm-up, and nothing again.
+// [--cases I,J...]: of the selection these alone, and nothing again.
 // `over_5ms`: the steps over the bar as measured, how many are without the garbage collector, and what of them is `repeatable`: see again.ts.
 import { writeFileSync } from 'node:fs';
 import { constants, PerformanceObserver } from 'node:perf_hooks';
@@ -13,6 +14,7 @@ import { openSchema } from '../../grammars/json/session.ts';
 import { ClosingMasks } from '../../grammars/matching/closing.ts';
 import { Matcher } from '../../grammars/matching/matcher.ts';
 import type { TokenMachine } from '../../grammars/matching/token-machine.ts';
+import { warmUp } from '../../grammars/warm-up.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { type LongStep, longAgain } from './again.ts';
 import { type Case, openCases } from './cases.ts';
@@ -28,7 +30,7 @@ const files: string[] = [];
 const flags = new Map<string, string>();
 for (let i = 2; i < process.argv.length; i++) {
   const arg = process.argv[i] ?? '';
-  if (arg === '--verbose' || arg === '--cpu') flags.set(arg, '1');
+  if (['--verbose', '--cpu', '--cold'].includes(arg)) flags.set(arg, '1');
   else if (arg.startsWith('--')) flags.set(arg, process.argv[++i] ?? '');
   else files.push(arg);
 }
@@ -39,8 +41,6 @@ const spare = Number(flags.get('--max-tokens') ?? Number.POSITIVE_INFINITY);
 
 const NONE = new Uint8Array(0);
 const NO_TOKENS = new Int32Array(0);
-/** Schemas run beforehand, for the engine's own compiler. */
-const WARM_UP = 100;
 /** The longest that a step should take, in microseconds. */
 const BAR = 5000;
 const cases = await openCases({
@@ -199,10 +199,9 @@ function message(error: unknown): string {
   return error instanceof Error ? `CRASH ${error.stack?.split('\n').slice(0, 4).join(' | ')}` : String(error);
 }
 
-for (let i = 0; i < Math.min(WARM_UP, cases.count); i++) {
-  const { case: one, tokens } = await cases.at(i);
-  run(one, tokens);
-}
+const began = performance.now();
+if (!flags.has('--cold')) warmUp(vocabulary);
+const warmUpMs = performance.now() - began;
 const chosen = flags.get('--cases')?.split(',').map(Number);
 for (const i of chosen ?? Array.from({ length: cases.count }, (_, i) => i)) {
   const { case: one, tokens } = await cases.at(i);
@@ -237,6 +236,7 @@ const report = {
   pass: count('pass'),
   refused: count('refused'),
   wrong: count('wrong'),
+  warm_up_ms: round(warmUpMs),
   ttfm_us: {
     p50: round(quantile(ttfm, 0.5)),
     p90: round(quantile(ttfm, 0.9)),

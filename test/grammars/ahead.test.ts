@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { constrain, grammar, regex, tools } from '../../grammars/index.ts';
+import { constrain, grammar, regex, tools, type Vocabulary, vocabularyFromBytes } from '../../grammars/index.ts';
 import { JsonMasks } from '../../grammars/json/masks/masks.ts';
 import { openSchema } from '../../grammars/json/session.ts';
 import { Ahead } from '../../grammars/matching/ahead.ts';
 import type { TokenMachine } from '../../grammars/matching/token-machine.ts';
+import { warmUp } from '../../grammars/warm-up.ts';
 import { JSON_TEXTS, random, SCHEMAS, vocabularyOf } from './json-fixtures.ts';
 
 const vocabulary = vocabularyOf(JSON_TEXTS);
@@ -104,5 +105,24 @@ describe('work ahead', () => {
     matcher.prepare(0);
     control.abort();
     expect(() => matcher.prepare(10_000)).toThrow(/INFC5023/);
+  });
+});
+
+describe('warming up', () => {
+  it('goes on piece by piece, is done once for each vocabulary, and changes no answer', () => {
+    const ours = vocabularyOf(JSON_TEXTS);
+    let calls = 1;
+    while (!warmUp(ours, 0)) calls++;
+    expect(calls).toBeGreaterThan(50);
+    expect(warmUp(ours, 0)).toBe(true);
+    const schema = { type: 'object', properties: { a: { type: 'string', format: 'date' } }, required: ['a'] };
+    expect(constrain(schema).matcher(ours).mask()).toEqual(constrain(schema).matcher(vocabulary).mask());
+  });
+
+  it('is content with a vocabulary that cannot spell JSON, and refuses what is none', () => {
+    expect(warmUp(vocabularyFromBytes([Uint8Array.of(0x61), null], { special: { '</s>': 1 }, eos: ['</s>'] }))).toBe(
+      true,
+    );
+    expect(() => warmUp({} as Vocabulary)).toThrow(/INFC5206/);
   });
 });
