@@ -52,7 +52,11 @@ export function refuseUnreadable(root: Site, compiler: SchemaCompiler): void {
 function looksReadable(root: Site, compiler: SchemaCompiler): boolean {
   const references = new Set<string>();
   const queue: Json[] = [root.schema];
+  // Objects may hold themselves, or others many times.
+  const seen = new Set<Json>();
   for (let value = queue.pop(); value !== undefined; value = queue.pop()) {
+    if (seen.has(value)) continue;
+    seen.add(value);
     if (Array.isArray(value)) {
       for (const below of value) if (typeof below === 'object') queue.push(below);
     } else if (isObject(value)) {
