@@ -204,7 +204,7 @@ export class CharLoops {
   private spread(leaf: number, set: CharBits, seen: Set<number>, below: number[], count: number): void {
     const links = this.from(leaf)?.links.filter((link) => !seen.has(link.next) && meet(link.set, set));
     // States that are not looked at cost nothing.
-    if (!links || seen.size + links.length > Math.min(MAX_STATES, SOME + 8 * count)) return;
+    if (!links || seen.size + links.length > Math.min(MAX_STATES, SOME + 8 * count, countChars(set))) return;
     for (const { next, set: leading } of links) {
       if (!meet(leading, set)) continue;
       const ways = this.from(next);
