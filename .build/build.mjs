@@ -71,7 +71,7 @@ const node = await build({
 const browser = pick('runtime', 'generate', 'grammars', 'grammars/tools');
 // What compiles constraints is in another bundle, and looks into those of this one.
 const outside = [leanParsers.alias.chevrotain, 'grammars/artifact/artifact.ts'];
-const short = internalNames('grammars', [...Object.values(browser), ...outside]);
+const { names, texts } = internalNames('grammars', [...Object.values(browser), ...outside]);
 // The runtime and the grammars run in browsers: minified, no Node built-ins at load. What few plans need (WebGPU, host functions) is
 // in chunks that load on demand.
 const web = await build({
@@ -86,7 +86,14 @@ const web = await build({
   // not use. They are minified there.
   minifyIdentifiers: true,
   minifySyntax: true,
-  mangleProps: new RegExp(`^(?:${short.join('|')})$`),
+  mangleProps: new RegExp(`^(?:${names.join('|')})$`),
+  plugins: [
+    {
+      name: 'numbered-privates',
+      setup: ({ onLoad }) =>
+        onLoad({ filter: /\.ts$/ }, ({ path: file }) => ({ contents: texts.get(file), loader: 'ts' })),
+    },
+  ],
   // Which becomes 1 / 0.
   define: { ...leanParsers.define, 'Number.POSITIVE_INFINITY': 'Infinity' },
   metafile: true,

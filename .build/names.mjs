@@ -3,6 +3,8 @@ import { Project, ts } from 'ts-morph';
 
 const { ModifierFlags, SymbolFlags, TypeFlags } = ts;
 
+const isPrivate = (node) => (ts.getCombinedModifierFlags(node) & ModifierFlags.Private) !== 0;
+
 /** Types of which nothing is known. */
 const UNKNOWN = TypeFlags.Any | TypeFlags.Unknown;
 
@@ -12,17 +14,18 @@ const UNKNOWN = TypeFlags.Any | TypeFlags.Unknown;
  * - a type has it whose values come from, or go to, where their type is not known (JSON, casts, predicates, `unknown`);
  * - it is looked up where no type of the folder declares it (in others' objects, by index), or is listed with others (`Object.keys`, `for in`);
  * - the language has it, or it is a text of the sources.
+ *
+ * `texts` are the sources of `folder` by file, in which private members have names of their own.
  */
 export function internalNames(folder, entries) {
   const project = new Project({ tsConfigFilePath: 'tsconfig.json', skipAddingFilesFromTsConfig: true });
   project.addSourceFilesAtPaths(entries);
-  const program = project.getProgram().compilerObject;
+  const service = project.getLanguageService().compilerObject;
+  const program = service.getProgram();
   const checker = program.getTypeChecker();
   const isInside = (node) => !path.relative(folder, node.getSourceFile().fileName).startsWith('..');
-  const isPrivate = (node) =>
-    (ts.getCombinedModifierFlags(node) & ModifierFlags.Private) !== 0 ||
-    (node.name && ts.isPrivateIdentifier(node.name));
-  const isOwn = (node) => isInside(node) || isPrivate(node);
+  const isHidden = (node) => isPrivate(node) || (node.name && ts.isPrivateIdentifier(node.name));
+  const isOwn = (node) => isInside(node) || isHidden(node);
   const declared = new Set();
   const kept = new Set(['then', 'toJSON']);
 
@@ -42,7 +45,7 @@ export function internalNames(folder, entries) {
     for (const index of checker.getIndexInfosOfType(type)) reach(index.type);
     for (const property of type.getProperties()) {
       const { declarations = [] } = property;
-      if (declarations.length > 0 && declarations.every(isPrivate)) continue;
+      if (declarations.length > 0 && declarations.every(isHidden)) continue;
       // Types of libraries have none of ours in them but by their arguments.
       if (declarations.some((d) => d.getSourceFile().isDeclarationFile)) continue;
       kept.add(property.name);
@@ -114,5 +117,37 @@ export function internalNames(folder, entries) {
     if (ts.isTypeElement(node) && node.name) kept.add(node.name.text);
     ts.forEachChild(node, visitLibrary);
   }
-  return [...declared].filter((name) => name.length > 2 && /^\w+$/.test(name) && !kept.has(name)).sort();
+  const names = [...declared].filter((name) => name.length > 2 && /^\w+$/.test(name) && !kept.has(name)).sort();
+  const files = program.getSourceFiles().filter((file) => !file.isDeclarationFile && isInside(file));
+  return { names: [...names, '_\\d+'], texts: new Map(files.map((file) => [file.fileName, numberPrivates(file)])) };
+
+  /**
+   * A file's text in which private members of each class are `_0`, `_1` and so on, the most used first. Only their class asks for them, so all
+   * classes share these few names; one that extends another goes on after it.
+   */
+  function numberPrivates(file) {
+    const edits = [];
+    const privatesOf = (type) => type.getProperties().filter(({ declarations }) => declarations?.some(isPrivate));
+    const number = (node) => {
+      if (ts.isClassLike(node)) {
+        const type = checker.getTypeAtLocation(node);
+        const above = checker.getBaseTypes(type).flatMap(privatesOf);
+        const uses = privatesOf(type)
+          .filter(({ name }) => above.every((other) => other.name !== name))
+          .map(({ declarations: [{ name }] }) =>
+            service.findRenameLocations(file.fileName, name.getStart(), false, false, {
+              providePrefixAndSuffixTextForRename: true,
+            }),
+          );
+        uses.sort((a, b) => b.length - a.length);
+        for (const [i, places] of uses.entries())
+          for (const { textSpan, prefixText = '', suffixText = '' } of places)
+            edits.push({ ...textSpan, text: `${prefixText}_${above.length + i}${suffixText}` });
+      }
+      ts.forEachChild(node, number);
+    };
+    number(file);
+    edits.sort((a, b) => b.start - a.start);
+    return edits.reduce((t, { start, length, text }) => t.slice(0, start) + text + t.slice(start + length), file.text);
+  }
 }
