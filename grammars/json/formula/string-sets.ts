@@ -42,7 +42,6 @@ export class StringSets {
   private readonly sums: number[] = [];
   private readonly hashes = new Map<string, number>();
   private readonly matchMemo = new Map<string, boolean>();
-  private readonly character: Lang;
 
   /** @param work is told how many members each operation looks at */
   constructor(
@@ -51,7 +50,6 @@ export class StringSets {
   ) {
     this.make([], engine.empty);
     this.make([], engine.any);
-    this.character = engine.cls([[0, 0x10ffff]]);
   }
 
   get(id: StringSetId): StringSet {
@@ -189,8 +187,9 @@ export class StringSets {
     const of = ({ lang, window }: StringSet): Window => {
       if (window) return window;
       const { min, max } = engine.lengths(lang);
-      const counted = engine.repeat(this.character, min, max === Number.POSITIVE_INFINITY ? null : max);
-      return counted === lang ? { core: engine.any, min, max } : { core: lang, min: 0, max: Number.POSITIVE_INFINITY };
+      return engine.ofLength(min, max) === lang
+        ? { core: engine.any, min, max }
+        : { core: lang, min: 0, max: Number.POSITIVE_INFINITY };
     };
     const a = of(x);
     const b = of(y);
