@@ -193,14 +193,14 @@ export class StringSets {
     };
     const a = of(x);
     const b = of(y);
-    const core = engine.intersect(a.core, b.core);
-    // Bounds that the pattern keeps by itself need no counting.
-    const { min, max } = engine.lengths(core);
     const low = Math.max(a.min, b.min);
     const high = Math.min(a.max, b.max);
-    const window = { core, min: min >= low ? 0 : low, max: max <= high ? Number.POSITIVE_INFINITY : high };
-    const bounded = low > 0 || high < Number.POSITIVE_INFINITY;
-    return bounded && core !== engine.any && core !== engine.empty ? window : undefined;
+    if (low === 0 && high === Number.POSITIVE_INFINITY) return undefined;
+    const core = engine.intersect(a.core, b.core);
+    if (core === engine.any || core === engine.empty) return undefined;
+    // Bounds that the pattern keeps by itself need no counting.
+    const { min, max } = engine.lengths(core);
+    return { core, min: min >= low ? 0 : low, max: max <= high ? Number.POSITIVE_INFINITY : high };
   }
 
   /** A list without a few of its members. */
