@@ -7,6 +7,7 @@ export interface Branch {
   readonly rest: Formula;
 }
 
+/** Told of a way on; true when no more are wanted. */
 type Test = (need: Formula, rest: Formula) => boolean;
 
 /**

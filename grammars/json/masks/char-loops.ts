@@ -52,7 +52,10 @@ const SPACE = 0x20;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** States that a loop may have; more are followed as far as so many levels take. */
+/**
+ * States that a loop may have, and no more than it has characters: to look at them costs more than a small set saves. More are followed as
+ * far as so many levels take.
+ */
 const MAX_STATES = 64;
 /** Levels followed: longer tokens are so few that they are walked. */
 const LEVELS = 20;
