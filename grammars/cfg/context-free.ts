@@ -166,14 +166,15 @@ class GrammarCompiler {
   /** The derivative by a character or an acceptor. */
   derive(lang: Lang, symbol: number): Lang {
     if (symbol < BEYOND) return this.#derivatives.derive(lang, symbol);
+    const languages = this.#languages;
+    const node = languages.node(lang);
+    // A rule remembers by its body, and of acceptors, which need not, there may be a thousand beside one another.
+    if (node.kind === 'rule') return languages.rules[node.a]?.derive(symbol) ?? EMPTY;
     const key = `${lang},${symbol}`;
     const known = this.#blocked.get(key);
     if (known !== undefined) return known;
-    const languages = this.#languages;
-    const node = languages.node(lang);
     let out = EMPTY;
-    if (node.kind === 'rule') out = languages.rules[node.a]?.derive(symbol) ?? EMPTY;
-    else if (node.looping && /^(?:union|concat|repeat)$/.test(node.kind)) out = this.#deriveOutside(lang, symbol, []);
+    if (node.looping && /^(?:union|concat|repeat)$/.test(node.kind)) out = this.#deriveOutside(lang, symbol, []);
     this.#blocked.set(key, out);
     return out;
   }
@@ -297,7 +298,8 @@ class GrammarCompiler {
   #deriveOutside(lang: Lang, codePoint: number, component: readonly Rule[]): Lang {
     const languages = this.#languages;
     const node = languages.node(lang);
-    if (!node.looping) return this.derive(lang, codePoint);
+    if (node.kind === 'rule' && component.some((rule) => rule.lang === lang)) return EMPTY;
+    if (node.kind === 'rule' || !node.looping) return this.derive(lang, codePoint);
     const key = `${component[0]?.lang},${lang},${codePoint}`;
     const known = this.#blocked.get(key);
     if (known !== undefined) return known;
@@ -315,8 +317,7 @@ class GrammarCompiler {
         this.#deriveOutside(node.a, codePoint, component),
         languages.repeat(node.a, Math.max(node.min - 1, 0), node.max - 1),
       );
-    } else if (component.some((rule) => rule.lang === lang)) out = EMPTY;
-    else out = this.derive(lang, codePoint);
+    } else out = this.derive(lang, codePoint);
     this.#blocked.set(key, out);
     return out;
   }

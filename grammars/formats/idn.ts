@@ -38,10 +38,7 @@ export function idnHostname(engine: RegexEngine): Lang {
   const join = (label: Lang): Lang =>
     engine.concat(label, engine.repeat(engine.concat(engine.parse(separator, 'u'), label), 0, null));
   const bidi = engine.union(labels.rightToLeft, labels.bidiLeftToRight);
-  return engine.intersect(
-    engine.union(join(labels.leftToRight), join(bidi)),
-    engine.repeat(engine.cls([[0, 0x10ffff]]), 1, 253),
-  );
+  return engine.intersect(engine.union(join(labels.leftToRight), join(bidi)), engine.ofLength(1, 253));
 }
 
 /** Lengths at which no random label out of thousands needed more than 59 digits of Punycode (RFC 3492). */

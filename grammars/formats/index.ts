@@ -16,16 +16,15 @@ const pattern =
 
 /** Host names are bounded to 253 characters in all; from draft 7 on an `xn--` label must be valid Punycode, which is not regular: left out. */
 const hostname: Definition = (engine, draft) => {
-  const labels = engine.intersect(engine.parse(HOSTNAME), engine.repeat(engine.cls([[0, 0x10ffff]]), 1, 253));
+  const labels = engine.intersect(engine.parse(HOSTNAME), engine.ofLength(1, 253));
   return draft === '4' || draft === '6'
     ? labels
     : engine.intersect(labels, engine.complement(engine.search('(?:^|\\.)[xX][nN]--')));
 };
 
 function mailbox(engine: RegexEngine, international: boolean): Lang {
-  const any = engine.cls([[0, 0x10ffff]]);
-  const local = engine.intersect(engine.parse(localPart(international), 'u'), engine.repeat(any, 1, 64));
-  const ascii = engine.intersect(engine.parse(MAIL_DOMAIN, 'u'), engine.repeat(any, 1, 255));
+  const local = engine.intersect(engine.parse(localPart(international), 'u'), engine.ofLength(1, 64));
+  const ascii = engine.intersect(engine.parse(MAIL_DOMAIN, 'u'), engine.ofLength(1, 255));
   return engine.concat(local, engine.literal('@'), international ? engine.union(ascii, idnHostname(engine)) : ascii);
 }
 

@@ -1,5 +1,5 @@
 import { Borrowed } from './borrowed.ts';
-import type { Partition } from './charset.ts';
+import { ALL_SET, type Partition } from './charset.ts';
 import { Compiler } from './compiler.ts';
 import { Counters, type Uncounted } from './counters.ts';
 import { type CostModel, Decisions } from './decisions.ts';
@@ -38,6 +38,8 @@ export interface RegexEngine {
   complement(lang: Lang): Lang;
   /** Between `min` and `max` (null: any number) members one after the other; counters are never unrolled. */
   repeat(lang: Lang, min: number, max: number | null): Lang;
+  /** Every text of `min` to `max` characters. */
+  ofLength(min: number, max: number): Lang;
   /** Every text. */
   readonly any: Lang;
   /** No text. */
@@ -132,6 +134,7 @@ export function createRegexEngine(options: RegexEngineOptions = {}): RegexEngine
     intersect: (...langs) => languages.intersect(langs),
     complement: (lang) => languages.not(lang),
     repeat: (lang, min, max) => languages.repeat(lang, min, max ?? Number.POSITIVE_INFINITY),
+    ofLength: (min, max) => languages.repeat(languages.class(ALL_SET), min, max),
     any: languages.any,
     empty: EMPTY,
     epsilon: EPSILON,

@@ -44,13 +44,13 @@ export function mergeUnion(languages: Languages, members: Set<Lang>): void {
 }
 
 function mergeCounters(languages: Languages, members: Set<Lang>): void {
-  const spans = new Map<string, { base: Lang; tail: Lang; list: { lang: Lang; min: number; max: number }[] }>();
+  const spans = new Map<number, { base: Lang; tail: Lang; list: { lang: Lang; min: number; max: number }[] }>();
   for (const lang of members) {
     const node = languages.node(lang);
     const head = languages.node(node.kind === 'concat' ? node.a : lang);
     if (head.kind !== 'repeat') continue;
     const tail = node.kind === 'concat' ? node.b : EPSILON;
-    const key = `${head.a},${tail}`;
+    const key = head.a * 0x4000000 + tail;
     const span = spans.get(key) ?? { base: head.a, tail, list: [] };
     span.list.push({ lang, min: head.min, max: head.max });
     spans.set(key, span);

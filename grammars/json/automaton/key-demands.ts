@@ -89,10 +89,10 @@ export class KeyDemands {
     if (!wellFormed(key)) return false;
     // What it leads to is kept only of names that do come: there may be thousands.
     if (!plain) {
-      const { listed } = this.machine.compiler;
+      const { solver, compiler } = this.machine;
       const later = this.after(key);
       const goesOn = ({ state }: FormulaSlot): boolean =>
-        !listed.get(state) && !this.ways(this.afterName(state, key), later).next().done;
+        !compiler.listed.get(state) && solver.someProperty(this.afterName(state, key), later);
       return this.lists(key) || this.slots.some(goesOn);
     }
     if (!this.listed.has(key)) return false;

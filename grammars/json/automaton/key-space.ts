@@ -95,13 +95,15 @@ export class KeySpace {
     return `${this.demands.id}/${last}/${gone.length === 0 ? '' : JSON.stringify(gone)}=${prefix}`;
   }
 
+  /** The listed or used names that start with the prefix. */
+  private namedAfter(prefix: string): readonly string[] {
+    const listed = this.demands.names.slice(...this.range(prefix));
+    return listed.concat(this.extra.filter((name) => name.startsWith(prefix)));
+  }
+
   /** What is left of each listed or used name that starts with the prefix. */
   restsAfter(prefix: string): string[] {
-    const [from, to] = this.range(prefix);
-    const rests: string[] = [];
-    for (let i = from; i < to; i++) rests.push((this.demands.names[i] ?? '').slice(prefix.length));
-    for (const name of this.extra) if (name.startsWith(prefix)) rests.push(name.slice(prefix.length));
-    return rests;
+    return this.namedAfter(prefix).map((name) => name.slice(prefix.length));
   }
 
   /** Whether a language has more texts than listed and used names take of it, wherever it goes on along one of these. */
@@ -121,7 +123,7 @@ export class KeySpace {
 
   /** Code points with which a listed or used name goes on from the prefix; -1 where one ends. */
   pointsAfter(prefix: string): Set<number> {
-    return new Set(this.restsAfter(prefix).map((rest) => rest.codePointAt(0) ?? -1));
+    return new Set(this.namedAfter(prefix).map((name) => name.codePointAt(prefix.length) ?? -1));
   }
 
   /** What is left of each listed name that can come and starts with the prefix, in order. */

@@ -207,6 +207,14 @@ export class StringLeaf implements Leaf, CodePoints {
     return only && next.length === 1 ? this.machine.wordsState(only) : this.machine.stringState(next, 0);
   }
 
+  /** Whether a text of so many characters may come, of a state with a pattern: that is asked of its end alone, not after each character. */
+  admits(text: string, length: number): boolean {
+    const { engine, facts } = this.machine;
+    return this.slots.some(({ lang, min, max }) =>
+      facts.fits(engine.deriveText(lang, text), Math.max(0, min - length), max - length),
+    );
+  }
+
   any(low: number, high: number): boolean {
     const { engine } = this.machine;
     return this.slots.some(

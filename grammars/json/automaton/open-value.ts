@@ -66,12 +66,14 @@ export function openNumber(machine: Machine, slots: readonly FormulaSlot[], byte
 
 /** Names in the order in which the schemas of the slots declare them. */
 export function declaredOrder({ formulas, terms }: Machine, slots: readonly FormulaSlot[]): readonly string[] {
-  const names = new Set<string>();
+  const lists: (readonly string[])[] = [];
   for (const slot of slots)
     for (const leaf of formulas.leaves(slot.state).keys()) {
       const term = terms.get(leaf);
-      if (term.sort === 'shape') for (const name of term.shape.names) names.add(name);
-      else if (term.sort === 'listed') for (const name of term.listed.list.names) names.add(name);
+      if (term.sort === 'shape') lists.push(term.shape.names);
+      else if (term.sort === 'listed') lists.push(term.listed.list.names);
     }
-  return [...names];
+  // One schema's names differ from each other, and there may be 100,000.
+  const [only = []] = lists;
+  return lists.length < 2 ? only : [...new Set(lists.flat())];
 }

@@ -81,12 +81,7 @@ export class StringFacts {
     const { kind, kids } = engine.internals.languages.node(lang);
     if (kind === 'union') return kids.some((kid) => this.fits(kid, min, max));
     if (this.endless(lang)) return true;
-    return !engine.isEmpty(
-      engine.intersect(
-        lang,
-        engine.repeat(engine.cls([[0, 0x10ffff]]), min, max === Number.POSITIVE_INFINITY ? null : max),
-      ),
-    );
+    return !engine.isEmpty(engine.intersect(lang, engine.ofLength(min, max)));
   }
 
   /** Characters of the shortest member. */
@@ -99,12 +94,7 @@ export class StringFacts {
     const known = this.lengthProfiles.get(lang);
     if (known !== undefined) return known ?? undefined;
     const { min, max } = this.engine.lengths(lang);
-    const counted = this.engine.repeat(
-      this.engine.cls([[0, 0x10ffff]]),
-      min,
-      max === Number.POSITIVE_INFINITY ? null : max,
-    );
-    const profile = counted === lang ? ({ kind: 'length', min, max } as const) : null;
+    const profile = this.engine.ofLength(min, max) === lang ? ({ kind: 'length', min, max } as const) : null;
     this.lengthProfiles.set(lang, profile);
     return profile ?? undefined;
   }

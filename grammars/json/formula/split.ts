@@ -7,6 +7,9 @@ export interface Branch {
   readonly rest: Formula;
 }
 
+/** Told of a way on; true when no more are wanted. */
+type Test = (need: Formula, rest: Formula) => boolean;
+
 /**
  * Splits a formula over both a child value ({@link ofWhole}) and what follows it into branches: the formula holds
  * exactly when some branch has both its halves. Where a child term occurs positively only, no negation is introduced;
@@ -31,7 +34,10 @@ export class Splitter {
     if (known) return known;
     // Alternatives are gathered before they are joined: there may be thousands.
     const byRest = new Map<Formula, Formula[]>();
-    this.expand(formula, TRUE, TRUE, (need, rest) => gather(byRest, rest, need));
+    this.expand(formula, TRUE, TRUE, (need, rest) => {
+      gather(byRest, rest, need);
+      return false;
+    });
     const byNeed = new Map<Formula, Formula[]>();
     for (const [rest, needs] of byRest) gather(byNeed, this.formulas.or(needs), rest);
     const branches = [...byNeed]
@@ -39,6 +45,11 @@ export class Splitter {
       .filter((b) => b.need !== FALSE && b.rest !== FALSE);
     this.memo.set(formula, branches);
     return branches;
+  }
+
+  /** Whether some way on passes a test: the others are not looked for. */
+  some(formula: Formula, test: Test): boolean {
+    return this.expand(formula, TRUE, TRUE, test);
   }
 
   /** 1 when only child terms occur, 2 when only others, 3 when both, 0 for constants. */
@@ -53,7 +64,8 @@ export class Splitter {
     return side;
   }
 
-  private expand(formula: Formula, need: Formula, rest: Formula, emit: (need: Formula, rest: Formula) => void): void {
+  /** Tells one way after another until one is accepted. */
+  private expand(formula: Formula, need: Formula, rest: Formula, test: Test): boolean {
     this.spend();
     const { formulas } = this;
     const needs = [need];
@@ -67,22 +79,17 @@ export class Splitter {
     }
     const here = formulas.and(needs);
     const later = formulas.and(rests);
-    if (here === FALSE || later === FALSE) return;
-    if (mixed.length === 0) {
-      emit(here, later);
-      return;
-    }
-    if (here !== need && !this.satisfiable(here)) return;
+    if (here === FALSE || later === FALSE) return false;
+    if (mixed.length === 0) return test(here, later);
+    if (here !== need && !this.satisfiable(here)) return false;
     const [only] = mixed;
-    if (mixed.length === 1 && only !== undefined && formulas.isOr(only)) {
-      for (const option of formulas.operands(only)) this.expand(option, here, later, emit);
-      return;
-    }
-    this.decide(formulas.and(mixed), here, later, emit);
+    if (mixed.length === 1 && only !== undefined && formulas.isOr(only))
+      return formulas.operands(only).some((option) => this.expand(option, here, later, test));
+    return this.decide(formulas.and(mixed), here, later, test);
   }
 
   /** Shannon expansion on one child term. */
-  private decide(formula: Formula, need: Formula, rest: Formula, emit: (need: Formula, rest: Formula) => void): void {
+  private decide(formula: Formula, need: Formula, rest: Formula, test: Test): boolean {
     const { formulas } = this;
     const leaves = formulas.leaves(formula);
     let chosen = -1;
@@ -93,10 +100,7 @@ export class Splitter {
       polarity = sign;
       break;
     }
-    if (chosen < 0) {
-      this.expand(formula, need, rest, emit);
-      return;
-    }
+    if (chosen < 0) return this.expand(formula, need, rest, test);
     const positive = formulas.leaf(chosen);
     const negative = formulas.not(positive);
     const assign = (value: Formula): Formula =>
@@ -104,8 +108,10 @@ export class Splitter {
     const can = this.satisfiable(formulas.and([need, positive]));
     const cannot = this.satisfiable(formulas.and([need, negative]));
     // A value that satisfies one demand often excludes others (a constant, a tag): said of the value, that keeps their combinations few.
-    if (can) this.expand(assign(TRUE), cannot ? formulas.and([need, positive]) : need, rest, emit);
-    if (cannot) this.expand(assign(FALSE), polarity === 1 || !can ? need : formulas.and([need, negative]), rest, emit);
+    return (
+      (can && this.expand(assign(TRUE), cannot ? formulas.and([need, positive]) : need, rest, test)) ||
+      (cannot && this.expand(assign(FALSE), polarity === 1 || !can ? need : formulas.and([need, negative]), rest, test))
+    );
   }
 }
 

@@ -120,18 +120,25 @@ export class StringSets {
 
   /** All strings by which of the patterns they match; those that match none come first. */
   *classes(patterns: readonly StringSetId[], spend: () => void): Generator<StringClass> {
-    const stack: (StringClass & { readonly at: number })[] = [{ at: 0, names: StringSets.ALL, matched: new Set() }];
-    for (let top = stack.pop(); top; top = stack.pop()) {
-      spend();
-      const { at, names, matched } = top;
-      if (this.isEmpty(names)) continue;
-      const pattern = patterns[at];
-      if (pattern === undefined) yield top;
-      else
-        stack.push(
-          { at: at + 1, names: this.and(names, pattern), matched: new Set([...matched, pattern]) },
-          { at: at + 1, names: this.and(names, this.not(pattern)), matched },
-        );
+    const none = this.not(this.any(patterns));
+    if (!this.isEmpty(none)) yield { names: none, matched: new Set() };
+    for (let first = patterns.length - 1; first >= 0; first--) {
+      const own = patterns[first] ?? StringSets.NONE;
+      // Mostly patterns have nothing in common, and there is one class for each.
+      const near = patterns.filter((other) => other !== own && !this.isEmpty(this.and(own, other)));
+      const stack = [{ at: 0, names: own, matched: new Set([own]) }];
+      for (let top = stack.pop(); top; top = stack.pop()) {
+        spend();
+        const { at, names, matched } = top;
+        if (this.isEmpty(names)) continue;
+        const pattern = near[at];
+        if (pattern === undefined) yield top;
+        else {
+          if (patterns.indexOf(pattern) > first)
+            stack.push({ at: at + 1, names: this.and(names, pattern), matched: new Set([...matched, pattern]) });
+          stack.push({ at: at + 1, names: this.and(names, this.not(pattern)), matched });
+        }
+      }
     }
   }
 
@@ -180,19 +187,20 @@ export class StringSets {
     const of = ({ lang, window }: StringSet): Window => {
       if (window) return window;
       const { min, max } = engine.lengths(lang);
-      const counted = engine.repeat(engine.cls([[0, 0x10ffff]]), min, max === Number.POSITIVE_INFINITY ? null : max);
-      return counted === lang ? { core: engine.any, min, max } : { core: lang, min: 0, max: Number.POSITIVE_INFINITY };
+      return engine.ofLength(min, max) === lang
+        ? { core: engine.any, min, max }
+        : { core: lang, min: 0, max: Number.POSITIVE_INFINITY };
     };
     const a = of(x);
     const b = of(y);
-    const core = engine.intersect(a.core, b.core);
-    // Bounds that the pattern keeps by itself need no counting.
-    const { min, max } = engine.lengths(core);
     const low = Math.max(a.min, b.min);
     const high = Math.min(a.max, b.max);
-    const window = { core, min: min >= low ? 0 : low, max: max <= high ? Number.POSITIVE_INFINITY : high };
-    const bounded = low > 0 || high < Number.POSITIVE_INFINITY;
-    return bounded && core !== engine.any && core !== engine.empty ? window : undefined;
+    if (low === 0 && high === Number.POSITIVE_INFINITY) return undefined;
+    const core = engine.intersect(a.core, b.core);
+    if (core === engine.any || core === engine.empty) return undefined;
+    // Bounds that the pattern keeps by itself need no counting.
+    const { min, max } = engine.lengths(core);
+    return { core, min: min >= low ? 0 : low, max: max <= high ? Number.POSITIVE_INFINITY : high };
   }
 
   /** A list without a few of its members. */

@@ -52,7 +52,10 @@ const SPACE = 0x20;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** States that a loop may have; more are followed as far as so many levels take. */
+/**
+ * States that a loop may have, and no more than it has characters: to look at them costs more than a small set saves. More are followed as
+ * far as so many levels take.
+ */
 const MAX_STATES = 64;
 /** Levels followed: longer tokens are so few that they are walked. */
 const LEVELS = 20;
@@ -204,7 +207,7 @@ export class CharLoops {
   private spread(leaf: number, set: CharBits, seen: Set<number>, below: number[], count: number): void {
     const links = this.from(leaf)?.links.filter((link) => !seen.has(link.next) && meet(link.set, set));
     // States that are not looked at cost nothing.
-    if (!links || seen.size + links.length > Math.min(MAX_STATES, SOME + 8 * count)) return;
+    if (!links || seen.size + links.length > Math.min(MAX_STATES, SOME + 8 * count, countChars(set))) return;
     for (const { next, set: leading } of links) {
       if (!meet(leading, set)) continue;
       const ways = this.from(next);

@@ -40,6 +40,10 @@ interface Kept {
   readonly loop: CharBits | undefined;
 }
 
+/** Has an escape, or a part of a character. */
+const SPELLED = /[\\\ufffd]/;
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
 /** What formats leave inside strings is the same for all constraints over a vocabulary. */
 const kept = new WeakMap<JsonTokens, Map<string, Kept>>();
 
@@ -131,9 +135,16 @@ export class Insides {
     const over: number[] = [];
     for (let length = sure + 1; length <= longest; length++)
       for (const token of byLength[length] ?? [])
-        if (((words[token >>> 5] ?? 0) >>> (token & 31)) & 1 && (length > max || !this.takes(token, leaf, 0)))
+        if (((words[token >>> 5] ?? 0) >>> (token & 31)) & 1 && (length > max || !this.admits(token, length, leaf)))
           over.push(token);
     return pool.toggle(mask, over);
+  }
+
+  /** Whether a token of so many characters may come, tried alone. */
+  private admits(token: number, length: number, leaf: number): boolean {
+    const info = this.acceptor.machine.leaves[leaf];
+    const text = utf8.decode(this.vocabulary.bytes[token] ?? undefined);
+    return info instanceof StringLeaf && !SPELLED.test(text) ? info.admits(text, length) : this.takes(token, leaf, 0);
   }
 
   /** Tokens of a state that counts: those of the same state without counters, unless they may be too long for them. */

@@ -57,7 +57,8 @@ export class ListedMasks {
     const { text, quotes } = this.tokens;
     walk.begin(leaf, stack);
     this.escapes(rests, leaf, stack);
-    this.named = rests.some((rest) => SOME_NAMED.test(rest));
+    // No token goes further: a text may have a megabyte.
+    this.named = rests.some((rest) => SOME_NAMED.test(rest.slice(0, FAR)));
     path[0] = 0;
     ends[0] = 0;
     let previous: Uint8Array = new Uint8Array(0);

@@ -11,7 +11,7 @@ import { numberKeywords } from './keywords-number.ts';
 import { objectKeywords } from './keywords-object.ts';
 import { stringKeywords } from './keywords-string.ts';
 import { ListedValues } from './listed-values.ts';
-import { ANNOTATIONS, assertsValidation, plainKey, VALIDATION } from './plain-schema.ts';
+import { ANNOTATIONS, assertsValidation, onlyValue, plainKey, VALIDATION } from './plain-schema.ts';
 
 /** A keyword that could not be honoured exactly and was left out (`onUnsupported: 'relax'`). */
 export interface Relaxation {
@@ -75,6 +75,8 @@ export class SchemaCompiler {
         this.aliases.delete(site.id);
       }
     }
+    const value = onlyValue(site);
+    if (value !== undefined) return this.terms.constant(value);
     const key = plainKey(site);
     if (key === undefined)
       return this.terms.schema(

@@ -13,9 +13,9 @@ export function stringKeywords(compiler: SchemaCompiler, site: Site, add: Add): 
   const bound = own(schema, 'maxLength') !== undefined ? 'maxLength' : 'minLength';
   add(bound, () => {
     const min = own(schema, 'minLength') === undefined ? 0 : compiler.count(site, 'minLength');
-    const max = own(schema, 'maxLength') === undefined ? null : compiler.count(site, 'maxLength');
-    if (max !== null && max < min) return FALSE;
-    return min === 0 && max === null ? TRUE : string(engine.repeat(engine.cls([[0, 0x10ffff]]), min, max));
+    const max = own(schema, 'maxLength') === undefined ? Number.POSITIVE_INFINITY : compiler.count(site, 'maxLength');
+    if (max < min) return FALSE;
+    return min === 0 && max === Number.POSITIVE_INFINITY ? TRUE : string(engine.ofLength(min, max));
   });
   add('pattern', () => {
     const lang = compiler.pattern(site, 'pattern', own(schema, 'pattern'));

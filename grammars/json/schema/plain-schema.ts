@@ -1,4 +1,4 @@
-import { type JsonObject, own, type Resource, type Site } from './document.ts';
+import { type Json, type JsonObject, own, type Resource, type Site } from './document.ts';
 
 /** Keywords of the validation vocabulary. */
 export const VALIDATION = new Set(
@@ -36,4 +36,14 @@ export function plainKey({ schema, resource }: Site): string | undefined {
     said += `${key},${typeof value === 'number' ? value : JSON.stringify(value)},`;
   }
   return said;
+}
+
+/** The one number, text, truth value or null that a schema admits, where it says nothing else: tags of alternatives, of which there may be thousands. */
+export function onlyValue({ schema, resource }: Site): Json | undefined {
+  if (typeof schema === 'boolean' || resource.draft < 6 || !assertsValidation(resource)) return undefined;
+  const value = own(schema as JsonObject, 'const');
+  if (typeof value === 'object' && value !== null) return undefined;
+  const sound = (key: string): boolean =>
+    key === 'const' || ANNOTATIONS.has(key) || (key === 'type' && own(schema as JsonObject, key) === typeof value);
+  return Object.keys(schema as JsonObject).every(sound) ? value : undefined;
 }

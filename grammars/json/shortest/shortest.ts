@@ -184,11 +184,7 @@ export class Shortest {
       best = engine.shortest(slot.lang, JSON_STRING_COST);
       // Where the bounds beside the pattern matter, the word must keep them too (a character costs at least a byte).
       if (best > slot.max || (slot.min > 0 && engine.lengths(slot.lang).min < slot.min)) {
-        const counted = engine.repeat(
-          engine.cls([[0, 0x10ffff]]),
-          slot.min,
-          slot.max === Number.POSITIVE_INFINITY ? null : slot.max,
-        );
+        const counted = engine.ofLength(slot.min, slot.max);
         best = engine.shortest(engine.intersect(slot.lang, counted), JSON_STRING_COST);
       }
     }

@@ -50,14 +50,9 @@ export class SeenSets {
 
   /** The empty set of an object whose names come in this order. */
   ordered(names: readonly string[]): number {
-    return this.make(
-      `!${JSON.stringify(names)}`,
-      [],
-      new Set(),
-      undefined,
-      new Map(names.map((name, i) => [name, i])),
-      0,
-    );
+    const order = new Map<string, number>();
+    for (const name of names) order.set(name, order.size);
+    return this.make(`!${JSON.stringify(names)}`, [], new Set(), undefined, order, 0);
   }
 
   /**

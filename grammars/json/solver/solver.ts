@@ -117,6 +117,11 @@ export class Solver {
     return this.splitter.split(formula);
   }
 
+  /** Whether an object can be completed after a property where `demand` is said of its value and of what follows. */
+  someProperty(demand: Formula, seen: SeenSet | undefined): boolean {
+    return this.splitter.some(demand, (need, rest) => this.satisfiable(need) && this.objectRest(rest, seen, true));
+  }
+
   /** What the next item of an array can be, and what then remains: whatever the item, it can be completed. */
   items(rest: Formula): readonly Branch[] {
     const { listed } = this.compiler;
