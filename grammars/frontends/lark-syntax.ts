@@ -86,7 +86,7 @@ export class LarkParser extends EmbeddedActionsParser {
     return statements;
   });
 
-  readonly definition = this.RULE('definition', (): LarkStatement & { type: 'define' } => {
+  private readonly definition = this.RULE('definition', (): LarkStatement & { type: 'define' } => {
     const name = this.CONSUME(types.Name).image.replace(/^[!?]+/, '');
     const parameters: string[] = [];
     this.OPTION(() => {
@@ -102,7 +102,7 @@ export class LarkParser extends EmbeddedActionsParser {
     return { type: 'define', name, parameters, body: this.SUBRULE(this.choice), mode: 'new' };
   });
 
-  readonly directive = this.RULE('directive', (): LarkStatement => {
+  private readonly directive = this.RULE('directive', (): LarkStatement => {
     const { image } = this.CONSUME(types.Directive);
     // The keyword decides what may follow; gates keep the alternatives apart.
     return this.OR([
@@ -129,7 +129,7 @@ export class LarkParser extends EmbeddedActionsParser {
     ]);
   });
 
-  readonly imports = this.RULE('imports', (): LarkStatement => {
+  private readonly imports = this.RULE('imports', (): LarkStatement => {
     let relative = false;
     const path: string[] = [];
     const names: [string, string][] = [];
@@ -174,7 +174,7 @@ export class LarkParser extends EmbeddedActionsParser {
     return { type: 'import', path, relative, names };
   });
 
-  readonly choice: ParserMethod<[], LarkNode> = this.RULE('choice', (): LarkNode => {
+  private readonly choice: ParserMethod<[], LarkNode> = this.RULE('choice', (): LarkNode => {
     const items: LarkNode[] = [];
     this.OPTION(() => this.CONSUME(types.Bar));
     this.AT_LEAST_ONE_SEP({
@@ -190,13 +190,13 @@ export class LarkParser extends EmbeddedActionsParser {
     return one('choice', items);
   });
 
-  readonly sequence = this.RULE('sequence', (): LarkNode => {
+  private readonly sequence = this.RULE('sequence', (): LarkNode => {
     const items: LarkNode[] = [];
     this.MANY(() => items.push(this.SUBRULE(this.item)));
     return one('sequence', items);
   });
 
-  readonly item = this.RULE('item', (): LarkNode => {
+  private readonly item = this.RULE('item', (): LarkNode => {
     const atom = this.SUBRULE(this.atom);
     let value = atom;
     this.OPTION(() =>
@@ -226,7 +226,7 @@ export class LarkParser extends EmbeddedActionsParser {
     return value;
   });
 
-  readonly atom = this.RULE(
+  private readonly atom = this.RULE(
     'atom',
     (): LarkNode =>
       this.OR([
@@ -250,7 +250,7 @@ export class LarkParser extends EmbeddedActionsParser {
       ]),
   );
 
-  readonly value = this.RULE(
+  private readonly value = this.RULE(
     'value',
     (): LarkNode =>
       this.OR([
