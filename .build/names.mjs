@@ -123,7 +123,8 @@ export function internalNames(folder, entries) {
 
   /**
    * A file's text in which private members of each class are `_0`, `_1` and so on, the most used first. Only their class asks for them, so all
-   * classes share these few names; one that extends another goes on after it.
+   * classes share these few names; one that extends another goes on after it. A class of others may be another in the bundle (chevrotain's
+   * parser): those that extend it keep their names.
    */
   function numberPrivates(file) {
     const edits = [];
@@ -131,8 +132,10 @@ export function internalNames(folder, entries) {
     const number = (node) => {
       if (ts.isClassLike(node)) {
         const type = checker.getTypeAtLocation(node);
-        const above = checker.getBaseTypes(type).flatMap(privatesOf);
-        const uses = privatesOf(type)
+        const bases = checker.getBaseTypes(type);
+        const above = bases.flatMap(privatesOf);
+        const own = bases.every(({ symbol }) => symbol.declarations.every(isInside)) ? privatesOf(type) : [];
+        const uses = own
           .filter(({ name }) => above.every((other) => other.name !== name))
           .map(({ declarations: [{ name }] }) =>
             service.findRenameLocations(file.fileName, name.getStart(), false, false, {

@@ -38,19 +38,19 @@ export class EbnfParser extends EmbeddedActionsParser {
     return rules;
   });
 
-  private readonly choice: ParserMethod<[], Expression> = this.RULE('choice', (): Expression => {
+  readonly choice: ParserMethod<[], Expression> = this.RULE('choice', (): Expression => {
     const items: Expression[] = [];
     this.AT_LEAST_ONE_SEP({ SEP: types.Bar, DEF: () => items.push(this.SUBRULE(this.sequence)) });
     return one('choice', items);
   });
 
-  private readonly sequence = this.RULE('sequence', (): Expression => {
+  readonly sequence = this.RULE('sequence', (): Expression => {
     const items: Expression[] = [];
     this.MANY_SEP({ SEP: types.Comma, DEF: () => items.push(this.SUBRULE(this.term)) });
     return one('sequence', items);
   });
 
-  private readonly term = this.RULE('term', (): Expression => {
+  readonly term = this.RULE('term', (): Expression => {
     let count: string | undefined;
     this.OPTION(() => {
       count = this.CONSUME(types.Count).image;
@@ -68,7 +68,7 @@ export class EbnfParser extends EmbeddedActionsParser {
     });
   });
 
-  private readonly primary = this.RULE(
+  readonly primary = this.RULE(
     'primary',
     (): Expression =>
       this.OR([

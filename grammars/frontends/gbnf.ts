@@ -33,7 +33,7 @@ export class GbnfParser extends EmbeddedActionsParser {
     return rules;
   });
 
-  private readonly rule = this.RULE('rule', (): [string, Expression] => {
+  readonly rule = this.RULE('rule', (): [string, Expression] => {
     const name = this.CONSUME(types.Name).image;
     this.CONSUME(types.Define);
     const body = this.SUBRULE(this.choice);
@@ -41,13 +41,13 @@ export class GbnfParser extends EmbeddedActionsParser {
     return [name, body];
   });
 
-  private readonly choice: ParserMethod<[], Expression> = this.RULE('choice', (): Expression => {
+  readonly choice: ParserMethod<[], Expression> = this.RULE('choice', (): Expression => {
     const items: Expression[] = [];
     this.AT_LEAST_ONE_SEP({ SEP: types.Bar, DEF: () => items.push(this.SUBRULE(this.sequence)) });
     return one('choice', items);
   });
 
-  private readonly sequence = this.RULE('sequence', (): Expression => {
+  readonly sequence = this.RULE('sequence', (): Expression => {
     const items: Expression[] = [];
     this.MANY({
       // A name before ::= begins the next rule.
@@ -57,7 +57,7 @@ export class GbnfParser extends EmbeddedActionsParser {
     return one('sequence', items);
   });
 
-  private readonly item = this.RULE('item', (): Expression => {
+  readonly item = this.RULE('item', (): Expression => {
     let value = this.SUBRULE(this.atom);
     this.MANY(() => {
       const { image } = this.OR([
@@ -71,7 +71,7 @@ export class GbnfParser extends EmbeddedActionsParser {
     return value;
   });
 
-  private readonly atom = this.RULE(
+  readonly atom = this.RULE(
     'atom',
     (): Expression =>
       this.OR([

@@ -86,7 +86,7 @@ export class LarkParser extends EmbeddedActionsParser {
     return statements;
   });
 
-  private readonly definition = this.RULE('definition', (): LarkStatement & { type: 'define' } => {
+  readonly definition = this.RULE('definition', (): LarkStatement & { type: 'define' } => {
     const name = this.CONSUME(types.Name).image.replace(/^[!?]+/, '');
     const parameters: string[] = [];
     this.OPTION(() => {
@@ -102,7 +102,7 @@ export class LarkParser extends EmbeddedActionsParser {
     return { type: 'define', name, parameters, body: this.SUBRULE(this.choice), mode: 'new' };
   });
 
-  private readonly directive = this.RULE('directive', (): LarkStatement => {
+  readonly directive = this.RULE('directive', (): LarkStatement => {
     const { image } = this.CONSUME(types.Directive);
     // The keyword decides what may follow; gates keep the alternatives apart.
     return this.OR([
@@ -129,7 +129,7 @@ export class LarkParser extends EmbeddedActionsParser {
     ]);
   });
 
-  private readonly imports = this.RULE('imports', (): LarkStatement => {
+  readonly imports = this.RULE('imports', (): LarkStatement => {
     let relative = false;
     const path: string[] = [];
     const names: [string, string][] = [];
@@ -174,7 +174,7 @@ export class LarkParser extends EmbeddedActionsParser {
     return { type: 'import', path, relative, names };
   });
 
-  private readonly choice: ParserMethod<[], LarkNode> = this.RULE('choice', (): LarkNode => {
+  readonly choice: ParserMethod<[], LarkNode> = this.RULE('choice', (): LarkNode => {
     const items: LarkNode[] = [];
     this.OPTION(() => this.CONSUME(types.Bar));
     this.AT_LEAST_ONE_SEP({
@@ -190,13 +190,13 @@ export class LarkParser extends EmbeddedActionsParser {
     return one('choice', items);
   });
 
-  private readonly sequence = this.RULE('sequence', (): LarkNode => {
+  readonly sequence = this.RULE('sequence', (): LarkNode => {
     const items: LarkNode[] = [];
     this.MANY(() => items.push(this.SUBRULE(this.item)));
     return one('sequence', items);
   });
 
-  private readonly item = this.RULE('item', (): LarkNode => {
+  readonly item = this.RULE('item', (): LarkNode => {
     const atom = this.SUBRULE(this.atom);
     let value = atom;
     this.OPTION(() =>
@@ -226,7 +226,7 @@ export class LarkParser extends EmbeddedActionsParser {
     return value;
   });
 
-  private readonly atom = this.RULE(
+  readonly atom = this.RULE(
     'atom',
     (): LarkNode =>
       this.OR([
@@ -250,7 +250,7 @@ export class LarkParser extends EmbeddedActionsParser {
       ]),
   );
 
-  private readonly value = this.RULE(
+  readonly value = this.RULE(
     'value',
     (): LarkNode =>
       this.OR([
