@@ -95,8 +95,8 @@ const web = await build({
         onLoad({ filter: /\.ts$/ }, ({ path: file }) => ({ contents: texts.get(file), loader: 'ts' })),
     },
   ],
-  // Which becomes 1 / 0.
-  define: { ...leanParsers.define, 'Number.POSITIVE_INFINITY': 'Infinity' },
+  // Which become 1 / 0 and -1 / 0.
+  define: { ...leanParsers.define, 'Number.POSITIVE_INFINITY': '1e999', 'Number.NEGATIVE_INFINITY': '-1e999' },
   metafile: true,
 });
 

@@ -3,8 +3,6 @@ import { Project, ts } from 'ts-morph';
 
 const { ModifierFlags, SymbolFlags, TypeFlags } = ts;
 
-const isPrivate = (node) => (ts.getCombinedModifierFlags(node) & ModifierFlags.Private) !== 0;
-
 /** Types of which nothing is known. */
 const UNKNOWN = TypeFlags.Any | TypeFlags.Unknown;
 
@@ -15,7 +13,7 @@ const UNKNOWN = TypeFlags.Any | TypeFlags.Unknown;
  * - it is looked up where no type of the folder declares it (in others' objects, by index), or is listed with others (`Object.keys`, `for in`);
  * - the language has it, or it is a text of the sources.
  *
- * `texts` are the sources of `folder` by file, in which private members have names of their own.
+ * `texts` are the sources of `folder` by file, in which private members (`#` or not) have names of their own.
  */
 export function internalNames(folder, entries) {
   const project = new Project({ tsConfigFilePath: 'tsconfig.json', skipAddingFilesFromTsConfig: true });
@@ -24,8 +22,10 @@ export function internalNames(folder, entries) {
   const program = service.getProgram();
   const checker = program.getTypeChecker();
   const isInside = (node) => !path.relative(folder, node.getSourceFile().fileName).startsWith('..');
-  const isHidden = (node) => isPrivate(node) || (node.name && ts.isPrivateIdentifier(node.name));
-  const isOwn = (node) => isInside(node) || isHidden(node);
+  const isPrivate = (node) =>
+    (ts.getCombinedModifierFlags(node) & ModifierFlags.Private) !== 0 ||
+    (node.name && ts.isPrivateIdentifier(node.name));
+  const isOwn = (node) => isInside(node) || isPrivate(node);
   const declared = new Set();
   const kept = new Set(['then', 'toJSON']);
 
@@ -45,7 +45,7 @@ export function internalNames(folder, entries) {
     for (const index of checker.getIndexInfosOfType(type)) reach(index.type);
     for (const property of type.getProperties()) {
       const { declarations = [] } = property;
-      if (declarations.length > 0 && declarations.every(isHidden)) continue;
+      if (declarations.length > 0 && declarations.every(isPrivate)) continue;
       // Types of libraries have none of ours in them but by their arguments.
       if (declarations.some((d) => d.getSourceFile().isDeclarationFile)) continue;
       kept.add(property.name);
@@ -123,7 +123,8 @@ export function internalNames(folder, entries) {
 
   /**
    * A file's text in which private members of each class are `_0`, `_1` and so on, the most used first. Only their class asks for them, so all
-   * classes share these few names; one that extends another goes on after it.
+   * classes share these few names; one that extends another goes on after it. A class of others may be another in the bundle (chevrotain's
+   * parser): those that extend it keep their names.
    */
   function numberPrivates(file) {
     const edits = [];
@@ -131,8 +132,10 @@ export function internalNames(folder, entries) {
     const number = (node) => {
       if (ts.isClassLike(node)) {
         const type = checker.getTypeAtLocation(node);
-        const above = checker.getBaseTypes(type).flatMap(privatesOf);
-        const uses = privatesOf(type)
+        const bases = checker.getBaseTypes(type);
+        const above = bases.flatMap(privatesOf);
+        const own = bases.every(({ symbol }) => symbol.declarations.every(isInside)) ? privatesOf(type) : [];
+        const uses = own
           .filter(({ name }) => above.every((other) => other.name !== name))
           .map(({ declarations: [{ name }] }) =>
             service.findRenameLocations(file.fileName, name.getStart(), false, false, {

@@ -56,7 +56,10 @@ type OfReference<To, R> = To extends '#'
       : unknown
     : unknown;
 
-type OfSchema<S, R> = S extends { readonly $ref: infer To }
+// Before TypeScript 6 a literal among tools counts as one written in place, which may have no keyword beyond those asked for: its copy may.
+type OfSchema<S, R> = OfCopy<{ [K in keyof S]: S[K] }, R>;
+
+type OfCopy<S, R> = S extends { readonly $ref: infer To }
   ? OfReference<To, R>
   : S extends { readonly const: infer C }
     ? C

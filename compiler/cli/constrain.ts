@@ -10,7 +10,7 @@ import { exitCodes, nearest } from '../diagnostics.ts';
 import type { Args } from './args.ts';
 import { readSchema, readTextConstraint } from './constraint-file.ts';
 import type { Io } from './io.ts';
-import { formatBytes, formatCount, table } from './table.ts';
+import { countOf, formatBytes, formatCount, table } from './table.ts';
 
 /** A constraint as the commands need it. */
 interface Source {
@@ -48,7 +48,7 @@ async function check(file: string, args: Args, io: Io): Promise<number> {
     if (io.json)
       io.out(JSON.stringify({ kind, exact: true, satisfiable: true, unsupported: [], shortest, ...tokens }, null, 2));
     else {
-      io.out(`${file}: ${kind}, honoured exactly; the shortest text takes ${bytesOf(shortest)}.`);
+      io.out(`${file}: ${kind}, honoured exactly; the shortest text takes ${countOf(shortest, 'byte')}.`);
       sayTokens(tokens, io);
     }
     return exitCodes.ok;
@@ -79,12 +79,13 @@ async function check(file: string, args: Args, io: Io): Promise<number> {
   for (const [what, [first, ...more]] of ignoredAlike(report)) {
     const { keyword = '', format, pointer = '' } = first ?? {};
     const meant = format === undefined ? nearest(keyword, SCHEMA_KEYWORDS) : nearest(format, FORMAT_NAMES);
-    const others =
-      more.length === 0 ? '' : ` and ${formatCount(more.length)} other place${more.length === 1 ? '' : 's'}`;
+    const others = more.length === 0 ? '' : ` and ${countOf(more.length, 'other place')}`;
     const each = more.length === 0 ? 'it constrains' : 'they constrain';
     io.out(style.yellow(`${pointer}${others}: ${what}; ${each} nothing.${meant ? ` Did you mean '${meant}'?` : ''}`));
   }
-  const size = Number.isFinite(report.shortest) ? `; the shortest document takes ${bytesOf(report.shortest)}` : '';
+  const size = Number.isFinite(report.shortest)
+    ? `; the shortest document takes ${countOf(report.shortest, 'byte')}`
+    : '';
   io.out(
     good
       ? `${file}: every keyword is honoured exactly${size}.`
@@ -109,8 +110,6 @@ function ignoredAlike({ ignored }: SchemaReport): Map<string, IgnoredKeyword[]> 
   return alike;
 }
 
-const bytesOf = (count: number): string => `${formatCount(count)} byte${count === 1 ? '' : 's'}`;
-
 /** What `--vocab` adds to a check. */
 async function firstMask(
   file: string,
@@ -129,7 +128,7 @@ function sayTokens(tokens: Awaited<ReturnType<typeof firstMask>>, io: Io): void 
   if (!tokens) return;
   const { firstTokens, minTokens } = tokens;
   io.out(
-    `${formatCount(firstTokens)} tokens may come first; the shortest text takes ${formatCount(minTokens)} of them, the end included.`,
+    `${countOf(firstTokens, 'token')} may come first; the shortest text takes ${countOf(minTokens, 'token')}, the end included.`,
   );
 }
 
@@ -165,7 +164,7 @@ async function compile(file: string, args: Args, io: Io): Promise<number> {
     if (!report.complete)
       io.out(
         style.yellow(
-          'Some texts leave these states (INFC5504): open it with the live constraint as its fallback, or see what --complete says.',
+          'Some texts leave these states (INFC5504): open it with { fallback: () => constraint.masks(vocabulary) }, or see what --complete says.',
         ),
       );
   }
@@ -222,9 +221,15 @@ async function readVocabulary(args: Args, io: Io): Promise<Vocabulary> {
   const eos = args.list('eos');
   const options = eos.length > 0 ? { eos } : {};
   try {
-    return file.endsWith('.tiktoken')
+    const vocabulary = file.endsWith('.tiktoken')
       ? vocabularyFromTiktoken(text, options)
       : vocabularyFromTokenizerJson(text, options);
+    // These files do not say which token it is.
+    if (vocabulary.eos.length === 0)
+      io.err(
+        `${io.style.yellow('warning')} ${file} has no usual end token, so that nothing ends a text; give --eos TOKEN`,
+      );
+    return vocabulary;
   } catch (error) {
     if (!(error instanceof InfcError)) throw error;
     throw new InfcError(error.code, error.reason, {

@@ -6,7 +6,7 @@ import type { Io } from './io.ts';
 
 /** A JSON file that should hold a schema. Throws INFC5016 when it is not JSON. */
 export async function readSchema(file: string, io: Io): Promise<unknown> {
-  const text = await readFile(path.resolve(io.cwd, file), 'utf8');
+  const text = await readText(file, io);
   try {
     const schema: unknown = JSON.parse(text);
     return schema;
@@ -23,6 +23,16 @@ export async function readSchema(file: string, io: Io): Promise<unknown> {
   }
 }
 
+/** A file's text without its byte order mark. What is not UTF-8 would come out as other characters: throws INFC5016. */
+async function readText(file: string, io: Io): Promise<string> {
+  const bytes = await readFile(path.resolve(io.cwd, file));
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new InfcError('INFC5016', 'the file is not UTF-8', { file, fix: 'Save it as UTF-8', cause });
+  }
+}
+
 /** A grammar or regular expression by the ending of its file's name. Throws INFC8003 for others. */
 export async function readTextConstraint(
   file: string,
@@ -36,7 +46,7 @@ export async function readTextConstraint(
     });
   }
   const { grammar, regex } = await import('../../grammars/text-constraint.ts');
-  const text = await readFile(path.resolve(io.cwd, file), 'utf8');
+  const text = await readText(file, io);
   const folder = path.dirname(path.resolve(io.cwd, file));
   const resolve = (name: string): Promise<string | undefined> =>
     readFile(path.join(folder, `${name}.lark`), 'utf8').catch(() => undefined);

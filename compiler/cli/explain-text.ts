@@ -5,7 +5,7 @@ import type { Vocabulary } from '../../grammars/vocabulary.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { exitCodes } from '../diagnostics.ts';
 import type { Io } from './io.ts';
-import { formatCount } from './table.ts';
+import { countOf, formatCount } from './table.ts';
 
 const SHOWN = 24;
 
@@ -44,7 +44,7 @@ export function followBytes(acceptor: Acceptor, text: string, io: Io): number {
     io.out(`Byte ${at} cannot come there. Possible: ${shown || 'the end only'}.`);
   } else if (found.status === 'accepted')
     io.out(`The text is complete.${expected.length > 0 ? ` It may go on with ${shown}.` : ''}`);
-  else io.out(`A good beginning: at least ${formatCount(found.bytesToEnd)} more bytes. Next: ${shown}.`);
+  else io.out(`A good beginning: at least ${countOf(found.bytesToEnd, 'more byte')}. Next: ${shown}.`);
   return code;
 }
 
@@ -86,7 +86,7 @@ export function followTokens(machine: TokenMachine, text: string, io: Io): numbe
     io.out(`Token ${refused.id} (number ${tokens.length} of the text) cannot come there: ${refused.reason}.`);
   else io.out(matcher.accepting ? 'The text is complete.' : 'A good beginning.');
   io.out(
-    `${formatCount(allowed.length)} tokens may come next: ${some(allowed.map((id) => JSON.stringify(matcher.explain(id).text)))}.`,
+    `${countOf(allowed.length, 'token')} may come next: ${some(allowed.map((id) => JSON.stringify(matcher.explain(id).text)))}.`,
   );
   if (found.forced.length > 0)
     io.out(`Forced: ${found.forced.map((id) => JSON.stringify(matcher.explain(id).text)).join(' ')}.`);

@@ -3,6 +3,7 @@ import type { Places } from '../matching/endings.ts';
 import { type MaskId, MaskPool, type MaskTable } from '../matching/mask-pool.ts';
 import { OUTSIDE, type TokenMachine, walkedMask } from '../matching/token-machine.ts';
 import { Triples } from '../matching/triples.ts';
+import { checkArgument } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 
 /** 'INFG', little-endian. */
@@ -40,7 +41,7 @@ export function checksum(data: Int32Array): number {
 
 /** Options of {@link openArtifact}. */
 export interface OpenOptions {
-  /** The live constraint, for texts that leave the tables of an incomplete artifact. */
+  /** The live constraint over the vocabulary, for texts that leave the tables of an incomplete artifact: `() => constraint.masks(vocabulary)`. */
   readonly fallback?: () => TokenMachine;
 }
 
@@ -124,6 +125,7 @@ export class ArtifactMachine implements TokenMachine {
     readonly vocabulary: Vocabulary,
     private readonly fallback: (() => TokenMachine) | undefined,
   ) {
+    checkArgument(!fallback || typeof fallback === 'function', 'fallback', '() => constraint.masks(vocabulary)');
     if (data.hash !== vocabulary.hash.padEnd(64, '0') || data.size !== vocabulary.size)
       throw new InfcError('INFC5503', 'the constraint artifact was made for another vocabulary', {
         fix: 'Compile it with the tokenizer that runs',
@@ -379,7 +381,7 @@ export class ArtifactMachine implements TokenMachine {
     this.live ??= this.fallback?.();
     if (!this.live) {
       throw new InfcError('INFC5504', 'the text leaves the tables of an incomplete constraint artifact', {
-        fix: 'Open it with the live constraint as its fallback, or bound what the constraint repeats so that compiling it is complete',
+        fix: 'Open it with a fallback, or bound what the constraint repeats so that compiling it is complete',
       });
     }
     return this.live;

@@ -276,7 +276,7 @@ export class JsonAcceptor implements Acceptor {
   }
 
   /** Moves the current configuration over one byte; false (and dead) when nothing accepted goes on so. */
-  advance(byte: number): boolean {
+  private advance(byte: number): boolean {
     const { machine, stacks, texts } = this;
     for (;;) {
       const code = machine.step(this.leaf, byte);

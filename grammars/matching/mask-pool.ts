@@ -59,10 +59,6 @@ export class MaskPool {
     return marks;
   }
 
-  get count(): number {
-    return this.masks.length;
-  }
-
   /** Registers a dense set that masks can build on; the pool keeps the words. Its hash may be given when it is known. */
   addBase(words: Uint32Array, known?: SetHash): number {
     let hash = known ?? hashes.get(words);

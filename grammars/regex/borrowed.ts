@@ -26,7 +26,8 @@ export class Borrowed {
     const { sets, nodes } = from.internals.languages;
     const node = nodes[theirs];
     // Runs of one class stay what they are: masks know them.
-    const [base, min, max] = node?.kind === 'repeat' ? [nodes[node.a], node.min, node.max] : [node, 1, 1];
+    const base = node?.kind === 'repeat' ? nodes[node.a] : node;
+    const { min, max } = node?.kind === 'repeat' ? node : { min: 1, max: 1 };
     if (base?.kind === 'class')
       return languages.repeat(languages.class(languages.sets.copy(sets.ranges(base.a))), min, max);
     return languages.rule({

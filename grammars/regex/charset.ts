@@ -52,18 +52,6 @@ function intersectRanges(a: Ranges, b: Ranges): number[] {
   return out;
 }
 
-function complementRanges(a: Ranges): number[] {
-  const out: number[] = [];
-  let next = 0;
-  for (let i = 0; i < a.length; i += 2) {
-    const lo = a[i] ?? 0;
-    if (lo > next) out.push(next, lo - 1);
-    next = (a[i + 1] ?? 0) + 1;
-  }
-  if (next <= MAX_CODE_POINT) out.push(next, MAX_CODE_POINT);
-  return intersectRanges(out, SCALARS);
-}
-
 /** Interned sets of Unicode scalar values with memoised Boolean operations and partitions. */
 export class CharSets {
   readonly #ranges: Ranges[] = [];
@@ -120,10 +108,6 @@ export class CharSets {
     if (a === b || b === ALL_SET) return a;
     if (a === ALL_SET) return b;
     return this.#memo(a < b ? `&${a},${b}` : `&${b},${a}`, () => intersectRanges(this.ranges(a), this.ranges(b)));
-  }
-
-  complement(a: CharSet): CharSet {
-    return this.#memo(`~${a}`, () => complementRanges(this.ranges(a)));
   }
 
   has(set: CharSet, codePoint: number): boolean {

@@ -3,7 +3,7 @@ export class ContentHash {
   readonly #lanes = new Uint32Array([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344]);
   #length = 0;
 
-  byte(value: number): void {
+  private byte(value: number): void {
     const lanes = this.#lanes;
     const at = this.#length++ & 3;
     const mixed = Math.imul((lanes[at] ?? 0) ^ value, 0x01000193);

@@ -26,7 +26,7 @@ const NO_WAY: Pick<Way, 'pieces'> = { pieces: [] };
 
 /** Builds the graph of a {@link composite}: literals, free text up to a tag, and other acceptors. */
 export class TurnGraph {
-  readonly engine: RegexEngine = createRegexEngine();
+  private readonly engine: RegexEngine = createRegexEngine();
   readonly #parts: Draft[] = [];
   readonly #special: ReadonlyMap<string, number>;
   readonly #specials: RegExp;
@@ -44,7 +44,7 @@ export class TurnGraph {
     return { first: at, last: at };
   }
 
-  language(lang: Lang): Span {
+  private language(lang: Lang): Span {
     let acceptor = this.#literals.get(lang);
     if (!acceptor) this.#literals.set(lang, (acceptor = regexAcceptor(this.engine, lang)));
     return this.part(acceptor);

@@ -117,6 +117,30 @@ describe('infc constrain', () => {
     expect(lint.code).toBe(exitCodes.badInput);
   });
 
+  it('reads UTF-8 with or without its mark, and refuses what is not UTF-8 rather than read other characters', async () => {
+    const schema = '{"const":"é"}';
+    await writeFile(path.join(folder, 'mark.json'), `\ufeff${schema}`);
+    expect((await infc(['constrain', 'check', 'mark.json'], folder)).out).toContain('takes 4 bytes.');
+    await writeFile(path.join(folder, 'mark.regex'), '\ufeffa\n');
+    expect((await infc(['constrain', 'check', 'mark.regex'], folder)).out).toContain('takes 1 byte.');
+    for (const [name, text] of [
+      ['latin1.json', schema],
+      ['latin1.gbnf', 'root ::= "é"'],
+    ] as const) {
+      await writeFile(path.join(folder, name), text, 'latin1');
+      const { code, err } = await infc(['constrain', 'check', name], folder);
+      expect([code, err]).toEqual([exitCodes.badInput, expect.stringMatching(/INFC5016.*UTF-8/)]);
+    }
+  });
+
+  it('warns of a vocabulary whose end token is not known', async () => {
+    await writeFile(path.join(folder, 'endless.json'), tokenizer.replace('</s>', '<done>'));
+    const check = ['constrain', 'check', 'person.json', '--vocab', 'endless.json'];
+    expect((await infc(check, folder)).err).toMatch(/warning.*endless\.json.*--eos/);
+    const { out, err } = await infc([...check, '--eos', '<done>'], folder);
+    expect([out, err]).toEqual([expect.stringContaining('1 token may come first'), '']);
+  });
+
   it('names what is missing or broken', async () => {
     expect((await infc(['constrain', 'chek', 'person.json'], folder)).err).toContain("Did you mean 'check'?");
     expect((await infc(['constrain', 'compile', 'person.json'], folder)).err).toContain('--vocab');

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { compileConstraint } from '../../grammars/artifact/artifact.ts';
 import * as grammars from '../../grammars/index.ts';
 import {
   constrain,
@@ -95,6 +96,14 @@ describe('misuse', () => {
     ['a token of a vocabulary', /INFC5201.*token 0/, () => vocabularyFromBytes([untyped<string>(5)])],
     ['a pattern for tiktoken', /INFC5201/, () => grammars.vocabularyFromTiktoken('YQ== 0', { pattern: '(' })],
     ['no artifact', /INFC5502/, () => constrain.static(untyped<Uint8Array>(undefined))],
+    [
+      'a constraint as the fallback of an artifact',
+      /INFC5032.*\(\) => constraint\.masks\(vocabulary\)/,
+      () =>
+        constrain
+          .static(compileConstraint(Flag.masks(vocabulary)).bytes, untyped<object>({ fallback: Flag }))
+          .matcher(vocabulary),
+    ],
     ['another file as artifact', /INFC5502/, () => constrain.static(new TextEncoder().encode('{}'.repeat(99)))],
     ['text that is not JSON', /INFC5026/, () => Flag.partial().push('"\\q"')],
     ['a piece that is no text', /INFC5032.*piece.*Give a text/, () => Flag.partial().push(untyped<string>(undefined))],

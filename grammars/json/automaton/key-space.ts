@@ -21,7 +21,7 @@ export class KeySpace {
   constructor(
     private readonly machine: Machine,
     readonly demands: KeyDemands,
-    readonly seen: number,
+    private readonly seen: number,
   ) {
     this.used = machine.seen.get(seen);
     const { keys, order, position } = this.used;

@@ -70,7 +70,7 @@ export class ValueLeaf implements Leaf {
   }
 
   /** The demands on a value of this type; demands no such value meets are gone. */
-  typed(type: JsonType): readonly FormulaSlot[] {
+  private typed(type: JsonType): readonly FormulaSlot[] {
     let found = this.starts.get(type);
     if (!found) {
       const { compiler, solver, formulas, terms } = this.machine;

@@ -84,11 +84,6 @@ export class StringFacts {
     return !engine.isEmpty(engine.intersect(lang, engine.ofLength(min, max)));
   }
 
-  /** Characters of the shortest member. */
-  rest(lang: Lang): number {
-    return this.engine.shortest(lang, CHARACTER_COST);
-  }
-
   /** The profile of a language that only counts characters. */
   lengthProfile(lang: Lang): StringProfile {
     const known = this.lengthProfiles.get(lang);

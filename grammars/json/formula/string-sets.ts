@@ -99,7 +99,7 @@ export class StringSets {
     return this.make(list, free ? window.core : this.engine.intersect(x.lang, y.lang), free ? undefined : window);
   }
 
-  or(a: StringSetId, b: StringSetId): StringSetId {
+  private or(a: StringSetId, b: StringSetId): StringSetId {
     if (a === b || b === StringSets.NONE) return a;
     if (a === StringSets.NONE) return b;
     if (a === StringSets.ALL || b === StringSets.ALL) return StringSets.ALL;

@@ -245,7 +245,7 @@ export class MaskWalk {
   }
 
   /** What may follow the quote of a string whose transition over it is `code`. */
-  tailsOf(code: number, stack: StackId): TailSet {
+  private tailsOf(code: number, stack: StackId): TailSet {
     const { leafAt, stackAt, flagAt, acceptor, tokens } = this;
     const named = this.tailsOfName(code, stack);
     if (named) return named;

@@ -65,7 +65,7 @@ export class SchemaCompiler {
   constructor(
     readonly terms: Terms,
     readonly strings: StringSets,
-    readonly options: CompilerOptions,
+    private readonly options: CompilerOptions,
   ) {
     this.formulas = terms.formulas;
     this.listed = new ListedValues(this.formulas, terms);
@@ -408,7 +408,7 @@ export class SchemaCompiler {
   }
 
   /** Runs one keyword; under `relax` an unsupported one is noted and left out. */
-  attempt(site: Site, keyword: string, make: () => Formula): Formula {
+  private attempt(site: Site, keyword: string, make: () => Formula): Formula {
     try {
       return make();
     } catch (error) {

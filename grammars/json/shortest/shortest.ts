@@ -193,7 +193,7 @@ export class Shortest {
   }
 
   /** Bytes of the shortest value of a formula. */
-  value(formula: Formula): number {
+  private value(formula: Formula): number {
     if (formula === FALSE) return INFINITE;
     if (formula === TRUE) return 1;
     return this.values.ask(formula, () => {

@@ -49,7 +49,7 @@ export class ValueLists {
     const { formulas, terms, compiler, budget } = this.solver;
     // Of a list beside other demands those remain that satisfy them.
     const parts = formulas.conjuncts(typed);
-    const whole = parts.find((part) => compiler.listed.get(part));
+    const whole = parts.find((part) => compiler.listed.get(part) !== undefined);
     const one = whole && compiler.listed.get(whole);
     if (one) {
       const others = formulas.and(parts.filter((part) => part !== whole));
@@ -79,7 +79,7 @@ export class ValueLists {
   }
 
   /** Whether a value satisfies a formula. */
-  holds(formula: Formula, value: Json): boolean {
+  private holds(formula: Formula, value: Json): boolean {
     if (formula <= 1) return formula === 1;
     const one = this.solver.one(formula);
     if (one !== undefined) return this.textOf(one) === this.textOf(value);
