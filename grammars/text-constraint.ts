@@ -118,6 +118,16 @@ export type GrammarInput =
   | ({ readonly lark: string } & LarkOptions)
   | { readonly rules: Grammar };
 
+const GRAMMAR_CHOICES: Choices<LarkOptions & Record<'gbnf' | 'ebnf' | 'lark' | 'rules', unknown>> = {
+  gbnf: 'string',
+  ebnf: 'string',
+  lark: 'string',
+  rules: 'object',
+  start: 'string',
+  resolve: undefined,
+  json: undefined,
+};
+
 /** Constrains text to a context-free grammar. The parser of the notation is loaded when first needed. */
 export async function grammar(
   input: GrammarInput,
@@ -132,6 +142,7 @@ export async function grammar(
     throw new InfcError('INFC5306', 'a grammar is one of { gbnf }, { ebnf } or { lark } with its text, or { rules }', {
       fix: 'Write grammar({ gbnf: text })',
     });
+  checkOptions<object>(input, GRAMMAR_CHOICES);
   try {
     const parsed = await parse(input);
     const engine = engineOf(options);

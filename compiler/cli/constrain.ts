@@ -21,6 +21,9 @@ interface Source {
 
 const ACTIONS = ['check', 'compile', 'explain'];
 
+/** Options that one of the actions takes alone. */
+const OWN = { output: 'compile', states: 'compile', complete: 'compile', text: 'explain' };
+
 /** `infc constrain check|compile|explain SCHEMA`: what a constraint can do, ahead of any model. */
 async function runConstrain(args: Args, io: Io): Promise<number> {
   const [action, file, extra] = args.positionals;
@@ -36,6 +39,11 @@ async function runConstrain(args: Args, io: Io): Promise<number> {
     });
   if (extra !== undefined)
     throw new InfcError('INFC8003', `unexpected argument '${extra}'`, { fix: 'See infc constrain --help' });
+  for (const [option, owner] of Object.entries(OWN))
+    if (owner !== action && args.flag(option))
+      throw new InfcError('INFC8003', `infc constrain ${action} takes no --${option}`, {
+        fix: `Leave it out: it is for infc constrain ${owner}`,
+      });
   if (action === 'check') return check(file, args, io);
   return action === 'compile' ? compile(file, args, io) : explain(file, args, io);
 }

@@ -3,7 +3,7 @@ import type { Places } from '../matching/endings.ts';
 import { type MaskId, MaskPool, type MaskTable } from '../matching/mask-pool.ts';
 import { OUTSIDE, type TokenMachine, walkedMask } from '../matching/token-machine.ts';
 import { Triples } from '../matching/triples.ts';
-import { checkArgument } from '../options.ts';
+import { checkArgument, checkOptions } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 
 /** 'INFG', little-endian. */
@@ -92,7 +92,7 @@ export function readArtifact(bytes: Uint8Array): ArtifactData {
  * made for another vocabulary.
  */
 export function openArtifact(bytes: Uint8Array, vocabulary: Vocabulary, options: OpenOptions = {}): ArtifactMachine {
-  return new ArtifactMachine(readArtifact(bytes), vocabulary, options.fallback);
+  return new ArtifactMachine(readArtifact(bytes), vocabulary, options);
 }
 
 /**
@@ -115,6 +115,7 @@ export class ArtifactMachine implements TokenMachine {
   private readonly known = new Triples();
   private readonly least: number[] = [];
   private readonly liveMasks = new Map<MaskId, MaskId>();
+  private readonly fallback: OpenOptions['fallback'];
   private live: TokenMachine | undefined;
   /** The configuration being moved. */
   private leaf = 0;
@@ -123,9 +124,12 @@ export class ArtifactMachine implements TokenMachine {
   constructor(
     private readonly data: ArtifactData,
     readonly vocabulary: Vocabulary,
-    private readonly fallback: (() => TokenMachine) | undefined,
+    options: OpenOptions,
   ) {
+    checkOptions(options, { fallback: undefined });
+    const { fallback } = options;
     checkArgument(!fallback || typeof fallback === 'function', 'fallback', '() => constraint.masks(vocabulary)');
+    this.fallback = fallback;
     if (data.hash !== vocabulary.hash.padEnd(64, '0') || data.size !== vocabulary.size)
       throw new InfcError('INFC5503', 'the constraint artifact was made for another vocabulary', {
         fix: 'Compile it with the tokenizer that runs',

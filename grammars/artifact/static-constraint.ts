@@ -28,7 +28,7 @@ export class StaticConstraint<T = unknown> {
 
   /** The constraint's automaton over a vocabulary: what matchers share. */
   masks(vocabulary: Vocabulary): ArtifactMachine {
-    return sharedBy(this.machines, vocabulary, () => new ArtifactMachine(this.data, vocabulary, this.options.fallback));
+    return sharedBy(this.machines, vocabulary, () => new ArtifactMachine(this.data, vocabulary, this.options));
   }
 
   /** A logits processor in the style of transformers.js, for a batch of sequences that start empty. */

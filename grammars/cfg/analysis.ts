@@ -3,7 +3,7 @@ import type { Acceptor } from '../matching/acceptor.ts';
 import { wordOf } from '../regex/compiler.ts';
 import type { Lang, RegexEngine } from '../regex/index.ts';
 import type { RegexNode } from '../regex/syntax.ts';
-import type { Expression, Grammar } from './grammar.ts';
+import { checkStart, type Expression, type Grammar } from './grammar.ts';
 
 /** What must be known of a rule before it can be a language node. */
 export interface RuleFacts {
@@ -17,12 +17,7 @@ export interface RuleFacts {
 
 /** Facts of all rules, as a least fixpoint over the shortest members. INFC5302 for rules that are used but not defined. */
 export function analyze(engine: RegexEngine, grammar: Grammar): ReadonlyMap<string, RuleFacts> {
-  if (!grammar.rules.has(grammar.start)) {
-    throw new InfcError('INFC5302', `the grammar has no rule '${grammar.start}' to start from`, {
-      node: grammar.start,
-      fix: 'Define it, or name another start rule',
-    });
-  }
+  checkStart(grammar.start, [...grammar.rules.keys()]);
   const lengths = new Map<string, number>();
   const users = new Map<string, Set<string>>();
   for (const [name, body] of grammar.rules) {

@@ -50,3 +50,12 @@ export function literal(
   }
   return { type: 'terminal', regex: items.length === 1 && items[0] ? items[0] : { type: 'sequence', items } };
 }
+
+/** Refuses to start from a rule that is not there. Throws INFC5302. */
+export function checkStart(start: string, names: readonly string[]): void {
+  if (!names.includes(start))
+    throw new InfcError('INFC5302', `the grammar has no rule '${start}' to start from`, {
+      node: start,
+      fix: `Start from one of ${names.slice(0, 12).join(', ')}`,
+    });
+}

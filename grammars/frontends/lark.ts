@@ -1,5 +1,5 @@
 import { InfcError } from '../../runtime/errors.ts';
-import { type Expression, type Grammar, literal, NOTHING } from '../cfg/grammar.ts';
+import { checkStart, type Expression, type Grammar, literal, NOTHING } from '../cfg/grammar.ts';
 import type { Json } from '../json/schema/document.ts';
 import type { Acceptor } from '../matching/acceptor.ts';
 import type { RegexNode } from '../regex/syntax.ts';
@@ -50,6 +50,7 @@ export async function parseLark(text: string, options: LarkOptions = {}): Promis
   const start = options.start ?? (names.includes('start') ? 'start' : names[0]);
   if (start === undefined)
     throw new InfcError('INFC5303', 'Lark: the grammar has no rule to start from', { fix: 'Define one' });
+  checkStart(start, names);
   return new Lowering(main, options).grammar(start);
 }
 

@@ -336,10 +336,14 @@ export class Matcher {
 
   /**
    * Sets the logits of all other tokens to -Infinity (in place) and returns them. After the end only end tokens are left: a sequence of a
-   * batch that is done early is filled up with them.
+   * batch that is done early is filled up with them. Throws INFC5033 where nothing would be left: the text is complete, and no token ends it.
    */
   process(logits: Float32Array): Float32Array {
     scores(logits);
+    if (!this.ended && this.machine.pool.isEmpty(this.maskId()))
+      throw new InfcError('INFC5033', 'the text is complete, and the vocabulary has no end token', {
+        fix: 'Make the vocabulary with { eos: [token] }, or stop when accepting',
+      });
     const words = this.ended ? this.endWords() : this.mask();
     for (let t = 0; t < logits.length; t++)
       if ((((words[t >>> 5] ?? 0) >>> (t & 31)) & 1) === 0) logits[t] = Number.NEGATIVE_INFINITY;

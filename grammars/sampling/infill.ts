@@ -112,6 +112,7 @@ function partOf(part: Template[number], at: number): Uint8Array | Hole {
     throw new InfcError('INFC5603', `part ${at} of the template is no text, bytes or hole`, {
       fix: 'Write a hole as {}, or { min, max } with counts of bytes',
     });
+  checkOptions(part, { min: undefined, max: undefined });
   return part;
 }
 

@@ -93,17 +93,18 @@ export function vocabularyFromTiktoken(text: string, options: VocabularyOptions 
     if (!line) continue;
     const [encoded = '', rank = ''] = line.split(' ');
     const id = Number(rank);
-    if (!/^\d+$/.test(rank) || id >= 1 << 22)
-      throw noVocabulary(`line ${i + 1} of the .tiktoken file has no rank`, { offset: i });
+    if (!/^\d+$/.test(rank) || id >= 1 << 22) throw wrongLine(i, 'has no rank');
+    if (bytes[id]) throw wrongLine(i, 'has the rank of another');
     let binary: string;
     try {
       binary = atob(encoded);
     } catch (cause) {
-      throw noVocabulary(`line ${i + 1} of the .tiktoken file is not base64`, { offset: i, cause });
+      throw wrongLine(i, 'is not base64', cause);
     }
     bytes[id] = Uint8Array.from(binary, (char) => char.charCodeAt(0));
     ids.set(binary, id);
   }
+  if (ids.size === 0) throw wrongLine(0, 'has no token');
   const special = new Map(Object.entries(options.special ?? {}));
   for (const id of special.values()) bytes[id] = null;
   const split = options.pattern === undefined ? undefined : oniguruma(options.pattern);
@@ -143,6 +144,10 @@ export function vocabularyFromTiktoken(text: string, options: VocabularyOptions 
       }
     : undefined;
   return finish(bytes, special, options, encode);
+}
+
+function wrongLine(offset: number, reason: string, cause?: unknown): InfcError {
+  return noVocabulary(`line ${offset + 1} of the .tiktoken file ${reason}`, { offset, cause });
 }
 
 /** Builds a vocabulary from a plain table: the bytes (or text) of each id, null for special tokens. */

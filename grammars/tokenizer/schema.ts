@@ -200,7 +200,7 @@ function invalid(pointer: string, reason: string): InfcError {
 /** The error for what is no vocabulary. */
 export function noVocabulary(reason: string, place: ErrorDetails = {}): InfcError {
   return new InfcError('INFC5201', reason, {
-    fix: "Give a model's own tokenizer.json or .tiktoken file, or a list of texts, bytes and nulls",
+    fix: "Give the text of a model's own tokenizer.json or .tiktoken file, or a list of texts, bytes and nulls",
     ...place,
   });
 }

@@ -141,6 +141,16 @@ describe('infc constrain', () => {
     expect([out, err]).toEqual([expect.stringContaining('1 token may come first'), '']);
   });
 
+  it.each([
+    ['check', '--text', 'explain'],
+    ['check', '-o', 'compile'],
+    ['explain', '--states', 'compile'],
+    ['compile', '--text', 'explain'],
+  ])('%s takes no %s', async (action, option, owner) => {
+    const { code, err } = await infc(['constrain', action, 'person.json', option, 'x'], folder);
+    expect([code, err]).toEqual([exitCodes.usage, expect.stringMatching(new RegExp(`${action} takes no .*${owner}`, 's'))]);
+  });
+
   it('names what is missing or broken', async () => {
     expect((await infc(['constrain', 'chek', 'person.json'], folder)).err).toContain("Did you mean 'check'?");
     expect((await infc(['constrain', 'compile', 'person.json'], folder)).err).toContain('--vocab');

@@ -5,6 +5,7 @@ import {
   constrain,
   grammar,
   infill,
+  openArtifact,
   regex,
   type ToolFormat,
   tools,
@@ -91,10 +92,22 @@ describe('misuse', () => {
     ['an option of tools', /INFC5027.*reasoning/, () => tools({}, untyped<object>({ reasonig: {} }))],
     ['a choice of tools', /INFC5402.*sometimes/, () => tools({}, { choice: untyped<'auto'>('sometimes') })],
     ['a hole', /INFC5603.*part 1/, () => infill(Flag, ['{', untyped<object>(null)])],
+    ['a bound of a hole', /INFC5027.*'most'.*min, max/, () => infill(Flag, ['{', untyped<object>({ most: 5 })])],
     ['a hole that ends before it begins', /INFC5603/, () => infill(Flag, [{ min: -1 }])],
     ['a hole of more than its most', /INFC5603/, () => infill(Flag, [{ min: 5, max: 2 }])],
     ['a token of a vocabulary', /INFC5201.*token 0/, () => vocabularyFromBytes([untyped<string>(5)])],
     ['a pattern for tiktoken', /INFC5201/, () => grammars.vocabularyFromTiktoken('YQ== 0', { pattern: '(' })],
+    ['an empty .tiktoken file', /INFC5201.*line 1 .*no token/, () => grammars.vocabularyFromTiktoken('\n')],
+    [
+      'a rank given twice',
+      /INFC5201.*line 3 .*rank of another/,
+      () => grammars.vocabularyFromTiktoken('YQ== 0\nYg== 1\nYw== 1'),
+    ],
+    [
+      'a tokenizer as bytes',
+      /INFC5201.*the text of/,
+      () => grammars.vocabularyFromTokenizerJson(new TextEncoder().encode('{}')),
+    ],
     ['no artifact', /INFC5502/, () => constrain.static(untyped<Uint8Array>(undefined))],
     [
       'a constraint as the fallback of an artifact',
@@ -103,6 +116,19 @@ describe('misuse', () => {
         constrain
           .static(compileConstraint(Flag.masks(vocabulary)).bytes, untyped<object>({ fallback: Flag }))
           .matcher(vocabulary),
+    ],
+    [
+      'an option of artifacts',
+      /INFC5027.*fallback/,
+      () =>
+        constrain
+          .static(compileConstraint(Flag.masks(vocabulary)).bytes, untyped<object>({ fallBack: Flag }))
+          .matcher(vocabulary),
+    ],
+    [
+      'an option of artifacts that are opened for a vocabulary',
+      /INFC5027.*fallback/,
+      () => openArtifact(compileConstraint(Flag.masks(vocabulary)).bytes, vocabulary, untyped<object>({ live: 1 })),
     ],
     ['another file as artifact', /INFC5502/, () => constrain.static(new TextEncoder().encode('{}'.repeat(99)))],
     ['text that is not JSON', /INFC5026/, () => Flag.partial().push('"\\q"')],
@@ -193,6 +219,27 @@ describe('misuse', () => {
     { bnf: '' },
   ])('grammar(%j)', async (input) => {
     await expect(grammar(untyped<{ gbnf: string }>(input))).rejects.toThrow(/INFC5306/);
+  });
+
+  it.each([{ gbnf: 'root ::= "a"\nb ::= "c"' }, { ebnf: 'root = "a"; b = "c";' }, { lark: 'root: "a"\nb: "c"' }])(
+    'a start rule of %j',
+    async (input) => {
+      await expect(grammar({ ...input, start: 'rot' })).rejects.toThrow(/INFC5302.*'rot'.*one of root, b/);
+      await expect(grammar(untyped({ ...input, strat: 'b' }))).rejects.toThrow(/INFC5027.*'strat'.*start/);
+      await expect(grammar(untyped({ ...input, start: 5 }))).rejects.toThrow(/INFC5027.*start.*string/);
+    },
+  );
+
+  it('says that nothing ends a complete text rather than leave no score', () => {
+    const endless = vocabularyFromBytes(['a', 'b']);
+    const matcher = regex('a').matcher(endless);
+    expect([...matcher.process(new Float32Array(2))]).toEqual([0, Number.NEGATIVE_INFINITY]);
+    matcher.commit(0);
+    // Who stops by this meets no error.
+    expect([matcher.accepting, ...matcher.mask()]).toEqual([true, 0]);
+    expect(() => matcher.process(new Float32Array(2))).toThrow(/INFC5033.*eos/);
+    const processor = regex('a').asLogitsProcessor(endless);
+    expect(() => processor.process([[0]], [new Float32Array(2)])).toThrow(/INFC5033/);
   });
 
   it('clears what a larger mask held', () => {

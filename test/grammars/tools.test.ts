@@ -6,6 +6,7 @@ import {
   hermes,
   mistral,
   mistralArgs,
+  mistralNemo,
   phi4,
   TOOL_FORMATS,
   type ToolFormat,
@@ -160,6 +161,8 @@ describe('tools', () => {
   it('knows a format from a chat template', () => {
     expect(toolFormatOfTemplate("{{- '<tool_call>' }}")).toBe(hermes);
     expect(toolFormatOfTemplate('[TOOL_CALLS]')).toBe(mistral);
+    expect(toolFormatOfTemplate('{{- "[TOOL_CALLS] [" }}')).toBe(mistral);
+    expect(toolFormatOfTemplate('{{- "[TOOL_CALLS][" }}')).toBe(mistralNemo);
     expect(toolFormatOfTemplate('[TOOL_CALLS]NAME[ARGS]')).toBe(mistralArgs);
     expect(toolFormatOfTemplate('<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>NAME')).toBe(deepseek31);
     expect(toolFormatOfTemplate('<|tool_call|>[]<|/tool_call|>')).toBe(phi4);

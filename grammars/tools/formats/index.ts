@@ -5,7 +5,7 @@ import { glm45, glm47 } from './glm.ts';
 import { harmony } from './harmony.ts';
 import { hermes } from './hermes.ts';
 import { llama3 } from './llama3.ts';
-import { mistral, mistralArgs } from './mistral.ts';
+import { mistral, mistralArgs, mistralNemo } from './mistral.ts';
 import { phi4 } from './phi4.ts';
 import { qwen3Coder } from './qwen3-coder.ts';
 
@@ -22,6 +22,7 @@ export {
   llama3,
   mistral,
   mistralArgs,
+  mistralNemo,
   phi4,
   qwen3Coder,
 };
@@ -32,6 +33,7 @@ export const TOOL_FORMATS = {
   deepseek,
   deepseek31,
   mistralArgs,
+  mistralNemo,
   mistral,
   phi4,
   glm45,
