@@ -148,7 +148,10 @@ describe('infc constrain', () => {
     ['compile', '--text', 'explain'],
   ])('%s takes no %s', async (action, option, owner) => {
     const { code, err } = await infc(['constrain', action, 'person.json', option, 'x'], folder);
-    expect([code, err]).toEqual([exitCodes.usage, expect.stringMatching(new RegExp(`${action} takes no .*${owner}`, 's'))]);
+    expect([code, err]).toEqual([
+      exitCodes.usage,
+      expect.stringMatching(new RegExp(`${action} takes no .*${owner}`, 's')),
+    ]);
   });
 
   it('names what is missing or broken', async () => {

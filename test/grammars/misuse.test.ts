@@ -201,6 +201,19 @@ describe('misuse', () => {
     ]);
   });
 
+  // JSON.stringify would make null or nothing of them.
+  it.each<readonly [object, string]>([
+    [{ const: { a: undefined } }, '/const'],
+    [{ const: Number.NaN }, '/const'],
+    [{ const: [1n] }, '/const'],
+    [{ enum: ['x', [undefined]] }, '/enum'],
+    [{ enum: [{ a: Number.NaN }] }, '/enum'],
+  ])('%o holds what is no JSON', (schema, pointer) => {
+    const problem = expect.objectContaining({ code: 'INFC5001', pointer, reason: expect.stringContaining('no JSON') });
+    expect(constrain.check(schema).unsupported).toContainEqual(problem);
+    expect(() => constrain(schema).accepts('['), 'at the latest where a text comes to it').toThrow(/INFC5001.*no JSON/);
+  });
+
   it.each([{ required: true }, { $defs: [] }, { definitions: 5 }, { $id: 5 }, { $anchor: null }])(
     '%j is listed as ignored',
     (schema) => {

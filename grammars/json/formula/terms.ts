@@ -1,3 +1,4 @@
+import { InfcError } from '../../../runtime/errors.ts';
 import type { Json, Site } from '../schema/document.ts';
 import type { Listed } from '../schema/listed-values.ts';
 import type { Decimal } from './decimal.ts';
@@ -203,15 +204,17 @@ export function itemValue(shape: ItemShape, offset: number): Formula {
   return shape.prefix[offset] ?? shape.rest;
 }
 
-/** Text that is equal exactly for equal JSON values (1 and 1.0 and 1e0 alike, keys sorted). */
-export function canonical(value: Json): string {
+/** Text that is equal exactly for equal JSON values (1 and 1.0 and 1e0 alike, keys sorted). Throws INFC5001 for what is none. */
+export function canonical(value: Json | undefined): string {
   if (value === null || typeof value === 'boolean') return String(value);
   if (typeof value === 'string') return JSON.stringify(value);
-  if (typeof value === 'number') return Object.is(value, -0) ? '0' : String(value);
+  if (typeof value === 'number' && !Number.isNaN(value)) return Object.is(value, -0) ? '0' : String(value);
   if (Array.isArray(value)) return `[${value.map((x: Json) => canonical(x)).join(',')}]`;
+  if (typeof value !== 'object')
+    throw new InfcError('INFC5001', `${String(value)} is no JSON`, { fix: 'Correct the values of enum and const' });
   const object = value as { readonly [key: string]: Json };
   return `{${Object.keys(object)
     .sort()
-    .map((k) => `${JSON.stringify(k)}:${canonical(object[k] ?? null)}`)
+    .map((k) => `${JSON.stringify(k)}:${canonical(object[k])}`)
     .join(',')}}`;
 }

@@ -27,6 +27,7 @@ const HARD = [
   'pattern',
   'format',
   'enum',
+  'const',
   'dependentRequired',
   'minProperties',
   'required',
