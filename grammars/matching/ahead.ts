@@ -8,6 +8,7 @@ const MAX_TEXT = 4096;
 /** Bytes known beyond a token before it is cut: few tokens are longer. */
 const BEYOND = 32;
 
+const QUOTE = 0x22;
 const utf8 = new TextEncoder();
 
 /**
@@ -60,6 +61,12 @@ export class Ahead {
       }
       const token = Uint8Array.from(bytes.splice(0, this.longest(bytes)));
       if (token.length === 0) return;
+      // The likely string is short, and one token its quotes: a model's own goes on inside of them.
+      for (let i = 1; i < token.length; i++)
+        if (token[i - 1] === QUOTE) {
+          machine.mask(machine.run(read, token.subarray(0, i)));
+          yield;
+        }
       read = machine.run(read, token);
     }
   }

@@ -1,6 +1,6 @@
 import { CHARACTER_COST, type Decisions } from './decisions.ts';
 import type { Derivatives } from './derivatives.ts';
-import { EMPTY, type Lang, type Languages } from './language.ts';
+import type { Lang, Languages } from './language.ts';
 import { UNBOUNDED } from './node.ts';
 
 /** Counters below this stay as they are. */
@@ -124,14 +124,14 @@ export class Counters {
 
   #search(lang: Lang): number {
     const found = new Set([lang]);
-    let need = 0;
     for (const state of found) {
       if (found.size > MAX_STATES) return UNBOUNDED;
-      if (state === EMPTY || this.#decisions.isEmpty(state)) continue;
-      need = Math.max(need, this.#decisions.shortest(state, CHARACTER_COST));
       const { representatives } = this.#derivatives.classes(state);
       for (let cls = 1; cls < representatives.length; cls++) found.add(this.#derivatives.deriveClass(state, cls));
     }
+    let need = 0;
+    for (const state of found)
+      if (!this.#decisions.isEmpty(state)) need = Math.max(need, this.#decisions.shortest(state, CHARACTER_COST));
     return need;
   }
 }

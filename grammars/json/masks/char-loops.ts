@@ -56,7 +56,7 @@ const BACKSLASH = 0x5c;
  * States that a loop may have, and no more than it has characters: to look at them costs more than a small set saves. More are followed as
  * far as so many levels take.
  */
-const MAX_STATES = 64;
+const MAX_STATES = 32;
 /** Levels followed: longer tokens are so few that they are walked. */
 const LEVELS = 20;
 /** Fewer when they are that many at once: so many, and two a level. */

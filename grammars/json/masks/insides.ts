@@ -14,7 +14,7 @@ const SHORT = 10;
 /** Where a bound on the length is left out, so many tokens are tried one by one at most. */
 const MANY = 6000;
 /** Tokens with more characters than this are so few that they are tried one by one. */
-const MOST = 32;
+export const MOST = 32;
 /** Masks of formats kept for a vocabulary. */
 const MAX_KEPT = 2048;
 

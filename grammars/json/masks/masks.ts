@@ -12,7 +12,7 @@ import type { StackId } from '../automaton/stack.ts';
 import { located } from '../schema/located.ts';
 import { CHAR_WORDS, type CharBits } from './char-bits.ts';
 import { ROUND } from './char-loops.ts';
-import { type Counted, Insides } from './insides.ts';
+import { type Counted, Insides, MOST } from './insides.ts';
 import { ListedMasks } from './listed-masks.ts';
 import { Memo } from './mask-memo.ts';
 import { BLANK, MaskWalk, USUAL } from './mask-walk.ts';
@@ -380,11 +380,17 @@ export class JsonMasks implements TokenMachine {
     const { strings, tailOf } = this.tokens;
     const whole = this.situation(info.anyRun(), stack);
     const { base, extra } = pool.mask(whole.mask);
-    if (base >= 0 && !whole.loop) return undefined;
     const fits = (token: number): boolean => {
       const length = strings.lengths[token] ?? 0;
       return length <= max && (tailOf[token] === INSIDE || length >= min);
     };
+    if (base >= 0 && !whole.loop) {
+      // (Few are longer than that.)
+      if (max < MOST) return undefined;
+      const counted = [...strings.closers.map(({ token }) => token), ...strings.byLength.slice(max + 1).flat()];
+      const over = counted.filter((token) => pool.has(whole.mask, token) && !fits(token));
+      return { mask: pool.toggle(whole.mask, over), later: whole.later.filter(fits) };
+    }
     walk.count = 0;
     for (let i = 0; i < extra.length; i++) {
       const token = extra[i] ?? 0;
