@@ -162,7 +162,8 @@ const constrainSchema = <const S>(schema: S, options: ConstrainOptions = {}): Co
  * Compiles a schema into a constraint: JSON Schema (draft 4 to 2020-12, TypeBox included) or anything that speaks Standard
  * JSON Schema. Work is done lazily, when states are first visited; a schema that cannot be honoured exactly gives an
  * {@link InfcError} INFC5nnn with its JSON pointer: here for patterns, references and types anywhere that a text may come to, at the first
- * state that needs the keyword for the rest (a value of the wrong type such as `minItems: "2"`, a question beyond the budget).
+ * state that needs the keyword for the rest (a value of the wrong type such as `minItems: "2"`, a question beyond the budget, what comes
+ * after 10,000 objects or 500 references in the schema's text).
  */
 // Marked as pure: bundles that only open artifacts leave the schema compiler out.
 export const constrain = /* @__PURE__ */ Object.assign(constrainSchema, {

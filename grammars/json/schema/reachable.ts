@@ -11,6 +11,10 @@ import {
   SUBSCHEMA_MAP,
 } from './document.ts';
 
+/** Objects and lists of a schema that are looked at when it is opened, and references: nearly all have fewer. */
+const MOST = 10_000;
+const MOST_REFERENCES = 500;
+
 /** What to do with each subschema that a value may come to, and with what a reference throws that leads nowhere. */
 export interface Visitor {
   visit(site: Site): void;
@@ -48,23 +52,26 @@ export function refuseUnreadable(root: Site, compiler: SchemaCompiler): void {
   });
 }
 
-/** Whether all objects in a document would be readable schemas, and all references lead to a place in it: a look at the text, where they stand or not. */
+/**
+ * Whether all objects in a document would be readable schemas, and all references lead to a place in it: a look at the text, where they stand
+ * or not. It ends after so many, as objects may hold themselves and a large schema should not wait for it.
+ */
 function looksReadable(root: Site, compiler: SchemaCompiler): boolean {
   const references = new Set<string>();
   const queue: Json[] = [root.schema];
-  // Objects may hold themselves, or others many times.
-  const seen = new Set<Json>();
-  for (let value = queue.pop(); value !== undefined; value = queue.pop()) {
-    if (seen.has(value)) continue;
-    seen.add(value);
+  for (let left = MOST, value = queue.pop(); value !== undefined && left > 0; left--, value = queue.pop()) {
     if (Array.isArray(value)) {
       for (const below of value) if (typeof below === 'object') queue.push(below);
     } else if (isObject(value)) {
-      if (!isReadable(value, compiler)) return false;
       for (const key of Object.keys(value)) {
         const below = value[key];
-        if (typeof below === 'object') queue.push(below);
-        else if (typeof below === 'string' && REFERENCES.has(key)) references.add(below);
+        if (typeof below === 'object') {
+          if (key === 'patternProperties' && !isReadable(value, compiler)) return false;
+          queue.push(below);
+        } else if (typeof below === 'string') {
+          if (key === 'type' ? !TYPES.has(below) : key === 'pattern' && !compiler.reads(below)) return false;
+          if (REFERENCES.has(key) && references.size < MOST_REFERENCES) references.add(below);
+        }
       }
     }
   }
@@ -72,8 +79,7 @@ function looksReadable(root: Site, compiler: SchemaCompiler): boolean {
 }
 
 /** Whether the patterns and types of a schema are understood. */
-function isReadable(schema: JsonObject, compiler: SchemaCompiler): boolean {
-  const { type = [], pattern, patternProperties } = schema;
+function isReadable({ type = [], pattern, patternProperties }: JsonObject, compiler: SchemaCompiler): boolean {
   return (
     (typeof type === 'object' || TYPES.has(type)) &&
     (typeof pattern !== 'string' || compiler.reads(pattern)) &&
