@@ -119,7 +119,7 @@ export function internalNames(folder, entries) {
   }
   const names = [...declared].filter((name) => name.length > 2 && /^\w+$/.test(name) && !kept.has(name)).sort();
   const files = program.getSourceFiles().filter((file) => !file.isDeclarationFile && isInside(file));
-  return { names: [...names, '_\\d+'], texts: new Map(files.map((file) => [file.fileName, numberPrivates(file)])) };
+  return { names, texts: new Map(files.map((file) => [file.fileName, numberPrivates(file)])) };
 
   /**
    * A file's text in which private members of each class are `_0`, `_1` and so on, the most used first. Only their class asks for them, so all
