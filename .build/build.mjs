@@ -74,7 +74,12 @@ const browser = pick('runtime', 'generate', 'grammars', 'grammars/tools', 'gramm
 // constraints is in another bundle, and looks into those of this one.)
 const seen = [
   ...Object.values(browser).filter((file) => file.startsWith('grammars/')),
-  ...['grammars/tokenizer/index.ts', 'grammars/vocabulary.ts', 'grammars/artifact/artifact.ts', leanParsers.alias.chevrotain],
+  ...[
+    'grammars/tokenizer/index.ts',
+    'grammars/vocabulary.ts',
+    'grammars/artifact/artifact.ts',
+    leanParsers.alias.chevrotain,
+  ],
 ];
 const { names, texts } = internalNames('grammars', seen);
 const tsconfigRaw = { compilerOptions: { target: 'es2022', useDefineForClassFields: false } };
