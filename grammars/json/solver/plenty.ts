@@ -3,6 +3,8 @@ import { type ItemShape, itemValue, JSON_TYPES, type JsonType, type Shape } from
 import { countNumbers } from './cardinality.ts';
 import type { Solver } from './solver.ts';
 
+/** So many texts are as good as unlimitedly many: no array is so long. */
+const MANY = 1e9;
 /** How deep values within values are looked at. */
 const DEPTH = 4;
 
@@ -19,7 +21,7 @@ export function plenty(solver: Solver, demand: Formula, type: JsonType, depth = 
     case 'string': {
       const { engine } = solver.compiler.strings;
       const { lang } = solver.compiler.strings.get(solver.compiler.stringSet(value));
-      return !engine.isEmpty(lang) && engine.cardinality(lang) === Number.POSITIVE_INFINITY;
+      return !engine.isEmpty(lang) && engine.cardinality(lang) > MANY;
     }
     case 'number':
       return countNumbers(solver, typed, 0) === Number.POSITIVE_INFINITY;
@@ -47,11 +49,12 @@ export function plentyEverywhere(solver: Solver, array: Formula): boolean {
   const demands = itemDemands(solver, array);
   if (!demands) return false;
   const { at, distinct, max } = demands;
-  for (let i = 0; i < Math.min(distinct, max); i++) if (!plentyOf(solver, at(i), DEPTH)) return false;
+  for (let i = 0; i < Math.min(distinct, max); i++) if (!plentyOf(solver, at(i))) return false;
   return true;
 }
 
-function plentyOf(solver: Solver, value: Formula, depth: number): boolean {
+/** Whether unlimitedly many values certainly satisfy a formula. */
+export function plentyOf(solver: Solver, value: Formula, depth = DEPTH): boolean {
   return JSON_TYPES.some((type) => plenty(solver, value, type, depth));
 }
 
