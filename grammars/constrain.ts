@@ -114,7 +114,12 @@ export function openConstraint<S>(
 }
 
 function isStandard(schema: unknown): schema is StandardSchemaLike {
-  return schema !== null && (typeof schema === 'object' || typeof schema === 'function') && '~standard' in schema;
+  return (
+    schema !== null &&
+    (typeof schema === 'object' || typeof schema === 'function') &&
+    '~standard' in schema &&
+    isObject(schema['~standard'])
+  );
 }
 
 /** The JSON Schema behind any supported input. */

@@ -188,7 +188,10 @@ export class Shortest {
         best = engine.shortest(engine.intersect(slot.lang, counted), JSON_STRING_COST);
       }
     }
-    for (let i = slot.low; i < slot.high; i++) best = Math.min(best, jsonLength(slot.list[i]?.slice(slot.at) ?? ''));
+    // All begin alike.
+    const begun = slot.at === 0 ? 0 : jsonLength(slot.list[slot.low]?.slice(0, slot.at) ?? '');
+    for (let i = slot.low; i < slot.high; i++)
+      best = Math.min(best, this.machine.facts.jsonLength(slot.list[i] ?? '') - begun);
     return best;
   }
 
