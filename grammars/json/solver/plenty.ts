@@ -1,6 +1,7 @@
 import { FALSE, type Formula, TRUE } from '../formula/formula.ts';
 import { type ItemShape, itemValue, JSON_TYPES, type JsonType, type Shape } from '../formula/terms.ts';
 import { countNumbers } from './cardinality.ts';
+import type { SeenSet } from './seen-keys.ts';
 import type { Solver } from './solver.ts';
 
 /** So many texts are as good as unlimitedly many: no array is so long. */
@@ -28,7 +29,7 @@ export function plenty(solver: Solver, demand: Formula, type: JsonType, depth = 
     case 'array':
       return plentyOfItems(solver, typed, depth);
     case 'object':
-      return plentyOfProperties(solver, typed, depth);
+      return plentyOfProperties(solver, typed, undefined, depth);
   }
 }
 
@@ -39,7 +40,10 @@ function withoutExceptions({ formulas, terms }: Solver, value: Formula): Formula
     formulas
       .conjuncts(value)
       .filter(
-        (x) => !formulas.isLiteral(x) || formulas.isPositive(x) || terms.get(formulas.leafNumber(x)).sort !== 'const',
+        (x) =>
+          !formulas.isLiteral(x) ||
+          formulas.isPositive(x) ||
+          !['const', 'oneOf'].includes(terms.get(formulas.leafNumber(x)).sort),
       ),
   );
 }
@@ -89,6 +93,7 @@ function itemDemands({ formulas, terms }: Solver, array: Formula): Demands | und
     else if (!positive) return undefined;
     else if (term.sort === 'contains') wanted = true;
     else if (term.sort !== 'unique') return undefined;
+    else items.push({ shape: terms.everyItem(terms.noneOf(term.gone)), offset: 0 });
   }
   return {
     at: (i) => formulas.and(items.map((x) => itemValue(x.shape, x.offset + i))),
@@ -98,7 +103,8 @@ function itemDemands({ formulas, terms }: Solver, array: Formula): Demands | und
   };
 }
 
-function plentyOfProperties(solver: Solver, object: Formula, depth: number): boolean {
+/** Whether properties other than those `seen` have unlimitedly many values. */
+export function plentyOfProperties(solver: Solver, object: Formula, seen?: SeenSet, depth = DEPTH): boolean {
   const { formulas, terms } = solver;
   const shapes: Shape[] = [];
   for (const literal of formulas.conjuncts(object)) {
@@ -110,6 +116,7 @@ function plentyOfProperties(solver: Solver, object: Formula, depth: number): boo
   const fresh = formulas.and(shapes.map((shape) => (shape.patterns.length > 0 ? FALSE : shape.rest)));
   if (solver.satisfiable(fresh)) return true;
   const names = new Set(shapes.flatMap((shape) => [...shape.names]));
-  for (const name of names) if (plentyOf(solver, solver.objects.demand(shapes, name), depth - 1)) return true;
+  for (const name of names)
+    if (!seen?.has(name) && plentyOf(solver, solver.objects.demand(shapes, name), depth - 1)) return true;
   return false;
 }
