@@ -267,7 +267,45 @@ export class Languages {
     }
     if (members.has(EPSILON) && [...members].some((lang) => lang !== EPSILON && this.node(lang).nullable === true))
       members.delete(EPSILON);
-    return this.#makeSet('union', members);
+    return this.#exclusive(members) ?? this.#makeSet('union', members);
+  }
+
+  /** One language but none of some others, or exactly one of these but not the first, is exactly one of all: they derive one by one. */
+  #exclusive(members: ReadonlySet<Lang>): Lang | undefined {
+    for (const own of members.size === 2 ? members : [])
+      for (const rest of members) {
+        const { kind, kids, behinds, looping } = this.node(rest);
+        for (const no of kind === 'intersect' && behinds === 0 && !looping ? kids : []) {
+          const first = this.node(no).a;
+          if (this.node(no).kind !== 'not' || !this.node(own).kids.includes(first)) continue;
+          const other = this.intersect(kids.filter((kid) => kid !== no));
+          const node = this.node(other);
+          const others = node.kind === 'one' ? node.kids : [other];
+          if (own === this.intersect([first, this.not(this.union(others))])) return this.one([first, ...others]);
+        }
+      }
+    return undefined;
+  }
+
+  /** Texts that are in exactly one of some languages, which do not look behind. */
+  one(list: readonly Lang[]): Lang {
+    const twice = list.filter((lang, i) => list.indexOf(lang) < i);
+    const single = list.filter((lang) => lang !== EMPTY && !twice.includes(lang));
+    const kids = single.filter((lang) => lang !== this.any);
+    const nodes = kids.map((kid) => this.node(kid));
+    let lang = kids[0] ?? EMPTY;
+    if (kids.length < single.length) lang = this.not(this.union(kids));
+    else if (kids.length > 1)
+      lang = this.#make(`=${kids}`, {
+        kind: 'one',
+        kids,
+        nullable: nodes.filter((node) => node.nullable).length === 1,
+        minLength: Math.min(...nodes.map((node) => node.minLength)),
+        maxLength: Math.max(...nodes.map((node) => node.maxLength)),
+        plain: false,
+        opaque: true,
+      });
+    return this.intersect([lang, this.not(this.union(twice))]);
   }
 
   intersect(kids: readonly Lang[]): Lang {
