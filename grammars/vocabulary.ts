@@ -13,3 +13,10 @@ export interface Vocabulary {
   /** The tokenizer's own (canonical) encoding of a text, where it is known. */
   encode?(text: string): number[];
 }
+
+/** A character for each byte: a key for maps. (Spread as arguments, a token or text of a hundred kilobytes is more than the stack takes.) */
+export function binaryOf(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}

@@ -65,6 +65,14 @@ export function readArtifact(bytes: Uint8Array): ArtifactData {
   if (data[0] !== ARTIFACT_MAGIC) throw damaged('is something else');
   if (data[1] !== ARTIFACT_VERSION) throw damaged(`has format version ${data[1]}, not ${ARTIFACT_VERSION}`);
   if (data[2] !== data.length || data[3] !== checksum(data)) throw damaged('is damaged');
+  // One section after the other, to the end.
+  let end = HEADER_WORDS;
+  for (let at = 14; at < 14 + 2 * SECTIONS.length; at += 2) {
+    const [from = 0, length = 0] = data.subarray(at, at + 2);
+    if (from !== end || length < 0) throw damaged('is damaged');
+    end += length;
+  }
+  if (end !== data.length) throw damaged('is damaged');
   const hash = Array.from(data.subarray(4, 12), (word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
   const section = (name: (typeof SECTIONS)[number]): Int32Array => {
     const at = 14 + 2 * SECTIONS.indexOf(name);

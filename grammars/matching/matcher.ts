@@ -204,7 +204,7 @@ export class Matcher {
   /** An independent matcher in the same state. */
   fork(): Matcher {
     const copy = new Matcher(this.machine, this.options);
-    copy.history.push(...this.history);
+    for (const state of this.history) copy.history.push(state);
     copy.state = this.state;
     copy.ended = this.ended;
     return copy;

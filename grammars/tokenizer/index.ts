@@ -1,6 +1,6 @@
 import { InfcError } from '../../runtime/errors.ts';
 import { type Choices, checkOptions } from '../options.ts';
-import type { Vocabulary } from '../vocabulary.ts';
+import { binaryOf, type Vocabulary } from '../vocabulary.ts';
 import { sectionsOf } from './added-tokens.ts';
 import { mergePairs } from './bpe.ts';
 import { byteLevelBytes } from './byte-level.ts';
@@ -112,7 +112,8 @@ export function vocabularyFromTiktoken(text: string, options: VocabularyOptions 
     throw noVocabulary(`the pattern '${options.pattern.slice(0, 40)}' does not carry over to JavaScript`, {
       fix: 'Use one of TIKTOKEN_PATTERNS, or leave it out: masks need none',
     });
-  const texts = bytes.map((token) => (token ? String.fromCharCode(...token) : ''));
+  const texts: string[] = [];
+  for (const [binary, id] of ids) texts[id] = binary;
   const stride = 1 << 22;
   const known = new Map<number, number>();
   const merge = (left: number, right: number) => {
@@ -126,18 +127,14 @@ export function vocabularyFromTiktoken(text: string, options: VocabularyOptions 
     ? (input: string): number[] | undefined => {
         const out: number[] = [];
         for (const [piece] of input.matchAll(split)) {
-          const binary = String.fromCharCode(...encoder.encode(piece));
+          const binary = binaryOf(encoder.encode(piece));
           const whole = ids.get(binary);
           if (whole !== undefined) out.push(whole);
           else {
             const symbols = Array.from(binary, (char) => ids.get(char));
             if (symbols.includes(undefined)) return undefined;
-            out.push(
-              ...mergePairs(
-                symbols.filter((id) => id !== undefined),
-                merge,
-              ),
-            );
+            const known = symbols.filter((id) => id !== undefined);
+            for (const id of mergePairs(known, merge)) out.push(id);
           }
         }
         return out;

@@ -1,14 +1,17 @@
-// One case of test/bench/hostile.mjs in a process of its own: NAME ORDER DATA [CANCEL], DATA being what `hostile-data.ts` wrote. Says when it is
-// ready, waits for a line, then prints a line of JSON. With CANCEL the signal turns after so many milliseconds, and `late` is how long the work
-// went on after that.
+// One case of test/bench/hostile.mjs in a process of its own: NAME ORDER DATA STEPS [CANCEL], DATA being what `hostile-data.ts` wrote. Says when it
+// is ready, waits for a line, then prints a line of JSON. With CANCEL the signal turns after so many milliseconds, and `late` is how long the work
+// went on after that. After the text STEPS random tokens are taken from the start, and as many under a limit that masks keep, and one that they
+// do not.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { constrain, type Matcher } from '../../grammars/index.ts';
+import { constrain, type Matcher, type MatcherOptions } from '../../grammars/index.ts';
 import { InfcError } from '../../runtime/errors.ts';
+import type { Opened } from '../grammars/hostile/case.ts';
 import { HOSTILE } from '../grammars/hostile/index.ts';
+import { choose } from '../grammars/random-walk.ts';
 import { readData } from './hostile-data.ts';
 
-const [, , name = '', order, data = '', cancel] = process.argv;
+const [, , name = '', order, data = '', steps = '0', cancel] = process.argv;
 const hostile = HOSTILE.find((x) => x.name === name);
 if (!hostile) throw new Error(`there is no case '${name}'`);
 const { vocabulary, tokens } = readData(data, name);
@@ -37,6 +40,38 @@ function peak(): number {
   }
 }
 
+/** A generator of numbers from 0 to 1. */
+let seed = 29117;
+function next(): number {
+  seed = (seed + 0x6d2b79f5) | 0;
+  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+  t ^= t + Math.imul(t ^ (t >>> 7), 61 | t);
+  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+}
+
+/** Takes random tokens. What the shortest text is too long for says so; all else that goes wrong is thrown. */
+function wander(opened: Opened, options: MatcherOptions): void {
+  const most = Number(steps);
+  let walking: Matcher;
+  try {
+    walking = opened.matcher(vocabulary, options);
+  } catch (error) {
+    line.random += lap();
+    if (error instanceof InfcError && error.code === 'INFC5011') return;
+    throw error;
+  }
+  while (!walking.done && walking.length < most) {
+    let token = choose(next, walking.mask(), vocabulary.size);
+    for (let tries = 0; token >= 0 && !walking.tryCommit(token); tries++)
+      token = choose(next, tries < 8 ? walking.mask() : walking.soonest(), vocabulary.size);
+    const ms = lap();
+    line.random += ms;
+    line.longestRandom = Math.max(line.longestRandom, ms);
+    if (token < 0) throw new Error('dead end');
+  }
+  if (options.maxTokens !== undefined && !walking.done) throw new Error('the limit was not kept');
+}
+
 collect();
 peak();
 const before = process.memoryUsage();
@@ -47,6 +82,8 @@ const line = {
   mask: 0,
   walk: 0,
   longest: 0,
+  random: 0,
+  longestRandom: 0,
   tokens: 0,
   taken: true,
   kept: 0,
@@ -68,7 +105,7 @@ const signal = {
     return performance.now() > deadline;
   },
 };
-let phase: 'open' | 'mask' | 'walk' = 'open';
+let phase: 'open' | 'mask' | 'walk' | 'random' = 'open';
 let matcher: Matcher | undefined;
 try {
   const opened = await open({ order: order === 'any' ? 'any' : 'schema', signal });
@@ -90,6 +127,13 @@ try {
   }
   if (line.taken) matcher.maskId();
   line.walk += lap();
+  phase = 'random';
+  const limits: readonly MatcherOptions[] = [
+    {},
+    { maxTokens: Number(steps), closing: 'masks' },
+    { maxTokens: Number(steps), closing: 'lazily' },
+  ];
+  for (const limit of Number(steps) > 0 ? limits : []) wander(opened, limit);
 } catch (error) {
   line[phase] += lap();
   line.code = error instanceof InfcError ? error.code : 'CRASH';

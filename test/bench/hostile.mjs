@@ -1,7 +1,8 @@
-// node test/bench/hostile.mjs [WORD...] [--order schema|any] [--rounds N] [--cancel MS] [--json FILE]: every case of test/grammars/hostile/ (or those
+// node test/bench/hostile.mjs [WORD...] [--order schema|any] [--rounds N] [--steps N] [--cancel MS] [--json FILE]: every case of test/grammars/hostile/ (or those
 // whose names hold a word), each in a process of its own with Llama 3's vocabulary: milliseconds to open it, to the first mask and to walk a
 // text (the fastest of N processes), megabytes above what the process had before (at most; and kept after a collection), and the error if one
-// is the answer. With --cancel each is cancelled after so many milliseconds, and the first figure is how long it then went on. A star marks what takes more than 100 ms or 64 MB, or refuses what it should not, or takes no text of its own.
+// is the answer. With --steps N random tokens follow, thrice (without a limit and with two kinds of it), whose milliseconds stand apart.
+// With --cancel each is cancelled after so many milliseconds, and the first figure is how long it then went on. A star marks what takes more than 100 ms or 64 MB, or refuses what it should not, or takes no text of its own.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -19,7 +20,7 @@ const REST = 120;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { order: { type: 'string' }, rounds: { type: 'string', default: '1' }, cancel: { type: 'string' }, json: { type: 'string' } },
+  options: { order: { type: 'string' }, rounds: { type: 'string', default: '1' }, steps: { type: 'string', default: '0' }, cancel: { type: 'string' }, json: { type: 'string' } },
 });
 const here = dirname(fileURLToPath(import.meta.url));
 const out = mkdtempSync(join(here, '..', '..', 'node_modules', '.infc-bench-'));
@@ -75,7 +76,7 @@ function finish(signal) {
 
 /** A process for one case: `ready` when it waits to be measured. */
 function start(engine, name, order, data) {
-  const child = spawn(process.execPath, ['--expose-gc', engine, name, order, data, ...(values.cancel === undefined ? [] : [values.cancel])]);
+  const child = spawn(process.execPath, ['--expose-gc', engine, name, order, data, values.steps, ...(values.cancel === undefined ? [] : [values.cancel])]);
   let said = '';
   let wrong = '';
   let isReady = () => undefined;
@@ -95,7 +96,7 @@ function start(engine, name, order, data) {
     clearTimeout(timer);
     const line = said.trim().split('\n').at(-1);
     if (line.startsWith('{"name"')) return JSON.parse(line);
-    return { name, order, open: Infinity, mask: 0, walk: 0, longest: 0, tokens: 0, taken: false, kept: 0, peak: 0, code: 'STOPPED', place: '', reason: wrong.slice(0, 200) };
+    return { name, order, open: Infinity, mask: 0, walk: 0, longest: 0, random: 0, longestRandom: 0, tokens: 0, taken: false, kept: 0, peak: 0, code: 'STOPPED', place: '', reason: wrong.slice(0, 200) };
   };
   return { ready, measure };
 }
@@ -104,8 +105,8 @@ function total({ open, mask, walk, late }) {
   return values.cancel === undefined ? open + mask + walk : late;
 }
 
-function row({ ok, name, order, ms, open, mask, walk, longest, tokens, taken, peak, kept, code, place }) {
+function row({ ok, name, order, ms, open, mask, walk, longest, random, longestRandom, tokens, taken, peak, kept, code, place, reason }) {
   const n = (x, width) => (x === undefined ? '' : x < 10 ? x.toFixed(1) : x.toFixed(0)).padStart(width);
-  const what = code ? `${code} at ${place}` : taken ? `${tokens} tokens` : `NOT TAKEN after ${tokens}`;
-  return `${ok ? ' ' : '*'} ${name.slice(0, 52).padEnd(52)} ${order.padEnd(6)} ${n(ms, 6)} ms (${n(open, 4)} + ${n(mask, 4)} + ${n(walk, 4)}, longest ${n(longest, 4)}) ${n(peak, 5)} MB, keeps ${n(kept, 5)}  ${what}`;
+  const what = code ? `${code} ${/^INFC/.test(code) ? `at ${place}` : reason}` : taken ? `${tokens} tokens` : `NOT TAKEN after ${tokens}`;
+  return `${ok ? ' ' : '*'} ${name.slice(0, 52).padEnd(52)} ${order.padEnd(6)} ${n(ms, 6)} ms (${n(open, 4)} + ${n(mask, 4)} + ${n(walk, 4)}, longest ${n(longest, 4)}) ${values.steps === '0' ? '' : `random ${n(random, 5)} (longest ${n(longestRandom, 4)}) `}${n(peak, 5)} MB, keeps ${n(kept, 5)}  ${what}`;
 }

@@ -3,7 +3,7 @@ import { ENDING_FIRST } from '../../grammars/matching/acceptor.ts';
 import type { Vocabulary } from '../../grammars/vocabulary.ts';
 
 /** A random token of the mask; of the first ones (single bytes, punctuation) half of the time. */
-function choose(next: () => number, words: Uint32Array, size: number): number {
+export function choose(next: () => number, words: Uint32Array, size: number): number {
   const short = next() < 0.5;
   for (let tries = 0; tries < 200; tries++) {
     const token = Math.floor(next() * (short ? Math.min(size, 300) : size));

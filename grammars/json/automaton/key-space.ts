@@ -198,10 +198,11 @@ export class KeySpace {
     const found: { result: number; bytes: number }[] = [];
     if (leaf.prefix !== undefined) {
       const [from, to] = this.range(leaf.prefix);
+      const begun = jsonLength(leaf.prefix);
       for (let i = from; i < to; i++) {
         if (!this.usable(i)) continue;
         const name = this.demands.names[i] ?? '';
-        const way = { result: i, bytes: jsonLength(name.slice(leaf.prefix.length)) + 1 };
+        const way = { result: i, bytes: this.machine.facts.jsonLength(name) - begun + 1 };
         // Those that must come do so sooner or later: whichever is first, the object ends as soon.
         if (this.demands.only?.required.has(name)) return [way];
         found.push(way);

@@ -36,6 +36,9 @@ export const JSON_STRING_COST: CostModel = {
 /** Bytes of a text inside a JSON string. */
 export function jsonLength(text: string): number {
   let n = 0;
-  for (const char of text) n += JSON_STRING_COST.cheapest([char.codePointAt(0) ?? 0, char.codePointAt(0) ?? 0]);
+  for (const char of text) {
+    const point = char.codePointAt(0) ?? 0;
+    n += point > 0x22 && point < 0x7f && point !== 0x5c ? 1 : JSON_STRING_COST.cheapest([point, point]);
+  }
   return n;
 }

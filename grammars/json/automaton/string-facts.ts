@@ -1,5 +1,6 @@
 import { CHARACTER_COST, type Lang, type RegexEngine, segmentOf } from '../../regex/index.ts';
 import type { StringProfile } from './leaf-string.ts';
+import { jsonLength } from './string-cost.ts';
 
 /** States looked at before a language counts as one that may die. */
 const MAX_UNDYING = 100;
@@ -16,8 +17,16 @@ const MOST = 32;
 export class StringFacts {
   private readonly lengthProfiles = new Map<Lang, StringProfile | null>();
   private readonly undying = new Map<Lang, boolean>();
+  private readonly lengths = new Map<string, number>();
 
   constructor(private readonly engine: RegexEngine) {}
+
+  /** Bytes of a text inside a JSON string: asked again after every character of it. */
+  jsonLength(text: string): number {
+    let length = this.lengths.get(text);
+    if (length === undefined) this.lengths.set(text, (length = jsonLength(text)));
+    return length;
+  }
 
   /** Whether some code point in the range leads somewhere in a language. */
   derivableIn(lang: Lang, low: number, high: number, min = 0, max = Number.POSITIVE_INFINITY): boolean {

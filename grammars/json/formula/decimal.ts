@@ -6,15 +6,20 @@ export interface Decimal {
 
 const TEN = 10n;
 
+/** What is remembered of powers of ten: doubles have exponents of three digits. */
+const MAX_POWER = 1024;
+const powers: bigint[] = [];
+
 /** 10^n as a big integer. */
 export function power10(n: number): bigint {
-  return TEN ** BigInt(n);
+  return n < MAX_POWER ? (powers[n] ??= TEN ** BigInt(n)) : TEN ** BigInt(n);
 }
 
 export function decimal(digits: bigint, exponent: number): Decimal {
   if (digits === 0n) return { digits: 0n, exponent: 0 };
   let d = digits;
   let e = exponent;
+  for (const many = power10(16); d % many === 0n; e += 16) d /= many;
   while (d % TEN === 0n) {
     d /= TEN;
     e++;
@@ -43,7 +48,7 @@ export function compare(a: Decimal, b: Decimal): number {
   const size = Math.max(Math.abs(near), Math.abs(other));
   if (size > 1e-280 && size < 1e300 && Math.abs(near - other) > 1e-9 * size) return near < other ? -1 : 1;
   // Same sign: compare orders of magnitude before scaling, so that 1e999999 costs nothing.
-  const order = magnitude(a) - magnitude(b);
+  const order = Math.abs(a.exponent - b.exponent) < MAX_POWER ? 0 : magnitude(a) - magnitude(b);
   if (order !== 0) return order > 0 === a.digits > 0n ? 1 : -1;
   const low = Math.min(a.exponent, b.exponent);
   const x = a.digits * power10(a.exponent - low);

@@ -40,6 +40,8 @@ export interface NumberAtoms {
 const EVERYTHING: Range = { low: undefined, lowIn: false, high: undefined, highIn: false };
 /** Alternatives over more units than this are not enumerated. */
 const MAX_UNITS = 10;
+/** Numbers that are multiples of several units have so many digits at most, or they would be looked for digit by digit. */
+const MAX_MULTIPLE = 64;
 const NUMBER_UNITS = ['multiple', 'spelled'] as const;
 
 /** Whether a test is about remainders. */
@@ -134,6 +136,14 @@ export function settled(formulas: Formulas, terms: Terms, formula: Formula): For
   if (units.length > 1) {
     const scale = Math.min(...units.map((unit) => unit.exponent));
     const whole = units.map((unit) => unit.digits * power10(unit.exponent - scale)).reduce(lcm);
+    if (whole > power10(MAX_MULTIPLE))
+      throw new InfcError(
+        'INFC5006',
+        `undecided: multipleOf values whose common multiple has more than ${MAX_MULTIPLE} digits`,
+        {
+          fix: 'Use fewer multipleOf values, or such that are nearer to each other',
+        },
+      );
     return settled(formulas, terms, formulas.and([...others, terms.number('multiple', decimal(whole, scale))]));
   }
   for (const part of formulas.conjuncts(formula)) {

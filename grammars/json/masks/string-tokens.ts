@@ -6,7 +6,7 @@ import {
   type TrieEntry,
   vocabularyTrie,
 } from '../../matching/trie.ts';
-import type { Vocabulary } from '../../vocabulary.ts';
+import { binaryOf, type Vocabulary } from '../../vocabulary.ts';
 import type { Whitespace } from '../automaton/leaf-structure.ts';
 import { plainText, plausible } from '../automaton/spacing.ts';
 import { type CodePoints, decodeStep, type Escapes } from '../automaton/utf8-json.ts';
@@ -176,7 +176,7 @@ class Spelled {
   private readonly known = new Map<string, number>();
 
   add(bytes: Uint8Array, token: number): number {
-    const key = String.fromCharCode(...bytes);
+    const key = binaryOf(bytes);
     let at = this.known.get(key);
     if (at === undefined) {
       at = this.entries.push({ bytes, tokens: [] }) - 1;

@@ -40,6 +40,7 @@ export interface DocumentOptions {
 }
 
 const ROOT_URI = 'infc:/schema';
+const NO_ANCHORS: ReadonlyMap<string, Site> = new Map();
 /** Keywords that hold a schema, lists of schemas, and schemas by name. */
 export const SUBSCHEMA: ReadonlySet<string> = new Set(
   'additionalItems additionalProperties contains contentSchema else if items not propertyNames then unevaluatedItems unevaluatedProperties'.split(
@@ -101,7 +102,8 @@ export class SchemaDocument {
   private readonly resources = new Map<string, Resource>();
   private readonly resourceOf = new Map<object, Resource>();
   private readonly anchors = new Map<string, Site>();
-  private readonly dynamicAnchors = new Map<string, Site>();
+  /** By the resource's URI and name. */
+  private readonly dynamicAnchors = new Map<string, Map<string, Site>>();
   private readonly scanned = new Set<Json>();
   private readonly references = new Map<string, Site>();
   private readonly draft: Draft;
@@ -161,8 +163,13 @@ export class SchemaDocument {
 
   /** `$dynamicAnchor` of that name in a resource, if it has one. */
   dynamicAnchor(resource: Resource, name: string): Site | undefined {
+    return this.dynamicAnchorsOf(resource).get(name);
+  }
+
+  /** All of them. */
+  dynamicAnchorsOf(resource: Resource): ReadonlyMap<string, Site> {
     this.scan(resource.document, resource);
-    return this.dynamicAnchors.get(`${resource.uri}#${name}`);
+    return this.dynamicAnchors.get(resource.uri) ?? NO_ANCHORS;
   }
 
   /** The site of a resource's root schema. */
@@ -290,7 +297,9 @@ export class SchemaDocument {
       const dynamic = own(schema, '$dynamicAnchor');
       if (typeof dynamic === 'string') {
         this.anchor(this.anchors, `${resource.uri}#${dynamic}`, site);
-        this.anchor(this.dynamicAnchors, `${resource.uri}#${dynamic}`, site);
+        const anchors = this.dynamicAnchors.get(resource.uri) ?? new Map<string, Site>();
+        this.dynamicAnchors.set(resource.uri, anchors);
+        this.anchor(anchors, dynamic, site);
       }
       const id = own(schema, resource.draft === 4 ? 'id' : '$id');
       if (typeof id === 'string' && resource.draft <= 7 && id.includes('#') && !id.endsWith('#')) {

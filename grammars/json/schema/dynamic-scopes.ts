@@ -8,18 +8,31 @@ export class DynamicScopes {
   private readonly chains: (readonly Resource[])[] = [[]];
   private readonly ids = new Map<string, number>();
 
-  /** The scope within a resource. Scopes only grow when another resource is entered, so that plain schemas have exactly one. */
+  /**
+   * The scope within a resource. Scopes only grow when a resource is entered that has an anchor of its own, as the outermost counts: plain
+   * schemas have exactly one, and others few, by whichever ways references lead.
+   */
   enter(scope: number, resource: Resource): number {
     const chain = this.chain(scope);
     if (chain.includes(resource)) return scope;
     const key = `${scope}>${resource.id}`;
     let id = this.ids.get(key);
     if (id === undefined) {
-      id = this.chains.length;
-      this.chains.push([...chain, resource]);
+      id = scope;
+      if (chain.length === 0 || this.adds(chain, resource)) {
+        id = this.chains.length;
+        this.chains.push([...chain, resource]);
+      }
       this.ids.set(key, id);
     }
     return id;
+  }
+
+  /** Whether a resource has an anchor that none of those around it has. */
+  private adds(chain: readonly Resource[], resource: Resource): boolean {
+    if (isRecursive(resource.root) && !chain.some(({ root }) => isRecursive(root))) return true;
+    const names = [...resource.owner.dynamicAnchorsOf(resource).keys()];
+    return !names.every((name) => chain.some((outer) => outer.owner.dynamicAnchor(outer, name)));
   }
 
   /** Where the `$recursiveRef` of a schema leads: the outermost `$recursiveAnchor`, if its own target has one. */

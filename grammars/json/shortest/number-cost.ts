@@ -25,21 +25,22 @@ export function numberBytes(
   const behind = digits.includes('.') ? digits.length - digits.indexOf('.') - 1 : 0;
   const value = parseDecimal(digits) ?? ZERO;
   const spelled = asSpelled(machine, demand, 'frac');
-  /** Some number from `low` on, `width` wide, with `places` digits behind the point. */
-  const exists = (low: Decimal, width: Decimal, places: number): boolean => {
+  /** Some number from `low` on, `width` wide, with `places` digits behind the point, or any number of them. */
+  const exists = (low: Decimal, width: Decimal, places?: number): boolean => {
     const formula = places === 0 && behind === 0 && phase !== 'dot' ? demand : spelled;
-    if (formula === FALSE) return false;
     const { formulas, terms } = machine;
-    const unit: Decimal = { digits: 1n, exponent: -places };
-    const all = formulas.and([formula, terms.number('multiple', unit)]);
+    if (formula === FALSE) return false;
     const high = add(low, width);
     const range = negative
       ? { low: negate(high), lowIn: false, high: negate(low), highIn: true }
       : { low, lowIn: true, high, highIn: false };
+    if (places === undefined) return numberExists(formulas, terms, formula, range, atoms);
+    const unit: Decimal = { digits: 1n, exponent: -places };
+    const all = formulas.and([formula, terms.number('multiple', unit)]);
     return numberExists(formulas, terms, all, range, withUnit(atoms, places));
   };
   /** With `more` digits before the point. */
-  const whole = (more: number, places: number): boolean => {
+  const whole = (more: number, places?: number): boolean => {
     if (phase === 'minus')
       return more === 1
         ? exists(ZERO, TEN, places)
@@ -53,14 +54,20 @@ export function numberBytes(
     phase === 'int' && /^-?[1-9]$/.test(text)
       ? exponentBytes(machine, demand, atoms, 'e', `${text}e`) + 1
       : Number.POSITIVE_INFINITY;
+  const fraction = phase === 'dot' || phase === 'frac';
+  if (fraction && !exists(value, { digits: 1n, exponent: -behind })) return power;
+  /** Digits before the point that some number has: most are too few, whatever stands behind it. */
+  const possible: number[] = [];
   for (let bytes = 0; bytes < Math.min(power, MAX_BYTES); bytes++) {
-    if (phase === 'dot' || phase === 'frac') {
+    if (fraction) {
       if (bytes + behind > 0 && exists(value, { digits: 1n, exponent: -behind }, behind + bytes)) return bytes;
       continue;
     }
-    if (whole(bytes, 0)) return bytes;
-    for (let places = 1; places <= Math.min(most, bytes - 1); places++)
-      if (whole(bytes - 1 - places, places)) return bytes;
+    const some = whole(bytes);
+    if ((some || spelled !== demand) && whole(bytes, 0)) return bytes;
+    if (possible.some((more) => bytes - 1 - more <= most && more < bytes - 1 && whole(more, bytes - 1 - more)))
+      return bytes;
+    if (some) possible.push(bytes);
   }
   return power;
 }

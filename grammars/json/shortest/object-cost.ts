@@ -27,10 +27,14 @@ interface Begun {
   readonly settled: boolean;
 }
 
+type Fresh = Map<StringSetId, { readonly costs: number[]; rest: Lang }>;
+
 /** Bytes of the cheapest properties that satisfy an object demand. */
 export class ObjectCost {
-  /** By region and names that cannot come: bytes of its cheapest names, cheapest first. */
-  private readonly fresh = new Map<string, { readonly costs: number[]; rest: Lang }>();
+  /** By names that cannot come, and region: bytes of its cheapest names, cheapest first. */
+  private readonly fresh = new Map<string, Fresh>();
+  /** The same by the set of names itself: their text may be long. */
+  private readonly freshBy = new WeakMap<ReadonlySet<string>, Fresh>();
 
   /** @param value bytes of the cheapest value of a formula */
   constructor(
@@ -127,14 +131,20 @@ export class ObjectCost {
   /** Bytes of the cheapest name of a set after `index` cheaper ones, but for the names that are taken. */
   private freshName(set: StringSetId, taken: ReadonlySet<string>, index: number): number {
     const { engine } = this.solver.compiler.strings;
-    const key = `${set} ${JSON.stringify([...taken])}`;
-    let known = this.fresh.get(key);
+    let fresh = this.freshBy.get(taken);
+    if (!fresh) {
+      const key = JSON.stringify([...taken]);
+      fresh = this.fresh.get(key) ?? new Map();
+      this.fresh.set(key, fresh);
+      this.freshBy.set(taken, fresh);
+    }
+    let known = fresh.get(set);
     if (!known) {
       const { members, lang } = this.solver.compiler.strings.get(set);
       const spelled = engine.words(members.filter((name) => !taken.has(name)));
       const without = engine.complement(engine.words([...taken]));
       known = { costs: [], rest: engine.union(engine.intersect(lang, without), spelled) };
-      this.fresh.set(key, known);
+      fresh.set(set, known);
     }
     while (known.costs.length <= Math.min(index, TOLD_APART)) {
       const name = engine.cheapest(known.rest, JSON_STRING_COST);

@@ -41,6 +41,8 @@ export class ArraySolver {
               this.formulas.and([term.value, this.terms.contains(term.value, term.min - 1)]),
               this.formulas.leaf(leaf),
             ]);
+          case 'unique':
+            return this.formulas.and([this.terms.noneOf(term.gone), this.formulas.leaf(leaf)]);
           default:
             return this.formulas.leaf(leaf);
         }
@@ -50,6 +52,8 @@ export class ArraySolver {
   }
 
   cube(cube: readonly Formula[]): boolean {
+    const parts = this.repeating(cube);
+    if (parts) return parts.some((part) => this.cube(part));
     const { min, max, unique, plain, demand, distinct } = this.read(cube);
     if (min > max) return false;
     if (plain && unique === 0) {
@@ -68,6 +72,22 @@ export class ArraySolver {
     throw this.solver.tooComplex('uniqueItems beside contains or negated items over few values');
   }
 
+  /** Where items must repeat, those to come or one that is gone: the two ways. */
+  private repeating(cube: readonly Formula[]): readonly (readonly Formula[])[] | undefined {
+    const { formulas, terms } = this;
+    for (const literal of cube) {
+      const term = this.solver.term(literal);
+      if (term.sort !== 'unique' || term.gone.length === 0 || formulas.isPositive(literal)) continue;
+      const others = cube.filter((x) => x !== literal);
+      const anew = terms.items(terms.everyItem(terms.noneOf(term.gone)), 0);
+      return [
+        [...others, formulas.not(terms.unique())],
+        [...others, formulas.not(anew)],
+      ];
+    }
+    return undefined;
+  }
+
   private read(cube: readonly Formula[]): ArrayCube {
     const all: Items[] = [];
     let min = 0;
@@ -81,8 +101,11 @@ export class ArraySolver {
       else if (term.sort === 'atLeast') {
         if (positive) min = Math.max(min, term.min);
         else max = Math.min(max, term.min - 1);
-      } else if (term.sort === 'unique') unique |= positive ? 1 : 2;
-      else plain = false;
+      } else if (term.sort === 'unique') {
+        unique |= positive ? 1 : 2;
+        if (positive && term.gone.length > 0)
+          all.push({ shape: this.terms.everyItem(this.terms.noneOf(term.gone)), offset: 0 });
+      } else plain = false;
     }
     const demand = (i: number): Formula => this.formulas.and(all.map((x) => itemValue(x.shape, x.offset + i)));
     const distinct = Math.max(0, ...all.map((x) => x.shape.prefix.length - x.offset)) + 1;
@@ -223,22 +246,18 @@ export class ArraySolver {
     return unique;
   }
 
-  /** An array demand without the values that items may not have, and how many these are. */
-  withoutExcluded(rest: Formula): { readonly base: Formula; readonly excluded: number } {
+  /** An array demand without the values that are gone, and how many these are. */
+  withoutGone(rest: Formula): { readonly base: Formula; readonly gone: number } {
     const { formulas, terms } = this;
     const polarity = formulas.leaves(rest);
-    let excluded = 0;
+    let gone = 0;
     const base = formulas.substitute(rest, (leaf) => {
       const term = terms.get(leaf);
-      const itself = formulas.leaf(leaf);
-      if (term.sort !== 'items' || term.shape.prefix.length > 0 || polarity.get(leaf) !== 1) return itself;
-      const value = term.shape.rest;
-      if (!formulas.isLiteral(value) || formulas.isPositive(value)) return itself;
-      if (terms.get(formulas.leafNumber(value)).sort !== 'const') return itself;
-      excluded++;
-      return TRUE;
+      if (term.sort !== 'unique' || term.gone.length === 0 || polarity.get(leaf) !== 1) return formulas.leaf(leaf);
+      gone += term.gone.length;
+      return terms.unique();
     });
-    return { base, excluded };
+    return { base, gone };
   }
 
   /** The first `min` positions that have fewer than `enough` values to choose from. */

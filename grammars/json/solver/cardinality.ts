@@ -1,6 +1,6 @@
 import { compare, power10 } from '../formula/decimal.ts';
 import { type Formula, TRUE } from '../formula/formula.ts';
-import { isUnit, numberAtoms, numberExists, numberSatisfies } from '../formula/number-cells.ts';
+import { isUnit, listOf, numberAtoms, numberExists, numberSatisfies, settled } from '../formula/number-cells.ts';
 import type { Solver } from './solver.ts';
 
 const INFINITE = Number.POSITIVE_INFINITY;
@@ -31,7 +31,7 @@ export function cardinality(solver: Solver, value: Formula, limit: number): numb
     if (!solver.satisfiableAs(value, type)) continue;
     const { listed, rest } = solver.lists.split(compiler.typed(value, type), type);
     if (add(compiler.listed.get(listed)?.members.length ?? 0)) return total;
-    if (rest !== 0 && add(composite(solver, rest, type, limit))) return total;
+    if (rest !== 0 && add(composite(solver, solver.lists.excluded(rest, type).spelled, type, limit))) return total;
   }
   return total;
 }
@@ -40,6 +40,8 @@ export function cardinality(solver: Solver, value: Formula, limit: number): numb
 export function countNumbers(solver: Solver, typed: Formula, limit: number): number {
   if (typed === TRUE) return INFINITE;
   const { formulas, terms } = solver;
+  const list = listOf(formulas, terms, settled(formulas, terms, typed));
+  if (list) return list.members.length;
   const atoms = numberAtoms(formulas, terms, [typed]);
   let count = atoms.thresholds.filter((x) => numberSatisfies(formulas, terms, typed, x)).length;
   const edges = [undefined, ...atoms.thresholds, undefined];

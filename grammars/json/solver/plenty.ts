@@ -1,6 +1,7 @@
 import { FALSE, type Formula, TRUE } from '../formula/formula.ts';
 import { type ItemShape, itemValue, JSON_TYPES, type JsonType, type Shape } from '../formula/terms.ts';
 import { countNumbers } from './cardinality.ts';
+import type { SeenSet } from './seen-keys.ts';
 import type { Solver } from './solver.ts';
 
 /** How deep values within values are looked at. */
@@ -26,7 +27,7 @@ export function plenty(solver: Solver, demand: Formula, type: JsonType, depth = 
     case 'array':
       return plentyOfItems(solver, typed, depth);
     case 'object':
-      return plentyOfProperties(solver, typed, depth);
+      return plentyOfProperties(solver, typed, undefined, depth);
   }
 }
 
@@ -37,7 +38,10 @@ function withoutExceptions({ formulas, terms }: Solver, value: Formula): Formula
     formulas
       .conjuncts(value)
       .filter(
-        (x) => !formulas.isLiteral(x) || formulas.isPositive(x) || terms.get(formulas.leafNumber(x)).sort !== 'const',
+        (x) =>
+          !formulas.isLiteral(x) ||
+          formulas.isPositive(x) ||
+          !['const', 'oneOf'].includes(terms.get(formulas.leafNumber(x)).sort),
       ),
   );
 }
@@ -78,6 +82,7 @@ function itemDemands({ formulas, terms }: Solver, array: Formula): Demands | und
     if (term.sort === 'items' && positive) items.push(term);
     else if (term.sort === 'atLeast') max = positive ? max : Math.min(max, term.min - 1);
     else if (term.sort !== 'unique' || !positive) return undefined;
+    else items.push({ shape: terms.everyItem(terms.noneOf(term.gone)), offset: 0 });
   }
   return {
     at: (i) => formulas.and(items.map((x) => itemValue(x.shape, x.offset + i))),
@@ -86,7 +91,8 @@ function itemDemands({ formulas, terms }: Solver, array: Formula): Demands | und
   };
 }
 
-function plentyOfProperties(solver: Solver, object: Formula, depth: number): boolean {
+/** Whether properties other than those `seen` have unlimitedly many values. */
+export function plentyOfProperties(solver: Solver, object: Formula, seen?: SeenSet, depth = DEPTH): boolean {
   const { formulas, terms } = solver;
   const shapes: Shape[] = [];
   for (const literal of formulas.conjuncts(object)) {
@@ -98,6 +104,7 @@ function plentyOfProperties(solver: Solver, object: Formula, depth: number): boo
   const fresh = formulas.and(shapes.map((shape) => (shape.patterns.length > 0 ? FALSE : shape.rest)));
   if (solver.satisfiable(fresh)) return true;
   const names = new Set(shapes.flatMap((shape) => [...shape.names]));
-  for (const name of names) if (plentyOf(solver, solver.objects.demand(shapes, name), depth - 1)) return true;
+  for (const name of names)
+    if (!seen?.has(name) && plentyOf(solver, solver.objects.demand(shapes, name), depth - 1)) return true;
   return false;
 }

@@ -1,10 +1,10 @@
 import type { CancelSignal } from '../../../grammars/cancel.ts';
-import { constrain, type Matcher } from '../../../grammars/index.ts';
+import { constrain, type Matcher, type MatcherOptions } from '../../../grammars/index.ts';
 import type { Vocabulary } from '../../../grammars/vocabulary.ts';
 
 /** Something that makes matchers. */
-interface Opened {
-  matcher(vocabulary: Vocabulary): Matcher;
+export interface Opened {
+  matcher(vocabulary: Vocabulary, options?: MatcherOptions): Matcher;
 }
 
 /** Input made to take long, or much memory, or to crash. */

@@ -32,7 +32,7 @@ function tokenizer(name: string, make: () => object, ...refusals: string[]): Hos
         const vocabulary = vocabularyFromTokenizerJson(file);
         const { order, signal } = options;
         const opened = constrain({ type: 'string' }, { order, ...(signal && { signal }) });
-        return { matcher: () => opened.matcher(vocabulary) };
+        return { matcher: (_, limits) => opened.matcher(vocabulary, limits) };
       };
     },
     refusals,
