@@ -292,19 +292,7 @@ export class Languages {
     const twice = list.filter((lang, i) => list.indexOf(lang) < i);
     const single = list.filter((lang) => lang !== EMPTY && !twice.includes(lang));
     const kids = single.filter((lang) => lang !== this.any);
-    const nodes = kids.map((kid) => this.node(kid));
-    let lang = kids[0] ?? EMPTY;
-    if (kids.length < single.length) lang = this.not(this.union(kids));
-    else if (kids.length > 1)
-      lang = this.#make(`=${kids}`, {
-        kind: 'one',
-        kids,
-        nullable: nodes.filter((node) => node.nullable).length === 1,
-        minLength: Math.min(...nodes.map((node) => node.minLength)),
-        maxLength: Math.max(...nodes.map((node) => node.maxLength)),
-        plain: false,
-        opaque: true,
-      });
+    const lang = kids.length < single.length ? this.not(this.union(kids)) : this.#makeSet('one', new Set(kids));
     return this.intersect([lang, this.not(this.union(twice))]);
   }
 
@@ -387,8 +375,8 @@ export class Languages {
     });
   }
 
-  #makeSet(kind: 'union' | 'intersect', members: ReadonlySet<Lang>): Lang {
-    const union = kind === 'union';
+  #makeSet(kind: 'union' | 'intersect' | 'one', members: ReadonlySet<Lang>): Lang {
+    const union = kind !== 'intersect';
     const [only] = members;
     if (only === undefined) return union ? EMPTY : this.any;
     if (members.size === 1) return only;
@@ -401,7 +389,7 @@ export class Languages {
     let nullable: boolean | undefined = !union;
     let minLength = union ? UNBOUNDED : 0;
     let maxLength = union ? 0 : UNBOUNDED;
-    let plain = union;
+    let plain = kind === 'union';
     let opaque = true;
     let behinds = 0;
     let looping = false;
@@ -412,11 +400,12 @@ export class Languages {
       minLength = union ? Math.min(minLength, node.minLength) : Math.max(minLength, node.minLength);
       maxLength = union ? Math.max(maxLength, node.maxLength) : Math.min(maxLength, node.maxLength);
       plain &&= node.plain;
-      opaque &&= !union || node.opaque;
+      opaque &&= kind !== 'union' || node.opaque;
       behinds |= node.behinds;
       looping ||= node.looping;
     }
-    return this.#make(`${union ? '|' : '&'}${kids.join()}`, {
+    if (kind === 'one') nullable = kids.filter((kid) => this.node(kid).nullable).length === 1;
+    return this.#make(kind + kids.join(), {
       kind,
       kids,
       nullable,

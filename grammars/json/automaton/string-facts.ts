@@ -7,7 +7,7 @@ const MAX_UNDYING = 100;
 /** The same in derivatives of their parts. */
 const MAX_PARTS = 300;
 /** States looked at for {@link StringFacts.lasting}. */
-const MAX_LASTING = 150;
+const MAX_LASTING = 100;
 /** So many characters or fewer that may be anything are of no use. */
 const FEW = 6;
 /** More characters than that are not told apart. */
@@ -89,11 +89,9 @@ export class StringFacts {
         // A text after which nothing is left is a member of the complement.
       } else counts.set(lang, empty ? -1 : kind === 'not' ? languages.node(a).minLength - 1 : 0);
     }
-    for (let n = 0; n <= MOST && ways.size > 0; n++)
-      for (const [lang, next] of ways) {
-        for (const to of next) if (n === MOST || (counts.get(to) ?? n) < n) counts.set(lang, n);
-        if (counts.has(lang)) ways.delete(lang);
-      }
+    for (let n = 0; counts.size < depths.size; n++)
+      for (const [lang, next] of ways)
+        if (!counts.has(lang) && next.some((to) => n === MOST || (counts.get(to) ?? n) < n)) counts.set(lang, n);
     return counts;
   }
 
