@@ -72,7 +72,7 @@ export function rowsOf(trie: TokenTrie): Rows {
       const bit = charBit(b);
       bits[above + (bit >> 5)] = (bits[above + (bit >> 5)] ?? 0) | (1 << (bit & 31));
     }
-    height[up] = Math.max(height[up] ?? 0, (height[i] ?? 0) + ((b & 0xc0) === 0x80 ? 0 : 1));
+    height[up] = Math.max(height[up] ?? 0, (height[i] ?? 0) + 1);
     let ok = sound[up] ?? 0;
     for (let p = 0; p < 8; p++) {
       const next = steps[p * 256 + b] ?? -1;
@@ -91,7 +91,7 @@ export function rowsOf(trie: TokenTrie): Rows {
   return rows;
 }
 
-/** Characters of the longest text below a node, by its head. */
+/** Bytes of the longest text below a node, by its head. */
 export function heightOf(head: number): number {
   return (head >>> 16) & 255;
 }
