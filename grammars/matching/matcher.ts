@@ -61,12 +61,12 @@ export class Matcher {
         pointer: '',
         fix: 'Remove the contradiction from the schema',
       });
-    if (options.maxTokens !== undefined && this.minTokensToEnd() > options.maxTokens)
+    if (options.maxTokens !== undefined && !this.closing?.fits(this.state, options.maxTokens))
       throw new InfcError(
         'INFC5011',
-        `the shortest text takes ${this.minTokensToEnd()} tokens, more than maxTokens ${options.maxTokens}`,
+        `the shortest text has ${machine.shortest(this.state)} bytes and takes more tokens than maxTokens ${options.maxTokens}`,
         {
-          fix: 'Raise maxTokens',
+          fix: `Raise maxTokens: ${machine.shortest(this.state) + 1} suffice`,
         },
       );
   }
