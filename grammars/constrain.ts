@@ -7,9 +7,10 @@ import { auditSchema, type SchemaReport } from './json/schema/audit.ts';
 import type { Relaxation } from './json/schema/compiler.ts';
 import { contradiction } from './json/schema/contradiction.ts';
 import { isObject, type Json } from './json/schema/document.ts';
-import { type JsonOptions, type JsonSession, openSchema } from './json/session.ts';
+import { type JsonOptions, type JsonSession, openSchema, openUnread } from './json/session.ts';
 import type { Acceptor } from './matching/acceptor.ts';
 import { type LogitsProcessor, logitsProcessor } from './matching/logits-processor.ts';
+import { MaskPool } from './matching/mask-pool.ts';
 import { Matcher, type MatcherOptions } from './matching/matcher.ts';
 import type { TokenMachine } from './matching/token-machine.ts';
 import { sharedBy } from './options.ts';
@@ -22,20 +23,36 @@ export type ConstrainOptions = JsonOptions;
 /** What a constraint is made from: a schema's acceptor, and the keywords left out so far. */
 export interface OpenedSchema {
   readonly relaxed: readonly Relaxation[];
-  readonly acceptor: Acceptor & {
+  readonly acceptor: {
+    /** How much it has come to know. */
+    readonly size: number;
     run(state: number, bytes: Uint8Array): number;
-    masks(vocabulary: Vocabulary): TokenMachine;
-  };
+    masks(vocabulary: Vocabulary, pool: MaskPool): TokenMachine;
+  } & Acceptor;
 }
+
+/** Masks that matchers at work may still come to when their constraint begins afresh. */
+const MASKS_TO_COME = 0x100000;
+/** What texts may leave behind in the constraint that they were matched with, in formulas and states: some 50 MB. */
+const MOST_KNOWN = 30_000;
 
 /** A compiled constraint; `T` is the type of the values it admits. */
 export class Constraint<T = unknown> {
-  private readonly machines = new WeakMap<Vocabulary, TokenMachine>();
+  private machines = new WeakMap<Vocabulary, TokenMachine>();
+  /** The latest of each vocabulary. */
+  private readonly pools = new WeakMap<Vocabulary, MaskPool>();
+  private most = MOST_KNOWN;
+  private matchers = 0;
+  private acceptorNow: OpenedSchema['acceptor'];
 
+  /** @param reopen opens the schema once more */
   constructor(
     private readonly session: OpenedSchema,
     private readonly source: unknown,
-  ) {}
+    private readonly reopen?: () => OpenedSchema,
+  ) {
+    this.acceptorNow = session.acceptor;
+  }
 
   /** Keywords left out under `onUnsupported: 'relax'`, found so far (all of them after {@link constrain.check}). */
   get report(): readonly Relaxation[] {
@@ -44,17 +61,40 @@ export class Constraint<T = unknown> {
 
   /** The constraint as a byte acceptor. */
   get acceptor(): Acceptor {
-    return this.session.acceptor;
+    return this.acceptorNow;
   }
 
   /** A matcher for one generation with a tokenizer's vocabulary. */
   matcher(vocabulary: Vocabulary, options: MatcherOptions = {}): Matcher {
+    this.renew();
     return new Matcher(this.masks(vocabulary), options);
   }
 
   /** The constraint's automaton over a vocabulary: what matchers share. */
   masks(vocabulary: Vocabulary): TokenMachine {
-    return sharedBy(this.machines, vocabulary, () => this.session.acceptor.masks(vocabulary));
+    return sharedBy(this.machines, vocabulary, () => {
+      // Ids of masks are never given anew, and matchers at work go on giving theirs.
+      const before = this.pools.get(vocabulary)?.count;
+      const pool = new MaskPool(vocabulary.size, undefined, undefined, before && before + MASKS_TO_COME);
+      this.pools.set(vocabulary, pool);
+      return this.acceptorNow.masks(vocabulary, pool);
+    });
+  }
+
+  /**
+   * Begins afresh once texts have left much behind: where what follows depends on the names or items that came (a map, `uniqueItems`), there is no
+   * end of states. Matchers at work keep theirs. A schema that comes to know so much with every text may know more.
+   */
+  private renew(): void {
+    if (this.reopen && this.acceptorNow.size > this.most) {
+      if (this.matchers < 2) this.most *= 2;
+      else {
+        this.acceptorNow = this.reopen().acceptor;
+        this.machines = new WeakMap();
+        this.matchers = 0;
+      }
+    }
+    this.matchers++;
   }
 
   /** A logits processor in the style of transformers.js, for a batch of sequences that start empty. */
@@ -64,7 +104,7 @@ export class Constraint<T = unknown> {
 
   /** Whether a whole text satisfies the constraint, spelling included. */
   accepts(text: string): boolean {
-    const { acceptor } = this.session;
+    const { acceptorNow: acceptor } = this;
     const state = acceptor.run(acceptor.start, new TextEncoder().encode(text));
     return state !== 0 && acceptor.accepts(state);
   }
@@ -104,13 +144,15 @@ export function openConstraint<S>(
   options: ConstrainOptions,
   beside?: JsonSession,
 ): { readonly constraint: Constraint<Infer<S>>; readonly session: JsonSession } {
-  const session = openSchema(jsonSchemaOf(schema), options, beside);
+  const json = jsonSchemaOf(schema);
+  const session = openSchema(json, options, beside);
   if (session.acceptor.start === 0)
     throw new InfcError('INFC5010', 'no value satisfies the schema', {
       ...contradiction(session.root, session.compiler, session.solver),
       fix: 'Remove the contradiction',
     });
-  return { constraint: new Constraint<Infer<S>>(session, schema), session };
+  const reopen = beside ? undefined : (): OpenedSchema => openUnread(json, options);
+  return { constraint: new Constraint<Infer<S>>(session, schema, reopen), session };
 }
 
 function isStandard(schema: unknown): schema is StandardSchemaLike {

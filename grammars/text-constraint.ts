@@ -162,9 +162,9 @@ export async function grammar(
 
 async function parse(input: GrammarInput): Promise<Grammar> {
   if ('rules' in input) return input.rules;
-  if ('gbnf' in input) return (await import('./frontends/gbnf.ts')).parseGbnf(input.gbnf, input.start);
-  if ('ebnf' in input) return (await import('./frontends/ebnf.ts')).parseEbnf(input.ebnf, input.start);
-  return (await import('./frontends/lark.ts')).parseLark(input.lark, input);
+  const { parseEbnf, parseGbnf, parseLark } = await import('./frontends/notations.ts');
+  if ('gbnf' in input) return parseGbnf(input.gbnf, input.start);
+  return 'ebnf' in input ? parseEbnf(input.ebnf, input.start) : parseLark(input.lark, input);
 }
 
 function checked(acceptor: Acceptor, reason: string): TextConstraint {

@@ -46,6 +46,10 @@ export class JsonAcceptor implements Acceptor {
     this.start = this.save();
   }
 
+  get size(): number {
+    return this.machine.formulas.size + this.machine.leaves.length;
+  }
+
   /** A question about a state with this leaf begins: its work is counted apart. Up to the first name of an object nothing is lost yet. */
   ask(leaf: number, stack = this.stack): void {
     const { machine, stacks } = this;

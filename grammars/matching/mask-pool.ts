@@ -41,15 +41,21 @@ export class MaskPool {
   private denseKept: MaskId[] = [];
   private readonly factors: Factors;
 
-  /** @param size number of token ids @param keep dense masks kept materialised at most */
+  /** @param size number of token ids @param keep dense masks kept materialised at most @param first the first id */
   constructor(
     readonly size: number,
     private readonly keep = 256,
     private readonly table?: MaskTable,
+    private readonly first = 0,
   ) {
     this.masks.length = table?.count ?? 0;
     this.words = (size + 31) >>> 5;
     this.factors = factorsOf(this.words);
+  }
+
+  /** The id after all that were given. */
+  get count(): number {
+    return this.masks.length + this.first;
   }
 
   /** A mark for each token, all 0 between calls: pools of one size share them. */
@@ -149,13 +155,13 @@ export class MaskPool {
   }
 
   private entry(id: MaskId): Entry {
-    const known = this.masks[id];
+    const known = this.masks[id - this.first];
     if (known) return known;
     const { table } = this;
     if (!table || !(id < table.count)) throw new RangeError(`no mask ${id}`);
     const { a, b } = table.hash(id);
     const mask = { base: this.tableBase(table, table.base(id)), extra: table.extra(id), a, b };
-    this.masks[id] = mask;
+    this.masks[id - this.first] = mask;
     return mask;
   }
 
@@ -191,7 +197,7 @@ export class MaskPool {
   }
 
   private keepMask(key: number, bucket: MaskId[] | undefined, mask: Entry): MaskId {
-    const id = this.masks.push(mask) - 1;
+    const id = this.masks.push(mask) - 1 + this.first;
     this.dense.push(undefined);
     if (bucket) bucket.push(id);
     else this.buckets.set(key, [id]);
@@ -201,7 +207,7 @@ export class MaskPool {
   private same(id: MaskId, mask: Mask, base: number, tokens: Int32Array, count: number): boolean {
     if (mask.base === base) return mask.extra.length === count && this.sameSet(mask.extra, tokens);
     return equal(
-      this.dense[id] ?? this.spread(mask.base, mask.extra, mask.extra.length),
+      this.dense[id - this.first] ?? this.spread(mask.base, mask.extra, mask.extra.length),
       this.spread(base, tokens, count),
     );
   }
@@ -238,14 +244,14 @@ export class MaskPool {
 
   /** The words of a mask; shared, not to be written to. */
   view(id: MaskId): Uint32Array {
-    let words = this.dense[id];
+    let words = this.dense[id - this.first];
     if (!words) {
       words = new Uint32Array(this.words);
       this.write(id, words);
       if (this.denseKept.length >= this.keep) {
-        for (const old of this.denseKept.splice(0, this.keep >> 1)) this.dense[old] = undefined;
+        for (const old of this.denseKept.splice(0, this.keep >> 1)) this.dense[old - this.first] = undefined;
       }
-      this.dense[id] = words;
+      this.dense[id - this.first] = words;
       this.denseKept.push(id);
     }
     return words;

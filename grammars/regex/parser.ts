@@ -91,11 +91,13 @@ class Parser {
     return branches.length === 1 ? (branches[0] ?? sequence([])) : { type: 'choice', items: branches };
   }
 
-  /** `(?i)` of the perl dialect: changes the mode up to the end of the group. */
+  /** `(?i)`: changes the mode up to the end of the group. No ECMA-262, but many JSON schemas are written for Go, Python or Java. */
   #inlineFlags(mode: Mode): Mode | undefined {
     const reader = this.#reader;
-    if (!mode.perl || !reader.looksAt('(?')) return undefined;
-    const match = /^\(\?([a-zA-Z]*)(?:-([a-zA-Z]*))?\)/.exec(reader.points.slice(reader.at, reader.at + 24).join(''));
+    if (!reader.looksAt('(?')) return undefined;
+    const match = /^\(\?(?!-?\))([a-zA-Z]*)(?:-([a-zA-Z]*))?\)/.exec(
+      reader.points.slice(reader.at, reader.at + 24).join(''),
+    );
     if (!match) return undefined;
     reader.at += match[0].length;
     return this.#withFlags(mode, match[1] ?? '', match[2] ?? '');

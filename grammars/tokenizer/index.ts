@@ -53,10 +53,10 @@ export function vocabularyFromTokenizerJson(input: unknown, options: VocabularyO
   const spell = spelling(file);
   for (const [token, id] of tokensOf(file)) bytes[id] = spell(token);
   const special = new Map<string, number>();
-  const encoder = new TextEncoder();
+  const spellAdded = spelling(file, true);
   for (const token of file.added) {
     if (token.special) special.set(token.content, token.id);
-    bytes[token.id] = token.special ? null : encoder.encode(token.content);
+    bytes[token.id] = token.special ? null : spellAdded(token.content);
   }
   const encode = encoderOf(file);
   return finish(bytes, special, options, encode);
@@ -74,9 +74,9 @@ export function spellerFromTokenizerJson(
   // Spelling looks into no table of tokens but that of pieces.
   const tables = { vocab: Array.isArray(vocab) ? vocab : {}, ...(merges === undefined ? {} : { merges: [] }) };
   const file = readTokenizerFile({ ...input, model: { ...model, ...tables } });
-  const encoder = new TextEncoder();
-  const added = new Map(file.added.map((t) => [t.content, t.special ? null : encoder.encode(t.content)]));
   const spell = spelling(file);
+  const spellAdded = spelling(file, true);
+  const added = new Map(file.added.map((t) => [t.content, t.special ? null : spellAdded(t.content)]));
   return (token) => {
     const own = added.get(token);
     return own === undefined ? spell(token) : own;
@@ -240,12 +240,16 @@ function tokensOf({ model }: TokenizerFile): Iterable<readonly [string, number]>
   return model.tokens;
 }
 
-/** How a token's text in the file maps to bytes: by its decoder, else by its pre-tokenizer. */
-function spelling(file: TokenizerFile): (token: string) => Uint8Array | null {
+/**
+ * How a token's text in the file maps to bytes: by its decoder, else by its pre-tokenizer. Decoders read `added` tokens as they read others (two
+ * spaces of Gemma are an added '▁▁'), but bytes have no stand-ins there.
+ */
+function spelling(file: TokenizerFile, added = false): (token: string) => Uint8Array | null {
   const encoder = new TextEncoder();
   const steps = [...flatten(file.decoder), ...flatten(file.preTokenizer)];
   const { model } = file;
-  if (steps.some(({ type }) => type === 'ByteLevel')) return (token) => byteLevelBytes(token) ?? encoder.encode(token);
+  if (steps.some(({ type }) => type === 'ByteLevel'))
+    return (token) => (added ? undefined : byteLevelBytes(token)) ?? encoder.encode(token);
   if (model.type === 'WordPiece') {
     // The decoder joins words with spaces; a continuation has none before it.
     return (token) => encoder.encode(token.startsWith(model.prefix) ? token.slice(model.prefix.length) : ` ${token}`);

@@ -164,9 +164,9 @@ describe('ahead-of-time artifacts', () => {
 
   it('refuse damage, other versions and other vocabularies', () => {
     const { bytes: file } = compileConstraint(regex(/a+b/).masks(vocabulary));
-    for (let at = 0; at < file.length; at += 97) {
+    for (let bit = 0; bit < 8 * file.length; bit += 97) {
       const broken = file.slice();
-      broken[at] = (broken[at] ?? 0) ^ 0x40;
+      broken[bit >> 3] = (broken[bit >> 3] ?? 0) ^ (1 << (bit & 7));
       expect(() => openArtifact(broken, vocabulary)).toThrow(/INFC550[23]/);
     }
     expect(() => openArtifact(file.subarray(0, 100), vocabulary)).toThrow(/INFC5502/);

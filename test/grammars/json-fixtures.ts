@@ -252,6 +252,38 @@ export const SCHEMAS: readonly {
     invalid: ['{"a":1}', '{"abcd":1}', '{"c":1,"b":null}'],
   },
   {
+    name: 'different short strings',
+    schema: { type: 'array', items: { type: 'string', minLength: 1, maxLength: 6 }, uniqueItems: true, maxItems: 4 },
+    valid: ['[]', '["a","ab"]', '["abc","abcdef","a","b"]', '["é","é\\n"]'],
+    invalid: ['["a","a"]', '[""]', '["abcdefg"]', '["abcdef","x","abcdef"]', '["a","b","c","d","e"]'],
+  },
+  {
+    name: 'different items, some wanted',
+    schema: {
+      type: 'array',
+      items: { type: 'string' },
+      uniqueItems: true,
+      allOf: [{ contains: { const: 'ab' } }, { contains: { enum: ['ab', 'c'] }, minContains: 2 }],
+    },
+    valid: ['["ab","c"]', '["x","c","abc","ab"]'],
+    invalid: ['["ab"]', '["c","x"]', '["ab","ab"]', '["ab","x","c","x"]'],
+  },
+  {
+    name: 'unevaluated beside many alternatives',
+    schema: {
+      type: 'object',
+      required: ['kind'],
+      properties: { kind: { type: 'integer' } },
+      oneOf: Array.from({ length: 12 }, (_, i) => ({
+        properties: { kind: { const: i }, [`only${i}`]: { type: 'null' }, shared: { const: i } },
+      })),
+      patternProperties: { '^x-': true },
+      unevaluatedProperties: { const: 'other' },
+    },
+    valid: ['{"kind":3}', '{"only3":null,"kind":3,"x-y":1}', '{"kind":11,"shared":11,"only2":"other"}'],
+    invalid: ['{"kind":12}', '{"kind":3,"only4":null}', '{"only3":1,"kind":3}', '{"kind":3,"shared":4}'],
+  },
+  {
     name: 'unevaluated',
     schema: {
       type: 'object',

@@ -79,6 +79,6 @@ export function isMailbox(text: string): boolean {
   const local = new RegExp(`^(?:"(?:[ !#-\\[\\]-~]|\\\\[ -~])*"|${atom}(?:\\.${atom})*)$`);
   const label = '[a-z0-9](?:[a-z0-9-]*[a-z0-9])?';
   const domain = new RegExp(`^(?:\\[.*\\]|${label}(?:\\.${label})*)$`, 'i');
-  if (at > 64 || text.length - at - 1 > 255) return false;
+  if (at < 0 || at > 64 || text.length - at - 1 > 255) return false;
   return local.test(text.slice(0, at)) && domain.test(text.slice(at + 1));
 }

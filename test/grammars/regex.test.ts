@@ -225,6 +225,14 @@ describe('regular expressions as languages', () => {
     expect(engine.cardinality(engine.intersect(engine.parse('(?!a*$)[ab]*'), engine.parse('.{0,2}')))).toBe(4);
   });
 
+  it('inline flags hold up to the end of their group', () => {
+    const engine = createRegexEngine();
+    const lang = engine.search('^(?i)a(?-i)b(c(?i)d|E)f$');
+    for (const text of ['abcdf', 'AbcDf', 'abEf', 'abef']) expect(engine.matches(lang, text), text).toBe(true);
+    for (const text of ['aBcdf', 'abCdf', 'abcdF', 'abEF']) expect(engine.matches(lang, text), text).toBe(false);
+    for (const source of ['(?)a', '(?-)a', '(?x)a']) expect(() => engine.search(source), source).toThrow('INFC5101');
+  });
+
   it('spells languages in UTF-8, byte by byte and prefix-exact', () => {
     const engine = createRegexEngine();
     const acceptor = regexAcceptor(engine, engine.search('^(?!.*é)[a-zé😀-😎]{1,3}$', 'u'));

@@ -43,6 +43,48 @@ const SCARCE: readonly Json[] = [
   },
   { type: 'array', uniqueItems: true, minItems: 2, contains: { type: 'string' }, minContains: 3, maxContains: 4 },
   { type: 'array', uniqueItems: true, items: { type: 'array', items: { enum: [0, 1] }, maxItems: 0 }, minItems: 1 },
+  // Several kinds of items are counted.
+  {
+    type: 'array',
+    uniqueItems: true,
+    items: { enum: ['a', 'b', 'c'] },
+    allOf: [{ contains: { const: 'a' } }, { contains: { const: 'b' } }],
+  },
+  {
+    type: 'array',
+    uniqueItems: true,
+    items: { enum: [1, 2, 3, 44] },
+    maxItems: 2,
+    allOf: [
+      { contains: { enum: [1, 2] }, maxContains: 1 },
+      { contains: { enum: [2, 3] }, minContains: 2 },
+    ],
+  },
+  { type: 'array', uniqueItems: true, minItems: 1, items: { enum: ['a', 'b'] }, not: { items: { const: 'a' } } },
+  // A single item is different from all others, however few values it has.
+  {
+    type: 'array',
+    uniqueItems: true,
+    minItems: 1,
+    maxItems: 1,
+    items: { type: 'object', properties: { a: { type: 'boolean' } }, additionalProperties: false },
+  },
+  // Objects without end, in which the first property has few values.
+  {
+    type: 'array',
+    uniqueItems: true,
+    minItems: 3,
+    items: {
+      type: 'object',
+      properties: {
+        a: { type: 'object', properties: { b: { type: 'boolean' } }, additionalProperties: false },
+        c: { type: 'string' },
+      },
+      required: ['a'],
+      additionalProperties: false,
+    },
+  },
+  { type: 'array', uniqueItems: true, minItems: 5, items: { type: 'string', maxLength: 2, pattern: '^[ab]*$' } },
   { type: 'object', propertyNames: { pattern: '^[ab]$' }, minProperties: 2 },
   { type: 'object', propertyNames: { pattern: '^(a|bbbb)$' }, minProperties: 2 },
   // The cheapest names have line breaks: "a\n" is shorter than "aaaa".
@@ -224,6 +266,16 @@ describe('what has no value', () => {
     [
       'two values for three items',
       { type: 'array', items: { enum: [1, 2] }, minItems: 3, uniqueItems: true, contains: { const: 1 } },
+    ],
+    [
+      'three values wanted of two items',
+      {
+        type: 'array',
+        items: { enum: [1, 2, 3] },
+        maxItems: 2,
+        uniqueItems: true,
+        allOf: [{ contains: { const: 1 } }, { contains: { minimum: 2 }, minContains: 2 }],
+      },
     ],
     [
       'two items need one value',

@@ -95,6 +95,31 @@ describe('vocabularies', () => {
     expect(words.bytes[1]).toEqual(new TextEncoder().encode(' un'));
   });
 
+  it('spells added tokens as decoders do', () => {
+    const added = [
+      { id: 1, content: '▁▁', special: false, normalized: false },
+      { id: 2, content: '<tool é>', special: false },
+      { id: 3, content: '<eos>', special: true },
+    ];
+    const replace = { type: 'Replace', pattern: { String: '▁' }, content: ' ' };
+    const gemma = vocabularyFromTokenizerJson({
+      added_tokens: added,
+      normalizer: { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
+      decoder: { type: 'Sequence', decoders: [replace, { type: 'ByteFallback' }, { type: 'Fuse' }] },
+      model: { type: 'BPE', byte_fallback: true, vocab: { '▁': 0, '▁▁': 1 }, merges: [] },
+    });
+    const texts = [' ', '  ', '<tool é>'].map((text) => new TextEncoder().encode(text));
+    expect(gemma.bytes).toEqual([...texts, null]);
+    expect(roundTripFailure(gemma, '   ')).toBeUndefined();
+    const byteLevel = vocabularyFromTokenizerJson({
+      added_tokens: added,
+      decoder: { type: 'ByteLevel' },
+      model: { type: 'BPE', vocab: { Ġ: 0 }, merges: [] },
+    });
+    expect(byteLevel.bytes[0]).toEqual(Uint8Array.of(0x20));
+    expect(byteLevel.bytes[2]).toEqual(new TextEncoder().encode('<tool é>'));
+  });
+
   it('hashes the byte table, stably', () => {
     const table = ['a', 'b', new Uint8Array([0xff]), null];
     const one = vocabularyFromBytes(table, { special: { end: 3 }, eos: ['end'] });

@@ -35,10 +35,9 @@ export function afterValue(machine: Machine, frame: Frame, result: ResultId, tex
 
 /** Under uniqueItems no later item may equal `value`. */
 function exclude({ formulas, terms }: Machine, rest: Formula, value: Json): Formula {
-  const other = formulas.not(terms.constant(value));
   return formulas.substitute(rest, (leaf) => {
-    if (terms.get(leaf).sort !== 'unique') return formulas.leaf(leaf);
-    return formulas.and([formulas.leaf(leaf), terms.items(terms.everyItem(other), 0)]);
+    const term = terms.get(leaf);
+    return term.sort === 'unique' ? terms.uniqueAfter(leaf, term.gone, value) : formulas.leaf(leaf);
   });
 }
 

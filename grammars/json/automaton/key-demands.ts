@@ -236,8 +236,10 @@ export class KeyDemands {
     const { solver } = this.machine;
     const branches = solver.split(demand);
     const many = branches.length > FEW_WAYS;
-    for (const branch of branches)
-      if (solver.satisfiable(branch.need) && solver.objectRest(branch.rest, later, many)) yield branch;
+    for (const { need, rest } of branches) {
+      const left = solver.completable(need, rest, later, many);
+      if (left !== FALSE) yield { need: left, rest };
+    }
   }
 
   private collect(after: (rest: Formula) => Formula, later: SeenSet | undefined, key?: string): Outcome | undefined {

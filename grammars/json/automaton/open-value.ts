@@ -68,10 +68,10 @@ export function openNumber(machine: Machine, slots: readonly FormulaSlot[], byte
 export function declaredOrder({ formulas, terms }: Machine, slots: readonly FormulaSlot[]): readonly string[] {
   const lists: (readonly string[])[] = [];
   for (const slot of slots)
-    for (const leaf of formulas.leaves(slot.state).keys()) {
+    for (const [leaf, polarity] of formulas.leaves(slot.state)) {
       const term = terms.get(leaf);
       if (term.sort === 'shape') lists.push(term.shape.names);
-      else if (term.sort === 'listed') lists.push(term.listed.list.names);
+      else if (term.sort === 'listed' && polarity === 1) lists.push(term.listed.list.names);
     }
   // One schema's names differ from each other, and there may be 100,000.
   const [only = []] = lists;

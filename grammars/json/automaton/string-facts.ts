@@ -34,6 +34,19 @@ export class StringFacts {
     return false;
   }
 
+  /** Whether a language has members with so many characters that begin with different ones. */
+  several(lang: Lang, min: number, max: number): boolean {
+    const { engine } = this;
+    const { starts, classOf } = engine.classes(lang);
+    let ways = 0;
+    for (const [i, cls] of classOf.entries())
+      if (cls !== 0 && this.fits(engine.deriveClass(lang, cls), Math.max(0, min - 1), max - 1)) {
+        ways += (starts[i + 1] ?? 0x110000) - (starts[i] ?? 0);
+        if (ways > 1) return true;
+      }
+    return false;
+  }
+
   /** Whether some member of one of the languages goes on from every text (a search pattern, a pattern and its complement). */
   neverDies(langs: readonly Lang[]): boolean {
     const { engine } = this;

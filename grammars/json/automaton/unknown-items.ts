@@ -20,6 +20,7 @@ const DEEP = 4;
  */
 export class UnknownItems {
   private readonly roomyLeaves: (boolean | undefined)[] = [];
+  private readonly openLeaves: (boolean | undefined)[] = [];
   private readonly unlimited = new Map<string, boolean>();
 
   constructor(private readonly machine: Machine) {}
@@ -58,11 +59,16 @@ export class UnknownItems {
         // Beside demands only some exponents are taken.
         if (to instanceof FreeNumberLeaf)
           return to.phase === 'e' || to.phase === 'sign' || to.phase === 'exp' ? -1 : STARTED;
-        if (!(to instanceof StringLeaf)) return -1;
-        return to.profile?.kind === 'free' || to.profile?.kind === 'inside' ? STARTED : -1;
+        return to instanceof StringLeaf && this.open(code >> 2, to) ? STARTED : -1;
       default:
         return -1;
     }
+  }
+
+  /** Whether a string may go on in more than one way. */
+  private open(leaf: number, { decoder, slots }: StringLeaf): boolean {
+    const { facts } = this.machine;
+    return (this.openLeaves[leaf] ??= decoder === 0 && slots.some((s) => facts.several(s.lang, s.min, s.max)));
   }
 
   private plentifulAs(leaf: number, value: ValueLeaf, byte: number): boolean {

@@ -46,6 +46,10 @@ export class Formulas {
     private readonly budget = 400_000,
   ) {}
 
+  get size(): number {
+    return this.kinds.length;
+  }
+
   /** The formula that is true exactly when leaf number `leaf` is. */
   leaf(leaf: number): Formula {
     const known = this.literals[leaf];

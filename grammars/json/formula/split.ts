@@ -83,9 +83,16 @@ export class Splitter {
     if (mixed.length === 0) return test(here, later);
     if (here !== need && !this.satisfiable(here)) return false;
     const [only] = mixed;
-    if (mixed.length === 1 && only !== undefined && formulas.isOr(only))
+    if (mixed.length === 1 && only !== undefined && formulas.isOr(only) && !this.tells(only))
       return formulas.operands(only).some((option) => this.expand(option, here, later, test));
     return this.decide(formulas.and(mixed), here, later, test);
+  }
+
+  /** Whether the child's value tells which values of a list are still to be kept from: it must be known for one of them, or for none. */
+  private tells(formula: Formula): boolean {
+    const { formulas, terms } = this;
+    const isList = (leaf: number): boolean => terms.get(leaf).sort === 'listed';
+    return terms.lists && [...formulas.leaves(formula).keys()].some(isList);
   }
 
   /** Shannon expansion on one child term. */
@@ -109,7 +116,8 @@ export class Splitter {
     const cannot = this.satisfiable(formulas.and([need, negative]));
     // A value that satisfies one demand often excludes others (a constant, a tag): said of the value, that keeps their combinations few.
     return (
-      (can && this.expand(assign(TRUE), cannot ? formulas.and([need, positive]) : need, rest, test)) ||
+      (can &&
+        this.expand(assign(TRUE), cannot || this.tells(formula) ? formulas.and([need, positive]) : need, rest, test)) ||
       (cannot && this.expand(assign(FALSE), polarity === 1 || !can ? need : formulas.and([need, negative]), rest, test))
     );
   }

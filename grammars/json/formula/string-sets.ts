@@ -85,18 +85,20 @@ export class StringSets {
       if (goneLang === this.engine.empty && gone.length * FEW < x.members.length && x.lang === this.engine.empty)
         return this.without(a, x.members, gone);
       const members = x.members.filter((s) => !this.has(notB, s));
-      return this.make(
-        members,
-        x.lang === this.engine.empty ? x.lang : this.engine.intersect(x.lang, this.get(b).lang),
-      );
+      return x.lang === this.engine.empty ? this.make(members, x.lang) : this.both(members, x, this.get(b));
     }
     const y = this.get(b);
     const members = x.members.filter((s) => this.has(b, s));
     if (x.lang !== this.engine.empty) for (const s of y.members) if (this.matches(x.lang, s)) members.push(s);
     const list = members.length > x.members.length ? [...new Set(members)].sort() : members;
+    return this.both(list, x, y);
+  }
+
+  /** The members, and what two languages have in common. */
+  private both(members: readonly string[], x: StringSet, y: StringSet): StringSetId {
     const window = this.meet(x, y);
     const free = window !== undefined && window.min === 0 && window.max === Number.POSITIVE_INFINITY;
-    return this.make(list, free ? window.core : this.engine.intersect(x.lang, y.lang), free ? undefined : window);
+    return this.make(members, free ? window.core : this.engine.intersect(x.lang, y.lang), free ? undefined : window);
   }
 
   private or(a: StringSetId, b: StringSetId): StringSetId {

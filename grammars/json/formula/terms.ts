@@ -60,8 +60,8 @@ export type Term =
   | { readonly sort: 'items'; readonly shape: ItemShape; readonly offset: number }
   /** At least `min` of the items still to come satisfy `value`. */
   | { readonly sort: 'contains'; readonly value: Formula; readonly min: number }
-  /** All items still to come differ from each other. */
-  | { readonly sort: 'unique' };
+  /** All items still to come differ from each other, and from those that are `gone`. */
+  | { readonly sort: 'unique'; readonly gone: readonly Json[] };
 
 /** Interned terms: the leaves of {@link Formulas}. */
 export class Terms {
@@ -69,6 +69,8 @@ export class Terms {
   private readonly byKey = new Map<string, Formula>();
   private readonly spelled = new Map<number, SpelledNumber>();
   private readonly uniform = new Map<Formula, ItemShape>();
+  /** By list: thousands of values are not made a text again. */
+  private readonly nones = new WeakMap<readonly Json[], Formula>();
   private shapes = 0;
   /** Whether there are terms of the sort `listed`. */
   lists = false;
@@ -161,7 +163,22 @@ export class Terms {
   }
 
   unique(): Formula {
-    return this.intern('u', () => ({ sort: 'unique' }));
+    return this.intern('u', () => ({ sort: 'unique', gone: [] }));
+  }
+
+  /** The same once one more item has come. */
+  uniqueAfter(leaf: number, gone: readonly Json[], value: Json): Formula {
+    return this.intern(`u${leaf},${canonical(value)}`, () => ({ sort: 'unique', gone: [...gone, value] }));
+  }
+
+  /** None of the values. */
+  noneOf(values: readonly Json[]): Formula {
+    let none = this.nones.get(values);
+    if (none === undefined) {
+      none = values.length === 0 ? 1 : this.formulas.not(this.oneOf(values));
+      this.nones.set(values, none);
+    }
+    return none;
   }
 
   private intern(key: string, make: () => Term): Formula {

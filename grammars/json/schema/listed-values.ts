@@ -17,8 +17,13 @@ export interface Listed {
   readonly count: number;
   /** Names of the properties that were read, sorted. */
   readonly read: readonly string[];
-  /** While one more value is read: which of the members have it, by its canonical text. */
-  readonly groups: ReadonlyMap<string, Members> | undefined;
+  /** While one more value is read: each that it can be, and which of the members have it, by its canonical text. */
+  readonly groups: ReadonlyMap<string, Group> | undefined;
+}
+
+interface Group {
+  readonly value: Json;
+  readonly members: Members;
 }
 
 interface ValueList {
@@ -35,7 +40,8 @@ const FEW = 64;
 
 /**
  * Lists of arrays or objects (`enum`), walked value by value: what was read so far leaves some of the members, so that nothing is built for each
- * of thousands. A literal of sort `listed` stands for such a set; it is the whole state of a slot, and never part of a larger formula.
+ * of thousands. A literal of sort `listed` stands for such a set. Where a value is one of it, it is the whole state of a slot; negated (a value is
+ * none of it) it may stand beside other demands on objects.
  */
 export class ListedValues {
   private readonly known = new Map<string, Formula>();
@@ -44,6 +50,7 @@ export class ListedValues {
     ReadonlyMap<string, number> | undefined,
     Map<number, ReadonlyMap<string, Members>>
   >();
+  private readonly awaiting = new Map<Formula, readonly Json[] | null>();
   private lists = 0;
   private sets = 0;
 
@@ -109,35 +116,55 @@ export class ListedValues {
     const { list, read, count } = listed;
     const members = this.next(listed, order).get(key);
     if (!members) return undefined;
-    const groups = new Map<string, number[]>();
-    const values: Json[] = [];
+    const groups = new Map<string, { value: Json; members: number[] }>();
     for (const member of members) {
       const value = list.values[member]?.[key] ?? null;
       const text = canonical(value);
-      const some = groups.get(text);
-      if (some) some.push(member);
-      else {
-        groups.set(text, [member]);
-        values.push(value);
-      }
+      const group = groups.get(text);
+      if (group) group.members.push(member);
+      else groups.set(text, { value, members: [member] });
     }
     const later = { list, members, count: count + 1, read: list.array ? read : [...read, key].sort() };
     const rest = this.make({ ...later, groups: groups.size > 1 ? groups : undefined }, `${listed.id}>${key}`);
-    return { need: this.terms.oneOf(values), rest };
+    return { need: this.terms.oneOf([...groups.values()].map(({ value }) => value)), rest };
   }
 
-  /** Whether which members remain depends on the value that is being read. */
-  waits(state: Formula): boolean {
-    return this.get(state)?.groups !== undefined;
+  /** The values that are being told apart by the one that is being read, where which members remain depends on it. */
+  awaited(state: Formula): readonly Json[] | undefined {
+    let values = this.awaiting.get(state);
+    if (values === undefined) {
+      values = null;
+      if (this.terms.lists)
+        for (const leaf of this.formulas.leaves(state).keys()) {
+          const term = this.terms.get(leaf);
+          if (term.sort === 'listed' && term.listed.groups)
+            values = [...term.listed.groups.values()].map(({ value }) => value);
+        }
+      this.awaiting.set(state, values);
+    }
+    return values ?? undefined;
   }
 
-  /** The set once that value is known. */
+  /** The state once that value is known. */
   narrow(state: Formula, value: Json): Formula {
-    const listed = this.get(state);
-    if (!listed?.groups) return state;
+    if (!this.awaited(state)) return state;
     const text = canonical(value);
-    const members = listed.groups.get(text);
-    return members ? this.make({ ...listed, members, groups: undefined }, `${listed.id}=${text}`) : FALSE;
+    return this.formulas.substitute(state, (leaf) => {
+      const term = this.terms.get(leaf);
+      if (term.sort !== 'listed' || !term.listed.groups) return this.formulas.leaf(leaf);
+      const group = term.listed.groups.get(text);
+      if (!group) return FALSE;
+      return this.make({ ...term.listed, members: group.members, groups: undefined }, `${term.listed.id}=${text}`);
+    });
+  }
+
+  /** What is left of each member. */
+  left({ list, members, read }: Listed): readonly Json[] {
+    return members.map((member) => {
+      const value = list.values[member] ?? null;
+      if (read.length === 0) return value;
+      return Object.fromEntries(Object.entries(value ?? {}).filter(([name]) => !read.includes(name)));
+    });
   }
 
   /** The member that is whole. */

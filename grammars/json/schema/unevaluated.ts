@@ -1,54 +1,78 @@
-import { type Formula, TRUE } from '../formula/formula.ts';
+import { FALSE, type Formula, TRUE } from '../formula/formula.ts';
 import type { Shape } from '../formula/terms.ts';
 import type { SchemaCompiler } from './compiler.ts';
 import { declaredShape, tupleKeyword } from './declared.ts';
 import { isObject, type JsonObject, own, type Site } from './document.ts';
 
-/** What an in-place subschema evaluates, and the conditions under which it counts. */
+/** What must hold, with all above it, for an in-place subschema to count. */
+interface Condition {
+  readonly holds: Formula;
+  readonly above: Condition | undefined;
+  /** Of all conditions of a group one holds at most, wherever the schema does. */
+  readonly group: string;
+}
+
+/** What an in-place subschema evaluates, and the condition under which it counts. */
 interface Coverage<T> {
-  readonly conditions: readonly Formula[];
+  readonly condition: Condition | undefined;
   readonly cover: T;
 }
 
-/** Conditional branches beyond this many would need too many cases. */
-const MAX_CONDITIONS = 8;
+/** Ways in which conditions may hold together, at most. */
+const MAX_CASES = 256;
 
-/** Calls `visit` for the schema and all its in-place subschemas with the conditions under which they apply. */
+/** Calls `visit` for the schema and all its in-place subschemas with the condition under which they apply. */
 function applicators(
   compiler: SchemaCompiler,
   site: Site,
   scope: number,
-  visit: (site: Site, scope: number, conditions: readonly Formula[]) => void,
+  visit: (site: Site, scope: number, condition: Condition | undefined) => void,
 ): void {
   const seen = new Set<string>();
-  const walk = (formula: Formula, conditions: readonly Formula[]): void => {
+  const known = new Map<string, Condition>();
+  const keys = new Map<Condition | undefined, string>([[undefined, '']]);
+  const under = (above: Condition | undefined, holds: Formula, among: string): Condition => {
+    const key = `${keys.get(above)},${holds}`;
+    let found = known.get(key);
+    if (!found) {
+      found = { holds, above, group: `${keys.get(above)} ${among}` };
+      known.set(key, found);
+      keys.set(found, key);
+    }
+    return found;
+  };
+  const walk = (formula: Formula, condition: Condition | undefined): void => {
     const term =
       formula === TRUE || formula === 0 ? undefined : compiler.terms.get(compiler.formulas.leafNumber(formula));
     if (term?.sort !== 'schema') return;
-    const key = `${term.site.id},${term.scope},${conditions.join()}`;
+    const place = `${term.site.id},${term.scope}`;
+    const key = place + keys.get(condition);
     if (seen.has(key)) return;
     seen.add(key);
-    visit(term.site, term.scope, conditions);
+    visit(term.site, term.scope, condition);
     const schema = term.site.schema as JsonObject;
     const child = (...tokens: (string | number)[]): Formula => compiler.child(term.site, term.scope, ...tokens);
-    for (const target of compiler.references(term.site, term.scope)) walk(target, conditions);
+    for (const target of compiler.references(term.site, term.scope)) walk(target, condition);
     if (own(schema, 'allOf') !== undefined)
-      for (const part of compiler.list(term.site, term.scope, 'allOf')) walk(part, conditions);
+      for (const part of compiler.list(term.site, term.scope, 'allOf')) walk(part, condition);
     for (const keyword of ['anyOf', 'oneOf'])
       if (own(schema, keyword) !== undefined)
-        for (const part of compiler.list(term.site, term.scope, keyword)) walk(part, [...conditions, part]);
+        for (const part of compiler.list(term.site, term.scope, keyword))
+          walk(part, under(condition, part, keyword === 'oneOf' ? place : String(part)));
     if (own(schema, 'if') !== undefined) {
-      const condition = child('if');
-      walk(condition, [...conditions, condition]);
-      if (own(schema, 'then') !== undefined) walk(child('then'), [...conditions, condition]);
-      if (own(schema, 'else') !== undefined) walk(child('else'), [...conditions, compiler.formulas.not(condition)]);
+      const test = child('if');
+      const yes = under(condition, test, `if${test}`);
+      walk(test, yes);
+      if (own(schema, 'then') !== undefined) walk(child('then'), yes);
+      if (own(schema, 'else') !== undefined)
+        walk(child('else'), under(condition, compiler.formulas.not(test), `if${test}`));
     }
     const dependent = own(schema, 'dependentSchemas');
     if (isObject(dependent))
       for (const key of Object.keys(dependent))
-        walk(child('dependentSchemas', key), [...conditions, compiler.terms.required(key)]);
+        walk(child('dependentSchemas', key), under(condition, compiler.terms.required(key), `has${key}`));
   };
-  walk(compiler.terms.schema(site, scope), []);
+  walk(compiler.terms.schema(site, scope), undefined);
 }
 
 /** Splits into cases by which conditions hold: within one case the evaluated part is fixed. */
@@ -60,29 +84,36 @@ function cases<T>(
   demand: (covers: readonly T[]) => Formula,
 ): Formula {
   const { formulas } = compiler;
-  const conditions = [...new Set(coverages.map(({ conditions: list }) => formulas.and(list)))].filter(
-    (x) => x !== TRUE,
-  );
-  if (conditions.length > MAX_CONDITIONS)
-    throw compiler.unsupported(
-      site,
-      keyword,
-      `more than ${MAX_CONDITIONS} conditional branches decide what is evaluated`,
-      'Use fewer anyOf, oneOf, if or dependentSchemas beside it, or additionalProperties',
-    );
+  const groups = new Map<string, Set<Condition>>();
+  const add = (condition: Condition | undefined): void => {
+    if (!condition) return;
+    add(condition.above);
+    groups.set(condition.group, (groups.get(condition.group) ?? new Set()).add(condition));
+  };
+  for (const { condition } of coverages) add(condition);
+  const list = [...groups.values()];
   const options: Formula[] = [];
-  for (let mask = 0; mask < 1 << conditions.length; mask++) {
-    const holds = new Set(conditions.filter((_, i) => (mask >> i) & 1));
-    const covers = coverages.filter(
-      ({ conditions: list }) => list.length === 0 || formulas.and(list) === TRUE || holds.has(formulas.and(list)),
-    );
-    options.push(
-      formulas.and([
-        ...conditions.map((c) => (holds.has(c) ? c : formulas.not(c))),
-        demand(covers.map((c) => c.cover)),
-      ]),
-    );
-  }
+  let tried = 0;
+  const choose = (at: number, given: Formula, held: readonly (Condition | undefined)[]): void => {
+    if (given === FALSE) return;
+    const group = list[at];
+    if (!group) {
+      if (++tried > MAX_CASES)
+        throw compiler.unsupported(
+          site,
+          keyword,
+          `more than ${MAX_CASES} combinations of branches decide what is evaluated`,
+          'Use fewer anyOf, oneOf, if or dependentSchemas beside it, or additionalProperties',
+        );
+      const covers = coverages.filter(({ condition }) => held.includes(condition)).map(({ cover }) => cover);
+      options.push(formulas.and([given, demand(covers)]));
+      return;
+    }
+    const open = [...group].filter(({ above }) => held.includes(above));
+    for (const one of open) choose(at + 1, formulas.and([given, one.holds]), [...held, one]);
+    choose(at + 1, formulas.and([given, ...open.map(({ holds }) => formulas.not(holds))]), held);
+  };
+  choose(0, TRUE, [undefined]);
   return formulas.or(options);
 }
 
@@ -90,15 +121,15 @@ function cases<T>(
 export function unevaluatedProperties(compiler: SchemaCompiler, site: Site, scope: number): Formula {
   const coverages: Coverage<Shape>[] = [];
   const { terms } = compiler;
-  applicators(compiler, site, scope, (part, partScope, conditions) => {
+  applicators(compiler, site, scope, (part, partScope, condition) => {
     const schema = part.schema as JsonObject;
     if (
       own(schema, 'additionalProperties') !== undefined ||
       (part !== site && own(schema, 'unevaluatedProperties') !== undefined)
     )
-      coverages.push({ conditions, cover: { id: -1, names: [], named: () => undefined, patterns: [], rest: TRUE } });
+      coverages.push({ condition, cover: { id: -1, names: [], named: () => undefined, patterns: [], rest: TRUE } });
     else if (own(schema, 'properties') !== undefined || own(schema, 'patternProperties') !== undefined)
-      coverages.push({ conditions, cover: declaredShape(compiler, part, partScope) });
+      coverages.push({ condition, cover: declaredShape(compiler, part, partScope) });
   });
   const value = compiler.child(site, scope, 'unevaluatedProperties');
   return cases(compiler, site, 'unevaluatedProperties', coverages, (covers) => {
@@ -124,16 +155,16 @@ export function unevaluatedItems(compiler: SchemaCompiler, site: Site, scope: nu
   }
   const coverages: Coverage<Items>[] = [];
   const { terms, formulas } = compiler;
-  applicators(compiler, site, scope, (part, partScope, conditions) => {
+  applicators(compiler, site, scope, (part, partScope, condition) => {
     const schema = part.schema as JsonObject;
     const tuple = tupleKeyword(part);
     const rest = tuple === 'items' ? 'additionalItems' : 'items';
     const list = tuple === undefined ? undefined : own(schema, tuple);
     if (own(schema, rest) !== undefined || (part !== site && own(schema, 'unevaluatedItems') !== undefined))
-      coverages.push({ conditions, cover: { prefix: Number.POSITIVE_INFINITY, contains: undefined } });
-    else if (Array.isArray(list)) coverages.push({ conditions, cover: { prefix: list.length, contains: undefined } });
+      coverages.push({ condition, cover: { prefix: Number.POSITIVE_INFINITY, contains: undefined } });
+    else if (Array.isArray(list)) coverages.push({ condition, cover: { prefix: list.length, contains: undefined } });
     if (own(schema, 'contains') !== undefined && part.resource.draft >= 2020)
-      coverages.push({ conditions, cover: { prefix: 0, contains: compiler.child(part, partScope, 'contains') } });
+      coverages.push({ condition, cover: { prefix: 0, contains: compiler.child(part, partScope, 'contains') } });
   });
   const value = compiler.child(site, scope, 'unevaluatedItems');
   return cases(compiler, site, 'unevaluatedItems', coverages, (covers) => {

@@ -77,8 +77,9 @@ export class ItemCost {
     const exceptions = new Set<string>();
     const others = formulas.conjuncts(demand).filter((x) => {
       const term = formulas.isLiteral(x) && !formulas.isPositive(x) ? terms.get(formulas.leafNumber(x)) : undefined;
-      if (term?.sort === 'const') exceptions.add(canonical(term.value));
-      return term?.sort !== 'const';
+      const values = term?.sort === 'const' ? [term.value] : term?.sort === 'oneOf' ? term.values : undefined;
+      for (const value of values ?? []) exceptions.add(canonical(value));
+      return values === undefined;
     });
     return { base: exceptions.size === 0 ? demand : formulas.and(others), exceptions };
   }
@@ -99,8 +100,10 @@ export class ItemCost {
       const positive = formulas.isPositive(literal);
       if (term.sort === 'atLeast') min = positive ? Math.max(min, term.min) : min;
       else if (term.sort === 'items' && positive) shapes.push(term);
-      else if (term.sort === 'unique') unique ||= positive;
-      else return undefined;
+      else if (term.sort === 'unique') {
+        unique ||= positive;
+        if (positive) shapes.push({ shape: solver.terms.everyItem(solver.terms.noneOf(term.gone)), offset: 0 });
+      } else return undefined;
     }
     const distinct = Math.max(0, ...shapes.map((x) => x.shape.prefix.length - x.offset)) + 1;
     const demand = (i: number): Formula => formulas.and(shapes.map((x) => itemValue(x.shape, x.offset + i)));

@@ -17,6 +17,8 @@ import { ObjectCost } from './object-cost.ts';
 const INFINITE = Number.POSITIVE_INFINITY;
 /** More unknown items than this are counted as so many. */
 const MAX_GONE = 16;
+/** So many values of a list that is excluded are looked at. */
+const TOLD_APART = 16;
 
 /** Bytes that go on within a character, the long way of escapes last. */
 const INNER_BYTES = [...Array.from({ length: 256 }, (_, b) => b).filter((b) => b !== 0x75), 0x75];
@@ -273,8 +275,8 @@ export class Shortest {
       const plain = this.items.plain(rest, gone);
       if (plain !== undefined) return plain + comma;
       // Which values were taken does not matter then, only how many.
-      const { base, excluded } = unique ? solver.arrays.withoutExcluded(rest) : { base: rest, excluded: 0 };
-      if (excluded > 0) return this.arrayRest(base, after, Math.min(gone + excluded, MAX_GONE));
+      const known = unique ? solver.arrays.withoutGone(rest) : { base: rest, gone: 0 };
+      if (known.gone > 0) return this.arrayRest(known.base, after, Math.min(gone + known.gone, MAX_GONE));
       let best = INFINITE;
       for (const { need, rest: later } of solver.items(rest)) {
         const bytes = comma + this.items.nth(need, gone);
@@ -299,9 +301,20 @@ export class Shortest {
     const { solver, compiler } = this.machine;
     const list = compiler.listed.get(rest);
     if (list) return this.lists.rest(list, after);
+    // Of values that are not told apart yet the one that leads on best.
+    const values = compiler.listed.awaited(rest);
+    if (values) {
+      let best = INFINITE;
+      for (const [i, value] of values.entries()) {
+        if (i >= TOLD_APART && best < INFINITE) break;
+        best = Math.min(best, this.objectRest(compiler.listed.narrow(rest, value), after, seen));
+      }
+      return best;
+    }
     if (solver.objectCanEnd(rest)) return 0;
     const barred = solver.objects.dependsOnSeen(rest) > 0 ? this.machine.seen.get(seen) : undefined;
     const comma = after ? 1 : 0;
-    return this.values.ask(`o${rest} ${barred?.id ?? ''}`, () => this.objects.of(rest, barred)) + comma;
+    const figure = (): number => this.objects.of(solver.lists.excluded(rest, 'object').spelled, barred);
+    return this.values.ask(`o${rest} ${barred?.id ?? ''}`, figure) + comma;
   }
 }

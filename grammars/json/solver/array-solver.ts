@@ -1,6 +1,7 @@
 import { FALSE, type Formula, type Formulas, TRUE } from '../formula/formula.ts';
 import { type ItemShape, itemValue, type Terms } from '../formula/terms.ts';
 import { cardinality } from './cardinality.ts';
+import { plentyOf } from './plenty.ts';
 import type { Solver } from './solver.ts';
 
 interface Items {
@@ -41,6 +42,8 @@ export class ArraySolver {
               this.formulas.and([term.value, this.terms.contains(term.value, term.min - 1)]),
               this.formulas.leaf(leaf),
             ]);
+          case 'unique':
+            return this.formulas.and([this.terms.noneOf(term.gone), this.formulas.leaf(leaf)]);
           default:
             return this.formulas.leaf(leaf);
         }
@@ -50,9 +53,12 @@ export class ArraySolver {
   }
 
   cube(cube: readonly Formula[]): boolean {
+    const parts = this.repeating(cube);
+    if (parts) return parts.some((part) => this.cube(part));
     const { min, max, unique, plain, demand, distinct } = this.read(cube);
     if (min > max) return false;
-    if (plain && unique === 0) {
+    // A single item differs from all others.
+    if (plain && unique === (min < 2 ? unique & 1 : 0)) {
       for (let i = 0; i < Math.min(min, distinct); i++) if (!this.solver.satisfiable(demand(i))) return false;
       return true;
     }
@@ -61,11 +67,34 @@ export class ArraySolver {
     if (unique === 1) {
       if (plain) return this.allDistinct(demand, min, distinct);
       const others = cube.filter((x) => this.solver.term(x).sort !== 'unique');
+      // Or is it enough that one item satisfies all else and is not gone?
+      const alone = cube.map((x) => {
+        const term = this.solver.term(x);
+        return term.sort === 'unique' ? this.terms.items(this.terms.everyItem(this.terms.noneOf(term.gone)), 0) : x;
+      });
+      if (this.solver.arrayRest(this.formulas.and([...alone, this.formulas.not(this.terms.atLeast(2))]))) return true;
+      if (max < 2) return false;
       if (this.roomy(others, demand, distinct)) return this.solver.arrayRest(this.formulas.and(others));
       const counted = distinct === 1 ? this.counted(others, demand(0), min, max) : undefined;
       if (counted !== undefined) return counted;
     }
     throw this.solver.tooComplex('uniqueItems beside contains or negated items over few values');
+  }
+
+  /** Where items must repeat, those to come or one that is gone: the two ways. */
+  private repeating(cube: readonly Formula[]): readonly (readonly Formula[])[] | undefined {
+    const { formulas, terms } = this;
+    for (const literal of cube) {
+      const term = this.solver.term(literal);
+      if (term.sort !== 'unique' || term.gone.length === 0 || formulas.isPositive(literal)) continue;
+      const others = cube.filter((x) => x !== literal);
+      const anew = terms.items(terms.everyItem(terms.noneOf(term.gone)), 0);
+      return [
+        [...others, formulas.not(terms.unique())],
+        [...others, formulas.not(anew)],
+      ];
+    }
+    return undefined;
   }
 
   private read(cube: readonly Formula[]): ArrayCube {
@@ -81,12 +110,20 @@ export class ArraySolver {
       else if (term.sort === 'atLeast') {
         if (positive) min = Math.max(min, term.min);
         else max = Math.min(max, term.min - 1);
-      } else if (term.sort === 'unique') unique |= positive ? 1 : 2;
-      else plain = false;
+      } else if (term.sort === 'unique') {
+        unique |= positive ? 1 : 2;
+        if (positive && term.gone.length > 0)
+          all.push({ shape: this.terms.everyItem(this.terms.noneOf(term.gone)), offset: 0 });
+      } else plain = false;
     }
     const demand = (i: number): Formula => this.formulas.and(all.map((x) => itemValue(x.shape, x.offset + i)));
     const distinct = Math.max(0, ...all.map((x) => x.shape.prefix.length - x.offset)) + 1;
     return { min, max, unique, plain, demand, distinct };
+  }
+
+  /** {@link cardinality}, unlimited where that is certain at a glance. */
+  private count(value: Formula, limit: number): number {
+    return plentyOf(this.solver, value) ? Number.POSITIVE_INFINITY : cardinality(this.solver, value, limit);
   }
 
   /**
@@ -96,8 +133,7 @@ export class ArraySolver {
   private roomy(cube: readonly Formula[], demand: (i: number) => Formula, distinct: number): boolean {
     const unlimited = (value: Formula): boolean => {
       for (let i = 0; i < distinct; i++)
-        if (cardinality(this.solver, this.formulas.and([demand(i), value]), 2) !== Number.POSITIVE_INFINITY)
-          return false;
+        if (this.count(this.formulas.and([demand(i), value]), 2) !== Number.POSITIVE_INFINITY) return false;
       return true;
     };
     let broken = 0;
@@ -115,27 +151,55 @@ export class ArraySolver {
     return (broken === 0 || broken + wanted === 1) && unlimited(TRUE);
   }
 
-  /** Different values of one demand, `contains` counting those of one other: a matter of numbers. Undefined where there is more. */
+  /** Different values of one demand, of which some are counted: how many of each kind is a matter of numbers. Undefined where there is more. */
   private counted(cube: readonly Formula[], demand: Formula, min: number, max: number): boolean | undefined {
-    let value: Formula | undefined;
-    let least = 0;
-    let most = max;
+    const { formulas, solver } = this;
+    const counts: Count[] = [{ value: TRUE, least: min, most: max }];
     for (const literal of cube) {
-      const term = this.solver.term(literal);
-      const positive = this.formulas.isPositive(literal);
-      if (term.sort === 'items' && !positive) return undefined;
-      if (term.sort !== 'contains') continue;
-      if (value !== undefined && value !== term.value) return undefined;
-      value = term.value;
-      if (positive) least = Math.max(least, term.min);
-      else most = Math.min(most, term.min - 1);
+      const term = solver.term(literal);
+      const positive = formulas.isPositive(literal);
+      if (term.sort === 'contains')
+        counts.push({
+          value: term.value,
+          ...(positive ? { least: term.min, most: max } : { least: 0, most: term.min - 1 }),
+        });
+      if (term.sort !== 'items' || positive) continue;
+      if (term.shape.prefix.length > term.offset) return undefined;
+      counts.push({ value: formulas.not(term.shape.rest), least: 1, most: max });
     }
-    if (value === undefined) return undefined;
-    const count = (part: Formula, limit: number): number =>
-      cardinality(this.solver, this.formulas.and([demand, part]), limit);
-    const inside = Math.min(most, count(value, Math.max(least, min)));
-    if (least > inside) return false;
-    return inside >= min || inside + count(this.formulas.not(value), min) >= min;
+    const enough = counts.reduce((sum, { least }) => sum + least, 0);
+    const kinds: Kind[] = [];
+    const divide = (value: Formula, counted: readonly boolean[]): void => {
+      const next = counts[counted.length];
+      if (!solver.satisfiable(value)) return;
+      if (!next) kinds.push({ counted, many: Math.min(enough, this.count(value, enough)) });
+      else
+        for (const yes of [true, false])
+          divide(formulas.and([value, yes ? next.value : formulas.not(next.value)]), [...counted, yes]);
+    };
+    divide(demand, []);
+    const fits = (left: readonly Kind[], taken: readonly number[]): boolean => {
+      solver.budget.spend();
+      const lacks = counts.some(({ least, most }, i) => {
+        const now = taken[i] ?? 0;
+        return now > most || left.reduce((sum, { counted, many }) => sum + (counted[i] ? many : 0), now) < least;
+      });
+      const [kind, ...others] = left;
+      if (lacks || !kind) return !lacks;
+      for (let n = kind.many; n >= 0; n--)
+        if (
+          fits(
+            others,
+            taken.map((x, i) => (kind.counted[i] ? x + n : x)),
+          )
+        )
+          return true;
+      return false;
+    };
+    return fits(
+      kinds,
+      counts.map(() => 0),
+    );
   }
 
   /** Item by item over derivatives: they are finitely many, and the solver's fixpoint closes their cycles. */
@@ -176,8 +240,7 @@ export class ArraySolver {
     if (scarce.some((x) => x.count === 0)) return false;
     const [first] = scarce;
     if (first && scarce.every((x) => x.need === first.need)) return first.count >= scarce.length;
-    for (const { positions, values } of this.halls(scarce))
-      if (cardinality(this.solver, values, positions) < positions) return false;
+    for (const { positions, values } of this.halls(scarce)) if (this.count(values, positions) < positions) return false;
     return true;
   }
 
@@ -201,7 +264,7 @@ export class ArraySolver {
           const parts: Formula[] = [];
           if (plain && unique === 1)
             for (const { positions, values } of this.halls(this.scarce(demand, min, distinct, min + 1)))
-              if (cardinality(solver, values, positions) === positions) parts.push(values);
+              if (this.count(values, positions) === positions) parts.push(values);
           all = formulas.and([all, formulas.or(parts)]);
           return all === FALSE;
         },
@@ -223,22 +286,18 @@ export class ArraySolver {
     return unique;
   }
 
-  /** An array demand without the values that items may not have, and how many these are. */
-  withoutExcluded(rest: Formula): { readonly base: Formula; readonly excluded: number } {
+  /** An array demand without the values that are gone, and how many these are. */
+  withoutGone(rest: Formula): { readonly base: Formula; readonly gone: number } {
     const { formulas, terms } = this;
     const polarity = formulas.leaves(rest);
-    let excluded = 0;
+    let gone = 0;
     const base = formulas.substitute(rest, (leaf) => {
       const term = terms.get(leaf);
-      const itself = formulas.leaf(leaf);
-      if (term.sort !== 'items' || term.shape.prefix.length > 0 || polarity.get(leaf) !== 1) return itself;
-      const value = term.shape.rest;
-      if (!formulas.isLiteral(value) || formulas.isPositive(value)) return itself;
-      if (terms.get(formulas.leafNumber(value)).sort !== 'const') return itself;
-      excluded++;
-      return TRUE;
+      if (term.sort !== 'unique' || term.gone.length === 0 || polarity.get(leaf) !== 1) return formulas.leaf(leaf);
+      gone += term.gone.length;
+      return terms.unique();
     });
-    return { base, excluded };
+    return { base, gone };
   }
 
   /** The first `min` positions that have fewer than `enough` values to choose from. */
@@ -246,7 +305,7 @@ export class ArraySolver {
     const found: Scarce[] = [];
     for (let i = 0; i < Math.min(min, distinct); i++) {
       const need = demand(i);
-      const count = cardinality(this.solver, need, enough);
+      const count = this.count(need, enough);
       if (count >= enough) continue;
       const repeats = i === distinct - 1 ? min - i : 1;
       for (let k = 0; k < repeats; k++) found.push({ need, count });
@@ -275,6 +334,19 @@ interface ArrayCube {
   readonly plain: boolean;
   readonly demand: (i: number) => Formula;
   readonly distinct: number;
+}
+
+/** How many items may satisfy a value formula. */
+interface Count {
+  readonly value: Formula;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Values that the same counts count, and how many there are (more than enough are none). */
+interface Kind {
+  readonly counted: readonly boolean[];
+  readonly many: number;
 }
 
 /** A position with few values to choose from. */

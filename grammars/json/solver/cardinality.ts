@@ -31,7 +31,7 @@ export function cardinality(solver: Solver, value: Formula, limit: number): numb
     if (!solver.satisfiableAs(value, type)) continue;
     const { listed, rest } = solver.lists.split(compiler.typed(value, type), type);
     if (add(compiler.listed.get(listed)?.members.length ?? 0)) return total;
-    if (rest !== 0 && add(composite(solver, rest, type, limit))) return total;
+    if (rest !== 0 && add(composite(solver, solver.lists.excluded(rest, type).spelled, type, limit))) return total;
   }
   return total;
 }

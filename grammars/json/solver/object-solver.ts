@@ -48,6 +48,10 @@ export class ObjectSolver {
             return term.key === key ? TRUE : itself;
           case 'atLeast':
             return this.terms.atLeast(term.min - 1);
+          case 'listed': {
+            const way = this.solver.compiler.listed.after(term.listed, key, undefined);
+            return way ? this.formulas.and([way.need, way.rest]) : FALSE;
+          }
           default:
             return itself;
         }
@@ -62,6 +66,7 @@ export class ObjectSolver {
       const term = this.terms.get(leaf);
       const itself = this.formulas.leaf(leaf);
       if (term.sort === 'atLeast') return this.terms.atLeast(term.min - 1);
+      if (term.sort === 'listed') return FALSE;
       return term.sort === 'shape' ? this.formulas.and([this.regionValue(term.shape, { matched }), itself]) : itself;
     });
   }
@@ -79,6 +84,7 @@ export class ObjectSolver {
       const term = this.terms.get(leaf);
       if (term.sort === 'shape' && (polarity & 2) !== 0) depends = Math.max(depends, ownNames(term.shape) ? 1 : 2);
       else if (term.sort === 'atLeast' && (polarity & 1) !== 0) depends = 2;
+      else if (term.sort === 'listed' && (polarity & 2) !== 0) depends = 2;
     }
     this.seenDependence.set(rest, depends);
     return depends;

@@ -13,6 +13,7 @@ import { hardPlace, located, type SchemaPlace } from '../schema/located.ts';
 import { ArraySolver } from './array-solver.ts';
 import { Fixpoint } from './fixpoint.ts';
 import { ObjectSolver } from './object-solver.ts';
+import { plentyOfProperties } from './plenty.ts';
 import type { SeenSet } from './seen-keys.ts';
 import { ValueLists } from './value-lists.ts';
 
@@ -95,6 +96,11 @@ export class Solver {
     return this.answers.ask(key, () => {
       // What needs no property needs no search.
       if (this.objectCanEnd(rest)) return true;
+      if (this.lists.excludes(rest)) {
+        const { base, spelled } = this.lists.excluded(rest, 'object');
+        const roomy = plentyOfProperties(this, base, seen) && this.objectRest(base, seen, many);
+        return roomy || this.objectRest(spelled, seen, many);
+      }
       return this.formulas.someCube(
         rest,
         (cube) => this.objects.cube(this.objects.read(cube), seen, many),
@@ -119,7 +125,19 @@ export class Solver {
 
   /** Whether an object can be completed after a property where `demand` is said of its value and of what follows. */
   someProperty(demand: Formula, seen: SeenSet | undefined): boolean {
-    return this.splitter.some(demand, (need, rest) => this.satisfiable(need) && this.objectRest(rest, seen, true));
+    return this.splitter.some(demand, (need, rest) => this.completable(need, rest, seen, true) !== FALSE);
+  }
+
+  /** What the value of a property must be so that, beside it, the object can be completed. */
+  completable(need: Formula, rest: Formula, seen: SeenSet | undefined, many: boolean): Formula {
+    const { listed } = this.compiler;
+    if (!this.satisfiable(need)) return FALSE;
+    const values = listed.awaited(rest);
+    if (!values) return this.objectRest(rest, seen, many) ? need : FALSE;
+    const doomed = values.filter((value) => !this.objectRest(listed.narrow(rest, value), seen));
+    if (doomed.length === 0) return need;
+    const left = this.formulas.and([need, this.terms.noneOf(doomed)]);
+    return this.satisfiable(left) ? left : FALSE;
   }
 
   /** What the next item of an array can be, and what then remains: whatever the item, it can be completed. */
@@ -147,7 +165,11 @@ export class Solver {
   objectCanEnd(rest: Formula): boolean {
     const list = this.compiler.listed.get(rest);
     if (list) return this.compiler.listed.whole(list) !== undefined;
-    return this.formulas.evaluate(rest, (leaf) => this.terms.get(leaf).sort === 'shape', this.endings);
+    const ends = (leaf: number): boolean => {
+      const term = this.terms.get(leaf);
+      return term.sort === 'shape' || (term.sort === 'listed' && this.compiler.listed.whole(term.listed) !== undefined);
+    };
+    return this.formulas.evaluate(rest, ends, this.endings);
   }
 
   /** Whether an array may end where `rest` is demanded of the items to come. */

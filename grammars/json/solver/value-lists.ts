@@ -1,7 +1,7 @@
 import { decimalOf } from '../formula/decimal.ts';
 import { FALSE, type Formula } from '../formula/formula.ts';
 import { numberSatisfies } from '../formula/number-cells.ts';
-import { canonical, itemValue, JSON_TYPES, type JsonType, shapeValue, type Term } from '../formula/terms.ts';
+import { canonical, itemValue, JSON_TYPES, shapeValue, type Term } from '../formula/terms.ts';
 import { typeBit, typeOf } from '../schema/declared-types.ts';
 import { isObject, type Json } from '../schema/document.ts';
 import type { Listed } from '../schema/listed-values.ts';
@@ -13,14 +13,15 @@ export interface Parts {
   readonly rest: Formula;
 }
 
-/** More values than this are not excluded one by one. */
-const MOST_EXCLUDED = 64;
 /** What judging one value of a list counts for. */
 const JUDGED = 16;
 
 /** Takes listed values out of the demands they stand in: the others then are demands without lists. */
 export class ValueLists {
   private readonly memo = new Map<Formula, Parts>();
+  private readonly excluding = new Map<Formula, boolean>();
+  /** By text: what holds for that array or object only. */
+  private readonly constants = new Map<string, Formula>();
   private readonly canonicals = new Map<object, string>();
   private readonly texts = new Map<number, ReadonlySet<string>>();
 
@@ -40,12 +41,51 @@ export class ValueLists {
       const term = terms.get(leaf);
       return term.sort === 'listed' ? [term.listed] : [];
     });
-    const parts = lists.length === 0 ? { listed: FALSE, rest: typed } : this.apart(typed, type, lists);
+    // Objects go past what is excluded, property by property.
+    const none = type === 'object' ? typed : this.excluded(typed, type).spelled;
+    const parts =
+      lists.length === 0 || this.excludes(typed) ? { listed: FALSE, rest: none } : this.apart(typed, type, lists);
     this.memo.set(typed, parts);
     return parts;
   }
 
-  private apart(typed: Formula, type: JsonType, lists: readonly Listed[]): Parts {
+  /** Whether lists occur in a demand, and only such that the value is none of. */
+  excludes(typed: Formula): boolean {
+    const { formulas, terms } = this.solver;
+    if (!terms.lists) return false;
+    let known = this.excluding.get(typed);
+    if (known === undefined) {
+      const signs = [...formulas.leaves(typed)].flatMap(([leaf, sign]) =>
+        terms.get(leaf).sort === 'listed' ? sign : [],
+      );
+      known = signs.length > 0 && signs.every((sign) => sign === 2);
+      this.excluding.set(typed, known);
+    }
+    return known;
+  }
+
+  /** A demand without the lists that it excludes, and with each of their values excluded by itself. */
+  excluded(typed: Formula, type: 'array' | 'object'): { readonly base: Formula; readonly spelled: Formula } {
+    if (!this.excludes(typed)) return { base: typed, spelled: typed };
+    const { formulas, terms, compiler } = this.solver;
+    const replaced = (by: (listed: Listed) => Formula): Formula =>
+      formulas.substitute(typed, (leaf) => {
+        const term = terms.get(leaf);
+        return term.sort === 'listed' ? by(term.listed) : formulas.leaf(leaf);
+      });
+    const constant = (value: Json): Formula => {
+      const text = canonical(value);
+      let known = this.constants.get(text);
+      if (known === undefined) this.constants.set(text, (known = compiler.constant(value, type)));
+      return known;
+    };
+    return {
+      base: replaced(() => FALSE),
+      spelled: replaced((listed) => formulas.or(compiler.listed.left(listed).map(constant))),
+    };
+  }
+
+  private apart(typed: Formula, type: 'array' | 'object', lists: readonly Listed[]): Parts {
     const { formulas, terms, compiler, budget } = this.solver;
     // Of a list beside other demands those remain that satisfy them.
     const parts = formulas.conjuncts(typed);
@@ -66,16 +106,16 @@ export class ValueLists {
       terms.get(leaf).sort === 'listed' ? FALSE : formulas.leaf(leaf),
     );
     const kept: Json[] = [];
-    const excluded: Formula[] = [];
+    const excluded: Json[] = [];
     for (const value of candidates.values()) {
       budget.work(JUDGED);
       if (this.judge(typed, value)) kept.push(value);
-      else if (this.judge(others, value)) excluded.push(formulas.not(compiler.constant(value, type)));
-      if (excluded.length > MOST_EXCLUDED)
-        throw this.solver.tooComplex(`anything but more than ${MOST_EXCLUDED} listed ${type}s`);
+      else if (this.judge(others, value)) excluded.push(value);
     }
     const names = new Set(lists.flatMap(({ list }) => list.names));
-    return { listed: compiler.listed.of(kept, [...names]), rest: formulas.and([others, ...excluded]) };
+    const but = formulas.not(compiler.listed.of(excluded));
+    const rest = formulas.and([others, type === 'object' ? but : this.excluded(but, type).spelled]);
+    return { listed: compiler.listed.of(kept, [...names]), rest };
   }
 
   /** Whether a value satisfies a formula. */
@@ -121,7 +161,7 @@ export class ValueLists {
       case 'contains':
         return items.filter((item) => this.holds(term.value, item)).length >= term.min;
       case 'unique':
-        return new Set(items.map(canonical)).size === items.length;
+        return new Set([...term.gone, ...items].map(canonical)).size === term.gone.length + items.length;
       case 'listed':
         return this.textsOf(term.listed).has(this.textOf(value));
       default:
