@@ -65,9 +65,9 @@ export class Matcher {
         fix: 'Remove the contradiction from the schema',
       });
     if (options.maxTokens === undefined || this.closing?.fits(this.state, options.maxTokens)) return;
-    // Of a long text it takes a while to find the tokens.
+    // Of a long text it takes a while to find the tokens: no more than the bytes.
     const bytes = machine.shortest(this.state);
-    const least = bytes > LONG ? `up to ${bytes + 1}` : this.minTokensToEnd();
+    const least = bytes > LONG ? bytes + 1 : this.minTokensToEnd();
     throw new InfcError(
       'INFC5011',
       `the shortest text takes ${least} tokens, more than maxTokens ${options.maxTokens}`,
