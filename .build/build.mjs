@@ -86,8 +86,8 @@ const tsconfigRaw = { compilerOptions: { target: 'es2022', useDefineForClassFiel
 const marked = {
   loader: 'ts',
   tsconfigRaw,
-  mangleProps: new RegExp(`^(?:${names.join('|')})$`),
-  mangleCache: Object.fromEntries(names.map((name) => [name, `__${name}`])),
+  mangleProps: new RegExp(`^(?:${[...names.keys()].join('|')})$`),
+  mangleCache: Object.fromEntries([...names].map(([name, number]) => [name, `__${number}`])),
 };
 // The runtime and the grammars run in browsers: minified, no Node built-ins at load. What few plans need (WebGPU, host functions) is
 // in chunks that load on demand.

@@ -90,6 +90,58 @@ export function internalNames(folder, entries) {
       else if (one.flags & (TypeFlags.String | TypeFlags.TemplateLiteral | TypeFlags.TypeParameter | UNKNOWN))
         keepAll(object);
   };
+  /** By name: those that some value has, or is asked for, beside it. */
+  const beside = new Map();
+  const conflict = (one, other) => {
+    for (const [a, b] of [
+      [one, other],
+      [other, one],
+    ])
+      beside.set(a, (beside.get(a) ?? new Set()).add(b));
+  };
+  const isOthers = ({ symbol }) => !symbol?.declarations?.some((d) => !d.getSourceFile().isDeclarationFile);
+  const namesOf = (type) => (isOthers(type) ? [] : type.getProperties().map(({ name }) => name));
+  const noted = new Set();
+  const note = (type) => {
+    if (noted.has(type)) return;
+    noted.add(type);
+    for (const part of type.types ?? []) note(part);
+    const all = namesOf(type);
+    for (const [i, name] of all.entries()) for (const other of all.slice(0, i)) conflict(name, other);
+  };
+  /** A value of one type is taken for one of another: what that may lack, and so may be asked for, must not be what this has. */
+  const flow = (type, asked) => {
+    const key = `${type.id},${asked.id}`;
+    if (type === asked || noted.has(key)) return;
+    noted.add(key);
+    if (type.isUnion() || asked.isUnion()) {
+      for (const from of type.isUnion() ? type.types : [type])
+        for (const to of asked.isUnion() ? asked.types : [asked]) flow(from, to);
+      return;
+    }
+    const given = [type, asked].map((t) => (isReference(t) ? checker.getTypeArguments(t) : []));
+    for (const [i, from] of given[0].entries())
+      if (given[1][i]) {
+        flow(from, given[1][i]);
+        flow(given[1][i], from);
+      }
+    const [call] = type.getCallSignatures();
+    const [wanted] = asked.getCallSignatures();
+    if (call && wanted) {
+      flow(call.getReturnType(), wanted.getReturnType());
+      for (const [i, parameter] of wanted.parameters.entries())
+        if (call.parameters[i]) flow(checker.getTypeOfSymbol(parameter), checker.getTypeOfSymbol(call.parameters[i]));
+    }
+    if (isOthers(asked)) return;
+    for (const property of asked.getProperties()) {
+      const own = checker.getPropertyOfType(type, property.name);
+      if (own) flow(checker.getTypeOfSymbol(own), checker.getTypeOfSymbol(property));
+      else for (const name of namesOf(type)) conflict(property.name, name);
+    }
+  };
+  /** Names of classes that extend those of others. */
+  const alone = new Set();
+  const isReference = (type) => (type.objectFlags & ts.ObjectFlags.Reference) !== 0;
   const visit = (node) => {
     if (ts.isElementAccessExpression(node)) keepKeys(node.argumentExpression, node.expression);
     else if (ts.isComputedPropertyName(node)) keepKeys(node.expression, node.parent.parent);
@@ -117,7 +169,18 @@ export function internalNames(folder, entries) {
       const asked = checker.getContextualType(node);
       // What is taken apart asks for nothing: its members are looked up.
       if (asked && !asked.pattern) pass(checker.getTypeAtLocation(node), asked);
-    }
+      const type = checker.getTypeAtLocation(node);
+      note(type);
+      if (asked) flow(type, asked);
+    } else if (
+      isInside(node) &&
+      ts.isClassLike(node) &&
+      checker.getBaseTypes(checker.getTypeAtLocation(node)).some(isOthers)
+    ) {
+      // It may be another in the bundle (the parser of chevrotain).
+      for (const name of namesOf(checker.getTypeAtLocation(node))) alone.add(name);
+    } else if (isInside(node) && (ts.isClassLike(node) || ts.isInterfaceDeclaration(node) || ts.isTypeNode(node)))
+      note(checker.getTypeAtLocation(node));
     ts.forEachChild(node, visit);
   };
   for (const file of program.getSourceFiles()) {
@@ -130,7 +193,22 @@ export function internalNames(folder, entries) {
   }
   const names = [...declared].filter((name) => name.length > 2 && /^\w+$/.test(name) && !kept.has(name)).sort();
   const files = program.getSourceFiles().filter((file) => !file.isDeclarationFile && isInside(file));
-  return { names, texts: new Map(files.map((file) => [file.fileName, numberPrivates(file)])) };
+  return { names: coloured(names, files), texts: new Map(files.map((file) => [file.fileName, numberPrivates(file)])) };
+
+  /** The names with a number each, the most used first: one that no value has beside another may have its number. */
+  function coloured(list, sources) {
+    const uses = new Map(list.map((name) => [name, 0]));
+    for (const { text } of sources)
+      for (const [word] of text.matchAll(/\w+/g)) if (uses.has(word)) uses.set(word, uses.get(word) + 1);
+    const numbers = new Map();
+    for (const name of [...list].sort((a, b) => uses.get(b) - uses.get(a))) {
+      const taken = new Set([...(beside.get(name) ?? [])].map((other) => numbers.get(other)));
+      let number = alone.has(name) ? list.length : 0;
+      while (taken.has(number) || (alone.has(name) && [...numbers.values()].includes(number))) number++;
+      numbers.set(name, number);
+    }
+    return numbers;
+  }
 
   /**
    * A file's text in which private members of each class are `_0`, `_1` and so on, the most used first. Only their class asks for them, so all
