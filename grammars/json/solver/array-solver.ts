@@ -1,5 +1,6 @@
 import { FALSE, type Formula, type Formulas, TRUE } from '../formula/formula.ts';
 import { type ItemShape, itemValue, type Terms } from '../formula/terms.ts';
+import type { Json } from '../schema/document.ts';
 import { cardinality } from './cardinality.ts';
 import { plentyOf } from './plenty.ts';
 import type { Solver } from './solver.ts';
@@ -70,7 +71,7 @@ export class ArraySolver {
       // Or is it enough that one item satisfies all else and is not gone?
       const alone = cube.map((x) => {
         const term = this.solver.term(x);
-        return term.sort === 'unique' ? this.terms.items(this.terms.everyItem(this.terms.noneOf(term.gone)), 0) : x;
+        return term.sort === 'unique' ? this.anew(term.gone) : x;
       });
       if (this.solver.arrayRest(this.formulas.and([...alone, this.formulas.not(this.terms.atLeast(2))]))) return true;
       if (max < 2) return false;
@@ -88,13 +89,17 @@ export class ArraySolver {
       const term = this.solver.term(literal);
       if (term.sort !== 'unique' || term.gone.length === 0 || formulas.isPositive(literal)) continue;
       const others = cube.filter((x) => x !== literal);
-      const anew = terms.items(terms.everyItem(terms.noneOf(term.gone)), 0);
       return [
         [...others, formulas.not(terms.unique())],
-        [...others, formulas.not(anew)],
+        [...others, formulas.not(this.anew(term.gone))],
       ];
     }
     return undefined;
+  }
+
+  /** No item is one that is gone. */
+  private anew(gone: readonly Json[]): Formula {
+    return this.terms.items(this.terms.everyItem(this.terms.noneOf(gone)), 0);
   }
 
   private read(cube: readonly Formula[]): ArrayCube {
