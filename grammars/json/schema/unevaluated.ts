@@ -32,7 +32,7 @@ function applicators(
   visit: (site: Site, scope: number, condition: Condition) => void,
 ): void {
   const seen = new Set<string>();
-  const under = (above: Condition, holds: Formula, among: string): Condition => ({
+  const under = (above: Condition, holds: Formula, among: string | Formula = holds): Condition => ({
     key: `${above.key},${holds}`,
     holds,
     above,
@@ -55,19 +55,18 @@ function applicators(
     for (const keyword of ['anyOf', 'oneOf'])
       if (own(schema, keyword) !== undefined)
         for (const part of compiler.list(term.site, term.scope, keyword))
-          walk(part, under(condition, part, keyword === 'oneOf' ? place : String(part)));
+          walk(part, under(condition, part, keyword === 'oneOf' ? place : part));
     if (own(schema, 'if') !== undefined) {
       const test = child('if');
-      const yes = under(condition, test, `if${test}`);
+      const yes = under(condition, test);
       walk(test, yes);
       if (own(schema, 'then') !== undefined) walk(child('then'), yes);
-      if (own(schema, 'else') !== undefined)
-        walk(child('else'), under(condition, compiler.formulas.not(test), `if${test}`));
+      if (own(schema, 'else') !== undefined) walk(child('else'), under(condition, compiler.formulas.not(test), test));
     }
     const dependent = own(schema, 'dependentSchemas');
     if (isObject(dependent))
       for (const key of Object.keys(dependent))
-        walk(child('dependentSchemas', key), under(condition, compiler.terms.required(key), `has${key}`));
+        walk(child('dependentSchemas', key), under(condition, compiler.terms.required(key)));
   };
   walk(compiler.terms.schema(site, scope), ALWAYS);
 }

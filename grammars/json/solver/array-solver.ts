@@ -156,55 +156,36 @@ export class ArraySolver {
     return (broken === 0 || broken + wanted === 1) && unlimited(TRUE);
   }
 
-  /** Different values of one demand, of which some are counted: how many of each kind is a matter of numbers. Undefined where there is more. */
+  /** Different values of one demand, of which some are counted: a matter of numbers. Undefined where there is more. */
   private counted(cube: readonly Formula[], demand: Formula, min: number, max: number): boolean | undefined {
     const { formulas, solver } = this;
-    const counts: Count[] = [{ value: TRUE, least: min, most: max }];
+    const count = (part: Formula, limit: number): number => this.count(formulas.and([demand, part]), limit);
+    // Without upper bounds what is wanted does not get in each other's way.
+    if (max === Number.POSITIVE_INFINITY && cube.every((x) => formulas.isPositive(x)))
+      return (
+        count(TRUE, min) >= min &&
+        cube.every((x) => {
+          const term = solver.term(x);
+          return term.sort !== 'contains' || count(term.value, term.min) >= term.min;
+        })
+      );
+    let value: Formula | undefined;
+    let least = 0;
+    let most = max;
     for (const literal of cube) {
       const term = solver.term(literal);
       const positive = formulas.isPositive(literal);
-      if (term.sort === 'contains')
-        counts.push({
-          value: term.value,
-          ...(positive ? { least: term.min, most: max } : { least: 0, most: term.min - 1 }),
-        });
-      if (term.sort !== 'items' || positive) continue;
-      if (term.shape.prefix.length > term.offset) return undefined;
-      counts.push({ value: formulas.not(term.shape.rest), least: 1, most: max });
+      if (term.sort === 'items' && !positive) return undefined;
+      if (term.sort !== 'contains') continue;
+      if (value !== undefined && value !== term.value) return undefined;
+      value = term.value;
+      if (positive) least = Math.max(least, term.min);
+      else most = Math.min(most, term.min - 1);
     }
-    const enough = counts.reduce((sum, { least }) => sum + least, 0);
-    const kinds: Kind[] = [];
-    const divide = (value: Formula, counted: readonly boolean[]): void => {
-      const next = counts[counted.length];
-      if (!solver.satisfiable(value)) return;
-      if (!next) kinds.push({ counted, many: Math.min(enough, this.count(value, enough)) });
-      else
-        for (const yes of [true, false])
-          divide(formulas.and([value, yes ? next.value : formulas.not(next.value)]), [...counted, yes]);
-    };
-    divide(demand, []);
-    const fits = (left: readonly Kind[], taken: readonly number[]): boolean => {
-      solver.budget.spend();
-      const lacks = counts.some(({ least, most }, i) => {
-        const now = taken[i] ?? 0;
-        return now > most || left.reduce((sum, { counted, many }) => sum + (counted[i] ? many : 0), now) < least;
-      });
-      const [kind, ...others] = left;
-      if (lacks || !kind) return !lacks;
-      for (let n = kind.many; n >= 0; n--)
-        if (
-          fits(
-            others,
-            taken.map((x, i) => (kind.counted[i] ? x + n : x)),
-          )
-        )
-          return true;
-      return false;
-    };
-    return fits(
-      kinds,
-      counts.map(() => 0),
-    );
+    if (value === undefined) return undefined;
+    const inside = Math.min(most, count(value, Math.max(least, min)));
+    if (least > inside) return false;
+    return inside >= min || inside + count(formulas.not(value), min) >= min;
   }
 
   /** Item by item over derivatives: they are finitely many, and the solver's fixpoint closes their cycles. */
@@ -339,19 +320,6 @@ interface ArrayCube {
   readonly plain: boolean;
   readonly demand: (i: number) => Formula;
   readonly distinct: number;
-}
-
-/** How many items may satisfy a value formula. */
-interface Count {
-  readonly value: Formula;
-  readonly least: number;
-  readonly most: number;
-}
-
-/** Values that the same counts count, and how many there are (more than enough are none). */
-interface Kind {
-  readonly counted: readonly boolean[];
-  readonly many: number;
 }
 
 /** A position with few values to choose from. */
