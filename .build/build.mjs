@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 import { buildArtifactParts } from './artifact.mjs';
 import { internalNames } from './names.mjs';
 import { leanParsers } from './parsers.mjs';
@@ -70,15 +70,31 @@ const node = await build({
   metafile: true,
 });
 const browser = pick('runtime', 'generate', 'grammars', 'grammars/tools', 'grammars/warm-up');
-// What compiles constraints is in another bundle, and looks into those of this one.
-const outside = [leanParsers.alias.chevrotain, 'grammars/artifact/artifact.ts'];
-const { names, texts } = internalNames('grammars', [...Object.values(browser), ...outside]);
+// Only the grammars' own files have names shortened, which no other file asks for: what others see of them is what these export. (What compiles
+// constraints is in another bundle, and looks into those of this one.)
+const seen = [
+  ...Object.values(browser).filter((file) => file.startsWith('grammars/')),
+  ...[
+    'grammars/tokenizer/index.ts',
+    'grammars/vocabulary.ts',
+    'grammars/artifact/artifact.ts',
+    leanParsers.alias.chevrotain,
+  ],
+];
+const { names, texts } = internalNames('grammars', seen);
+const tsconfigRaw = { compilerOptions: { target: 'es2022', useDefineForClassFields: false } };
+const marked = {
+  loader: 'ts',
+  tsconfigRaw,
+  mangleProps: new RegExp(`^(?:${names.join('|')})$`),
+  mangleCache: Object.fromEntries(names.map((name) => [name, `__${name}`])),
+};
 // The runtime and the grammars run in browsers: minified, no Node built-ins at load. What few plans need (WebGPU, host functions) is
 // in chunks that load on demand.
 const web = await build({
   ...common,
   lineLimit: 1000,
-  tsconfigRaw: { compilerOptions: { target: 'es2022', useDefineForClassFields: false } },
+  tsconfigRaw,
   splitting: true,
   chunkNames: 'chunk-web-[hash]',
   entryPoints: browser,
@@ -87,12 +103,15 @@ const web = await build({
   // not use. They are minified there.
   minifyIdentifiers: true,
   minifySyntax: true,
-  mangleProps: new RegExp(`^(?:${names.join('|')})$`),
+  mangleProps: /^_(?:_\w+|\d+)$/,
   plugins: [
     {
-      name: 'numbered-privates',
+      name: 'internal-names',
       setup: ({ onLoad }) =>
-        onLoad({ filter: /\.ts$/ }, ({ path: file }) => ({ contents: texts.get(file), loader: 'ts' })),
+        onLoad({ filter: /\.ts$/ }, async ({ path: file }) => {
+          const text = texts.get(file);
+          return text && { contents: (await transform(text, marked)).code };
+        }),
     },
   ],
   // Which become 1 / 0 and -1 / 0.

@@ -10,8 +10,8 @@ const UNKNOWN = TypeFlags.Any | TypeFlags.Unknown;
  * Names that bundles may shorten: members of classes and types in `folder` that nobody outside can see. A name is kept if
  * - a type has it that is reached from what the `entries` export, private members aside;
  * - a type has it whose values come from, or go to, where their type is not known (JSON, casts, predicates, `unknown`);
- * - it is looked up where no type of the folder declares it (in others' objects, by index), or is listed with others (`Object.keys`, `for in`);
- * - the language has it, or it is a text of the sources.
+ * - it is looked up where no type of the folder declares it (in others' objects, by index), is looked up by text, or is listed with others (`Object.keys`, `for in`);
+ * - the language has it.
  *
  * `texts` are the sources of `folder` by file, in which private members (`#` or not) have names of their own.
  */
@@ -82,8 +82,19 @@ export function internalNames(folder, entries) {
   const keepAll = (node) => {
     for (const { name } of checker.getTypeAtLocation(node).getProperties()) kept.add(name);
   };
+  /** Keeps the names that an expression can be, or all of the object where it may be any. */
+  const keepKeys = (key, object) => {
+    const type = checker.getTypeAtLocation(key);
+    for (const one of type.types ?? [type])
+      if (one.isStringLiteral()) kept.add(one.value);
+      else if (one.flags & (TypeFlags.String | TypeFlags.TemplateLiteral | TypeFlags.TypeParameter | UNKNOWN))
+        keepAll(object);
+  };
   const visit = (node) => {
-    if (ts.isStringLiteralLike(node)) kept.add(node.text);
+    if (ts.isElementAccessExpression(node)) keepKeys(node.argumentExpression, node.expression);
+    else if (ts.isComputedPropertyName(node)) keepKeys(node.expression, node.parent.parent);
+    else if (ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.InKeyword)
+      keepKeys(node.left, node.right);
     else if (ts.isForInStatement(node)) keepAll(node.expression);
     else if (ts.isCallExpression(node) && /^Object\.\w+$/.test(node.expression.getText()))
       node.arguments.forEach(keepAll);
@@ -119,7 +130,7 @@ export function internalNames(folder, entries) {
   }
   const names = [...declared].filter((name) => name.length > 2 && /^\w+$/.test(name) && !kept.has(name)).sort();
   const files = program.getSourceFiles().filter((file) => !file.isDeclarationFile && isInside(file));
-  return { names: [...names, '_\\d+'], texts: new Map(files.map((file) => [file.fileName, numberPrivates(file)])) };
+  return { names, texts: new Map(files.map((file) => [file.fileName, numberPrivates(file)])) };
 
   /**
    * A file's text in which private members of each class are `_0`, `_1` and so on, the most used first. Only their class asks for them, so all

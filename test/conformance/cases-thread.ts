@@ -3,14 +3,17 @@ import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { gunzipSync } from 'node:zlib';
 import { vocabularyFromTokenizerJson } from '../../grammars/tokenizer/index.ts';
+import { InfcError } from '../../runtime/errors.ts';
 import type { Case, Selection } from './cases.ts';
 import { llama3 } from './vocabularies.ts';
 
 const { files, vocab, every, offset, only } = workerData as Selection;
-const vocabulary =
-  vocab === undefined ? await llama3() : vocabularyFromTokenizerJson(JSON.parse(readFileSync(vocab, 'utf8')));
+const vocabulary = vocab === undefined ? await llama3() : vocabularyFromTokenizerJson(readFileSync(vocab, 'utf8'));
 const { encode, ...rest } = vocabulary;
-if (!encode) throw new Error(`${vocab} has no encoder`);
+if (!encode)
+  throw new InfcError('INFC5204', `${vocab} has a way of cutting text that is not known`, {
+    fix: 'Use another tokenizer',
+  });
 
 const lines: string[] = [];
 for (const file of files)

@@ -18,23 +18,23 @@ import { InfcError } from '../../runtime/errors.ts';
 import { LanguageModel, load } from '../../runtime/generate/index.ts';
 import { openSequences } from '../../runtime/generate/open-decoder.ts';
 import { root } from '../kit/root.ts';
+import { readArguments } from './arguments.ts';
 import { judgeFormats } from './judge.ts';
 import { quantile } from './statistics.ts';
 
 const shared = process.env.INFC_SHARED ?? path.join(root, '../shared');
-const flags = new Map<string, string>();
-for (let i = 2; i < process.argv.length; i++) {
-  const arg = process.argv[i] ?? '';
-  flags.set(arg, arg === '--verbose' ? '1' : (process.argv[++i] ?? ''));
-}
-const number = (name: string, fallback: number): number => Number(flags.get(name) ?? fallback);
+const args = readArguments(
+  'conformance:generate -- [--runs 1000] [--schemas 20] [--tokens 300] [--seed 0] [--verbose]',
+  ['runs', 'schemas', 'tokens', 'seed'],
+  ['verbose'],
+);
 const [runs, wanted, maxTokens, seed] = [
-  number('--runs', 1000),
-  number('--schemas', 20),
-  number('--tokens', 300),
-  number('--seed', 0),
+  args.number('runs', 1000),
+  args.number('schemas', 20),
+  args.number('tokens', 300),
+  args.number('seed', 0),
 ];
-const verbose = flags.has('--verbose');
+const verbose = args.flag('verbose');
 if (!existsSync(shared)) {
   console.log(`skipped: there is no ${shared}`);
   process.exit(0);

@@ -5,18 +5,17 @@ import { compileGrammar } from '../../grammars/cfg/index.ts';
 import { ENDING_FIRST } from '../../grammars/matching/acceptor.ts';
 import { regexAcceptor } from '../../grammars/regex/acceptor.ts';
 import { createRegexEngine } from '../../grammars/regex/index.ts';
+import { InfcError } from '../../runtime/errors.ts';
 import { Earley } from '../grammars/earley.ts';
 import { random } from '../grammars/json-fixtures.ts';
 import { sampleGrammars } from '../grammars/sample-grammars.ts';
+import { onePath, readArguments } from './arguments.ts';
 import { textFiles } from './tar.ts';
 
-const args = process.argv.slice(2);
-const option = (name: string, otherwise: number): number =>
-  args.includes(name) ? Number(args[args.indexOf(name) + 1]) : otherwise;
-const [path] = args;
-if (!path) throw new Error('usage: conformance:grammars -- PATH [--strings 10000] [--seed 1]');
-const wanted = option('--strings', 10_000);
-const seed = option('--seed', 1);
+const args = readArguments('conformance:grammars -- PATH [--strings 10000] [--seed 1]', ['strings', 'seed'], []);
+const path = onePath(args);
+const wanted = args.number('strings', 10_000);
+const seed = args.number('seed', 1);
 const next = random(seed);
 const below = (n: number): number => Math.floor(next() * n);
 /** Longest text that Earley gets, in characters. */
@@ -26,6 +25,8 @@ const utf8 = new TextEncoder();
 const counts = { strings: 0, members: 0, prefixes: 0, wrong: 0 };
 const skipped: string[] = [];
 const grammars = [...(await sampleGrammars(new Map(textFiles(path))))];
+if (grammars.length === 0)
+  throw new InfcError('INFC8003', 'no .gbnf, .ebnf or .lark file is there', { file: path, fix: 'Check the path' });
 const loaded = grammars.map(([name, grammar]) => {
   const engine = createRegexEngine();
   const { lang, unproductive } = compileGrammar(engine, grammar);

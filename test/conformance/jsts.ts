@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import type { Draft, Json } from '../../grammars/json/schema/document.ts';
 import { openSchema } from '../../grammars/json/session.ts';
 import { InfcError } from '../../runtime/errors.ts';
+import { onePath, readArguments } from './arguments.ts';
 import { textFiles } from './tar.ts';
 
 interface Group {
@@ -28,12 +29,13 @@ const DRAFTS: Readonly<Record<string, Draft>> = {
   'draft2020-12': 2020,
 };
 
-const args = process.argv.slice(2);
-const option = (name: string): string | undefined => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
-const path = args.find((a, i) => !a.startsWith('--') && !['--json', '--draft'].includes(args[i - 1] ?? ''));
-if (!path) throw new Error('usage: conformance:jsts -- PATH [--json FILE] [--draft draft2020-12] [--verbose]');
-const verbose = args.includes('--verbose');
-const files = textFiles(path);
+const options = readArguments(
+  'conformance:jsts -- PATH [--json FILE] [--draft draft2020-12] [--verbose]',
+  ['json', 'draft'],
+  ['verbose'],
+);
+const verbose = options.flag('verbose');
+const files = textFiles(onePath(options));
 const remotes = new Map<string, unknown>();
 for (const [name, text] of files) {
   const at = name.indexOf('remotes/');
@@ -70,7 +72,7 @@ for (const [name, text] of [...files].sort()) {
   if (!match) continue;
   const [, folder = '', optional = '', file = ''] = match;
   const draft = DRAFTS[folder];
-  if (draft === undefined || (option('--draft') ?? folder) !== folder) continue;
+  if (draft === undefined || (options.value('draft') ?? folder) !== folder) continue;
   const section = optional === '' ? 'required' : optional === 'optional/' ? 'optional' : 'format';
   const tally = tallies.get(`${folder} ${section}`) ?? {
     total: 0,
@@ -123,10 +125,14 @@ for (const [name, text] of [...files].sort()) {
     }
   }
 }
+if (tallies.size === 0)
+  throw new InfcError('INFC8003', 'no test of a draft is there', {
+    fix: `Give the folder or .tar.gz of JSON-Schema-Test-Suite, and of --draft one of ${Object.keys(DRAFTS).join(', ')}`,
+  });
 for (const [name, tally] of tallies) console.log(`${name}: ${JSON.stringify(tally)}`);
 if (verbose) for (const failure of failures) console.log(failure);
-const json = option('--json');
-if (json) writeFileSync(json, JSON.stringify({ results: Object.fromEntries(tallies), failures }, null, 1));
+if (options.json)
+  writeFileSync(options.json, JSON.stringify({ results: Object.fromEntries(tallies), failures }, null, 1));
 
 /** The groups of a file. Instances keep the spelling of their numbers: 1.0 is no integer in draft 4, and a bignum has all its digits. */
 function groups(source: string): Group[] {

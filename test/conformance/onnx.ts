@@ -2,8 +2,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { InfcError } from '../../runtime/errors.ts';
 import { swiftShaderEnv } from '../kit/dawn.ts';
+import { onePath, readArguments } from './arguments.ts';
 import { type BackendTest, readTests } from './onnx-data.ts';
 import { type Outcome, runTest, type Status } from './onnx-run.ts';
 
@@ -61,33 +62,25 @@ function serve(): void {
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      target: { type: 'string', default: 'wasm' },
-      filter: { type: 'string' },
-      json: { type: 'string' },
-      verbose: { type: 'boolean', default: false },
-    },
-  });
-  const source = positionals[0];
-  if (source === undefined || !TARGETS.includes(values.target)) {
-    console.error(
-      `usage: npm run conformance:onnx -- PATH [--target ${TARGETS.join('|')}] [--filter RE] [--json FILE]`,
-    );
-    process.exitCode = 2;
-    return;
-  }
-  const filter = values.filter === undefined ? undefined : new RegExp(values.filter);
-  const tests = readTests(source).filter((t) => !filter || filter.test(t.name));
-  const runner = new Runner(values.target);
+  const args = readArguments(
+    `conformance:onnx -- PATH [--target ${TARGETS.join('|')}] [--filter RE] [--json FILE] [--verbose]`,
+    ['target', 'filter', 'json'],
+    ['verbose'],
+  );
+  const source = onePath(args);
+  const target = args.value('target') ?? 'wasm';
+  if (!TARGETS.includes(target))
+    throw new InfcError('INFC8003', `--target is '${target}'`, { fix: `Write one of ${TARGETS.join(', ')}` });
+  const filter = new RegExp(args.value('filter') ?? '');
+  const tests = readTests(source).filter((t) => filter.test(t.name));
+  const runner = new Runner(target);
   const outcomes: Outcome[] = [];
   for (const test of tests) {
     const outcome = await runner.run(test);
     outcomes.push(outcome);
     if (outcome.status !== 'passed')
       console.log(`${outcome.status.padEnd(11)} ${outcome.name}: ${outcome.reason.slice(0, 400)}`);
-    else if (values.verbose) console.log(`passed      ${outcome.name} (${outcome.ms} ms)`);
+    else if (args.flag('verbose')) console.log(`passed      ${outcome.name} (${outcome.ms} ms)`);
   }
   runner.close();
   const count = (status: Status): number => outcomes.filter((o) => o.status === status).length;
@@ -98,10 +91,9 @@ async function main(): Promise<void> {
     error: count('error'),
     unsupported: count('unsupported'),
   };
-  if (values.json)
-    writeFileSync(values.json, `${JSON.stringify({ ...summary, target: values.target, tests: outcomes }, null, 1)}\n`);
+  if (args.json) writeFileSync(args.json, `${JSON.stringify({ ...summary, target, tests: outcomes }, null, 1)}\n`);
   console.log(
-    `${summary.total} tests on ${values.target}: ${summary.passed} passed, ${summary.wrong} wrong, ${summary.error} error, ${summary.unsupported} unsupported`,
+    `${summary.total} tests on ${target}: ${summary.passed} passed, ${summary.wrong} wrong, ${summary.error} error, ${summary.unsupported} unsupported`,
   );
   // Something ran and nothing is wrong: unsupported tests are listed, not failed.
   process.exitCode = summary.total > 0 && summary.wrong === 0 && summary.error === 0 ? 0 : 1;

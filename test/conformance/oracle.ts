@@ -22,13 +22,12 @@ import { Earley } from '../grammars/earley.ts';
 import { random } from '../grammars/json-fixtures.ts';
 import { RandomSchemas } from '../grammars/random-schema.ts';
 import { llama2, llama3, o200k } from '../grammars/vocabularies.ts';
+import { caseFiles, readArguments } from './arguments.ts';
 import { type Validate, validatorOf } from './judge.ts';
 
-const args = process.argv.slice(2);
-const option = (name: string, otherwise: number): number =>
-  args.includes(name) ? Number(args[args.indexOf(name) + 1]) : otherwise;
-const wanted = option('--states', 2000);
-const seed = option('--seed', 1);
+const args = readArguments('conformance:oracle -- [FILE.jsonl.gz...] [--states N] [--seed S]', ['states', 'seed'], []);
+const wanted = args.number('states', 2000);
+const seed = args.number('seed', 1);
 const next = random(seed);
 const below = (n: number): number => Math.floor(next() * n);
 
@@ -106,8 +105,7 @@ function textCase(name: string, constraint: TextConstraint, judge: (text: string
 }
 
 const schemas = new RandomSchemas(next);
-const rows = args
-  .filter((a) => a.endsWith('.gz'))
+const rows = caseFiles(args.positionals)
   .map((file) => gunzipSync(readFileSync(file)).toString().split('\n').filter(Boolean))
   .filter((lines) => lines.length > 0);
 const refused = new Map<string, number>();

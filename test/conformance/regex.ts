@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { createRegexEngine, type Lang, type RegexEngine } from '../../grammars/regex/index.ts';
 import { InfcError } from '../../runtime/errors.ts';
+import { type Arguments, readArguments, someCaseFiles } from './arguments.ts';
 
 // Compares the regex engine with recorded results: `npm run conformance:regex -- PATH... [--json FILE]`.
 // PATH is a .jsonl.gz file of rust-regex, RE2 search, RE2 exhaustive or MaskBench patterns, or a folder of them.
@@ -175,22 +175,11 @@ function* run(rows: readonly Row[], name: string): Generator<Outcome> {
   }
 }
 
-function filesOf(path: string): string[] {
-  if (!statSync(path).isDirectory()) return [path];
-  return readdirSync(path)
-    .filter((name) => name.endsWith('.jsonl.gz'))
-    .sort()
-    .map((name) => join(path, name));
-}
-
 /** Runs every file and reports `{patterns, agree, refused, wrong, skipped, list}`; `list` has all but the agreeing cases. */
-export function conformanceRegex(args: readonly string[]): number {
-  const jsonAt = args.indexOf('--json');
-  const jsonFile = jsonAt >= 0 ? args[jsonAt + 1] : undefined;
-  const paths = args.filter((arg, i) => !arg.startsWith('--') && (jsonAt < 0 || i !== jsonAt + 1));
+function conformanceRegex({ positionals, json }: Arguments): number {
   const total = { patterns: 0, agree: 0, refused: 0, wrong: 0, skipped: 0 };
   const list: Outcome[] = [];
-  for (const file of paths.flatMap(filesOf)) {
+  for (const file of someCaseFiles(positionals)) {
     const rows: Row[] = gunzipSync(readFileSync(file))
       .toString('utf8')
       .split('\n')
@@ -210,8 +199,8 @@ export function conformanceRegex(args: readonly string[]): number {
   for (const { id, reason } of list.filter((outcome) => outcome.status === 'wrong').slice(0, 50))
     console.log(`wrong ${id}: ${reason}`);
   console.log(JSON.stringify(total));
-  if (jsonFile !== undefined) writeFileSync(jsonFile, JSON.stringify({ ...total, list }, null, 1));
+  if (json !== undefined) writeFileSync(json, JSON.stringify({ ...total, list }, null, 1));
   return total.wrong === 0 ? 0 : 1;
 }
 
-process.exitCode = conformanceRegex(process.argv.slice(2));
+process.exitCode = conformanceRegex(readArguments('conformance:regex -- PATH... [--json FILE]', ['json'], []));

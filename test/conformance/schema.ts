@@ -17,6 +17,7 @@ import type { TokenMachine } from '../../grammars/matching/token-machine.ts';
 import { warmUp } from '../../grammars/warm-up.ts';
 import { InfcError } from '../../runtime/errors.ts';
 import { type LongStep, longAgain } from './again.ts';
+import { readArguments, someCaseFiles } from './arguments.ts';
 import { type Case, openCases } from './cases.ts';
 import { quantile, round } from './statistics.ts';
 
@@ -26,33 +27,35 @@ interface Outcome {
   readonly reason?: string;
 }
 
-const files: string[] = [];
-const flags = new Map<string, string>();
-for (let i = 2; i < process.argv.length; i++) {
-  const arg = process.argv[i] ?? '';
-  if (['--verbose', '--cpu', '--cold'].includes(arg)) flags.set(arg, '1');
-  else if (arg.startsWith('--')) flags.set(arg, process.argv[++i] ?? '');
-  else files.push(arg);
-}
-const verbose = flags.has('--verbose');
-const maxStates = Number(flags.get('--artifact') ?? 0);
-const prepareMs = Number(flags.get('--prepare') ?? 0);
-const spare = Number(flags.get('--max-tokens') ?? Number.POSITIVE_INFINITY);
+const options = readArguments(
+  'conformance:schema -- FILE.jsonl.gz... [--vocab TOKENIZER.json] [--json FILE] [--every N] [--offset K] [--verbose]',
+  ['vocab', 'json', 'every', 'offset', 'only', 'artifact', 'max-tokens', 'prepare', 'cases'],
+  ['verbose', 'cpu', 'cold'],
+);
+const verbose = options.flag('verbose');
+const maxStates = options.number('artifact', 0);
+const prepareMs = options.number('prepare', 0);
+const spare = options.number('max-tokens', Number.POSITIVE_INFINITY);
 
 const NONE = new Uint8Array(0);
 const NO_TOKENS = new Int32Array(0);
 /** The longest that a step should take, in microseconds. */
 const BAR = 5000;
 const cases = await openCases({
-  files,
-  vocab: flags.get('--vocab'),
-  every: Number(flags.get('--every') ?? 1),
-  offset: Number(flags.get('--offset') ?? 0),
-  only: flags.get('--only'),
+  files: someCaseFiles(options.positionals),
+  vocab: options.value('vocab'),
+  every: options.number('every', 1, 1),
+  offset: options.number('offset', 0),
+  only: options.value('only'),
 });
+const chosen = options.value('cases')?.split(',').map(Number);
+if (!(chosen ?? [0]).every((i) => i >= 0 && i < cases.count))
+  throw new InfcError('INFC8003', `${cases.count} cases are selected, and none of that number`, {
+    fix: 'Choose others with --every, --offset, --only and --cases',
+  });
 const { vocabulary } = cases;
 /** Milliseconds of wall time, or with --cpu of processor time (for machines that do other work at the same time). */
-const clock = flags.has('--cpu')
+const clock = options.flag('cpu')
   ? () => {
       const { user, system } = process.cpuUsage();
       return (user + system) / 1000;
@@ -200,9 +203,8 @@ function message(error: unknown): string {
 }
 
 const began = performance.now();
-if (!flags.has('--cold')) warmUp(vocabulary);
+if (!options.flag('cold')) warmUp(vocabulary);
 const warmUpMs = performance.now() - began;
-const chosen = flags.get('--cases')?.split(',').map(Number);
 for (const i of chosen ?? Array.from({ length: cases.count }, (_, i) => i)) {
   const { case: one, tokens } = await cases.at(i);
   const started = performance.now();
@@ -222,7 +224,9 @@ const long: LongStep[] = slow
     const { minor, major } = paused(step);
     return { index: step.index, what: step.what, us: round(step.us), own: round(step.us - minor - major) };
   });
-const args = process.argv.slice(2).filter((arg, i, all) => !/^--(verbose|json)$/.test(arg) && all[i - 1] !== '--json');
+const args = process.argv
+  .slice(2)
+  .filter((arg, i, all) => !/^--(verbose$|json\b)/.test(arg) && all[i - 1] !== '--json');
 const again = chosen ? [] : longAgain(long, BAR, args);
 const overBar = (steps: readonly LongStep[]): object => ({
   steps: steps.length,
@@ -263,6 +267,5 @@ if (verbose)
   }
 if (verbose)
   for (const [kind, [n, us]] of kinds) console.log(`${kind}: ${n} steps over 120 us, ${Math.round(us / 1000)} ms`);
-const json = flags.get('--json');
-if (json)
-  writeFileSync(json, JSON.stringify({ ...report, long, list: list.filter((x) => x.status !== 'pass') }, null, 1));
+if (options.json) writeFileSync(options.json, JSON.stringify({ ...report, long, list }, null, 1));
+if (report.wrong > 0 && !chosen) process.exitCode = 1;

@@ -10,19 +10,22 @@ import { InfcError } from '../../runtime/errors.ts';
 import { random } from '../grammars/json-fixtures.ts';
 import { randomWalk } from '../grammars/random-walk.ts';
 import { llama2, llama3, o200k } from '../grammars/vocabularies.ts';
+import { readArguments, someCaseFiles } from './arguments.ts';
 import { type Validate, validatorOf } from './judge.ts';
 
-const args = process.argv.slice(2);
-const option = (name: string, otherwise: number): number =>
-  args.includes(name) ? Number(args[args.indexOf(name) + 1]) : otherwise;
-const files = args.filter((a) => a.endsWith('.gz'));
-const wanted = option('--walks', 10_000);
-const seed = option('--seed', 1);
+const args = readArguments(
+  'conformance:walks -- FILE.jsonl.gz... [--walks N] [--seed S] [--closing masks] [--spare N] [--seconds N] [--verbose]',
+  ['walks', 'seed', 'seconds', 'closing', 'spare'],
+  ['verbose'],
+);
+const files = someCaseFiles(args.positionals);
+const wanted = args.number('walks', 10_000);
+const seed = args.number('seed', 1);
 /** Seconds of processor time after which no further walk begins. */
-const most = option('--seconds', Number.POSITIVE_INFINITY);
-const verbose = args.includes('--verbose');
-const closing = args.includes('--closing') && args[args.indexOf('--closing') + 1] === 'masks' ? 'masks' : 'lazily';
-const spare = option('--spare', 60);
+const most = args.number('seconds', Number.POSITIVE_INFINITY);
+const verbose = args.flag('verbose');
+const closing = args.value('closing') === 'masks' ? 'masks' : 'lazily';
+const spare = args.number('spare', 60, 1);
 const next = random(seed);
 const below = (n: number): number => Math.floor(next() * n);
 
