@@ -161,14 +161,17 @@ export class ArraySolver {
     const { formulas, solver } = this;
     const count = (part: Formula, limit: number): number => this.count(formulas.and([demand, part]), limit);
     // Without upper bounds what is wanted does not get in each other's way.
-    if (max === Number.POSITIVE_INFINITY && cube.every((x) => formulas.isPositive(x)))
-      return (
-        count(TRUE, min) >= min &&
-        cube.every((x) => {
-          const term = solver.term(x);
-          return term.sort !== 'contains' || count(term.value, term.min) >= term.min;
-        })
-      );
+    const unbounded = (literal: Formula): boolean => {
+      const term = solver.term(literal);
+      return formulas.isPositive(literal) || (term.sort === 'items' && term.shape.prefix.length <= term.offset);
+    };
+    if (max === Number.POSITIVE_INFINITY && cube.every(unbounded))
+      return cube.every((literal) => {
+        const term = solver.term(literal);
+        if (term.sort === 'contains') return count(term.value, term.min) >= term.min;
+        if (term.sort === 'items' && !formulas.isPositive(literal)) return count(formulas.not(term.shape.rest), 1) > 0;
+        return count(TRUE, min) >= min;
+      });
     let value: Formula | undefined;
     let least = 0;
     let most = max;
