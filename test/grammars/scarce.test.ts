@@ -53,9 +53,12 @@ const SCARCE: readonly Json[] = [
   {
     type: 'array',
     uniqueItems: true,
-    minItems: 3,
     items: { enum: [1, 2, 3, 44] },
-    allOf: [{ contains: { enum: [1, 2] } }, { contains: { enum: [2, 3] }, minContains: 2 }],
+    maxItems: 2,
+    allOf: [
+      { contains: { enum: [1, 2] }, maxContains: 1 },
+      { contains: { enum: [2, 3] }, minContains: 2 },
+    ],
   },
   { type: 'array', uniqueItems: true, minItems: 1, items: { enum: ['a', 'b'] }, not: { items: { const: 'a' } } },
   // A single item is different from all others, however few values it has.
@@ -265,12 +268,13 @@ describe('what has no value', () => {
       { type: 'array', items: { enum: [1, 2] }, minItems: 3, uniqueItems: true, contains: { const: 1 } },
     ],
     [
-      'a value wanted that cannot come',
+      'three values wanted of two items',
       {
         type: 'array',
         items: { enum: [1, 2, 3] },
+        maxItems: 2,
         uniqueItems: true,
-        allOf: [{ contains: { const: 1 } }, { contains: { minimum: 2 }, minContains: 3 }],
+        allOf: [{ contains: { const: 1 } }, { contains: { minimum: 2 }, minContains: 2 }],
       },
     ],
     [

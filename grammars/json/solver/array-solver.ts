@@ -43,8 +43,6 @@ export class ArraySolver {
               this.formulas.and([term.value, this.terms.contains(term.value, term.min - 1)]),
               this.formulas.leaf(leaf),
             ]);
-          case 'unique':
-            return this.formulas.and([this.terms.noneOf(term.gone), this.formulas.leaf(leaf)]);
           default:
             return this.formulas.leaf(leaf);
         }
@@ -54,8 +52,6 @@ export class ArraySolver {
   }
 
   cube(cube: readonly Formula[]): boolean {
-    const parts = this.repeating(cube);
-    if (parts) return parts.some((part) => this.cube(part));
     const { min, max, unique, plain, demand, distinct } = this.read(cube);
     if (min > max) return false;
     // A single item differs from all others.
@@ -68,38 +64,14 @@ export class ArraySolver {
     if (unique === 1) {
       if (plain) return this.allDistinct(demand, min, distinct);
       const others = cube.filter((x) => this.solver.term(x).sort !== 'unique');
-      // Or is it enough that one item satisfies all else and is not gone?
-      const alone = cube.map((x) => {
-        const term = this.solver.term(x);
-        return term.sort === 'unique' ? this.anew(term.gone) : x;
-      });
-      if (this.solver.arrayRest(this.formulas.and([...alone, this.formulas.not(this.terms.atLeast(2))]))) return true;
+      // Or is it enough that one item satisfies all else?
+      if (this.solver.arrayRest(this.formulas.and([...others, this.formulas.not(this.terms.atLeast(2))]))) return true;
       if (max < 2) return false;
       if (this.roomy(others, demand, distinct)) return this.solver.arrayRest(this.formulas.and(others));
       const counted = distinct === 1 ? this.counted(others, demand(0), min, max) : undefined;
       if (counted !== undefined) return counted;
     }
     throw this.solver.tooComplex('uniqueItems beside contains or negated items over few values');
-  }
-
-  /** Where items must repeat, those to come or one that is gone: the two ways. */
-  private repeating(cube: readonly Formula[]): readonly (readonly Formula[])[] | undefined {
-    const { formulas, terms } = this;
-    for (const literal of cube) {
-      const term = this.solver.term(literal);
-      if (term.sort !== 'unique' || term.gone.length === 0 || formulas.isPositive(literal)) continue;
-      const others = cube.filter((x) => x !== literal);
-      return [
-        [...others, formulas.not(terms.unique())],
-        [...others, formulas.not(this.anew(term.gone))],
-      ];
-    }
-    return undefined;
-  }
-
-  /** No item is one that is gone. */
-  private anew(gone: readonly Json[]): Formula {
-    return this.terms.items(this.terms.everyItem(this.terms.noneOf(gone)), 0);
   }
 
   private read(cube: readonly Formula[]): ArrayCube {
@@ -115,11 +87,8 @@ export class ArraySolver {
       else if (term.sort === 'atLeast') {
         if (positive) min = Math.max(min, term.min);
         else max = Math.min(max, term.min - 1);
-      } else if (term.sort === 'unique') {
-        unique |= positive ? 1 : 2;
-        if (positive && term.gone.length > 0)
-          all.push({ shape: this.terms.everyItem(this.terms.noneOf(term.gone)), offset: 0 });
-      } else plain = false;
+      } else if (term.sort === 'unique') unique |= positive ? 1 : 2;
+      else plain = false;
     }
     const demand = (i: number): Formula => this.formulas.and(all.map((x) => itemValue(x.shape, x.offset + i)));
     const distinct = Math.max(0, ...all.map((x) => x.shape.prefix.length - x.offset)) + 1;
@@ -156,39 +125,55 @@ export class ArraySolver {
     return (broken === 0 || broken + wanted === 1) && unlimited(TRUE);
   }
 
-  /** Different values of one demand, of which some are counted: a matter of numbers. Undefined where there is more. */
+  /** Different values of one demand, of which some are counted: how many of each kind is a matter of numbers. Undefined where there is more. */
   private counted(cube: readonly Formula[], demand: Formula, min: number, max: number): boolean | undefined {
     const { formulas, solver } = this;
-    const count = (part: Formula, limit: number): number => this.count(formulas.and([demand, part]), limit);
-    // Without upper bounds what is wanted does not get in each other's way.
-    const unbounded = (literal: Formula): boolean => {
-      const term = solver.term(literal);
-      return formulas.isPositive(literal) || (term.sort === 'items' && term.shape.prefix.length <= term.offset);
-    };
-    if (max === Number.POSITIVE_INFINITY && cube.every(unbounded))
-      return cube.every((literal) => {
-        const term = solver.term(literal);
-        if (term.sort === 'contains') return count(term.value, term.min) >= term.min;
-        if (term.sort === 'items' && !formulas.isPositive(literal)) return count(formulas.not(term.shape.rest), 1) > 0;
-        return count(TRUE, min) >= min;
-      });
-    let value: Formula | undefined;
-    let least = 0;
-    let most = max;
+    const counts: Count[] = [{ value: TRUE, least: min, most: max }];
     for (const literal of cube) {
       const term = solver.term(literal);
       const positive = formulas.isPositive(literal);
-      if (term.sort === 'items' && !positive) return undefined;
-      if (term.sort !== 'contains') continue;
-      if (value !== undefined && value !== term.value) return undefined;
-      value = term.value;
-      if (positive) least = Math.max(least, term.min);
-      else most = Math.min(most, term.min - 1);
+      if (term.sort === 'contains')
+        counts.push({
+          value: term.value,
+          ...(positive ? { least: term.min, most: max } : { least: 0, most: term.min - 1 }),
+        });
+      if (term.sort !== 'items' || positive) continue;
+      if (term.shape.prefix.length > term.offset) return undefined;
+      counts.push({ value: formulas.not(term.shape.rest), least: 1, most: max });
     }
-    if (value === undefined) return undefined;
-    const inside = Math.min(most, count(value, Math.max(least, min)));
-    if (least > inside) return false;
-    return inside >= min || inside + count(formulas.not(value), min) >= min;
+    const enough = counts.reduce((sum, { least }) => sum + least, 0);
+    const kinds: Kind[] = [];
+    const divide = (value: Formula, counted: readonly boolean[]): void => {
+      const next = counts[counted.length];
+      if (!solver.satisfiable(value)) return;
+      if (!next) kinds.push({ counted, many: Math.min(enough, this.count(value, enough)) });
+      else
+        for (const yes of [true, false])
+          divide(formulas.and([value, yes ? next.value : formulas.not(next.value)]), [...counted, yes]);
+    };
+    divide(demand, []);
+    const fits = (left: readonly Kind[], taken: readonly number[]): boolean => {
+      solver.budget.spend();
+      const lacks = counts.some(({ least, most }, i) => {
+        const now = taken[i] ?? 0;
+        return now > most || left.reduce((sum, { counted, many }) => sum + (counted[i] ? many : 0), now) < least;
+      });
+      const [kind, ...others] = left;
+      if (lacks || !kind) return !lacks;
+      for (let n = kind.many; n >= 0; n--)
+        if (
+          fits(
+            others,
+            taken.map((x, i) => (kind.counted[i] ? x + n : x)),
+          )
+        )
+          return true;
+      return false;
+    };
+    return fits(
+      kinds,
+      counts.map(() => 0),
+    );
   }
 
   /** Item by item over derivatives: they are finitely many, and the solver's fixpoint closes their cycles. */
@@ -275,16 +260,15 @@ export class ArraySolver {
     return unique;
   }
 
-  /** An array demand without the values that are gone, and how many these are. */
-  withoutGone(rest: Formula): { readonly base: Formula; readonly gone: number } {
+  /** An array demand without the values that are gone, and these. */
+  withoutGone(rest: Formula): { readonly base: Formula; readonly gone: readonly Json[] } {
     const { formulas, terms } = this;
-    const polarity = formulas.leaves(rest);
-    let gone = 0;
+    let gone: readonly Json[] = [];
     const base = formulas.substitute(rest, (leaf) => {
       const term = terms.get(leaf);
-      if (term.sort !== 'unique' || term.gone.length === 0 || polarity.get(leaf) !== 1) return formulas.leaf(leaf);
-      gone += term.gone.length;
-      return terms.unique();
+      if (term.sort !== 'items' || !term.shape.gone) return formulas.leaf(leaf);
+      gone = term.shape.gone;
+      return TRUE;
     });
     return { base, gone };
   }
@@ -323,6 +307,19 @@ interface ArrayCube {
   readonly plain: boolean;
   readonly demand: (i: number) => Formula;
   readonly distinct: number;
+}
+
+/** How many items may satisfy a value formula. */
+interface Count {
+  readonly value: Formula;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Values that the same counts count, and how many there are (more than enough are none). */
+interface Kind {
+  readonly counted: readonly boolean[];
+  readonly many: number;
 }
 
 /** A position with few values to choose from. */
