@@ -7,7 +7,7 @@ const MAX_UNDYING = 100;
 /** The same in derivatives of their parts. */
 const MAX_PARTS = 300;
 /** States looked at for {@link StringFacts.lasting}. */
-const MAX_LASTING = 100;
+const MAX_LASTING = 200;
 /** So many characters or fewer that may be anything are of no use. */
 const FEW = 6;
 /** More characters than that are not told apart. */
