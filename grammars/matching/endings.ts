@@ -114,9 +114,12 @@ export class Endings {
     return known;
   }
 
-  /** Whether a text can end within `left` tokens, the end token included. Bytes are counted first: a token has one at least. */
+  /** Whether a text can end within `left` tokens, the end token included. Bytes are counted first: a token has one at least, and no more than the longest. */
   fits(place: number, left: number): boolean {
-    return place !== 0 && (this.machine.shortest(place) + 1 <= left || this.tokens(place) <= left);
+    if (place === 0) return false;
+    const bytes = this.machine.shortest(place);
+    const { maxDepth } = vocabularyTrie(this.machine.vocabulary);
+    return bytes + 1 <= left || (bytes <= left * maxDepth && this.tokens(place) <= left);
   }
 
   /** Bounds of all places along a text, last first. */

@@ -23,6 +23,9 @@ export interface MatcherOptions {
 
 const MATCHER_CHOICES: Choices<MatcherOptions> = { maxTokens: undefined, closing: ['masks', 'lazily'] };
 
+/** Bytes of a text that is long. */
+const LONG = 1024;
+
 /** Why a token is or is not allowed. */
 export interface Explanation {
   readonly allowed: boolean;
@@ -61,14 +64,17 @@ export class Matcher {
         pointer: '',
         fix: 'Remove the contradiction from the schema',
       });
-    if (options.maxTokens !== undefined && this.minTokensToEnd() > options.maxTokens)
-      throw new InfcError(
-        'INFC5011',
-        `the shortest text takes ${this.minTokensToEnd()} tokens, more than maxTokens ${options.maxTokens}`,
-        {
-          fix: 'Raise maxTokens',
-        },
-      );
+    if (options.maxTokens === undefined || this.closing?.fits(this.state, options.maxTokens)) return;
+    // Of a long text it takes a while to find the tokens: no more than the bytes.
+    const bytes = machine.shortest(this.state);
+    const least = bytes > LONG ? bytes + 1 : this.minTokensToEnd();
+    throw new InfcError(
+      'INFC5011',
+      `the shortest text takes ${least} tokens, more than maxTokens ${options.maxTokens}`,
+      {
+        fix: 'Raise maxTokens',
+      },
+    );
   }
 
   /** Tokens taken so far, the end token included. */

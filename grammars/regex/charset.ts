@@ -52,6 +52,9 @@ function intersectRanges(a: Ranges, b: Ranges): number[] {
   return out;
 }
 
+/** So many partitions are met one after the other. */
+const FEW_PARTITIONS = 4;
+
 /** Interned sets of Unicode scalar values with memoised Boolean operations and partitions. */
 export class CharSets {
   readonly #ranges: Ranges[] = [];
@@ -162,8 +165,17 @@ export class CharSets {
 
   /** The coarsest partition that refines all of them: each once and in one order, so that what some have in common is found once. */
   meet(partitions: readonly Partition[]): Partition {
-    const distinct = [...new Set(partitions)].sort((a, b) => a.id - b.id);
-    return distinct.reduce((a, b) => this.product(a, b), this.trivial);
+    return this.#meet([...new Set(partitions)].sort((a, b) => a.id - b.id));
+  }
+
+  /** Many are cut in two where their numbers do, the same for all lists: what lies between grows with the logarithm of how many they are. */
+  #meet(sorted: readonly Partition[]): Partition {
+    const first = sorted[0]?.id ?? 0;
+    const last = sorted[sorted.length - 1]?.id ?? 0;
+    if (sorted.length <= FEW_PARTITIONS) return sorted.reduce((a, b) => this.product(a, b), this.trivial);
+    const middle = (last >>> (31 - Math.clz32(first ^ last))) << (31 - Math.clz32(first ^ last));
+    const at = sorted.findIndex(({ id }) => id >= middle);
+    return this.product(this.#meet(sorted.slice(0, at)), this.#meet(sorted.slice(at)));
   }
 
   /** A partition of another store. */

@@ -34,10 +34,12 @@ export function afterValue(machine: Machine, frame: Frame, result: ResultId, tex
 }
 
 /** Under uniqueItems no later item may equal `value`. */
-function exclude({ formulas, terms }: Machine, rest: Formula, value: Json): Formula {
-  return formulas.substitute(rest, (leaf) => {
-    const term = terms.get(leaf);
-    return term.sort === 'unique' ? terms.uniqueAfter(leaf, term.gone, value) : formulas.leaf(leaf);
+function exclude({ formulas, terms, solver }: Machine, rest: Formula, value: Json): Formula {
+  const { base, gone } = solver.arrays.withoutGone(rest);
+  const others = terms.noItem([...gone, value]);
+  return formulas.substitute(base, (leaf) => {
+    const itself = formulas.leaf(leaf);
+    return terms.get(leaf).sort === 'unique' ? formulas.and([itself, others]) : itself;
   });
 }
 

@@ -199,13 +199,15 @@ export function narrowNumbers(
     cut = true;
     return left.members.length === 0 ? FALSE : terms.numberSet(left);
   };
+  const replace = (leaf: number): Formula => {
+    const term = terms.get(leaf);
+    return term.sort === 'numbers' ? narrow(term.set, formulas.leaf(leaf)) : formulas.leaf(leaf);
+  };
+  // One for all of them: there may be thousands.
+  const memo = new Map<Formula, Formula>();
   const narrowed = slots.map(({ state, results }) => {
     const list = listOf(formulas, terms, state);
-    const leaf = (leaf: number): Formula => {
-      const term = terms.get(leaf);
-      return term.sort === 'numbers' ? narrow(term.set, formulas.leaf(leaf)) : formulas.leaf(leaf);
-    };
-    return { state: list ? narrow(list, state) : formulas.substitute(state, leaf), results };
+    return { state: list ? narrow(list, state) : formulas.substitute(state, replace, memo), results };
   });
   if (!cut) return undefined;
   const live = machine.merge(narrowed.filter(({ state }) => state !== FALSE));

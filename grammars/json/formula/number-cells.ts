@@ -137,13 +137,9 @@ export function settled(formulas: Formulas, terms: Terms, formula: Formula): For
     const scale = Math.min(...units.map((unit) => unit.exponent));
     const whole = units.map((unit) => unit.digits * power10(unit.exponent - scale)).reduce(lcm);
     if (whole > power10(MAX_MULTIPLE))
-      throw new InfcError(
-        'INFC5006',
-        `undecided: multipleOf values whose common multiple has more than ${MAX_MULTIPLE} digits`,
-        {
-          fix: 'Use fewer multipleOf values, or such that are nearer to each other',
-        },
-      );
+      throw new InfcError('INFC5006', `undecided: multipleOf values whose multiples have ${MAX_MULTIPLE} digits`, {
+        fix: 'Use fewer multipleOf values',
+      });
     return settled(formulas, terms, formulas.and([...others, terms.number('multiple', decimal(whole, scale))]));
   }
   for (const part of formulas.conjuncts(formula)) {

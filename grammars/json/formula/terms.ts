@@ -32,6 +32,8 @@ export interface ItemShape {
   readonly id: number;
   readonly prefix: readonly Formula[];
   readonly rest: Formula;
+  /** The values that no item may be, where that is all. */
+  readonly gone?: readonly Json[];
 }
 
 /**
@@ -60,17 +62,15 @@ export type Term =
   | { readonly sort: 'items'; readonly shape: ItemShape; readonly offset: number }
   /** At least `min` of the items still to come satisfy `value`. */
   | { readonly sort: 'contains'; readonly value: Formula; readonly min: number }
-  /** All items still to come differ from each other, and from those that are `gone`. */
-  | { readonly sort: 'unique'; readonly gone: readonly Json[] };
+  /** All items still to come differ from each other. */
+  | { readonly sort: 'unique' };
 
 /** Interned terms: the leaves of {@link Formulas}. */
 export class Terms {
   private readonly terms: Term[] = [];
   private readonly byKey = new Map<string, Formula>();
   private readonly spelled = new Map<number, SpelledNumber>();
-  private readonly uniform = new Map<Formula, ItemShape>();
-  /** By list: thousands of values are not made a text again. */
-  private readonly nones = new WeakMap<readonly Json[], Formula>();
+  private readonly others = new Map<Formula, ItemShape>();
   private shapes = 0;
   /** Whether there are terms of the sort `listed`. */
   lists = false;
@@ -152,33 +152,21 @@ export class Terms {
     return min <= 0 ? 1 : this.intern(`c${value},${min}`, () => ({ sort: 'contains', value, min }));
   }
 
-  /** The shape that demands `value` of every item. */
-  everyItem(value: Formula): ItemShape {
-    let shape = this.uniform.get(value);
-    if (!shape) {
-      shape = { id: this.shapes++, prefix: [], rest: value };
-      this.uniform.set(value, shape);
-    }
-    return shape;
-  }
-
   unique(): Formula {
-    return this.intern('u', () => ({ sort: 'unique', gone: [] }));
+    return this.intern('u', () => ({ sort: 'unique' }));
   }
 
-  /** The same once one more item has come. */
-  uniqueAfter(leaf: number, gone: readonly Json[], value: Json): Formula {
-    return this.intern(`u${leaf},${canonical(value)}`, () => ({ sort: 'unique', gone: [...gone, value] }));
+  /** No item still to come is one of these. */
+  noItem(gone: readonly Json[]): Formula {
+    const rest = this.noneOf(gone);
+    let shape = this.others.get(rest);
+    if (!shape) this.others.set(rest, (shape = { id: this.shapes++, prefix: [], rest, gone }));
+    return this.items(shape, 0);
   }
 
   /** None of the values. */
   noneOf(values: readonly Json[]): Formula {
-    let none = this.nones.get(values);
-    if (none === undefined) {
-      none = values.length === 0 ? 1 : this.formulas.not(this.oneOf(values));
-      this.nones.set(values, none);
-    }
-    return none;
+    return this.formulas.not(this.oneOf(values));
   }
 
   private intern(key: string, make: () => Term): Formula {

@@ -4,7 +4,7 @@ import { type CancelSignal, refuseCancelled } from '../../cancel.ts';
 /** Operands looked at for one question at most: a twentieth of a second. No schema of MaskBench takes 340,000. */
 const MAX_WORK = 500_000;
 /** Members of languages that the regex engine builds, at most; such work is slower. No schema of MaskBench takes 95,000 for a first mask. */
-const MAX_LANGUAGES = 130_000;
+const MAX_LANGUAGES = 100_000;
 /** In a text that has begun so many times as many of both: it is lost when it is broken off (380,000 parts of patterns in random walks). */
 const PATIENCE = 4;
 /** Operations between two looks at the signal. */

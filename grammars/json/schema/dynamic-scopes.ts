@@ -32,7 +32,7 @@ export class DynamicScopes {
   private adds(chain: readonly Resource[], resource: Resource): boolean {
     if (isRecursive(resource.root) && !chain.some(({ root }) => isRecursive(root))) return true;
     const names = [...resource.owner.dynamicAnchorsOf(resource).keys()];
-    return !names.every((name) => chain.some((outer) => outer.owner.dynamicAnchor(outer, name)));
+    return !names.every((name) => chain.some((outer) => outer.owner.dynamicAnchor(outer, name) !== undefined));
   }
 
   /** Where the `$recursiveRef` of a schema leads: the outermost `$recursiveAnchor`, if its own target has one. */

@@ -50,7 +50,6 @@ export class ListedValues {
     ReadonlyMap<string, number> | undefined,
     Map<number, ReadonlyMap<string, Members>>
   >();
-  private readonly awaiting = new Map<Formula, readonly Json[] | null>();
   private lists = 0;
   private sets = 0;
 
@@ -131,18 +130,13 @@ export class ListedValues {
 
   /** The values that are being told apart by the one that is being read, where which members remain depends on it. */
   awaited(state: Formula): readonly Json[] | undefined {
-    let values = this.awaiting.get(state);
-    if (values === undefined) {
-      values = null;
-      if (this.terms.lists)
-        for (const leaf of this.formulas.leaves(state).keys()) {
-          const term = this.terms.get(leaf);
-          if (term.sort === 'listed' && term.listed.groups)
-            values = [...term.listed.groups.values()].map(({ value }) => value);
-        }
-      this.awaiting.set(state, values);
+    if (!this.terms.lists) return undefined;
+    for (const leaf of this.formulas.leaves(state).keys()) {
+      const term = this.terms.get(leaf);
+      if (term.sort === 'listed' && term.listed.groups)
+        return [...term.listed.groups.values()].map(({ value }) => value);
     }
-    return values ?? undefined;
+    return undefined;
   }
 
   /** The state once that value is known. */

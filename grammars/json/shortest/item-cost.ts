@@ -100,10 +100,8 @@ export class ItemCost {
       const positive = formulas.isPositive(literal);
       if (term.sort === 'atLeast') min = positive ? Math.max(min, term.min) : min;
       else if (term.sort === 'items' && positive) shapes.push(term);
-      else if (term.sort === 'unique') {
-        unique ||= positive;
-        if (positive) shapes.push({ shape: solver.terms.everyItem(solver.terms.noneOf(term.gone)), offset: 0 });
-      } else return undefined;
+      else if (term.sort === 'unique') unique ||= positive;
+      else return undefined;
     }
     const distinct = Math.max(0, ...shapes.map((x) => x.shape.prefix.length - x.offset)) + 1;
     const demand = (i: number): Formula => formulas.and(shapes.map((x) => itemValue(x.shape, x.offset + i)));

@@ -10,6 +10,8 @@ const INFINITE = Number.POSITIVE_INFINITY;
 
 /** Names of one region that are told apart; more of them are taken to cost a byte more each. */
 const TOLD_APART = 16;
+/** So many names of a region are added up one by one: there may be 2^53. */
+const COUNTED = 1024;
 
 /** An object begun: some properties, and what is then demanded of those to come. */
 interface Begun {
@@ -111,6 +113,7 @@ export class ObjectCost {
     const missing = min - required.size;
     if (!whole || missing <= 0 || least === INFINITE) return { least, whole };
     const more: number[] = [];
+    let further = INFINITE;
     for (const name of names.list.slice(at))
       if (!absent.has(name) && !required.has(name))
         more.push(jsonLength(name) + 4 + this.value(objects.demand(all, name)));
@@ -119,11 +122,16 @@ export class ObjectCost {
       if (place < 0) return;
       const value = this.value(formulas.and(all.map((shape) => objects.regionValue(shape, region))));
       const gone = place === 0 ? used : 0;
-      for (let k = gone; k < Math.min(region.capacity, gone + missing); k++)
-        more.push(value + 4 + this.freshName(region.names, names.known, region.unknown + k));
+      const bytes = (k: number): number =>
+        value + 4 + this.freshName(region.names, names.known, region.unknown + gone + k);
+      const count = Math.min(region.capacity - gone, missing);
+      for (let k = 0; k < Math.min(count, COUNTED); k++) more.push(bytes(k));
+      if (count > COUNTED) further = Math.min(further, bytes(COUNTED));
     });
     more.sort((a, b) => a - b);
-    if (more.length < missing) return { least: INFINITE, whole };
+    const left = missing - more.length;
+    if (left > 0) least += left * (further + left / 2);
+    if (least === INFINITE) return { least, whole };
     for (const bytes of more.slice(0, missing)) least += bytes;
     return { least, whole };
   }

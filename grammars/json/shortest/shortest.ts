@@ -275,8 +275,8 @@ export class Shortest {
       const plain = this.items.plain(rest, gone);
       if (plain !== undefined) return plain + comma;
       // Which values were taken does not matter then, only how many.
-      const known = unique ? solver.arrays.withoutGone(rest) : { base: rest, gone: 0 };
-      if (known.gone > 0) return this.arrayRest(known.base, after, Math.min(gone + known.gone, MAX_GONE));
+      const known = unique ? solver.arrays.withoutGone(rest) : { base: rest, gone: [] };
+      if (known.gone.length > 0) return this.arrayRest(known.base, after, Math.min(gone + known.gone.length, MAX_GONE));
       let best = INFINITE;
       for (const { need, rest: later } of solver.items(rest)) {
         const bytes = comma + this.items.nth(need, gone);

@@ -1,5 +1,6 @@
 import { FALSE, type Formula, type Formulas, TRUE } from '../formula/formula.ts';
 import { type ItemShape, itemValue, type Terms } from '../formula/terms.ts';
+import type { Json } from '../schema/document.ts';
 import { cardinality } from './cardinality.ts';
 import { plentyOf } from './plenty.ts';
 import type { Solver } from './solver.ts';
@@ -42,8 +43,6 @@ export class ArraySolver {
               this.formulas.and([term.value, this.terms.contains(term.value, term.min - 1)]),
               this.formulas.leaf(leaf),
             ]);
-          case 'unique':
-            return this.formulas.and([this.terms.noneOf(term.gone), this.formulas.leaf(leaf)]);
           default:
             return this.formulas.leaf(leaf);
         }
@@ -53,8 +52,6 @@ export class ArraySolver {
   }
 
   cube(cube: readonly Formula[]): boolean {
-    const parts = this.repeating(cube);
-    if (parts) return parts.some((part) => this.cube(part));
     const { min, max, unique, plain, demand, distinct } = this.read(cube);
     if (min > max) return false;
     // A single item differs from all others.
@@ -67,34 +64,14 @@ export class ArraySolver {
     if (unique === 1) {
       if (plain) return this.allDistinct(demand, min, distinct);
       const others = cube.filter((x) => this.solver.term(x).sort !== 'unique');
-      // Or is it enough that one item satisfies all else and is not gone?
-      const alone = cube.map((x) => {
-        const term = this.solver.term(x);
-        return term.sort === 'unique' ? this.terms.items(this.terms.everyItem(this.terms.noneOf(term.gone)), 0) : x;
-      });
-      if (this.solver.arrayRest(this.formulas.and([...alone, this.formulas.not(this.terms.atLeast(2))]))) return true;
+      // Or is it enough that one item satisfies all else?
+      if (this.solver.arrayRest(this.formulas.and([...others, this.formulas.not(this.terms.atLeast(2))]))) return true;
       if (max < 2) return false;
       if (this.roomy(others, demand, distinct)) return this.solver.arrayRest(this.formulas.and(others));
       const counted = distinct === 1 ? this.counted(others, demand(0), min, max) : undefined;
       if (counted !== undefined) return counted;
     }
     throw this.solver.tooComplex('uniqueItems beside contains or negated items over few values');
-  }
-
-  /** Where items must repeat, those to come or one that is gone: the two ways. */
-  private repeating(cube: readonly Formula[]): readonly (readonly Formula[])[] | undefined {
-    const { formulas, terms } = this;
-    for (const literal of cube) {
-      const term = this.solver.term(literal);
-      if (term.sort !== 'unique' || term.gone.length === 0 || formulas.isPositive(literal)) continue;
-      const others = cube.filter((x) => x !== literal);
-      const anew = terms.items(terms.everyItem(terms.noneOf(term.gone)), 0);
-      return [
-        [...others, formulas.not(terms.unique())],
-        [...others, formulas.not(anew)],
-      ];
-    }
-    return undefined;
   }
 
   private read(cube: readonly Formula[]): ArrayCube {
@@ -110,11 +87,8 @@ export class ArraySolver {
       else if (term.sort === 'atLeast') {
         if (positive) min = Math.max(min, term.min);
         else max = Math.min(max, term.min - 1);
-      } else if (term.sort === 'unique') {
-        unique |= positive ? 1 : 2;
-        if (positive && term.gone.length > 0)
-          all.push({ shape: this.terms.everyItem(this.terms.noneOf(term.gone)), offset: 0 });
-      } else plain = false;
+      } else if (term.sort === 'unique') unique |= positive ? 1 : 2;
+      else plain = false;
     }
     const demand = (i: number): Formula => this.formulas.and(all.map((x) => itemValue(x.shape, x.offset + i)));
     const distinct = Math.max(0, ...all.map((x) => x.shape.prefix.length - x.offset)) + 1;
@@ -286,16 +260,15 @@ export class ArraySolver {
     return unique;
   }
 
-  /** An array demand without the values that are gone, and how many these are. */
-  withoutGone(rest: Formula): { readonly base: Formula; readonly gone: number } {
+  /** An array demand without the values that are gone, and these. */
+  withoutGone(rest: Formula): { readonly base: Formula; readonly gone: readonly Json[] } {
     const { formulas, terms } = this;
-    const polarity = formulas.leaves(rest);
-    let gone = 0;
+    let gone: readonly Json[] = [];
     const base = formulas.substitute(rest, (leaf) => {
       const term = terms.get(leaf);
-      if (term.sort !== 'unique' || term.gone.length === 0 || polarity.get(leaf) !== 1) return formulas.leaf(leaf);
-      gone += term.gone.length;
-      return terms.unique();
+      if (term.sort !== 'items' || !term.shape.gone) return formulas.leaf(leaf);
+      gone = term.shape.gone;
+      return TRUE;
     });
     return { base, gone };
   }

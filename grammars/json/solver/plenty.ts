@@ -93,7 +93,6 @@ function itemDemands({ formulas, terms }: Solver, array: Formula): Demands | und
     else if (!positive) return undefined;
     else if (term.sort === 'contains') wanted = true;
     else if (term.sort !== 'unique') return undefined;
-    else items.push({ shape: terms.everyItem(terms.noneOf(term.gone)), offset: 0 });
   }
   return {
     at: (i) => formulas.and(items.map((x) => itemValue(x.shape, x.offset + i))),

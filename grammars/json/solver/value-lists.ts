@@ -19,7 +19,6 @@ const JUDGED = 16;
 /** Takes listed values out of the demands they stand in: the others then are demands without lists. */
 export class ValueLists {
   private readonly memo = new Map<Formula, Parts>();
-  private readonly excluding = new Map<Formula, boolean>();
   /** By text: what holds for that array or object only. */
   private readonly constants = new Map<string, Formula>();
   private readonly canonicals = new Map<object, string>();
@@ -53,15 +52,10 @@ export class ValueLists {
   excludes(typed: Formula): boolean {
     const { formulas, terms } = this.solver;
     if (!terms.lists) return false;
-    let known = this.excluding.get(typed);
-    if (known === undefined) {
-      const signs = [...formulas.leaves(typed)].flatMap(([leaf, sign]) =>
-        terms.get(leaf).sort === 'listed' ? sign : [],
-      );
-      known = signs.length > 0 && signs.every((sign) => sign === 2);
-      this.excluding.set(typed, known);
-    }
-    return known;
+    const signs = [...formulas.leaves(typed)].flatMap(([leaf, sign]) =>
+      terms.get(leaf).sort === 'listed' ? sign : [],
+    );
+    return signs.length > 0 && signs.every((sign) => sign === 2);
   }
 
   /** A demand without the lists that it excludes, and with each of their values excluded by itself. */
@@ -161,7 +155,7 @@ export class ValueLists {
       case 'contains':
         return items.filter((item) => this.holds(term.value, item)).length >= term.min;
       case 'unique':
-        return new Set([...term.gone, ...items].map(canonical)).size === term.gone.length + items.length;
+        return new Set(items.map(canonical)).size === items.length;
       case 'listed':
         return this.textsOf(term.listed).has(this.textOf(value));
       default:

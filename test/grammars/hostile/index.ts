@@ -1,6 +1,7 @@
 import { ALTERNATIVES } from './alternatives.ts';
 import type { Hostile } from './case.ts';
 import { CONTRADICTIONS } from './contradictions.ts';
+import { GROWTH } from './growth.ts';
 import { LISTED } from './listed.ts';
 import { NUMBERS } from './numbers.ts';
 import { PATTERNS } from './patterns.ts';
@@ -18,4 +19,5 @@ export const HOSTILE: readonly Hostile[] = [
   ...CONTRADICTIONS,
   ...VOCABULARY,
   ...TEXTS,
+  ...GROWTH,
 ];
