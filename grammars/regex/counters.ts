@@ -113,6 +113,7 @@ export class Counters {
         return Math.max(most, this.need(rest));
       }
       case 'intersect':
+      case 'one':
       case 'not':
         return this.#search(lang);
       case 'rule':

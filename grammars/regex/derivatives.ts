@@ -54,6 +54,7 @@ export class Derivatives {
         return languages.rules[node.a]?.classes() ?? languages.sets.trivial;
       case 'union':
       case 'intersect':
+      case 'one':
       case 'context':
         return languages.sets.meet(node.kids.map((kid) => this.classes(kid)));
       default:
@@ -124,7 +125,8 @@ export class Derivatives {
         return languages.union(parts);
       }
       case 'union':
-        return languages.union(node.kids.map((kid) => this.#derive(kid, codePoint, bits)));
+      case 'one':
+        return languages[node.kind](node.kids.map((kid) => this.#derive(kid, codePoint, bits)));
       case 'intersect': {
         const parts: Lang[] = [];
         for (const kid of node.kids) {

@@ -267,7 +267,33 @@ export class Languages {
     }
     if (members.has(EPSILON) && [...members].some((lang) => lang !== EPSILON && this.node(lang).nullable === true))
       members.delete(EPSILON);
-    return this.#makeSet('union', members);
+    return this.#exclusive(members) ?? this.#makeSet('union', members);
+  }
+
+  /** One language but none of some others, or exactly one of these but not the first, is exactly one of all: they derive one by one. */
+  #exclusive(members: ReadonlySet<Lang>): Lang | undefined {
+    for (const own of members.size === 2 ? members : [])
+      for (const rest of members) {
+        const { kind, kids, behinds, looping } = this.node(rest);
+        for (const no of kind === 'intersect' && behinds === 0 && !looping ? kids : []) {
+          const first = this.node(no).a;
+          if (this.node(no).kind !== 'not' || !this.node(own).kids.includes(first)) continue;
+          const other = this.intersect(kids.filter((kid) => kid !== no));
+          const node = this.node(other);
+          const others = node.kind === 'one' ? node.kids : [other];
+          if (own === this.intersect([first, this.not(this.union(others))])) return this.one([first, ...others]);
+        }
+      }
+    return undefined;
+  }
+
+  /** Texts that are in exactly one of some languages, which do not look behind. */
+  one(list: readonly Lang[]): Lang {
+    const twice = list.filter((lang, i) => list.indexOf(lang) < i);
+    const single = list.filter((lang) => lang !== EMPTY && !twice.includes(lang));
+    const kids = single.filter((lang) => lang !== this.any);
+    const lang = kids.length < single.length ? this.not(this.union(kids)) : this.#makeSet('one', new Set(kids));
+    return this.intersect([lang, this.not(this.union(twice))]);
   }
 
   intersect(kids: readonly Lang[]): Lang {
@@ -349,8 +375,8 @@ export class Languages {
     });
   }
 
-  #makeSet(kind: 'union' | 'intersect', members: ReadonlySet<Lang>): Lang {
-    const union = kind === 'union';
+  #makeSet(kind: 'union' | 'intersect' | 'one', members: ReadonlySet<Lang>): Lang {
+    const union = kind !== 'intersect';
     const [only] = members;
     if (only === undefined) return union ? EMPTY : this.any;
     if (members.size === 1) return only;
@@ -363,7 +389,7 @@ export class Languages {
     let nullable: boolean | undefined = !union;
     let minLength = union ? UNBOUNDED : 0;
     let maxLength = union ? 0 : UNBOUNDED;
-    let plain = union;
+    let plain = kind === 'union';
     let opaque = true;
     let behinds = 0;
     let looping = false;
@@ -374,11 +400,12 @@ export class Languages {
       minLength = union ? Math.min(minLength, node.minLength) : Math.max(minLength, node.minLength);
       maxLength = union ? Math.max(maxLength, node.maxLength) : Math.min(maxLength, node.maxLength);
       plain &&= node.plain;
-      opaque &&= !union || node.opaque;
+      opaque &&= kind !== 'union' || node.opaque;
       behinds |= node.behinds;
       looping ||= node.looping;
     }
-    return this.#make(`${union ? '|' : '&'}${kids.join()}`, {
+    if (kind === 'one') nullable = kids.filter((kid) => this.node(kid).nullable).length === 1;
+    return this.#make(kind + kids.join(), {
       kind,
       kids,
       nullable,

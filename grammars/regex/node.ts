@@ -12,6 +12,7 @@ export type NodeKind =
   | 'concat'
   | 'union'
   | 'intersect'
+  | 'one'
   | 'not'
   | 'repeat'
   | 'behind'
@@ -21,7 +22,7 @@ export type NodeKind =
 
 /**
  * One interned node. Which of the fields mean something depends on the kind:
- * class `a` = set; concat `a b`; repeat `a{min,max}`; not `a`; behind `a` = index, `b` = 1 when negated;
+ * class `a` = set; one: exactly one of `kids`; concat `a b`; repeat `a{min,max}`; not `a`; behind `a` = index, `b` = 1 when negated;
  * context `kids` = [expression, history, history, ...]; loop: see {@link Expand}; rule `a` = index of its {@link RuleDefinition}.
  */
 export interface LanguageNode {

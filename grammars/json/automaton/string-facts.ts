@@ -6,6 +6,12 @@ import { jsonLength } from './string-cost.ts';
 const MAX_UNDYING = 100;
 /** The same in derivatives of their parts. */
 const MAX_PARTS = 300;
+/** States looked at for {@link StringFacts.lasting}. */
+const MAX_LASTING = 200;
+/** So many characters or fewer that may be anything are of no use. */
+const FEW = 6;
+/** More characters than that are not told apart. */
+const MOST = 32;
 
 /** What string and key states ask about their languages, remembered. */
 export class StringFacts {
@@ -62,6 +68,33 @@ export class StringFacts {
     if (alive) for (const lang of found) this.undying.set(lang, true);
     else this.undying.set(start, false);
     return alive;
+  }
+
+  /**
+   * Of exactly one of several languages and what it leads to: so many characters of any kind may follow, or more; undefined when for itself
+   * these are few.
+   */
+  lasting(start: Lang): Map<Lang, number> | undefined {
+    const { engine } = this;
+    const { languages } = engine.internals;
+    const depths = new Map([[start, 0]]);
+    const ways = new Map<Lang, readonly Lang[]>();
+    const counts = new Map<Lang, number>();
+    for (const [lang, depth] of depths) {
+      const { kind, a } = languages.node(lang);
+      const empty = engine.isEmpty(lang);
+      if (empty ? depth <= FEW : depth === 0 && kind !== 'one') return undefined;
+      if (kind === 'one' && !empty && depths.size <= MAX_LASTING) {
+        const next = engine.classes(lang).representatives.map((_, cls) => engine.deriveClass(lang, cls || 1));
+        ways.set(lang, next);
+        for (const to of next) if (!depths.has(to)) depths.set(to, depth + 1);
+        // A text after which nothing is left is a member of the complement.
+      } else counts.set(lang, empty ? -1 : kind === 'not' ? languages.node(a).minLength - 1 : 0);
+    }
+    for (let n = 0; counts.size < depths.size; n++)
+      for (const [lang, next] of ways)
+        if (!counts.has(lang) && next.some((to) => n === MOST || (counts.get(to) ?? n) < n)) counts.set(lang, n);
+    return counts;
   }
 
   /** Whether a language has all texts with a certain end, as search patterns do: it goes on after every text, and has members of any length above the shortest. */

@@ -2,7 +2,7 @@ import { type Lang, segmentOf } from '../../regex/index.ts';
 import { partsOf } from '../../regex/union.ts';
 import { FreeNumberLeaf, NumberLeaf } from '../automaton/leaf-number.ts';
 import { KeyLeaf } from '../automaton/leaf-object.ts';
-import { StringLeaf } from '../automaton/leaf-string.ts';
+import { StringLeaf, type StringSlot } from '../automaton/leaf-string.ts';
 import type { Machine } from '../automaton/machine.ts';
 import { addChar, CHAR_WORDS, type CharBits, charBit, countChars, hasChar, pointsOf } from './char-bits.ts';
 
@@ -72,6 +72,7 @@ const FEW = 4;
 const WIDE = 100;
 
 const NO_CHARS: CharBits = new Int32Array(CHAR_WORDS);
+const ALL_CHARS: CharBits = new Int32Array(CHAR_WORDS).fill(-1);
 /** 0 to 9. */
 const DIGITS: CharBits = Int32Array.of(0, 0x3ff0000, 0, 0, 0, 0);
 
@@ -92,7 +93,8 @@ export class CharLoops {
       const known = this.met[leaf];
       loop = known?.count === ROUND ? known : (this.find(leaf) ?? null);
       this.loops[leaf] = loop;
-      this.met[leaf] ??= loop ?? undefined;
+      // (Walks that ask may come to a quote.)
+      if (loop?.set !== ALL_CHARS) this.met[leaf] ??= loop ?? undefined;
     }
     return loop ?? undefined;
   }
@@ -106,6 +108,8 @@ export class CharLoops {
     const info = this.machine.leaves[leaf];
     if (info instanceof FreeNumberLeaf || info instanceof NumberLeaf)
       return { set: DIGITS, exits: NO_CHARS, count: info.sure };
+    const lasting = this.lasting(leaf);
+    if (lasting) return lasting;
     const loop = this.follow(leaf);
     // It is also that of its other states, unless they take more.
     for (const [state, count] of loop?.counts ?? [])
@@ -138,6 +142,17 @@ export class CharLoops {
     return this.loop(set, counts, counts.get(leaf) ?? 0);
   }
 
+  /** Where all characters may follow, each state by itself some number of them. */
+  private lasting(leaf: number): Loop | undefined {
+    const { machine } = this;
+    const slot = this.pattern(leaf);
+    const found = slot && machine.facts.lasting(slot.lang);
+    if (!found) return undefined;
+    const counts = new Map<number, number>();
+    for (const [lang, count] of found) counts.set(machine.wordsState({ ...slot, lang }) >> 2, count);
+    return { set: ALL_CHARS, exits: NO_CHARS, count: counts.get(leaf) ?? 0, counts };
+  }
+
   /**
    * A loop of too many states to follow. Where some characters lead from a state and from the one that most of them lead to only to
    * languages that include that of the latter, so they do from everywhere they lead: a derivative includes those of what it includes.
@@ -162,12 +177,14 @@ export class CharLoops {
 
   /** The languages that the pattern of a state is the union of, where it has one only, and neither texts nor a length beside. */
   private partsOf(leaf: number): readonly Lang[] {
-    const { leaves, engine } = this.machine;
-    const info = leaves[leaf];
+    const slot = this.pattern(leaf);
+    return slot ? partsOf(this.machine.engine.internals.languages, slot.lang) : [];
+  }
+
+  private pattern(leaf: number): StringSlot | undefined {
+    const info = this.machine.leaves[leaf];
     const [slot] = info instanceof StringLeaf && info.slots.length === 1 && info.decoder === 0 ? info.slots : [];
-    return slot && slot.low >= slot.high && slot.min === 0 && slot.max === Number.POSITIVE_INFINITY
-      ? partsOf(engine.internals.languages, slot.lang)
-      : [];
+    return slot && slot.low >= slot.high && slot.min === 0 && slot.max === Number.POSITIVE_INFINITY ? slot : undefined;
   }
 
   /** A loop that ends after so many characters in states that take few of them: these are exits, so that a walk looks for them alone. */

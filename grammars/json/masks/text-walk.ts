@@ -120,6 +120,7 @@ function walkNodes(
 ): number {
   const { heads, bits } = rows;
   let n = from;
+  const leaves = exits.some((word) => word !== 0);
   onLoop[0] = start;
   for (let i = 1; i < end; ) {
     const head = heads[i * HEAD] ?? 0;
@@ -134,7 +135,7 @@ function walkNodes(
         const bit = byte < 0x80 ? byte : byte - 0x40;
         on = on < count && (((set[bit >> 5] ?? 0) >> (bit & 31)) & 1) === 1 ? on + 1 : OFF;
       }
-      if (on + height <= reach && !meets(exits, bits, i)) {
+      if (on + height <= reach && !(leaves && meets(exits, bits, i))) {
         i += below;
         continue;
       }
@@ -154,7 +155,7 @@ function walkNodes(
       const known = counts[leaf] ?? 0;
       const whole =
         known >= height || (known > 0 && below > WORTH && covers(roundSets, rows, i, CHAR_WORDS * (places[leaf] ?? 0)));
-      i += whole && !meets(exits, bits, i) ? below : 1;
+      i += whole && !(leaves && meets(exits, bits, i)) ? below : 1;
       continue;
     }
     const next = code === 0 || (below > WORTH && states.whole(leaf, rows, i)) ? i + below : i + 1;
