@@ -144,14 +144,16 @@ export class ClosingMasks {
     const ends = new Int32Array(maxDepth + 1);
     path[0] = places.of(state);
     ends[0] = count;
-    const rounds = [this.round(path[0])];
+    // Loops that are found by steps are looked for where the next byte leads round: elsewhere it might be in a name, each beginning a place.
+    const knows = places.round !== undefined;
+    const rounds = [knows ? this.round(path[0]) : undefined];
     let told = true;
     for (let i = 1; i < count; ) {
       const d = depth[i] ?? 0;
       const at = path[d - 1] ?? 0;
       const b = byte[i] ?? 0;
       let end = i + (size[i] ?? 1);
-      const round = rounds[d - 1];
+      const round = rounds[d - 1] ?? (!knows && this.step(at, b) === at ? this.round(at) : undefined);
       if (round && (b & 0xc0) !== 0x80) {
         const run = round.all ? Math.min(inner[i] ?? 0, ends[d - 1] ?? 0) : i;
         const whole = run === i && (!keep || cut[i] === 0) && hasChar(round.set, b) && hasAll(round.set, bits, i);
@@ -176,7 +178,7 @@ export class ClosingMasks {
       }
       path[d] = next;
       ends[d] = end;
-      if (i + 1 < end) rounds[d] = this.round(next);
+      if (knows && i + 1 < end) rounds[d] = this.round(next);
       if (renaming[i] === 1) {
         this.slack = Math.max(this.slack, 1);
         tried(from[i] ?? 0, from[i + 1] ?? 0);

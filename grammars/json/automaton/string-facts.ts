@@ -7,7 +7,7 @@ const MAX_UNDYING = 100;
 /** The same in derivatives of their parts. */
 const MAX_PARTS = 300;
 /** States looked at for {@link StringFacts.lasting}. */
-const MAX_LASTING = 100;
+const MAX_LASTING = 200;
 /** So many characters or fewer that may be anything are of no use. */
 const FEW = 6;
 /** More characters than that are not told apart. */
@@ -28,29 +28,18 @@ export class StringFacts {
     return length;
   }
 
-  /** Whether some code point in the range leads somewhere in a language. */
-  derivableIn(lang: Lang, low: number, high: number, min = 0, max = Number.POSITIVE_INFINITY): boolean {
+  /** Whether some code points in the range lead somewhere in a language: `least` of them, in a range that is not cut. */
+  derivableIn(lang: Lang, low: number, high: number, min = 0, max = Number.POSITIVE_INFINITY, least = 1): boolean {
     const { engine } = this;
     if (lang === engine.empty || lang === engine.epsilon) return false;
     const { starts, classOf } = engine.classes(lang);
-    for (let i = segmentOf(starts, low); (starts[i] ?? high + 1) <= high; i++) {
+    let left = least;
+    for (let i = segmentOf(starts, low); left > 0 && (starts[i] ?? high + 1) <= high; i++) {
       const cls = classOf[i] ?? 0;
-      if (cls !== 0 && this.fits(engine.deriveClass(lang, cls), Math.max(0, min - 1), max - 1)) return true;
+      if (cls !== 0 && this.fits(engine.deriveClass(lang, cls), Math.max(0, min - 1), max - 1))
+        left -= (starts[i + 1] ?? 0x110000) - (starts[i] ?? 0);
     }
-    return false;
-  }
-
-  /** Whether a language has members with so many characters that begin with different ones. */
-  several(lang: Lang, min: number, max: number): boolean {
-    const { engine } = this;
-    const { starts, classOf } = engine.classes(lang);
-    let ways = 0;
-    for (const [i, cls] of classOf.entries())
-      if (cls !== 0 && this.fits(engine.deriveClass(lang, cls), Math.max(0, min - 1), max - 1)) {
-        ways += (starts[i + 1] ?? 0x110000) - (starts[i] ?? 0);
-        if (ways > 1) return true;
-      }
-    return false;
+    return left <= 0;
   }
 
   /** Whether some member of one of the languages goes on from every text (a search pattern, a pattern and its complement). */

@@ -68,7 +68,8 @@ export class UnknownItems {
   /** Whether a string may go on in more than one way. */
   private open(leaf: number, { decoder, slots }: StringLeaf): boolean {
     const { facts } = this.machine;
-    return (this.openLeaves[leaf] ??= decoder === 0 && slots.some((s) => facts.several(s.lang, s.min, s.max)));
+    return (this.openLeaves[leaf] ??=
+      decoder === 0 && slots.some((s) => facts.derivableIn(s.lang, 0, 0x10ffff, s.min, s.max, 2)));
   }
 
   private plentifulAs(leaf: number, value: ValueLeaf, byte: number): boolean {

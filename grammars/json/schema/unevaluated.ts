@@ -6,17 +6,20 @@ import { isObject, type JsonObject, own, type Site } from './document.ts';
 
 /** What must hold, with all above it, for an in-place subschema to count. */
 interface Condition {
+  readonly key: string;
   readonly holds: Formula;
-  readonly above: Condition | undefined;
+  readonly above?: Condition;
   /** Of all conditions of a group one holds at most, wherever the schema does. */
   readonly group: string;
 }
 
 /** What an in-place subschema evaluates, and the condition under which it counts. */
 interface Coverage<T> {
-  readonly condition: Condition | undefined;
+  readonly condition: Condition;
   readonly cover: T;
 }
+
+const ALWAYS: Condition = { key: '', holds: TRUE, group: '' };
 
 /** Ways in which conditions may hold together, at most. */
 const MAX_CASES = 256;
@@ -26,27 +29,21 @@ function applicators(
   compiler: SchemaCompiler,
   site: Site,
   scope: number,
-  visit: (site: Site, scope: number, condition: Condition | undefined) => void,
+  visit: (site: Site, scope: number, condition: Condition) => void,
 ): void {
   const seen = new Set<string>();
-  const known = new Map<string, Condition>();
-  const keys = new Map<Condition | undefined, string>([[undefined, '']]);
-  const under = (above: Condition | undefined, holds: Formula, among: string): Condition => {
-    const key = `${keys.get(above)},${holds}`;
-    let found = known.get(key);
-    if (!found) {
-      found = { holds, above, group: `${keys.get(above)} ${among}` };
-      known.set(key, found);
-      keys.set(found, key);
-    }
-    return found;
-  };
-  const walk = (formula: Formula, condition: Condition | undefined): void => {
+  const under = (above: Condition, holds: Formula, among: string | Formula = holds): Condition => ({
+    key: `${above.key},${holds}`,
+    holds,
+    above,
+    group: `${above.key} ${among}`,
+  });
+  const walk = (formula: Formula, condition: Condition): void => {
     const term =
       formula === TRUE || formula === 0 ? undefined : compiler.terms.get(compiler.formulas.leafNumber(formula));
     if (term?.sort !== 'schema') return;
     const place = `${term.site.id},${term.scope}`;
-    const key = place + keys.get(condition);
+    const key = place + condition.key;
     if (seen.has(key)) return;
     seen.add(key);
     visit(term.site, term.scope, condition);
@@ -58,21 +55,20 @@ function applicators(
     for (const keyword of ['anyOf', 'oneOf'])
       if (own(schema, keyword) !== undefined)
         for (const part of compiler.list(term.site, term.scope, keyword))
-          walk(part, under(condition, part, keyword === 'oneOf' ? place : String(part)));
+          walk(part, under(condition, part, keyword === 'oneOf' ? place : part));
     if (own(schema, 'if') !== undefined) {
       const test = child('if');
-      const yes = under(condition, test, `if${test}`);
+      const yes = under(condition, test);
       walk(test, yes);
       if (own(schema, 'then') !== undefined) walk(child('then'), yes);
-      if (own(schema, 'else') !== undefined)
-        walk(child('else'), under(condition, compiler.formulas.not(test), `if${test}`));
+      if (own(schema, 'else') !== undefined) walk(child('else'), under(condition, compiler.formulas.not(test), test));
     }
     const dependent = own(schema, 'dependentSchemas');
     if (isObject(dependent))
       for (const key of Object.keys(dependent))
-        walk(child('dependentSchemas', key), under(condition, compiler.terms.required(key), `has${key}`));
+        walk(child('dependentSchemas', key), under(condition, compiler.terms.required(key)));
   };
-  walk(compiler.terms.schema(site, scope), undefined);
+  walk(compiler.terms.schema(site, scope), ALWAYS);
 }
 
 /** Splits into cases by which conditions hold: within one case the evaluated part is fixed. */
@@ -84,36 +80,34 @@ function cases<T>(
   demand: (covers: readonly T[]) => Formula,
 ): Formula {
   const { formulas } = compiler;
-  const groups = new Map<string, Set<Condition>>();
-  const add = (condition: Condition | undefined): void => {
-    if (!condition) return;
-    add(condition.above);
-    groups.set(condition.group, (groups.get(condition.group) ?? new Set()).add(condition));
+  const groups = new Map<string, Map<string, Condition>>();
+  const add = (one: Condition): void => {
+    if (one.above) add(one.above);
+    groups.set(one.group, (groups.get(one.group) ?? new Map()).set(one.key, one));
   };
   for (const { condition } of coverages) add(condition);
   const list = [...groups.values()];
   const options: Formula[] = [];
-  let tried = 0;
-  const choose = (at: number, given: Formula, held: readonly (Condition | undefined)[]): void => {
+  const choose = (at: number, given: Formula, held: readonly string[]): void => {
     if (given === FALSE) return;
     const group = list[at];
     if (!group) {
-      if (++tried > MAX_CASES)
+      if (options.length === MAX_CASES)
         throw compiler.unsupported(
           site,
           keyword,
-          `more than ${MAX_CASES} combinations of branches decide what is evaluated`,
-          'Use fewer anyOf, oneOf, if or dependentSchemas beside it, or additionalProperties',
+          `more than ${MAX_CASES} cases of what is evaluated`,
+          'Use fewer anyOf, if or dependentSchemas beside it',
         );
-      const covers = coverages.filter(({ condition }) => held.includes(condition)).map(({ cover }) => cover);
+      const covers = coverages.filter(({ condition }) => held.includes(condition.key)).map(({ cover }) => cover);
       options.push(formulas.and([given, demand(covers)]));
       return;
     }
-    const open = [...group].filter(({ above }) => held.includes(above));
-    for (const one of open) choose(at + 1, formulas.and([given, one.holds]), [...held, one]);
+    const open = [...group.values()].filter(({ above }) => above === undefined || held.includes(above.key));
+    for (const { holds, key } of open) choose(at + 1, formulas.and([given, holds]), [...held, key]);
     choose(at + 1, formulas.and([given, ...open.map(({ holds }) => formulas.not(holds))]), held);
   };
-  choose(0, TRUE, [undefined]);
+  choose(0, TRUE, []);
   return formulas.or(options);
 }
 
