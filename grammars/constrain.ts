@@ -10,10 +10,10 @@ import { isObject, type Json } from './json/schema/document.ts';
 import { type JsonOptions, type JsonSession, openSchema, openUnread } from './json/session.ts';
 import type { Acceptor } from './matching/acceptor.ts';
 import { type LogitsProcessor, logitsProcessor } from './matching/logits-processor.ts';
-import { MaskPool } from './matching/mask-pool.ts';
+import { Machines } from './matching/machines.ts';
+import type { MaskPool } from './matching/mask-pool.ts';
 import { Matcher, type MatcherOptions } from './matching/matcher.ts';
 import type { TokenMachine } from './matching/token-machine.ts';
-import { sharedBy } from './options.ts';
 import { PartialJson } from './partial.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
@@ -31,18 +31,9 @@ export interface OpenedSchema {
   } & Acceptor;
 }
 
-/** Masks that matchers at work may still come to when their constraint begins afresh. */
-const MASKS_TO_COME = 0x100000;
-/** What texts may leave behind in the constraint that they were matched with, in formulas and states: some 50 MB. */
-const MOST_KNOWN = 30_000;
-
 /** A compiled constraint; `T` is the type of the values it admits. */
 export class Constraint<T = unknown> {
-  private machines = new WeakMap<Vocabulary, TokenMachine>();
-  /** The latest of each vocabulary. */
-  private readonly pools = new WeakMap<Vocabulary, MaskPool>();
-  private most = MOST_KNOWN;
-  private matchers = 0;
+  private readonly machines = new Machines();
   private acceptorNow: OpenedSchema['acceptor'];
 
   /** @param reopen opens the schema once more */
@@ -64,37 +55,21 @@ export class Constraint<T = unknown> {
     return this.acceptorNow;
   }
 
+  /** How much the texts matched with it have left behind. */
+  get size(): number {
+    return this.acceptorNow.size;
+  }
+
   /** A matcher for one generation with a tokenizer's vocabulary. */
   matcher(vocabulary: Vocabulary, options: MatcherOptions = {}): Matcher {
-    this.renew();
+    const { reopen } = this;
+    this.machines.renew(this.size, reopen && (() => void (this.acceptorNow = reopen().acceptor)));
     return new Matcher(this.masks(vocabulary), options);
   }
 
   /** The constraint's automaton over a vocabulary: what matchers share. */
   masks(vocabulary: Vocabulary): TokenMachine {
-    return sharedBy(this.machines, vocabulary, () => {
-      // Ids of masks are never given anew, and matchers at work go on giving theirs.
-      const before = this.pools.get(vocabulary)?.count;
-      const pool = new MaskPool(vocabulary.size, undefined, undefined, before && before + MASKS_TO_COME);
-      this.pools.set(vocabulary, pool);
-      return this.acceptorNow.masks(vocabulary, pool);
-    });
-  }
-
-  /**
-   * Begins afresh once texts have left much behind: where what follows depends on the names or items that came (a map, `uniqueItems`), there is no
-   * end of states. Matchers at work keep theirs. A schema that comes to know so much with every text may know more.
-   */
-  private renew(): void {
-    if (this.reopen && this.acceptorNow.size > this.most) {
-      if (this.matchers < 2) this.most *= 2;
-      else {
-        this.acceptorNow = this.reopen().acceptor;
-        this.machines = new WeakMap();
-        this.matchers = 0;
-      }
-    }
-    this.matchers++;
+    return this.machines.of(vocabulary, (pool) => this.acceptorNow.masks(vocabulary, pool));
   }
 
   /** A logits processor in the style of transformers.js, for a batch of sequences that start empty. */

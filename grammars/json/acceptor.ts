@@ -9,6 +9,7 @@ import { ArrayLeaf, ColonLeaf, ValueLeaf } from './automaton/leaf-structure.ts';
 import type { Machine } from './automaton/machine.ts';
 import { type StackId, Stacks } from './automaton/stack.ts';
 import { type TextId, Texts } from './automaton/texts.ts';
+import { UnknownItems } from './automaton/unknown-items.ts';
 import { isPlain } from './automaton/utf8-json.ts';
 import { FALSE } from './formula/formula.ts';
 import { JsonMasks } from './masks/masks.ts';
@@ -27,6 +28,12 @@ export class JsonAcceptor implements Acceptor {
   stack: StackId = -1;
   private text: TextId = 0;
   private readonly texts = new Texts();
+  /**
+   * Items that came under uniqueItems: frame, result and text. What follows such an item is looked at when another one begins; until then the
+   * text of a state is the negative number of that item. Most hypothetical items are followed by the end of the array.
+   */
+  private readonly items = new Triples();
+  readonly unknown: UnknownItems;
   /** What follows a value, by its frame, result and text. */
   private readonly afterTexts = new Map<string, number>();
   private shortestOf: Shortest | undefined;
@@ -41,6 +48,7 @@ export class JsonAcceptor implements Acceptor {
     readonly entry: number,
     private readonly root: Site,
   ) {
+    this.unknown = new UnknownItems(machine);
     this.leaf = entry;
     this.stack = 0;
     this.start = this.save();
@@ -95,6 +103,7 @@ export class JsonAcceptor implements Acceptor {
   likely(state: number): readonly string[] {
     this.load(state);
     this.ask(this.leaf);
+    this.settle();
     const { machine, stacks } = this;
     const leaf = machine.leaves[this.leaf];
     const deep = stacks.depth(this.stack) > DEEP;
@@ -114,6 +123,7 @@ export class JsonAcceptor implements Acceptor {
   shortest(state: number): number {
     if (state === 0) return Number.POSITIVE_INFINITY;
     this.ask(this.states.a[state] ?? 0);
+    if ((this.states.c[state] ?? 0) < 0) return this.shortest(this.settled(state));
     return located(
       () => this.distances.document(this.states.a[state] ?? 0, this.states.b[state] ?? -1),
       this.machine.place,
@@ -161,6 +171,7 @@ export class JsonAcceptor implements Acceptor {
     const info = this.machine.leaves[this.leaf];
     let i = info instanceof KeyLeaf && info.decoder === 0 ? this.along(info, bytes) : 0;
     for (; i < bytes.length; i++) if (!this.advance(bytes[i] ?? 0)) return 0;
+    this.settle();
     return this.leaf === 0 ? 0 : this.save();
   }
 
@@ -200,10 +211,33 @@ export class JsonAcceptor implements Acceptor {
 
   /** The state without the text read; the shortest way to the end is as long. */
   place(state: number): number {
-    if ((this.states.c[state] ?? 0) === 0) return state;
+    const text = this.states.c[state] ?? 0;
+    if (text === 0) return state;
+    if (text < 0) return this.settled(state);
     this.load(state);
     this.text = 0;
     return this.save();
+  }
+
+  /** The state once what follows the item that came is looked at. */
+  private settled(state: number): number {
+    const { leaf, stack, text } = this;
+    this.load(state);
+    this.settle();
+    const to = this.save();
+    this.leaf = leaf;
+    this.stack = stack;
+    this.text = text;
+    return to;
+  }
+
+  /** Looks at what follows the item that came. */
+  settle(): void {
+    const item = -this.text;
+    if (item <= 0) return;
+    const { a, b, c } = this.items;
+    this.leaf = this.afterText(a[item] ?? 0, b[item] ?? 0, c[item] ?? 0, 0);
+    this.text = 0;
   }
 
   /**
@@ -283,7 +317,15 @@ export class JsonAcceptor implements Acceptor {
   private advance(byte: number): boolean {
     const { machine, stacks, texts } = this;
     for (;;) {
-      const code = machine.step(this.leaf, byte);
+      let code = machine.step(this.leaf, byte);
+      // What dies here or ends the array does so whatever the item was.
+      if (this.text < 0 && code !== 0) {
+        if (byte !== BRACKET) {
+          this.settle();
+          code = machine.step(this.leaf, byte);
+        }
+        this.text = 0;
+      }
       if (code === 0) {
         this.leaf = 0;
         return false;
@@ -306,10 +348,16 @@ export class JsonAcceptor implements Acceptor {
         default: {
           const consumed = (code & 3) === 2;
           if (captured && consumed) this.text = texts.append(this.text, byte);
-          const frame = stacks.frame(this.stack);
-          this.leaf = machine.needsText(frame, target) ? this.afterText(frame, target) : machine.resume(frame, target);
-          this.stack = stacks.parent(this.stack);
-          if (this.text !== 0 && (this.stack < 0 || !stacks.capturing(this.stack))) this.text = 0;
+          const { stack, text } = this;
+          const frame = stacks.frame(stack);
+          this.stack = stacks.parent(stack);
+          const outer = this.stack >= 0 && stacks.capturing(this.stack);
+          if (!outer) this.text = 0;
+          if (machine.needsText(frame, target)) {
+            this.leaf = machine.frames[frame]?.kind === 'array' && !outer ? machine.resume(frame, target) : 0;
+            if (this.leaf !== 0 && this.unknown.roomy(this.leaf)) this.text = -this.items.of(frame, target, text);
+            else this.leaf = this.afterText(frame, target, text, stacks.start(stack));
+          } else this.leaf = machine.resume(frame, target);
           if (this.leaf === 0) return false;
           if (consumed) return true;
         }
@@ -318,12 +366,12 @@ export class JsonAcceptor implements Acceptor {
   }
 
   /** What follows a value whose text matters. */
-  private afterText(frame: number, result: number): number {
-    const key = `${frame},${result},${this.text},${this.stacks.start(this.stack)}`;
+  private afterText(frame: number, result: number, text: TextId, start: number): number {
+    const key = `${frame},${result},${text},${start}`;
     let next = this.afterTexts.get(key);
     if (next === undefined) {
       if (this.afterTexts.size >= MAX_TEXTS) this.afterTexts.clear();
-      next = this.machine.resumeAfter(frame, result, this.texts.slice(this.text, this.stacks.start(this.stack)));
+      next = this.machine.resumeAfter(frame, result, this.texts.slice(text, start));
       this.afterTexts.set(key, next);
     }
     return next;
@@ -332,6 +380,7 @@ export class JsonAcceptor implements Acceptor {
 
 const utf8 = new TextDecoder();
 const QUOTE = 0x22;
+const BRACKET = 0x5d;
 /** Beginnings of values, the likeliest first where several types are possible. */
 const VALUES = ['"', '{', '[', '0', 't'];
 /** Objects and arrays within each other deeper than this are left as soon as they may end: they may be recursive. */

@@ -6,7 +6,7 @@ import type { MaskId, MaskPool } from './mask-pool.ts';
 export interface OwnMasks {
   /** The tokens that go on within the text; end tokens where it may end. */
   mask(state: number): MaskId;
-  /** ASCII characters that must still come before the text can end, as far as that is easily told. */
+  /** ASCII characters that must still come before the text can end, in this order, as far as that is easily told. */
   owed(state: number): string;
 }
 

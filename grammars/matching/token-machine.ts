@@ -72,7 +72,6 @@ export type MaskTree = MaskId | undefined | Map<number, MaskTree>;
  * may reach over its end are walked.
  */
 export class AcceptorMasks implements TokenMachine {
-  readonly pool: MaskPool;
   readonly start: number;
   private readonly memo = new Map<number, MaskId>();
   /** Of each part that has them. */
@@ -81,9 +80,9 @@ export class AcceptorMasks implements TokenMachine {
   constructor(
     private readonly acceptor: Acceptor,
     readonly vocabulary: Vocabulary,
+    readonly pool = new MaskPool(vocabulary.size),
   ) {
     this.start = acceptor.start;
-    this.pool = new MaskPool(vocabulary.size);
   }
 
   step(state: number, byte: number): number {
@@ -132,26 +131,25 @@ export class AcceptorMasks implements TokenMachine {
     return this.pool.toggle(mask, this.beyond(state, own.owed(inner.state), this.pool.view(mask)));
   }
 
-  /** Tokens that are not in a mask but go on from a state; all of them hold the owed characters. */
+  /** Tokens that are not in a mask but go on from a state; all of them hold the owed characters, in order. */
   private beyond(state: number, owed: string, words: Uint32Array): readonly number[] {
     const { acceptor } = this;
     const trie = vocabularyTrie(this.vocabulary);
     const path = new Int32Array(trie.maxDepth + 1);
     const { bits } = rowsOf(trie);
     const found: number[] = [];
-    // By depth: which of the characters are still to come.
-    const left = new Uint32Array(trie.maxDepth + 1);
-    left[0] = (1 << owed.length) - 1;
+    // By depth: how many of the characters have come.
+    const come = new Uint32Array(trie.maxDepth + 1);
     path[0] = state;
     for (let i = 1; i < trie.count; ) {
       const d = trie.depth[i] ?? 0;
       const byte = trie.byte[i] ?? 0;
-      const at = byte < 0x80 ? owed.indexOf(String.fromCharCode(byte)) : -1;
-      const owing = (left[d - 1] ?? 0) & ~(at < 0 ? 0 : 1 << at);
+      let at = come[d - 1] ?? 0;
+      if (byte === owed.charCodeAt(at)) at++;
       let hopeless = false;
-      for (let k = 0; k < owed.length; k++) {
+      for (let k = at; k < owed.length; k++) {
         const c = owed.charCodeAt(k);
-        if ((owing >> k) & 1 && !(((bits[i * CHAR_WORDS + (c >> 5)] ?? 0) >> (c & 31)) & 1)) hopeless = true;
+        if (!(((bits[i * CHAR_WORDS + (c >> 5)] ?? 0) >> (c & 31)) & 1)) hopeless = true;
       }
       const next = hopeless ? 0 : acceptor.step(path[d - 1] ?? 0, byte);
       if (next === 0) {
@@ -159,8 +157,8 @@ export class AcceptorMasks implements TokenMachine {
         continue;
       }
       path[d] = next;
-      left[d] = owing;
-      for (let t = trie.from[i] ?? 0; owing === 0 && t < (trie.from[i + 1] ?? 0); t++) {
+      come[d] = at;
+      for (let t = trie.from[i] ?? 0; at === owed.length && t < (trie.from[i + 1] ?? 0); t++) {
         const token = trie.tokens[t] ?? 0;
         if ((((words[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 0) found.push(token);
       }

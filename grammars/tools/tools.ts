@@ -6,9 +6,10 @@ import type { Acceptor } from '../matching/acceptor.ts';
 import type { Composite } from '../matching/composite.ts';
 import { LimitedMasks } from '../matching/limited.ts';
 import { type LogitsProcessor, logitsProcessor } from '../matching/logits-processor.ts';
+import { Machines } from '../matching/machines.ts';
 import { Matcher, type MatcherOptions } from '../matching/matcher.ts';
 import { AcceptorMasks, type TokenMachine } from '../matching/token-machine.ts';
-import { type Choices, checkArgument, checkOptions, sharedBy } from '../options.ts';
+import { type Choices, checkArgument, checkOptions } from '../options.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { hermes } from './formats/hermes.ts';
 import type { Tags, ToolFormat } from './tool-format.ts';
@@ -94,7 +95,7 @@ export class ToolSet<S = unknown, O = unknown> {
   private readonly definitions: ReadonlyMap<string, AnyTool>;
   private readonly syntax: TurnSyntax<O>;
   private readonly inputs = new Map<string, Constraint>();
-  private readonly machines = new WeakMap<Vocabulary, TokenMachine>();
+  private readonly machines = new Machines();
   private plain: Acceptor | undefined;
 
   constructor(
@@ -133,6 +134,12 @@ export class ToolSet<S = unknown, O = unknown> {
       throw new InfcError('INFC5402', 'an output is a constraint', { fix: 'Write output: constrain(schema)' });
     if (output && options.turn === 'both' && format.separator === undefined)
       throw new InfcError('INFC5402', 'in this format nothing follows a call', { fix: "Leave out turn: 'both'" });
+    this.open();
+  }
+
+  /** Opens what the tools take. */
+  private open(): void {
+    const { format } = this;
     let beside: JsonSession | undefined;
     for (const [name, tool] of this.definitions) {
       if ((format.middle !== '' && name.includes(format.middle)) || /["\\\n<>]|^$/.test(name))
@@ -140,7 +147,7 @@ export class ToolSet<S = unknown, O = unknown> {
           node: name,
           fix: 'Use letters, digits, _ and -',
         });
-      const { constraint, session } = argumentsOf(name, tool, options.json ?? {}, beside);
+      const { constraint, session } = argumentsOf(name, tool, this.options.json ?? {}, beside);
       if (format.arguments && format.arguments.acceptor(constraint.acceptor, bytesOf).start === 0)
         throw new InfcError('INFC5402', `'${name}' takes no arguments that this format can spell`, {
           node: name,
@@ -153,6 +160,11 @@ export class ToolSet<S = unknown, O = unknown> {
 
   /** A matcher for one turn with a tokenizer's vocabulary. */
   matcher(vocabulary: Vocabulary, options: MatcherOptions = {}): Matcher {
+    const size = Math.max(0, ...[...this.inputs.values()].map((input) => input.size));
+    this.machines.renew(size, () => {
+      this.plain = undefined;
+      this.open();
+    });
     return new Matcher(this.masks(vocabulary), options);
   }
 
@@ -163,10 +175,10 @@ export class ToolSet<S = unknown, O = unknown> {
 
   /** The automaton over a vocabulary: what matchers share. */
   masks(vocabulary: Vocabulary): TokenMachine {
-    return sharedBy(this.machines, vocabulary, () => {
+    return this.machines.of(vocabulary, (pool) => {
       const graph = new TurnGraph(vocabulary.special);
       const acceptor = this.build(graph);
-      const machine = new AcceptorMasks(acceptor, vocabulary);
+      const machine = new AcceptorMasks(acceptor, vocabulary, pool);
       const { reasoning } = this.syntax;
       if (reasoning?.maxTokens === undefined) return machine;
       const { maxTokens: tokens, mode, begin, end } = reasoning;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { constrain } from '../../grammars/index.ts';
+import { constrain, tools } from '../../grammars/index.ts';
 import { JSON_TEXTS, vocabularyOf } from './json-fixtures.ts';
 
 describe('a constraint that many texts are matched with', () => {
@@ -38,5 +38,27 @@ describe('a constraint that many texts are matched with', () => {
     write(first, '","b"');
     expect(first.explain(0x2c).allowed).toBe(true);
     expect(constraint.accepts('["a","a"]')).toBe(false);
+  });
+
+  it('does so within the calls of tools too, and leaves little behind for a token', () => {
+    const vocabulary = vocabularyOf([...JSON_TEXTS, '","",', '","\\', ')"]}', '}"]}', '"]}}']);
+    const input = {
+      type: 'object',
+      properties: { tags: { type: 'array', items: { type: 'string' }, uniqueItems: true } },
+    };
+    const calls = tools({ tag: { input } }, { choice: 'required' });
+    const first = calls.acceptor;
+    for (let doc = 0; doc < 30 && calls.acceptor === first; doc++) {
+      const matcher = calls.matcher(vocabulary);
+      const tags = Array.from({ length: 25 }, (_, i) => `tag ${doc * 25 + i}`);
+      const call = `<tool_call>\n{"name": "tag", "arguments": ${JSON.stringify({ tags })}}\n</tool_call>`;
+      for (const byte of Buffer.from(call)) {
+        matcher.mask();
+        matcher.commit(byte);
+      }
+      expect(calls.accepts(call)).toBe(true);
+      expect(calls.accepts(call.replace('tag 1"', 'tag 0"'))).toBe(doc > 0);
+    }
+    expect(calls.acceptor).not.toBe(first);
   });
 });

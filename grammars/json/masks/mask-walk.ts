@@ -7,7 +7,7 @@ import { KeyLeaf } from '../automaton/leaf-object.ts';
 import { StringLeaf } from '../automaton/leaf-string.ts';
 import { ColonLeaf, ValueLeaf } from '../automaton/leaf-structure.ts';
 import type { StackId } from '../automaton/stack.ts';
-import { AFTER, UnknownItems } from '../automaton/unknown-items.ts';
+import { AFTER, type UnknownItems } from '../automaton/unknown-items.ts';
 import { CharLoops, type Loop } from './char-loops.ts';
 import { Memo } from './mask-memo.ts';
 import { INSIDE, type JsonTokens, keepSome } from './string-tokens.ts';
@@ -92,7 +92,7 @@ export class MaskWalk {
     this.blanks = acceptor.machine.options.whitespace === 'json';
     this.sets = new TailSets(tokens.tailTokens.length);
     this.loops = new CharLoops(acceptor.machine);
-    this.unknown = new UnknownItems(acceptor.machine);
+    this.unknown = acceptor.unknown;
   }
 
   /** Starts over from a configuration. */

@@ -79,6 +79,7 @@ export class JsonMasks implements TokenMachine {
   mask(state: number): MaskId {
     const { acceptor } = this;
     acceptor.load(state);
+    acceptor.settle();
     const found = this.memo.find(acceptor.leaf, acceptor.stack) ?? this.compute(acceptor.leaf, acceptor.stack);
     return found.later.length === 0 ? found.mask : this.decide(state, found);
   }
