@@ -171,7 +171,6 @@ export class JsonAcceptor implements Acceptor {
     const info = this.machine.leaves[this.leaf];
     let i = info instanceof KeyLeaf && info.decoder === 0 ? this.along(info, bytes) : 0;
     for (; i < bytes.length; i++) if (!this.advance(bytes[i] ?? 0)) return 0;
-    this.settle();
     return this.leaf === 0 ? 0 : this.save();
   }
 
