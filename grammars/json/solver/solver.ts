@@ -134,6 +134,9 @@ export class Solver {
     if (!this.satisfiable(need)) return FALSE;
     const values = listed.awaited(rest);
     if (!values) return this.objectRest(rest, seen, many) ? need : FALSE;
+    // With values without end whatever is excluded, none of thousands need be looked at.
+    const { base } = this.lists.excluded(rest, 'object');
+    if (plentyOfProperties(this, base, seen) && this.objectRest(base, seen, many)) return need;
     const doomed = values.filter((value) => !this.objectRest(listed.narrow(rest, value), seen));
     if (doomed.length === 0) return need;
     const left = this.formulas.and([need, this.terms.noneOf(doomed)]);
