@@ -283,7 +283,7 @@ export class Machine {
   /** The results of a value by its demand's number: where one goes on as the value says, also which it is. */
   resultsOf(branch: number, rests: ReadonlyMap<number, Formula> | undefined): ResultId {
     const { listed } = this.compiler;
-    const waits = this.terms.lists && rests !== undefined && [...rests.values()].some((rest) => listed.awaited(rest));
+    const waits = this.terms.lists && rests !== undefined && [...rests.values()].some((rest) => listed.waits(rest));
     return this.results.of(waits ? [branch, WHICH] : [branch]);
   }
 

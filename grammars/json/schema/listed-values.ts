@@ -128,20 +128,29 @@ export class ListedValues {
     return { need: this.terms.oneOf([...groups.values()].map(({ value }) => value)), rest };
   }
 
-  /** The values that are being told apart by the one that is being read, where which members remain depends on it. */
+  /** Whether which members remain depends on the value that is being read. */
+  waits(state: Formula): boolean {
+    return this.waiting(state) !== undefined;
+  }
+
+  /** The values that are being told apart by that one. */
   awaited(state: Formula): readonly Json[] | undefined {
+    const groups = this.waiting(state);
+    return groups && [...groups.values()].map(({ value }) => value);
+  }
+
+  private waiting(state: Formula): Listed['groups'] {
     if (!this.terms.lists) return undefined;
     for (const leaf of this.formulas.leaves(state).keys()) {
       const term = this.terms.get(leaf);
-      if (term.sort === 'listed' && term.listed.groups)
-        return [...term.listed.groups.values()].map(({ value }) => value);
+      if (term.sort === 'listed' && term.listed.groups) return term.listed.groups;
     }
     return undefined;
   }
 
   /** The state once that value is known. */
   narrow(state: Formula, value: Json): Formula {
-    if (!this.awaited(state)) return state;
+    if (!this.waits(state)) return state;
     const text = canonical(value);
     return this.formulas.substitute(state, (leaf) => {
       const term = this.terms.get(leaf);
